@@ -1,0 +1,116 @@
+//! What a slice publishes beside the text.
+
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// One published value.
+///
+/// The derived form is for our own files; [`Meta::json_with`] gives the plain JSON that users see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// A string.
+    Text(String),
+    /// A whole number.
+    Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// A list of whole numbers.
+    Ints(Vec<u32>),
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value::Text(text)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Value {
+        Value::Int(number as i64)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Value {
+        Value::Float(number)
+    }
+}
+
+impl From<Vec<u32>> for Value {
+    fn from(list: Vec<u32>) -> Value {
+        Value::Ints(list)
+    }
+}
+
+/// Named values in the order in which they are published.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Meta(Vec<(Cow<'static, str>, Value)>);
+
+impl Meta {
+    /// Writes a value: in its place where the name stands already, at the end otherwise.
+    pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
+        let value = value.into();
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, place)) => *place = value,
+            None => self.0.push((Cow::Borrowed(name), value)),
+        }
+    }
+
+    /// The value of that name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// The same as a JSON object with one more entry at its end, for any serde serializer.
+    pub fn json_with<'a>(&'a self, name: &'a str, text: &'a str) -> impl Serialize + 'a {
+        Json { meta: self, last: (name, text) }
+    }
+}
+
+struct Json<'a> {
+    meta: &'a Meta,
+    last: (&'a str, &'a str),
+}
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.meta.0.len() + 1))?;
+        for (name, value) in &self.meta.0 {
+            match value {
+                Value::Text(text) => map.serialize_entry(name, text)?,
+                Value::Int(number) => map.serialize_entry(name, number)?,
+                Value::Float(number) => map.serialize_entry(name, number)?,
+                Value::Ints(list) => map.serialize_entry(name, list)?,
+            }
+        }
+        map.serialize_entry(self.last.0, self.last.1)?;
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_keeps_the_order_of_first_setting() {
+        let mut meta = Meta::default();
+        meta.set("url", "http://a.example/");
+        meta.set("nlines", 4usize);
+        meta.set("score", 0.5);
+        meta.set("line_ids", vec![0u32, 2]);
+        meta.set("nlines", 2usize);
+        let json = serde_json::to_string(&meta.json_with("id", "s/l/f#0")).unwrap();
+        assert_eq!(
+            json,
+            r#"{"url":"http://a.example/","nlines":2,"score":0.5,"line_ids":[0,2],"id":"s/l/f#0"}"#
+        );
+    }
+}
