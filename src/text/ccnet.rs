@@ -1,0 +1,42 @@
+//! CCNet's first half, as RedPajama ran it: the page in a WET record, the key by which its
+//! paragraphs are compared, and the shard a WET file belongs to.
+//!
+//! Upstream: facebookresearch/cc_net, `cc_net/process_wet_file.py`, `cc_net/text_normalizer.py`
+//! and `cc_net/dedup.py`.
+
+mod digits;
+mod normalize;
+mod page;
+
+pub use normalize::{EMPTY_PARAGRAPH_KEY, normalize_paragraph, paragraph_key};
+pub use page::{Page, page, page_lines, source_domain};
+
+/// The shard that WET file number `source` of `sources` belongs to when a dump is cut into
+/// `shards`: the `s` with `s * sources / shards <= source < (s + 1) * sources / shards`, quotients
+/// rounded down (`cc_net/process_wet_file.py`, the segments of a `CCShardReader`).
+///
+/// # Panics
+///
+/// If there is no such file: `source` must be less than `sources`.
+pub fn shard_of(source: u64, sources: u64, shards: u64) -> u64 {
+    assert!(source < sources, "file {source} of {sources}");
+    // The largest s with s * sources < shards * (source + 1); that is below `shards`.
+    let bound = u128::from(shards) * (u128::from(source) + 1);
+    (bound.saturating_sub(1) / u128::from(sources)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_lies_in_the_range_of_its_shard() {
+        for (sources, shards) in [(10, 4), (10, 10), (3, 7), (80_000, 5_000), (71_520, 5_000)] {
+            for source in 0..sources {
+                let shard = shard_of(source, sources, shards);
+                let range = shard * sources / shards..(shard + 1) * sources / shards;
+                assert!(range.contains(&source), "{source} of {sources} is not in {range:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A WET record's body as a page (`process_wet_file.py: parse_doc`).
+
+use crate::python::strip;
+use memchr::memchr2;
+
+/// A web page as CCNet keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<'a> {
+    /// The first line. No part of the text: never compared, scored or published.
+    pub title: &'a str,
+    /// The other lines, stripped, joined by `\n`. Upstream: `raw_content`.
+    pub text: String,
+    /// Number of lines in `text`.
+    pub nlines: usize,
+}
+
+/// Reads a record's body, the line ends that part it from the next record still attached. `None`
+/// where no line is left; upstream fails there, or keeps an empty page that is too short anyway.
+pub fn page(body: &str) -> Option<Page<'_>> {
+    let lines = page_lines(body);
+    let (title, content) = lines.split_first()?;
+    Some(Page { title, text: content.join("\n"), nlines: content.len() })
+}
+
+/// The body's lines, each stripped, without the two empty ones that part records (upstream drops
+/// both or neither). A line that reads `WARC/1.0` ends the page: upstream takes it for the next
+/// record's header.
+pub fn page_lines(body: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> =
+        UniversalLines(body).map(strip).take_while(|line| *line != "WARC/1.0").collect();
+    if lines.ends_with(&["", ""]) {
+        lines.truncate(lines.len() - 2);
+    }
+    lines
+}
+
+/// Lines as Python's text files have them: they end at `\n`, `\r\n` or a lone `\r`, and a text
+/// that ends so has no empty line after it.
+struct UniversalLines<'a>(&'a str);
+
+impl<'a> Iterator for UniversalLines<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.0;
+        if text.is_empty() {
+            return None;
+        }
+        let end = memchr2(b'\n', b'\r', text.as_bytes()).unwrap_or(text.len());
+        let (line, rest) = text.split_at(end);
+        self.0 = rest
+            .strip_prefix("\r\n")
+            .or_else(|| rest.strip_prefix(['\n', '\r']))
+            .unwrap_or_default();
+        Some(line)
+    }
+}
+
+/// The host of a URL with its user and port, as `urllib.parse.urlparse(url).netloc` gives it; empty
+/// where the URL has no `//` after its scheme. Upstream: `source_domain`.
+pub fn source_domain(url: &str) -> &str {
+    let Some(authority) = after_scheme(url).strip_prefix("//") else { return "" };
+    let end = authority.find(['/', '?', '#']).unwrap_or(authority.len());
+    &authority[..end]
+}
+
+fn after_scheme(url: &str) -> &str {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    match url.split_once(':') {
+        Some((scheme, rest)) if is_scheme(scheme) => rest,
+        _ => url,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_is_the_title_and_not_text() {
+        let page = page("Title\r\n One \rTwo\n\r\n\r\n").expect("there are lines");
+        assert_eq!((page.title, page.text.as_str(), page.nlines), ("Title", "One\nTwo", 2));
+    }
+
+    #[test]
+    fn two_trailing_empty_lines_go_and_a_single_one_stays() {
+        assert_eq!(page_lines("a\nb\n\n\n"), ["a", "b"]);
+        assert_eq!(page_lines("a\nb\n\n"), ["a", "b", ""]);
+        assert_eq!(page_lines("a\n \n\t\n\n"), ["a", ""]);
+    }
+
+    #[test]
+    fn a_line_like_the_next_header_ends_the_page() {
+        assert_eq!(page_lines("a\nb\n WARC/1.0 \nc\n"), ["a", "b"]);
+        assert_eq!(page_lines("a\nWARC/1.0 b\n"), ["a", "WARC/1.0 b"]);
+    }
+
+    #[test]
+    fn only_python_line_ends_part_lines() {
+        assert_eq!(
+            page_lines("a\u{85}b\u{2028}c\u{b}d\r\re"),
+            ["a\u{85}b\u{2028}c\u{b}d", "", "e"]
+        );
+    }
+
+    #[test]
+    fn a_body_without_lines_is_no_page() {
+        assert_eq!(page(""), None);
+        assert_eq!(page("\r\n\r\n"), None);
+        assert_eq!(page("t").map(|page| (page.text, page.nlines)), Some((String::new(), 0)));
+    }
+
+    #[test]
+    fn the_domain_keeps_user_and_port() {
+        assert_eq!(source_domain("http://me@a.example:80/x?y"), "me@a.example:80");
+        assert_eq!(source_domain("https://a.example?q#f"), "a.example");
+        assert_eq!(source_domain("//a.example"), "a.example");
+        for without in ["", "a.example/x", "mailto:a@b.example", "1http://a.example", "dns:a"] {
+            assert_eq!(source_domain(without), "", "{without}");
+        }
+    }
+}

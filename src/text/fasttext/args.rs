@@ -1,0 +1,93 @@
+//! The head of a model file: how it was trained (`args.cc: Args::load`, `fasttext.cc: checkModel`).
+//!
+//! ```text
+//! i32 magic, version
+//! i32 dim, ws, epoch, minCount, neg, wordNgrams, loss, model, bucket, minn, maxn, lrUpdateRate
+//! f64 t
+//! ```
+
+use super::ModelError;
+use super::reader::ModelReader;
+use std::io::BufRead;
+
+const MAGIC: i32 = 793_712_314;
+/// What fastText 0.9 writes.
+const VERSION_NEWEST: i32 = 12;
+/// Until this version supervised models had no character n-grams, whatever their head says.
+const VERSION_WITHOUT_SUBWORDS: i32 = 11;
+const MODEL_SUPERVISED: i32 = 3;
+/// Longer n-grams than anyone trains; a damaged length would cost time quadratic in the text.
+const NGRAM_MAX: i32 = 64;
+
+/// What of a model's training matters for prediction.
+pub(super) struct Args {
+    pub(super) dim: u64,
+    pub(super) loss: Loss,
+    /// Longest run of words that is a feature of its own; 1 for none but the words.
+    pub(super) word_ngrams: usize,
+    /// Shortest and longest run of characters that is a feature; the longest is 0 for none.
+    pub(super) minn: usize,
+    pub(super) maxn: usize,
+    /// Number of rows that the n-grams share by their hash.
+    pub(super) bucket: u32,
+}
+
+/// What the output layer was trained for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    HierarchicalSoftmax,
+    Softmax,
+    /// Negative sampling and one-vs-all: each label has a probability of its own.
+    Independent,
+}
+
+impl Args {
+    pub(super) fn read<R: BufRead>(reader: &mut ModelReader<'_, R>) -> Result<Self, ModelError> {
+        let version = read_version(reader)?;
+        let dim = u64::from(reader.count32("dimension")?);
+        for part in ["window", "epochs", "least count", "negatives"] {
+            reader.i32(part)?;
+        }
+        let word_ngrams = reader.i32("word n-grams")?.max(1);
+        let loss = reader.i32("loss")?;
+        let model = reader.i32("kind of model")?;
+        let bucket = reader.count32("number of buckets")?;
+        let minn = reader.i32("shortest n-gram")?.max(0);
+        let maxn = reader.i32("longest n-gram")?.max(0);
+        reader.i32("rate of updates")?;
+        reader.i64("sampling threshold")?;
+
+        if model != MODEL_SUPERVISED {
+            return Err(ModelError::NotSupervised { path: reader.path().to_owned() });
+        }
+        let loss = match loss {
+            1 => Loss::HierarchicalSoftmax,
+            3 => Loss::Softmax,
+            2 | 4 => Loss::Independent,
+            other => return Err(reader.damaged(format!("there is no loss {other}"))),
+        };
+        let maxn = if version <= VERSION_WITHOUT_SUBWORDS { 0 } else { maxn };
+        if word_ngrams.max(maxn) > NGRAM_MAX {
+            return Err(reader.damaged(format!("n-grams are up to {}", word_ngrams.max(maxn))));
+        }
+        if bucket == 0 && (word_ngrams > 1 || maxn > 0) {
+            return Err(reader.damaged("it has n-grams and no buckets for them"));
+        }
+        let (word_ngrams, minn, maxn) = (word_ngrams as usize, minn as usize, maxn as usize);
+        Ok(Self { dim, loss, word_ngrams, minn, maxn, bucket })
+    }
+}
+
+fn read_version<R: BufRead>(reader: &mut ModelReader<'_, R>) -> Result<i32, ModelError> {
+    let path = reader.path();
+    let magic = reader.i32("magic number")?;
+    if magic != MAGIC {
+        let (found, expected) = (magic as u32, MAGIC as u32);
+        return Err(ModelError::NotFastText { path: path.to_owned(), found, expected });
+    }
+    let found = reader.i32("version")?;
+    match found <= VERSION_NEWEST {
+        true => Ok(found),
+        false => Err(ModelError::Version { path: path.to_owned(), found, newest: VERSION_NEWEST }),
+    }
+}

@@ -1,0 +1,88 @@
+//! Why a model file cannot be used.
+
+use std::path::PathBuf;
+
+/// A model file that cannot be used, with the file, the place in it and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file cannot be opened.
+    #[error("cannot open the fastText model {}", path.display())]
+    Open {
+        /// The model file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file cannot be read on.
+    #[error("cannot read the fastText model {} at byte {offset}", path.display())]
+    Read {
+        /// The model file.
+        path: PathBuf,
+        /// Where reading failed.
+        offset: u64,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is something else.
+    #[error(
+        "{} is no fastText model: it begins with {found:#010x}, not {expected:#010x}; \
+         give a .bin or .ftz file, uncompressed", path.display()
+    )]
+    NotFastText {
+        /// The file.
+        path: PathBuf,
+        /// Its first four bytes, as a little-endian number.
+        found: u32,
+        /// What every model begins with.
+        expected: u32,
+    },
+    /// The model was written by a later fastText.
+    #[error(
+        "{} has fastText format version {found}, newest known is {newest}; \
+         save it again with fastText 0.9", path.display()
+    )]
+    Version {
+        /// The model file.
+        path: PathBuf,
+        /// Its version.
+        found: i32,
+        /// The newest version that is read.
+        newest: i32,
+    },
+    /// The file ends before the model does.
+    #[error(
+        "{} is cut short: its {part} at byte {offset} should take {wanted} bytes, {left} are left; \
+         fetch the file again", path.display()
+    )]
+    Truncated {
+        /// The model file.
+        path: PathBuf,
+        /// Where the part begins.
+        offset: u64,
+        /// What should stand there.
+        part: &'static str,
+        /// Its size by the file's own account, in bytes.
+        wanted: u64,
+        /// Size of the rest of the file, in bytes.
+        left: u64,
+    },
+    /// The file contradicts itself, or asks for what no model needs.
+    #[error("{} is damaged before byte {offset}: {problem}; fetch the file again", path.display())]
+    Damaged {
+        /// The model file.
+        path: PathBuf,
+        /// How far it was read.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The model holds word vectors and no labels.
+    #[error(
+        "{} is an unsupervised fastText model, it has no labels to predict; \
+         give one trained with `fasttext supervised`", path.display()
+    )]
+    NotSupervised {
+        /// The model file.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,263 @@
+//! From a text to the average of its features' rows: words, runs of characters within a word, and
+//! runs of words (`dictionary.cc: getLine, computeSubwords, addWordNgrams`).
+
+use super::dictionary::Entry;
+use super::{FastText, Scratch};
+
+/// Stands at the end of every example, for the line end that fastText wants there.
+const END_OF_LINE: &[u8] = b"</s>";
+
+/// What fastText parts words at. No other Unicode blank: a no-break space belongs to its word.
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | 0x0b | 0x0c | 0)
+}
+
+/// Within a UTF-8 character, not at its start.
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
+/// FNV-1a, bytes taken as signed numbers: models that exist were trained so.
+#[derive(Clone, Copy)]
+struct Fnv(u32);
+
+impl Fnv {
+    const START: Self = Self(2_166_136_261);
+
+    #[inline]
+    fn with(self, byte: u8) -> Self {
+        Self((self.0 ^ i32::from(byte as i8) as u32).wrapping_mul(16_777_619))
+    }
+
+    fn of(token: &[u8]) -> Self {
+        token.iter().fold(Self::START, |hash, byte| hash.with(*byte))
+    }
+}
+
+impl FastText {
+    /// Puts the average of the text's features into `scratch.hidden`; false where it has none.
+    pub(super) fn average_features(&self, text: &str, scratch: &mut Scratch) -> bool {
+        scratch.hidden.clear();
+        scratch.hidden.resize(self.input.dim(), 0.0);
+        scratch.word_hashes.clear();
+
+        let words = text.as_bytes().split(is_blank).filter(|word| !word.is_empty());
+        // Where the text itself says that its line ends, fastText reads no further.
+        let words = words.take_while(|word| *word != END_OF_LINE).chain([END_OF_LINE]);
+        let mut features: u64 = words.map(|word| self.add_word(word, scratch)).sum();
+        features += self.add_word_ngrams(scratch);
+
+        let weight = (1.0 / features as f64) as f32;
+        scratch.hidden.iter_mut().for_each(|sum| *sum *= weight);
+        features > 0
+    }
+
+    /// Adds a word and the runs of characters in it; returns how many features that were.
+    fn add_word(&self, word: &[u8], scratch: &mut Scratch) -> u64 {
+        let hash = self.dictionary.hash(word);
+        if self.args.maxn == 0 {
+            return self.add_plain_word(word, hash, scratch);
+        }
+        let Scratch { words, hidden, word_hashes, rows, .. } = scratch;
+        let (sum, features) = match words.get(word, hash) {
+            Some(found) => found,
+            None => {
+                let known = match self.dictionary.find(word, hash) {
+                    Entry::Word(id) => Some(id),
+                    Entry::UnknownWord => None,
+                    Entry::Label => return 0,
+                };
+                words.insert(word, hash, |sum| {
+                    self.sum_word(word, known, rows, sum);
+                    rows.len() as u32
+                })
+            }
+        };
+        if self.args.word_ngrams > 1 {
+            word_hashes.push(Fnv::of(word).0 as i32);
+        }
+        for (hidden, sum) in hidden.iter_mut().zip(sum) {
+            *hidden += sum;
+        }
+        u64::from(features)
+    }
+
+    /// [`Self::add_word`] in a model without character n-grams, where unknown words have no rows.
+    fn add_plain_word(&self, word: &[u8], hash: u64, scratch: &mut Scratch) -> u64 {
+        let entry = self.dictionary.find(word, hash);
+        if self.args.word_ngrams > 1 && !matches!(entry, Entry::Label) {
+            scratch.word_hashes.push(Fnv::of(word).0 as i32);
+        }
+        let Entry::Word(id) = entry else { return 0 };
+        self.input.add_rows(&[id], &mut scratch.hidden);
+        1
+    }
+
+    /// Puts the sum of a word's rows into `sum`, which holds zeros, and the rows into `rows`.
+    fn sum_word(&self, word: &[u8], known: Option<u32>, rows: &mut Vec<u32>, sum: &mut [f32]) {
+        rows.clear();
+        rows.extend(known);
+        if word != END_OF_LINE {
+            let first_row = self.dictionary.words;
+            each_ngram(word, self.args.minn, self.args.maxn, |hash| {
+                rows.extend(self.buckets.of_characters(hash.0).map(|row| first_row + row));
+            });
+        }
+        self.input.add_rows(rows, sum);
+    }
+
+    fn add_word_ngrams(&self, scratch: &mut Scratch) -> u64 {
+        if self.args.word_ngrams <= 1 {
+            return 0;
+        }
+        let mut rows = 0;
+        let hashes = &scratch.word_hashes;
+        // Hashes are signed in fastText: the high half of a widened one is all ones or all zeros.
+        let widen = |hash: i32| i64::from(hash) as u64;
+        for first in 0..hashes.len() {
+            let end = hashes.len().min(first + self.args.word_ngrams);
+            let mut hash = widen(hashes[first]);
+            for next in &hashes[first + 1..end] {
+                hash = hash.wrapping_mul(116_049_371).wrapping_add(widen(*next));
+                if let Some(row) = self.buckets.of_words(hash) {
+                    self.input.add_rows(&[self.dictionary.words + row], &mut scratch.hidden);
+                    rows += 1;
+                }
+            }
+        }
+        rows
+    }
+}
+
+/// The runs of `minn` to `maxn` characters in `<word>`, but for the two brackets by themselves.
+#[inline]
+fn each_ngram(word: &[u8], minn: usize, maxn: usize, mut each: impl FnMut(Fnv)) {
+    let last = word.len() + 1;
+    let byte_at = |at: usize| match at {
+        0 => b'<',
+        _ if at == last => b'>',
+        _ => word[at - 1],
+    };
+    for start in 0..=last {
+        if is_continuation(byte_at(start)) {
+            continue;
+        }
+        let mut hash = Fnv::START;
+        let mut end = start;
+        for chars in 1..=maxn {
+            if end > last {
+                break;
+            }
+            hash = hash.with(byte_at(end));
+            end += 1;
+            while end <= last && is_continuation(byte_at(end)) {
+                hash = hash.with(byte_at(end));
+                end += 1;
+            }
+            let is_bracket = chars == 1 && (start == 0 || end > last);
+            if chars >= minn && !is_bracket {
+                each(hash);
+            }
+        }
+    }
+}
+
+/// Sums of words seen lately, found by the whole word, so that a hit and a miss give the same. A
+/// word takes the place of another that falls on the same slot; long ones are not kept.
+#[derive(Default)]
+pub(super) struct WordCache {
+    slots: Vec<Slot>,
+    /// The sums of `slots`, end to end, and after them one for a word that is not kept.
+    sums: Vec<f32>,
+    dim: usize,
+}
+
+const KEPT_WORD_BYTES_MAX: usize = 27;
+
+/// 32 bytes, so that none straddles two cache lines.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    rows: u32,
+    word: [u8; KEPT_WORD_BYTES_MAX],
+    /// Length of `word`, 0 in an empty slot.
+    len: u8,
+}
+
+impl WordCache {
+    pub(super) fn new(dim: usize) -> Self {
+        const SUMS_BYTES: usize = 1 << 19;
+        let slots = (SUMS_BYTES / 4 / dim).clamp(64, 1 << 14).next_power_of_two();
+        Self { slots: vec![Slot::default(); slots], sums: vec![0.0; (slots + 1) * dim], dim }
+    }
+
+    fn slot_of(&self, hash: u64) -> usize {
+        hash as usize & (self.slots.len() - 1)
+    }
+
+    #[inline]
+    fn get(&self, word: &[u8], hash: u64) -> Option<(&[f32], u32)> {
+        let at = self.slot_of(hash);
+        let slot = &self.slots[at];
+        let is_hit = usize::from(slot.len) == word.len() && &slot.word[..word.len()] == word;
+        is_hit.then(|| (&self.sums[at * self.dim..][..self.dim], slot.rows))
+    }
+
+    /// Keeps what `sum` adds up for a word, unless it is too long, and returns it.
+    fn insert(
+        &mut self,
+        word: &[u8],
+        hash: u64,
+        sum: impl FnOnce(&mut [f32]) -> u32,
+    ) -> (&[f32], u32) {
+        let is_kept = word.len() <= KEPT_WORD_BYTES_MAX;
+        let at = if is_kept { self.slot_of(hash) } else { self.slots.len() };
+        let sums = &mut self.sums[at * self.dim..][..self.dim];
+        sums.fill(0.0);
+        let rows = sum(sums);
+        if is_kept {
+            let slot = &mut self.slots[at];
+            slot.rows = rows;
+            slot.len = word.len() as u8;
+            slot.word[..word.len()].copy_from_slice(word);
+        }
+        (sums, rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_beyond_ascii_are_hashed_as_negative_numbers() {
+        assert_eq!(Fnv::of("é".as_bytes()).0, 1_023_043_777);
+        assert_eq!(Fnv::of(b"a").0, 3_826_002_220, "plain FNV-1a");
+    }
+
+    #[test]
+    fn words_on_one_slot_are_told_apart() {
+        const HASH: u64 = 7;
+        let put = |value: f32| {
+            move |sum: &mut [f32]| {
+                sum[0] += value;
+                1
+            }
+        };
+        let mut cache = WordCache::new(1);
+        cache.insert(b"a", HASH, put(1.0));
+        assert_eq!(cache.get(b"b", HASH), None);
+        assert_eq!(cache.insert(b"b", HASH, put(2.0)), ([2.0].as_slice(), 1));
+        assert_eq!(cache.get(b"a", HASH), None);
+        assert_eq!(cache.get(b"b", HASH), Some(([2.0].as_slice(), 1)));
+    }
+
+    #[test]
+    fn long_words_are_summed_and_not_kept() {
+        let long = [b'x'; KEPT_WORD_BYTES_MAX + 1];
+        let mut cache = WordCache::new(1);
+        for _ in 0..2 {
+            assert_eq!(cache.get(&long, 0), None);
+            assert_eq!(cache.insert(&long, 0, |_| 3), ([0.0].as_slice(), 3));
+        }
+    }
+}

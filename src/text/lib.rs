@@ -1,0 +1,24 @@
+//! Pure functions and models on text: what a rule of the recipe computes, without where the text
+//! came from or what becomes of it. Nothing here reads a corpus or keeps state between documents.
+//!
+//! * [`python`]: the string semantics that upstream's rules rest on.
+//! * [`ccnet`]: pages, paragraphs and their keys, as CCNet cuts and compares them.
+//! * [`digest`]: SHA-1 as web archives write it.
+//! * [`language`]: which language a text is in.
+//! * [`fasttext`]: fastText's supervised models, read and run.
+
+pub mod ccnet;
+pub mod digest;
+pub mod fasttext;
+pub mod language;
+pub mod python;
+
+#[cfg(test)]
+mod golden;
+
+/// How property tests run. They keep no record of failures: proptest would write it to a folder
+/// beside this crate, which Cargo would take for a member of the workspace.
+#[cfg(test)]
+fn property() -> proptest::test_runner::Config {
+    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
+}
