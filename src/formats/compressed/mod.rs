@@ -1,0 +1,80 @@
+//! Decompression by content.
+//!
+//! A stored file is a row of *members*: gzip members (RFC 1952), zstd frames (RFC 8878), LZ4
+//! frames, or, uncompressed, the whole file as the only one. `Members` inflates them one after
+//! another in bounded memory, and finds the next healthy one behind a damaged one.
+
+mod codec;
+mod decoder;
+mod members;
+mod stored;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+pub(crate) use codec::Codec;
+pub(crate) use members::{Cause, Fault, Members, Next};
+pub(crate) use stored::Stored;
+
+/// Opens a file and inflates it by its magic bytes: gzip and zstd and LZ4 of one member or many,
+/// or plain. Any other content passes as it is.
+///
+/// Unlike [`WarcReader`](crate::WarcReader) it tolerates no damage: a member that is cut short or
+/// corrupt, or bytes between members, end in an error. (An LZ4 frame cut between two blocks cannot
+/// be told from a whole one.) Zeros after the last member are padding.
+pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
+    let mut stored = Stored::new(Box::new(File::open(path)?));
+    let codec = Codec::of(stored.peek(Codec::MAGIC_BYTES_MAX));
+    if codec == Codec::Plain {
+        return Ok(Box::new(stored));
+    }
+    let inflated = Inflated { members: Members::new(stored, codec), ended: false };
+    Ok(Box::new(BufReader::with_capacity(64 << 10, inflated)))
+}
+
+/// The members' bytes joined, up to the first fault.
+struct Inflated {
+    members: Members,
+    ended: bool,
+}
+
+impl Read for Inflated {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while !self.ended {
+            let bytes = self.members.fill(1);
+            if !bytes.is_empty() {
+                let n = bytes.len().min(into.len());
+                into[..n].copy_from_slice(&bytes[..n]);
+                self.members.consume(n);
+                return Ok(n);
+            }
+            if let Some(fault) = self.members.take_fault() {
+                self.ended = true;
+                let kind = match fault.cause {
+                    Cause::Cut => io::ErrorKind::UnexpectedEof,
+                    Cause::Corrupt => io::ErrorKind::InvalidData,
+                    Cause::Device(kind) => kind,
+                };
+                return Err(io::Error::new(kind, fault.to_string()));
+            }
+            match self.members.advance() {
+                Next::Member { skipped: 0 } => {}
+                Next::End { skipped: 0 } => self.ended = true,
+                Next::Member { skipped } | Next::End { skipped } => {
+                    self.ended = true;
+                    let what = format!(
+                        "byte {}: {skipped} bytes that are no {} member",
+                        self.members.offset(),
+                        self.members.codec()
+                    );
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                }
+            }
+        }
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! The file as stored, with a short memory.
+//!
+//! A damaged gzip member often inflates on, as garbage, into the healthy members behind it. So
+//! the search for the next one has to begin at the damaged one's start, and its bytes are kept
+//! until then. Kept in memory and not sought in the file: pipes are read as well.
+
+use std::io::{self, BufRead, Read};
+
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// How much of the current member is kept. Members of Common Crawl have some 5 to 100 kB; of a
+/// larger one the search begins where its decoder gave up.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
+/// A buffered source that can go back to its mark.
+pub(crate) struct Stored {
+    source: Box<dyn Read + Send>,
+    /// The bytes of the file from `base` on.
+    buffer: Vec<u8>,
+    base: u64,
+    /// First unread byte, as an index into `buffer`.
+    at: usize,
+    /// What is kept begins here; at most `at`.
+    mark: Option<usize>,
+    failure: Option<io::ErrorKind>,
+    ended: bool,
+}
+
+impl Default for Stored {
+    fn default() -> Self {
+        Stored::new(Box::new(io::empty()))
+    }
+}
+
+impl Stored {
+    pub(crate) fn new(source: Box<dyn Read + Send>) -> Self {
+        let buffer = Vec::new();
+        Stored { source, buffer, base: 0, at: 0, mark: None, failure: None, ended: false }
+    }
+
+    /// Byte of the file that is read next.
+    pub(crate) fn offset(&self) -> u64 {
+        self.base + self.at as u64
+    }
+
+    /// How the device failed, if it did.
+    pub(crate) fn failure(&self) -> Option<io::ErrorKind> {
+        self.failure
+    }
+
+    /// At least `bytes` unread bytes, fewer only where the file ends or the device fails.
+    pub(crate) fn peek(&mut self, bytes: usize) -> &[u8] {
+        while self.buffer.len() - self.at < bytes && self.load() {}
+        &self.buffer[self.at..]
+    }
+
+    /// Keeps what is read from here on.
+    pub(crate) fn mark(&mut self) {
+        self.mark = Some(self.at);
+    }
+
+    /// The bytes since the mark, while they are kept.
+    pub(crate) fn kept(&self) -> Option<&[u8]> {
+        Some(&self.buffer[self.mark?..self.at])
+    }
+
+    /// Goes to the byte behind the mark, if the bytes from there on are kept: back, as a rule, but
+    /// forward from the mark itself, where some decoders stay when they fail.
+    pub(crate) fn rewind(&mut self) {
+        if let Some(mark) = self.mark.take() {
+            self.at = (mark + 1).min(self.buffer.len());
+        }
+    }
+
+    /// Reads one more chunk; false at the end of the file.
+    fn load(&mut self) -> bool {
+        if self.ended || self.failure.is_some() {
+            return false;
+        }
+        self.forget();
+        let loaded = self.buffer.len();
+        self.buffer.resize(loaded + CHUNK_BYTES, 0);
+        let read = loop {
+            match self.source.read(&mut self.buffer[loaded..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        let n = *read.as_ref().unwrap_or(&0);
+        self.buffer.truncate(loaded + n);
+        self.failure = read.as_ref().err().map(io::Error::kind);
+        self.ended = matches!(read, Ok(0));
+        n > 0
+    }
+
+    /// Drops what nobody can ask for any more.
+    fn forget(&mut self) {
+        if self.mark.is_some_and(|mark| self.at - mark > KEPT_BYTES_MAX) {
+            self.mark = None;
+        }
+        let needed = self.mark.unwrap_or(self.at);
+        self.buffer.drain(..needed);
+        self.base += needed as u64;
+        self.at -= needed;
+        self.mark = self.mark.map(|_| 0);
+    }
+}
+
+impl Read for Stored {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.fill_buf()?;
+        let n = bytes.len().min(into.len());
+        into[..n].copy_from_slice(&bytes[..n]);
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl BufRead for Stored {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.buffer.len() && !self.load() {
+            return self.failure.map_or(Ok(&[]), |kind| Err(kind.into()));
+        }
+        Ok(&self.buffer[self.at..])
+    }
+
+    fn consume(&mut self, n: usize) {
+        debug_assert!(n <= self.buffer.len() - self.at);
+        self.at += n;
+    }
+}

@@ -1,0 +1,119 @@
+//! The bytes that records are read from, and what stands at a member's end.
+
+use super::header::{VERSION_PEEK_BYTES, begins_record};
+use crate::compressed::{Cause, Codec, Fault, Members, Next, Stored};
+use crate::defect::Defect;
+
+/// How far into a file that is neither compressed nor begins with a record a compressed member is
+/// looked for: one damaged byte at the very start shall not lose the whole file.
+const LEADING_JUNK_BYTES_MAX: usize = 1 << 20;
+
+/// What follows where a member ends within a record.
+pub(super) enum Ending {
+    /// The record goes on in the next member.
+    Continues,
+    /// The next member begins with a record.
+    NextRecord,
+    /// The member ended by a fault.
+    Fault(Cause),
+    /// There is no next member.
+    EndOfFile,
+}
+
+pub(super) struct Input {
+    members: Members,
+    /// The device failed, so nothing more comes.
+    pub(super) failed: bool,
+    /// Defects met at members' borders, not yet reported.
+    pub(super) met: Vec<Defect>,
+}
+
+impl Input {
+    pub(super) fn new(mut stored: Stored) -> Self {
+        let first = stored.peek(Codec::MAGIC_BYTES_MAX);
+        let mut codec = Codec::of(first);
+        if codec == Codec::Plain && !first.starts_with(b"WARC") {
+            let leading = stored.peek(LEADING_JUNK_BYTES_MAX);
+            codec = Codec::find_any(leading).map_or(Codec::Plain, |(_, codec)| codec);
+        }
+        Input { members: Members::new(stored, codec), failed: false, met: Vec::new() }
+    }
+
+    pub(super) fn offset(&self) -> u64 {
+        self.members.offset()
+    }
+
+    pub(super) fn stored_bytes(&mut self) -> u64 {
+        self.members.stored_bytes()
+    }
+
+    pub(super) fn inflated_bytes(&self) -> u64 {
+        self.members.inflated_bytes()
+    }
+
+    pub(super) fn fill(&mut self, bytes: usize) -> &[u8] {
+        self.members.fill(bytes)
+    }
+
+    pub(super) fn consume(&mut self, bytes: usize) {
+        self.members.consume(bytes);
+    }
+
+    pub(super) fn give_back(&mut self, bytes: &[u8]) -> bool {
+        self.members.give_back(bytes)
+    }
+
+    pub(super) fn at_record(&mut self) -> bool {
+        begins_record(self.fill(VERSION_PEEK_BYTES))
+    }
+
+    /// Whether a member or the file ends where a record is beginning.
+    pub(super) fn at_start_of_record(&mut self) -> bool {
+        let bytes = self.fill(VERSION_PEEK_BYTES);
+        bytes.len() < VERSION_PEEK_BYTES && b"WARC/".starts_with(bytes)
+    }
+
+    /// Reports the fault that the current member ended with, once its bytes are consumed.
+    pub(super) fn meet_fault(&mut self) -> Option<Cause> {
+        let fault: Fault = self.members.take_fault()?;
+        let device = match fault.cause {
+            Cause::Device(kind) => Some(kind),
+            Cause::Cut | Cause::Corrupt => None,
+        };
+        self.failed |= device.is_some();
+        self.met.push(Defect { device, ..Defect::new(fault.offset, fault.to_string()) });
+        Some(fault.cause)
+    }
+
+    /// Goes to the next member; false at the end of the file.
+    pub(super) fn advance(&mut self) -> bool {
+        self.meet_fault();
+        let (skipped, found) = match self.members.advance() {
+            Next::Member { skipped } => (skipped, true),
+            Next::End { skipped } => (skipped, false),
+        };
+        if skipped > 0 {
+            let codec = self.members.codec();
+            let begin = self.members.offset() - skipped;
+            let what = format!("expected a {codec} member, found {skipped} bytes that are none");
+            self.met.push(Defect::new(begin, what));
+        }
+        found
+    }
+
+    /// At a member's end within a record: what comes next, and there at once.
+    pub(super) fn cross(&mut self) -> Ending {
+        if let Some(cause) = self.meet_fault() {
+            return Ending::Fault(cause);
+        }
+        let met = self.met.len();
+        if !self.advance() {
+            return Ending::EndOfFile;
+        }
+        // Behind bytes that are no member it is a guess that the record goes on: not made.
+        if self.met.len() > met || self.at_record() {
+            return Ending::NextRecord;
+        }
+        Ending::Continues
+    }
+}
