@@ -1,0 +1,231 @@
+//! All the runs of one index that one worker owns.
+
+use crate::duplicates::{Facts, changes};
+use crate::key::{Key, KeyRange, Update};
+use crate::merge::{choose, merge};
+use crate::run::{Cursor, Run, RunMeta};
+use crate::{Error, Rule, consolidate};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One worker's share of an index: every update ever made to the keys it owns, on disk.
+///
+/// Memory: the page indexes of its runs (24 bytes for 1,024 updates of 64-bit keys), one decoded
+/// page a run while a batch is looked up, and the batch.
+pub struct Arrangement<K: Key> {
+    dir: PathBuf,
+    index: String,
+    worker: usize,
+    keys: KeyRange,
+    runs: Vec<Arc<Run<K>>>,
+    epoch: u64,
+    written: u64,
+}
+
+impl<K: Key> Arrangement<K> {
+    /// Opens the share of `worker` of `workers` in the runs that a manifest names. The runs may
+    /// have been written by any number of workers.
+    pub fn open(
+        dir: &Path,
+        index: &str,
+        worker: usize,
+        workers: usize,
+        runs: &[RunMeta],
+    ) -> Result<Arrangement<K>, Error> {
+        let keys = KeyRange::of(worker, workers);
+        let mut open = Vec::new();
+        for meta in runs {
+            if let Some(keys) = meta.keys.intersection(keys) {
+                open.push(Arc::new(Run::open(dir, &RunMeta { keys, ..meta.clone() })?));
+            }
+        }
+        Ok(Arrangement {
+            dir: dir.to_owned(),
+            index: index.to_owned(),
+            worker,
+            keys,
+            runs: open,
+            epoch: 0,
+            written: 0,
+        })
+    }
+
+    /// Adds an epoch's updates and gives the changes of the duplicates. When it returns, the
+    /// updates are in durable runs; they count once a manifest names those.
+    ///
+    /// `updates` are consolidated in place. An epoch number is used once in the life of an index.
+    pub fn apply(
+        &mut self,
+        epoch: u64,
+        updates: &mut Vec<Update<K>>,
+        rule: &Rule,
+        facts: &mut Facts<K>,
+    ) -> Result<(), Error> {
+        consolidate(updates);
+        let mut cursors = self.cursors()?;
+        changes(updates, &mut cursors, rule, facts)?;
+        self.append(epoch, updates)
+    }
+
+    /// Adds an epoch's updates, consolidated already, and looks nothing up.
+    pub fn append(&mut self, epoch: u64, updates: &[Update<K>]) -> Result<(), Error> {
+        debug_assert!(
+            updates.iter().all(|u| (self.keys.first..=self.keys.last).contains(&u.0.high())),
+            "an update went to a worker that does not own its key"
+        );
+        (self.epoch, self.written) = (epoch, 0);
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let mut writer = crate::RunWriter::create(&self.next_path())?;
+        for update in updates {
+            writer.push(*update)?;
+        }
+        let meta = writer.finish(self.keys)?;
+        self.runs.push(Arc::new(Run::open(&self.dir, &meta)?));
+        while let Some(places) = choose(&self.runs) {
+            self.merge(&places)?;
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, places: &[usize]) -> Result<(), Error> {
+        let merged: Vec<_> = places.iter().map(|&place| self.runs[place].clone()).collect();
+        let meta = merge(&merged, self.keys, &self.next_path())?;
+        self.runs.retain(|run| !merged.iter().any(|gone| Arc::ptr_eq(gone, run)));
+        if let Some(meta) = meta {
+            self.runs.push(Arc::new(Run::open(&self.dir, &meta)?));
+        }
+        Ok(())
+    }
+
+    /// Names are used once: index, epoch, worker, and a number within those.
+    fn next_path(&mut self) -> PathBuf {
+        self.written += 1;
+        self.dir.join(format!(
+            "{}-{:08}-{:04}-{:02}.run",
+            self.index, self.epoch, self.worker, self.written
+        ))
+    }
+
+    fn cursors(&self) -> Result<Vec<Cursor<K>>, Error> {
+        let mut cursors = Vec::with_capacity(self.runs.len());
+        for run in &self.runs {
+            cursors.extend(Cursor::new(run.clone(), self.keys)?);
+        }
+        Ok(cursors)
+    }
+
+    /// Hands every stored update to `each`; those of one pair may come in several parts.
+    pub fn scan(&self, mut each: impl FnMut(Update<K>)) -> Result<(), Error> {
+        for mut cursor in self.cursors()? {
+            while let Some(update) = cursor.peek() {
+                each(update);
+                cursor.step()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The runs that are this share now, each with the keys that are meant.
+    pub fn runs(&self) -> Vec<RunMeta> {
+        self.runs.iter().map(|run| run.meta.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Copies, owner};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// The definition, on a map that holds everything.
+    #[derive(Default)]
+    struct Plain(BTreeMap<(u64, u64), i64>);
+
+    impl Plain {
+        fn duplicates(&self, rule: &Rule) -> BTreeMap<(u64, u64), i64> {
+            let mut all = BTreeMap::new();
+            let live: Vec<_> = self.0.iter().filter(|(_, count)| **count != 0).collect();
+            for key in live.chunk_by(|a, b| a.0.0 == b.0.0) {
+                let refs: Vec<_> = key.iter().map(|(place, count)| (place.1, **count)).collect();
+                rule.duplicates(&refs, |at, count| {
+                    all.insert((at, key[0].0.0), count);
+                });
+            }
+            all
+        }
+    }
+
+    fn rule(copies: Copies, scope_bits: u32) -> Rule {
+        Rule { copies, scope: Arc::new(move |at| at >> scope_bits << scope_bits) }
+    }
+
+    /// Few keys, spread over the workers' ranges; few refs, in several scopes; one heavy key.
+    fn epochs() -> impl Strategy<Value = Vec<(usize, Vec<(u64, u64, bool)>)>> {
+        let update = (prop_oneof![Just(7u64), 0u64..12], 0u64..40, any::<bool>());
+        prop::collection::vec((1usize..5, prop::collection::vec(update, 0..40)), 1..12)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn facts_are_those_of_the_definition_over_restarts_and_rescales(
+            epochs in epochs(), none in any::<bool>(), scope_bits in prop_oneof![Just(3u32), Just(20)],
+        ) {
+            let rule = rule(if none { Copies::None } else { Copies::First }, scope_bits);
+            let dir = tempfile::tempdir().unwrap();
+            let (mut plain, mut runs) = (Plain::default(), Vec::new());
+            let mut expected = BTreeMap::new();
+            for (epoch, (workers, updates)) in epochs.into_iter().enumerate() {
+                // A retraction takes back a copy that is there; all else is an insertion.
+                let mut batch = Vec::new();
+                for (key, at, retract) in updates {
+                    let key = key.wrapping_mul(u64::MAX / 12);
+                    let count = plain.0.entry((key, at)).or_default();
+                    let diff = if retract && *count > 0 { -1 } else { 1 };
+                    *count += diff;
+                    batch.push((key, at, diff));
+                }
+                let (mut facts, mut next_runs) = (Vec::new(), Vec::new());
+                for worker in 0..workers {
+                    let mut mine: Vec<_> =
+                        batch.iter().copied().filter(|u| owner(u.0, workers) == worker).collect();
+                    let mut share =
+                        Arrangement::<u64>::open(dir.path(), "p", worker, workers, &runs).unwrap();
+                    share.apply(epoch as u64, &mut mine, &rule, &mut facts).unwrap();
+                    next_runs.extend(share.runs());
+                }
+                runs = next_runs;
+                for (at, key, diff) in facts {
+                    let count = expected.entry((at, key)).or_insert(0);
+                    *count += diff;
+                    if *count == 0 {
+                        expected.remove(&(at, key));
+                    }
+                }
+                prop_assert_eq!(&plain.duplicates(&rule), &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn runs_stay_few_and_a_missing_one_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut share = Arrangement::<u64>::open(dir.path(), "p", 0, 1, &[]).unwrap();
+        let rule = Rule::first_of_all();
+        for epoch in 0..100u64 {
+            let mut updates = (0..50)
+                .map(|i| ((epoch * 50 + i).wrapping_mul(0x9E37_79B9_7F4A_7C15), epoch * 50 + i, 1))
+                .collect();
+            share.apply(epoch, &mut updates, &rule, &mut Vec::new()).unwrap();
+        }
+        let runs = share.runs();
+        assert!(runs.len() <= 12, "{} runs", runs.len());
+        assert_eq!(runs.iter().map(|run| run.entries).sum::<u64>(), 5000);
+        std::fs::remove_file(dir.path().join(&runs[0].name)).unwrap();
+        let error = Arrangement::<u64>::open(dir.path(), "p", 0, 1, &runs).err().unwrap();
+        assert!(error.to_string().contains(&runs[0].name), "{error}");
+    }
+}

@@ -1,0 +1,208 @@
+//! The relation between what is stored and what is a duplicate.
+//!
+//! For every key and scope, the refs with a count other than zero are *live*. With
+//! [`Copies::First`] every live ref but the first is a duplicate; with [`Copies::None`], as in
+//! CCNet, all of them are once there are two. This is differential's
+//! `reduce(|_key, refs, out| out.extend(&refs[1..]))`, or `&refs[..]`, on each scope; a property
+//! test holds it to that.
+
+use crate::Error;
+use crate::key::{Key, Update};
+use crate::run::Cursor;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How many copies of a repeated text stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Copies {
+    /// The first one.
+    First,
+    /// Not one: what cc_net's code does.
+    None,
+}
+
+/// What counts as a duplicate.
+#[derive(Clone)]
+pub struct Rule {
+    /// Which copies stay.
+    pub copies: Copies,
+    /// The smallest ref of the scope that a ref belongs to. Scopes are ranges of refs, and only
+    /// copies within one scope are compared.
+    pub scope: Arc<dyn Fn(u64) -> u64 + Send + Sync>,
+}
+
+impl Rule {
+    /// Keeps the first copy of everything ever seen.
+    pub fn first_of_all() -> Rule {
+        Rule { copies: Copies::First, scope: Arc::new(|_| 0) }
+    }
+
+    /// The duplicates among `refs`: the live refs of one key, in order.
+    ///
+    /// This is the definition; differential's reduce is given it as it is.
+    pub fn duplicates(&self, refs: &[(u64, i64)], mut each: impl FnMut(u64, i64)) {
+        for scope in refs.chunk_by(|a, b| (self.scope)(a.0) == (self.scope)(b.0)) {
+            let stay = match self.copies {
+                Copies::First => 1,
+                Copies::None if scope.len() > 1 => 0,
+                Copies::None => 1,
+            };
+            scope[stay..].iter().for_each(|&(at, count)| each(at, count));
+        }
+    }
+}
+
+/// Duplicate facts: `(ref, key, diff)`.
+pub type Facts<K> = Vec<(u64, K, i64)>;
+
+/// Adds to `facts` how the duplicates change when `batch` (sorted, consolidated) is added to what
+/// the cursors show.
+///
+/// Cost: a forward seek for each key of the batch in each run, and the copies up to the first live
+/// one; not the number of copies that a key has.
+pub fn changes<K: Key>(
+    batch: &[Update<K>],
+    cursors: &mut [Cursor<K>],
+    rule: &Rule,
+    facts: &mut Facts<K>,
+) -> Result<(), Error> {
+    for group in batch.chunk_by(|a, b| a.0 == b.0 && (rule.scope)(a.1) == (rule.scope)(b.1)) {
+        let start = (rule.scope)(group[0].1);
+        let mut stored = Stored { cursors, rule, key: group[0].0, start };
+        stored.seek()?;
+        match rule.copies {
+            Copies::First => all_but_first(group, stored, facts)?,
+            Copies::None => all_or_nothing(group, stored, facts)?,
+        }
+    }
+    Ok(())
+}
+
+/// What the runs hold of one key in one scope, added up, in the order of refs.
+struct Stored<'a, K: Key> {
+    cursors: &'a mut [Cursor<K>],
+    rule: &'a Rule,
+    key: K,
+    start: u64,
+}
+
+impl<K: Key> Stored<'_, K> {
+    fn seek(&mut self) -> Result<(), Error> {
+        self.cursors.iter_mut().try_for_each(|cursor| cursor.seek(self.key, self.start))
+    }
+
+    /// The next live ref and its count.
+    fn next(&mut self) -> Result<Option<(u64, i64)>, Error> {
+        loop {
+            let here = |cursor: &Cursor<K>| match cursor.peek() {
+                Some((key, at, diff)) if key == self.key && (self.rule.scope)(at) == self.start => {
+                    Some((at, diff))
+                }
+                _ => None,
+            };
+            let Some(at) = self.cursors.iter().filter_map(|c| here(c).map(|(at, _)| at)).min()
+            else {
+                return Ok(None);
+            };
+            let mut count = 0;
+            for place in 0..self.cursors.len() {
+                match here(&self.cursors[place]) {
+                    Some((found, diff)) if found == at => count += diff,
+                    _ => continue,
+                }
+                self.cursors[place].step()?;
+            }
+            if count != 0 {
+                return Ok(Some((at, count)));
+            }
+        }
+    }
+}
+
+/// Changes where the first copy stays. Only the first live ref before and after matters: what
+/// happens to any other ref is its own diff.
+fn all_but_first<K: Key>(
+    group: &[Update<K>],
+    mut stored: Stored<'_, K>,
+    facts: &mut Facts<K>,
+) -> Result<(), Error> {
+    let key = stored.key;
+    let before = stored.next()?;
+    let mut updates = group.iter().peekable();
+    let mut old = before;
+    // The first live ref afterwards, with the count it had before.
+    let after = loop {
+        match (old, updates.peek()) {
+            (Some((at, count)), Some(update)) if update.1 == at => {
+                if count + update.2 != 0 {
+                    break Some((at, count));
+                }
+                updates.next();
+                old = stored.next()?;
+            }
+            (Some((at, _)), Some(update)) if update.1 < at => break Some((update.1, 0)),
+            (Some(live), _) => break Some(live),
+            (None, Some(update)) => break Some((update.1, 0)),
+            (None, None) => break None,
+        }
+    };
+    let (first_before, first_after) = (before.map(|b| b.0), after.map(|a| a.0));
+    let others = group.iter().filter(|u| Some(u.1) != first_before && Some(u.1) != first_after);
+    facts.extend(others.map(|u| (u.1, key, u.2)));
+    if first_before != first_after {
+        if let Some((at, count)) = before {
+            let diff: i64 = group.iter().filter(|u| u.1 == at).map(|u| u.2).sum();
+            if count + diff != 0 {
+                facts.push((at, key, count + diff));
+            }
+        }
+        if let Some((at, count)) = after
+            && count != 0
+        {
+            facts.push((at, key, -count));
+        }
+    }
+    Ok(())
+}
+
+/// Changes where every copy goes: the group before and after, side by side.
+///
+/// Reads all copies of the group. Groups are complete within an epoch wherever this rule is used
+/// (a document cannot be taken back once released), so nothing is stored of them yet.
+fn all_or_nothing<K: Key>(
+    group: &[Update<K>],
+    mut stored: Stored<'_, K>,
+    facts: &mut Facts<K>,
+) -> Result<(), Error> {
+    let key = stored.key;
+    let mut before = Vec::new();
+    while let Some(live) = stored.next()? {
+        before.push(live);
+    }
+    let mut both: Vec<Update<()>> = before.iter().map(|&(at, count)| ((), at, count)).collect();
+    both.extend(group.iter().map(|u| ((), u.1, u.2)));
+    both.sort_unstable();
+    let mut after: Vec<(u64, i64)> = Vec::new();
+    for same in both.chunk_by(|a, b| a.1 == b.1) {
+        let count: i64 = same.iter().map(|u| u.2).sum();
+        if count != 0 {
+            after.push((same[0].1, count));
+        }
+    }
+    let mut changed: Vec<(u64, i64)> = Vec::new();
+    if after.len() > 1 {
+        changed.extend(after);
+    }
+    if before.len() > 1 {
+        changed.extend(before.iter().map(|&(at, count)| (at, -count)));
+    }
+    changed.sort_unstable();
+    for same in changed.chunk_by(|a, b| a.0 == b.0) {
+        let diff: i64 = same.iter().map(|c| c.1).sum();
+        if diff != 0 {
+            facts.push((same[0].0, key, diff));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Keys, who owns them, and the updates that an arrangement stores.
+
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+
+/// A uniformly distributed hash: `u64` for paragraphs (as CCNet), `u128` for documents.
+pub trait Key: Copy + Ord + Debug + Default + Send + Sync + 'static {
+    /// Size on disk before packing.
+    const BYTES: u32;
+    /// The 64 bits that come first in its order.
+    fn high(self) -> u64;
+    /// The 64 bits after those, zero for a `u64`.
+    fn low(self) -> u64;
+    /// The key with these bits.
+    fn from_parts(high: u64, low: u64) -> Self;
+}
+
+impl Key for u64 {
+    const BYTES: u32 = 8;
+    fn high(self) -> u64 {
+        self
+    }
+    fn low(self) -> u64 {
+        0
+    }
+    fn from_parts(high: u64, _low: u64) -> u64 {
+        high
+    }
+}
+
+impl Key for u128 {
+    const BYTES: u32 = 16;
+    fn high(self) -> u64 {
+        (self >> 64) as u64
+    }
+    fn low(self) -> u64 {
+        self as u64
+    }
+    fn from_parts(high: u64, low: u64) -> u128 {
+        u128::from(high) << 64 | u128::from(low)
+    }
+}
+
+/// `diff` copies of `key` at `at` come (or, negative, go).
+pub type Update<K> = (K, u64, i64);
+
+/// The worker that owns keys with these high bits: ranges of equal size, in order.
+///
+/// Ranges rather than remainders, so that any number of workers finds its keys side by side in any
+/// run and nothing is rewritten when that number changes.
+pub fn owner(high: u64, workers: usize) -> usize {
+    (u128::from(high) * workers as u128 >> 64) as usize
+}
+
+/// The keys whose high bits lie between `first` and `last`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRange {
+    /// Smallest high bits.
+    pub first: u64,
+    /// Largest high bits.
+    pub last: u64,
+}
+
+impl KeyRange {
+    /// Every key.
+    pub const ALL: KeyRange = KeyRange { first: 0, last: u64::MAX };
+
+    /// The keys that [`owner`] gives to `worker` of `workers`.
+    pub fn of(worker: usize, workers: usize) -> KeyRange {
+        assert!(worker < workers, "worker {worker} of {workers}");
+        let bound = |w: usize| ((w as u128) << 64).div_ceil(workers as u128);
+        KeyRange { first: bound(worker) as u64, last: (bound(worker + 1) - 1) as u64 }
+    }
+
+    /// The keys in both.
+    pub fn intersection(self, other: KeyRange) -> Option<KeyRange> {
+        let range =
+            KeyRange { first: self.first.max(other.first), last: self.last.min(other.last) };
+        (range.first <= range.last).then_some(range)
+    }
+}
+
+/// Sorts by key and ref, adds up the diffs of equal pairs and drops those that come to nothing.
+pub fn consolidate<K: Key>(updates: &mut Vec<Update<K>>) {
+    updates.sort_unstable_by_key(|&(key, at, _)| (key, at));
+    let mut kept = 0;
+    let mut next = 0;
+    while next < updates.len() {
+        let (key, at, mut diff) = updates[next];
+        next += 1;
+        while next < updates.len() && (updates[next].0, updates[next].1) == (key, at) {
+            diff += updates[next].2;
+            next += 1;
+        }
+        if diff != 0 {
+            updates[kept] = (key, at, diff);
+            kept += 1;
+        }
+    }
+    updates.truncate(kept);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_of_workers_are_what_owner_says() {
+        for workers in 1..9 {
+            for worker in 0..workers {
+                let range = KeyRange::of(worker, workers);
+                assert_eq!(owner(range.first, workers), worker);
+                assert_eq!(owner(range.last, workers), worker);
+            }
+            assert_eq!(KeyRange::of(0, workers).first, 0);
+            assert_eq!(KeyRange::of(workers - 1, workers).last, u64::MAX);
+        }
+    }
+
+    #[test]
+    fn consolidate_adds_up_and_drops_nothings() {
+        let mut updates = vec![(2u64, 1, 1), (1, 5, 1), (2, 1, -1), (1, 5, 2), (1, 4, 1)];
+        consolidate(&mut updates);
+        assert_eq!(updates, [(1, 4, 1), (1, 5, 3)]);
+    }
+}

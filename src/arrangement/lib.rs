@@ -1,0 +1,58 @@
+//! The durable arrangement: `(key, ref, diff)` updates on disk, and the duplicate facts that follow
+//! from them. Knows nothing of documents, text or timely.
+//!
+//! In reading order: [`Key`] and [`Update`], what is stored; `column` and `page`, how; [`Run`], one
+//! sorted file; `merge`, several runs as one; [`duplicates`], the relation; [`Arrangement`], all the
+//! runs of one worker, epoch after epoch.
+
+mod arrangement;
+mod column;
+pub mod duplicates;
+mod key;
+mod merge;
+mod page;
+mod run;
+
+pub use arrangement::Arrangement;
+pub use duplicates::{Copies, Rule};
+pub use key::{Key, KeyRange, Update, consolidate, owner};
+pub use run::{Cursor, Run, RunMeta, RunWriter};
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with a file of the arrangement.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The file is not what was written.
+    #[error(
+        "{}: byte {offset}: {what}; the file is damaged: restore it from a backup, or rebuild the corpus",
+        path.display()
+    )]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What was expected and what was found.
+        what: String,
+    },
+}
+
+impl Error {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+        move |source| Error::Io { path: path.to_owned(), source }
+    }
+
+    fn corrupt(path: &Path, offset: u64, what: impl Into<String>) -> Error {
+        Error::Corrupt { path: path.to_owned(), offset, what: what.into() }
+    }
+}
