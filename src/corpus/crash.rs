@@ -1,0 +1,34 @@
+//! Named moments at which a test may kill the process.
+//!
+//! Only builds with debug assertions look at the environment; a release build has nothing here.
+
+/// The moments, in the order in which a commit passes them.
+pub const POINTS: &[&str] = &[
+    "part-begun",
+    "segment-written",
+    "part-finished",
+    "run-written",
+    "commit-begun",
+    "manifest-written",
+    "manifest-renamed",
+    "commit-ended",
+];
+
+/// Ends the process by SIGKILL if `SLUICE_CRASH_AT` is `name`, or `name:n` at the n-th passing.
+#[cfg(debug_assertions)]
+pub fn point(name: &'static str) {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    assert!(POINTS.contains(&name), "{name} is not in the list of crash points");
+    let Ok(wanted) = std::env::var("SLUICE_CRASH_AT") else { return };
+    let (wanted, nth) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+    let nth: u64 = nth.parse().expect("SLUICE_CRASH_AT=NAME:N");
+    if wanted == name && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == nth {
+        let own = std::process::id().to_string();
+        let _ = std::process::Command::new("kill").args(["-9", &own]).status();
+    }
+}
+
+/// Does nothing.
+#[cfg(not(debug_assertions))]
+pub fn point(_name: &'static str) {}

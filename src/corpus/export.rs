@@ -1,0 +1,272 @@
+//! The corpus as files for training: bytes that do not depend on how it was built.
+
+use crate::manifest::{Label, Manifest};
+use crate::segment::SegmentReader;
+use crate::{Corpus, Error, sync_dir};
+use parquet::basic::Compression;
+use parquet::column::writer::ColumnWriter;
+use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The form of the exported files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Jsonl,
+    /// The same, compressed.
+    JsonlZst,
+    /// Two columns: `text`, and `meta` as JSON.
+    Parquet,
+}
+
+impl Format {
+    /// What its files end with.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Jsonl => "jsonl",
+            Format::JsonlZst => "jsonl.zst",
+            Format::Parquet => "parquet",
+        }
+    }
+}
+
+/// A file of the export, as `manifest.json` lists it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exported {
+    /// Path under the export's folder.
+    pub path: String,
+    /// Documents in it.
+    pub documents: u64,
+    /// Bytes of its texts.
+    pub text_bytes: u64,
+    /// Size of the file.
+    pub bytes: u64,
+    /// SHA-256 of the file.
+    pub sha256: String,
+}
+
+/// Rows of a Parquet row group; fixed, since it shows in the bytes.
+const ROWS_IN_GROUP: usize = 10_000;
+
+/// Level of the compressed forms; fixed, since it shows in the bytes.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Writes every label of `slices` (all where empty) to `out/<slice>/<label>.<extension>`, with a
+/// dataset card and a list of files with their digests.
+pub fn export(
+    corpus: &Corpus,
+    manifest: &Manifest,
+    out: &Path,
+    slices: &[String],
+    format: Format,
+    mut progress: impl FnMut(&str),
+) -> Result<Vec<Exported>, Error> {
+    fs::create_dir_all(out).map_err(Error::io(out))?;
+    let wanted = |label: &&Label| slices.is_empty() || slices.contains(&label.slice);
+    let mut files = Vec::new();
+    for label in manifest.labels.iter().filter(wanted) {
+        progress(&label.full_name());
+        files.push(export_label(corpus, label, out, format)?);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let list = serde_json::to_string_pretty(&ExportList { files: &files }).expect("plain data");
+    write(&out.join("manifest.json"), (list + "\n").as_bytes())?;
+    write(&out.join("README.md"), card(&files).as_bytes())?;
+    sync_dir(out)?;
+    Ok(files)
+}
+
+#[derive(Serialize)]
+struct ExportList<'a> {
+    files: &'a [Exported],
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    fs::write(path, bytes).map_err(Error::io(path))
+}
+
+/// Writes under a name of its own first, so that a file with the right name is whole.
+fn export_label(
+    corpus: &Corpus,
+    label: &Label,
+    out: &Path,
+    format: Format,
+) -> Result<Exported, Error> {
+    let dir = out.join(&label.slice);
+    fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+    let path = dir.join(format!("{}.{}", label.name, format.extension()));
+    let tmp = dir.join(format!(".{}.{}.tmp", label.name, format.extension()));
+    let file = File::create(&tmp).map_err(Error::io(&tmp))?;
+    let mut hashed = Hashed { file: BufWriter::new(file), sha256: Sha256::new(), bytes: 0 };
+    let (documents, text_bytes) = match format {
+        Format::Jsonl => copy_lines(corpus, label, &tmp, &mut hashed)?,
+        Format::JsonlZst => {
+            let mut encoder =
+                zstd::Encoder::new(&mut hashed, ZSTD_LEVEL).map_err(Error::io(&tmp))?;
+            let counts = copy_lines(corpus, label, &tmp, &mut encoder)?;
+            encoder.finish().map_err(Error::io(&tmp))?;
+            counts
+        }
+        Format::Parquet => write_parquet(corpus, label, &tmp, &mut hashed)?,
+    };
+    hashed.file.flush().map_err(Error::io(&tmp))?;
+    hashed.file.get_ref().sync_all().map_err(Error::io(&tmp))?;
+    fs::rename(&tmp, &path).map_err(Error::io(&path))?;
+    sync_dir(&dir)?;
+    Ok(Exported {
+        path: format!("{}/{}.{}", label.slice, label.name, format.extension()),
+        documents,
+        text_bytes,
+        bytes: hashed.bytes,
+        sha256: hashed.sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+    })
+}
+
+struct Hashed {
+    file: BufWriter<File>,
+    sha256: Sha256,
+    bytes: u64,
+}
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.sha256.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Calls `each` with every line of the label in the order of refs, and counts the documents.
+fn lines(
+    corpus: &Corpus,
+    label: &Label,
+    mut each: impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<u64, Error> {
+    let mut segments: Vec<_> = label.segments.iter().collect();
+    segments.sort_by_key(|segment| segment.first);
+    // Each segment covers a range of refs of its own, so one after the other is in order.
+    for pair in segments.windows(2) {
+        assert!(pair[0].last < pair[1].first, "segments overlap: {pair:?}");
+    }
+    let mut line = Vec::new();
+    let mut documents = 0;
+    for segment in segments {
+        let path = corpus.root().join(&segment.path);
+        let mut reader = SegmentReader::open(&path)?;
+        let mut records = 0;
+        while reader.next_line(&mut line)? {
+            each(&line)?;
+            records += 1;
+        }
+        if records != segment.records {
+            let what = format!("{} documents expected, {records} found", segment.records);
+            return Err(Error::corrupt(&path, what));
+        }
+        documents += records;
+    }
+    Ok(documents)
+}
+
+fn copy_lines(
+    corpus: &Corpus,
+    label: &Label,
+    tmp: &Path,
+    out: &mut impl Write,
+) -> Result<(u64, u64), Error> {
+    let documents = lines(corpus, label, |line| out.write_all(line).map_err(Error::io(tmp)))?;
+    Ok((documents, label.counts.bytes_kept))
+}
+
+/// A line taken apart, `meta` as it stands.
+#[derive(Deserialize)]
+struct Line<'a> {
+    text: String,
+    #[serde(borrow)]
+    meta: &'a RawValue,
+}
+
+fn write_parquet(
+    corpus: &Corpus,
+    label: &Label,
+    tmp: &Path,
+    out: &mut (impl Write + Send),
+) -> Result<(u64, u64), Error> {
+    let wrong = |error: ParquetError| Error::corrupt(tmp, error.to_string());
+    let schema = "message corpus { required binary text (string); required binary meta (string); }";
+    let schema = Arc::new(parse_message_type(schema).expect("the schema above"));
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(Default::default()))
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
+        .set_created_by("sluicebox".into())
+        .build();
+    let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties)).map_err(wrong)?;
+    let mut rows = [Vec::new(), Vec::new()];
+    let mut flush = |rows: &mut [Vec<ByteArray>; 2]| -> Result<(), ParquetError> {
+        if rows[0].is_empty() {
+            return Ok(());
+        }
+        let mut group = writer.next_row_group()?;
+        for values in rows.iter_mut() {
+            let mut column = group.next_column()?.expect("two columns");
+            match column.untyped() {
+                ColumnWriter::ByteArrayColumnWriter(typed) => {
+                    typed.write_batch(values, None, None)?;
+                }
+                _ => unreachable!("both columns are binary"),
+            }
+            column.close()?;
+            values.clear();
+        }
+        group.close().map(|_| ())
+    };
+    let documents = lines(corpus, label, |line| {
+        let line: Line = serde_json::from_slice(line)
+            .map_err(|error| Error::corrupt(tmp, format!("a line of the segment: {error}")))?;
+        rows[0].push(ByteArray::from(line.text.into_bytes()));
+        rows[1].push(ByteArray::from(line.meta.get()));
+        if rows[0].len() == ROWS_IN_GROUP { flush(&mut rows).map_err(wrong) } else { Ok(()) }
+    })?;
+    flush(&mut rows).map_err(wrong)?;
+    writer.close().map_err(wrong)?;
+    Ok((documents, label.counts.bytes_kept))
+}
+
+/// A dataset card with a configuration for each slice, so that `load_dataset(OUT)` works.
+fn card(files: &[Exported]) -> String {
+    let mut slices: BTreeMap<&str, Vec<&Exported>> = BTreeMap::new();
+    for file in files {
+        let slice = file.path.split('/').next().expect("slice/label");
+        slices.entry(slice).or_default().push(file);
+    }
+    let mut card = String::from("---\nconfigs:\n");
+    for (slice, files) in &slices {
+        card += &format!("- config_name: {slice}\n  data_files:\n  - split: train\n    path:\n");
+        for file in files {
+            card += &format!("    - {}\n", file.path);
+        }
+    }
+    card += "---\n\n# Corpus\n\nMade by sluicebox. Every record is `{\"text\", \"meta\"}`; \
+             `meta.id` is `slice/label/source#record`.\n\n\
+             | file | documents | bytes of text |\n|---|---|---|\n";
+    for file in files {
+        card += &format!("| {} | {} | {} |\n", file.path, file.documents, file.text_bytes);
+    }
+    card
+}

@@ -1,0 +1,37 @@
+//! The corpus on disk: what is committed, how it is written, read, checked and exported.
+//!
+//! ```text
+//! corpus/
+//!   recipe.toml      the recipe it was made with, every default filled in
+//!   lock             who writes; held by the operating system while they do
+//!   commits/         000042.json: the newest is the corpus, see `manifest`
+//!   data/            <slice>/<label>/*.jsonl.zst: the documents, see `segment`
+//!   ledger/          <slice>/<label>/*.parquet: one row for each record read, see `ledger`
+//!   state/           *.run: what deduplication remembers, see the crate `arrangement`
+//!   tmp/             what does not fit in memory for now; empty between runs
+//! ```
+//!
+//! Files are written once under names that no manifest names yet, fsynced, and named by the next
+//! manifest. What no manifest names is not part of the corpus and goes at the next start.
+//!
+//! Knows nothing of dataflows or of what the slices do.
+
+pub mod crash;
+mod error;
+pub mod export;
+mod ledger;
+mod lock;
+mod manifest;
+mod part;
+mod segment;
+mod store;
+mod verify;
+
+pub use error::Error;
+pub use lock::Lock;
+pub use manifest::{
+    Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position, Source,
+};
+pub use part::{EpochReport, PartWriter};
+pub use store::{Corpus, sync_dir};
+pub use verify::{Finding, verify};

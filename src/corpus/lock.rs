@@ -1,0 +1,90 @@
+//! One writer at a time.
+
+use crate::Error;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// The right to write. The operating system holds it and lets go when the process ends, however
+/// it ends; the file's text only tells others who writes, and its time when that was last so.
+pub struct Lock {
+    stop: Option<Sender<()>>,
+    beating: Option<JoinHandle<()>>,
+}
+
+impl Lock {
+    /// Takes the lock of the corpus at `root`, or says who has it.
+    pub fn take(root: &Path) -> Result<Lock, Error> {
+        let path = root.join("lock");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let owner = owner(&mut file);
+                return Err(Error::Locked { path, owner });
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::Io { path, source }),
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        file.set_len(0).map_err(Error::io(&path))?;
+        writeln!(file, "process {} on {}", std::process::id(), host.trim())
+            .map_err(Error::io(&path))?;
+        let (stop, stopped) = channel();
+        let beating = std::thread::Builder::new()
+            .name("lock".into())
+            .spawn(move || {
+                while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
+                    // A beat that fails is only a sign of life less; the lock holds.
+                    let _ = file.set_modified(SystemTime::now());
+                }
+                let _ = file.set_len(0);
+                let _ = file.unlock();
+            })
+            .map_err(Error::io(&path))?;
+        Ok(Lock { stop: Some(stop), beating: Some(beating) })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(beating) = self.beating.take() {
+            let _ = beating.join();
+        }
+    }
+}
+
+fn owner(file: &mut File) -> String {
+    let mut text = String::new();
+    let _ = file.rewind();
+    let _ = file.read_to_string(&mut text);
+    let age = file.metadata().and_then(|meta| meta.modified()).ok().and_then(|t| t.elapsed().ok());
+    let seen = age.map_or(String::new(), |age| format!(", last seen {} s ago", age.as_secs()));
+    format!("{}{seen}", if text.is_empty() { "another process" } else { text.trim() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_writer_is_told_who_writes() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path()).unwrap();
+        let error = Lock::take(dir.path()).err().unwrap().to_string();
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        drop(lock);
+        Lock::take(dir.path()).unwrap();
+    }
+}

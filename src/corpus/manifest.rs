@@ -1,0 +1,205 @@
+//! The manifest: the one file that says what the corpus is.
+
+use arrangement::RunMeta;
+use document::{DocRef, Document, Reason};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Defects listed for a label; beyond it they are only counted.
+pub const DEFECTS_LISTED_MAX: usize = 1000;
+
+/// A commit: everything the corpus is at one point.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this format.
+    pub format: u32,
+    /// Number of the commit, rising.
+    pub commit: u64,
+    /// Digest of the recipe's settings, models included.
+    pub recipe: String,
+    /// The epoch at which the next run goes on.
+    pub next_epoch: u64,
+    /// Everything added, in order of adding; the place is the label's number in a `DocRef`.
+    pub labels: Vec<Label>,
+    /// Runs of each index.
+    pub state: BTreeMap<String, Vec<RunMeta>>,
+}
+
+/// One label: its sources, how far they are read, and what came of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Label {
+    /// Name of its slice.
+    pub slice: String,
+    /// Its own name.
+    pub name: String,
+    /// Its sources, by name.
+    pub sources: Vec<Source>,
+    /// The first record not read yet; `None` when all are.
+    pub position: Option<Position>,
+    /// What was counted.
+    pub counts: Counts,
+    /// Documents kept.
+    pub segments: Vec<File>,
+    /// Rows of everything read.
+    pub ledger: Vec<File>,
+    /// What could not be read, the first [`DEFECTS_LISTED_MAX`].
+    pub defects: Vec<DefectRow>,
+    /// Everything that could not be read.
+    pub defects_count: u64,
+}
+
+/// One input file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its name in document ids: the file name, with folders where that alone is not unique.
+    pub name: String,
+    /// Where it was read.
+    pub path: String,
+    /// Its size, as stored.
+    pub bytes: u64,
+}
+
+/// Where a label goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// Number of the source.
+    pub source: u64,
+    /// Records of it that are done.
+    pub record: u64,
+    /// Defects of it that are done.
+    pub defects: u64,
+}
+
+/// A data file, relative to the corpus.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    /// Path under the corpus.
+    pub path: String,
+    /// First document in it.
+    pub first: DocRef,
+    /// Last document in it.
+    pub last: DocRef,
+    /// Documents or rows.
+    pub records: u64,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Checksum of the file.
+    pub crc32c: u32,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DefectRow {
+    /// Path of the source.
+    pub source: String,
+    /// Byte of the file as stored.
+    pub offset: u64,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// Sums over documents. `read == kept + sum(dropped)`, always.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Documents read.
+    pub read: u64,
+    /// Documents kept.
+    pub kept: u64,
+    /// Documents dropped, by reason.
+    pub dropped: BTreeMap<Reason, u64>,
+    /// Bytes of text read.
+    pub bytes_read: u64,
+    /// Bytes of text kept.
+    pub bytes_kept: u64,
+    /// Paragraphs.
+    pub paragraphs: ParagraphCounts,
+}
+
+/// Sums over paragraphs of the documents that came to paragraph deduplication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParagraphCounts {
+    /// Paragraphs compared.
+    pub read: u64,
+    /// Of these, repeats.
+    pub duplicate: u64,
+}
+
+impl Counts {
+    /// Counts a document at its end.
+    pub fn count(&mut self, document: &Document) {
+        self.read += 1;
+        self.bytes_read += document.bytes_read;
+        self.paragraphs.read += u64::from(document.paragraphs.read);
+        self.paragraphs.duplicate += u64::from(document.paragraphs.duplicate);
+        match &document.verdict {
+            None => {
+                self.kept += 1;
+                self.bytes_kept += document.text.len() as u64;
+            }
+            Some(reason) => *self.dropped.entry(reason.clone()).or_default() += 1,
+        }
+    }
+
+    /// Adds the sums of other documents.
+    pub fn add(&mut self, other: &Counts) {
+        self.read += other.read;
+        self.kept += other.kept;
+        for (reason, count) in &other.dropped {
+            *self.dropped.entry(reason.clone()).or_default() += count;
+        }
+        self.bytes_read += other.bytes_read;
+        self.bytes_kept += other.bytes_kept;
+        self.paragraphs.read += other.paragraphs.read;
+        self.paragraphs.duplicate += other.paragraphs.duplicate;
+    }
+
+    /// Documents dropped for any reason.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+}
+
+impl Label {
+    /// Everything of it is committed.
+    pub fn is_complete(&self) -> bool {
+        self.position.is_none()
+    }
+
+    /// Sizes of its sources as stored.
+    pub fn sizes(&self) -> Vec<u64> {
+        self.sources.iter().map(|source| source.bytes).collect()
+    }
+
+    /// `slice/label`.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.slice, self.name)
+    }
+
+    /// The id of a document of this label: `slice/label/source#record`.
+    pub fn document_id(&self, at: DocRef) -> String {
+        let source = &self.sources[at.source() as usize].name;
+        format!("{}/{}/{}#{}", self.slice, self.name, source, at.record())
+    }
+}
+
+impl Manifest {
+    /// The format that this version writes and reads.
+    pub const FORMAT: u32 = 1;
+
+    /// The manifest of a corpus without documents.
+    pub fn empty(recipe: String) -> Manifest {
+        Manifest { format: Self::FORMAT, recipe, next_epoch: 1, ..Manifest::default() }
+    }
+
+    /// The label of that slice and name.
+    pub fn label(&self, slice: &str, name: &str) -> Option<&Label> {
+        self.labels.iter().find(|label| label.slice == slice && label.name == name)
+    }
+
+    /// Every file it names, relative to the corpus.
+    pub fn files(&self) -> impl Iterator<Item = String> + '_ {
+        let parts = self.labels.iter().flat_map(|label| label.segments.iter().chain(&label.ledger));
+        let runs = self.state.values().flatten();
+        parts.map(|file| file.path.clone()).chain(runs.map(|run| format!("state/{}", run.name)))
+    }
+}

@@ -1,0 +1,104 @@
+//! What one worker writes of one epoch, and what it reports.
+
+use crate::ledger::LedgerWriter;
+use crate::manifest::{Counts, DefectRow, File, Label, Position};
+use crate::segment::SegmentWriter;
+use crate::{Corpus, Error, crash};
+use arrangement::RunMeta;
+use document::{Document, Epoch};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What one worker did in one epoch: what a manifest will name, and what it adds up.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct EpochReport {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The worker.
+    pub worker: usize,
+    /// Sums over its documents.
+    pub counts: Counts,
+    /// Its documents that are kept, if any.
+    pub segment: Option<File>,
+    /// Its rows, if any.
+    pub ledger: Option<File>,
+    /// What it could not read.
+    pub defects: Vec<DefectRow>,
+    /// All of what it could not read.
+    pub defects_count: u64,
+    /// Where it stopped inside a source, if it did.
+    pub position: Option<Position>,
+    /// The runs of each index that are its share now.
+    pub runs: BTreeMap<String, Vec<RunMeta>>,
+}
+
+/// Writes the documents of one epoch that one worker holds, in the order of their refs.
+pub struct PartWriter {
+    root: PathBuf,
+    label: Arc<Label>,
+    stem: String,
+    segment: Option<SegmentWriter>,
+    ledger: Option<LedgerWriter>,
+    counts: Counts,
+}
+
+impl PartWriter {
+    /// Files of `label` for that epoch and worker; they are made when the first row comes.
+    pub fn new(corpus: &Corpus, label: Arc<Label>, epoch: Epoch, worker: usize) -> PartWriter {
+        PartWriter {
+            root: corpus.root().to_owned(),
+            label,
+            stem: format!("{epoch:08}-{worker:04}"),
+            segment: None,
+            ledger: None,
+            counts: Counts::default(),
+        }
+    }
+
+    fn path(&self, folder: &str, kind: &str) -> Result<(PathBuf, String), Error> {
+        let label = &self.label;
+        let dir = format!("{folder}/{}/{}", label.slice, label.name);
+        let path = self.root.join(&dir);
+        std::fs::create_dir_all(&path).map_err(Error::io(&path))?;
+        let name = format!("{}.{kind}", self.stem);
+        Ok((path.join(&name), format!("{dir}/{name}")))
+    }
+
+    /// Writes a document to the ledger and, if it is kept, to the segment.
+    pub fn push(&mut self, document: &Document) -> Result<(), Error> {
+        let id = self.label.document_id(document.at);
+        if document.is_kept() {
+            if self.segment.is_none() {
+                let (path, _) = self.path("data", "jsonl.zst")?;
+                self.segment = Some(SegmentWriter::create(&path)?);
+            }
+            self.segment.as_mut().expect("made above").push(document, &id)?;
+        }
+        if self.ledger.is_none() {
+            crash::point("part-begun");
+            let (path, _) = self.path("ledger", "parquet")?;
+            self.ledger = Some(LedgerWriter::create(&path)?);
+        }
+        let source = &self.label.sources[document.at.source() as usize].path;
+        self.ledger.as_mut().expect("made above").push(document, id, source)?;
+        self.counts.count(document);
+        Ok(())
+    }
+
+    /// Makes both files durable.
+    pub fn finish(mut self) -> Result<(Counts, Option<File>, Option<File>), Error> {
+        let segment = match self.segment.take() {
+            Some(writer) => Some(writer.finish(self.path("data", "jsonl.zst")?.1)?),
+            None => None,
+        };
+        crash::point("segment-written");
+        let ledger = match self.ledger.take() {
+            Some(writer) => Some(writer.finish(self.path("ledger", "parquet")?.1)?),
+            None => None,
+        };
+        crash::point("part-finished");
+        Ok((self.counts, segment, ledger))
+    }
+}
