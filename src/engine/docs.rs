@@ -1,0 +1,47 @@
+//! Documents on their way through a slice.
+
+use crate::notes::Notes;
+use crate::operators::join::Engine;
+use crate::plan::Plan;
+use arrangement::RunMeta;
+use corpus::Corpus;
+use document::{Document, Epoch};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use timely::dataflow::StreamVec;
+
+/// Documents on their way through a slice, those turned away among them, in the order of their
+/// refs within each worker.
+///
+/// A document that is turned away stays in the stream, without its text and with its reason, and
+/// later operators pass it by: so none can be lost, and the ledger comes out in order.
+pub struct Docs<'scope> {
+    pub(crate) stream: StreamVec<'scope, Epoch, Document>,
+    pub(crate) worker: Rc<WorkerContext>,
+}
+
+/// What the operators of one worker need beside their input.
+pub(crate) struct WorkerContext {
+    pub index: usize,
+    pub peers: usize,
+    pub corpus: Corpus,
+    pub plan: Arc<Plan>,
+    pub engine: Engine,
+    /// Runs of each index at the start.
+    pub state: BTreeMap<String, Vec<RunMeta>>,
+    pub notes: Notes,
+    pub held: HeldBytes,
+}
+
+/// The memory that documents waiting in a worker's holds may take, and what they take.
+pub(crate) struct HeldBytes {
+    pub limit: usize,
+    pub used: std::cell::Cell<usize>,
+}
+
+impl<'scope> Docs<'scope> {
+    pub(crate) fn with_stream(self, stream: StreamVec<'scope, Epoch, Document>) -> Self {
+        Docs { stream, ..self }
+    }
+}

@@ -1,0 +1,61 @@
+//! What the operators of one worker tell its sink beside the documents.
+
+use arrangement::RunMeta;
+use corpus::{DEFECTS_LISTED_MAX, DefectRow, EpochReport, Position};
+use document::Epoch;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Shared by the operators of one worker, which all run on its thread. Whatever an operator notes
+/// for an epoch is there before the sink sees the epoch end, since the sink comes after it.
+#[derive(Clone, Default)]
+pub(crate) struct Notes(Rc<RefCell<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    defects: BTreeMap<Epoch, (Vec<DefectRow>, u64)>,
+    positions: BTreeMap<Epoch, Position>,
+    /// Runs of each index from an epoch on, until the next entry.
+    runs: BTreeMap<String, BTreeMap<Epoch, Vec<RunMeta>>>,
+}
+
+impl Notes {
+    /// Something could not be read in `epoch`.
+    pub fn defect(&self, epoch: Epoch, row: DefectRow) {
+        let mut inner = self.0.borrow_mut();
+        let (rows, count) = inner.defects.entry(epoch).or_default();
+        *count += 1;
+        if rows.len() < DEFECTS_LISTED_MAX {
+            rows.push(row);
+        }
+    }
+
+    /// A source goes on at `position` after `epoch`.
+    pub fn position(&self, epoch: Epoch, position: Position) {
+        self.0.borrow_mut().positions.insert(epoch, position);
+    }
+
+    /// The worker's share of an index is `runs` from `epoch` on.
+    pub fn runs(&self, index: &str, epoch: Epoch, runs: Vec<RunMeta>) {
+        let mut inner = self.0.borrow_mut();
+        inner.runs.entry(index.to_owned()).or_default().insert(epoch, runs);
+    }
+
+    /// Moves what is noted for `epoch` into its report.
+    pub fn report(&self, epoch: Epoch, report: &mut EpochReport) {
+        let mut inner = self.0.borrow_mut();
+        (report.defects, report.defects_count) = inner.defects.remove(&epoch).unwrap_or_default();
+        report.position = inner.positions.remove(&epoch);
+        for (index, epochs) in &mut inner.runs {
+            // What holds at the epoch is the newest entry up to it; older ones are not asked again.
+            let later = epochs.split_off(&(epoch + 1));
+            if let Some((_, runs)) = epochs.pop_last() {
+                report.runs.insert(index.clone(), runs.clone());
+                epochs.clear();
+                epochs.insert(epoch, runs);
+            }
+            epochs.extend(later);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The dedup-join: `(key, ref, diff)` in, duplicate facts `(ref, key, diff)` out.
+//!
+//! Each key goes to the worker that owns it. There, when an epoch is complete, its updates are
+//! joined with everything stored, written as durable runs, and the changes of the duplicates come
+//! out at the epoch's time. Two engines give the same facts:
+//!
+//! - `arrangement`, the default: the runs themselves are searched (crate `arrangement`);
+//! - `differential`: `arrange` and `reduce` of differential-dataflow over all keys of history in
+//!   memory. It is the definition, and the oracle of tests; it writes and loads the same runs.
+
+use crate::docs::WorkerContext;
+use crate::or_fail;
+use arrangement::{Arrangement, Key, Rule, Update, consolidate, owner};
+use corpus::crash;
+use differential_dataflow::operators::arrange::arrangement::arrange_core;
+use differential_dataflow::trace::implementations::ord_neu::{
+    OrdValBatcher, OrdValSpine, VecOrdValBuilder,
+};
+use document::Epoch;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::vec::{Filter, Map};
+
+/// What stands behind the dedup-join.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The durable arrangement.
+    #[default]
+    Arrangement,
+    /// Differential's reduce, all in memory.
+    Differential,
+}
+
+/// Updates of an index on their way to it.
+pub(crate) type UpdateStream<'scope, K> = StreamVec<'scope, Epoch, Update<K>>;
+
+/// Duplicate facts: `(ref, key, diff)`.
+pub(crate) type FactStream<'scope, K> = StreamVec<'scope, Epoch, (u64, K, i64)>;
+
+/// Joins `updates` with everything that `index` holds, and adds them to it.
+pub(crate) fn duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
+    worker: Rc<WorkerContext>,
+    index: &'static str,
+    updates: UpdateStream<'scope, K>,
+    rule: Rule,
+) -> FactStream<'scope, K> {
+    let stored = worker.state.get(index).map_or(&[][..], Vec::as_slice);
+    let dir = worker.corpus.state_dir();
+    let share = or_fail(Arrangement::open(&dir, index, worker.index, worker.peers, stored));
+    worker.notes.runs(index, worker.plan.first_epoch - 1, share.runs());
+    match worker.engine {
+        Engine::Arrangement => by_arrangement(worker, index, updates, rule, share),
+        Engine::Differential => by_differential(worker, index, updates, rule, share),
+    }
+}
+
+/// Collects the updates of each epoch at their owners and calls `act` when one is complete.
+fn by_epoch<'scope, K, D>(
+    name: &str,
+    peers: usize,
+    updates: UpdateStream<'scope, K>,
+    at_start: impl FnOnce(&mut Vec<D>) -> Option<Epoch> + 'static,
+    mut act: impl FnMut(Epoch, &mut Vec<Update<K>>, &mut Vec<D>) + 'static,
+) -> StreamVec<'scope, Epoch, D>
+where
+    K: Key + Serialize + DeserializeOwned,
+    D: Clone + 'static,
+{
+    let route = Exchange::new(move |update: &Update<K>| owner(update.0.high(), peers) as u64);
+    type Builder<D> = CapacityContainerBuilder<Vec<D>>;
+    updates.unary_frontier::<Builder<D>, _, _, _>(route, name, move |cap, _| {
+        let mut open: BTreeMap<Epoch, (Capability<Epoch>, Vec<Update<K>>)> = BTreeMap::new();
+        let mut start = Some((cap, at_start));
+        let mut out = Vec::new();
+        move |(input, frontier), output| {
+            if let Some((cap, at_start)) = start.take()
+                && let Some(time) = at_start(&mut out)
+            {
+                output.session(&cap.delayed(&time)).give_iterator(out.drain(..));
+            }
+            input.for_each(|cap, batch| {
+                let cap = cap.retain_least(0).expect("a message has a time");
+                let (_, updates) = open.entry(*cap.time()).or_insert_with(|| (cap, Vec::new()));
+                updates.append(batch);
+            });
+            while let Some(first) = open.first_entry() {
+                if frontier.less_equal(first.key()) {
+                    break;
+                }
+                let (epoch, (cap, mut updates)) = first.remove_entry();
+                act(epoch, &mut updates, &mut out);
+                drop(updates);
+                output.session(&cap).give_iterator(out.drain(..));
+                out = Vec::new();
+            }
+        }
+    })
+}
+
+fn by_arrangement<'scope, K: Key + Serialize + DeserializeOwned>(
+    worker: Rc<WorkerContext>,
+    index: &'static str,
+    updates: UpdateStream<'scope, K>,
+    rule: Rule,
+    mut share: Arrangement<K>,
+) -> FactStream<'scope, K> {
+    let name = format!("Join with {index}");
+    by_epoch(
+        &name,
+        worker.peers,
+        updates,
+        |_| None,
+        move |epoch, updates, facts| {
+            or_fail(share.apply(epoch, updates, &rule, facts));
+            crash::point("run-written");
+            worker.notes.runs(index, epoch, share.runs());
+        },
+    )
+}
+
+fn by_differential<'scope, K: Key + Serialize + DeserializeOwned>(
+    worker: Rc<WorkerContext>,
+    index: &'static str,
+    updates: UpdateStream<'scope, K>,
+    rule: Rule,
+    mut share: Arrangement<K>,
+) -> FactStream<'scope, K> {
+    type Row<K> = ((K, u64), Epoch, i64);
+    let first_epoch = worker.plan.first_epoch;
+    let mut stored: Vec<Row<K>> = Vec::new();
+    or_fail(share.scan(|(key, at, diff)| stored.push(((key, at), first_epoch - 1, diff))));
+    let name = format!("Store {index}");
+    let load = move |out: &mut Vec<Row<K>>| {
+        *out = stored;
+        Some(first_epoch - 1)
+    };
+    let peers = worker.peers;
+    let rows = by_epoch(&name, peers, updates, load, move |epoch, updates, rows| {
+        consolidate(updates);
+        or_fail(share.append(epoch, updates));
+        crash::point("run-written");
+        worker.notes.runs(index, epoch, share.runs());
+        rows.extend(updates.iter().map(|&(key, at, diff)| ((key, at), epoch, diff)));
+    });
+    let arranged = arrange_core::<_, _, _, OrdValSpine<K, u64, Epoch, i64>>(
+        rows,
+        Pipeline, // The store has sent every key to its owner.
+        "Arrange",
+        OrdValBatcher::<K, u64, Epoch, i64>::new,
+    );
+    let reduced = arranged
+        .reduce_abelian::<_, VecOrdValBuilder<K, u64, Epoch, i64>, OrdValSpine<K, u64, Epoch, i64>, _, _>(
+            "Duplicates",
+            move |_key, refs, out| {
+                let refs: Vec<(u64, i64)> = refs.iter().map(|(at, count)| (**at, *count)).collect();
+                rule.duplicates(&refs, |at, count| out.push((at, count)));
+            },
+            |rows, key, updates| {
+                rows.clear();
+                rows.extend(updates.drain(..).map(|(at, time, diff)| ((*key, at), time, diff)));
+            },
+        );
+    reduced
+        .as_collection(|key, at| (*at, *key))
+        .inner
+        // What was stored is settled: its facts were applied when it was added.
+        .filter(move |(_, time, _)| *time >= first_epoch)
+        .map(|((at, key), _, diff)| (at, key, diff))
+}

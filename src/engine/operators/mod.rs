@@ -1,0 +1,18 @@
+//! The words slices are written in, in the order in which a recipe uses them.
+//!
+//! | word | what becomes of the documents | state |
+//! |---|---|---|
+//! | `reject` | those for which a test holds are turned away with a reason | none |
+//! | `tag` | something is written into each | none |
+//! | `cut_repeated_paragraphs` | paragraphs seen before are cut | an index of paragraphs |
+//! | `reject_repeats` | those seen before are turned away | an index of documents |
+//!
+//! Closures are boxed in the first line of an operator, so that the dataflow is compiled once,
+//! here, and not again in every slice.
+
+mod each;
+mod hold;
+pub mod join;
+mod paragraphs;
+mod repeats;
+mod spill;

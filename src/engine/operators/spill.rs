@@ -1,0 +1,101 @@
+//! A queue of held documents that goes to disk beyond a limit of memory.
+
+use lz4_flex::frame::{FrameDecoder, FrameEncoder};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Seek};
+use std::marker::PhantomData;
+use std::path::Path;
+
+/// First in, first out; what comes after the memory is full goes through a file that has no name,
+/// so that nothing is left of it however the process ends.
+pub(crate) struct SpillQueue<T> {
+    memory: VecDeque<T>,
+    writer: Option<FrameEncoder<File>>,
+    reader: Option<FrameDecoder<BufReader<File>>>,
+    on_disk: u64,
+    item: PhantomData<T>,
+}
+
+impl<T> Default for SpillQueue<T> {
+    fn default() -> Self {
+        let (writer, reader, item) = (None, None, PhantomData);
+        SpillQueue { memory: VecDeque::new(), writer, reader, on_disk: 0, item }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> SpillQueue<T> {
+    /// Adds an item: to memory while `fits` and nothing is on disk, else to a file in `dir`.
+    /// Gives whether it is in memory.
+    pub fn push(&mut self, item: T, fits: bool, dir: &Path) -> io::Result<bool> {
+        assert!(self.reader.is_none(), "nothing is added once reading has begun");
+        if fits && self.writer.is_none() {
+            self.memory.push_back(item);
+            return Ok(true);
+        }
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(FrameEncoder::new(nameless_file(dir)?)),
+        };
+        bincode::serialize_into(writer, &item).map_err(io::Error::other)?;
+        self.on_disk += 1;
+        Ok(false)
+    }
+
+    /// Takes the next item, with whether it came from memory.
+    pub fn pop(&mut self) -> io::Result<Option<(T, bool)>> {
+        if let Some(item) = self.memory.pop_front() {
+            return Ok(Some((item, true)));
+        }
+        if let Some(writer) = self.writer.take() {
+            let mut file = writer.finish().map_err(io::Error::other)?;
+            file.rewind()?;
+            let buffered = BufReader::with_capacity(1 << 18, file);
+            self.reader = Some(FrameDecoder::new(buffered));
+        }
+        if self.on_disk == 0 {
+            return Ok(None);
+        }
+        self.on_disk -= 1;
+        let reader = self.reader.as_mut().expect("opened above");
+        let item = bincode::deserialize_from(reader).map_err(io::Error::other)?;
+        Ok(Some((item, false)))
+    }
+}
+
+fn nameless_file(dir: &Path) -> io::Result<File> {
+    for number in 0.. {
+        let path = dir.join(format!("held-{}-{number}", std::process::id()));
+        match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(error),
+            Ok(file) => return std::fs::remove_file(&path).map(|()| file),
+        }
+    }
+    unreachable!("a folder cannot hold every number")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_holds_over_memory_and_disk_and_no_file_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut queue = SpillQueue::default();
+        for number in 0..1000u64 {
+            let item = (number, "text ".repeat(number as usize % 50));
+            let in_memory = queue.push(item, number < 10, dir.path()).unwrap();
+            assert_eq!(in_memory, number < 10);
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        for number in 0..1000u64 {
+            let ((found, text), in_memory) = queue.pop().unwrap().unwrap();
+            assert_eq!((found, in_memory), (number, number < 10));
+            assert_eq!(text.len(), number as usize % 50 * 5);
+        }
+        assert!(queue.pop().unwrap().is_none());
+    }
+}

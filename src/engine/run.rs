@@ -1,0 +1,125 @@
+//! One run: every slice's graph, in one dataflow, over every worker.
+
+use crate::cluster::{self, Meeting};
+use crate::docs::{HeldBytes, WorkerContext};
+use crate::notes::Notes;
+use crate::sink::{CommitEvery, commit, write};
+use crate::source::{Reader, Reading, source};
+use crate::{Docs, Engine, Plan, Progress, or_fail};
+use corpus::{Corpus, Label, Manifest};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use timely::WorkerConfig;
+use timely::dataflow::ProbeHandle;
+use timely::dataflow::operators::{Concatenate, Probe};
+
+/// A slice's graph: documents in, the same documents out.
+pub type Graph = Arc<dyn for<'scope> Fn(Docs<'scope>) -> Docs<'scope> + Send + Sync>;
+
+/// How a run is done; nothing here shows in the corpus.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Threads of this process that run the dataflow.
+    pub workers: usize,
+    /// What stands behind the dedup-join.
+    pub engine: Engine,
+    /// Memory that held documents may take in this process, in bytes.
+    pub held_bytes: u64,
+    /// When to commit within the run.
+    pub commit_every: CommitEvery,
+    /// Stop at the first defect.
+    pub strict: bool,
+}
+
+/// What a run works on.
+pub struct Job {
+    /// The corpus as it was, with the labels to be read added to it.
+    pub manifest: Manifest,
+    /// Who reads what.
+    pub plan: Plan,
+    /// Reader and graph of each slice.
+    pub slices: BTreeMap<&'static str, (Reader, Graph)>,
+    /// Counters to report to.
+    pub progress: Progress,
+}
+
+/// Runs `job` to its end, together with the processes that were met: everything in its plan is
+/// read, written and committed.
+///
+/// # Errors
+/// When the peers are about to do something else. Errors of workers end the process.
+pub fn run(
+    corpus: &Corpus,
+    job: Job,
+    mut meeting: Meeting,
+    options: &Options,
+) -> Result<(), cluster::Error> {
+    let fingerprint = blake3::hash(format!("{:?}{}", job.plan, job.manifest.recipe).as_bytes());
+    meeting.agree(fingerprint.as_bytes())?;
+    let (allocators, network) = meeting.allocators(options.workers)?;
+    let job = Arc::new(job);
+    let (options, corpus) = (options.clone(), corpus.clone());
+    let guards = timely::execute::execute_from(
+        allocators,
+        network,
+        WorkerConfig::default(),
+        move |worker| {
+            let context = Rc::new(WorkerContext {
+                index: worker.index(),
+                peers: worker.peers(),
+                corpus: corpus.clone(),
+                plan: Arc::new(job.plan.clone()),
+                engine: options.engine,
+                state: job.manifest.state.clone(),
+                notes: Notes::default(),
+                held: HeldBytes {
+                    limit: (options.held_bytes / options.workers as u64) as usize,
+                    used: Default::default(),
+                },
+            });
+            let probe = ProbeHandle::new();
+            worker.dataflow(|scope| build(scope, &context, &job, &options, &probe));
+            while !probe.done() {
+                worker.step_or_park(Some(Duration::from_millis(10)));
+            }
+        },
+    )
+    .map_err(cluster::Error::Start)?;
+    for result in guards.join() {
+        or_fail(result);
+    }
+    Ok(())
+}
+
+fn build(
+    scope: timely::dataflow::Scope<'_, document::Epoch>,
+    context: &Rc<WorkerContext>,
+    job: &Arc<Job>,
+    options: &Options,
+    probe: &ProbeHandle<document::Epoch>,
+) {
+    let labels: Arc<Vec<Arc<Label>>> =
+        Arc::new(job.manifest.labels.iter().cloned().map(Arc::new).collect());
+    let mut ends = Vec::new();
+    for (slice, (reader, graph)) in &job.slices {
+        let of_slice = |label: u64| labels[label as usize].slice == *slice;
+        let by_number = labels.clone();
+        let reading = Reading {
+            pieces: context.plan.pieces(context.index, of_slice),
+            paths: Rc::new(move |label, source| {
+                PathBuf::from(&by_number[label as usize].sources[source as usize].path)
+            }),
+            reader: *reader,
+            strict: options.strict,
+            progress: job.progress.clone(),
+        };
+        let stream = source(scope, context.clone(), reading, probe.clone());
+        ends.push(graph(Docs { stream, worker: context.clone() }).stream);
+    }
+    let ends = scope.concatenate(ends);
+    let reports = write(ends, context.clone(), labels, job.progress.clone());
+    commit(reports, context.clone(), job.manifest.clone(), options.commit_every).probe_with(probe);
+}

@@ -1,0 +1,270 @@
+//! Documents into the dataflow: read ahead in a thread, sent under flow control.
+
+use crate::docs::WorkerContext;
+use crate::plan::Piece;
+use crate::{Progress, fail, or_fail};
+use corpus::{DefectRow, Position};
+use document::{DocRef, Document, Epoch};
+use formats::{Ahead, Defect, ReadError, Waiting};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::operators::generic::operator::source as timely_source;
+use timely::dataflow::{ProbeHandle, Scope, StreamVec};
+
+/// Epochs under way at once: one is read while the one before it is finished.
+const EPOCHS_OPEN: u64 = 2;
+
+/// What may wait between the reading thread and the worker: eight batches of a MiB of text.
+const AHEAD: Ahead = Ahead { batches_max: 8, batch_items_max: 4096, batch_bytes_max: 1 << 20 };
+
+/// How long a source waits before it looks again for data or for an epoch to end.
+const LOOK_AGAIN: Duration = Duration::from_micros(500);
+
+/// The documents of a source, in order, and what of it could not be read.
+pub type Documents = Box<dyn Iterator<Item = Result<Document, Defect>> + Send>;
+
+/// Opens a source.
+pub type Reader = fn(&Path) -> Result<Documents, ReadError>;
+
+/// What one worker reads: its pieces, and the paths of the sources by label number.
+pub(crate) struct Reading {
+    pub pieces: Vec<Piece>,
+    pub paths: Rc<dyn Fn(u64, u64) -> PathBuf>,
+    pub reader: Reader,
+    pub strict: bool,
+    pub progress: Progress,
+}
+
+/// The documents of `reading`, each at its epoch.
+///
+/// timely has no back-pressure, so the source has: it enters an epoch only when the one two before
+/// it has left the dataflow, and yields after each batch. It never waits on a read.
+pub(crate) fn source<'scope>(
+    scope: Scope<'scope, Epoch>,
+    worker: Rc<WorkerContext>,
+    reading: Reading,
+    probe: ProbeHandle<Epoch>,
+) -> StreamVec<'scope, Epoch, Document> {
+    type Builder = CapacityContainerBuilder<Vec<Document>>;
+    let Reading { pieces, paths, reader, strict, progress } = reading;
+    let pieces: VecDeque<(Piece, PathBuf)> = pieces
+        .into_iter()
+        .map(|piece| {
+            let path = paths(piece.label, piece.source);
+            (piece, path)
+        })
+        .collect();
+    let weight = |fetched: &Fetched| match fetched {
+        Fetched::Document(_, document) => 256 + document.text.len(),
+        _ => 64,
+    };
+    let feed = Feed { pieces, reader, open: None, ready: VecDeque::new() };
+    let mut ahead = or_fail(formats::prefetch("read", AHEAD, weight, feed));
+    timely_source::<_, Builder, _, _>(scope, "Source", move |cap, info| {
+        let activator = scope.activator_for(info.address);
+        let mut cap = Some(cap);
+        let mut waiting: VecDeque<Fetched> = VecDeque::new();
+        let mut source = Sender { worker, strict, progress, path: PathBuf::new(), offset: 0 };
+        move |output| {
+            let Some(time) = cap.as_mut() else { return };
+            if waiting.is_empty() {
+                match or_fail(ahead.try_next()) {
+                    Waiting::Batch(batch) => waiting.extend(batch),
+                    Waiting::NotYet => return activator.activate_after(LOOK_AGAIN),
+                    Waiting::End => {
+                        cap = None;
+                        return;
+                    }
+                }
+            }
+            let mut documents = Vec::new();
+            while let Some(fetched) = waiting.front() {
+                let epoch = fetched.epoch().unwrap_or(*time.time());
+                if epoch > *time.time() {
+                    output.session(&*time).give_container(&mut documents);
+                    documents = Vec::new();
+                    let first = source.worker.plan.first_epoch;
+                    if epoch >= first + EPOCHS_OPEN && probe.less_equal(&(epoch - EPOCHS_OPEN)) {
+                        return activator.activate_after(LOOK_AGAIN);
+                    }
+                    time.downgrade(&epoch);
+                }
+                let fetched = waiting.pop_front().expect("looked at above");
+                documents.extend(source.take(fetched));
+            }
+            output.session(&*time).give_container(&mut documents);
+            activator.activate();
+        }
+    })
+}
+
+/// What the reading thread hands over.
+enum Fetched {
+    Open(PathBuf),
+    Document(Epoch, Box<Document>),
+    Defect(Epoch, Defect),
+    /// The source goes on in a later epoch.
+    Cut(Epoch, Position),
+    /// The source is done; so many bytes as stored.
+    End(u64, u64),
+    Failed(String),
+}
+
+impl Fetched {
+    /// The epoch that must be open to take it.
+    fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Fetched::Document(epoch, _) | Fetched::Defect(epoch, _) | Fetched::Cut(epoch, _) => {
+                Some(*epoch)
+            }
+            Fetched::Open(_) | Fetched::End(..) | Fetched::Failed(_) => None,
+        }
+    }
+}
+
+/// The worker's side: notes and counts what is no document.
+struct Sender {
+    worker: Rc<WorkerContext>,
+    strict: bool,
+    progress: Progress,
+    path: PathBuf,
+    /// Bytes of the open source, as stored, that are counted as done.
+    offset: u64,
+}
+
+impl Sender {
+    fn take(&mut self, fetched: Fetched) -> Option<Document> {
+        match fetched {
+            Fetched::Open(path) => (self.path, self.offset) = (path, 0),
+            Fetched::Document(epoch, document) => {
+                if let Some(reason) = &document.verdict {
+                    self.defect(epoch, document.offset, format!("record turned away: {reason}"));
+                }
+                let done = document.offset.saturating_sub(self.offset);
+                self.offset += done;
+                self.progress.read(document.at.label(), 1, document.bytes_read, done);
+                return Some(*document);
+            }
+            Fetched::Defect(epoch, defect) => {
+                // A device that fails may read well the next time: nothing is given up for it.
+                if defect.device.is_some() {
+                    fail(format!("{}: {defect}", self.path.display()));
+                }
+                self.defect(epoch, defect.offset, defect.what);
+            }
+            Fetched::Cut(epoch, position) => self.worker.notes.position(epoch, position),
+            Fetched::End(label, bytes) => {
+                self.progress.read(label, 0, 0, bytes.saturating_sub(self.offset));
+            }
+            Fetched::Failed(error) => fail(error),
+        }
+        None
+    }
+
+    fn defect(&self, epoch: Epoch, offset: u64, what: String) {
+        let source = self.path.display().to_string();
+        if self.strict {
+            fail(format!("{source}: byte {offset}: {what} (--strict stops at the first defect)"));
+        }
+        self.worker.notes.defect(epoch, DefectRow { source, offset, what });
+    }
+}
+
+/// The reading thread's side: walks the pieces and numbers their records.
+struct Feed {
+    pieces: VecDeque<(Piece, PathBuf)>,
+    reader: Reader,
+    open: Option<OpenSource>,
+    ready: VecDeque<Fetched>,
+}
+
+struct OpenSource {
+    piece: Piece,
+    documents: Documents,
+    /// Place in the piece's epochs.
+    epoch: usize,
+    next: Position,
+    bytes: u64,
+}
+
+impl Iterator for Feed {
+    type Item = Fetched;
+
+    fn next(&mut self) -> Option<Fetched> {
+        loop {
+            if let Some(fetched) = self.ready.pop_front() {
+                return Some(fetched);
+            }
+            match &mut self.open {
+                Some(open) => {
+                    if open.advance(&mut self.ready) {
+                        self.open = None;
+                    }
+                }
+                None => {
+                    let (piece, path) = self.pieces.pop_front()?;
+                    self.ready.push_back(Fetched::Open(path.clone()));
+                    match (self.reader)(&path) {
+                        Ok(documents) => {
+                            let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+                            let next = Position { source: piece.source, ..Position::default() };
+                            self.open =
+                                Some(OpenSource { piece, documents, epoch: 0, next, bytes });
+                        }
+                        Err(error) => self.ready.push_back(Fetched::Failed(error.to_string())),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl OpenSource {
+    /// Reads the next record into `ready`; true at the end of the source.
+    fn advance(&mut self, ready: &mut VecDeque<Fetched>) -> bool {
+        match self.documents.next() {
+            Some(Ok(mut document)) => {
+                let record = self.next.record;
+                if record >= DocRef::RECORDS_MAX {
+                    let most = DocRef::RECORDS_MAX;
+                    ready.push_back(Fetched::Failed(format!(
+                        "a source of more than {most} records"
+                    )));
+                    return true;
+                }
+                if record >= self.piece.from.record {
+                    while document.offset >= self.piece.epochs[self.epoch].1 {
+                        ready.push_back(self.cut());
+                    }
+                    document.at = DocRef::new(self.piece.label, self.piece.source, record);
+                    let epoch = self.piece.epochs[self.epoch].0;
+                    ready.push_back(Fetched::Document(epoch, Box::new(document)));
+                }
+                self.next.record += 1;
+            }
+            Some(Err(defect)) => {
+                if self.next.defects >= self.piece.from.defects {
+                    ready.push_back(Fetched::Defect(self.piece.epochs[self.epoch].0, defect));
+                }
+                self.next.defects += 1;
+            }
+            None => {
+                while self.epoch + 1 < self.piece.epochs.len() {
+                    ready.push_back(self.cut());
+                }
+                ready.push_back(Fetched::End(self.piece.label, self.bytes));
+                return true;
+            }
+        }
+        false
+    }
+
+    fn cut(&mut self) -> Fetched {
+        let cut = Fetched::Cut(self.piece.epochs[self.epoch].0, self.next);
+        self.epoch += 1;
+        cut
+    }
+}
