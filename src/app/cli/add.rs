@@ -1,0 +1,56 @@
+//! `sluice add`.
+
+use super::run_flags::RunFlags;
+use crate::ingest::ingest;
+use crate::inputs::check_label;
+use crate::recipe::{Input, Recipe};
+use crate::slice::Slice;
+use crate::usage::{suggest, usage};
+use anyhow::Result;
+use clap::Args;
+use corpus::Corpus;
+use std::path::PathBuf;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2
+
+An interrupted add goes on where its last commit was when the same command is given again.";
+
+/// Add one label, a dump for example, to a corpus
+#[derive(Args)]
+#[command(disable_help_flag = true, after_help = EXAMPLE)]
+pub(crate) struct Add {
+    /// The corpus; made with default settings if there is none
+    corpus: PathBuf,
+    /// The slice, such as common_crawl
+    #[arg(long)]
+    slice: String,
+    /// What to call it; named as one, added and removed as one
+    #[arg(long)]
+    label: String,
+    /// Files, patterns, folders, or @FILE with one of these a line
+    #[arg(required = true)]
+    paths: Vec<String>,
+    #[command(flatten)]
+    flags: RunFlags,
+}
+
+impl Add {
+    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
+        if !slices.iter().any(|slice| slice.name == self.slice) {
+            let hint = suggest(&self.slice, slices.iter().map(|slice| slice.name));
+            return Err(usage(format!("unknown slice {}{hint}", self.slice)));
+        }
+        check_label(&self.label).map_err(usage)?;
+        let recipe = match Corpus::open(&self.corpus) {
+            Ok(corpus) => Recipe::open(slices, &corpus.recipe_path())?,
+            Err(corpus::Error::Missing { .. }) => Recipe::default(slices),
+            Err(error) => return Err(error.into()),
+        };
+        let (slice, label) = (self.slice.clone(), self.label.clone());
+        let input = Input { slice, label, paths: self.paths.clone() };
+        let summary = ingest(slices, &self.corpus, &recipe, &[input], self.flags.how()?)?;
+        self.flags.tell(&summary)
+    }
+}

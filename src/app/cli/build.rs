@@ -1,0 +1,59 @@
+//! `sluice build`.
+
+use super::DONE;
+use super::run_flags::RunFlags;
+use crate::ingest::ingest;
+use crate::recipe::Recipe;
+use crate::slice::Slice;
+use crate::usage::usage;
+use anyhow::Result;
+use clap::Args;
+use std::path::PathBuf;
+
+const EXAMPLE: &str = "\
+Example recipe.toml:
+  corpus = \"corpus\"
+  [common_crawl]
+  languages = [\"en\"]
+  lid = \"models/lid.176.ftz\"
+  [[input]]
+  slice = \"common_crawl\"
+  label = \"2019-30\"
+  paths = [\"cc/2019-30/*.wet.gz\"]
+
+  sluice build recipe.toml -w 2";
+
+/// Add every input of a recipe that the corpus does not have yet; make the corpus if need be
+#[derive(Args)]
+#[command(disable_help_flag = true, after_help = EXAMPLE)]
+pub(crate) struct Build {
+    /// The recipe; paths in it are relative to its folder
+    recipe: Option<PathBuf>,
+    /// The corpus, instead of the one the recipe names
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// Print the recipe with all defaults filled in, and do nothing
+    #[arg(long)]
+    print_recipe: bool,
+    #[command(flatten)]
+    flags: RunFlags,
+}
+
+impl Build {
+    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
+        let recipe = match &self.recipe {
+            Some(path) => Recipe::open(slices, path)?,
+            None if self.print_recipe => Recipe::default(slices),
+            None => return Err(usage("which recipe? For example: sluice build recipe.toml")),
+        };
+        if self.print_recipe {
+            print!("{}", recipe.print(slices));
+            return Ok(DONE);
+        }
+        let corpus = self.corpus.as_ref().or(recipe.corpus.as_ref()).ok_or_else(|| {
+            usage("where to? Put corpus = \"DIR\" into the recipe, or give --corpus DIR")
+        })?;
+        let summary = ingest(slices, corpus, &recipe, &recipe.inputs, self.flags.how()?)?;
+        self.flags.tell(&summary)
+    }
+}

@@ -1,0 +1,94 @@
+//! `sluice demo`.
+
+use super::status::print_status;
+use super::{DONE, run_flags::RunFlags};
+use crate::ingest::ingest;
+use crate::recipe::{Input, Recipe};
+use crate::slice::Slice;
+use crate::usage::usage;
+use anyhow::{Context, Result};
+use clap::Args;
+use corpus::Corpus;
+use corpus::export::{Format, export};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Marks a folder that demo made, and may make again.
+const MARK: &str = ".sluice-demo";
+
+const EXAMPLE: &str = "\
+Example:
+  sluice demo --out /tmp/demo && zstdcat /tmp/demo/corpus/data/*/*/*.jsonl.zst | head -1";
+
+/// See it work: bundled pages in, a corpus out, then a second dump as an increment
+#[derive(Args)]
+#[command(disable_help_flag = true, after_help = EXAMPLE)]
+pub(crate) struct Demo {
+    /// The folder to write to; must not be there yet, or be one that demo made
+    #[arg(long, default_value = "sluice-demo", value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    flags: RunFlags,
+}
+
+impl Demo {
+    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
+        make_room(&self.out)?;
+        let corpus = self.out.join("corpus");
+        let recipe = Recipe::default(slices);
+        for (number, label) in write_inputs(slices, &self.out.join("inputs"))?.iter().enumerate() {
+            match number {
+                0 => println!("\n== {}/{}: the first dump", label.slice, label.label),
+                _ => println!("\n== {}/{}: added to what is there", label.slice, label.label),
+            }
+            let inputs = std::slice::from_ref(label);
+            let summary = ingest(slices, &corpus, &recipe, inputs, self.flags.how()?)?;
+            self.flags.tell(&summary)?;
+        }
+        let opened = Corpus::open(&corpus)?;
+        let manifest = opened.manifest()?.context("the corpus has no commit")?;
+        println!("\n== the corpus");
+        print_status(&manifest);
+        let out = self.out.join("export");
+        let files = export(&opened, &manifest, &out, &[], Format::Jsonl, |_| ())?;
+        for file in files {
+            println!("{}: {} documents", out.join(&file.path).display(), file.documents);
+        }
+        println!("\nNow with your own: sluice add {} --help", corpus.display());
+        Ok(DONE)
+    }
+}
+
+fn make_room(out: &Path) -> Result<()> {
+    let shown = out.display();
+    if out.exists() {
+        if !out.join(MARK).exists() {
+            return Err(usage(format!("{shown} is there and not from demo; give another --out")));
+        }
+        fs::remove_dir_all(out).with_context(|| format!("cannot remove {shown}"))?;
+    }
+    fs::create_dir_all(out).with_context(|| format!("cannot make {shown}"))?;
+    fs::write(out.join(MARK), "").with_context(|| format!("cannot write to {shown}"))
+}
+
+/// Writes the bundled files as a user would have them; gives the labels in order.
+fn write_inputs(slices: &[Slice], dir: &Path) -> Result<Vec<Input>> {
+    let mut labels: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for slice in slices {
+        for fixture in slice.fixtures {
+            let folder = dir.join(slice.name).join(fixture.label);
+            fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+            let path = folder.join(fixture.name);
+            fs::write(&path, fixture.bytes).with_context(|| format!("{}", path.display()))?;
+            let paths = labels.entry((slice.name, fixture.label)).or_default();
+            paths.push(path.to_string_lossy().into_owned());
+        }
+    }
+    let input = |((slice, label), paths): ((&str, &str), Vec<String>)| Input {
+        slice: slice.into(),
+        label: label.into(),
+        paths,
+    };
+    Ok(labels.into_iter().map(input).collect())
+}

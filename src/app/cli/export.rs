@@ -1,0 +1,79 @@
+//! `sluice export`.
+
+use super::DONE;
+use crate::slice::Slice;
+use crate::usage::{suggest, usage};
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use corpus::Corpus;
+use corpus::export::{Format, export};
+use indicatif::{HumanBytes, HumanCount};
+use std::path::PathBuf;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice export corpus --out out --format jsonl.zst
+
+  python -c 'from datasets import load_dataset; print(load_dataset(\"out\", \"common_crawl\"))'";
+
+/// Write the corpus as files for training, in an order that does not depend on how it was built
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Export {
+    /// The corpus
+    corpus: PathBuf,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Only this slice; may be given several times
+    #[arg(long, value_name = "S")]
+    slice: Vec<String>,
+    /// The form of the files
+    #[arg(long, default_value = "jsonl")]
+    format: FormatName,
+    /// Say nothing but errors
+    #[arg(long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FormatName {
+    /// One JSON object a line
+    Jsonl,
+    /// The same, compressed
+    #[value(name = "jsonl.zst")]
+    JsonlZst,
+    /// Columns text and meta
+    Parquet,
+}
+
+impl Export {
+    pub fn run(self, slices: &[Slice]) -> Result<u8> {
+        for name in &self.slice {
+            if !slices.iter().any(|slice| slice.name == name) {
+                let hint = suggest(name, slices.iter().map(|slice| slice.name));
+                return Err(usage(format!("unknown slice {name}{hint}")));
+            }
+        }
+        let corpus = Corpus::open(&self.corpus)?;
+        let manifest = corpus.manifest()?.context("the corpus has no commit")?;
+        let format = match self.format {
+            FormatName::Jsonl => Format::Jsonl,
+            FormatName::JsonlZst => Format::JsonlZst,
+            FormatName::Parquet => Format::Parquet,
+        };
+        let tell = |name: &str| {
+            if !self.quiet {
+                eprintln!("exporting {name}");
+            }
+        };
+        let files = export(&corpus, &manifest, &self.out, &self.slice, format, tell)?;
+        if !self.quiet {
+            for file in &files {
+                let (documents, bytes) = (HumanCount(file.documents), HumanBytes(file.bytes));
+                println!("{}: {documents} documents, {bytes}", self.out.join(&file.path).display());
+            }
+        }
+        Ok(DONE)
+    }
+}

@@ -1,0 +1,32 @@
+//! `sluice launch`.
+
+use crate::supervise::launch;
+use crate::usage::usage;
+use anyhow::Result;
+use clap::Args;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice launch -n 2 -- add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2";
+
+/// Run a command with several processes on this machine, as one run
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Launch {
+    /// Processes
+    #[arg(short, long, value_name = "N")]
+    number: usize,
+    /// The command, build or add, with its arguments
+    #[arg(last = true, required = true, value_name = "SUBCOMMAND")]
+    command: Vec<String>,
+}
+
+impl Launch {
+    pub fn run(self) -> Result<u8> {
+        let first = self.command[0].as_str();
+        if !["build", "add"].contains(&first) {
+            return Err(usage(format!("{first} cannot be launched; build and add can")));
+        }
+        launch(self.number, &self.command)
+    }
+}

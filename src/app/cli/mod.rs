@@ -1,0 +1,114 @@
+//! The command line: one file a subcommand.
+
+mod add;
+mod build;
+mod demo;
+mod export;
+mod launch;
+mod run_flags;
+mod status;
+mod verify;
+
+use crate::slice::Slice;
+use crate::usage::Usage;
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use std::process::ExitCode;
+
+/// Done.
+pub(crate) const DONE: u8 = 0;
+/// Failed; the corpus is as it was, or at its last commit.
+pub(crate) const FAILED: u8 = 1;
+/// The command line or the recipe is wrong.
+pub(crate) const WRONG_USAGE: u8 = 2;
+/// Done, but some of the input could not be read and is listed.
+pub(crate) const DONE_WITH_DEFECTS: u8 = 3;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice demo                                                  see it work on bundled pages
+  sluice build recipe.toml                                     make a corpus
+  sluice add corpus --slice common_crawl --label 2019-30 cc/2019-30/*.wet.gz -w 2
+  sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2
+  sluice status corpus
+  sluice export corpus --out out
+
+Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe;
+3 done, but some of the input was malformed and is listed.";
+
+/// Raw web, code, book and wiki dumps into a deduplicated pre-training corpus, incrementally.
+#[derive(Parser)]
+#[command(name = "sluice", version, after_help = EXAMPLE)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Build(build::Build),
+    Add(add::Add),
+    Status(status::Status),
+    Export(export::Export),
+    Verify(verify::Verify),
+    Launch(launch::Launch),
+    /// Print completions for a shell, for example: sluice completions bash
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// Runs the program on `slices`.
+pub fn main(slices: &'static [Slice]) -> ExitCode {
+    end_on_panic();
+    engine::on_failure(|error| eprintln!("sluice: {error}"));
+    let cli = Cli::parse();
+    match run(cli.command, slices) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("sluice: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { WRONG_USAGE } else { FAILED })
+        }
+    }
+}
+
+fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
+    match command {
+        Command::Demo(command) => command.run(slices),
+        Command::Build(command) => command.run(slices),
+        Command::Add(command) => command.run(slices),
+        Command::Status(command) => command.run(),
+        Command::Export(command) => command.run(slices),
+        Command::Verify(command) => command.run(),
+        Command::Launch(command) => command.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
+            Ok(DONE)
+        }
+    }
+}
+
+/// A worker that panics alone leaves its peers waiting for ever, so a panic ends the process.
+fn end_on_panic() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        // timely's own network threads panic when a peer goes; that is not this process's fault.
+        let thread = std::thread::current();
+        if thread
+            .name()
+            .is_some_and(|name| name.starts_with("timely:recv") || name.starts_with("timely:send"))
+        {
+            eprintln!("sluice: a peer process has gone; the corpus is at its last commit");
+        } else if thread.name() == Some("read") {
+            // The reader's panic is caught and told with its file.
+            return;
+        } else {
+            before(info);
+            eprintln!("sluice: this is a bug; the corpus is at its last commit");
+        }
+        std::process::exit(i32::from(FAILED));
+    }));
+}

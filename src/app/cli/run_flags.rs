@@ -1,0 +1,126 @@
+//! The flags of every command that writes to a corpus.
+
+use crate::display::{Verbosity, print_summary, summary_json};
+use crate::ingest::{How, Summary};
+use crate::supervise::TOKEN;
+use crate::units::{commit_every, size};
+use crate::usage::usage;
+use anyhow::{Context, Result};
+use clap::{ArgAction, Args, ValueEnum};
+use engine::cluster::Cluster;
+use engine::{CommitEvery, Engine};
+use std::path::PathBuf;
+
+/// Flags of build and add.
+#[derive(Args)]
+pub(crate) struct RunFlags {
+    /// Workers (threads) in this process
+    #[arg(short = 'w', long, default_value_t = 1, value_name = "N")]
+    workers: usize,
+    /// Processes of the run, each started by hand; see also: sluice launch
+    #[arg(short = 'n', long, default_value_t = 1, value_name = "N")]
+    processes: usize,
+    /// Number of this process, from 0
+    #[arg(short = 'p', long, default_value_t = 0, value_name = "I")]
+    process: usize,
+    /// File with one host:port a line for each process; without it, localhost:2101 and up
+    #[arg(short = 'h', long, value_name = "FILE")]
+    hostfile: Option<PathBuf>,
+    /// Memory this process may use, about
+    #[arg(long, default_value = "4G", value_parser = size, value_name = "SIZE")]
+    memory: u64,
+    /// Commit within the run after so much time (10m) or text (64G)
+    #[arg(long, default_value = "10m", value_parser = commit_every, value_name = "TIME|SIZE")]
+    commit_every: CommitEvery,
+    /// Input, as stored, of one epoch; never shows in the corpus
+    #[arg(long, value_parser = size, value_name = "SIZE")]
+    epoch_bytes: Option<u64>,
+    /// What stands behind deduplication
+    #[arg(long, default_value = "arrangement")]
+    engine: EngineName,
+    /// Stop at the first malformed input
+    #[arg(long)]
+    strict: bool,
+    /// Say nothing on standard error but errors
+    #[arg(long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more on standard error
+    #[arg(short, long)]
+    verbose: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum EngineName {
+    /// The durable arrangement: bounded memory
+    Arrangement,
+    /// Differential dataflow's reduce, all keys in memory: for comparison
+    Differential,
+}
+
+impl RunFlags {
+    /// The run that these flags describe.
+    pub fn how(&self) -> Result<How> {
+        if self.workers == 0 || self.processes == 0 {
+            return Err(usage("at least one worker and one process are needed"));
+        }
+        if self.process >= self.processes {
+            let (process, processes) = (self.process, self.processes);
+            return Err(usage(format!("-p {process}: the processes are 0 to {}", processes - 1)));
+        }
+        Ok(How {
+            workers: self.workers,
+            cluster: self.cluster()?,
+            memory_bytes: self.memory,
+            epoch_bytes: self.epoch_bytes,
+            commit_every: self.commit_every,
+            engine: match self.engine {
+                EngineName::Arrangement => Engine::Arrangement,
+                EngineName::Differential => Engine::Differential,
+            },
+            strict: self.strict,
+            verbosity: match (self.quiet, self.verbose) {
+                (true, _) => Verbosity::Quiet,
+                (_, true) => Verbosity::Verbose,
+                _ => Verbosity::Normal,
+            },
+        })
+    }
+
+    fn cluster(&self) -> Result<Cluster> {
+        if self.processes == 1 {
+            return Ok(Cluster::single());
+        }
+        let addresses = match &self.hostfile {
+            None => (0..self.processes).map(|p| format!("localhost:{}", 2101 + p)).collect(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the host file {}", path.display()))?;
+                let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+                lines.take(self.processes).map(str::to_owned).collect::<Vec<_>>()
+            }
+        };
+        if addresses.len() < self.processes {
+            let (found, wanted) = (addresses.len(), self.processes);
+            return Err(usage(format!("the host file has {found} lines for {wanted} processes")));
+        }
+        let token = std::env::var(TOKEN).unwrap_or_default();
+        Ok(Cluster { process: self.process, addresses, token })
+    }
+
+    /// Tells what a run did; gives the exit code.
+    pub fn tell(&self, summary: &Summary) -> Result<u8> {
+        if summary.tells {
+            match self.json {
+                true => println!("{}", serde_json::to_string_pretty(&summary_json(summary))?),
+                false => print_summary(summary),
+            }
+        }
+        Ok(if summary.has_defects() { super::DONE_WITH_DEFECTS } else { super::DONE })
+    }
+}

@@ -1,0 +1,96 @@
+//! `sluice status`.
+
+use super::DONE;
+use crate::display::{counts_table, label_json};
+use anyhow::{Context, Result};
+use arrangement::RunMeta;
+use clap::Args;
+use corpus::{Corpus, Manifest};
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice status corpus
+  sluice status corpus --json | jq '.slices.common_crawl.labels'";
+
+/// What a corpus holds: commits, labels, counts, sizes of its state
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Status {
+    /// The corpus
+    corpus: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub fn run(self) -> Result<u8> {
+        let corpus = Corpus::open(&self.corpus)?;
+        let manifest = corpus.manifest()?.context("the corpus has no commit")?;
+        match self.json {
+            true => println!("{}", serde_json::to_string_pretty(&status_json(&manifest))?),
+            false => print_status(&manifest),
+        }
+        Ok(DONE)
+    }
+}
+
+fn status_json(manifest: &Manifest) -> Value {
+    let mut slices = json!({});
+    for label in &manifest.labels {
+        slices[&label.slice]["labels"][&label.name] = label_json(label);
+    }
+    let mut state = json!({});
+    for (index, runs) in &manifest.state {
+        let of_index = index_size(runs);
+        state[index] = json!({
+            "keys": of_index.keys,
+            "runs": runs.len(),
+            "disk_bytes": of_index.disk_bytes,
+            "resident_bytes": of_index.resident_bytes,
+        });
+    }
+    json!({"commit": manifest.commit, "slices": slices, "state": state})
+}
+
+#[derive(Default)]
+struct IndexSize {
+    keys: u64,
+    disk_bytes: u64,
+    resident_bytes: u64,
+}
+
+/// A file that serves two workers counts once.
+fn index_size(runs: &[RunMeta]) -> IndexSize {
+    let files: BTreeMap<&str, &RunMeta> = runs.iter().map(|run| (run.name.as_str(), run)).collect();
+    files.values().fold(IndexSize::default(), |sum, run| IndexSize {
+        keys: sum.keys + run.entries,
+        disk_bytes: sum.disk_bytes + run.bytes,
+        resident_bytes: sum.resident_bytes + run.resident_bytes(),
+    })
+}
+
+pub(super) fn print_status(manifest: &Manifest) {
+    println!("commit {}", manifest.commit);
+    if manifest.labels.is_empty() {
+        println!("no labels yet; add one with: sluice add CORPUS --slice S --label L PATH...");
+        return;
+    }
+    println!("{}", counts_table(&manifest.labels));
+    for label in manifest.labels.iter().filter(|label| !label.is_complete()) {
+        println!("{} is not complete: give the command that added it again", label.full_name());
+    }
+    for (index, runs) in &manifest.state {
+        let size = index_size(runs);
+        println!(
+            "index of {index}: {} keys in {} runs, {} on disk",
+            HumanCount(size.keys),
+            runs.len(),
+            HumanBytes(size.disk_bytes)
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! Adding labels to a corpus: what is to be read, the run, and what came of it.
+
+use crate::display::{Display, Verbosity};
+use crate::inputs::sources;
+use crate::models::Models;
+use crate::recipe::{Input, Recipe};
+use crate::slice::{Setup, Slice};
+use crate::usage::usage;
+use anyhow::{Context, Result, bail};
+use corpus::{Corpus, Counts, Label, Lock, Manifest, Position};
+use document::DocRef;
+use engine::cluster::{Cluster, meet};
+use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Stored bytes of input that each worker takes of an epoch, where the user does not say: large
+/// enough that several Common Crawl files are read side by side.
+const EPOCH_SHARE_BYTES: u64 = 128 << 20;
+
+/// How a run is done; nothing here shows in the corpus.
+pub(crate) struct How {
+    pub workers: usize,
+    pub cluster: Cluster,
+    pub memory_bytes: u64,
+    pub epoch_bytes: Option<u64>,
+    pub commit_every: engine::CommitEvery,
+    pub engine: Engine,
+    pub strict: bool,
+    pub verbosity: Verbosity,
+}
+
+/// What a run did.
+pub(crate) struct Summary {
+    pub commit: u64,
+    pub labels: Vec<LabelSummary>,
+    /// Labels that were there already.
+    pub skipped: Vec<String>,
+    pub elapsed: Duration,
+    /// The language identifiers in use.
+    pub models: Vec<String>,
+    /// False in all processes but the first, which tells.
+    pub tells: bool,
+}
+
+/// What came of one label in one run.
+pub(crate) struct LabelSummary {
+    pub label: Label,
+    /// Text read before this run, by one that was cut short.
+    pub bytes_read_before: u64,
+    pub defects_new: u64,
+}
+
+impl Summary {
+    /// Something could not be read.
+    pub fn has_defects(&self) -> bool {
+        self.labels.iter().any(|label| label.defects_new > 0)
+    }
+
+    pub fn bytes_read(&self) -> u64 {
+        let read = |l: &LabelSummary| l.label.counts.bytes_read.saturating_sub(l.bytes_read_before);
+        self.labels.iter().map(read).sum()
+    }
+}
+
+/// Opens the corpus, or makes it with `recipe`, holding the lock where this process writes commits.
+pub(crate) fn prepare(
+    root: &Path,
+    recipe: &Recipe,
+    slices: &[Slice],
+    first: bool,
+) -> Result<(Corpus, Option<Lock>)> {
+    if !first {
+        // Process 0 made or opened it before it let this one in.
+        return Ok((Corpus::open(root)?, None));
+    }
+    std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
+    let lock = Lock::take(root)?;
+    let corpus = Corpus::create(root)?;
+    let fingerprint = recipe.fingerprint()?;
+    let manifest = match corpus.manifest()? {
+        Some(manifest) if manifest.recipe != fingerprint => bail!(usage(format!(
+            "{} was built with another recipe (its own is {}); settings and models of a corpus \
+             cannot change: build a new one with --corpus",
+            root.display(),
+            corpus.recipe_path().display()
+        ))),
+        Some(manifest) => manifest,
+        None => {
+            let path = corpus.recipe_path();
+            std::fs::write(&path, recipe.print(slices))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            let manifest = Manifest::empty(fingerprint);
+            corpus.commit(&manifest)?;
+            manifest
+        }
+    };
+    corpus.sweep(&manifest)?;
+    Ok((corpus, Some(lock)))
+}
+
+/// Adds every one of `inputs` that the corpus does not have yet, after those that an earlier run
+/// left unfinished.
+pub(crate) fn ingest(
+    slices: &'static [Slice],
+    root: &Path,
+    recipe: &Recipe,
+    inputs: &[Input],
+    how: How,
+) -> Result<Summary> {
+    let started = Instant::now();
+    let first = how.cluster.process == 0;
+    let (corpus, _lock, meeting) = if first {
+        let (corpus, lock) = prepare(root, recipe, slices, true)?;
+        (corpus, lock, meet(&how.cluster)?)
+    } else {
+        let meeting = meet(&how.cluster)?;
+        (prepare(root, recipe, slices, false)?.0, None, meeting)
+    };
+    let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
+    let before = manifest.clone();
+    let skipped = add_labels(&mut manifest, inputs)?;
+    let work: Vec<usize> =
+        (0..manifest.labels.len()).filter(|l| !manifest.labels[*l].is_complete()).collect();
+    let mut meeting = meeting;
+    let mut models = Vec::new();
+    if work.is_empty() {
+        meeting.agree(blake3::hash(manifest.recipe.as_bytes()).as_bytes())?;
+    } else {
+        models = run(slices, &corpus, recipe, manifest, &work, &how, meeting)?;
+    }
+    let after = corpus.manifest()?.context("the corpus has no commit")?;
+    let labels = work.iter().map(|&label| {
+        let old = before.labels.get(label);
+        LabelSummary {
+            label: after.labels[label].clone(),
+            bytes_read_before: old.map_or(0, |label| label.counts.bytes_read),
+            defects_new: after.labels[label].defects_count - old.map_or(0, |l| l.defects_count),
+        }
+    });
+    let labels = labels.collect();
+    let commit = after.commit;
+    Ok(Summary { commit, labels, skipped, elapsed: started.elapsed(), models, tells: first })
+}
+
+/// Adds the new labels of `inputs` to the manifest; gives the names of those that are complete.
+fn add_labels(manifest: &mut Manifest, inputs: &[Input]) -> Result<Vec<String>> {
+    let mut skipped = Vec::new();
+    for input in inputs {
+        let sources = sources(&input.paths)?;
+        let name = format!("{}/{}", input.slice, input.label);
+        match manifest.label(&input.slice, &input.label) {
+            None => {
+                if manifest.labels.len() as u64 == DocRef::LABELS_MAX {
+                    bail!("a corpus holds at most {} labels", DocRef::LABELS_MAX);
+                }
+                manifest.labels.push(Label {
+                    slice: input.slice.clone(),
+                    name: input.label.clone(),
+                    sources,
+                    position: Some(Position::default()),
+                    ..Label::default()
+                });
+            }
+            Some(known) => {
+                let same = known.sources.iter().map(|s| (&s.name, s.bytes));
+                if !same.eq(sources.iter().map(|s| (&s.name, s.bytes))) {
+                    bail!(
+                        "{name} is in the corpus with {} other sources or sizes; a label is added \
+                         as one: give what is new a label of its own",
+                        known.sources.len()
+                    );
+                }
+                if known.is_complete() {
+                    skipped.push(name);
+                }
+            }
+        }
+    }
+    Ok(skipped)
+}
+
+/// Plans and runs what is to be done; gives the names of the models used.
+fn run(
+    slices: &'static [Slice],
+    corpus: &Corpus,
+    recipe: &Recipe,
+    manifest: Manifest,
+    labels: &[usize],
+    how: &How,
+    meeting: engine::cluster::Meeting,
+) -> Result<Vec<String>> {
+    let used: BTreeSet<&str> = labels.iter().map(|l| manifest.labels[*l].slice.as_str()).collect();
+    let sources = Arc::new(manifest.labels.iter().map(|l| l.sources.len() as u64).collect());
+    let mut setups: BTreeMap<&str, Setup> = BTreeMap::new();
+    let mut graphs = BTreeMap::new();
+    let mut models = Vec::new();
+    for slice in slices.iter().filter(|slice| used.contains(slice.name)) {
+        let settings = recipe.slices[slice.name].clone();
+        let loaded = Models::load(&settings)?;
+        models.push(format!("{}: language by {}", slice.name, loaded.language_name()));
+        let setup = Setup { settings, models: loaded, sources: Arc::clone(&sources) };
+        setups.insert(slice.name, setup.clone());
+        let graph: Graph = Arc::new(move |docs: engine::Docs<'_>| (slice.graph)(docs, &setup));
+        graphs.insert(slice.name, (slice.reader, graph));
+    }
+    let work: Vec<Work> = labels
+        .iter()
+        .map(|&number| {
+            let label = &manifest.labels[number];
+            Work {
+                label: number as u64,
+                sizes: label.sizes(),
+                from: label.position.expect("only unfinished labels are work"),
+                groups: setups[label.slice.as_str()].groups(number),
+            }
+        })
+        .collect();
+    let workers = how.workers * how.cluster.processes();
+    let epoch_bytes = how.epoch_bytes.unwrap_or(EPOCH_SHARE_BYTES * workers as u64);
+    let plan = Plan::new(manifest.next_epoch, &work, workers, epoch_bytes);
+    let progress = Progress::new(labels.iter().map(|&number| {
+        let label = &manifest.labels[number];
+        let mine = how.cluster.process * how.workers..(how.cluster.process + 1) * how.workers;
+        (number as u64, label.full_name(), plan.stored_bytes(number as u64, &label.sizes(), mine))
+    }));
+    let options = Options {
+        workers: how.workers,
+        engine: how.engine,
+        // A quarter for held documents; the rest for what is read ahead, keys, facts and models.
+        held_bytes: how.memory_bytes / 4,
+        commit_every: how.commit_every,
+        strict: how.strict,
+    };
+    let display = Display::start(progress.clone(), how.verbosity, &how.cluster)?;
+    let job = Job { manifest, plan, slices: graphs, progress };
+    engine::run(corpus, job, meeting, &options)?;
+    display.finish();
+    Ok(models)
+}
+
+/// Sums of several labels.
+pub(crate) fn total<'a>(counts: impl IntoIterator<Item = &'a Counts>) -> Counts {
+    let mut sum = Counts::default();
+    counts.into_iter().for_each(|counts| sum.add(counts));
+    sum
+}

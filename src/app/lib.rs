@@ -1,0 +1,26 @@
+//! The program around the slices: what a slice is to it, the recipe, the command line.
+
+mod cli;
+mod display;
+mod ingest;
+mod inputs;
+mod models;
+mod recipe;
+mod settings;
+pub mod slice;
+mod supervise;
+mod units;
+mod usage;
+
+pub use cli::main;
+pub use models::Models;
+pub use settings::{Default, Setting, Settings};
+pub use slice::{Fixture, Setup, Slice};
+
+/// What a slice file needs.
+pub mod prelude {
+    pub use crate::{Default, Fixture, Models, Setting, Settings, Setup, Slice};
+    pub use document::{Document, Value};
+    pub use engine::{Docs, Documents};
+    pub use formats::ReadError;
+}

@@ -1,0 +1,347 @@
+//! The recipe: what a corpus is made with, and from what.
+
+use crate::settings::{Default, Settings, Value};
+use crate::slice::Slice;
+use crate::usage::{suggest, usage};
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+/// The dedup rules that defaults follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Preset {
+    /// The first copy in the whole corpus stays.
+    Global,
+    /// What RedPajama's run did.
+    RedPajama,
+}
+
+impl Preset {
+    fn name(self) -> &'static str {
+        match self {
+            Preset::Global => "global",
+            Preset::RedPajama => "redpajama",
+        }
+    }
+}
+
+/// A recipe with every default filled in.
+pub(crate) struct Recipe {
+    /// Where the corpus is kept, if the recipe says so.
+    pub corpus: Option<PathBuf>,
+    pub preset: Preset,
+    /// Settings of every slice, by name.
+    pub slices: BTreeMap<&'static str, Settings>,
+    pub inputs: Vec<Input>,
+}
+
+/// What is added as one label.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub slice: String,
+    pub label: String,
+    /// Files, globs, folders, `@lists`.
+    pub paths: Vec<String>,
+}
+
+const TOP_KEYS: [&str; 3] = ["corpus", "preset", "input"];
+const INPUT_KEYS: [&str; 3] = ["slice", "label", "paths"];
+
+impl Recipe {
+    /// The recipe of an empty file.
+    pub fn default(slices: &'static [Slice]) -> Recipe {
+        Reader { slices, path: Path::new(""), text: "" }
+            .read()
+            .expect("an empty recipe is a recipe")
+    }
+
+    /// Reads a recipe file. Paths in it are relative to its folder.
+    pub fn open(slices: &'static [Slice], path: &Path) -> Result<Recipe> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            usage(format!("cannot read the recipe {}: {error}", path.display()))
+        })?;
+        Reader { slices, path, text: &text }.read()
+    }
+
+    /// The recipe as a file, every setting written out; without the inputs.
+    pub fn print(&self, slices: &[Slice]) -> String {
+        let mut text =
+            String::from("# Every setting, with what holds where a recipe says nothing.\n");
+        writeln!(text, "preset = \"{}\"", self.preset.name()).expect("a string takes all");
+        for slice in slices {
+            let settings = &self.slices[slice.name];
+            write!(text, "\n# {}\n[{}]\n", slice.about, slice.name).expect("a string takes all");
+            for setting in slice.settings {
+                let value = &settings.0[setting.name];
+                let line = format!("{} = {}", setting.name, shown(value));
+                let line = if *value == Value::File(None) { format!("# {line}") } else { line };
+                writeln!(text, "{line:32} # {}", setting.about).expect("a string takes all");
+            }
+        }
+        text
+    }
+
+    /// A digest of everything that decides what the corpus is: settings, and the bytes of models.
+    pub fn fingerprint(&self) -> Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        for (slice, settings) in &self.slices {
+            for (name, value) in &settings.0 {
+                hasher.update(format!("{slice}.{name}=").as_bytes());
+                match value {
+                    Value::File(Some(path)) => {
+                        let bytes = std::fs::read(path)
+                            .with_context(|| format!("cannot read {}", path.display()))?;
+                        hasher.update(blake3::hash(&bytes).as_bytes());
+                    }
+                    value => {
+                        hasher.update(shown(value).as_bytes());
+                    }
+                }
+                hasher.update(b"\n");
+            }
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    match value {
+        Value::Whole(number) => number.to_string(),
+        Value::Fraction(number) => format!("{number:?}"),
+        Value::Words(words) => {
+            format!("[{}]", words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(", "))
+        }
+        Value::Word(word) => quoted(word),
+        Value::File(Some(path)) => quoted(&path.to_string_lossy()),
+        Value::File(None) => "\"\"".into(),
+    }
+}
+
+/// A recipe file being read; every complaint names its line.
+struct Reader<'a> {
+    slices: &'static [Slice],
+    path: &'a Path,
+    text: &'a str,
+}
+
+type Entry<'i> = (Spanned<DeString<'i>>, Spanned<DeValue<'i>>);
+
+impl Reader<'_> {
+    fn wrong<T>(&self, at: Range<usize>, what: impl std::fmt::Display) -> Result<T> {
+        let line = self.text[..at.start.min(self.text.len())].matches('\n').count() + 1;
+        Err(usage(format!("{}:{line}: {what}", self.path.display())))
+    }
+
+    fn read(&self) -> Result<Recipe> {
+        let table = match DeTable::parse(self.text) {
+            Ok(table) => table.into_inner(),
+            Err(error) => {
+                return self.wrong(error.span().unwrap_or_default(), error.message());
+            }
+        };
+        let (mut corpus, mut preset, mut inputs) = (None, Preset::Global, Vec::new());
+        let mut tables = BTreeMap::new();
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "corpus" => corpus = Some(self.file(&value)?),
+                "preset" => preset = self.preset(&value)?,
+                "input" => inputs = self.inputs(value)?,
+                name => match self.slices.iter().find(|slice| slice.name == name) {
+                    Some(slice) => {
+                        tables.insert(slice.name, (key, value));
+                    }
+                    None => {
+                        let known = TOP_KEYS.into_iter().chain(self.slices.iter().map(|s| s.name));
+                        return self.wrong(
+                            key.span(),
+                            format!("unknown key {name}{}", suggest(name, known)),
+                        );
+                    }
+                },
+            }
+        }
+        let mut slices = BTreeMap::new();
+        for slice in self.slices {
+            let entry = tables.remove(slice.name);
+            slices.insert(slice.name, self.settings(slice, preset, entry)?);
+        }
+        Ok(Recipe { corpus, preset, slices, inputs })
+    }
+
+    fn settings(
+        &self,
+        slice: &Slice,
+        preset: Preset,
+        entry: Option<Entry<'_>>,
+    ) -> Result<Settings> {
+        let mut values: BTreeMap<&'static str, Value> = BTreeMap::new();
+        for setting in slice.settings {
+            values.insert(setting.name, default(setting.default, preset));
+        }
+        let Some((at, table)) = entry else { return Ok(Settings(values)) };
+        let DeValue::Table(table) = table.into_inner() else {
+            return self.wrong(at.span(), format!("{} must be a table: [{0}]", slice.name));
+        };
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            let Some(setting) = slice.settings.iter().find(|setting| setting.name == name) else {
+                let known = slice.settings.iter().map(|setting| setting.name);
+                let hint = suggest(name, known);
+                return self.wrong(key.span(), format!("unknown key {}.{name}{hint}", slice.name));
+            };
+            values.insert(setting.name, self.value(name, setting.default, &value)?);
+        }
+        let settings = Settings(values);
+        if settings.0.contains_key("scope")
+            && (settings.word("copies"), settings.word("scope")) == ("none", "corpus")
+        {
+            let why = "copies = \"none\" with scope = \"corpus\" would change documents of earlier \
+                       labels with each new one; use scope = \"label\" or \"shard\"";
+            return self.wrong(at.span(), why);
+        }
+        Ok(settings)
+    }
+
+    fn value(&self, name: &str, kind: Default, value: &Spanned<DeValue<'_>>) -> Result<Value> {
+        let wrong = |wanted: &str| {
+            let found = value.get_ref().type_str();
+            self.wrong(value.span(), format!("{name} must be {wanted}, not {found}"))
+        };
+        match (kind, value.get_ref()) {
+            (Default::Whole(_), DeValue::Integer(number)) => {
+                match u64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => Ok(Value::Whole(number)),
+                    Err(_) => wrong("a whole number from 0 on"),
+                }
+            }
+            (Default::Whole(_), _) => wrong("a whole number"),
+            (Default::Fraction(_), DeValue::Float(number)) => {
+                Ok(Value::Fraction(number.as_str().parse()?))
+            }
+            (Default::Fraction(_), DeValue::Integer(number)) => {
+                Ok(Value::Fraction(number.as_str().parse()?))
+            }
+            (Default::Fraction(_), _) => wrong("a number"),
+            (Default::Words(_), _) => Ok(Value::Words(self.words(name, value)?)),
+            (Default::Choice(_, _, known), DeValue::String(word)) => {
+                match known.iter().find(|known| *known == word) {
+                    Some(word) => Ok(Value::Word(word.to_string())),
+                    None => {
+                        let hint = suggest(word, known.iter().copied());
+                        self.wrong(value.span(), format!("{name} cannot be {word}{hint}"))
+                    }
+                }
+            }
+            (Default::Choice(..), _) => wrong("a word in quotes"),
+            (Default::File, DeValue::String(path)) if path.is_empty() => Ok(Value::File(None)),
+            (Default::File, _) => {
+                let path = self.file(value)?;
+                if !path.is_file() {
+                    let what = format!("{name}: no such file: {}", path.display());
+                    return self.wrong(value.span(), what);
+                }
+                Ok(Value::File(Some(path)))
+            }
+        }
+    }
+
+    fn text<'v>(&self, name: &str, value: &'v Spanned<DeValue<'_>>) -> Result<&'v str> {
+        match value.get_ref() {
+            DeValue::String(text) => Ok(text),
+            other => {
+                let found = other.type_str();
+                self.wrong(value.span(), format!("{name} must be a text in quotes, not {found}"))
+            }
+        }
+    }
+
+    fn words(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>> {
+        match value.get_ref() {
+            DeValue::Array(list) => {
+                list.iter().map(|word| self.text(name, word).map(str::to_owned)).collect()
+            }
+            other => {
+                let found = other.type_str();
+                self.wrong(value.span(), format!("{name} must be a list of texts, not {found}"))
+            }
+        }
+    }
+
+    /// A path, absolute: the corpus keeps its recipe, and is used from other folders.
+    fn file(&self, value: &Spanned<DeValue<'_>>) -> Result<PathBuf> {
+        let path = Path::new(self.text("a path", value)?);
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        Ok(std::path::absolute(folder.join(path))?)
+    }
+
+    fn preset(&self, value: &Spanned<DeValue<'_>>) -> Result<Preset> {
+        let known = [Preset::Global, Preset::RedPajama];
+        let name = self.text("preset", value)?;
+        match known.into_iter().find(|preset| preset.name() == name) {
+            Some(preset) => Ok(preset),
+            None => {
+                let hint = suggest(name, known.iter().map(|preset| preset.name()));
+                self.wrong(value.span(), format!("unknown preset {name}{hint}"))
+            }
+        }
+    }
+
+    fn inputs(&self, value: Spanned<DeValue<'_>>) -> Result<Vec<Input>> {
+        let span = value.span();
+        let DeValue::Array(list) = value.into_inner() else {
+            return self.wrong(span, "inputs are written as [[input]]");
+        };
+        list.iter().map(|value| self.input(value)).collect()
+    }
+
+    fn input(&self, value: &Spanned<DeValue<'_>>) -> Result<Input> {
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong(value.span(), "inputs are written as [[input]]");
+        };
+        if let Some((key, _)) =
+            table.iter().find(|(k, _)| !INPUT_KEYS.contains(&k.get_ref().as_ref()))
+        {
+            let name = key.get_ref();
+            let hint = suggest(name, INPUT_KEYS);
+            return self.wrong(key.span(), format!("unknown key input.{name}{hint}"));
+        }
+        let find = |name: &str| match table.get(name) {
+            Some(value) => Ok(value),
+            None => self.wrong(value.span(), format!("this input has no {name}")),
+        };
+        let slice = self.text("slice", find("slice")?)?.to_owned();
+        if !self.slices.iter().any(|known| known.name == slice) {
+            let hint = suggest(&slice, self.slices.iter().map(|known| known.name));
+            return self.wrong(find("slice")?.span(), format!("unknown slice {slice}{hint}"));
+        }
+        let label = self.text("label", find("label")?)?.to_owned();
+        if let Err(error) = crate::inputs::check_label(&label) {
+            return self.wrong(find("label")?.span(), error);
+        }
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let relative = |path: String| match path.strip_prefix('@') {
+            Some(list) => format!("@{}", folder.join(list).display()),
+            None => folder.join(path).to_string_lossy().into_owned(),
+        };
+        let paths = self.words("paths", find("paths")?)?.into_iter().map(relative).collect();
+        Ok(Input { slice, label, paths })
+    }
+}
+
+fn default(default: Default, preset: Preset) -> Value {
+    match default {
+        Default::Whole(number) => Value::Whole(number),
+        Default::Fraction(number) => Value::Fraction(number),
+        Default::Words(words) => Value::Words(words.iter().map(|w| w.to_string()).collect()),
+        Default::Choice(global, redpajama, _) => Value::Word(match preset {
+            Preset::Global => global.into(),
+            Preset::RedPajama => redpajama.into(),
+        }),
+        Default::File => Value::File(None),
+    }
+}

@@ -1,0 +1,137 @@
+//! `sluice launch`: several processes of one run on this machine.
+
+use crate::usage::usage;
+use anyhow::{Context, Result};
+use engine::cluster::new_token;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often the processes are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long the others may take to notice that one has gone, before they are ended.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The environment variable that carries the run's token: an argument would show in `ps`.
+pub(crate) const TOKEN: &str = "SLUICE_TOKEN";
+
+/// Starts `count` processes of this program with `arguments` and waits for them. Gives the exit
+/// code: that of the first process, or 1 once any has failed, when the others are ended too.
+pub(crate) fn launch(count: usize, arguments: &[String]) -> Result<u8> {
+    if count == 0 {
+        return Err(usage("launch needs at least one process: -n 1"));
+    }
+    let own = std::env::current_exe().context("cannot find this program's own file")?;
+    let hosts = host_file(count)?;
+    let token = new_token().context("cannot make a token")?;
+    let mut processes = Processes(Vec::new());
+    for process in 0..count {
+        let mut child = Command::new(&own)
+            .args(arguments)
+            .args(["-n", &count.to_string(), "-p", &process.to_string(), "-h"])
+            .arg(hosts.path())
+            .env(TOKEN, &token)
+            .stderr(Stdio::piped())
+            // Only the first process has something to say there.
+            .stdout(if process == 0 { Stdio::inherit() } else { Stdio::null() })
+            .spawn()
+            .with_context(|| format!("cannot start process {process}"))?;
+        let echo = echo(process, &mut child)?;
+        processes.0.push((child, Some(echo)));
+    }
+    processes.wait()
+}
+
+/// A file with a free address for each process.
+fn host_file(count: usize) -> Result<tempfile::NamedTempFile> {
+    let listeners: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind("127.0.0.1:0"))
+        .collect::<std::io::Result<_>>()
+        .context("cannot find a free port on 127.0.0.1")?;
+    let mut file = tempfile::NamedTempFile::new().context("cannot write a list of hosts")?;
+    for listener in &listeners {
+        writeln!(file, "{}", listener.local_addr()?)?;
+    }
+    file.flush()?;
+    Ok(file)
+}
+
+/// Copies what a process says, each line with its number.
+fn echo(process: usize, child: &mut Child) -> Result<JoinHandle<()>> {
+    let errors = BufReader::new(child.stderr.take().expect("piped"));
+    let copy = move || {
+        for line in errors.lines().map_while(std::result::Result::ok) {
+            eprintln!("[process {process}] {line}");
+        }
+    };
+    Ok(std::thread::Builder::new().name("echo".into()).spawn(copy)?)
+}
+
+/// The processes; they do not outlive this.
+struct Processes(Vec<(Child, Option<JoinHandle<()>>)>);
+
+impl Processes {
+    fn wait(&mut self) -> Result<u8> {
+        let mut code = 0;
+        let failed = loop {
+            let mut running = 0;
+            let mut failed: Option<(usize, ExitStatus)> = None;
+            for (process, (child, _)) in self.0.iter_mut().enumerate() {
+                match child.try_wait().context("cannot ask for a process")? {
+                    None => running += 1,
+                    Some(status) if is_done(status) => {
+                        // 3, defects, is what the first process says for all.
+                        code = if process == 0 { status.code().unwrap_or(1) as u8 } else { code };
+                    }
+                    Some(status) => failed = failed.or(Some((process, status))),
+                }
+            }
+            if failed.is_some() || running == 0 {
+                break failed;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        };
+        let Some((process, status)) = failed else {
+            self.end(Duration::MAX);
+            return Ok(code);
+        };
+        self.end(GRACE);
+        eprintln!(
+            "process {process} ended with {status}; all processes were ended, and the corpus is at \
+             its last commit: run the same command again to go on from there"
+        );
+        // Wrong usage is wrong in every process.
+        Ok(if status.code() == Some(2) { 2 } else { 1 })
+    }
+
+    /// Waits up to `grace` for all, ends those that are left, and prints their last words.
+    fn end(&mut self, grace: Duration) {
+        let start = Instant::now();
+        let any_runs = |children: &mut Vec<(Child, _)>| {
+            children.iter_mut().any(|(child, _)| matches!(child.try_wait(), Ok(None)))
+        };
+        while start.elapsed() < grace && any_runs(&mut self.0) {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        for (child, echo) in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+            if let Some(echo) = echo.take() {
+                let _ = echo.join();
+            }
+        }
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        self.end(Duration::ZERO);
+    }
+}
+
+fn is_done(status: ExitStatus) -> bool {
+    matches!(status.code(), Some(0 | 3))
+}

@@ -1,0 +1,58 @@
+//! Sizes, counts and times as people write them.
+
+use engine::CommitEvery;
+use std::time::Duration;
+
+/// A size such as `4G`, `512M` or `1000`, in bytes. Suffixes are powers of 1,024; `B` for billions
+/// counts in thousands and is not a size of memory.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.trim().to_ascii_uppercase().char_indices().last() {
+        Some((at, unit)) if unit.is_ascii_alphabetic() => (text.trim()[..at].to_owned(), unit),
+        _ => (text.trim().to_owned(), ' '),
+    };
+    let factor: u64 = match unit {
+        ' ' => 1,
+        'K' => 1 << 10,
+        'M' => 1 << 20,
+        'G' => 1 << 30,
+        'T' => 1 << 40,
+        _ => return Err(format!("{unit} is no unit of size; use K, M, G or T, as in 4G")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("{text} is no size; write it as 4G"))?;
+    if !(number.is_finite() && number >= 0.0) {
+        return Err(format!("{text} is no size; write it as 4G"));
+    }
+    Ok((number * factor as f64) as u64)
+}
+
+/// A time (`90s`, `10m`, `2h`) or a size of text (`64G`).
+pub(crate) fn commit_every(text: &str) -> Result<CommitEvery, String> {
+    let seconds = |number: &str, each: f64| {
+        let number: f64 = number.parse().ok()?;
+        Duration::try_from_secs_f64(number * each).ok().map(CommitEvery::Time)
+    };
+    let time = match text.char_indices().last() {
+        Some((at, 's')) => seconds(&text[..at], 1.0),
+        Some((at, 'm')) => seconds(&text[..at], 60.0),
+        Some((at, 'h')) => seconds(&text[..at], 3600.0),
+        _ => return size(text).map(CommitEvery::Bytes),
+    };
+    time.ok_or_else(|| format!("{text} is no time; write it as 10m, or a size as 64G"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_read() {
+        assert_eq!(size("4G"), Ok(4 << 30));
+        assert_eq!(size("1.5k"), Ok(1536));
+        assert_eq!(size("7"), Ok(7));
+        assert!(size("4X").unwrap_err().contains("use K, M, G or T"));
+        assert!(size("-1").is_err() && size("").is_err());
+        assert_eq!(commit_every("10m"), Ok(CommitEvery::Time(Duration::from_secs(600))));
+        assert_eq!(commit_every("64G"), Ok(CommitEvery::Bytes(64 << 30)));
+        assert!(commit_every("xm").is_err());
+    }
+}

@@ -1,0 +1,44 @@
+//! Errors that are the user's to mend: exit code 2.
+
+use std::fmt;
+
+/// A wrong command line or recipe. The message says where and what would be right.
+#[derive(Debug)]
+pub(crate) struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An error of usage as any error.
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+    Usage(message.into()).into()
+}
+
+/// `; did you mean NAME?` where one of `known` is near to `name`, else all of them.
+pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = known.iter().map(|k| (strsim::osa_distance(name, k), k)).min();
+    match near {
+        Some((distance, near)) if distance <= name.len().div_ceil(3) => {
+            format!("; did you mean {near}?")
+        }
+        _ => format!("; known: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_name_is_suggested_and_a_far_one_gets_the_list() {
+        let known = ["languages", "lid"];
+        assert_eq!(suggest("langauges", known), "; did you mean languages?");
+        assert_eq!(suggest("zzz", known), "; known: languages, lid");
+    }
+}
