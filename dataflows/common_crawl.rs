@@ -1,0 +1,179 @@
+//! CommonCrawl: WET dumps through CCNet's steps, then whole pages compared across dumps.
+//!
+//! Follows cc_net `mine.py` as RedPajama-Data@rp_v1 `data_prep/cc` drives it. What we do
+//! differently, and why, is in docs/fidelity.md under "CommonCrawl".
+
+use app::prelude::*;
+use arrangement::Rule;
+use formats::WarcRecord;
+use std::path::Path;
+use text::ccnet;
+
+/// This slice's row in the table of `lib.rs`.
+pub const COMMON_CRAWL: Slice = Slice {
+    name: "common_crawl",
+    about: "CommonCrawl: pages of WET dumps through CCNet's steps",
+    settings: SETTINGS,
+    reader: pages,
+    graph,
+    fixtures: FIXTURES,
+};
+
+// The recipe's numbers, each with the file that sets it.
+const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "min_chars", // cc_net mine.py: min_len
+        default: Default::Whole(300),
+        about: "pages with fewer characters are dropped, before deduplication",
+    },
+    Setting {
+        name: "copies", // the last is what cc_net dedup.py does
+        default: Default::Choice("first", "none", &["first", "none"]),
+        about: "how many copies of a repeated paragraph stay: first, none",
+    },
+    Setting {
+        name: "scope",
+        default: Default::Choice("corpus", "shard", &["corpus", "label", "shard"]),
+        about: "where paragraphs are compared: corpus, label, shard",
+    },
+    Setting {
+        name: "shards", // data_prep/cc/cc_net README: --num_shards 5000
+        default: Default::Whole(5000),
+        about: "parts a label is cut into, where scope is shard",
+    },
+    Setting {
+        name: "hash_in_mem", // data_prep/cc/cc_net README: --hash_in_mem 1
+        default: Default::Whole(1),
+        about: "shards compared together, where scope is shard",
+    },
+    Setting {
+        name: "lid", // cc_net Makefile: lid.176.bin
+        default: Default::File,
+        about: "fastText model for languages, .bin or .ftz; none: a built-in one",
+    },
+    Setting {
+        name: "min_language_score", // cc_net mine.py: lang_threshold
+        default: Default::Fraction(0.5),
+        about: "pages whose language is less certain are dropped",
+    },
+    Setting {
+        name: "languages", // data_prep/cc/cc_net README: -l en
+        default: Default::Words(&["en"]),
+        about: "languages kept; [] for all",
+    },
+];
+
+/// Pages in; those of the wanted languages, each the first of its kind, out.
+fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
+    let chars_min = setup.settings.whole("min_chars") as usize;
+    let score_min = setup.settings.fraction("min_language_score");
+    let languages = setup.settings.words("languages").to_vec();
+    let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+    pages
+        .reject("too_short", move |page| page.chars() < chars_min)
+        .cut_repeated_paragraphs(ccnet::paragraph_key, setup.rule(), record_cut)
+        .reject("duplicate_paragraphs", |page| page.text.is_empty())
+        // After the cut, as in CCNet: menus and cookie notices sway the guess.
+        .tag("Language", setup.models.language())
+        .tag("Record language", record_language)
+        .reject("language_score", move |page| score(page) < score_min)
+        .reject("language", move |page| !wanted(language(page)))
+        // From here on RedPajama looks across dumps, at whole pages.
+        .reject_repeats("duplicate", |page| page.digest, Rule::first_of_all())
+}
+
+/// The pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
+fn pages(path: &Path) -> Result<Documents, ReadError> {
+    let records = formats::wet::open(path)?;
+    Ok(Box::new(records.map(|record| record.map(page))))
+}
+
+/// A page of a WET record. The title is no part of the text: it is neither compared nor scored.
+///
+/// A record that cannot be a page is one that is turned away at once, so that it is counted.
+fn page(record: WarcRecord) -> Document {
+    let digest = document_digest(&record);
+    let mut page = Document {
+        offset: record.offset,
+        url: record.url.clone().unwrap_or_default(),
+        bytes_read: record.block_len as u64,
+        digest,
+        ..Document::default()
+    };
+    if record.truncated {
+        page.reject("truncated");
+        return page;
+    }
+    let Ok(body) = std::str::from_utf8(&record.body) else {
+        page.reject("invalid_utf8");
+        return page;
+    };
+    let (Some(url), Some(content)) = (&record.url, ccnet::page(body)) else {
+        page.reject(if record.url.is_none() { "no_url" } else { "empty" });
+        return page;
+    };
+    page.meta.set("url", url.as_str());
+    page.meta.set("date_download", record.date.as_deref().unwrap_or_default());
+    page.meta.set("digest", record.digest.as_deref().unwrap_or_default());
+    page.meta.set("length", record.content_length as usize);
+    page.meta.set("nlines", content.nlines);
+    page.meta.set("source_domain", ccnet::source_domain(url));
+    page.meta.set("title", content.title);
+    page.text = content.text;
+    page
+}
+
+/// The first 128 bits of the digest of the whole WET block, title included (RedPajama
+/// `data_prep/cc/dedup`: pages are one where their digests are). Computed where the record has none.
+fn document_digest(record: &WarcRecord) -> u128 {
+    let named = record.digest.as_deref().and_then(text::digest::parse_sha1);
+    named.unwrap_or_else(|| text::digest::sha1(record.block()))
+}
+
+/// What CCNet records of the cut (cc_net `dedup.py`: `DuplicatesRemover.do`). `length` is in bytes
+/// before it and in characters after it, as upstream has it.
+fn record_cut(page: &mut Document, lines: &[u32]) {
+    for (name, original) in [("nlines", "original_nlines"), ("length", "original_length")] {
+        if let Some(Value::Int(number)) = page.meta.get(name).cloned() {
+            page.meta.set(original, number as usize);
+        }
+    }
+    page.meta.set("nlines", lines.len());
+    page.meta.set("length", page.chars());
+    page.meta.set("line_ids", lines.to_vec());
+}
+
+fn record_language(page: &mut Document) {
+    let (language, score) = (language(page).to_owned(), score(page));
+    page.meta.set("language", language);
+    page.meta.set("language_score", score);
+    // No model of perplexity: cc_net `perplexity.py` puts such pages into the bucket `all`.
+    page.meta.set("bucket", "all");
+}
+
+fn language(page: &Document) -> &str {
+    page.language.as_ref().map_or("", |language| &language.code)
+}
+
+fn score(page: &Document) -> f64 {
+    page.language.as_ref().map_or(0.0, |language| language.score)
+}
+
+macro_rules! fixture {
+    ($label:literal, $name:literal) => {
+        Fixture {
+            label: $label,
+            name: $name,
+            bytes: include_bytes!(concat!("../fixtures/common_crawl/", $label, "/", $name)),
+        }
+    };
+}
+
+const FIXTURES: &[Fixture] = &[
+    fixture!("2019-30", "CC-MAIN-20190715175205-20190715200159-00000.warc.wet.gz"),
+    fixture!("2019-30", "CC-MAIN-20190715175205-20190715200159-00001.warc.wet.gz"),
+    fixture!("2019-30", "CC-MAIN-20190715175205-20190715200159-00002.warc.wet.gz"),
+    fixture!("2019-30", "CC-MAIN-20190715175205-20190715200159-00003.warc.wet.gz"),
+    fixture!("2020-05", "CC-MAIN-20200117152059-20200117180059-00000.warc.wet.gz"),
+    fixture!("2020-05", "CC-MAIN-20200117152059-20200117180059-00001.warc.wet.gz"),
+];

@@ -1,0 +1,9 @@
+//! The slices of RedPajama-1T.
+//!
+//! Each file is one slice: its recipe's numbers, its graph, its tests. To add one, write the file
+//! and give it a row in [`SLICES`].
+
+mod common_crawl;
+
+/// Every slice, in the order of RedPajama's table.
+pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL];

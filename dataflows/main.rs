@@ -1,0 +1,5 @@
+//! The program `sluice`.
+
+fn main() -> std::process::ExitCode {
+    app::main(dataflows::SLICES)
+}
