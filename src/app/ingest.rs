@@ -16,9 +16,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Stored bytes of input that each worker takes of an epoch, where the user does not say: large
-/// enough that several Common Crawl files are read side by side.
-const EPOCH_SHARE_BYTES: u64 = 128 << 20;
+/// Stored bytes of input that each worker takes of an epoch, where the user does not say: at most
+/// so much, enough that several Common Crawl files are read side by side,
+const EPOCH_SHARE_BYTES_MAX: u64 = 128 << 20;
+
+/// and at most this part of the memory of a worker. Text inflates by about three, the keys and
+/// facts of an epoch take about half of its text, and two epochs are under way; held documents go
+/// to disk beyond their own limit.
+const EPOCH_SHARE_OF_MEMORY: u64 = 16;
 
 /// How a run is done; nothing here shows in the corpus.
 pub(crate) struct How {
@@ -219,7 +224,9 @@ fn run(
         })
         .collect();
     let workers = how.workers * how.cluster.processes();
-    let epoch_bytes = how.epoch_bytes.unwrap_or(EPOCH_SHARE_BYTES * workers as u64);
+    let share = how.memory_bytes / how.workers as u64 / EPOCH_SHARE_OF_MEMORY;
+    let share = share.clamp(1, EPOCH_SHARE_BYTES_MAX);
+    let epoch_bytes = how.epoch_bytes.unwrap_or(share * workers as u64);
     let plan = Plan::new(manifest.next_epoch, &work, workers, epoch_bytes);
     let progress = Progress::new(labels.iter().map(|&number| {
         let label = &manifest.labels[number];

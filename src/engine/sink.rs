@@ -66,9 +66,10 @@ pub(crate) fn write<'scope>(
                 }
                 worker.notes.report(next, &mut report);
                 let cap = cap.as_mut().expect("held until the last epoch");
-                cap.downgrade(&next);
-                output.session(cap).give(report);
+                output.session(&cap.delayed(&next)).give(report);
                 next += 1;
+                // Whoever waits for this epoch to end need not wait for the next one to do so.
+                cap.downgrade(&next);
             }
             if next == worker.plan.end_epoch() {
                 cap = None;

@@ -86,11 +86,12 @@ pub(crate) fn source<'scope>(
                 if epoch > *time.time() {
                     output.session(&*time).give_container(&mut documents);
                     documents = Vec::new();
-                    let first = source.worker.plan.first_epoch;
-                    if epoch >= first + EPOCHS_OPEN && probe.less_equal(&(epoch - EPOCHS_OPEN)) {
-                        return activator.activate_after(LOOK_AGAIN);
-                    }
+                    // Nothing more comes at the epochs before, whether this one may begin or not.
                     time.downgrade(&epoch);
+                }
+                let first = source.worker.plan.first_epoch;
+                if epoch >= first + EPOCHS_OPEN && probe.less_equal(&(epoch - EPOCHS_OPEN)) {
+                    return activator.activate_after(LOOK_AGAIN);
                 }
                 let fetched = waiting.pop_front().expect("looked at above");
                 documents.extend(source.take(fetched));

@@ -11,6 +11,9 @@ use engine::cluster::Cluster;
 use engine::{CommitEvery, Engine};
 use std::path::PathBuf;
 
+/// What a worker may use where the user does not say.
+const MEMORY_PER_WORKER: u64 = 2 << 30;
+
 /// Flags of build and add.
 #[derive(Args)]
 pub(crate) struct RunFlags {
@@ -26,9 +29,9 @@ pub(crate) struct RunFlags {
     /// File with one host:port a line for each process; without it, localhost:2101 and up
     #[arg(short = 'h', long, value_name = "FILE")]
     hostfile: Option<PathBuf>,
-    /// Memory this process may use, about
-    #[arg(long, default_value = "4G", value_parser = size, value_name = "SIZE")]
-    memory: u64,
+    /// Memory this process may use, about; 2G for each worker where not given
+    #[arg(long, value_parser = size, value_name = "SIZE")]
+    memory: Option<u64>,
     /// Commit within the run after so much time (10m) or text (64G)
     #[arg(long, default_value = "10m", value_parser = commit_every, value_name = "TIME|SIZE")]
     commit_every: CommitEvery,
@@ -76,7 +79,7 @@ impl RunFlags {
         Ok(How {
             workers: self.workers,
             cluster: self.cluster()?,
-            memory_bytes: self.memory,
+            memory_bytes: self.memory.unwrap_or(MEMORY_PER_WORKER * self.workers as u64),
             epoch_bytes: self.epoch_bytes,
             commit_every: self.commit_every,
             engine: match self.engine {
