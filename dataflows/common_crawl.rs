@@ -5,7 +5,7 @@
 
 use app::prelude::*;
 use arrangement::Rule;
-use formats::WarcRecord;
+use formats::{Defect, WarcRecord};
 use std::path::Path;
 use text::ccnet;
 
@@ -85,8 +85,28 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
 /// The pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
 fn pages(path: &Path) -> Result<Documents, ReadError> {
     let records = formats::wet::open(path)?;
-    Ok(Box::new(records.map(|record| record.map(page))))
+    let pages = records.flat_map(|record| match record.map(page) {
+        Ok(page) => {
+            let defect = malformed(&page);
+            [Some(Ok(page)), defect.map(Err)]
+        }
+        Err(defect) => [Some(Err(defect)), None],
+    });
+    Ok(Box::new(pages.flatten()))
 }
+
+/// What is wrong with a record that is no page, beyond what the reader has said of it.
+fn malformed(page: &Document) -> Option<Defect> {
+    let what = match page.verdict.as_deref()? {
+        INVALID_UTF8 => "the text of this record is not UTF-8; the record is left out",
+        NO_URL => "this record has no WARC-Target-URI; it is left out",
+        _ => return None,
+    };
+    Some(Defect { offset: page.offset, what: what.into(), device: None })
+}
+
+const INVALID_UTF8: &str = "invalid_utf8";
+const NO_URL: &str = "no_url";
 
 /// A page of a WET record. The title is no part of the text: it is neither compared nor scored.
 ///
@@ -104,12 +124,12 @@ fn page(record: WarcRecord) -> Document {
         page.reject("truncated");
         return page;
     }
-    let Ok(body) = std::str::from_utf8(&record.body) else {
-        page.reject("invalid_utf8");
+    let Ok(body) = simdutf8::basic::from_utf8(&record.body) else {
+        page.reject(INVALID_UTF8);
         return page;
     };
     let (Some(url), Some(content)) = (&record.url, ccnet::page(body)) else {
-        page.reject(if record.url.is_none() { "no_url" } else { "empty" });
+        page.reject(if record.url.is_none() { NO_URL } else { "empty" });
         return page;
     };
     page.meta.set("url", url.as_str());

@@ -94,9 +94,7 @@ pub(crate) fn prepare(
         ))),
         Some(manifest) => manifest,
         None => {
-            let path = corpus.recipe_path();
-            std::fs::write(&path, recipe.print(slices))
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            corpus.write_recipe(&recipe.print(slices))?;
             let manifest = Manifest::empty(fingerprint);
             corpus.commit(&manifest)?;
             manifest
@@ -132,7 +130,7 @@ pub(crate) fn ingest(
     let mut meeting = meeting;
     let mut models = Vec::new();
     if work.is_empty() {
-        meeting.agree(blake3::hash(manifest.recipe.as_bytes()).as_bytes())?;
+        meeting.agree(blake3::hash(recipe.fingerprint()?.as_bytes()).as_bytes())?;
     } else {
         models = run(slices, &corpus, recipe, manifest, &work, &how, meeting)?;
     }
@@ -242,7 +240,7 @@ fn run(
         strict: how.strict,
     };
     let display = Display::start(progress.clone(), how.verbosity, &how.cluster)?;
-    let job = Job { manifest, plan, slices: graphs, progress };
+    let job = Job { manifest, recipe: recipe.fingerprint()?, plan, slices: graphs, progress };
     engine::run(corpus, job, meeting, &options)?;
     display.finish();
     Ok(models)

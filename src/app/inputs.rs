@@ -57,8 +57,9 @@ fn expand(path: &str, files: &mut Vec<PathBuf>, lists: usize) -> Result<()> {
     if let Some(list) = path.strip_prefix('@') {
         anyhow::ensure!(lists < 8, usage(format!("@{list}: lists within lists within lists")));
         let text = fs::read_to_string(list).map_err(|e| usage(format!("list {list}: {e}")))?;
-        let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-        return lines.map(|line| expand(line, files, lists + 1)).collect();
+        let mut lines =
+            text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+        return lines.try_for_each(|line| expand(line, files, lists + 1));
     }
     let as_is = Path::new(path);
     if as_is.is_dir() {

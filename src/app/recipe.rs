@@ -67,7 +67,28 @@ impl Recipe {
         Reader { slices, path, text: &text }.read()
     }
 
-    /// The recipe as a file, every setting written out; without the inputs.
+    /// The recipe as a file: every setting written out, and its inputs.
+    pub fn print_all(&self, slices: &[Slice]) -> String {
+        let mut text = match &self.corpus {
+            Some(corpus) => format!("corpus = {}\n\n", quoted(&corpus.to_string_lossy())),
+            None => String::new(),
+        };
+        text += &self.print(slices);
+        for input in &self.inputs {
+            let paths: Vec<String> = input.paths.iter().map(|path| quoted(path)).collect();
+            write!(
+                text,
+                "\n[[input]]\nslice = {}\nlabel = {}\npaths = [{}]\n",
+                quoted(&input.slice),
+                quoted(&input.label),
+                paths.join(", ")
+            )
+            .expect("a string takes all");
+        }
+        text
+    }
+
+    /// The settings as a file, what the corpus keeps.
     pub fn print(&self, slices: &[Slice]) -> String {
         let mut text =
             String::from("# Every setting, with what holds where a recipe says nothing.\n");
@@ -108,8 +129,11 @@ impl Recipe {
     }
 }
 
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 fn shown(value: &Value) -> String {
-    let quoted = |text: &str| toml::Value::from(text).to_string();
     match value {
         Value::Whole(number) => number.to_string(),
         Value::Fraction(number) => format!("{number:?}"),

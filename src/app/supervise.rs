@@ -3,7 +3,7 @@
 use crate::usage::usage;
 use anyhow::{Context, Result};
 use engine::cluster::new_token;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
@@ -17,6 +17,24 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// The environment variable that carries the run's token: an argument would show in `ps`.
 pub(crate) const TOKEN: &str = "SLUICE_TOKEN";
+
+/// Set for a process that was launched: its standard input is open as long as its supervisor lives.
+const SUPERVISED: &str = "SLUICE_SUPERVISED";
+
+/// In a launched process, ends it when its supervisor has gone, however that went.
+pub(crate) fn end_with_supervisor() -> Result<()> {
+    if std::env::var_os(SUPERVISED).is_none() {
+        return Ok(());
+    }
+    let watch = || {
+        // Nothing is ever written to it: this returns when it is closed.
+        let _ = std::io::stdin().read(&mut [0]);
+        eprintln!("sluice: the launching process has gone; the corpus is at its last commit");
+        std::process::exit(1);
+    };
+    std::thread::Builder::new().name("supervisor".into()).spawn(watch)?;
+    Ok(())
+}
 
 /// Starts `count` processes of this program with `arguments` and waits for them. Gives the exit
 /// code: that of the first process, or 1 once any has failed, when the others are ended too.
@@ -34,6 +52,8 @@ pub(crate) fn launch(count: usize, arguments: &[String]) -> Result<u8> {
             .args(["-n", &count.to_string(), "-p", &process.to_string(), "-h"])
             .arg(hosts.path())
             .env(TOKEN, &token)
+            .env(SUPERVISED, "1")
+            .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             // Only the first process has something to say there.
             .stdout(if process == 0 { Stdio::inherit() } else { Stdio::null() })
@@ -78,7 +98,7 @@ impl Processes {
         let mut code = 0;
         let failed = loop {
             let mut running = 0;
-            let mut failed: Option<(usize, ExitStatus)> = None;
+            let mut failed = Vec::new();
             for (process, (child, _)) in self.0.iter_mut().enumerate() {
                 match child.try_wait().context("cannot ask for a process")? {
                     None => running += 1,
@@ -86,15 +106,18 @@ impl Processes {
                         // 3, defects, is what the first process says for all.
                         code = if process == 0 { status.code().unwrap_or(1) as u8 } else { code };
                     }
-                    Some(status) => failed = failed.or(Some((process, status))),
+                    Some(status) => failed.push((process, status)),
                 }
             }
-            if failed.is_some() || running == 0 {
+            if !failed.is_empty() || running == 0 {
                 break failed;
             }
             std::thread::sleep(LOOK_EVERY);
         };
-        let Some((process, status)) = failed else {
+        // A process that was killed takes its peers with it, perhaps before we looked: it is the
+        // one to name.
+        let Some((process, status)) = failed.into_iter().max_by_key(|(_, s)| s.code().is_none())
+        else {
             self.end(Duration::MAX);
             return Ok(code);
         };

@@ -3,8 +3,8 @@
 //! For every key and scope, the refs with a count other than zero are *live*. With
 //! [`Copies::First`] every live ref but the first is a duplicate; with [`Copies::None`], as in
 //! CCNet, all of them are once there are two. This is differential's
-//! `reduce(|_key, refs, out| out.extend(&refs[1..]))`, or `&refs[..]`, on each scope; a property
-//! test holds it to that.
+//! `reduce(|_key, refs, out| out.extend(&refs[1..]))`, or `&refs[..]`, on each scope. [`Rule`] has
+//! it as a plain function of all live refs; property tests hold [`changes`] to that function.
 
 use crate::Error;
 use crate::key::{Key, Update};

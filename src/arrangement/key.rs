@@ -49,7 +49,7 @@ pub type Update<K> = (K, u64, i64);
 /// Ranges rather than remainders, so that any number of workers finds its keys side by side in any
 /// run and nothing is rewritten when that number changes.
 pub fn owner(high: u64, workers: usize) -> usize {
-    (u128::from(high) * workers as u128 >> 64) as usize
+    ((u128::from(high) * workers as u128) >> 64) as usize
 }
 
 /// The keys whose high bits lie between `first` and `last`, both included.

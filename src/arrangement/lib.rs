@@ -16,7 +16,7 @@ mod run;
 pub use arrangement::Arrangement;
 pub use duplicates::{Copies, Rule};
 pub use key::{Key, KeyRange, Update, consolidate, owner};
-pub use run::{Cursor, Run, RunMeta, RunWriter};
+pub use run::{Cursor, Run, RunMeta, RunWriter, check};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -39,6 +39,8 @@ pub struct RunMeta {
     pub entries: u64,
     /// Size of the file.
     pub bytes: u64,
+    /// Size of a key before packing.
+    pub key_bytes: u32,
     /// Keys of the file that are part of the state.
     pub keys: KeyRange,
 }
@@ -46,7 +48,9 @@ pub struct RunMeta {
 impl RunMeta {
     /// Bytes of memory that it takes while open and idle: its page index.
     pub fn resident_bytes(&self) -> u64 {
-        self.entries.div_ceil(PAGE_ENTRIES as u64) * 24
+        // Key, ref and offset; a 128-bit key is aligned to its size.
+        let page = if self.key_bytes > 8 { 32 + 8 } else { 16 + 8 };
+        self.entries.div_ceil(PAGE_ENTRIES as u64) * page
     }
 }
 
@@ -131,6 +135,7 @@ impl<K: Key> RunWriter<K> {
             name: self.path.file_name().expect("a file").to_string_lossy().into_owned(),
             entries: self.entries,
             bytes: self.offset + tail.len() as u64,
+            key_bytes: K::BYTES,
             keys,
         })
     }
@@ -228,6 +233,47 @@ impl<K: Key> Run<K> {
         self.file.read_exact_at(bytes, start).map_err(Error::io(&self.path))?;
         page.decode(bytes).map_err(|what| Error::corrupt(&self.path, start, what))
     }
+}
+
+/// Reads a whole run, whatever its keys are, and hands the ref of every update to `each`; with
+/// `shallow` only header, footer and index are read.
+pub fn check(
+    dir: &Path,
+    meta: &RunMeta,
+    shallow: bool,
+    each: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
+    match meta.key_bytes {
+        <u64 as Key>::BYTES => check_keys::<u64>(dir, meta, shallow, each),
+        <u128 as Key>::BYTES => check_keys::<u128>(dir, meta, shallow, each),
+        other => {
+            let what = format!("keys of {other} bytes in the manifest; 8 or 16 expected");
+            Err(Error::corrupt(&dir.join(&meta.name), 0, what))
+        }
+    }
+}
+
+fn check_keys<K: Key>(
+    dir: &Path,
+    meta: &RunMeta,
+    shallow: bool,
+    each: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
+    let run = Arc::new(Run::<K>::open(dir, meta)?);
+    if shallow {
+        return Ok(());
+    }
+    let Some(mut cursor) = Cursor::new(run, KeyRange::ALL)? else { return Ok(()) };
+    let mut previous = None;
+    while let Some((key, at, _)) = cursor.peek() {
+        if previous.is_some_and(|previous| previous >= (key, at)) {
+            return Err(Error::corrupt(&dir.join(&meta.name), 0, "updates are not in order"));
+        }
+        previous = Some((key, at));
+        each(at);
+        cursor.step()?;
+    }
+    Ok(())
 }
 
 /// Walks the updates of a run's range in order, forwards only.

@@ -161,8 +161,9 @@ fn lines(
     let mut segments: Vec<_> = label.segments.iter().collect();
     segments.sort_by_key(|segment| segment.first);
     // Each segment covers a range of refs of its own, so one after the other is in order.
-    for pair in segments.windows(2) {
-        assert!(pair[0].last < pair[1].first, "segments overlap: {pair:?}");
+    if let Some(pair) = segments.windows(2).find(|pair| pair[0].last >= pair[1].first) {
+        let what = format!("overlaps {}: the manifest is damaged", pair[0].path);
+        return Err(Error::corrupt(&corpus.root().join(&pair[1].path), what));
     }
     let mut line = Vec::new();
     let mut documents = 0;

@@ -56,6 +56,20 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// Somebody holds the lock of the corpus at `root`.
+    pub fn is_held(root: &Path) -> Result<bool, Error> {
+        let path = root.join("lock");
+        match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            file => Ok(matches!(
+                file.map_err(Error::io(&path))?.try_lock_shared(),
+                Err(TryLockError::WouldBlock)
+            )),
+        }
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         drop(self.stop.take());
@@ -84,7 +98,9 @@ mod tests {
         let lock = Lock::take(dir.path()).unwrap();
         let error = Lock::take(dir.path()).err().unwrap().to_string();
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        assert!(Lock::is_held(dir.path()).unwrap());
         drop(lock);
+        assert!(!Lock::is_held(dir.path()).unwrap());
         Lock::take(dir.path()).unwrap();
     }
 }

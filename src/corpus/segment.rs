@@ -52,11 +52,17 @@ impl Write for Summed {
     }
 }
 
+/// Text compressed at a time, as a frame of its own: a whole block at once is faster than a stream
+/// of lines.
+const FRAME_BYTES: usize = 1 << 20;
+
 /// Writes one segment.
 pub(crate) struct SegmentWriter {
     path: PathBuf,
-    encoder: zstd::Encoder<'static, Summed>,
-    line: Vec<u8>,
+    file: Summed,
+    compressor: zstd::bulk::Compressor<'static>,
+    lines: Vec<u8>,
+    frame: Vec<u8>,
     first: Option<DocRef>,
     last: DocRef,
     records: u64,
@@ -64,30 +70,48 @@ pub(crate) struct SegmentWriter {
 
 impl SegmentWriter {
     pub fn create(path: &Path) -> Result<SegmentWriter, Error> {
-        let mut encoder =
-            zstd::Encoder::new(Summed::create(path)?, LEVEL).map_err(Error::io(path))?;
-        encoder.include_checksum(true).map_err(Error::io(path))?;
-        let (path, line) = (path.to_owned(), Vec::new());
-        Ok(SegmentWriter { path, encoder, line, first: None, last: DocRef(0), records: 0 })
+        let mut compressor = zstd::bulk::Compressor::new(LEVEL).map_err(Error::io(path))?;
+        compressor.include_checksum(true).map_err(Error::io(path))?;
+        Ok(SegmentWriter {
+            path: path.to_owned(),
+            file: Summed::create(path)?,
+            compressor,
+            lines: Vec::new(),
+            frame: Vec::new(),
+            first: None,
+            last: DocRef(0),
+            records: 0,
+        })
     }
 
     /// Adds a document. They come in the order of their refs.
     pub fn push(&mut self, document: &Document, id: &str) -> Result<(), Error> {
         assert!(self.first.is_none() || self.last < document.at, "documents come in order");
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, &Record { document, id }).expect("plain data");
-        self.line.push(b'\n');
-        self.encoder.write_all(&self.line).map_err(Error::io(&self.path))?;
+        serde_json::to_writer(&mut self.lines, &Record { document, id }).expect("plain data");
+        self.lines.push(b'\n');
         self.first.get_or_insert(document.at);
         self.last = document.at;
         self.records += 1;
+        if self.lines.len() >= FRAME_BYTES { self.flush_frame() } else { Ok(()) }
+    }
+
+    fn flush_frame(&mut self) -> Result<(), Error> {
+        self.frame.clear();
+        self.frame.reserve(zstd::zstd_safe::compress_bound(self.lines.len()));
+        self.compressor
+            .compress_to_buffer(&self.lines, &mut self.frame)
+            .and_then(|_| self.file.write_all(&self.frame))
+            .map_err(Error::io(&self.path))?;
+        self.lines.clear();
         Ok(())
     }
 
     /// Makes the file durable; `name` is its path in the corpus.
-    pub fn finish(self, name: String) -> Result<PartFile, Error> {
-        let summed = self.encoder.finish().map_err(Error::io(&self.path))?;
-        let (bytes, crc32c) = summed.finish()?;
+    pub fn finish(mut self, name: String) -> Result<PartFile, Error> {
+        if !self.lines.is_empty() {
+            self.flush_frame()?;
+        }
+        let (bytes, crc32c) = self.file.finish()?;
         let (first, last) = (self.first.unwrap_or_default(), self.last);
         Ok(PartFile { path: name, first, last, records: self.records, bytes, crc32c })
     }

@@ -101,17 +101,20 @@ impl Corpus {
         self.sync_folders(manifest)?;
         let path = self.commit_path(manifest.commit);
         let tmp = path.with_extension("json.tmp");
-        let json = serde_json::to_vec(manifest).expect("a manifest is plain data");
-        let write = || {
-            let mut file = File::create(&tmp)?;
-            file.write_all(&json)?;
-            file.sync_all()
-        };
-        write().map_err(Error::io(&tmp))?;
+        write_durably(&tmp, &serde_json::to_vec(manifest).expect("a manifest is plain data"))?;
         crash::point("manifest-written");
         fs::rename(&tmp, &path).map_err(Error::io(&path))?;
         crash::point("manifest-renamed");
         sync_dir(&self.root.join("commits"))
+    }
+
+    /// Writes the recipe of a new corpus; it is whole, or not there.
+    pub fn write_recipe(&self, text: &str) -> Result<(), Error> {
+        let path = self.recipe_path();
+        let tmp = path.with_extension("toml.tmp");
+        write_durably(&tmp, text.as_bytes())?;
+        fs::rename(&tmp, &path).map_err(Error::io(&path))?;
+        sync_dir(&self.root)
     }
 
     /// Makes the names of the files durable that the manifest is about to name.
@@ -170,6 +173,15 @@ impl Corpus {
         files.sort();
         Ok(files)
     }
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let write = || {
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(Error::io(path))
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Manifest, Error> {

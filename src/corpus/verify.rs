@@ -2,17 +2,17 @@
 
 use crate::manifest::{Counts, File, Manifest};
 use crate::segment::{SegmentReader, checksum};
-use crate::{Corpus, Error, ledger};
-use arrangement::{Cursor, KeyRange, Run, RunMeta};
+use crate::{Corpus, Error, Lock, ledger};
+use arrangement::RunMeta;
+use document::DocRef;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Something that is not as it should be, as a sentence that names the file.
 pub type Finding = String;
 
-/// Checks sizes, checksums, order and sums; with `deep` also every page of the state. Calls
-/// `progress` with each file. Gives everything found, nothing if the corpus is sound.
+/// Checks sizes, checksums, order and sums; with `deep` also every update of the state against the
+/// ledger. Calls `progress` with each file. Gives everything found, nothing if the corpus is sound.
 pub fn verify(
     corpus: &Corpus,
     manifest: &Manifest,
@@ -55,13 +55,12 @@ pub fn verify(
     for (index, runs) in &manifest.state {
         for run in runs {
             progress(&run.name);
-            let done = match index.as_str() {
-                // The document index has 128-bit keys, all others 64-bit ones.
-                "documents" => run_reads::<u128>(corpus, run, deep),
-                _ => run_reads::<u64>(corpus, run, deep),
-            };
-            check(&mut findings, done);
+            check(&mut findings, run_reads(corpus, manifest, index, run, deep));
         }
+    }
+    if Lock::is_held(corpus.root())? {
+        // Files that the next manifest will name are not superfluous.
+        return Ok(findings);
     }
     let named: BTreeSet<PathBuf> = manifest.files().map(|file| corpus.root().join(file)).collect();
     let commit = format!("{:06}.json", manifest.commit);
@@ -106,18 +105,29 @@ fn segment_reads(corpus: &Corpus, file: &File) -> Result<u64, Error> {
     Ok(records)
 }
 
-fn run_reads<K: arrangement::Key>(
+/// A run is whole, and (with `deep`) every document it speaks of is one that was read.
+fn run_reads(
     corpus: &Corpus,
+    manifest: &Manifest,
+    index: &str,
     meta: &RunMeta,
     deep: bool,
 ) -> Result<(), Error> {
-    let run = Arc::new(Run::<K>::open(&corpus.state_dir(), meta)?);
-    if !deep {
-        return Ok(());
-    }
-    let Some(mut cursor) = Cursor::new(run, KeyRange::ALL)? else { return Ok(()) };
-    while cursor.peek().is_some() {
-        cursor.step()?;
+    let mut unread = 0;
+    arrangement::check(&corpus.state_dir(), meta, !deep, &mut |at| {
+        unread += u64::from(!was_read(manifest, DocRef(at)));
+    })?;
+    if unread > 0 {
+        let what = format!("{unread} updates of the index of {index} are of documents never read");
+        return Err(Error::corrupt(&corpus.state_dir().join(&meta.name), what));
     }
     Ok(())
+}
+
+/// The document lies in one of the ranges that the ledger covers.
+fn was_read(manifest: &Manifest, at: DocRef) -> bool {
+    manifest.labels.get(at.label() as usize).is_some_and(|label| {
+        // Parts are few against updates, and cover ranges of refs of their own.
+        label.ledger.iter().any(|part| (part.first..=part.last).contains(&at))
+    })
 }

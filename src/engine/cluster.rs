@@ -83,7 +83,7 @@ pub enum Error {
     },
     /// A peer is about to do something else.
     #[error(
-        "process {process} sees other inputs, another recipe or another number of workers than this one; all processes must be started alike on a shared file system"
+        "process {process} is about to do something else than this one: its inputs, recipe, models, or the flags -w, --memory, --epoch-bytes or --engine differ; all processes must be started alike on a shared file system"
     )]
     OtherJob {
         /// The peer.
@@ -176,8 +176,8 @@ impl<'a> Handshake<'a> {
         let missing = |process| Error::Missing { process, seconds: deadline.as_secs() };
         let mut sockets: Vec<Option<TcpStream>> = Vec::new();
         sockets.resize_with(self.cluster.addresses.len(), || None);
-        for peer in 0..own {
-            sockets[peer] = Some(loop {
+        for (peer, socket) in sockets.iter_mut().enumerate().take(own) {
+            *socket = Some(loop {
                 match self.call(peer) {
                     Ok(socket) => break socket,
                     Err(_) if Instant::now() > end => return Err(missing(peer)),
@@ -190,10 +190,12 @@ impl<'a> Handshake<'a> {
                 return Err(missing(peer));
             }
             match listener.accept() {
-                Ok((socket, _)) => match self.answer(socket) {
-                    Ok((peer, socket)) => sockets[peer] = Some(socket),
-                    Err(_) => {} // A stranger; the wait goes on.
-                },
+                Ok((socket, _)) => {
+                    // Anyone else is a stranger; the wait goes on.
+                    if let Ok((peer, socket)) = self.answer(socket) {
+                        sockets[peer] = Some(socket);
+                    }
+                }
                 Err(_) => std::thread::sleep(Duration::from_millis(5)),
             }
         }

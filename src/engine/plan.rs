@@ -9,6 +9,9 @@ use corpus::Position;
 use document::Epoch;
 use std::collections::BTreeMap;
 
+/// Epochs that one source is cut into at most, however small epochs are to be.
+const PARTS_MAX: u64 = 1000;
+
 /// A label to be read.
 #[derive(Clone, Debug)]
 pub struct Work {
@@ -108,7 +111,7 @@ impl Plan {
     /// Several epochs for one source, all read by one worker.
     fn cut(&mut self, work: &Work, source: u64, workers: usize, share: u64) {
         let size = work.sizes[source as usize];
-        let parts = size.div_ceil(share);
+        let parts = size.div_ceil(share).min(PARTS_MAX);
         let mut epochs = Vec::new();
         for part in 1..=parts {
             let (to, after) = if part == parts {

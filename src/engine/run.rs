@@ -38,6 +38,8 @@ pub struct Options {
 pub struct Job {
     /// The corpus as it was, with the labels to be read added to it.
     pub manifest: Manifest,
+    /// Digest of the recipe that this process runs; all must run the same.
+    pub recipe: String,
     /// Who reads what.
     pub plan: Plan,
     /// Reader and graph of each slice.
@@ -57,8 +59,8 @@ pub fn run(
     mut meeting: Meeting,
     options: &Options,
 ) -> Result<(), cluster::Error> {
-    let fingerprint = blake3::hash(format!("{:?}{}", job.plan, job.manifest.recipe).as_bytes());
-    meeting.agree(fingerprint.as_bytes())?;
+    let what = format!("{:?} {:?} {:?}", job.plan, options.engine, job.recipe);
+    meeting.agree(blake3::hash(what.as_bytes()).as_bytes())?;
     let (allocators, network) = meeting.allocators(options.workers)?;
     let job = Arc::new(job);
     let (options, corpus) = (options.clone(), corpus.clone());

@@ -140,10 +140,7 @@ impl Sender {
     fn take(&mut self, fetched: Fetched) -> Option<Document> {
         match fetched {
             Fetched::Open(path) => (self.path, self.offset) = (path, 0),
-            Fetched::Document(epoch, document) => {
-                if let Some(reason) = &document.verdict {
-                    self.defect(epoch, document.offset, format!("record turned away: {reason}"));
-                }
+            Fetched::Document(_, document) => {
                 let done = document.offset.saturating_sub(self.offset);
                 self.offset += done;
                 self.progress.read(document.at.label(), 1, document.bytes_read, done);

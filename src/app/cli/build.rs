@@ -47,7 +47,7 @@ impl Build {
             None => return Err(usage("which recipe? For example: sluice build recipe.toml")),
         };
         if self.print_recipe {
-            print!("{}", recipe.print(slices));
+            print!("{}", recipe.print_all(slices));
             return Ok(DONE);
         }
         let corpus = self.corpus.as_ref().or(recipe.corpus.as_ref()).ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! `sluice demo`.
 
-use super::status::print_status;
+use super::status::{print_status, status_json};
 use super::{DONE, run_flags::RunFlags};
 use crate::ingest::ingest;
 use crate::recipe::{Input, Recipe};
@@ -38,20 +38,28 @@ impl Demo {
         let corpus = self.out.join("corpus");
         let recipe = Recipe::default(slices);
         for (number, label) in write_inputs(slices, &self.out.join("inputs"))?.iter().enumerate() {
+            let name = format!("{}/{}", label.slice, label.label);
             match number {
-                0 => println!("\n== {}/{}: the first dump", label.slice, label.label),
-                _ => println!("\n== {}/{}: added to what is there", label.slice, label.label),
+                _ if self.flags.json => {}
+                0 => println!("\n== {name}: the first dump"),
+                _ => println!("\n== {name}: added to what is there"),
             }
             let inputs = std::slice::from_ref(label);
             let summary = ingest(slices, &corpus, &recipe, inputs, self.flags.how()?)?;
-            self.flags.tell(&summary)?;
+            if !self.flags.json {
+                self.flags.tell(&summary)?;
+            }
         }
         let opened = Corpus::open(&corpus)?;
         let manifest = opened.manifest()?.context("the corpus has no commit")?;
-        println!("\n== the corpus");
-        print_status(&manifest);
         let out = self.out.join("export");
         let files = export(&opened, &manifest, &out, &[], Format::Jsonl, |_| ())?;
+        if self.flags.json {
+            println!("{}", serde_json::to_string_pretty(&status_json(&manifest))?);
+            return Ok(DONE);
+        }
+        println!("\n== the corpus");
+        print_status(&manifest);
         for file in files {
             println!("{}: {} documents", out.join(&file.path).display(), file.documents);
         }

@@ -57,6 +57,10 @@ impl Export {
         }
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
+        for label in manifest.labels.iter().filter(|label| !label.is_complete()) {
+            let name = label.full_name();
+            eprintln!("{name} is not complete: the export has what is committed of it so far");
+        }
         let format = match self.format {
             FormatName::Jsonl => Format::Jsonl,
             FormatName::JsonlZst => Format::JsonlZst,

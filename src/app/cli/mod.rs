@@ -10,6 +10,7 @@ mod status;
 mod verify;
 
 use crate::slice::Slice;
+use crate::supervise::end_with_supervisor;
 use crate::usage::Usage;
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -66,7 +67,7 @@ pub fn main(slices: &'static [Slice]) -> ExitCode {
     end_on_panic();
     engine::on_failure(|error| eprintln!("sluice: {error}"));
     let cli = Cli::parse();
-    match run(cli.command, slices) {
+    match end_with_supervisor().and_then(|()| run(cli.command, slices)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("sluice: {error:#}");
@@ -95,16 +96,17 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
 fn end_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        // timely's own network threads panic when a peer goes; that is not this process's fault.
         let thread = std::thread::current();
-        if thread
-            .name()
-            .is_some_and(|name| name.starts_with("timely:recv") || name.starts_with("timely:send"))
-        {
-            eprintln!("sluice: a peer process has gone; the corpus is at its last commit");
-        } else if thread.name() == Some("read") {
-            // The reader's panic is caught and told with its file.
+        let name = thread.name().unwrap_or_default();
+        let said = info.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") {
+            // Whoever read our output has gone, `head` for example: there is nothing left to say.
+        } else if name == "read" {
+            // The reading thread's panic is caught, and told together with its file.
             return;
+        } else if name.starts_with("timely:recv") || name.starts_with("timely:send") {
+            // timely's network threads panic when a peer goes; that is no fault of this process.
+            eprintln!("sluice: a peer process has gone; the corpus is at its last commit");
         } else {
             before(info);
             eprintln!("sluice: this is a bug; the corpus is at its last commit");

@@ -39,7 +39,7 @@ impl Status {
     }
 }
 
-fn status_json(manifest: &Manifest) -> Value {
+pub(super) fn status_json(manifest: &Manifest) -> Value {
     let mut slices = json!({});
     for label in &manifest.labels {
         slices[&label.slice]["labels"][&label.name] = label_json(label);

@@ -10,13 +10,13 @@ const EXAMPLE: &str = "\
 Example:
   sluice verify corpus --deep && echo sound";
 
-/// Check a corpus: checksums, sums, state against ledger
+/// Check a corpus: checksums, order, sums; with --deep also state against ledger
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Verify {
     /// The corpus
     corpus: PathBuf,
-    /// Read every page of the state too
+    /// Read the whole state, and hold it against the ledger
     #[arg(long)]
     deep: bool,
     /// Name each file as it is read

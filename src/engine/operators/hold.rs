@@ -26,6 +26,9 @@ const RELEASE_BYTES: usize = 1 << 20;
 /// A document with what an operator needs to apply the facts to it.
 pub(crate) type Held<E> = (Document, E);
 
+/// What is done to a document with the facts of it, `(ref, key)` by key.
+pub(crate) type Apply<E, K> = Box<dyn FnMut(&mut Document, E, &[(u64, K)])>;
+
 /// Documents of one epoch, and the duplicate facts of them.
 struct Open<E, K> {
     cap: Capability<Epoch>,
@@ -44,7 +47,7 @@ pub(crate) fn hold<'scope, E, K>(
     worker: Rc<WorkerContext>,
     documents: StreamVec<'scope, Epoch, Held<E>>,
     facts: FactStream<'scope, K>,
-    mut apply: Box<dyn FnMut(&mut Document, E, &[(u64, K)])>,
+    mut apply: Apply<E, K>,
 ) -> StreamVec<'scope, Epoch, Document>
 where
     E: Clone + Serialize + DeserializeOwned + 'static,

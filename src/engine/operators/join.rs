@@ -26,7 +26,6 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::Operator;
-use timely::dataflow::operators::vec::{Filter, Map};
 
 /// What stands behind the dedup-join.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,10 +166,30 @@ fn by_differential<'scope, K: Key + Serialize + DeserializeOwned>(
                 rows.extend(updates.drain(..).map(|(at, time, diff)| ((*key, at), time, diff)));
             },
         );
-    reduced
-        .as_collection(|key, at| (*at, *key))
-        .inner
-        // What was stored is settled: its facts were applied when it was added.
-        .filter(move |(_, time, _)| *time >= first_epoch)
-        .map(|((at, key), _, diff)| (at, key, diff))
+    settle(reduced.as_collection(|key, at| (*at, *key)).inner, first_epoch)
+}
+
+/// The facts of a differential stream from `first_epoch` on, each at its own time: one message may
+/// hold updates of several. What was stored is settled: its facts were applied when it was added.
+fn settle<'scope, K: Key>(
+    facts: StreamVec<'scope, Epoch, ((u64, K), Epoch, i64)>,
+    first_epoch: Epoch,
+) -> FactStream<'scope, K> {
+    type Builder<K> = CapacityContainerBuilder<Vec<(u64, K, i64)>>;
+    facts.unary::<Builder<K>, _, _, _>(Pipeline, "Settle", |_, _| {
+        move |input, output| {
+            input.for_each(|cap, facts| {
+                facts.sort_unstable_by_key(|fact| fact.1);
+                for same in facts.chunk_by(|a, b| a.1 == b.1) {
+                    let epoch = same[0].1;
+                    if epoch >= first_epoch {
+                        let cap = cap.delayed(&epoch, 0);
+                        let facts = same.iter().map(|&((at, key), _, diff)| (at, key, diff));
+                        output.session(&cap).give_iterator(facts);
+                    }
+                }
+                facts.clear();
+            });
+        }
+    })
 }

@@ -5,6 +5,7 @@ use crate::operators::hold::{Held, hold};
 use crate::operators::join::duplicates;
 use arrangement::{Rule, Update};
 use document::{Document, Epoch, Paragraphs};
+use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
@@ -34,9 +35,9 @@ impl<'scope> Docs<'scope> {
         let (held, updates) = self.paragraph_keys(key);
         let facts = duplicates(self.worker.clone(), INDEX, updates, rule);
         let mut kept = Vec::new();
-        let cut = Box::new(move |document: &mut Document, keys: Vec<u64>, facts: &[(u64, u64)]| {
+        let cut = Box::new(move |document: &mut Document, lines: Lines, facts: &[(u64, u64)]| {
             if document.is_kept() {
-                cut_lines(document, &keys, facts, &mut kept);
+                cut_lines(document, &lines, facts, &mut kept);
                 after(document, &kept);
             }
         });
@@ -49,34 +50,32 @@ impl<'scope> Docs<'scope> {
         &self,
         key: ParagraphKey,
     ) -> (
-        timely::dataflow::StreamVec<'scope, Epoch, Held<Vec<u64>>>,
+        timely::dataflow::StreamVec<'scope, Epoch, Held<Lines>>,
         timely::dataflow::StreamVec<'scope, Epoch, Update<u64>>,
     ) {
         let mut builder = OperatorBuilder::new("Paragraph keys".into(), self.stream.scope());
         let mut input = builder.new_input(self.stream.clone(), Pipeline);
-        let (held_out, held) = builder.new_output::<Vec<Held<Vec<u64>>>>();
+        let (held_out, held) = builder.new_output::<Vec<Held<Lines>>>();
         let (updates_out, updates) = builder.new_output::<Vec<Update<u64>>>();
         let mut held_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(held_out);
         let mut updates_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(updates_out);
         builder.build(move |_caps| {
-            let (mut room, mut distinct) = (Vec::new(), Vec::new());
+            let mut room = Vec::new();
             move |_frontiers| {
                 let (mut held_out, mut updates_out) = (held_out.activate(), updates_out.activate());
                 input.for_each(|cap, documents| {
                     let held_cap = cap.retain_least(0).expect("a message has a time");
                     let updates_cap = cap.retain_least(1).expect("a message has a time");
                     let mut updates = updates_out.session(&updates_cap);
-                    let mut batch: Vec<Held<Vec<u64>>> = Vec::with_capacity(documents.len());
+                    let mut batch: Vec<Held<Lines>> = Vec::with_capacity(documents.len());
                     for document in documents.drain(..) {
-                        let keys: Vec<u64> = match document.is_kept() {
-                            true => document.text.split('\n').map(|l| key(l, &mut room)).collect(),
-                            false => Vec::new(),
+                        let lines = match document.is_kept() {
+                            true => Lines::of(&document.text, |line| key(line, &mut room)),
+                            false => Lines::default(),
                         };
-                        distinct.clone_from(&keys);
-                        distinct.sort_unstable();
-                        distinct.dedup();
-                        distinct.iter().for_each(|key| updates.give((*key, document.at.0, 1)));
-                        batch.push((document, keys));
+                        let at = document.at.0;
+                        lines.firsts.iter().for_each(|first| updates.give((first.0, at, 1)));
+                        batch.push((document, lines));
                     }
                     held_out.session(&held_cap).give_container(&mut batch);
                 });
@@ -86,19 +85,38 @@ impl<'scope> Docs<'scope> {
     }
 }
 
+/// The lines of a text.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Lines {
+    count: u32,
+    /// Each distinct key and the number of the first line that has it, by key.
+    firsts: Vec<(u64, u32)>,
+}
+
+impl Lines {
+    fn of(text: &str, key: impl FnMut(&str) -> u64) -> Lines {
+        let mut firsts: Vec<(u64, u32)> = text.split('\n').map(key).zip(0..).collect();
+        let count = firsts.len() as u32;
+        firsts.sort_unstable();
+        firsts.dedup_by_key(|first| first.0);
+        Lines { count, firsts }
+    }
+}
+
 /// Cuts the lines of `document` whose key is in `facts`, which are sorted, and repeats within it.
 /// `kept` gets the numbers of the lines that stay.
-fn cut_lines(document: &mut Document, keys: &[u64], facts: &[(u64, u64)], kept: &mut Vec<u32>) {
-    // By key and place: the first place of each key stays, unless the key is a duplicate.
-    let mut places: Vec<(u64, u32)> = keys.iter().copied().zip(0..).collect();
-    places.sort_unstable();
-    places.dedup_by_key(|place| place.0);
+fn cut_lines(document: &mut Document, lines: &Lines, facts: &[(u64, u64)], kept: &mut Vec<u32>) {
     kept.clear();
-    let is_duplicate = |key: u64| facts.binary_search_by_key(&key, |fact| fact.1).is_ok();
-    kept.extend(places.iter().filter(|place| !is_duplicate(place.0)).map(|place| place.1));
+    let mut duplicates = facts.iter().map(|fact| fact.1).peekable();
+    for &(key, line) in &lines.firsts {
+        if duplicates.next_if_eq(&key).is_none() {
+            kept.push(line);
+        }
+    }
+    assert!(duplicates.next().is_none(), "every fact is about a line of the document");
     kept.sort_unstable();
-    let cut = keys.len() - kept.len();
-    document.paragraphs = Paragraphs { read: keys.len() as u32, duplicate: cut as u32 };
+    let cut = lines.count - kept.len() as u32;
+    document.paragraphs = Paragraphs { read: lines.count, duplicate: cut };
     if cut == 0 {
         return;
     }
@@ -122,8 +140,9 @@ mod tests {
     fn cut(text: &str, keys: &[u64], duplicates: &[u64]) -> (String, Vec<u32>) {
         let mut document = Document { text: text.into(), ..Document::default() };
         let facts: Vec<_> = duplicates.iter().map(|key| (0, *key)).collect();
-        let mut kept = Vec::new();
-        cut_lines(&mut document, keys, &facts, &mut kept);
+        let (mut kept, mut keys) = (Vec::new(), keys.iter());
+        let lines = Lines::of(text, |_| *keys.next().unwrap());
+        cut_lines(&mut document, &lines, &facts, &mut kept);
         (document.text, kept)
     }
 

@@ -1,0 +1,316 @@
+//! How fast is the CommonCrawl slice, and where does the time go?
+//!
+//! `cargo bench --bench common_crawl [-- [COPIES] [STEP]]` makes COPIES (default 14) varied copies
+//! of the test data's WET file (`SLUICE_TEST_DATA`), or of the bundled pages where that is not
+//! there, and measures each step (or those whose name has STEP in it) and the whole slice on it, in MB of text per CPU second, beside the raw
+//! limit of the same run: inflating the files and nothing else. One worker; CPU time of the whole
+//! process, reading thread included.
+
+use app::Slice;
+use arrangement::{Arrangement, Copies, Rule};
+use corpus::{Corpus, Label, Manifest, PartWriter, Position, Source};
+use document::{DocRef, Document};
+use engine::cluster::{Cluster, meet};
+use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
+use flate2::Compression;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use rustix::time::{ClockId, clock_gettime};
+use sha1::{Digest, Sha1};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
+use std::hint::black_box;
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use text::ccnet::paragraph_key;
+use text::language::LanguageIdentifier;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Every how many lines of a copy stay as they are: about as many repeats as the original has.
+const SAME_OF_100: u64 = 45;
+
+fn main() -> Result<()> {
+    // `cargo bench` adds --bench; `cargo test --benches` must not run it for minutes.
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--test") {
+        return Ok(());
+    }
+    let copies = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(14);
+    let only = arguments.iter().find(|a| !a.starts_with('-') && a.parse::<u64>().is_err());
+    let dir = tempfile::tempdir()?;
+    let (files, from) = make_files(dir.path(), copies)?;
+    let bytes = text_bytes(&files)?;
+    let mut table = Table { bytes, inflate: 0.0, only: only.cloned().unwrap_or_default() };
+    println!("{copies} varied copies of {from}: {:.0} MB of text", table.bytes as f64 / 1e6);
+    println!("{:42} {:>10} {:>12}", "step", "MB/CPU s", "of inflate");
+
+    table.inflate = table.row("inflate alone", || inflate(&files, |_| ()))?;
+    table.row("inflate + SHA-1 of each line", || inflate(&files, hash_lines))?;
+    table.row("read records", || read_records(&files))?;
+    table.row("read pages", || read_pages(&files).map(|_| ()))?;
+    let pages = read_pages(&files)?;
+    table.row("paragraph keys", || {
+        keys(&pages);
+        Ok(())
+    })?;
+    let updates = keys(&pages);
+    table.row("dedup-join, arrangement", || join(&updates))?;
+    table.row("write segments and ledger", || write(&pages))?;
+    let lid = data().join("models/langid/lid.176.ftz");
+    if lid.exists() {
+        let identifier = LanguageIdentifier::open(&lid)?;
+        table.row("language, lid.176.ftz", || identify(&identifier, &pages))?;
+    }
+    table.row("language, built in", || identify(&LanguageIdentifier::builtin(), &pages))?;
+    drop((pages, updates));
+    table.row("slice without language", || slice(&files, Engine::Arrangement))?;
+    table.row("slice, differential engine", || slice(&files, Engine::Differential))?;
+    Ok(())
+}
+
+struct Table {
+    bytes: u64,
+    inflate: f64,
+    only: String,
+}
+
+impl Table {
+    /// Runs `step` three times and prints the best; gives its MB per CPU second.
+    fn row(&self, name: &str, step: impl Fn() -> Result<()>) -> Result<f64> {
+        let mut best = f64::MAX;
+        if !name.contains(&self.only) {
+            return Ok(f64::NAN);
+        }
+        for _ in 0..3 {
+            let before = cpu_seconds();
+            step()?;
+            best = best.min(cpu_seconds() - before);
+        }
+        let speed = self.bytes as f64 / 1e6 / best;
+        let share = if self.inflate > 0.0 { speed / self.inflate } else { 1.0 };
+        println!("{name:42} {speed:>10.0} {:>10.0} %", 100.0 * share);
+        Ok(speed)
+    }
+}
+
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+fn data() -> PathBuf {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
+    std::env::var_os("SLUICE_TEST_DATA").map_or(default.into(), PathBuf::from)
+}
+
+/// One file for each copy, a gzip member for each record, as Common Crawl has them.
+fn make_files(dir: &Path, copies: u64) -> Result<(Vec<PathBuf>, String)> {
+    let real = data().join("commoncrawl/wet_derived/derived_shared.warc.wet.gz");
+    let original = match real.exists() {
+        true => vec![real.clone()],
+        false => {
+            common_crawl().fixtures.iter().map(|f| write_fixture(dir, f)).collect::<Result<_>>()?
+        }
+    };
+    let mut records = Vec::new();
+    for path in &original {
+        records.extend(formats::wet::open(path)?.flatten());
+    }
+    let mut files = Vec::new();
+    for copy in 0..copies {
+        let path = dir.join(format!("{copy:03}.warc.wet.gz"));
+        let mut file = File::create(&path)?;
+        for record in &records {
+            let block = vary(&String::from_utf8_lossy(record.block()), copy);
+            let url = record.url.as_deref().unwrap_or("http://none.example/");
+            let mut member = GzEncoder::new(Vec::new(), Compression::new(6));
+            write!(
+                member,
+                "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: {url}?{copy}\r\n\
+                 WARC-Date: 2023-02-01T00:00:00Z\r\nWARC-Block-Digest: sha1:{}\r\n\
+                 Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{block}\r\n\r\n",
+                base32(&Sha1::digest(&block)),
+                block.len()
+            )?;
+            file.write_all(&member.finish()?)?;
+        }
+        files.push(path);
+    }
+    let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok((files, if real.exists() { name } else { "the bundled pages".into() }))
+}
+
+fn write_fixture(dir: &Path, fixture: &app::Fixture) -> Result<PathBuf> {
+    let path = dir.join(fixture.name);
+    std::fs::write(&path, fixture.bytes)?;
+    Ok(path)
+}
+
+/// A copy in which most lines are new: with a word at their end that no other copy has.
+fn vary(block: &str, copy: u64) -> String {
+    let word: String =
+        copy.to_string().bytes().map(|digit| (digit - b'0' + b'a') as char).collect();
+    let mut varied = String::with_capacity(block.len() + 1024);
+    for line in block.split_inclusive('\n') {
+        let text = line.trim_end_matches('\n');
+        varied.push_str(text);
+        if paragraph_key(text, &mut Vec::new()) % 100 >= SAME_OF_100 {
+            varied.push(' ');
+            varied.push_str(&word);
+        }
+        varied.push_str(&line[text.len()..]);
+    }
+    varied
+}
+
+/// RFC 4648, as archives write digests.
+fn base32(bytes: &[u8]) -> String {
+    let bits = |place: usize| u16::from(bytes.get(place).copied().unwrap_or(0));
+    let letter = |place: usize| {
+        let word = bits(place * 5 / 8) << 8 | bits(place * 5 / 8 + 1);
+        let value = (word >> (11 - place * 5 % 8) & 31) as u8;
+        char::from(if value < 26 { b'A' + value } else { b'2' + value - 26 })
+    };
+    (0..(bytes.len() * 8).div_ceil(5)).map(letter).collect()
+}
+
+fn text_bytes(files: &[PathBuf]) -> Result<u64> {
+    let mut bytes = 0;
+    for file in files {
+        bytes += formats::wet::open(file)?.flatten().map(|r| r.block_len as u64).sum::<u64>();
+    }
+    Ok(bytes)
+}
+
+fn inflate(files: &[PathBuf], each: impl Fn(&[u8])) -> Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    for file in files {
+        let stored = BufReader::with_capacity(1 << 18, File::open(file)?);
+        let mut inflated = MultiGzDecoder::new(stored);
+        loop {
+            let read = inflated.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            each(&buffer[..read]);
+        }
+    }
+    Ok(())
+}
+
+fn hash_lines(bytes: &[u8]) {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        black_box(Sha1::digest(line));
+    }
+}
+
+fn read_records(files: &[PathBuf]) -> Result<()> {
+    for file in files {
+        for record in formats::wet::open(file)? {
+            black_box(record?);
+        }
+    }
+    Ok(())
+}
+
+fn common_crawl() -> &'static Slice {
+    dataflows::SLICES.iter().find(|slice| slice.name == "common_crawl").expect("the first slice")
+}
+
+fn read_pages(files: &[PathBuf]) -> Result<Vec<Document>> {
+    let mut pages = Vec::new();
+    for (source, file) in files.iter().enumerate() {
+        for (record, page) in (common_crawl().reader)(file)?.enumerate() {
+            let at = DocRef::new(0, source as u64, record as u64);
+            pages.push(Document { at, ..page? });
+        }
+    }
+    Ok(pages)
+}
+
+fn keys(pages: &[Document]) -> Vec<(u64, u64, i64)> {
+    let (mut updates, mut distinct, mut room) = (Vec::new(), Vec::new(), Vec::new());
+    for page in pages {
+        distinct.clear();
+        distinct.extend(page.text.split('\n').map(|line| paragraph_key(line, &mut room)));
+        distinct.sort_unstable();
+        distinct.dedup();
+        updates.extend(distinct.iter().map(|key| (*key, page.at.0, 1)));
+    }
+    updates
+}
+
+fn join(updates: &[(u64, u64, i64)]) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut index = Arrangement::open(dir.path(), "p", 0, 1, &[])?;
+    let mut facts = Vec::new();
+    index.apply(1, &mut updates.to_vec(), &Rule::first_of_all(), &mut facts)?;
+    black_box(facts);
+    Ok(())
+}
+
+fn write(pages: &[Document]) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let sources = vec![Source::default(); pages.last().map_or(0, |p| p.at.source() as usize + 1)];
+    let label = Label { slice: "s".into(), name: "l".into(), sources, ..Label::default() };
+    let mut part = PartWriter::new(&Corpus::create(dir.path())?, Arc::new(label), 1, 0);
+    for page in pages {
+        part.push(page)?;
+    }
+    part.finish()?;
+    Ok(())
+}
+
+fn identify(identifier: &LanguageIdentifier, pages: &[Document]) -> Result<()> {
+    for page in pages {
+        black_box(identifier.ccnet_language(&page.text));
+    }
+    Ok(())
+}
+
+/// The slice's graph without its language steps, from files to a commit.
+fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let corpus = Corpus::create(dir.path())?;
+    let sources = files.iter().map(|file| {
+        let bytes = file.metadata().map_or(0, |meta| meta.len());
+        let name = file.display().to_string();
+        Source { path: name.clone(), name, bytes }
+    });
+    let label = Label {
+        slice: "common_crawl".into(),
+        name: "bench".into(),
+        sources: sources.collect(),
+        position: Some(Position::default()),
+        ..Label::default()
+    };
+    let sizes = label.sizes();
+    let manifest = Manifest { labels: vec![label], ..Manifest::empty("bench".into()) };
+    let work = Work { label: 0, sizes, from: Position::default(), groups: None };
+    let plan = Plan::new(1, &[work], 1, 128 << 20);
+    let rule = Rule { copies: Copies::First, scope: Arc::new(|_| 0) };
+    let graph: Graph = Arc::new(move |pages: engine::Docs<'_>| {
+        pages
+            .reject("too_short", |page| page.chars() < 300)
+            .cut_repeated_paragraphs(paragraph_key, rule.clone(), |_, _| ())
+            .reject("duplicate_paragraphs", |page| page.text.is_empty())
+            .reject_repeats("duplicate", |page| page.digest, Rule::first_of_all())
+    });
+    let slices = BTreeMap::from([("common_crawl", (common_crawl().reader, graph))]);
+    let options = Options {
+        workers: 1,
+        engine,
+        held_bytes: 1 << 30,
+        commit_every: Default::default(),
+        strict: true,
+    };
+    let job = Job { manifest, recipe: String::new(), plan, slices, progress: Progress::default() };
+    engine::run(&corpus, job, meet(&Cluster::single())?, &options)?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Adding to a corpus gives what building it all at once would have given.
+
+use crate::support::{Place, assert_same, both_dumps, input, list};
+
+/// The command that adds the second dump.
+fn add_second(corpus: &str) -> String {
+    format!("add {corpus} --slice common_crawl --label 2020-05 fixtures/2020-05")
+}
+
+/// A place with the recipes `first.toml`, of the first dump, and `both.toml`.
+fn with_recipes(top: &str, settings: &str) -> Place {
+    let place = Place::new();
+    let first = input("2019-30", "fixtures/2019-30");
+    place
+        .write("first.toml", format!("{top}\n[common_crawl]\nlanguages = []\n{settings}\n{first}"));
+    place.write("both.toml", both_dumps(top, settings));
+    place
+}
+
+/// Builds the first dump and adds the second, in several ways, and compares with one build of both.
+fn equals_one_build(top: &str, settings: &str) {
+    let place = with_recipes(top, settings);
+    place.run("build both.toml --corpus at-once").exits(0);
+    let expected = place.export("at-once");
+    let flags = [
+        ("", ""),
+        ("-w 1", "-w 3 --epoch-bytes 20K"),
+        ("-w 3 --epoch-bytes 4K", "-w 1"),
+        ("--memory 64K", "--memory 1G -w 2"),
+    ];
+    for (number, (first, second)) in flags.iter().enumerate() {
+        let corpus = format!("corpus-{number}");
+        place.run(&format!("build first.toml --corpus {corpus} {first}")).exits(0);
+        place.run(&format!("{} {second}", add_second(&corpus))).exits(0);
+        assert_same(&place.export(&corpus), &expected, &format!("[{first}] and [{second}]"));
+    }
+    place.run("launch -n 2 -- build first.toml --corpus launched -w 1").exits(0);
+    place.run(&add_second("launched")).exits(0);
+    assert_same(&place.export("launched"), &expected, "two processes, then one");
+    place.run("build first.toml --corpus grown -w 2").exits(0);
+    place.run("launch -n 2 -- build both.toml --corpus grown -w 2").exits(0);
+    assert_same(&place.export("grown"), &expected, "one process, then two");
+}
+
+#[test]
+fn a_dump_added_later_equals_one_build_of_both() {
+    equals_one_build("", "");
+}
+
+#[test]
+fn a_dump_added_later_equals_one_build_of_both_by_redpajamas_rules() {
+    equals_one_build("preset = \"redpajama\"", "shards = 2");
+}
+
+#[test]
+fn a_later_dump_leaves_the_earlier_one_as_it_was() {
+    let place = with_recipes("", "");
+    place.run("build first.toml --corpus corpus").exits(0);
+    let (before, counts) = (place.export("corpus"), place.label("corpus", "2019-30"));
+    place.run(&add_second("corpus")).exits(0);
+    let after = place.export("corpus");
+    let first = "common_crawl/2019-30.jsonl";
+    assert!(after[first] == before[first], "the first dump's documents changed");
+    assert_eq!(place.label("corpus", "2019-30"), counts);
+}
+
+#[test]
+fn building_again_does_nothing() {
+    let place = with_recipes("", "");
+    place.run("build both.toml --corpus corpus").exits(0);
+    let (export, status) = (place.export("corpus"), place.status("corpus"));
+    let again = place.run("build both.toml --corpus corpus --json").exits(0).json();
+    assert_eq!(list(&again["skipped"]).len(), 2, "{again}");
+    assert_eq!(place.status("corpus"), status);
+    assert_same(&place.export("corpus"), &export, "building again");
+    place.assert_sound("corpus");
+}
+
+#[test]
+fn adding_a_label_again_does_nothing() {
+    let place = with_recipes("", "");
+    place.run("build both.toml --corpus corpus").exits(0);
+    let status = place.status("corpus");
+    place.run(&add_second("corpus")).exits(0);
+    place.run(&format!("launch -n 2 -- {}", add_second("corpus"))).exits(0);
+    assert_eq!(place.status("corpus"), status);
+}
+
+#[test]
+fn adding_a_label_again_with_other_files_is_an_error_that_names_it() {
+    let place = with_recipes("", "");
+    place.run("build both.toml --corpus corpus").exits(0);
+    let (export, status) = (place.export("corpus"), place.status("corpus"));
+    let add = "add corpus --slice common_crawl --label 2020-05 fixtures/2019-30";
+    place.run(add).exits(1).names(&["common_crawl/2020-05", "label"]);
+    assert_eq!(place.status("corpus"), status);
+    assert_same(&place.export("corpus"), &export, "a refused label");
+}
+
+#[test]
+fn a_slice_that_is_not_there_is_wrong_usage_and_the_nearest_is_suggested() {
+    let place = Place::new();
+    let add = "add corpus --slice comon_crawl --label a fixtures/2019-30";
+    place.run(add).exits(2).names(&["comon_crawl", "did you mean common_crawl?"]);
+    assert!(!place.path("corpus").exists(), "a wrong command made a corpus");
+    place.run("build first.toml").exits(2).names(&["first.toml"]);
+}

@@ -1,0 +1,21 @@
+//! What the program promises, each promise tested from outside: by its command line, its exit
+//! codes and the bytes it exports.
+
+/// Every record read is kept, or dropped for one named reason; sums agree.
+mod accounted;
+/// CCNet's own results come out of the whole program.
+mod ccnet;
+/// A process may die at any moment; the next run ends in the same bytes.
+mod crash;
+/// The export depends on recipe, inputs and the order of adding, and on nothing else.
+mod deterministic;
+/// The export's forms, its card, its digests, its ids.
+mod export;
+/// Damaged and foreign files are named, and never stop what is healthy.
+mod hostile_input;
+/// A label added later comes out as if all had been built at once.
+mod incremental;
+/// A wrong recipe or command says where it is wrong and what would be right.
+mod recipe;
+/// Running the program, and making inputs.
+mod support;

@@ -1,0 +1,141 @@
+//! What is wrong with a recipe or a command is said with its place, and what would be right.
+
+use crate::support::{Place, both_dumps, input};
+
+/// Builds the recipe, which is wrong at `line`; fails unless the error says so in `words`.
+#[track_caller]
+fn refused(recipe: &str, line: usize, words: &[&str]) {
+    let place = Place::new();
+    place.write("wrong.toml", recipe);
+    let outcome = place.run("build wrong.toml --corpus corpus").exits(2);
+    outcome.names(&[&format!("wrong.toml:{line}:")]).names(words);
+    assert!(!place.path("corpus").exists(), "a wrong recipe made a corpus");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+    refused("\nprest = \"global\"", 2, &["prest", "did you mean preset?"]);
+    refused(
+        "corpus = \"c\"\n[common_crawl]\nlangauges = [\"en\"]",
+        3,
+        &["common_crawl.langauges", "did you mean languages?"],
+    );
+    refused("[comon_crawl]", 1, &["comon_crawl", "did you mean common_crawl?"]);
+    let input = "[[input]]\nslice = \"common_crawl\"\nlabel = \"a\"\npath = [\"x\"]";
+    refused(input, 4, &["input.path", "did you mean paths?"]);
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_named_with_its_line() {
+    for (value, found) in [("\"many\"", "string"), ("-3", ""), ("1.5", "float"), ("[]", "array")] {
+        let recipe = format!("[common_crawl]\nmin_chars = {value}");
+        refused(&recipe, 2, &["min_chars", "whole number", found]);
+    }
+    refused("[common_crawl]\nlanguages = \"en\"", 2, &["languages", "list"]);
+    refused("[common_crawl]\nlanguages = [\"en\", 3]", 2, &["languages", "text"]);
+    refused("[common_crawl]\nscope = 3", 2, &["scope", "word"]);
+    refused("[common_crawl]\nmin_language_score = \"0.5\"", 2, &["min_language_score", "number"]);
+    refused("corpus = 3", 1, &["text in quotes", "integer"]);
+    refused("common_crawl = 3", 1, &["common_crawl", "table"]);
+    refused("input = 3", 1, &["[[input]]"]);
+}
+
+#[test]
+fn what_is_no_toml_is_named_with_its_line() {
+    refused("corpus = \"c\"\npreset = \n", 2, &[]);
+    refused("corpus = \"c\"\ncorpus = \"d\"", 2, &["duplicate"]);
+}
+
+#[test]
+fn a_word_that_is_none_of_the_choices_is_refused_with_the_nearest() {
+    refused("preset = \"gobal\"", 1, &["gobal", "did you mean global?"]);
+    refused("preset = \"pile\"", 1, &["pile", "global", "redpajama"]);
+    refused("[common_crawl]\ncopies = \"frist\"", 2, &["frist", "did you mean first?"]);
+    refused("[common_crawl]\nscope = \"shards\"", 2, &["shards", "did you mean shard?"]);
+}
+
+#[test]
+fn a_model_that_is_not_there_is_named() {
+    let recipe = "[common_crawl]\nlid = \"models/no.ftz\"";
+    refused(recipe, 2, &["lid", "no such file", "models/no.ftz"]);
+}
+
+#[test]
+fn a_model_that_is_none_is_named() {
+    let place = Place::new();
+    place.write("lid.ftz", "no model at all");
+    let inputs = input("2019-30", "fixtures/2019-30");
+    place.write("recipe.toml", format!("[common_crawl]\nlid = \"lid.ftz\"\n{inputs}"));
+    place.run("build recipe.toml --corpus corpus").exits(2).names(&["lid.ftz"]);
+}
+
+#[test]
+fn no_copies_across_a_growing_corpus_is_refused() {
+    let recipe = "[common_crawl]\ncopies = \"none\"\nscope = \"corpus\"";
+    refused(recipe, 1, &["copies", "scope", "use scope = \"label\" or \"shard\""]);
+    let inherited = "preset = \"redpajama\"\n[common_crawl]\nscope = \"corpus\"";
+    refused(inherited, 2, &["copies", "scope"]);
+}
+
+#[test]
+fn a_label_that_could_leave_its_folder_is_refused() {
+    for label in ["", "..", "../x", "a/b", "a b", ".a"] {
+        refused(&input(label, "fixtures/2019-30"), 3, &["label"]);
+    }
+    let place = Place::new();
+    let add = "add corpus --slice common_crawl --label ../x fixtures/2019-30";
+    place.run(add).exits(2).names(&["../x"]);
+}
+
+#[test]
+fn an_input_without_files_is_named() {
+    let place = Place::new();
+    place.write("recipe.toml", input("a", "none/*.gz"));
+    place.run("build recipe.toml --corpus corpus").exits(2).names(&["none/*.gz"]);
+    let add = "add corpus --slice common_crawl --label a none.gz";
+    place.run(add).exits(2).names(&["none.gz"]);
+}
+
+#[test]
+fn a_corpus_keeps_its_recipe() {
+    let place = Place::new();
+    place.write("one.toml", both_dumps("", ""));
+    place.write("other.toml", both_dumps("", "min_chars = 200"));
+    place.run("build one.toml --corpus corpus").exits(0);
+    let status = place.status("corpus");
+    let outcome = place.run("build other.toml --corpus corpus").exits(2);
+    outcome.names(&["corpus", "another recipe", "recipe.toml"]);
+    assert_eq!(place.status("corpus"), status);
+    // Settings written out and settings left out are one recipe.
+    let printed = place.run("build one.toml --print-recipe").exits(0).stdout;
+    place.write("printed.toml", printed);
+    place.run("build printed.toml --corpus corpus").exits(0);
+    assert_eq!(place.status("corpus"), status);
+}
+
+#[test]
+fn a_second_writer_is_told_who_writes() {
+    let place = Place::new();
+    place.write("recipe.toml", both_dumps("", ""));
+    let slow = "build recipe.toml --corpus corpus --epoch-bytes 2K --commit-every 1K";
+    let mut first = place.start(slow);
+    place.wait_for_a_commit(&mut first);
+    let owner = format!("process {}", first.id());
+    place.run("build recipe.toml --corpus corpus").exits(1).names(&["corpus/lock", &owner]);
+    // The first is none the worse for it.
+    first.wait().exits(0);
+    place.assert_sound("corpus");
+}
+
+#[test]
+fn a_command_that_cannot_be_is_wrong_usage() {
+    let place = Place::new();
+    place.write("recipe.toml", both_dumps("", ""));
+    for wrong in ["-w 0", "-n 2 -p 2", "--memory 4X", "--commit-every soon", "--engine none"] {
+        place.run(&format!("build recipe.toml --corpus corpus {wrong}")).exits(2);
+    }
+    place.run("launch -n 0 -- build recipe.toml --corpus corpus").exits(2);
+    place.run("launch -n 2 -- export corpus").exits(2).names(&["build and add can"]);
+    place.run("build").exits(2).names(&["which recipe?"]);
+    place.run("status corpus").exits(1).names(&["no corpus here"]);
+}

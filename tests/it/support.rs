@@ -1,0 +1,355 @@
+//! Running `sluice` as a user does, in a folder of its own; making small inputs; reading results.
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// No command of a test takes nearly as long; what does hangs.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// A folder of a test's own. Commands run in it; `fixtures` in it are the bundled pages, and `data`
+/// is the shared test data where that is at hand.
+pub struct Place {
+    dir: TempDir,
+    made: Cell<usize>,
+}
+
+/// How a command ended, and what it said.
+pub struct Outcome {
+    command: String,
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A command under way.
+pub struct Running {
+    command: String,
+    child: Child,
+    said: PathBuf,
+    began: Instant,
+}
+
+/// Every file of an exported folder, by its path there.
+pub type Export = BTreeMap<String, Vec<u8>>;
+
+/// The shared test data, or `None` after saying that there is none.
+pub fn data() -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
+    let path = PathBuf::from(std::env::var_os("SLUICE_TEST_DATA").unwrap_or(beside.into()));
+    if !path.exists() {
+        println!("skipped: no data");
+        return None;
+    }
+    Some(fs::canonicalize(path).unwrap())
+}
+
+/// Upstream's own results for a rule of CCNet; none where there is no data.
+pub fn golden_cases(rule: &str) -> Vec<Value> {
+    let Some(data) = data() else { return Vec::new() };
+    let golden = fs::read_to_string(data.join("../spec/golden.jsonl")).expect("golden cases");
+    let cases = golden.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let cases: Vec<Value> =
+        cases.filter(|c| c["slice"] == "common_crawl/ccnet" && c["rule"] == rule).collect();
+    assert!(!cases.is_empty(), "no golden case for {rule}");
+    cases
+}
+
+impl Place {
+    pub fn new() -> Place {
+        let place = Place { dir: tempfile::tempdir().unwrap(), made: Cell::new(0) };
+        let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/common_crawl");
+        symlink(fixtures, place.path("fixtures")).unwrap();
+        place
+    }
+
+    /// A folder with `data` in it, or `None` after saying that there is none.
+    pub fn with_data() -> Option<Place> {
+        let place = Place::new();
+        symlink(data()?, place.path("data")).unwrap();
+        Some(place)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// A name that nothing here has yet.
+    fn fresh(&self, stem: &str) -> String {
+        self.made.set(self.made.get() + 1);
+        format!("{stem}-{}", self.made.get())
+    }
+
+    /// Starts `sluice` with the words of `line`, and `SLUICE_CRASH_AT` where a point is given.
+    fn start_with(&self, line: &str, crash_at: Option<&str>) -> Running {
+        let said = self.path(&self.fresh("said"));
+        fs::create_dir(&said).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+        command.args(line.split_whitespace()).current_dir(self.dir.path());
+        command.env_remove("SLUICE_CRASH_AT").envs(crash_at.map(|at| ("SLUICE_CRASH_AT", at)));
+        // Files and not pipes: what outlives its parent must not keep the test waiting.
+        command.stdout(File::create(said.join("out")).unwrap());
+        command.stderr(File::create(said.join("err")).unwrap());
+        let began = Instant::now();
+        Running { command: line.to_owned(), child: command.spawn().unwrap(), said, began }
+    }
+
+    pub fn start(&self, line: &str) -> Running {
+        self.start_with(line, None)
+    }
+
+    pub fn run(&self, line: &str) -> Outcome {
+        self.start(line).wait()
+    }
+
+    pub fn run_crashing_at(&self, point: &str, line: &str) -> Outcome {
+        self.start_with(line, Some(point)).wait()
+    }
+
+    /// Waits until a run has made a commit, of the corpus `corpus`, with documents in it.
+    pub fn wait_for_a_commit(&self, run: &mut Running) {
+        let has_commit = || {
+            let commits = fs::read_dir(self.path("corpus/commits")).into_iter().flatten().flatten();
+            commits
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .any(|name| name.ends_with(".json") && name != "000000.json")
+        };
+        while !has_commit() {
+            assert!(!run.is_over(), "the run was over before it was met");
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Everything that `export` writes of a corpus.
+    pub fn export(&self, corpus: &str) -> Export {
+        let out = self.fresh("export");
+        self.run(&format!("export {corpus} --out {out} --quiet")).exits(0);
+        files_below(&self.path(&out))
+    }
+
+    /// The documents of an export, in order.
+    pub fn documents(&self, corpus: &str) -> Vec<Value> {
+        documents(&self.export(corpus))
+    }
+
+    pub fn status(&self, corpus: &str) -> Value {
+        self.run(&format!("status {corpus} --json")).exits(0).json()
+    }
+
+    /// Counts of a label of Common Crawl, as `status --json` has them.
+    pub fn label(&self, corpus: &str, label: &str) -> Value {
+        self.status(corpus)["slices"]["common_crawl"]["labels"][label].clone()
+    }
+
+    /// Fails unless the corpus is sound and holds no file that its commit does not name.
+    pub fn assert_sound(&self, corpus: &str) {
+        self.run(&format!("verify {corpus} --deep")).exits(0);
+        let found: BTreeSet<String> = files_below(&self.path(corpus)).into_keys().collect();
+        assert_eq!(found, self.files_named(corpus));
+    }
+
+    /// What the newest manifest names, and the three files that belong to every corpus.
+    fn files_named(&self, corpus: &str) -> BTreeSet<String> {
+        let commits: Vec<String> = files_below(&self.path(corpus).join("commits"))
+            .into_keys()
+            .filter(|name| name.ends_with(".json"))
+            .collect();
+        let newest = format!("commits/{}", commits.last().expect("a commit"));
+        let bytes = fs::read(self.path(corpus).join(&newest)).unwrap();
+        let manifest: Value = serde_json::from_slice(&bytes).unwrap();
+        let mut named = BTreeSet::from([newest, "lock".to_owned(), "recipe.toml".to_owned()]);
+        for label in list(&manifest["labels"]) {
+            for file in list(&label["segments"]).iter().chain(list(&label["ledger"])) {
+                named.insert(text(&file["path"]).to_owned());
+            }
+        }
+        for run in manifest["state"].as_object().unwrap().values().flat_map(list) {
+            named.insert(format!("state/{}", text(&run["name"])));
+        }
+        named
+    }
+}
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Kills the process, as `kill -9` does.
+    pub fn kill(mut self) -> Outcome {
+        let _ = self.child.kill();
+        self.wait()
+    }
+
+    pub fn wait(mut self) -> Outcome {
+        while !self.is_over() {
+            if self.began.elapsed() > DEADLINE {
+                let _ = self.child.kill();
+                panic!("{} hangs: {}", self.command, self.said("err"));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        let status = self.child.wait().unwrap();
+        let (stdout, stderr) = (self.said("out"), self.said("err"));
+        let outcome = Outcome { command: self.command, status, stdout, stderr };
+        assert!(!outcome.stderr.contains("this is a bug"), "a panic: {outcome}");
+        outcome
+    }
+
+    fn said(&self, stream: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.said.join(stream)).unwrap()).into_owned()
+    }
+}
+
+impl Outcome {
+    /// Fails unless the command ended with this code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Outcome {
+        assert!(self.status.code() == Some(code), "not the exit code {code}: {self}");
+        self
+    }
+
+    /// Fails unless the error names all of `words`.
+    #[track_caller]
+    pub fn names(self, words: &[&str]) -> Outcome {
+        for word in words {
+            assert!(self.stderr.contains(word), "no word of {word:?}: {self}");
+        }
+        self
+    }
+
+    #[track_caller]
+    pub fn was_killed(&self) {
+        assert_eq!(self.status.signal(), Some(9), "not killed: {self}");
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "sluice {} ended with {}", self.command, self.status)?;
+        write!(f, "{}{}", self.stdout, self.stderr)
+    }
+}
+
+/// Fails with the first line that differs, and with `what` was done to get it.
+#[track_caller]
+pub fn assert_same(found: &Export, expected: &Export, what: &str) {
+    let names = |export: &Export| export.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(found), names(expected), "{what}");
+    for (name, bytes) in expected {
+        if found[name] != *bytes {
+            let lines = |bytes: &[u8]| {
+                String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect::<Vec<_>>()
+            };
+            let (found, expected) = (lines(&found[name]), lines(bytes));
+            let same = found.iter().zip(&expected).take_while(|(a, b)| a == b).count();
+            let (found, expected) = (found.get(same), expected.get(same));
+            panic!("{what}: {name}:{}: {found:#?} and not {expected:#?}", same + 1);
+        }
+    }
+}
+
+/// The lines of every file of documents, in order.
+pub fn documents(export: &Export) -> Vec<Value> {
+    let files = export.iter().filter(|(name, _)| name.ends_with(".jsonl"));
+    let lines = files.flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub fn files_below(root: &Path) -> Export {
+    let (mut files, mut folders) = (Export::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+}
+
+pub fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("no count: {value}"))
+}
+
+pub fn list(value: &Value) -> &Vec<Value> {
+    value.as_array().unwrap_or_else(|| panic!("no list: {value}"))
+}
+
+/// A `conversion` record whose header says that its block has `length` bytes.
+pub fn record_of_length(url: &str, length: &str, block: &[u8]) -> Vec<u8> {
+    let header = format!(
+        "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: {url}\r\n\
+         WARC-Date: 2019-07-15T17:52:05Z\r\nContent-Type: text/plain\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    [header.as_bytes(), block, b"\r\n\r\n"].concat()
+}
+
+/// A page as a record of a WET file: the title is its first line.
+pub fn record(url: &str, title: &str, text: &str) -> Vec<u8> {
+    let block = format!("{title}\n{text}\n");
+    record_of_length(url, &block.len().to_string(), block.as_bytes())
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A WET file as Common Crawl stores it: each record a gzip member.
+pub fn wet(records: &[Vec<u8>]) -> Vec<u8> {
+    records.iter().flat_map(|record| gzip(record)).collect()
+}
+
+/// A recipe that keeps whatever page has a paragraph of its own, with more `settings`.
+pub fn keeping_all(settings: &str) -> String {
+    let all = "min_chars = 0\nlanguages = []\nmin_language_score = 0.0";
+    format!("corpus = \"corpus\"\n{settings}\n[common_crawl]\n{all}\n")
+}
+
+/// A label of a recipe.
+pub fn input(label: &str, paths: &str) -> String {
+    format!("[[input]]\nslice = \"common_crawl\"\nlabel = \"{label}\"\npaths = [\"{paths}\"]\n")
+}
+
+/// A recipe of the bundled dumps, in all languages, after the lines `top` and with `settings`.
+pub fn both_dumps(top: &str, settings: &str) -> String {
+    let inputs = input("2019-30", "fixtures/2019-30") + &input("2020-05", "fixtures/2020-05");
+    format!("{top}\n[common_crawl]\nlanguages = []\n{settings}\n{inputs}")
+}
