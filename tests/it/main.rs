@@ -5,6 +5,8 @@
 mod accounted;
 /// CCNet's own results come out of the whole program.
 mod ccnet;
+/// Processes started by hand work together if they are about to do the same.
+mod cluster;
 /// A process may die at any moment; the next run ends in the same bytes.
 mod crash;
 /// The export depends on recipe, inputs and the order of adding, and on nothing else.
