@@ -7,7 +7,7 @@
 //! process, reading thread included.
 
 use app::Slice;
-use arrangement::{Arrangement, Copies, Rule};
+use arrangement::{Arrangement, Batch, Rule};
 use corpus::{Corpus, Label, Manifest, PartWriter, Position, Source};
 use document::{DocRef, Document};
 use engine::cluster::{Cluster, meet};
@@ -250,7 +250,9 @@ fn join(updates: &[(u64, u64, i64)]) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let mut index = Arrangement::open(dir.path(), "p", 0, 1, &[])?;
     let mut facts = Vec::new();
-    index.apply(1, &mut updates.to_vec(), &Rule::first_of_all(), &mut facts)?;
+    let mut batch = Batch::new();
+    batch.extend(updates.iter().copied());
+    index.apply(1, &mut batch, &Rule::first_of_all(), &mut facts)?;
     black_box(facts);
     Ok(())
 }
@@ -294,7 +296,7 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
     let manifest = Manifest { labels: vec![label], ..Manifest::empty("bench".into()) };
     let work = Work { label: 0, sizes, from: Position::default(), groups: None };
     let plan = Plan::new(1, &[work], 1, 128 << 20);
-    let rule = Rule { copies: Copies::First, scope: Arc::new(|_| 0) };
+    let rule = Rule::first_of_all();
     let graph: Graph = Arc::new(move |pages: engine::Docs<'_>| {
         pages
             .reject("too_short", |page| page.chars() < 300)

@@ -1,7 +1,7 @@
 //! What a slice is to the program.
 
 use crate::{Models, Setting, Settings};
-use arrangement::{Copies, Rule};
+use arrangement::{Copies, Rule, Scope};
 use document::DocRef;
 use engine::{Docs, Reader};
 use std::sync::Arc;
@@ -51,19 +51,19 @@ impl Setup {
             "none" => Copies::None,
             _ => Copies::First,
         };
-        let scope: Arc<dyn Fn(u64) -> u64 + Send + Sync> = match self.settings.word("scope") {
-            "label" => Arc::new(|at| DocRef::new(DocRef(at).label(), 0, 0).0),
+        let scope = match self.settings.word("scope") {
+            "label" => Scope::Ranges(Arc::new(|at| DocRef::new(DocRef(at).label(), 0, 0).0)),
             "shard" => {
                 let groups: Vec<_> =
                     (0..self.sources.len()).map(|l| self.shard_groups(l)).collect();
-                Arc::new(move |at| {
+                Scope::Ranges(Arc::new(move |at| {
                     let at = DocRef(at);
                     let firsts: &Vec<u64> = &groups[at.label() as usize];
                     let group = firsts.partition_point(|first| *first <= at.source()) - 1;
                     DocRef::new(at.label(), firsts[group], 0).0
-                })
+                }))
             }
-            _ => Arc::new(|_| 0),
+            _ => Scope::Everything,
         };
         Rule { copies, scope }
     }

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How often the processes are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// How long after the first bad end the others are looked at, to see which one was killed.
+const SETTLE: Duration = Duration::from_millis(300);
+
 /// How long the others may take to notice that one has gone, before they are ended.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -95,32 +98,26 @@ struct Processes(Vec<(Child, Option<JoinHandle<()>>)>);
 
 impl Processes {
     fn wait(&mut self) -> Result<u8> {
-        let mut code = 0;
-        let failed = loop {
-            let mut running = 0;
-            let mut failed = Vec::new();
-            for (process, (child, _)) in self.0.iter_mut().enumerate() {
-                match child.try_wait().context("cannot ask for a process")? {
-                    None => running += 1,
-                    Some(status) if is_done(status) => {
-                        // 3, defects, is what the first process says for all.
-                        code = if process == 0 { status.code().unwrap_or(1) as u8 } else { code };
-                    }
-                    Some(status) => failed.push((process, status)),
-                }
-            }
-            if !failed.is_empty() || running == 0 {
-                break failed;
-            }
+        let mut ends = self.ends()?;
+        while ends.iter().flatten().count() < ends.len() && ends.iter().flatten().all(is_done) {
             std::thread::sleep(LOOK_EVERY);
-        };
-        // A process that was killed takes its peers with it, perhaps before we looked: it is the
-        // one to name.
-        let Some((process, status)) = failed.into_iter().max_by_key(|(_, s)| s.code().is_none())
-        else {
+            ends = self.ends()?;
+        }
+        if ends.iter().flatten().all(is_done) {
+            // 3, defects, is what the first process says for all.
+            let code = ends[0].and_then(|status| status.code()).unwrap_or(1) as u8;
             self.end(Duration::MAX);
             return Ok(code);
-        };
+        }
+        // A process that is killed takes its peers with it, and they may end first: the one that
+        // was killed is the one to name.
+        std::thread::sleep(SETTLE);
+        let ends = self.ends()?.into_iter().enumerate();
+        let failed = ends.filter_map(|(process, end)| Some((process, end?)));
+        let (process, status) = failed
+            .filter(|(_, status)| !is_done(status))
+            .min_by_key(|(_, status)| status.code().is_some())
+            .expect("an end once seen stays");
         self.end(GRACE);
         eprintln!(
             "process {process} ended with {status}; all processes were ended, and the corpus is at \
@@ -128,6 +125,12 @@ impl Processes {
         );
         // Wrong usage is wrong in every process.
         Ok(if status.code() == Some(2) { 2 } else { 1 })
+    }
+
+    /// How each process ended, `None` while it runs.
+    fn ends(&mut self) -> Result<Vec<Option<ExitStatus>>> {
+        let ends = self.0.iter_mut().map(|(child, _)| child.try_wait());
+        ends.collect::<std::io::Result<_>>().context("cannot ask for a process")
     }
 
     /// Waits up to `grace` for all, ends those that are left, and prints their last words.
@@ -155,6 +158,6 @@ impl Drop for Processes {
     }
 }
 
-fn is_done(status: ExitStatus) -> bool {
+fn is_done(status: &ExitStatus) -> bool {
     matches!(status.code(), Some(0 | 3))
 }

@@ -3,8 +3,7 @@
 use engine::CommitEvery;
 use std::time::Duration;
 
-/// A size such as `4G`, `512M` or `1000`, in bytes. Suffixes are powers of 1,024; `B` for billions
-/// counts in thousands and is not a size of memory.
+/// A size such as `4G`, `512M` or `1000`, in bytes. Suffixes are powers of 1,024.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.trim().to_ascii_uppercase().char_indices().last() {
         Some((at, unit)) if unit.is_ascii_alphabetic() => (text.trim()[..at].to_owned(), unit),
@@ -23,6 +22,23 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         return Err(format!("{text} is no size; write it as 4G"));
     }
     Ok((number * factor as f64) as u64)
+}
+
+/// A count such as `50M` or `1.2B`: suffixes are powers of a thousand.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text} is no count; write it as 50M, with K, M, G or B, or T");
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" => 1.0,
+        "K" => 1e3,
+        "M" => 1e6,
+        "G" | "B" => 1e9,
+        "T" => 1e12,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    if number >= 0.0 && number.is_finite() { Ok((number * factor) as u64) } else { Err(wrong()) }
 }
 
 /// A time (`90s`, `10m`, `2h`) or a size of text (`64G`).
@@ -51,6 +67,11 @@ mod tests {
         assert_eq!(size("7"), Ok(7));
         assert!(size("4X").unwrap_err().contains("use K, M, G or T"));
         assert!(size("-1").is_err() && size("").is_err());
+        assert_eq!(
+            (count("50M"), count("1.2b"), count("7")),
+            (Ok(50_000_000), Ok(1_200_000_000), Ok(7))
+        );
+        assert!(count("M").is_err() && count("5X").is_err());
         assert_eq!(commit_every("10m"), Ok(CommitEvery::Time(Duration::from_secs(600))));
         assert_eq!(commit_every("64G"), Ok(CommitEvery::Bytes(64 << 30)));
         assert!(commit_every("xm").is_err());

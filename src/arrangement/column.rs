@@ -56,6 +56,17 @@ pub(crate) fn unpack(bytes: &[u8], base: u64, width: u32, count: usize, mut each
     }
 }
 
+/// The number at `place`.
+pub(crate) fn get(bytes: &[u8], base: u64, width: u32, place: usize) -> u64 {
+    if width == 0 {
+        return base;
+    }
+    let bit = place * width as usize;
+    let word: [u8; 16] = bytes[bit / 8..bit / 8 + 16].try_into().expect("sixteen bytes");
+    let mask = u64::MAX >> (64 - width);
+    base.wrapping_add((u128::from_le_bytes(word) >> (bit % 8)) as u64 & mask)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,7 +87,9 @@ mod tests {
             bytes.extend([0; PADDING]);
             let mut back = Vec::new();
             unpack(&bytes, base, width, values.len(), |value| back.push(value));
-            prop_assert_eq!(back, values);
+            prop_assert_eq!(&back, &values);
+            let one_by_one = (0..values.len()).map(|place| get(&bytes, base, width, place));
+            prop_assert!(one_by_one.eq(values.iter().copied()));
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::key::{Key, Update};
 use crate::run::Cursor;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// How many copies of a repeated text stay.
@@ -22,27 +23,50 @@ pub enum Copies {
     None,
 }
 
+/// Which copies are compared with each other.
+#[derive(Clone)]
+pub enum Scope {
+    /// All of them.
+    Everything,
+    /// Those of one range of refs: the function gives the smallest ref of the range of a ref.
+    Ranges(Arc<dyn Fn(u64) -> u64 + Send + Sync>),
+}
+
+impl Scope {
+    /// The smallest ref of the scope of `at`.
+    fn start(&self, at: u64) -> u64 {
+        match self {
+            Scope::Everything => 0,
+            Scope::Ranges(start) => start(at),
+        }
+    }
+}
+
 /// What counts as a duplicate.
 #[derive(Clone)]
 pub struct Rule {
     /// Which copies stay.
     pub copies: Copies,
-    /// The smallest ref of the scope that a ref belongs to. Scopes are ranges of refs, and only
-    /// copies within one scope are compared.
-    pub scope: Arc<dyn Fn(u64) -> u64 + Send + Sync>,
+    /// Which copies are compared.
+    pub scope: Scope,
 }
 
 impl Rule {
     /// Keeps the first copy of everything ever seen.
     pub fn first_of_all() -> Rule {
-        Rule { copies: Copies::First, scope: Arc::new(|_| 0) }
+        Rule { copies: Copies::First, scope: Scope::Everything }
+    }
+
+    /// The rule is that of [`Rule::first_of_all`].
+    pub(crate) fn keeps_first_of_all(&self) -> bool {
+        self.copies == Copies::First && matches!(self.scope, Scope::Everything)
     }
 
     /// The duplicates among `refs`: the live refs of one key, in order.
     ///
     /// This is the definition; differential's reduce is given it as it is.
     pub fn duplicates(&self, refs: &[(u64, i64)], mut each: impl FnMut(u64, i64)) {
-        for scope in refs.chunk_by(|a, b| (self.scope)(a.0) == (self.scope)(b.0)) {
+        for scope in refs.chunk_by(|a, b| self.scope.start(a.0) == self.scope.start(b.0)) {
             let stay = match self.copies {
                 Copies::First => 1,
                 Copies::None if scope.len() > 1 => 0,
@@ -67,8 +91,9 @@ pub fn changes<K: Key>(
     rule: &Rule,
     facts: &mut Facts<K>,
 ) -> Result<(), Error> {
-    for group in batch.chunk_by(|a, b| a.0 == b.0 && (rule.scope)(a.1) == (rule.scope)(b.1)) {
-        let start = (rule.scope)(group[0].1);
+    for group in batch.chunk_by(|a, b| a.0 == b.0 && rule.scope.start(a.1) == rule.scope.start(b.1))
+    {
+        let start = rule.scope.start(group[0].1);
         let mut stored = Stored { cursors, rule, key: group[0].0, start };
         stored.seek()?;
         match rule.copies {
@@ -77,6 +102,67 @@ pub fn changes<K: Key>(
         }
     }
     Ok(())
+}
+
+/// The same as [`changes`] where everything is compared, the first copy stays, and neither
+/// `insertions` (sorted, distinct) nor what the cursors show has a retraction.
+///
+/// Then the first stored ref of a key is all that matters of it, and each run is walked side by
+/// side with the batch in one tight loop. `stored` is room to work in.
+pub(crate) fn changes_by_insertions<K: Key>(
+    insertions: &[(K, u64)],
+    cursors: &mut [Cursor<K>],
+    stored: &mut Vec<(u64, i64)>,
+    facts: &mut Facts<K>,
+) -> Result<(), Error> {
+    // At the first place of each key: the smallest ref stored of it, and how often.
+    stored.clear();
+    stored.resize(insertions.len(), (u64::MAX, 0));
+    for cursor in cursors {
+        let mut place = 0;
+        while let Some(&(key, _)) = insertions.get(place) {
+            cursor.seek(key, 0)?;
+            match cursor.peek_key() {
+                None => break,
+                Some(found) if found == key => {
+                    let (_, at, count) = cursor.peek().expect("there is a key");
+                    match at.cmp(&stored[place].0) {
+                        Ordering::Less => stored[place] = (at, count),
+                        Ordering::Equal => stored[place].1 += count,
+                        Ordering::Greater => {}
+                    }
+                    place += insertions[place..].iter().take_while(|i| i.0 == key).count();
+                }
+                Some(found) => place = first_not_before(insertions, place + 1, found),
+            }
+        }
+    }
+    let mut start = 0;
+    for group in insertions.chunk_by(|a, b| a.0 == b.0) {
+        let (key, first) = group[0];
+        let (before, count) = stored[start];
+        start += group.len();
+        let new = if before < first && count != 0 { group } else { &group[1..] };
+        facts.extend(new.iter().map(|&(_, at)| (at, key, 1)));
+        if first < before && count != 0 {
+            facts.push((before, key, count));
+        }
+    }
+    Ok(())
+}
+
+/// First place at or after `from` whose key is not before `key`, galloping.
+fn first_not_before<K: Key>(insertions: &[(K, u64)], from: usize, key: K) -> usize {
+    let mut step = 1;
+    while from + step < insertions.len() && insertions[from + step].0 < key {
+        step *= 2;
+    }
+    let low = from + step / 2;
+    let high = (from + step + 1).min(insertions.len());
+    match insertions.get(low..high) {
+        Some(range) => low + range.partition_point(|insertion| insertion.0 < key),
+        None => insertions.len(),
+    }
 }
 
 /// What the runs hold of one key in one scope, added up, in the order of refs.
@@ -96,7 +182,9 @@ impl<K: Key> Stored<'_, K> {
     fn next(&mut self) -> Result<Option<(u64, i64)>, Error> {
         loop {
             let here = |cursor: &Cursor<K>| match cursor.peek() {
-                Some((key, at, diff)) if key == self.key && (self.rule.scope)(at) == self.start => {
+                Some((key, at, diff))
+                    if key == self.key && self.rule.scope.start(at) == self.start =>
+                {
                     Some((at, diff))
                 }
                 _ => None,

@@ -14,8 +14,8 @@ mod page;
 mod run;
 
 pub use arrangement::Arrangement;
-pub use duplicates::{Copies, Rule};
-pub use key::{Key, KeyRange, Update, consolidate, owner};
+pub use duplicates::{Copies, Rule, Scope};
+pub use key::{Batch, Key, KeyRange, Update, consolidate, owner};
 pub use run::{Cursor, Run, RunMeta, RunWriter, check};
 
 use std::io;

@@ -1,10 +1,8 @@
 //! Several runs into one, and when.
 
 use crate::Error;
-use crate::key::{Key, KeyRange};
+use crate::key::{Key, KeyRange, Update};
 use crate::run::{Cursor, Run, RunMeta, RunWriter};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,28 +31,27 @@ pub(crate) fn merge<K: Key>(
     for run in runs {
         cursors.extend(Cursor::new(run.clone(), keys)?);
     }
-    let mut heads: BinaryHeap<Reverse<(K, u64, usize)>> = cursors
-        .iter()
-        .enumerate()
-        .filter_map(|(place, cursor)| cursor.peek().map(|u| Reverse((u.0, u.1, place))))
-        .collect();
+    // Few runs: to look at all their heads is faster than to keep a heap in order.
+    let mut heads: Vec<Update<K>> = Vec::new();
+    cursors.retain(|cursor| cursor.peek().map(|head| heads.push(head)).is_some());
     let mut writer: Option<RunWriter<K>> = None;
-    while let Some(&Reverse((key, at, _))) = heads.peek() {
+    while let Some(&(key, at, _)) = heads.iter().min_by_key(|head| (head.0, head.1)) {
         let mut count = 0;
-        while let Some(mut head) = heads.peek_mut() {
-            let Reverse((next_key, next_at, place)) = *head;
-            if (next_key, next_at) != (key, at) {
-                break;
-            }
-            let cursor = &mut cursors[place];
-            count += cursor.peek().expect("a head is there").2;
-            cursor.step()?;
-            match cursor.peek() {
-                Some(next) => *head = Reverse((next.0, next.1, place)),
-                None => {
-                    std::collections::binary_heap::PeekMut::pop(head);
+        let mut place = 0;
+        while place < heads.len() {
+            if (heads[place].0, heads[place].1) == (key, at) {
+                count += heads[place].2;
+                cursors[place].step()?;
+                match cursors[place].peek() {
+                    Some(next) => heads[place] = next,
+                    None => {
+                        heads.swap_remove(place);
+                        cursors.swap_remove(place);
+                        continue;
+                    }
                 }
             }
+            place += 1;
         }
         if count != 0 {
             let writer = match &mut writer {

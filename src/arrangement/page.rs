@@ -12,7 +12,7 @@
 //! All numbers little-endian. The column of low bits is there for 128-bit keys only. Uniform keys
 //! of a run of n differ by about 2^64 / n, so a key takes about 67 - log2(n) bits.
 
-use crate::column::{PADDING, pack, packed_len, unpack, width};
+use crate::column::{PADDING, get, pack, packed_len, unpack, width};
 use crate::key::{Key, Update};
 
 /// Updates in a full page.
@@ -21,13 +21,29 @@ pub(crate) const PAGE_ENTRIES: usize = 1024;
 const HEADER_BYTES: usize = 4 + 4 + 8;
 const COLUMN_HEADER_BYTES: usize = 9;
 
-/// A decoded page.
-#[derive(Default)]
+/// A page in memory: its keys decoded, its refs and diffs read where they are asked for. Most pages
+/// are looked through for a few keys.
 pub(crate) struct Page<K> {
     pub keys: Vec<K>,
-    pub refs: Vec<u64>,
-    pub diffs: Vec<i64>,
+    bytes: Vec<u8>,
+    refs: Column,
+    diffs: Column,
     highs: Vec<u64>,
+}
+
+impl<K> Default for Page<K> {
+    fn default() -> Self {
+        let (keys, bytes, highs) = (Vec::new(), Vec::new(), Vec::new());
+        Page { keys, bytes, refs: Column::default(), diffs: Column::default(), highs }
+    }
+}
+
+/// Where a column's bits begin in its page, and what its numbers are above.
+#[derive(Clone, Copy, Default)]
+struct Column {
+    at: usize,
+    base: u64,
+    width: u32,
 }
 
 fn columns<K: Key>() -> usize {
@@ -78,12 +94,22 @@ pub(crate) fn encode<K: Key>(updates: &[Update<K>], out: &mut Vec<u8>) {
 const SIGN: u64 = 1 << 63;
 
 impl<K: Key> Page<K> {
-    /// Reads a page over this one. The error says what is wrong with `bytes`.
-    pub fn decode(&mut self, bytes: &[u8]) -> Result<(), String> {
+    /// Reads a page of `len` bytes over this one: `fill` is given the buffer for them. The error
+    /// says what is wrong with the bytes.
+    pub fn read<E>(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+        wrong: impl FnOnce(String) -> E,
+    ) -> Result<(), E> {
+        self.bytes.resize(len, 0);
         self.keys.clear();
-        self.refs.clear();
-        self.diffs.clear();
-        self.highs.clear();
+        fill(&mut self.bytes)?;
+        self.decode().map_err(wrong)
+    }
+
+    fn decode(&mut self) -> Result<(), String> {
+        let bytes = &self.bytes;
         let header = HEADER_BYTES + columns::<K>() * COLUMN_HEADER_BYTES;
         if bytes.len() < header + PADDING {
             return Err(format!("a page of {} bytes is too short", bytes.len()));
@@ -97,43 +123,43 @@ impl<K: Key> Page<K> {
         if count == 0 || count > PAGE_ENTRIES {
             return Err(format!("a page of {count} entries"));
         }
-        let first = u64::from_le_bytes(bytes[8..16].try_into().expect("eight bytes"));
-        let (heads, mut rest) = bytes[HEADER_BYTES..].split_at(header - HEADER_BYTES);
-        let mut heads = heads.chunks_exact(COLUMN_HEADER_BYTES);
-        let mut column = |each: &mut dyn FnMut(u64)| -> Result<(), String> {
-            let head = heads.next().expect("one header a column");
+        let mut high = u64::from_le_bytes(bytes[8..16].try_into().expect("eight bytes"));
+        let mut found = [Column::default(); 4];
+        let mut at = header;
+        for (column, head) in
+            found.iter_mut().zip(bytes[HEADER_BYTES..header].chunks_exact(COLUMN_HEADER_BYTES))
+        {
             let base = u64::from_le_bytes(head[..8].try_into().expect("eight bytes"));
             let width = u32::from(head[8]);
             let len = packed_len(count, width);
-            if width > 64 || rest.len() < len + PADDING {
+            if width > 64 || bytes.len() - at < len + PADDING {
                 return Err(format!("a column of {count} x {width} bits does not fit its page"));
             }
-            unpack(rest, base, width, count, each);
-            rest = &rest[len..];
-            Ok(())
+            *column = Column { at, base, width };
+            at += len;
+        }
+        let each = |column: Column, each: &mut dyn FnMut(u64)| {
+            unpack(&bytes[column.at..], column.base, column.width, count, each);
         };
-        let mut high = first;
+        let (keys, highs) = (&mut self.keys, &mut self.highs);
+        keys.clear();
         if K::BYTES > 8 {
-            let highs = &mut self.highs;
-            column(&mut |step| {
+            highs.clear();
+            unpack(&bytes[found[0].at..], found[0].base, found[0].width, count, |step| {
                 high = high.wrapping_add(step);
                 highs.push(high);
-            })?;
-            let keys = &mut self.keys;
-            let mut at = 0;
-            column(&mut |low| {
-                keys.push(K::from_parts(highs[at], low));
-                at += 1;
-            })?;
+            });
+            let mut highs = highs.iter();
+            each(found[1], &mut |low| {
+                keys.push(K::from_parts(*highs.next().expect("as many as lows"), low));
+            });
         } else {
-            let keys = &mut self.keys;
-            column(&mut |step| {
+            unpack(&bytes[found[0].at..], found[0].base, found[0].width, count, |step| {
                 high = high.wrapping_add(step);
                 keys.push(K::from_parts(high, 0));
-            })?;
+            });
         }
-        column(&mut |at| self.refs.push(at))?;
-        column(&mut |diff| self.diffs.push((diff ^ SIGN) as i64))?;
+        (self.refs, self.diffs) = (found[columns::<K>() - 2], found[columns::<K>() - 1]);
         Ok(())
     }
 
@@ -142,9 +168,17 @@ impl<K: Key> Page<K> {
         self.keys.len()
     }
 
+    /// The ref at `place`.
+    pub fn at(&self, place: usize) -> u64 {
+        let Column { at, base, width } = self.refs;
+        get(&self.bytes[at..], base, width, place)
+    }
+
     /// The update at `place`.
     pub fn get(&self, place: usize) -> Update<K> {
-        (self.keys[place], self.refs[place], self.diffs[place])
+        let Column { at, base, width } = self.diffs;
+        let diff = get(&self.bytes[at..], base, width, place) ^ SIGN;
+        (self.keys[place], self.at(place), diff as i64)
     }
 }
 
@@ -154,6 +188,15 @@ mod tests {
     use crate::consolidate;
     use proptest::prelude::*;
 
+    fn decoded<K: Key>(bytes: &[u8]) -> Result<Page<K>, String> {
+        let mut page = Page::default();
+        let fill = |buffer: &mut [u8]| {
+            buffer.copy_from_slice(bytes);
+            Ok(())
+        };
+        page.read(bytes.len(), fill, |what| what).map(|()| page)
+    }
+
     fn round_trip<K: Key>(mut updates: Vec<Update<K>>) {
         consolidate(&mut updates);
         updates.truncate(PAGE_ENTRIES);
@@ -162,8 +205,7 @@ mod tests {
         }
         let mut bytes = Vec::new();
         encode(&updates, &mut bytes);
-        let mut page = Page::default();
-        page.decode(&bytes).unwrap();
+        let page = decoded(&bytes).unwrap();
         let back: Vec<_> = (0..page.len()).map(|place| page.get(place)).collect();
         assert_eq!(back, updates);
     }
@@ -182,16 +224,15 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-            let mut page = Page::<u64>::default();
-            let _ = page.decode(&bytes);
+            let _ = decoded::<u64>(&bytes);
             // With a checksum that fits, the rest must hold too.
             if bytes.len() > 8 {
                 bytes[6] = 0;
                 bytes[7] = 0;
                 let crc = crc32c::crc32c(&bytes[4..]);
                 bytes[..4].copy_from_slice(&crc.to_le_bytes());
-                let _ = page.decode(&bytes);
-                let _ = Page::<u128>::default().decode(&bytes);
+                let _ = decoded::<u64>(&bytes);
+                let _ = decoded::<u128>(&bytes);
             }
         }
     }
@@ -203,7 +244,7 @@ mod tests {
         encode(&updates, &mut bytes);
         for byte in 0..bytes.len() {
             bytes[byte] ^= 4;
-            assert!(Page::<u64>::default().decode(&bytes).is_err(), "byte {byte}");
+            assert!(decoded::<u64>(&bytes).is_err(), "byte {byte}");
             bytes[byte] ^= 4;
         }
     }

@@ -17,6 +17,7 @@ use crate::key::{Key, KeyRange, Update};
 use crate::page::{PAGE_ENTRIES, Page, encode};
 use crate::{Error, consolidate};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
@@ -41,6 +42,8 @@ pub struct RunMeta {
     pub bytes: u64,
     /// Size of a key before packing.
     pub key_bytes: u32,
+    /// Whether any update takes copies back.
+    pub retractions: bool,
     /// Keys of the file that are part of the state.
     pub keys: KeyRange,
 }
@@ -63,6 +66,7 @@ pub struct RunWriter<K: Key> {
     index: Vec<u8>,
     pages: u64,
     entries: u64,
+    retractions: bool,
     scratch: Vec<u8>,
 }
 
@@ -84,6 +88,7 @@ impl<K: Key> RunWriter<K> {
             index: Vec::new(),
             pages: 0,
             entries: 0,
+            retractions: false,
             scratch: Vec::new(),
         })
     }
@@ -91,6 +96,7 @@ impl<K: Key> RunWriter<K> {
     /// Adds the next update. They come sorted and consolidated.
     pub fn push(&mut self, update: Update<K>) -> Result<(), Error> {
         debug_assert!(self.open.last().is_none_or(|last| (last.0, last.1) < (update.0, update.1)));
+        self.retractions |= update.2 < 0;
         self.open.push(update);
         if self.open.len() == PAGE_ENTRIES { self.flush_page() } else { Ok(()) }
     }
@@ -136,6 +142,7 @@ impl<K: Key> RunWriter<K> {
             entries: self.entries,
             bytes: self.offset + tail.len() as u64,
             key_bytes: K::BYTES,
+            retractions: self.retractions,
             keys,
         })
     }
@@ -222,16 +229,13 @@ impl<K: Key> Run<K> {
         writer.finish(keys)
     }
 
-    fn read_page(
-        &self,
-        number: usize,
-        page: &mut Page<K>,
-        bytes: &mut Vec<u8>,
-    ) -> Result<(), Error> {
+    fn read_page(&self, number: usize, page: &mut Page<K>) -> Result<(), Error> {
         let (start, end) = (self.offsets[number], self.offsets[number + 1]);
-        bytes.resize((end - start) as usize, 0);
-        self.file.read_exact_at(bytes, start).map_err(Error::io(&self.path))?;
-        page.decode(bytes).map_err(|what| Error::corrupt(&self.path, start, what))
+        page.read(
+            (end - start) as usize,
+            |bytes| self.file.read_exact_at(bytes, start).map_err(Error::io(&self.path)),
+            |what| Error::corrupt(&self.path, start, what),
+        )
     }
 }
 
@@ -284,7 +288,6 @@ pub struct Cursor<K: Key> {
     number: usize,
     page: Page<K>,
     place: usize,
-    bytes: Vec<u8>,
 }
 
 impl<K: Key> Cursor<K> {
@@ -295,7 +298,7 @@ impl<K: Key> Cursor<K> {
             return Ok(None);
         }
         let (number, page) = (usize::MAX, Page::default());
-        let mut cursor = Cursor { run, keys, number, page, place: 0, bytes: Vec::new() };
+        let mut cursor = Cursor { run, keys, number, page, place: 0 };
         cursor.seek(K::from_parts(keys.first, 0), 0)?;
         Ok(Some(cursor))
     }
@@ -308,6 +311,13 @@ impl<K: Key> Cursor<K> {
         }
         let update = self.page.get(self.place);
         (update.0.high() <= self.keys.last).then_some(update)
+    }
+
+    /// The key it stands at; `None` behind the last.
+    #[inline]
+    pub(crate) fn peek_key(&self) -> Option<K> {
+        let key = *self.page.keys.get(self.place)?;
+        (key.high() <= self.keys.last).then_some(key)
     }
 
     /// Goes on to the next update.
@@ -343,7 +353,7 @@ impl<K: Key> Cursor<K> {
     }
 
     fn load(&mut self, number: usize) -> Result<(), Error> {
-        self.run.read_page(number, &mut self.page, &mut self.bytes)?;
+        self.run.read_page(number, &mut self.page)?;
         (self.number, self.place) = (number, 0);
         Ok(())
     }
@@ -351,7 +361,10 @@ impl<K: Key> Cursor<K> {
 
 /// First place at or after `from` that is not before `target`.
 fn gallop<K: Key>(page: &Page<K>, from: usize, target: (K, u64)) -> usize {
-    let before = |place: usize| (page.keys[place], page.refs[place]) < target;
+    let before = |place: usize| match page.keys[place].cmp(&target.0) {
+        Ordering::Equal => page.at(place) < target.1,
+        other => other == Ordering::Less,
+    };
     let len = page.len();
     let (mut low, mut step) = (from, 1);
     if low >= len || !before(low) {

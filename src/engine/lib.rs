@@ -6,6 +6,7 @@
 //! `sink`, out of it into files and commits; [`run`], one run of it all; [`cluster`], the processes
 //! of a run.
 
+pub mod bench;
 pub mod cluster;
 mod docs;
 mod notes;

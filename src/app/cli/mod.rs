@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod add;
+mod bench;
 mod build;
 mod demo;
 mod export;
@@ -55,6 +56,7 @@ enum Command {
     Export(export::Export),
     Verify(verify::Verify),
     Launch(launch::Launch),
+    Bench(bench::Bench),
     /// Print completions for a shell, for example: sluice completions bash
     Completions {
         /// The shell.
@@ -85,6 +87,7 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
         Command::Export(command) => command.run(slices),
         Command::Verify(command) => command.run(),
         Command::Launch(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             Ok(DONE)
