@@ -23,42 +23,42 @@ pub const COMMON_CRAWL: Slice = Slice {
 const SETTINGS: &[Setting] = &[
     Setting {
         name: "min_chars", // cc_net mine.py: min_len
-        default: Default::Whole(300),
+        default: Initial::Whole(300),
         about: "pages with fewer characters are dropped, before deduplication",
     },
     Setting {
         name: "copies", // the last is what cc_net dedup.py does
-        default: Default::Choice("first", "none", &["first", "none"]),
+        default: Initial::Choice("first", "none", &["first", "none"]),
         about: "how many copies of a repeated paragraph stay: first, none",
     },
     Setting {
         name: "scope",
-        default: Default::Choice("corpus", "shard", &["corpus", "label", "shard"]),
+        default: Initial::Choice("corpus", "shard", &["corpus", "label", "shard"]),
         about: "where paragraphs are compared: corpus, label, shard",
     },
     Setting {
         name: "shards", // data_prep/cc/cc_net README: --num_shards 5000
-        default: Default::Whole(5000),
+        default: Initial::Whole(5000),
         about: "parts a label is cut into, where scope is shard",
     },
     Setting {
         name: "hash_in_mem", // data_prep/cc/cc_net README: --hash_in_mem 1
-        default: Default::Whole(1),
+        default: Initial::Whole(1),
         about: "shards compared together, where scope is shard",
     },
     Setting {
         name: "lid", // cc_net Makefile: lid.176.bin
-        default: Default::File,
+        default: Initial::File,
         about: "fastText model for languages, .bin or .ftz; none: a built-in one",
     },
     Setting {
         name: "min_language_score", // cc_net mine.py: lang_threshold
-        default: Default::Fraction(0.5),
+        default: Initial::Fraction(0.5),
         about: "pages whose language is less certain are dropped",
     },
     Setting {
         name: "languages", // data_prep/cc/cc_net README: -l en
-        default: Default::Words(&["en"]),
+        default: Initial::Words(&["en"]),
         about: "languages kept; [] for all",
     },
 ];

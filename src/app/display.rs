@@ -1,6 +1,6 @@
 //! What a user sees of a run: bars on a terminal, lines otherwise, a table at the end.
 
-use crate::ingest::{Summary, total};
+use crate::summary::{Summary, total};
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
 use corpus::{Counts, Label};

@@ -5,16 +5,17 @@ use crate::inputs::sources;
 use crate::models::Models;
 use crate::recipe::{Input, Recipe};
 use crate::slice::{Setup, Slice};
+use crate::summary::{LabelSummary, Summary};
 use crate::usage::usage;
 use anyhow::{Context, Result, bail};
-use corpus::{Corpus, Counts, Label, Lock, Manifest, Position};
+use corpus::{Corpus, Label, Lock, Manifest, Position};
 use document::DocRef;
 use engine::cluster::{Cluster, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Stored bytes of input that each worker takes of an epoch, where the user does not say: at most
 /// so much, enough that several Common Crawl files are read side by side,
@@ -35,39 +36,6 @@ pub(crate) struct How {
     pub engine: Engine,
     pub strict: bool,
     pub verbosity: Verbosity,
-}
-
-/// What a run did.
-pub(crate) struct Summary {
-    pub commit: u64,
-    pub labels: Vec<LabelSummary>,
-    /// Labels that were there already.
-    pub skipped: Vec<String>,
-    pub elapsed: Duration,
-    /// The language identifiers in use.
-    pub models: Vec<String>,
-    /// False in all processes but the first, which tells.
-    pub tells: bool,
-}
-
-/// What came of one label in one run.
-pub(crate) struct LabelSummary {
-    pub label: Label,
-    /// Text read before this run, by one that was cut short.
-    pub bytes_read_before: u64,
-    pub defects_new: u64,
-}
-
-impl Summary {
-    /// Something could not be read.
-    pub fn has_defects(&self) -> bool {
-        self.labels.iter().any(|label| label.defects_new > 0)
-    }
-
-    pub fn bytes_read(&self) -> u64 {
-        let read = |l: &LabelSummary| l.label.counts.bytes_read.saturating_sub(l.bytes_read_before);
-        self.labels.iter().map(read).sum()
-    }
 }
 
 /// Opens the corpus, or makes it with `recipe`, holding the lock where this process writes commits.
@@ -244,11 +212,4 @@ fn run(
     engine::run(corpus, job, meeting, &options)?;
     display.finish();
     Ok(models)
-}
-
-/// Sums of several labels.
-pub(crate) fn total<'a>(counts: impl IntoIterator<Item = &'a Counts>) -> Counts {
-    let mut sum = Counts::default();
-    counts.into_iter().for_each(|counts| sum.add(counts));
-    sum
 }

@@ -8,18 +8,19 @@ mod models;
 mod recipe;
 mod settings;
 pub mod slice;
+mod summary;
 mod supervise;
 mod units;
 mod usage;
 
 pub use cli::main;
 pub use models::Models;
-pub use settings::{Default, Setting, Settings};
+pub use settings::{Initial, Setting, Settings};
 pub use slice::{Fixture, Setup, Slice};
 
 /// What a slice file needs.
 pub mod prelude {
-    pub use crate::{Default, Fixture, Models, Setting, Settings, Setup, Slice};
+    pub use crate::{Fixture, Initial, Models, Setting, Settings, Setup, Slice};
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};
     pub use formats::ReadError;

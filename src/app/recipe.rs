@@ -1,6 +1,6 @@
 //! The recipe: what a corpus is made with, and from what.
 
-use crate::settings::{Default, Settings, Value};
+use crate::settings::{Initial, Settings, Value};
 use crate::slice::Slice;
 use crate::usage::{suggest, usage};
 use anyhow::{Context, Result};
@@ -231,28 +231,28 @@ impl Reader<'_> {
         Ok(settings)
     }
 
-    fn value(&self, name: &str, kind: Default, value: &Spanned<DeValue<'_>>) -> Result<Value> {
+    fn value(&self, name: &str, kind: Initial, value: &Spanned<DeValue<'_>>) -> Result<Value> {
         let wrong = |wanted: &str| {
             let found = value.get_ref().type_str();
             self.wrong(value.span(), format!("{name} must be {wanted}, not {found}"))
         };
         match (kind, value.get_ref()) {
-            (Default::Whole(_), DeValue::Integer(number)) => {
+            (Initial::Whole(_), DeValue::Integer(number)) => {
                 match u64::from_str_radix(number.as_str(), number.radix()) {
                     Ok(number) => Ok(Value::Whole(number)),
                     Err(_) => wrong("a whole number from 0 on"),
                 }
             }
-            (Default::Whole(_), _) => wrong("a whole number"),
-            (Default::Fraction(_), DeValue::Float(number)) => {
+            (Initial::Whole(_), _) => wrong("a whole number"),
+            (Initial::Fraction(_), DeValue::Float(number)) => {
                 Ok(Value::Fraction(number.as_str().parse()?))
             }
-            (Default::Fraction(_), DeValue::Integer(number)) => {
+            (Initial::Fraction(_), DeValue::Integer(number)) => {
                 Ok(Value::Fraction(number.as_str().parse()?))
             }
-            (Default::Fraction(_), _) => wrong("a number"),
-            (Default::Words(_), _) => Ok(Value::Words(self.words(name, value)?)),
-            (Default::Choice(_, _, known), DeValue::String(word)) => {
+            (Initial::Fraction(_), _) => wrong("a number"),
+            (Initial::Words(_), _) => Ok(Value::Words(self.words(name, value)?)),
+            (Initial::Choice(_, _, known), DeValue::String(word)) => {
                 match known.iter().find(|known| *known == word) {
                     Some(word) => Ok(Value::Word(word.to_string())),
                     None => {
@@ -261,9 +261,9 @@ impl Reader<'_> {
                     }
                 }
             }
-            (Default::Choice(..), _) => wrong("a word in quotes"),
-            (Default::File, DeValue::String(path)) if path.is_empty() => Ok(Value::File(None)),
-            (Default::File, _) => {
+            (Initial::Choice(..), _) => wrong("a word in quotes"),
+            (Initial::File, DeValue::String(path)) if path.is_empty() => Ok(Value::File(None)),
+            (Initial::File, _) => {
                 let path = self.file(value)?;
                 if !path.is_file() {
                     let what = format!("{name}: no such file: {}", path.display());
@@ -357,15 +357,15 @@ impl Reader<'_> {
     }
 }
 
-fn default(default: Default, preset: Preset) -> Value {
+fn default(default: Initial, preset: Preset) -> Value {
     match default {
-        Default::Whole(number) => Value::Whole(number),
-        Default::Fraction(number) => Value::Fraction(number),
-        Default::Words(words) => Value::Words(words.iter().map(|w| w.to_string()).collect()),
-        Default::Choice(global, redpajama, _) => Value::Word(match preset {
+        Initial::Whole(number) => Value::Whole(number),
+        Initial::Fraction(number) => Value::Fraction(number),
+        Initial::Words(words) => Value::Words(words.iter().map(|w| w.to_string()).collect()),
+        Initial::Choice(global, redpajama, _) => Value::Word(match preset {
             Preset::Global => global.into(),
             Preset::RedPajama => redpajama.into(),
         }),
-        Default::File => Value::File(None),
+        Initial::File => Value::File(None),
     }
 }

@@ -9,14 +9,14 @@ pub struct Setting {
     /// The key.
     pub name: &'static str,
     /// Its value where the recipe says nothing.
-    pub default: Default,
+    pub default: Initial,
     /// What it does, in a line.
     pub about: &'static str,
 }
 
 /// A value of a setting's type.
 #[derive(Clone, Copy, Debug)]
-pub enum Default {
+pub enum Initial {
     /// A whole number, not negative.
     Whole(u64),
     /// A number with a fraction.

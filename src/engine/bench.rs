@@ -1,8 +1,8 @@
 //! The dedup-join alone, on made-up keys: for `sluice bench dedup`.
 
-use crate::docs::{HeldBytes, WorkerContext};
+use crate::docs::{Engine, HeldBytes, WorkerContext};
 use crate::notes::Notes;
-use crate::operators::join::{Engine, FactStream, UpdateStream, duplicates};
+use crate::operators::join::{FactStream, UpdateStream, duplicates};
 use crate::{Plan, or_fail};
 use arrangement::{Rule, RunMeta, Update, owner};
 use corpus::Corpus;

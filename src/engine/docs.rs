@@ -1,7 +1,6 @@
 //! Documents on their way through a slice.
 
 use crate::notes::Notes;
-use crate::operators::join::Engine;
 use crate::plan::Plan;
 use arrangement::RunMeta;
 use corpus::Corpus;
@@ -19,6 +18,16 @@ use timely::dataflow::StreamVec;
 pub struct Docs<'scope> {
     pub(crate) stream: StreamVec<'scope, Epoch, Document>,
     pub(crate) worker: Rc<WorkerContext>,
+}
+
+/// What stands behind the dedup-join.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The durable arrangement.
+    #[default]
+    Arrangement,
+    /// Differential's reduce, all in memory.
+    Differential,
 }
 
 /// What the operators of one worker need beside their input.

@@ -17,8 +17,7 @@ mod run;
 mod sink;
 mod source;
 
-pub use docs::Docs;
-pub use operators::join::Engine;
+pub use docs::{Docs, Engine};
 pub use plan::{Plan, Work};
 pub use progress::{LabelProgress, Progress};
 pub use run::{Graph, Job, Options, run};

@@ -1,7 +1,8 @@
 //! The flags of every command that writes to a corpus.
 
 use crate::display::{Verbosity, print_summary, summary_json};
-use crate::ingest::{How, Summary};
+use crate::ingest::How;
+use crate::summary::Summary;
 use crate::supervise::TOKEN;
 use crate::units::{commit_every, size};
 use crate::usage::usage;

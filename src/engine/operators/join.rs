@@ -8,7 +8,7 @@
 //! - `differential`: `arrange` and `reduce` of differential-dataflow over all keys of history in
 //!   memory. It is the definition, and the oracle of tests; it writes and loads the same runs.
 
-use crate::docs::WorkerContext;
+use crate::docs::{Engine, WorkerContext};
 use crate::or_fail;
 use arrangement::{Arrangement, Batch, Key, Rule, Update, owner};
 use corpus::crash;
@@ -26,16 +26,6 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::Operator;
-
-/// What stands behind the dedup-join.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Engine {
-    /// The durable arrangement.
-    #[default]
-    Arrangement,
-    /// Differential's reduce, all in memory.
-    Differential,
-}
 
 /// Updates of an index on their way to it.
 pub(crate) type UpdateStream<'scope, K> = StreamVec<'scope, Epoch, Update<K>>;

@@ -1,0 +1,44 @@
+//! What a run did, for whoever tells it.
+
+use corpus::{Counts, Label};
+use std::time::Duration;
+
+/// What a run did.
+pub(crate) struct Summary {
+    pub commit: u64,
+    pub labels: Vec<LabelSummary>,
+    /// Labels that were there already.
+    pub skipped: Vec<String>,
+    pub elapsed: Duration,
+    /// The language identifiers in use.
+    pub models: Vec<String>,
+    /// False in all processes but the first, which tells.
+    pub tells: bool,
+}
+
+/// What came of one label in one run.
+pub(crate) struct LabelSummary {
+    pub label: Label,
+    /// Text read before this run, by one that was cut short.
+    pub bytes_read_before: u64,
+    pub defects_new: u64,
+}
+
+impl Summary {
+    /// Something could not be read.
+    pub fn has_defects(&self) -> bool {
+        self.labels.iter().any(|label| label.defects_new > 0)
+    }
+
+    pub fn bytes_read(&self) -> u64 {
+        let read = |l: &LabelSummary| l.label.counts.bytes_read.saturating_sub(l.bytes_read_before);
+        self.labels.iter().map(read).sum()
+    }
+}
+
+/// Sums of several labels.
+pub(crate) fn total<'a>(counts: impl IntoIterator<Item = &'a Counts>) -> Counts {
+    let mut sum = Counts::default();
+    counts.into_iter().for_each(|counts| sum.add(counts));
+    sum
+}
