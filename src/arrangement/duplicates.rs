@@ -4,7 +4,8 @@
 //! [`Copies::First`] every live ref but the first is a duplicate; with [`Copies::None`], as in
 //! CCNet, all of them are once there are two. This is differential's
 //! `reduce(|_key, refs, out| out.extend(&refs[1..]))`, or `&refs[..]`, on each scope. [`Rule`] has
-//! it as a plain function of all live refs; property tests hold [`changes`] to that function.
+//! it as a plain function of all live refs; property tests hold [`changes`] to that function, here,
+//! and to differential itself, in the engine.
 
 use crate::Error;
 use crate::key::{Key, Update};

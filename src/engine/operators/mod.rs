@@ -13,6 +13,8 @@
 mod each;
 mod hold;
 pub mod join;
+#[cfg(test)]
+mod oracle;
 mod paragraphs;
 mod repeats;
 mod spill;

@@ -1,0 +1,152 @@
+//! The arrangement held to differential dataflow: the same facts in every epoch, for random
+//! insertions and retractions, any rule, any number of workers, over restarts and rescales.
+//!
+//! `SLUICE_ORACLE_CASES=10000 cargo test -p engine oracle` for a long look.
+
+use crate::Plan;
+use crate::docs::{Engine, HeldBytes, WorkerContext};
+use crate::notes::Notes;
+use crate::operators::join::duplicates;
+use arrangement::{Copies, Rule, RunMeta, Scope, Update};
+use corpus::{Corpus, EpochReport};
+use document::Epoch;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::{Input, Probe};
+use timely::dataflow::{InputHandle, ProbeHandle};
+
+/// What is added between a start and the next: by how many workers, and the updates of each epoch.
+type Session = (usize, Vec<Vec<Update<u64>>>);
+
+/// Net facts of each epoch: `(ref, key)` and how their count changes.
+type Facts = BTreeMap<Epoch, BTreeMap<(u64, u64), i64>>;
+
+/// The facts that an engine gives when `sessions` come one after the other.
+fn facts(engine: Engine, sessions: &[Session], rule: &Rule) -> Facts {
+    let dir = tempfile::tempdir().unwrap();
+    let corpus = Corpus::create(dir.path()).unwrap();
+    let facts = Arc::new(Mutex::new(Facts::default()));
+    let (mut runs, mut epoch) = (Vec::new(), 1);
+    for session in sessions {
+        runs = add(&corpus, engine, session, rule, epoch, runs, &facts);
+        epoch += session.1.len() as u64;
+    }
+    let mut facts = facts.lock().unwrap().clone();
+    facts.values_mut().for_each(|epoch| epoch.retain(|_, diff| *diff != 0));
+    facts.retain(|_, epoch| !epoch.is_empty());
+    facts
+}
+
+/// One session, from start to end; gives the runs it leaves.
+fn add(
+    corpus: &Corpus,
+    engine: Engine,
+    (workers, epochs): &Session,
+    rule: &Rule,
+    first_epoch: Epoch,
+    runs: Vec<RunMeta>,
+    facts: &Arc<Mutex<Facts>>,
+) -> Vec<RunMeta> {
+    const INDEX: &str = "paragraphs";
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let (corpus, epochs, rule) = (corpus.clone(), epochs.clone(), rule.clone());
+    let (facts, leaving, workers) = (facts.clone(), left.clone(), *workers);
+    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+        let context = Rc::new(WorkerContext {
+            index: worker.index(),
+            peers: worker.peers(),
+            corpus: corpus.clone(),
+            plan: Arc::new(Plan::new(first_epoch, &[], workers, 1)),
+            engine,
+            state: BTreeMap::from([(INDEX.to_owned(), runs.clone())]),
+            notes: Notes::default(),
+            held: HeldBytes { limit: 0, used: Default::default() },
+        });
+        let probe = ProbeHandle::new();
+        let mut input = InputHandle::<Epoch, CapacityContainerBuilder<Vec<Update<u64>>>>::new();
+        let sums = facts.clone();
+        worker.dataflow::<Epoch, _, _>(|scope| {
+            let updates = scope.input_from(&mut input);
+            let facts = duplicates(context.clone(), INDEX, updates, rule.clone());
+            type Builder = CapacityContainerBuilder<Vec<()>>;
+            let add = move |epoch: Epoch, batch: &mut Vec<(u64, u64, i64)>| {
+                let mut sums = sums.lock().unwrap();
+                let sums = sums.entry(epoch).or_default();
+                batch.drain(..).for_each(|(at, key, diff)| {
+                    *sums.entry((at, key)).or_default() += diff;
+                });
+            };
+            facts
+                .unary::<Builder, _, _, _>(Pipeline, "Sum", |_, _| {
+                    move |input, _output| {
+                        input.for_each(|cap, batch| add(*cap.least().unwrap(), batch));
+                    }
+                })
+                .probe_with(&probe);
+        });
+        for (epoch, updates) in (first_epoch..).zip(&epochs) {
+            input.advance_to(epoch);
+            // Spread over the workers, as documents are.
+            let mine = updates.iter().skip(context.index).step_by(context.peers);
+            mine.for_each(|update| input.send(*update));
+        }
+        input.close();
+        worker.step_while(|| !probe.done());
+        let mut report = EpochReport::default();
+        context.notes.report(Epoch::MAX - 1, &mut report);
+        leaving.lock().unwrap().extend(report.runs.into_values().flatten());
+    });
+    guards.unwrap().join().into_iter().for_each(|result| result.unwrap());
+    std::mem::take(&mut *left.lock().unwrap())
+}
+
+/// Few keys over the whole range and one that most documents have; few refs, in several scopes.
+fn sessions() -> impl Strategy<Value = Vec<Session>> {
+    let key = prop_oneof![3 => (0u64..9).prop_map(|key| key * (u64::MAX / 9)), 1 => Just(77u64)];
+    let diff = prop_oneof![6 => Just(1i64), 2 => Just(-1i64), 1 => Just(2i64)];
+    let epoch = prop::collection::vec((key, 0u64..30, diff), 0..25);
+    let session = (1usize..5, prop::collection::vec(epoch, 1..4));
+    prop::collection::vec(session, 1..5)
+}
+
+fn rule(no_copies: bool, in_ranges: bool) -> Rule {
+    Rule {
+        copies: if no_copies { Copies::None } else { Copies::First },
+        scope: match in_ranges {
+            true => Scope::Ranges(Arc::new(|at| at / 8 * 8)),
+            false => Scope::Everything,
+        },
+    }
+}
+
+fn cases() -> u32 {
+    let wanted = std::env::var("SLUICE_ORACLE_CASES").ok();
+    wanted.and_then(|cases| cases.parse().ok()).unwrap_or(48)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: cases(),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_arrangement_gives_the_facts_that_differential_gives(
+        sessions in sessions(), insertions_only in any::<bool>(),
+        no_copies in prop::bool::weighted(0.3), in_ranges in prop::bool::weighted(0.3),
+    ) {
+        let (mut sessions, rule) = (sessions, rule(no_copies, in_ranges));
+        if insertions_only {
+            sessions.iter_mut().flat_map(|s| &mut s.1).flatten().for_each(|update| update.2 = 1);
+        }
+        let expected = facts(Engine::Differential, &sessions, &rule);
+        let found = facts(Engine::Arrangement, &sessions, &rule);
+        prop_assert_eq!(found, expected);
+    }
+}
