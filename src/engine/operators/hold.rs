@@ -29,15 +29,6 @@ pub(crate) type Held<E> = (Document, E);
 /// What is done to a document with the facts of it, `(ref, key)` by key.
 pub(crate) type Apply<E, K> = Box<dyn FnMut(&mut Document, E, &[(u64, K)])>;
 
-/// Documents of one epoch, and the duplicate facts of them.
-struct Open<E, K> {
-    cap: Capability<Epoch>,
-    documents: SpillQueue<Held<E>>,
-    facts: Vec<(u64, K)>,
-    /// Facts applied; they are sorted once the epoch is complete.
-    applied: Option<usize>,
-}
-
 /// Holds `documents` until the facts of their epoch are complete, then hands each one, with the
 /// keys of it that are duplicates, to `apply`, and sends it on. Order is kept.
 ///
@@ -53,92 +44,107 @@ where
     E: Clone + Serialize + DeserializeOwned + 'static,
     K: Key + Serialize + DeserializeOwned,
 {
-    let plan = worker.plan.clone();
-    let home = move |at: u64| {
-        let at = DocRef(at);
-        // Facts of documents that are not read in this run concern commits of the past.
-        plan.home(at.label(), at.source()).unwrap_or_else(|| {
-            fail(format!("a duplicate fact for {at}, which is committed already: the state is not of this corpus"))
-        }) as u64
-    };
-    let route = Exchange::new(move |fact: &(u64, K, i64)| home(fact.0));
     type Builder = CapacityContainerBuilder<Vec<Document>>;
+    let route = Exchange::new(home_of_fact(&worker));
     let scope = documents.scope();
-    documents.binary_frontier::<_, Builder, _, _, _, _>(
-        facts,
-        Pipeline,
-        route,
-        name,
-        |cap, info| {
-            drop(cap);
-            let activator = scope.activator_for(info.address);
-            let tmp = worker.corpus.tmp_dir();
-            let mut open: BTreeMap<Epoch, Open<E, K>> = BTreeMap::new();
-            let entry = |cap: Capability<Epoch>| Open {
-                cap,
-                documents: SpillQueue::default(),
-                facts: Vec::new(),
-                applied: None,
-            };
-            move |(documents, frontier), (facts, facts_frontier), output| {
-                documents.for_each(|cap, batch| {
-                    let cap = cap.retain_least(0).expect("a message has a time");
-                    let epoch = open.entry(*cap.time()).or_insert_with(|| entry(cap));
-                    for held in batch.drain(..) {
-                        let bytes = weight(&held.0);
-                        let used = worker.held.used.get();
-                        let fits = used + bytes <= worker.held.limit;
-                        if or_fail_at(&tmp, epoch.documents.push(held, fits, &tmp)) {
-                            worker.held.used.set(used + bytes);
-                        }
-                    }
-                });
-                facts.for_each(|cap, batch| {
-                    let cap = cap.retain_least(0).expect("a message has a time");
-                    let epoch = open.entry(*cap.time()).or_insert_with(|| entry(cap));
-                    for (at, key, diff) in batch.drain(..) {
-                        assert!(diff == 1, "a fact of a new document is new");
-                        epoch.facts.push((at, key));
-                    }
-                });
-                let Some(mut first) = open.first_entry() else { return };
-                if frontier.less_equal(first.key()) || facts_frontier.less_equal(first.key()) {
-                    return;
-                }
-                let epoch = first.get_mut();
-                let (mut released, mut bytes) = (Vec::new(), 0);
-                let mut next = *epoch.applied.get_or_insert_with(|| {
-                    epoch.facts.sort_unstable();
-                    0
-                });
-                while bytes < RELEASE_BYTES {
-                    let popped = or_fail_at(&tmp, epoch.documents.pop());
-                    let Some(((mut document, extra), in_memory)) = popped else { break };
-                    bytes += weight(&document);
-                    if in_memory {
-                        worker.held.used.set(worker.held.used.get() - weight(&document));
-                    }
-                    let end = next + epoch.facts[next..].partition_point(|f| f.0 <= document.at.0);
-                    let mine = &epoch.facts[next..end];
-                    assert!(
-                        mine.first().is_none_or(|f| f.0 == document.at.0),
-                        "a fact of no document"
-                    );
-                    next = end;
-                    apply(&mut document, extra, mine);
-                    released.push(document);
-                }
-                epoch.applied = Some(next);
-                if released.is_empty() {
-                    assert!(next == epoch.facts.len(), "a fact of no document");
-                    first.remove();
-                } else {
-                    output.session(&epoch.cap).give_container(&mut released);
-                }
-                activator.activate();
+    documents.binary_frontier::<_, Builder, _, _, _, _>(facts, Pipeline, route, name, |_, info| {
+        let activator = scope.activator_for(info.address);
+        let mut open: BTreeMap<Epoch, Open<E, K>> = BTreeMap::new();
+        move |(documents, frontier), (facts, facts_frontier), output| {
+            documents.for_each(|cap, batch| {
+                let cap = cap.retain_least(0).expect("a message has a time");
+                let epoch = open.entry(*cap.time()).or_insert_with(|| Open::new(cap));
+                batch.drain(..).for_each(|held| epoch.hold(held, &worker));
+            });
+            facts.for_each(|cap, batch| {
+                let cap = cap.retain_least(0).expect("a message has a time");
+                let epoch = open.entry(*cap.time()).or_insert_with(|| Open::new(cap));
+                epoch.learn(batch);
+            });
+            let Some(mut first) = open.first_entry() else { return };
+            if frontier.less_equal(first.key()) || facts_frontier.less_equal(first.key()) {
+                return;
             }
-        },
-    )
+            let mut released = first.get_mut().release(&worker, &mut apply);
+            match released.is_empty() {
+                true => drop(first.remove()),
+                false => output.session(&first.get().cap).give_container(&mut released),
+            }
+            // More of this epoch, or the next one, may be ready: once what was sent is worked on.
+            activator.activate();
+        }
+    })
+}
+
+/// The worker that holds the document of a fact.
+fn home_of_fact<K: Key>(worker: &WorkerContext) -> impl FnMut(&(u64, K, i64)) -> u64 + 'static {
+    let plan = worker.plan.clone();
+    move |fact: &(u64, K, i64)| {
+        let at = DocRef(fact.0);
+        // Facts of documents that are not read in this run would change commits of the past.
+        let home = plan.home(at.label(), at.source()).unwrap_or_else(|| {
+            fail(format!(
+                "a duplicate fact for {at}, which is committed: the state is not of this corpus"
+            ))
+        });
+        home as u64
+    }
+}
+
+/// Documents of one epoch, and the duplicate facts of them.
+struct Open<E, K> {
+    cap: Capability<Epoch>,
+    documents: SpillQueue<Held<E>>,
+    facts: Vec<(u64, K)>,
+    /// Facts applied, once they are complete and sorted.
+    applied: Option<usize>,
+}
+
+impl<E: Serialize + DeserializeOwned, K: Key> Open<E, K> {
+    fn new(cap: Capability<Epoch>) -> Self {
+        Open { cap, documents: SpillQueue::default(), facts: Vec::new(), applied: None }
+    }
+
+    fn hold(&mut self, held: Held<E>, worker: &WorkerContext) {
+        let tmp = worker.corpus.tmp_dir();
+        let used = worker.held.used.get() + weight(&held.0);
+        if or_fail_at(&tmp, self.documents.push(held, used <= worker.held.limit, &tmp)) {
+            worker.held.used.set(used);
+        }
+    }
+
+    fn learn(&mut self, facts: &mut Vec<(u64, K, i64)>) {
+        self.facts.extend(facts.drain(..).map(|(at, key, diff)| {
+            assert!(diff == 1, "a fact of a new document is new");
+            (at, key)
+        }));
+    }
+
+    /// The next documents, facts applied; none when the epoch is done.
+    fn release(&mut self, worker: &WorkerContext, apply: &mut Apply<E, K>) -> Vec<Document> {
+        let mut next = *self.applied.get_or_insert_with(|| {
+            self.facts.sort_unstable();
+            0
+        });
+        let (mut released, mut bytes) = (Vec::new(), 0);
+        while bytes < RELEASE_BYTES {
+            let popped = or_fail_at(&worker.corpus.tmp_dir(), self.documents.pop());
+            let Some(((mut document, extra), in_memory)) = popped else { break };
+            bytes += weight(&document);
+            if in_memory {
+                worker.held.used.set(worker.held.used.get() - weight(&document));
+            }
+            let end = next + self.facts[next..].partition_point(|fact| fact.0 <= document.at.0);
+            let mine = &self.facts[next..end];
+            assert!(mine.first().is_none_or(|f| f.0 == document.at.0), "a fact of no document");
+            next = end;
+            apply(&mut document, extra, mine);
+            released.push(document);
+        }
+        assert!(!released.is_empty() || next == self.facts.len(), "a fact of no document");
+        self.applied = Some(next);
+        released
+    }
 }
 
 fn or_fail_at<T>(path: &Path, result: io::Result<T>) -> T {
