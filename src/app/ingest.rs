@@ -38,23 +38,13 @@ pub(crate) struct How {
     pub verbosity: Verbosity,
 }
 
-/// Opens the corpus, or makes it with `recipe`, holding the lock where this process writes commits.
-pub(crate) fn prepare(
-    root: &Path,
-    recipe: &Recipe,
-    slices: &[Slice],
-    first: bool,
-) -> Result<(Corpus, Option<Lock>)> {
-    if !first {
-        // Process 0 made or opened it before it let this one in.
-        return Ok((Corpus::open(root)?, None));
-    }
+/// Opens the corpus, or makes it with `recipe`, and takes the lock.
+fn prepare(root: &Path, recipe: &Recipe, slices: &[Slice]) -> Result<(Corpus, Lock)> {
     std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
     let lock = Lock::take(root)?;
     let corpus = Corpus::create(root)?;
-    let fingerprint = recipe.fingerprint()?;
     let manifest = match corpus.manifest()? {
-        Some(manifest) if manifest.recipe != fingerprint => bail!(usage(format!(
+        Some(manifest) if manifest.recipe != recipe.fingerprint => bail!(usage(format!(
             "{} was built with another recipe (its own is {}); settings and models of a corpus \
              cannot change: build a new one with --corpus",
             root.display(),
@@ -63,13 +53,13 @@ pub(crate) fn prepare(
         Some(manifest) => manifest,
         None => {
             corpus.write_recipe(&recipe.print(slices))?;
-            let manifest = Manifest::empty(fingerprint);
+            let manifest = Manifest::empty(recipe.fingerprint.clone());
             corpus.commit(&manifest)?;
             manifest
         }
     };
     corpus.sweep(&manifest)?;
-    Ok((corpus, Some(lock)))
+    Ok((corpus, lock))
 }
 
 /// Adds every one of `inputs` that the corpus does not have yet, after those that an earlier run
@@ -83,22 +73,22 @@ pub(crate) fn ingest(
 ) -> Result<Summary> {
     let started = Instant::now();
     let first = how.cluster.process == 0;
-    let (corpus, _lock, meeting) = if first {
-        let (corpus, lock) = prepare(root, recipe, slices, true)?;
-        (corpus, lock, meet(&how.cluster)?)
+    let (corpus, _lock, mut meeting) = if first {
+        let (corpus, lock) = prepare(root, recipe, slices)?;
+        (corpus, Some(lock), meet(&how.cluster)?)
     } else {
+        // Process 0 has made or opened the corpus before it lets this one in.
         let meeting = meet(&how.cluster)?;
-        (prepare(root, recipe, slices, false)?.0, None, meeting)
+        (Corpus::open(root)?, None, meeting)
     };
     let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
     let before = manifest.clone();
     let skipped = add_labels(&mut manifest, inputs)?;
     let work: Vec<usize> =
         (0..manifest.labels.len()).filter(|l| !manifest.labels[*l].is_complete()).collect();
-    let mut meeting = meeting;
     let mut models = Vec::new();
     if work.is_empty() {
-        meeting.agree(blake3::hash(recipe.fingerprint()?.as_bytes()).as_bytes())?;
+        meeting.agree(blake3::hash(recipe.fingerprint.as_bytes()).as_bytes())?;
     } else {
         models = run(slices, &corpus, recipe, manifest, &work, &how, meeting)?;
     }
@@ -208,7 +198,7 @@ fn run(
         strict: how.strict,
     };
     let display = Display::start(progress.clone(), how.verbosity, &how.cluster)?;
-    let job = Job { manifest, recipe: recipe.fingerprint()?, plan, slices: graphs, progress };
+    let job = Job { manifest, recipe: recipe.fingerprint.clone(), plan, slices: graphs, progress };
     engine::run(corpus, job, meeting, &options)?;
     display.finish();
     Ok(models)

@@ -37,6 +37,8 @@ pub(crate) struct Recipe {
     /// Settings of every slice, by name.
     pub slices: BTreeMap<&'static str, Settings>,
     pub inputs: Vec<Input>,
+    /// Digest of everything that decides what the corpus is: settings, and the bytes of models.
+    pub fingerprint: String,
 }
 
 /// What is added as one label.
@@ -105,28 +107,28 @@ impl Recipe {
         }
         text
     }
+}
 
-    /// A digest of everything that decides what the corpus is: settings, and the bytes of models.
-    pub fn fingerprint(&self) -> Result<String> {
-        let mut hasher = blake3::Hasher::new();
-        for (slice, settings) in &self.slices {
-            for (name, value) in &settings.0 {
-                hasher.update(format!("{slice}.{name}=").as_bytes());
-                match value {
-                    Value::File(Some(path)) => {
-                        let bytes = std::fs::read(path)
-                            .with_context(|| format!("cannot read {}", path.display()))?;
-                        hasher.update(blake3::hash(&bytes).as_bytes());
-                    }
-                    value => {
-                        hasher.update(shown(value).as_bytes());
-                    }
+/// Digest of all settings, the bytes of models included.
+fn fingerprint(slices: &BTreeMap<&'static str, Settings>) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    for (slice, settings) in slices {
+        for (name, value) in &settings.0 {
+            hasher.update(format!("{slice}.{name}=").as_bytes());
+            match value {
+                Value::File(Some(path)) => {
+                    let bytes = std::fs::read(path)
+                        .with_context(|| format!("cannot read {}", path.display()))?;
+                    hasher.update(blake3::hash(&bytes).as_bytes());
                 }
-                hasher.update(b"\n");
+                value => {
+                    hasher.update(shown(value).as_bytes());
+                }
             }
+            hasher.update(b"\n");
         }
-        Ok(hasher.finalize().to_hex().to_string())
     }
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 fn quoted(text: &str) -> String {
@@ -194,7 +196,8 @@ impl Reader<'_> {
             let entry = tables.remove(slice.name);
             slices.insert(slice.name, self.settings(slice, preset, entry)?);
         }
-        Ok(Recipe { corpus, preset, slices, inputs })
+        let fingerprint = fingerprint(&slices)?;
+        Ok(Recipe { corpus, preset, slices, inputs, fingerprint })
     }
 
     fn settings(

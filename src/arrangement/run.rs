@@ -13,9 +13,9 @@
 //! count as cache and not as memory of the process. Only the index is held: 24 bytes for 1,024
 //! updates.
 
+use crate::Error;
 use crate::key::{Key, KeyRange, Update};
 use crate::page::{PAGE_ENTRIES, Page, encode};
-use crate::{Error, consolidate};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fs::File;
@@ -215,20 +215,6 @@ impl<K: Key> Run<K> {
         Ok(Run { meta: meta.clone(), path, file, firsts, offsets })
     }
 
-    /// Writes `updates`, sorted and consolidated here, as a run of their own.
-    pub fn write(
-        path: &Path,
-        mut updates: Vec<Update<K>>,
-        keys: KeyRange,
-    ) -> Result<RunMeta, Error> {
-        consolidate(&mut updates);
-        let mut writer = RunWriter::create(path)?;
-        for update in updates {
-            writer.push(update)?;
-        }
-        writer.finish(keys)
-    }
-
     fn read_page(&self, number: usize, page: &mut Page<K>) -> Result<(), Error> {
         let (start, end) = (self.offsets[number], self.offsets[number + 1]);
         page.read(
@@ -386,11 +372,14 @@ fn gallop<K: Key>(page: &Page<K>, from: usize, target: (K, u64)) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consolidate;
     use proptest::prelude::*;
 
     fn written(updates: &[Update<u64>], keys: KeyRange) -> (tempfile::TempDir, Arc<Run<u64>>) {
         let dir = tempfile::tempdir().unwrap();
-        let meta = Run::write(&dir.path().join("a.run"), updates.to_vec(), keys).unwrap();
+        let mut writer = RunWriter::create(&dir.path().join("a.run")).unwrap();
+        updates.iter().for_each(|update| writer.push(*update).unwrap());
+        let meta = writer.finish(keys).unwrap();
         let run = Run::open(dir.path(), &meta).unwrap();
         (dir, Arc::new(run))
     }

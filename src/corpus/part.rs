@@ -57,13 +57,18 @@ impl PartWriter {
         }
     }
 
-    fn path(&self, folder: &str, kind: &str) -> Result<(PathBuf, String), Error> {
-        let label = &self.label;
-        let dir = format!("{folder}/{}/{}", label.slice, label.name);
-        let path = self.root.join(&dir);
-        std::fs::create_dir_all(&path).map_err(Error::io(&path))?;
-        let name = format!("{}.{kind}", self.stem);
-        Ok((path.join(&name), format!("{dir}/{name}")))
+    /// Path of a file in the corpus.
+    fn name(&self, folder: &str, kind: &str) -> String {
+        let Label { slice, name, .. } = &*self.label;
+        format!("{folder}/{slice}/{name}/{}.{kind}", self.stem)
+    }
+
+    /// The same in the file system, its folder made.
+    fn path(&self, folder: &str, kind: &str) -> Result<PathBuf, Error> {
+        let path = self.root.join(self.name(folder, kind));
+        let dir = path.parent().expect("a folder of the label");
+        std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        Ok(path)
     }
 
     /// Writes a document to the ledger and, if it is kept, to the segment.
@@ -71,15 +76,13 @@ impl PartWriter {
         let id = self.label.document_id(document.at);
         if document.is_kept() {
             if self.segment.is_none() {
-                let (path, _) = self.path("data", "jsonl.zst")?;
-                self.segment = Some(SegmentWriter::create(&path)?);
+                self.segment = Some(SegmentWriter::create(&self.path("data", "jsonl.zst")?)?);
             }
             self.segment.as_mut().expect("made above").push(document, &id)?;
         }
         if self.ledger.is_none() {
             crash::point("part-begun");
-            let (path, _) = self.path("ledger", "parquet")?;
-            self.ledger = Some(LedgerWriter::create(&path)?);
+            self.ledger = Some(LedgerWriter::create(&self.path("ledger", "parquet")?)?);
         }
         let source = &self.label.sources[document.at.source() as usize].path;
         self.ledger.as_mut().expect("made above").push(document, id, source)?;
@@ -90,12 +93,12 @@ impl PartWriter {
     /// Makes both files durable.
     pub fn finish(mut self) -> Result<(Counts, Option<File>, Option<File>), Error> {
         let segment = match self.segment.take() {
-            Some(writer) => Some(writer.finish(self.path("data", "jsonl.zst")?.1)?),
+            Some(writer) => Some(writer.finish(self.name("data", "jsonl.zst"))?),
             None => None,
         };
         crash::point("segment-written");
         let ledger = match self.ledger.take() {
-            Some(writer) => Some(writer.finish(self.path("ledger", "parquet")?.1)?),
+            Some(writer) => Some(writer.finish(self.name("ledger", "parquet"))?),
             None => None,
         };
         crash::point("part-finished");

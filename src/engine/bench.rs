@@ -1,9 +1,8 @@
 //! The dedup-join alone, on made-up keys: for `sluice bench dedup`.
 
-use crate::docs::{Engine, HeldBytes, WorkerContext};
-use crate::notes::Notes;
+use crate::docs::{Engine, WorkerContext};
 use crate::operators::join::{FactStream, UpdateStream, duplicates};
-use crate::{Plan, or_fail};
+use crate::or_fail;
 use arrangement::{Rule, RunMeta, Update, owner};
 use corpus::Corpus;
 use document::Epoch;
@@ -62,19 +61,20 @@ pub struct Joined {
 
 /// Adds each of `parts` to what `runs` in the corpus hold, calling `between` after each.
 ///
-/// Each part has a dataflow of its own, opened on what the one before it left, as two dumps have;
-/// but for the hash map, which forgets, they share one.
+/// Each part has a dataflow of its own, opened on what the one before it left, as two dumps have.
+/// Hash maps, which are not on disk, are handed on as they are.
 pub fn join_keys(
     corpus: &Corpus,
     engine: BenchEngine,
     workers: usize,
     parts: &[Keys],
-    mut between: impl FnMut(&Joined) + Send + 'static,
+    mut between: impl FnMut(&Joined),
 ) {
+    let maps = Maps::default();
     let mut runs = Vec::new();
     let mut epoch = 1;
     for part in parts {
-        let joined = run(corpus, engine, workers, part, epoch, &runs);
+        let joined = run(corpus, engine, workers, part, epoch, &runs, &maps);
         epoch += part.epochs();
         between(&joined);
         runs = joined.runs;
@@ -82,7 +82,7 @@ pub fn join_keys(
 }
 
 /// The hash maps of all workers, between parts.
-static MAPS: Mutex<BTreeMap<usize, HashMap<u64, u64, FixedState>>> = Mutex::new(BTreeMap::new());
+type Maps = Arc<Mutex<BTreeMap<usize, HashMap<u64, u64, FixedState>>>>;
 
 impl Keys {
     fn epochs(&self) -> u64 {
@@ -122,22 +122,20 @@ fn run(
     keys: &Keys,
     first_epoch: Epoch,
     runs: &[RunMeta],
+    maps: &Maps,
 ) -> Joined {
     const INDEX: &str = "paragraphs";
     let joined = Arc::new(Mutex::new(Joined::default()));
     let (corpus, keys, shared) = (corpus.clone(), keys.clone(), joined.clone());
-    let state = BTreeMap::from([(INDEX.to_owned(), runs.to_vec())]);
+    let (runs, maps) = (runs.to_vec(), maps.clone());
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
-        let context = Rc::new(WorkerContext {
-            index: worker.index(),
-            peers: worker.peers(),
-            corpus: corpus.clone(),
-            plan: Arc::new(Plan::new(first_epoch, &[], workers, 1)),
-            engine: if let BenchEngine::Join(engine) = engine { engine } else { Engine::default() },
-            state: state.clone(),
-            notes: Notes::default(),
-            held: HeldBytes { limit: 0, used: Default::default() },
-        });
+        let join = match engine {
+            BenchEngine::Join(engine) => engine,
+            BenchEngine::Hash => Engine::default(),
+        };
+        let index = (INDEX, &runs[..]);
+        let context =
+            Rc::new(WorkerContext::of_join_alone(worker, &corpus, join, first_epoch, index));
         let probe = ProbeHandle::new();
         let sums = shared.clone();
         worker.dataflow::<Epoch, _, _>(|scope| {
@@ -146,17 +144,15 @@ fn run(
                 BenchEngine::Join(_) => {
                     duplicates(context.clone(), INDEX, updates, Rule::first_of_all())
                 }
-                BenchEngine::Hash => by_hash_map(updates, context.index, context.peers),
+                BenchEngine::Hash => by_hash_map(updates, &context, maps.clone()),
             };
             count(facts, sums).probe_with(&probe);
         });
         while !probe.done() {
             worker.step_or_park(Some(Duration::from_millis(10)));
         }
-        let mut report = corpus::EpochReport::default();
-        context.notes.report(Epoch::MAX - 1, &mut report);
-        let runs = report.runs.into_values().flatten();
-        shared.lock().expect("no worker panicked").runs.extend(runs);
+        let left = context.notes.last_runs(INDEX);
+        shared.lock().expect("no worker panicked").runs.extend(left);
     });
     for result in or_fail(guards).join() {
         or_fail(result);
@@ -205,12 +201,17 @@ fn updates<'scope>(
 }
 
 /// The first ref of each key in a map: the smaller one stays within an epoch, the older one before.
-fn by_hash_map(updates: UpdateStream<'_, u64>, index: usize, peers: usize) -> FactStream<'_, u64> {
+fn by_hash_map<'scope>(
+    updates: UpdateStream<'scope, u64>,
+    context: &WorkerContext,
+    maps: Maps,
+) -> FactStream<'scope, u64> {
+    let (index, peers) = (context.index, context.peers);
     type Builder = CapacityContainerBuilder<Vec<(u64, u64, i64)>>;
     let route = Exchange::new(move |update: &Update<u64>| owner(update.0, peers) as u64);
     updates.unary_frontier::<Builder, _, _, _>(route, "Hash map", move |cap, _| {
         drop(cap);
-        let mut map = MAPS.lock().expect("no worker panicked").remove(&index).unwrap_or_default();
+        let mut map = maps.lock().expect("no worker panicked").remove(&index).unwrap_or_default();
         move |(input, frontier), output| {
             input.for_each(|cap, updates| {
                 let mut facts = output.session(&cap);
@@ -229,7 +230,7 @@ fn by_hash_map(updates: UpdateStream<'_, u64>, index: usize, peers: usize) -> Fa
             });
             if frontier.is_empty() && !map.is_empty() {
                 let map = std::mem::take(&mut map);
-                MAPS.lock().expect("no worker panicked").insert(index, map);
+                maps.lock().expect("no worker panicked").insert(index, map);
             }
         }
     })

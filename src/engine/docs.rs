@@ -43,6 +43,28 @@ pub(crate) struct WorkerContext {
     pub held: HeldBytes,
 }
 
+impl WorkerContext {
+    /// What the join of one index needs where there is nothing else: no documents, no plan.
+    pub fn of_join_alone(
+        worker: &timely::worker::Worker,
+        corpus: &Corpus,
+        engine: Engine,
+        first_epoch: Epoch,
+        (index, runs): (&str, &[RunMeta]),
+    ) -> WorkerContext {
+        WorkerContext {
+            index: worker.index(),
+            peers: worker.peers(),
+            corpus: corpus.clone(),
+            plan: Arc::new(Plan::new(first_epoch, &[], worker.peers(), 1)),
+            engine,
+            state: BTreeMap::from([(index.to_owned(), runs.to_vec())]),
+            notes: Notes::default(),
+            held: HeldBytes { limit: 0, used: Default::default() },
+        }
+    }
+}
+
 /// The memory that documents waiting in a worker's holds may take, and what they take.
 pub(crate) struct HeldBytes {
     pub limit: usize,

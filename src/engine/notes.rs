@@ -42,6 +42,13 @@ impl Notes {
         inner.runs.entry(index.to_owned()).or_default().insert(epoch, runs);
     }
 
+    /// The runs that an index ended with.
+    pub fn last_runs(&self, index: &str) -> Vec<RunMeta> {
+        let inner = self.0.borrow();
+        let last = inner.runs.get(index).and_then(|epochs| epochs.last_key_value());
+        last.map(|(_, runs)| runs.clone()).unwrap_or_default()
+    }
+
     /// Moves what is noted for `epoch` into its report.
     pub fn report(&self, epoch: Epoch, report: &mut EpochReport) {
         let mut inner = self.0.borrow_mut();

@@ -12,7 +12,6 @@ use indicatif::{HumanBytes, HumanCount};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 const EXAMPLE: &str = "\
@@ -134,17 +133,13 @@ impl Dedup {
             .map(|range| Keys { range, duplicates: self.duplicates, epoch: self.epoch_keys })
             .collect();
         let sizes: Vec<u64> = parts.iter().map(|part| part.range.end - part.range.start).collect();
-        let rows = Arc::new(Mutex::new(Vec::new()));
-        let (told, head) = (rows.clone(), self.head());
+        let (mut rows, head) = (Vec::new(), self.head());
         let mut before = Moment::now();
-        join_keys(&corpus, self.engine.engine(), self.workers, &parts, move |joined| {
+        join_keys(&corpus, self.engine.engine(), self.workers, &parts, |joined| {
             let now = Moment::now();
-            let mut rows = told.lock().expect("no worker panicked");
-            let row = row(&head, sizes[rows.len()], &before, &now, joined);
-            rows.push(row);
+            rows.push(row(&head, sizes[rows.len()], &before, &now, joined));
             before = Moment::now();
         });
-        let mut rows = std::mem::take(&mut *rows.lock().expect("no worker panicked"));
         match self.json {
             true => {
                 let increment = if rows.len() > 1 { rows.remove(1) } else { Value::Null };

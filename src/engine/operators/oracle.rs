@@ -3,12 +3,10 @@
 //!
 //! `SLUICE_ORACLE_CASES=10000 cargo test -p engine oracle` for a long look.
 
-use crate::Plan;
-use crate::docs::{Engine, HeldBytes, WorkerContext};
-use crate::notes::Notes;
+use crate::docs::{Engine, WorkerContext};
 use crate::operators::join::duplicates;
 use arrangement::{Copies, Rule, RunMeta, Scope, Update};
-use corpus::{Corpus, EpochReport};
+use corpus::Corpus;
 use document::Epoch;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -57,16 +55,9 @@ fn add(
     let (corpus, epochs, rule) = (corpus.clone(), epochs.clone(), rule.clone());
     let (facts, leaving, workers) = (facts.clone(), left.clone(), *workers);
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
-        let context = Rc::new(WorkerContext {
-            index: worker.index(),
-            peers: worker.peers(),
-            corpus: corpus.clone(),
-            plan: Arc::new(Plan::new(first_epoch, &[], workers, 1)),
-            engine,
-            state: BTreeMap::from([(INDEX.to_owned(), runs.clone())]),
-            notes: Notes::default(),
-            held: HeldBytes { limit: 0, used: Default::default() },
-        });
+        let index = (INDEX, &runs[..]);
+        let context =
+            Rc::new(WorkerContext::of_join_alone(worker, &corpus, engine, first_epoch, index));
         let probe = ProbeHandle::new();
         let mut input = InputHandle::<Epoch, CapacityContainerBuilder<Vec<Update<u64>>>>::new();
         let sums = facts.clone();
@@ -97,9 +88,7 @@ fn add(
         }
         input.close();
         worker.step_while(|| !probe.done());
-        let mut report = EpochReport::default();
-        context.notes.report(Epoch::MAX - 1, &mut report);
-        leaving.lock().unwrap().extend(report.runs.into_values().flatten());
+        leaving.lock().unwrap().extend(context.notes.last_runs(INDEX));
     });
     guards.unwrap().join().into_iter().for_each(|result| result.unwrap());
     std::mem::take(&mut *left.lock().unwrap())
