@@ -1,11 +1,21 @@
 //! A column of numbers at a fixed width in bits, above a common base.
 
+use std::ops::Range;
+
 /// Zero bytes that must follow the last column of a buffer, so that whole words can be read.
 pub(crate) const PADDING: usize = 16;
+
+/// A number of so many bits, and the up to seven bits before it, lie in one unaligned word.
+const NARROW: u32 = 57;
 
 /// Bits that `value` takes.
 pub(crate) fn width(value: u64) -> u32 {
     u64::BITS - value.leading_zeros()
+}
+
+/// The lowest `width` bits.
+fn mask(width: u32) -> u64 {
+    u64::MAX.checked_shr(u64::BITS - width).unwrap_or(0)
 }
 
 /// Bytes that `count` numbers of `width` bits take.
@@ -13,58 +23,73 @@ pub(crate) fn packed_len(count: usize, width: u32) -> usize {
     (count * width as usize).div_ceil(8)
 }
 
-/// Appends the lowest `width` bits of each of `values` less `base`, little-endian.
-pub(crate) fn pack(values: &[u64], base: u64, width: u32, out: &mut Vec<u8>) {
-    let end = out.len() + packed_len(values.len(), width);
-    let (mut word, mut filled) = (0u128, 0u32);
+/// Appends `values`, none wider than `width` bits, little-endian.
+pub(crate) fn pack(values: impl ExactSizeIterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
+    let (mut at, end) = (out.len(), out.len() + packed_len(values.len(), width));
+    out.resize(end + 16, 0);
+    // Bits that do not fill a byte yet; no branch depends on how many they are.
+    let (mut rest, mut filled) = (0, 0);
     for value in values {
-        word |= u128::from(value.wrapping_sub(base)) << filled;
-        filled += width;
-        while filled >= 64 {
-            out.extend_from_slice(&(word as u64).to_le_bytes());
-            word >>= 64;
-            filled -= 64;
+        if width <= NARROW {
+            let word = rest | value << filled;
+            out[at..at + 8].copy_from_slice(&word.to_le_bytes());
+            filled += width;
+            rest = word.checked_shr(filled / 8 * 8).unwrap_or(0);
+        } else {
+            let word = u128::from(rest) | u128::from(value) << filled;
+            out[at..at + 16].copy_from_slice(&word.to_le_bytes());
+            filled += width;
+            rest = (word >> (filled / 8 * 8)) as u64;
         }
+        at += filled as usize / 8;
+        filled %= 8;
     }
-    out.extend_from_slice(&(word as u64).to_le_bytes());
     out.truncate(end);
 }
 
-/// Hands `count` numbers to `each`. `bytes` holds them and at least [`PADDING`] more.
-pub(crate) fn unpack(bytes: &[u8], base: u64, width: u32, count: usize, mut each: impl FnMut(u64)) {
-    if width == 0 {
-        (0..count).for_each(|_| each(base));
-    } else if width <= 57 {
-        // One unaligned word holds a number and the up to seven bits before it.
-        let mask = u64::MAX >> (64 - width);
-        let mut bit = 0;
-        for _ in 0..count {
-            let at = bit / 8;
-            let word: [u8; 8] = bytes[at..at + 8].try_into().expect("eight bytes");
-            each(base.wrapping_add(u64::from_le_bytes(word) >> (bit % 8) & mask));
-            bit += width as usize;
-        }
-    } else {
-        let mask = u64::MAX >> (64 - width);
-        let mut bit = 0;
-        for _ in 0..count {
-            let at = bit / 8;
-            let word: [u8; 16] = bytes[at..at + 16].try_into().expect("sixteen bytes");
-            each(base.wrapping_add((u128::from_le_bytes(word) >> (bit % 8)) as u64 & mask));
-            bit += width as usize;
-        }
-    }
+/// Where a column's bits begin in its page, and how to read them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Column {
+    at: usize,
+    base: u64,
+    width: u32,
+    mask: u64,
 }
 
-/// The number at `place`.
-pub(crate) fn get(bytes: &[u8], base: u64, width: u32, place: usize) -> u64 {
-    if width == 0 {
-        return base;
+impl Column {
+    /// The column of numbers of `width` bits above `base` whose bits begin at byte `at`.
+    pub fn new(at: usize, base: u64, width: u32) -> Column {
+        Column { at, base, width, mask: mask(width) }
     }
-    let bit = place * width as usize;
-    let word: [u8; 16] = bytes[bit / 8..bit / 8 + 16].try_into().expect("sixteen bytes");
-    let mask = u64::MAX >> (64 - width);
-    base.wrapping_add((u128::from_le_bytes(word) >> (bit % 8)) as u64 & mask)
+
+    /// The number at `place` in `page`, which holds the column and [`PADDING`] bytes more.
+    #[inline]
+    pub fn get(&self, page: &[u8], place: usize) -> u64 {
+        if self.width <= NARROW {
+            self.get_narrow(page, place)
+        } else {
+            let bit = place * self.width as usize;
+            let at = self.at + bit / 8;
+            let word: [u8; 16] = page[at..at + 16].try_into().expect("sixteen bytes");
+            self.base.wrapping_add((u128::from_le_bytes(word) >> (bit % 8)) as u64 & self.mask)
+        }
+    }
+
+    #[inline]
+    fn get_narrow(&self, page: &[u8], place: usize) -> u64 {
+        let bit = place * self.width as usize;
+        let at = self.at + bit / 8;
+        let word: [u8; 8] = page[at..at + 8].try_into().expect("eight bytes");
+        self.base.wrapping_add(u64::from_le_bytes(word) >> (bit % 8) & self.mask)
+    }
+
+    /// Appends the numbers at `places` to `values`; how to read them is decided once.
+    pub fn decode(&self, page: &[u8], places: Range<usize>, values: &mut Vec<u64>) {
+        match self.width <= NARROW {
+            true => values.extend(places.map(|place| self.get_narrow(page, place))),
+            false => values.extend(places.map(|place| self.get(page, place))),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -81,15 +106,16 @@ mod tests {
             let values: Vec<u64> = values.iter().map(|value| value >> shift).collect();
             let base = values.iter().copied().min().unwrap_or(0);
             let width = width(values.iter().copied().max().unwrap_or(0) - base);
-            let mut bytes = Vec::new();
-            pack(&values, base, width, &mut bytes);
-            prop_assert_eq!(bytes.len(), packed_len(values.len(), width));
+            let mut bytes = vec![7; 3];
+            pack(values.iter().map(|value| value - base), width, &mut bytes);
+            prop_assert_eq!(bytes.len(), 3 + packed_len(values.len(), width));
             bytes.extend([0; PADDING]);
-            let mut back = Vec::new();
-            unpack(&bytes, base, width, values.len(), |value| back.push(value));
+            let column = Column::new(3, base, width);
+            let back: Vec<u64> = (0..values.len()).map(|place| column.get(&bytes, place)).collect();
             prop_assert_eq!(&back, &values);
-            let one_by_one = (0..values.len()).map(|place| get(&bytes, base, width, place));
-            prop_assert!(one_by_one.eq(values.iter().copied()));
+            let mut decoded = vec![5];
+            column.decode(&bytes, 1..values.len().max(1), &mut decoded);
+            prop_assert!(decoded[1..].iter().eq(values.iter().skip(1)));
         }
     }
 }

@@ -8,8 +8,8 @@
 //! and to differential itself, in the engine.
 
 use crate::Error;
+use crate::cursor::Cursor;
 use crate::key::{Key, Update};
-use crate::run::Cursor;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub type Facts<K> = Vec<(u64, K, i64)>;
 ///
 /// Cost: a forward seek for each key of the batch in each run, and the copies up to the first live
 /// one; not the number of copies that a key has.
-pub fn changes<K: Key>(
+pub(crate) fn changes<K: Key>(
     batch: &[Update<K>],
     cursors: &mut [Cursor<K>],
     rule: &Rule,
@@ -109,45 +109,131 @@ pub fn changes<K: Key>(
 /// `insertions` (sorted, distinct) nor what the cursors show has a retraction.
 ///
 /// Then the first stored ref of a key is all that matters of it, and each run is walked side by
-/// side with the batch in one tight loop. `stored` is room to work in.
+/// side with the batch in one tight loop. `room` is to work in.
 pub(crate) fn changes_by_insertions<K: Key>(
     insertions: &[(K, u64)],
     cursors: &mut [Cursor<K>],
-    stored: &mut Vec<(u64, i64)>,
+    room: &mut Room,
     facts: &mut Facts<K>,
 ) -> Result<(), Error> {
-    // At the first place of each key: the smallest ref stored of it, and how often.
-    stored.clear();
-    stored.resize(insertions.len(), (u64::MAX, 0));
+    room.firsts.clear();
+    room.firsts.resize(insertions.len(), (u64::MAX, 0));
+    if cursors.iter().any(|cursor| cursor.dense) {
+        room.keys.fill(insertions);
+    }
     for cursor in cursors {
-        let mut place = 0;
-        while let Some(&(key, _)) = insertions.get(place) {
-            cursor.seek(key, 0)?;
-            match cursor.peek_key() {
-                None => break,
-                Some(found) if found == key => {
-                    let (_, at, count) = cursor.peek().expect("there is a key");
-                    match at.cmp(&stored[place].0) {
-                        Ordering::Less => stored[place] = (at, count),
-                        Ordering::Equal => stored[place].1 += count,
-                        Ordering::Greater => {}
-                    }
-                    place += insertions[place..].iter().take_while(|i| i.0 == key).count();
-                }
-                Some(found) => place = first_not_before(insertions, place + 1, found),
-            }
+        match cursor.dense {
+            true => pass(insertions, cursor, room)?,
+            false => seek(insertions, cursor, room)?,
         }
     }
     let mut start = 0;
     for group in insertions.chunk_by(|a, b| a.0 == b.0) {
         let (key, first) = group[0];
-        let (before, count) = stored[start];
+        let (before, count) = room.firsts[start];
         start += group.len();
         let new = if before < first && count != 0 { group } else { &group[1..] };
         facts.extend(new.iter().map(|&(_, at)| (at, key, 1)));
         if first < before && count != 0 {
             facts.push((before, key, count));
         }
+    }
+    Ok(())
+}
+
+/// Room for look-ups, kept from epoch to epoch.
+#[derive(Default)]
+pub(crate) struct Room {
+    /// At the first place of each key: the smallest ref stored of it, and how often.
+    firsts: Vec<(u64, i64)>,
+    keys: KeySet,
+}
+
+impl Room {
+    fn found(&mut self, place: usize, at: u64, count: i64) {
+        let first = &mut self.firsts[place];
+        match at.cmp(&first.0) {
+            Ordering::Less => *first = (at, count),
+            Ordering::Equal => first.1 += count,
+            Ordering::Greater => {}
+        }
+    }
+}
+
+/// Which keys are asked for, nearly: one bit for each hash value, so that nearly every key that is
+/// not is passed by after one test.
+#[derive(Default)]
+struct KeySet {
+    bits: Vec<u64>,
+    shift: u32,
+}
+
+impl KeySet {
+    /// Bits for each key, at least,
+    const BITS_PER_KEY: usize = 16;
+
+    /// and bits in all, where that is more: they fit the first-level cache beside a page.
+    const BITS_MIN: usize = 1 << 17;
+
+    fn fill<K: Key>(&mut self, insertions: &[(K, u64)]) {
+        let bits = (insertions.len() * Self::BITS_PER_KEY).next_power_of_two().max(Self::BITS_MIN);
+        self.shift = u64::BITS - bits.ilog2();
+        self.bits.clear();
+        self.bits.resize(bits / 64, 0);
+        for insertion in insertions {
+            let bit = self.bit(insertion.0.high());
+            self.bits[bit / 64] |= 1 << (bit % 64);
+        }
+    }
+
+    fn bit(&self, high: u64) -> usize {
+        (high.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+    }
+
+    #[inline]
+    fn may_hold(&self, high: u64) -> bool {
+        let bit = self.bit(high);
+        self.bits[bit / 64] >> (bit % 64) & 1 == 1
+    }
+}
+
+/// Looks at every update stored between the first of `insertions` and the last.
+fn pass<K: Key>(
+    insertions: &[(K, u64)],
+    cursor: &mut Cursor<K>,
+    room: &mut Room,
+) -> Result<(), Error> {
+    let (Some(first), Some(last)) = (insertions.first(), insertions.last()) else { return Ok(()) };
+    let mut place = 0;
+    let keys = std::mem::take(&mut room.keys);
+    let wanted = |high| keys.may_hold(high);
+    cursor.pass(first.0, last.0, wanted, |key, update| {
+        place = first_not_before(insertions, place, key);
+        if insertions.get(place).is_some_and(|insertion| insertion.0 == key) {
+            let (_, at, count) = update();
+            room.found(place, at, count);
+        }
+    })?;
+    room.keys = keys;
+    Ok(())
+}
+
+/// Seeks each key of `insertions`.
+fn seek<K: Key>(
+    insertions: &[(K, u64)],
+    cursor: &mut Cursor<K>,
+    room: &mut Room,
+) -> Result<(), Error> {
+    let mut place = 0;
+    for same in insertions.chunk_by(|a, b| a.0 == b.0) {
+        let key = same[0].0;
+        cursor.seek(key, 0)?;
+        if let Some((found, at, count)) = cursor.peek()
+            && found == key
+        {
+            room.found(place, at, count);
+        }
+        place += same.len();
     }
     Ok(())
 }

@@ -44,65 +44,6 @@ impl Key for u128 {
 /// `diff` copies of `key` at `at` come (or, negative, go).
 pub type Update<K> = (K, u64, i64);
 
-/// An epoch's updates as they come. Nearly all are insertions of one copy, which are kept without
-/// their diff: a third less to hold and to sort.
-#[derive(Default)]
-pub struct Batch<K> {
-    insertions: Vec<(K, u64)>,
-    others: Vec<Update<K>>,
-}
-
-impl<K: Key> Batch<K> {
-    /// An empty batch.
-    pub fn new() -> Batch<K> {
-        Batch { insertions: Vec::new(), others: Vec::new() }
-    }
-
-    /// Adds updates.
-    pub fn extend(&mut self, updates: impl IntoIterator<Item = Update<K>>) {
-        for (key, at, diff) in updates {
-            match diff {
-                1 => self.insertions.push((key, at)),
-                _ => self.others.push((key, at, diff)),
-            }
-        }
-    }
-
-    /// Empties it; the memory stays for the next epoch.
-    pub fn clear(&mut self) {
-        self.insertions.clear();
-        self.others.clear();
-    }
-
-    /// Sorts by key and ref. Afterwards either there are only insertions, no pair twice, or only
-    /// other updates, consolidated.
-    pub(crate) fn sort(&mut self) {
-        self.insertions.sort_unstable();
-        if !self.others.is_empty() || !self.insertions.is_sorted_by(|a, b| a < b) {
-            let insertions = self.insertions.drain(..).map(|(key, at)| (key, at, 1));
-            self.others.extend(insertions);
-            consolidate(&mut self.others);
-        }
-    }
-
-    /// The insertions, if there is nothing else.
-    pub(crate) fn only_insertions(&self) -> Option<&[(K, u64)]> {
-        self.others.is_empty().then_some(&self.insertions)
-    }
-
-    /// All updates; in order once sorted.
-    pub(crate) fn updates(&self) -> impl Iterator<Item = Update<K>> + '_ {
-        let insertions = self.insertions.iter().map(|&(key, at)| (key, at, 1));
-        insertions.chain(self.others.iter().copied())
-    }
-
-    /// All updates, consolidated.
-    pub fn consolidated(&mut self) -> Vec<Update<K>> {
-        self.sort();
-        self.updates().collect()
-    }
-}
-
 /// The worker that owns keys with these high bits: ranges of equal size, in order.
 ///
 /// Ranges rather than remainders, so that any number of workers finds its keys side by side in any

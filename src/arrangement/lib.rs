@@ -1,22 +1,28 @@
 //! The durable arrangement: `(key, ref, diff)` updates on disk, and the duplicate facts that follow
 //! from them. Knows nothing of documents, text or timely.
 //!
-//! In reading order: [`Key`] and [`Update`], what is stored; `column` and `page`, how; [`Run`], one
-//! sorted file; `merge`, several runs as one; [`duplicates`], the relation; [`Arrangement`], all the
-//! runs of one worker, epoch after epoch.
+//! In reading order: [`Key`] and [`Update`], what is stored; `column`, `page` and `filter`, how;
+//! [`Run`], one sorted file; `cursor`, looking up and reading; [`Batch`], an epoch's updates;
+//! `merge`, several runs as one; [`duplicates`], the relation; [`Arrangement`], all the runs of one
+//! worker, epoch after epoch.
 
 mod arrangement;
+mod batch;
 mod column;
+mod cursor;
 pub mod duplicates;
+mod filter;
 mod key;
 mod merge;
 mod page;
 mod run;
 
 pub use arrangement::Arrangement;
+pub use batch::Batch;
+pub use cursor::{Reader, check};
 pub use duplicates::{Copies, Rule, Scope};
-pub use key::{Batch, Key, KeyRange, Update, consolidate, owner};
-pub use run::{Cursor, Run, RunMeta, RunWriter, check};
+pub use key::{Key, KeyRange, Update, consolidate, owner};
+pub use run::{Run, RunMeta, RunWriter};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,65 +1,161 @@
-//! Several runs into one, and when.
+//! Several runs into one: which, and bit by bit.
 
 use crate::Error;
+use crate::cursor::Reader;
 use crate::key::{Key, KeyRange, Update};
-use crate::run::{Cursor, Run, RunMeta, RunWriter};
-use std::path::Path;
-use std::sync::Arc;
+use crate::run::{Run, RunMeta, RunWriter};
+use std::path::PathBuf;
 
-/// Runs of about one size before they become one run of the next size. Four: each update is
-/// rewritten log4(n) times, and a look-up asks at most about 4 log4(n) runs.
-const FANOUT: usize = 4;
+/// Runs of about one size before they become one run of the next size: each update is rewritten
+/// log8(n) times, and a look-up asks about 8 log8(n) runs at most. With runs of the batch's own
+/// size, eight cost a look-up about as much as it costs to merge them.
+const FANOUT: usize = 8;
 
-/// Places of the runs to merge next, if any: the smallest tier that is full.
-pub(crate) fn choose<K: Key>(runs: &[Arc<Run<K>>]) -> Option<Vec<usize>> {
+/// The runs to merge next, if any: the smallest tier that is full.
+pub(crate) fn choose<K: Key>(runs: &[&Run<K>]) -> Option<Vec<Run<K>>> {
     let tier = |run: &Run<K>| run.meta.entries.max(1).ilog(FANOUT as u64);
     let mut tiers: Vec<(u32, usize)> =
         runs.iter().enumerate().map(|(place, run)| (tier(run), place)).collect();
     tiers.sort_unstable();
     let full = tiers.chunk_by(|a, b| a.0 == b.0).find(|same| same.len() >= FANOUT)?;
-    Some(full.iter().map(|&(_, place)| place).collect())
+    Some(full.iter().take(FANOUT).map(|&(_, place)| runs[place].clone()).collect())
 }
 
-/// Writes the updates of `runs` that lie in `keys` to a new run at `path`, added up: what was
-/// retracted is gone. `None`, and no file, where nothing is left.
-pub(crate) fn merge<K: Key>(
-    runs: &[Arc<Run<K>>],
+/// A merge under way. Updates are added up: what was retracted is gone.
+pub(crate) struct Merge<K: Key> {
+    inputs: Vec<Run<K>>,
+    readers: Vec<Reader<K>>,
+    /// The high bits of what each of them stands at; the largest number for those at their end.
+    heads: [u64; FANOUT],
+    /// Once there is something to write.
+    writer: Option<RunWriter<K>>,
+    path: PathBuf,
     keys: KeyRange,
-    path: &Path,
-) -> Result<Option<RunMeta>, Error> {
-    let mut cursors = Vec::new();
-    for run in runs {
-        cursors.extend(Cursor::new(run.clone(), keys)?);
+    done: u64,
+}
+
+/// What became of a merge.
+pub(crate) struct Merged {
+    /// The new run; none, and no file, where everything cancelled out.
+    pub run: Option<RunMeta>,
+    /// The keys that were not reached: of these the inputs go on to count.
+    pub rest: Option<KeyRange>,
+}
+
+impl<K: Key> Merge<K> {
+    /// Begins to merge `inputs`, which lie within `keys`, into a file at `path`.
+    pub fn new(inputs: Vec<Run<K>>, keys: KeyRange, path: PathBuf) -> Result<Merge<K>, Error> {
+        let readers = inputs.iter().map(|run| Reader::new(run.clone()));
+        let readers: Vec<Reader<K>> = readers.collect::<Result<_, _>>()?;
+        let mut heads = [u64::MAX; FANOUT];
+        for (head, reader) in heads.iter_mut().zip(&readers) {
+            *head = head_of(reader);
+        }
+        Ok(Merge { inputs, readers, heads, writer: None, path, keys, done: 0 })
     }
-    // Few runs: to look at all their heads is faster than to keep a heap in order.
-    let mut heads: Vec<Update<K>> = Vec::new();
-    cursors.retain(|cursor| cursor.peek().map(|head| heads.push(head)).is_some());
-    let mut writer: Option<RunWriter<K>> = None;
-    while let Some(&(key, at, _)) = heads.iter().min_by_key(|head| (head.0, head.1)) {
-        let mut count = 0;
-        let mut place = 0;
-        while place < heads.len() {
-            if (heads[place].0, heads[place].1) == (key, at) {
-                count += heads[place].2;
-                cursors[place].step()?;
-                match cursors[place].peek() {
-                    Some(next) => heads[place] = next,
-                    None => {
-                        heads.swap_remove(place);
-                        cursors.swap_remove(place);
-                        continue;
-                    }
-                }
+
+    /// `run` is one of those that are merged.
+    pub fn takes(&self, run: &Run<K>) -> bool {
+        self.inputs.iter().any(|input| input.meta == run.meta)
+    }
+
+    /// Updates read so far.
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// Updates still to be read.
+    pub fn left(&self) -> u64 {
+        self.inputs.iter().map(|run| run.meta.entries).sum::<u64>().saturating_sub(self.done)
+    }
+
+    /// Goes on by about `updates` updates; says whether everything is merged.
+    pub fn step(&mut self, updates: u64) -> Result<bool, Error> {
+        let end = self.done.saturating_add(updates);
+        while self.done < end {
+            // Few runs: to look at all their heads is faster than to keep a heap in order.
+            let least = self.heads.iter().copied().fold(u64::MAX, u64::min);
+            let (mut one, mut same) = (0, 0);
+            for (place, head) in self.heads.iter().enumerate() {
+                one = if *head == least { place } else { one };
+                same += usize::from(*head == least);
             }
-            place += 1;
+            if same > 1 {
+                let Some((key, at)) = self.least_with(least) else { return Ok(true) };
+                self.merge_pair(key, at)?;
+            } else if let Some(update) = self.readers.get(one).and_then(Reader::peek) {
+                self.advance(one)?;
+                self.write(update)?;
+            } else {
+                return Ok(true);
+            }
         }
-        if count != 0 {
-            let writer = match &mut writer {
-                Some(writer) => writer,
-                None => writer.insert(RunWriter::create(path)?),
-            };
-            writer.push((key, at, count))?;
-        }
+        Ok(self.readers.iter().all(|reader| reader.peek().is_none()))
     }
-    writer.map(|writer| writer.finish(keys)).transpose()
+
+    /// The smallest key and ref among the heads with these high bits.
+    fn least_with(&self, high: u64) -> Option<(K, u64)> {
+        let heads = self.readers.iter().filter_map(Reader::peek);
+        heads.filter(|head| head.0.high() == high).map(|head| (head.0, head.1)).min()
+    }
+
+    fn advance(&mut self, place: usize) -> Result<(), Error> {
+        self.done += 1;
+        self.readers[place].step()?;
+        self.heads[place] = head_of(&self.readers[place]);
+        Ok(())
+    }
+
+    /// Adds up what the readers have of one pair.
+    fn merge_pair(&mut self, key: K, at: u64) -> Result<(), Error> {
+        let mut count = 0;
+        for place in 0..self.readers.len() {
+            if let Some(head) = self.readers[place].peek()
+                && (head.0, head.1) == (key, at)
+            {
+                count += head.2;
+                self.advance(place)?;
+            }
+        }
+        if count == 0 { Ok(()) } else { self.write((key, at, count)) }
+    }
+
+    fn write(&mut self, update: Update<K>) -> Result<(), Error> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(RunWriter::create(&self.path)?),
+        };
+        writer.push(update)
+    }
+
+    /// Ends the merge where it stands, at the next key: what is merged becomes a run, and of the
+    /// inputs the rest is left. So no work is lost when a process ends, and none must be done at
+    /// once.
+    pub fn finish(mut self) -> Result<(Vec<Run<K>>, Merged), Error> {
+        let heads = self.readers.iter().filter_map(Reader::peek);
+        let rest = match heads.map(|head| head.0.high()).min() {
+            None => None,
+            Some(high) => {
+                // All keys with these high bits on one side.
+                while let Some((key, at)) = self.least_with(high) {
+                    self.merge_pair(key, at)?;
+                }
+                let first = high.checked_add(1).filter(|first| *first <= self.keys.last);
+                first.map(|first| KeyRange { first, last: self.keys.last })
+            }
+        };
+        let last = rest.map_or(self.keys.last, |rest| rest.first - 1);
+        let keys = KeyRange { first: self.keys.first, last };
+        let run = self.writer.map(|writer| writer.finish(keys)).transpose()?;
+        Ok((self.inputs, Merged { run, rest }))
+    }
+
+    /// Gives the merge up: nothing has happened.
+    pub fn discard(self) -> Result<(), Error> {
+        self.writer.map_or(Ok(()), RunWriter::discard)
+    }
+}
+
+fn head_of<K: Key>(reader: &Reader<K>) -> u64 {
+    reader.peek().map_or(u64::MAX, |head| head.0.high())
 }

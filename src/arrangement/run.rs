@@ -2,22 +2,22 @@
 //!
 //! ```text
 //! header   "sluicrun" | version u32 | bytes of a key u32
-//! pages    see `page`
+//! groups   of 64 pages (see `page`), each followed by the filters of its pages (see `filter`)
 //! index    for each page: first key (8 or 16 bytes, big end first), its ref u64, page offset u64
 //! footer   index offset u64 | pages u64 | entries u64 | crc32c of the index u32
 //!          | crc32c of the footer so far u32 | "sluicrun"
 //! ```
 //!
-//! A file is written once, to its end, and fsynced; a manifest names it only after that. Reading
-//! is by `pread`, not by mapping: a file cut short is then an error and not a signal, and pages
-//! count as cache and not as memory of the process. Only the index is held: 24 bytes for 1,024
-//! updates.
+//! All pages but the last are full. A file is written once, to its end, and fsynced; a manifest
+//! names it only after that. Reading is by `pread`, not by mapping: a file cut short is then an
+//! error and not a signal, and pages count as cache and not as memory of the process. Only the
+//! index of the pages that are asked for is held: 40 bytes for 1,024 updates of 64-bit keys.
 
 use crate::Error;
+use crate::filter;
 use crate::key::{Key, KeyRange, Update};
 use crate::page::{PAGE_ENTRIES, Page, encode};
 use serde::{Deserialize, Serialize};
-use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
@@ -25,18 +25,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"sluicrun";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_BYTES: u64 = 16;
 const FOOTER_BYTES: u64 = 8 + 8 + 8 + 4 + 4 + 8;
 
+/// Pages before their filters.
+const GROUP_PAGES: usize = 64;
+
 /// What a manifest keeps of a run: which file, and which of its keys are meant.
 ///
-/// A run written by one worker serves two after a change of their number: each names its part.
+/// A run written by one worker serves two after a change of their number: each names its part. A
+/// merge that was cut short leaves the parts of its runs that it did not come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunMeta {
     /// File name in the state folder.
     pub name: String,
-    /// Updates in the file.
+    /// Updates that are meant: those of `keys`.
     pub entries: u64,
     /// Size of the file.
     pub bytes: u64,
@@ -49,11 +53,13 @@ pub struct RunMeta {
 }
 
 impl RunMeta {
-    /// Bytes of memory that it takes while open and idle: its page index.
+    /// Bytes of memory that it takes while open and idle: the index of its pages.
     pub fn resident_bytes(&self) -> u64 {
-        // Key, ref and offset; a 128-bit key is aligned to its size.
-        let page = if self.key_bytes > 8 { 32 + 8 } else { 16 + 8 };
-        self.entries.div_ceil(PAGE_ENTRIES as u64) * page
+        let page = match self.key_bytes {
+            <u64 as Key>::BYTES => size_of::<PageRow<u64>>(),
+            _ => size_of::<PageRow<u128>>(),
+        };
+        self.entries.div_ceil(PAGE_ENTRIES as u64) * page as u64
     }
 }
 
@@ -62,9 +68,14 @@ pub struct RunWriter<K: Key> {
     path: PathBuf,
     file: BufWriter<File>,
     offset: u64,
-    open: Vec<Update<K>>,
+    /// The page in the making, by columns.
+    keys: Vec<K>,
+    refs: Vec<u64>,
+    diffs: Vec<i64>,
+    /// Filters of the group in the making.
+    filters: Vec<u8>,
     index: Vec<u8>,
-    pages: u64,
+    pages: usize,
     entries: u64,
     retractions: bool,
     scratch: Vec<u8>,
@@ -73,8 +84,8 @@ pub struct RunWriter<K: Key> {
 impl<K: Key> RunWriter<K> {
     /// Starts the file. It must not be there: names are used once.
     pub fn create(path: &Path) -> Result<RunWriter<K>, Error> {
-        let file = File::create_new(path).map_err(Error::io(path))?;
-        let mut file = BufWriter::with_capacity(1 << 18, file);
+        let file = File::options().read(true).write(true).create_new(true).open(path);
+        let mut file = BufWriter::with_capacity(1 << 18, file.map_err(Error::io(path))?);
         let mut header = Vec::new();
         header.extend(MAGIC);
         header.extend(VERSION.to_le_bytes());
@@ -84,7 +95,10 @@ impl<K: Key> RunWriter<K> {
             path: path.to_owned(),
             file,
             offset: HEADER_BYTES,
-            open: Vec::with_capacity(PAGE_ENTRIES),
+            keys: Vec::with_capacity(PAGE_ENTRIES),
+            refs: Vec::with_capacity(PAGE_ENTRIES),
+            diffs: Vec::with_capacity(PAGE_ENTRIES),
+            filters: Vec::new(),
             index: Vec::new(),
             pages: 0,
             entries: 0,
@@ -94,39 +108,74 @@ impl<K: Key> RunWriter<K> {
     }
 
     /// Adds the next update. They come sorted and consolidated.
-    pub fn push(&mut self, update: Update<K>) -> Result<(), Error> {
-        debug_assert!(self.open.last().is_none_or(|last| (last.0, last.1) < (update.0, update.1)));
-        self.retractions |= update.2 < 0;
-        self.open.push(update);
-        if self.open.len() == PAGE_ENTRIES { self.flush_page() } else { Ok(()) }
+    #[inline]
+    pub fn push(&mut self, (key, at, diff): Update<K>) -> Result<(), Error> {
+        debug_assert!(
+            self.keys.last().zip(self.refs.last()).is_none_or(|last| last < (&key, &at)),
+            "updates come in order"
+        );
+        self.retractions |= diff < 0;
+        self.keys.push(key);
+        self.refs.push(at);
+        self.diffs.push(diff);
+        if self.keys.len() == PAGE_ENTRIES { self.flush_page() } else { Ok(()) }
     }
 
     fn flush_page(&mut self) -> Result<(), Error> {
-        let Some(&(key, at, _)) = self.open.first() else { return Ok(()) };
-        self.scratch.clear();
-        encode(&self.open, &mut self.scratch);
+        let (Some(key), Some(at)) = (self.keys.first(), self.refs.first()) else { return Ok(()) };
         self.index.extend(key.high().to_be_bytes());
         if K::BYTES > 8 {
             self.index.extend(key.low().to_be_bytes());
         }
         self.index.extend(at.to_le_bytes());
         self.index.extend(self.offset.to_le_bytes());
+        self.scratch.clear();
+        encode(&self.keys, &self.refs, &self.diffs, &mut self.scratch);
+        filter::build(&self.keys, &mut self.filters);
         self.file.write_all(&self.scratch).map_err(Error::io(&self.path))?;
         self.offset += self.scratch.len() as u64;
         self.pages += 1;
-        self.entries += self.open.len() as u64;
-        self.open.clear();
+        self.entries += self.keys.len() as u64;
+        self.keys.clear();
+        self.refs.clear();
+        self.diffs.clear();
+        if self.pages.is_multiple_of(GROUP_PAGES) { self.flush_filters() } else { Ok(()) }
+    }
+
+    fn flush_filters(&mut self) -> Result<(), Error> {
+        self.file.write_all(&self.filters).map_err(Error::io(&self.path))?;
+        self.offset += self.filters.len() as u64;
+        self.filters.clear();
         Ok(())
     }
 
-    /// Writes index and footer and makes the file durable.
-    pub fn finish(mut self, keys: KeyRange) -> Result<RunMeta, Error> {
+    /// Writes index and footer and makes the file durable. It stands for `keys`.
+    pub fn finish(self, keys: KeyRange) -> Result<RunMeta, Error> {
+        let (file, path, meta) = self.close(keys)?;
+        file.sync_all().map_err(Error::io(&path))?;
+        Ok(meta)
+    }
+
+    /// The same for a file that is read by this process only: its name is taken away again.
+    pub(crate) fn finish_nameless(self, keys: KeyRange) -> Result<Run<K>, Error> {
+        let (file, path, meta) = self.close(keys)?;
+        std::fs::remove_file(&path).map_err(Error::io(&path))?;
+        Run::of_file(file, path, &meta)
+    }
+
+    /// Takes the file away again: nothing of it is wanted.
+    pub(crate) fn discard(self) -> Result<(), Error> {
+        std::fs::remove_file(&self.path).map_err(Error::io(&self.path))
+    }
+
+    fn close(mut self, keys: KeyRange) -> Result<(File, PathBuf, RunMeta), Error> {
         self.flush_page()?;
+        self.flush_filters()?;
         let mut tail = self.index;
         let index_crc = crc32c::crc32c(&tail);
         let footer = tail.len();
         tail.extend(self.offset.to_le_bytes());
-        tail.extend(self.pages.to_le_bytes());
+        tail.extend((self.pages as u64).to_le_bytes());
         tail.extend(self.entries.to_le_bytes());
         tail.extend(index_crc.to_le_bytes());
         let footer_crc = crc32c::crc32c(&tail[footer..]);
@@ -134,333 +183,225 @@ impl<K: Key> RunWriter<K> {
         tail.extend(MAGIC);
         let write = |mut file: BufWriter<File>| {
             file.write_all(&tail)?;
-            file.into_inner().map_err(|error| error.into_error())?.sync_all()
+            file.into_inner().map_err(|error| error.into_error())
         };
-        write(self.file).map_err(Error::io(&self.path))?;
-        Ok(RunMeta {
+        let file = write(self.file).map_err(Error::io(&self.path))?;
+        let meta = RunMeta {
             name: self.path.file_name().expect("a file").to_string_lossy().into_owned(),
             entries: self.entries,
             bytes: self.offset + tail.len() as u64,
             key_bytes: K::BYTES,
             retractions: self.retractions,
             keys,
-        })
+        };
+        Ok((file, self.path, meta))
     }
 }
 
-/// An open run.
+/// An open run, or a part of it.
+#[derive(Clone)]
 pub struct Run<K: Key> {
     /// What the manifest says of it.
     pub meta: RunMeta,
+    file: Arc<RunFile<K>>,
+}
+
+struct RunFile<K> {
     path: PathBuf,
     file: File,
-    /// First key and ref of each page, and where it begins; the last offset is the pages' end.
-    firsts: Vec<(K, u64)>,
-    offsets: Vec<u64>,
+    /// The pages that may hold keys of the run.
+    pages: Vec<PageRow<K>>,
+}
+
+/// A page, as the index has it.
+struct PageRow<K> {
+    first: (K, u64),
+    offset: u64,
+    filter_offset: u64,
+    bytes: u32,
+    filter_bytes: u32,
 }
 
 impl<K: Key> Run<K> {
-    /// Opens the run in `dir` and checks its header, footer and index. Pages are checked as they
-    /// are read.
+    /// Opens the run in `dir` and checks its header, footer and index. Pages and filters are
+    /// checked as they are read.
     pub fn open(dir: &Path, meta: &RunMeta) -> Result<Run<K>, Error> {
         let path = dir.join(&meta.name);
         let file = File::open(&path).map_err(Error::io(&path))?;
-        let len = file.metadata().map_err(Error::io(&path))?.len();
-        if len != meta.bytes || len < HEADER_BYTES + FOOTER_BYTES {
-            let what = format!("{} bytes expected, {len} found", meta.bytes);
-            return Err(Error::corrupt(&path, len, what));
-        }
-        let read = |offset: u64, bytes: usize| {
-            let mut buffer = vec![0; bytes];
-            file.read_exact_at(&mut buffer, offset).map_err(Error::io(&path)).map(|()| buffer)
-        };
-        let header = read(0, HEADER_BYTES as usize)?;
-        let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-        let short = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
-        if &header[..8] != MAGIC || short(&header[8..12]) != VERSION {
-            return Err(Error::corrupt(&path, 0, format!("no run of version {VERSION}")));
-        }
-        if short(&header[12..]) != K::BYTES {
-            return Err(Error::corrupt(&path, 12, format!("keys of {} bytes expected", K::BYTES)));
-        }
-        let footer_at = len - FOOTER_BYTES;
-        let footer = read(footer_at, FOOTER_BYTES as usize)?;
-        if &footer[32..] != MAGIC || short(&footer[28..32]) != crc32c::crc32c(&footer[..28]) {
-            return Err(Error::corrupt(&path, footer_at, "the footer's checksum does not fit"));
-        }
-        let (index_at, pages) = (number(&footer[..8]), number(&footer[8..16]));
-        let entry_bytes = u64::from(K::BYTES) + 16;
-        if index_at.checked_add(pages.saturating_mul(entry_bytes)) != Some(footer_at) {
-            return Err(Error::corrupt(&path, footer_at, "the index does not fit the file"));
-        }
-        let index = read(index_at, (footer_at - index_at) as usize)?;
-        if crc32c::crc32c(&index) != short(&footer[24..28]) {
-            return Err(Error::corrupt(&path, index_at, "the index's checksum does not fit"));
-        }
-        let mut firsts = Vec::with_capacity(pages as usize);
-        let mut offsets = Vec::with_capacity(pages as usize + 1);
-        for entry in index.chunks_exact(entry_bytes as usize) {
-            let (key, place) = entry.split_at(K::BYTES as usize);
-            let high = u64::from_be_bytes(key[..8].try_into().expect("eight bytes"));
-            let low = key.get(8..16).map_or(0, |low| {
-                u64::from_be_bytes(low.try_into().expect("eight bytes")) //
-            });
-            firsts.push((K::from_parts(high, low), number(&place[..8])));
-            offsets.push(number(&place[8..]));
-        }
-        offsets.push(index_at);
-        if offsets.first() != Some(&HEADER_BYTES) || !offsets.is_sorted() || !firsts.is_sorted() {
-            return Err(Error::corrupt(&path, index_at, "the index is not in order"));
-        }
-        Ok(Run { meta: meta.clone(), path, file, firsts, offsets })
+        Run::of_file(file, path, meta)
     }
 
-    fn read_page(&self, number: usize, page: &mut Page<K>) -> Result<(), Error> {
-        let (start, end) = (self.offsets[number], self.offsets[number + 1]);
-        page.read(
-            (end - start) as usize,
-            |bytes| self.file.read_exact_at(bytes, start).map_err(Error::io(&self.path)),
-            |what| Error::corrupt(&self.path, start, what),
+    fn of_file(file: File, path: PathBuf, meta: &RunMeta) -> Result<Run<K>, Error> {
+        let mut pages = read_index::<K>(&file, &path, meta.bytes)?;
+        // Nothing else of the file is ever asked for.
+        let end = pages.partition_point(|page| page.first.0.high() <= meta.keys.last);
+        pages.truncate(end);
+        let start = pages.partition_point(|page| page.first.0.high() < meta.keys.first);
+        pages.drain(..start.saturating_sub(1));
+        pages.shrink_to_fit();
+        Ok(Run { meta: meta.clone(), file: Arc::new(RunFile { path, file, pages }) })
+    }
+
+    /// The part of the run that lies in `keys`; `None` where there is nothing.
+    pub fn part(&self, keys: KeyRange) -> Result<Option<Run<K>>, Error> {
+        let Some(keys) = self.meta.keys.intersection(keys) else { return Ok(None) };
+        if keys == self.meta.keys {
+            return Ok(Some(self.clone()));
+        }
+        let before = self.updates_before(keys.first)?;
+        let upto = match keys.last.checked_add(1) {
+            Some(end) => self.updates_before(end)?,
+            None => self.updates_before_end()?,
+        };
+        let meta = RunMeta { entries: upto - before, keys, ..self.meta.clone() };
+        Ok((upto > before).then(|| Run { meta, file: self.file.clone() }))
+    }
+
+    /// Updates of the pages known here whose key's high bits are below `high`.
+    fn updates_before(&self, high: u64) -> Result<u64, Error> {
+        let pages = self.file.pages.partition_point(|page| page.first.0.high() < high);
+        let Some(number) = pages.checked_sub(1) else { return Ok(0) };
+        let mut page = Page::default();
+        self.read_page(number, &mut page)?;
+        let places: Vec<usize> = (0..page.len()).collect();
+        let inside = places.partition_point(|place| page.key::<K>(*place).high() < high);
+        Ok((number * PAGE_ENTRIES + inside) as u64)
+    }
+
+    fn updates_before_end(&self) -> Result<u64, Error> {
+        let Some(number) = self.pages().checked_sub(1) else { return Ok(0) };
+        let mut page = Page::default();
+        self.read_page(number, &mut page)?;
+        Ok((number * PAGE_ENTRIES + page.len()) as u64)
+    }
+
+    /// Pages that may hold keys of the run.
+    pub(crate) fn pages(&self) -> usize {
+        self.file.pages.len()
+    }
+
+    /// The first key and ref of page `number`.
+    pub(crate) fn first(&self, number: usize) -> Option<(K, u64)> {
+        self.file.pages.get(number).map(|page| page.first)
+    }
+
+    /// The first of the pages from `low` up to `high` that begins behind `target`.
+    pub(crate) fn page_behind(&self, low: usize, high: usize, target: (K, u64)) -> usize {
+        low + self.file.pages[low..high].partition_point(|page| page.first <= target)
+    }
+
+    /// Reads page `number` over `page`.
+    pub(crate) fn read_page(&self, number: usize, page: &mut Page) -> Result<(), Error> {
+        let RunFile { path, file, pages } = &*self.file;
+        let row = &pages[number];
+        page.read::<K, _>(
+            row.bytes as usize,
+            |bytes| file.read_exact_at(bytes, row.offset).map_err(Error::io(path)),
+            |what| Error::corrupt(path, row.offset, what),
         )
     }
-}
 
-/// Reads a whole run, whatever its keys are, and hands the ref of every update to `each`; with
-/// `shallow` only header, footer and index are read.
-pub fn check(
-    dir: &Path,
-    meta: &RunMeta,
-    shallow: bool,
-    each: &mut dyn FnMut(u64),
-) -> Result<(), Error> {
-    match meta.key_bytes {
-        <u64 as Key>::BYTES => check_keys::<u64>(dir, meta, shallow, each),
-        <u128 as Key>::BYTES => check_keys::<u128>(dir, meta, shallow, each),
-        other => {
-            let what = format!("keys of {other} bytes in the manifest; 8 or 16 expected");
-            Err(Error::corrupt(&dir.join(&meta.name), 0, what))
+    /// Reads the filter of page `number` over `block`.
+    pub(crate) fn read_filter(&self, number: usize, block: &mut Vec<u8>) -> Result<(), Error> {
+        let RunFile { path, file, pages } = &*self.file;
+        let row = &pages[number];
+        block.resize(row.filter_bytes as usize, 0);
+        file.read_exact_at(block, row.filter_offset).map_err(Error::io(path))?;
+        match filter::is_whole(block) {
+            true => Ok(()),
+            false => Err(Error::corrupt(path, row.filter_offset, "a filter's checksum is wrong")),
         }
     }
-}
 
-fn check_keys<K: Key>(
-    dir: &Path,
-    meta: &RunMeta,
-    shallow: bool,
-    each: &mut dyn FnMut(u64),
-) -> Result<(), Error> {
-    let run = Arc::new(Run::<K>::open(dir, meta)?);
-    if shallow {
-        return Ok(());
-    }
-    let Some(mut cursor) = Cursor::new(run, KeyRange::ALL)? else { return Ok(()) };
-    let mut previous = None;
-    while let Some((key, at, _)) = cursor.peek() {
-        if previous.is_some_and(|previous| previous >= (key, at)) {
-            return Err(Error::corrupt(&dir.join(&meta.name), 0, "updates are not in order"));
-        }
-        previous = Some((key, at));
-        each(at);
-        cursor.step()?;
-    }
-    Ok(())
-}
-
-/// Walks the updates of a run's range in order, forwards only.
-pub struct Cursor<K: Key> {
-    run: Arc<Run<K>>,
-    keys: KeyRange,
-    /// Page that `page` holds; `usize::MAX` before the first.
-    number: usize,
-    page: Page<K>,
-    place: usize,
-}
-
-impl<K: Key> Cursor<K> {
-    /// Stands before the first update of `keys`; `None` where the run has no part in them.
-    pub fn new(run: Arc<Run<K>>, keys: KeyRange) -> Result<Option<Cursor<K>>, Error> {
-        let Some(keys) = keys.intersection(run.meta.keys) else { return Ok(None) };
-        if run.firsts.is_empty() {
-            return Ok(None);
-        }
-        let (number, page) = (usize::MAX, Page::default());
-        let mut cursor = Cursor { run, keys, number, page, place: 0 };
-        cursor.seek(K::from_parts(keys.first, 0), 0)?;
-        Ok(Some(cursor))
-    }
-
-    /// The update it stands at; `None` behind the last.
-    #[inline]
-    pub fn peek(&self) -> Option<Update<K>> {
-        if self.place >= self.page.len() {
-            return None;
-        }
-        let update = self.page.get(self.place);
-        (update.0.high() <= self.keys.last).then_some(update)
-    }
-
-    /// The key it stands at; `None` behind the last.
-    #[inline]
-    pub(crate) fn peek_key(&self) -> Option<K> {
-        let key = *self.page.keys.get(self.place)?;
-        (key.high() <= self.keys.last).then_some(key)
-    }
-
-    /// Goes on to the next update.
-    #[inline]
-    pub fn step(&mut self) -> Result<(), Error> {
-        self.place += 1;
-        if self.place >= self.page.len() && self.number + 1 < self.run.firsts.len() {
-            self.load(self.number + 1)?;
-        }
-        Ok(())
-    }
-
-    /// Goes on to the first update at or after `(key, at)`; stays where it stands beyond that.
-    pub fn seek(&mut self, key: K, at: u64) -> Result<(), Error> {
-        let target = (key, at);
-        let next = if self.number == usize::MAX { 0 } else { self.number + 1 };
-        let firsts = &self.run.firsts;
-        if next < firsts.len() && (self.number == usize::MAX || firsts[next] <= target) {
-            // The last page that begins at or before the target, galloping from here.
-            let mut step = 1;
-            while next + step < firsts.len() && firsts[next + step] <= target {
-                step *= 2;
-            }
-            let (low, high) = (next + step / 2, (next + step).min(firsts.len()));
-            let found = low + firsts[low..high].partition_point(|first| *first <= target);
-            self.load(found.saturating_sub(1).max(next))?;
-        }
-        self.place = gallop(&self.page, self.place, target);
-        if self.place >= self.page.len() && self.number + 1 < self.run.firsts.len() {
-            self.load(self.number + 1)?;
-        }
-        Ok(())
-    }
-
-    fn load(&mut self, number: usize) -> Result<(), Error> {
-        self.run.read_page(number, &mut self.page)?;
-        (self.number, self.place) = (number, 0);
-        Ok(())
+    /// The error that names a place in this run.
+    pub(crate) fn corrupt(&self, number: usize, what: &str) -> Error {
+        Error::corrupt(&self.file.path, self.file.pages[number].offset, what)
     }
 }
 
-/// First place at or after `from` that is not before `target`.
-fn gallop<K: Key>(page: &Page<K>, from: usize, target: (K, u64)) -> usize {
-    let before = |place: usize| match page.keys[place].cmp(&target.0) {
-        Ordering::Equal => page.at(place) < target.1,
-        other => other == Ordering::Less,
+/// Reads the page index of a file that should have `bytes` bytes.
+fn read_index<K: Key>(file: &File, path: &Path, bytes: u64) -> Result<Vec<PageRow<K>>, Error> {
+    let len = file.metadata().map_err(Error::io(path))?.len();
+    if len != bytes || len < HEADER_BYTES + FOOTER_BYTES {
+        return Err(Error::corrupt(path, len, format!("{bytes} bytes expected, {len} found")));
+    }
+    let read = |offset: u64, bytes: usize| {
+        let mut buffer = vec![0; bytes];
+        file.read_exact_at(&mut buffer, offset).map_err(Error::io(path)).map(|()| buffer)
     };
-    let len = page.len();
-    let (mut low, mut step) = (from, 1);
-    if low >= len || !before(low) {
-        return low;
+    let header = read(0, HEADER_BYTES as usize)?;
+    if &header[..8] != MAGIC || short(&header[8..12]) != VERSION {
+        return Err(Error::corrupt(path, 0, format!("no run of version {VERSION}")));
     }
-    while low + step < len && before(low + step) {
-        low += step;
-        step *= 2;
+    if short(&header[12..]) != K::BYTES {
+        return Err(Error::corrupt(path, 12, format!("keys of {} bytes expected", K::BYTES)));
     }
-    // `low` is before the target, `low + step` (or the end) is not.
-    let mut high = (low + step).min(len);
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        if before(middle) { low = middle } else { high = middle }
+    let footer_at = len - FOOTER_BYTES;
+    let footer = read(footer_at, FOOTER_BYTES as usize)?;
+    if &footer[32..] != MAGIC || short(&footer[28..32]) != crc32c::crc32c(&footer[..28]) {
+        return Err(Error::corrupt(path, footer_at, "the footer's checksum does not fit"));
     }
-    high
+    let (index_at, pages) = (number(&footer[..8]), number(&footer[8..16]));
+    let entries = number(&footer[16..24]);
+    let row_bytes = u64::from(K::BYTES) + 16;
+    if index_at.checked_add(pages.saturating_mul(row_bytes)) != Some(footer_at)
+        || entries.div_ceil(PAGE_ENTRIES as u64) != pages
+    {
+        return Err(Error::corrupt(path, footer_at, "the index does not fit the file"));
+    }
+    let index = read(index_at, (footer_at - index_at) as usize)?;
+    if crc32c::crc32c(&index) != short(&footer[24..28]) {
+        return Err(Error::corrupt(path, index_at, "the index's checksum does not fit"));
+    }
+    place_pages(&index, index_at, entries)
+        .ok_or_else(|| Error::corrupt(path, index_at, "the index is not in order"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::consolidate;
-    use proptest::prelude::*;
-
-    fn written(updates: &[Update<u64>], keys: KeyRange) -> (tempfile::TempDir, Arc<Run<u64>>) {
-        let dir = tempfile::tempdir().unwrap();
-        let mut writer = RunWriter::create(&dir.path().join("a.run")).unwrap();
-        updates.iter().for_each(|update| writer.push(*update).unwrap());
-        let meta = writer.finish(keys).unwrap();
-        let run = Run::open(dir.path(), &meta).unwrap();
-        (dir, Arc::new(run))
+/// The rows of an index, with what follows from them: where each page ends, and its filter.
+/// `None` where the pages and filters do not lie side by side from the header to the index.
+fn place_pages<K: Key>(index: &[u8], index_at: u64, entries: u64) -> Option<Vec<PageRow<K>>> {
+    let mut pages: Vec<PageRow<K>> = Vec::new();
+    for row in index.chunks_exact(K::BYTES as usize + 16) {
+        let (key, place) = row.split_at(K::BYTES as usize);
+        let part = |at: usize| key[at..].first_chunk().map_or(0, |part| u64::from_be_bytes(*part));
+        let low = if K::BYTES > 8 { part(8) } else { 0 };
+        let first = (K::from_parts(part(0), low), number(&place[..8]));
+        let offset = number(&place[8..]);
+        pages.push(PageRow { first, offset, filter_offset: 0, bytes: 0, filter_bytes: 0 });
     }
-
-    fn rest(mut cursor: Cursor<u64>) -> Vec<Update<u64>> {
-        let mut all = Vec::new();
-        while let Some(update) = cursor.peek() {
-            all.push(update);
-            cursor.step().unwrap();
-        }
-        all
-    }
-
-    fn many() -> Vec<Update<u64>> {
-        let mut updates: Vec<_> =
-            (0..5000u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15), i, 1)).collect();
-        consolidate(&mut updates);
-        updates
-    }
-
-    #[test]
-    fn a_range_reads_only_its_keys() {
-        let updates = many();
-        let (_dir, run) = written(&updates, KeyRange::ALL);
-        for worker in 0..3 {
-            let keys = KeyRange::of(worker, 3);
-            let cursor = Cursor::new(run.clone(), keys).unwrap().unwrap();
-            let expected: Vec<_> = updates
-                .iter()
-                .copied()
-                .filter(|u| (keys.first..=keys.last).contains(&u.0))
-                .collect();
-            assert_eq!(rest(cursor), expected);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn seek_finds_what_a_plain_search_finds(
-            targets in prop::collection::vec((any::<u64>(), 0u64..3), 1..60),
-            heavy in 0u64..4000,
-        ) {
-            let mut updates = many();
-            updates.extend((0..heavy).map(|at| (1u64 << 63, at, 1)));
-            consolidate(&mut updates);
-            let (_dir, run) = written(&updates, KeyRange::ALL);
-            let mut targets: Vec<_> = targets.iter().map(|t| (t.0, t.1)).collect();
-            targets.push((1 << 63, heavy / 2));
-            targets.sort();
-            let mut cursor = Cursor::new(run, KeyRange::ALL).unwrap().unwrap();
-            for (key, at) in targets {
-                cursor.seek(key, at).unwrap();
-                let expected = updates.partition_point(|u| (u.0, u.1) < (key, at));
-                prop_assert_eq!(cursor.peek(), updates.get(expected).copied());
+    let (mut expected, count) = (HEADER_BYTES, pages.len());
+    for start in (0..count).step_by(GROUP_PAGES) {
+        let end = (start + GROUP_PAGES).min(count);
+        let blocks = (start..end).map(|number| {
+            let before = (number * PAGE_ENTRIES) as u64;
+            filter::block_bytes((entries - before).min(PAGE_ENTRIES as u64) as usize) as u32
+        });
+        let blocks: Vec<u32> = blocks.collect();
+        let next_group = pages.get(end).map_or(index_at, |page| page.offset);
+        let filters: u64 = blocks.iter().map(|bytes| u64::from(*bytes)).sum();
+        let mut filter_offset = next_group.checked_sub(filters)?;
+        for (number, filter_bytes) in (start..end).zip(blocks) {
+            let next =
+                if number + 1 < end { pages[number + 1].offset } else { next_group - filters };
+            let page = &mut pages[number];
+            if page.offset != expected {
+                return None;
             }
+            page.bytes = next.checked_sub(page.offset)?.try_into().ok()?;
+            (page.filter_offset, page.filter_bytes) = (filter_offset, filter_bytes);
+            filter_offset += u64::from(filter_bytes);
+            expected = next;
         }
+        expected = next_group;
     }
+    let in_order = pages.is_sorted_by(|a, b| a.first < b.first) && expected == index_at;
+    in_order.then_some(pages)
+}
 
-    #[test]
-    fn damage_is_named() {
-        let (dir, run) = written(&many(), KeyRange::ALL);
-        let path = dir.path().join("a.run");
-        let meta = run.meta.clone();
-        let whole = std::fs::read(&path).unwrap();
-        for byte in (0..whole.len()).step_by(97) {
-            let mut damaged = whole.clone();
-            damaged[byte] ^= 1;
-            std::fs::write(&path, &damaged).unwrap();
-            let read = || -> Result<(), Error> {
-                let run = Arc::new(Run::<u64>::open(dir.path(), &meta)?);
-                let Some(mut cursor) = Cursor::new(run, KeyRange::ALL)? else { return Ok(()) };
-                while cursor.peek().is_some() {
-                    cursor.step()?;
-                }
-                Ok(())
-            };
-            let error = read().expect_err("damage must be found").to_string();
-            assert!(error.contains("a.run"), "{error}");
-        }
-        std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
-        let error = Run::<u64>::open(dir.path(), &meta).err().unwrap().to_string();
-        assert!(error.contains("bytes expected"), "{error}");
-    }
+fn number(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
+}
+
+fn short(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes(bytes.try_into().expect("four bytes"))
 }

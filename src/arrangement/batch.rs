@@ -1,0 +1,308 @@
+//! An epoch's updates: collected, sorted, and spilled where there are too many.
+
+use crate::Error;
+use crate::cursor::Reader;
+use crate::key::{Key, KeyRange, Update, consolidate};
+use crate::run::RunWriter;
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+/// Buckets by key, at most. With some million updates an epoch, each is sorted and looked up within
+/// the processor's cache.
+const BUCKETS: u64 = 256;
+
+/// An epoch's updates as they come. Nearly all are insertions of one copy, which are kept without
+/// their diff: a third less to hold and to sort.
+///
+/// They are put into buckets by the high bits of their key on arrival: that is the first pass of a
+/// radix sort, and later an epoch is taken bucket by bucket. Beyond the limit of memory, what is
+/// there goes to disk as a sorted run without a name; a bucket is then gathered from all of them.
+/// The memory of the buckets stays for the next epoch.
+pub struct Batch<K: Key> {
+    keys: KeyRange,
+    shift: u32,
+    limit: usize,
+    spill_path: PathBuf,
+    /// Insertions of one copy, by bucket.
+    insertions: Vec<Vec<(K, u64)>>,
+    /// All else.
+    others: Vec<Update<K>>,
+    /// Updates in it, and those of them in memory.
+    len: usize,
+    held: usize,
+    spilled: Vec<Reader<K>>,
+    /// The bucket to be taken next.
+    next: usize,
+    sorter: Sorter<K>,
+    consolidated: Vec<Update<K>>,
+}
+
+/// Updates of one bucket, sorted and consolidated.
+pub(crate) enum Part<'a, K> {
+    /// Only insertions of one copy, no pair twice.
+    Insertions(&'a [(K, u64)]),
+    /// Anything.
+    Updates(&'a [Update<K>]),
+}
+
+impl<K: Key> Part<'_, K> {
+    /// As updates, whichever they are.
+    pub fn updates(&self) -> Cow<'_, [Update<K>]> {
+        match self {
+            Part::Insertions(part) => part.iter().map(|&(key, at)| (key, at, 1)).collect(),
+            Part::Updates(part) => Cow::Borrowed(part),
+        }
+    }
+}
+
+impl<K: Key> Batch<K> {
+    /// An empty batch for updates of `keys` that takes about `limit` bytes of memory; what is more
+    /// goes through the file `spill_path`, which is there only while it is written.
+    pub(crate) fn new(keys: KeyRange, limit: usize, spill_path: PathBuf) -> Batch<K> {
+        let width = u64::BITS - (keys.last - keys.first).leading_zeros();
+        let shift = width.saturating_sub(BUCKETS.ilog2());
+        let buckets = ((keys.last - keys.first) >> shift) as usize + 1;
+        Batch {
+            keys,
+            shift,
+            limit,
+            spill_path,
+            insertions: (0..buckets).map(|_| Vec::new()).collect(),
+            others: Vec::new(),
+            len: 0,
+            held: 0,
+            spilled: Vec::new(),
+            next: 0,
+            sorter: Sorter::default(),
+            consolidated: Vec::new(),
+        }
+    }
+
+    /// Adds updates of the batch's keys.
+    pub fn extend(&mut self, updates: impl IntoIterator<Item = Update<K>>) -> Result<(), Error> {
+        let (first, shift) = (self.keys.first, self.shift);
+        for (key, at, diff) in updates {
+            self.held += 1;
+            self.len += 1;
+            match diff {
+                // Panics where a worker does not own the key: nothing else would notice.
+                1 => self.insertions[((key.high() - first) >> shift) as usize].push((key, at)),
+                _ => self.others.push((key, at, diff)),
+            }
+        }
+        if self.held * size_of::<(K, u64)>() > self.limit { self.spill() } else { Ok(()) }
+    }
+
+    fn spill(&mut self) -> Result<(), Error> {
+        let mut writer = RunWriter::create(&self.spill_path)?;
+        consolidate(&mut self.others);
+        let mut others = std::mem::take(&mut self.others).into_iter().peekable();
+        for bucket in 0..self.insertions.len() {
+            while let Some(other) = others.next_if(|other| self.bucket(other.0) == bucket) {
+                self.consolidated.push(other);
+            }
+            self.sort(bucket).updates().iter().try_for_each(|update| writer.push(*update))?;
+            self.clear(bucket);
+        }
+        self.held = 0;
+        self.spilled.push(Reader::new(writer.finish_nameless(self.keys)?)?);
+        Ok(())
+    }
+
+    /// Updates in it, not consolidated.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn bucket(&self, key: K) -> usize {
+        ((key.high() - self.keys.first) >> self.shift) as usize
+    }
+
+    /// The updates of the next bucket that has any; `None` when all have been taken, and the batch
+    /// is empty again.
+    pub(crate) fn next_part(&mut self) -> Result<Option<Part<'_, K>>, Error> {
+        if self.next == 0 {
+            consolidate(&mut self.others);
+            // Taken from the end.
+            self.others.reverse();
+        }
+        loop {
+            if let Some(done) = self.next.checked_sub(1) {
+                self.clear(done);
+            }
+            if self.next == self.insertions.len() {
+                (self.next, self.len, self.held) = (0, 0, 0);
+                self.spilled.clear();
+                return Ok(None);
+            }
+            let bucket = self.next;
+            self.next += 1;
+            self.gather(bucket)?;
+            if !self.insertions[bucket].is_empty() || !self.consolidated.is_empty() {
+                return Ok(Some(self.sort(bucket)));
+            }
+        }
+    }
+
+    /// Brings what belongs to `bucket` together from the spilled runs and the other updates.
+    fn gather(&mut self, bucket: usize) -> Result<(), Error> {
+        let (first, shift) = (self.keys.first, self.shift);
+        let is_here = |key: K| ((key.high() - first) >> shift) as usize == bucket;
+        for reader in &mut self.spilled {
+            while let Some((key, at, diff)) = reader.peek().filter(|update| is_here(update.0)) {
+                match diff {
+                    1 => self.insertions[bucket].push((key, at)),
+                    _ => self.consolidated.push((key, at, diff)),
+                }
+                reader.step()?;
+            }
+        }
+        while let Some(other) = self.others.pop_if(|other| is_here(other.0)) {
+            self.consolidated.push(other);
+        }
+        Ok(())
+    }
+
+    /// Sorts a bucket, together with what stands in `consolidated`.
+    fn sort(&mut self, bucket: usize) -> Part<'_, K> {
+        let insertions = &mut self.insertions[bucket];
+        self.sorter.sort(insertions, self.keys.first, self.shift);
+        if self.consolidated.is_empty() && insertions.is_sorted_by(|a, b| a < b) {
+            return Part::Insertions(insertions);
+        }
+        self.consolidated.extend(insertions.drain(..).map(|(key, at)| (key, at, 1)));
+        consolidate(&mut self.consolidated);
+        Part::Updates(&self.consolidated)
+    }
+
+    fn clear(&mut self, bucket: usize) {
+        self.insertions[bucket].clear();
+        self.consolidated.clear();
+    }
+
+    /// All updates, consolidated; the batch is empty again.
+    pub fn consolidated(&mut self) -> Result<Vec<Update<K>>, Error> {
+        let mut all = Vec::with_capacity(self.len);
+        while let Some(part) = self.next_part()? {
+            all.extend_from_slice(&part.updates());
+        }
+        Ok(all)
+    }
+}
+
+/// Sorts a bucket by one pass over the next bits of its keys, then each of what comes out, which is
+/// short where keys are uniform.
+struct Sorter<K> {
+    room: Vec<(K, u64)>,
+    ends: Vec<u32>,
+}
+
+impl<K> Default for Sorter<K> {
+    fn default() -> Self {
+        Sorter { room: Vec::new(), ends: Vec::new() }
+    }
+}
+
+impl<K: Key> Sorter<K> {
+    /// Pairs that come to lie side by side after the pass, on average. The standard library sorts
+    /// so few by insertion.
+    const TOGETHER: usize = 4;
+
+    /// Bits of the pass, at most: its counters stay in the first-level cache.
+    const BITS_MAX: u32 = 12;
+
+    /// Sorts `pairs`, whose keys differ, above `first`, in their lowest `bits` high bits.
+    fn sort(&mut self, pairs: &mut Vec<(K, u64)>, first: u64, bits: u32) {
+        let wanted = (pairs.len() / Self::TOGETHER).checked_ilog2().unwrap_or(0);
+        let pass = wanted.min(Self::BITS_MAX).min(bits);
+        if pass < 2 || pairs.len() > u32::MAX as usize {
+            return pairs.sort_unstable();
+        }
+        let place = |key: K| ((key.high() - first) >> (bits - pass)) as usize & ((1 << pass) - 1);
+        self.ends.clear();
+        self.ends.resize(1 << pass, 0);
+        pairs.iter().for_each(|pair| self.ends[place(pair.0)] += 1);
+        let mut sum = 0;
+        for end in &mut self.ends {
+            // Where the group begins; after the pass, where it ends.
+            (sum, *end) = (sum + *end, sum);
+        }
+        self.room.resize(pairs.len(), (K::default(), 0));
+        for pair in &*pairs {
+            let end = &mut self.ends[place(pair.0)];
+            self.room[*end as usize] = *pair;
+            *end += 1;
+        }
+        let mut start = 0;
+        for &end in &self.ends {
+            self.room[start..end as usize].sort_unstable();
+            start = end as usize;
+        }
+        pairs.copy_from_slice(&self.room);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::owner;
+    use proptest::prelude::*;
+
+    fn batch<K: Key>(keys: KeyRange, limit: usize) -> (tempfile::TempDir, Batch<K>) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p.spill");
+        (dir, Batch::new(keys, limit, path))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+        #[test]
+        fn what_comes_in_comes_out_sorted(
+            updates in prop::collection::vec((any::<u64>(), 0u64..50, -1i64..4), 0..3000),
+            heavy in 0usize..400, shift in 0u32..64, workers in 1usize..5,
+            limit in prop_oneof![Just(0usize), Just(5000), Just(usize::MAX)],
+            insertions in any::<bool>(),
+        ) {
+            let mut updates: Vec<Update<u64>> =
+                updates.iter().map(|u| (u.0 << shift, u.1, u.2)).collect();
+            updates.extend((0..heavy).map(|at| (7u64 << shift, at as u64, 1)));
+            if insertions {
+                updates.iter_mut().for_each(|update| update.2 = 1);
+            }
+            for worker in 0..workers {
+                let mut mine = updates.clone();
+                mine.retain(|update| owner(update.0, workers) == worker);
+                let (dir, mut batch) = batch(KeyRange::of(worker, workers), limit);
+                // Twice: nothing of the first time is left for the second.
+                for _ in 0..2 {
+                    for some in mine.chunks(700) {
+                        batch.extend(some.iter().copied()).unwrap();
+                    }
+                    let mut expected = mine.clone();
+                    consolidate(&mut expected);
+                    prop_assert_eq!(batch.consolidated().unwrap(), expected);
+                }
+                prop_assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_128_bits_are_sorted_to_the_last() {
+        let (_dir, mut batch) = batch::<u128>(KeyRange::ALL, usize::MAX);
+        let updates: Vec<Update<u128>> =
+            (0..5000u128).rev().map(|i| ((i % 3) << 126 | i, i as u64, 1)).collect();
+        batch.extend(updates.iter().copied()).unwrap();
+        let mut expected = updates;
+        consolidate(&mut expected);
+        assert_eq!(batch.consolidated().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_spill_that_cannot_be_written_is_named() {
+        let (_dir, mut batch) = batch::<u64>(KeyRange::ALL, 0);
+        batch.spill_path = batch.spill_path.join("no").join("such");
+        let error = batch.extend([(1, 1, 1)]).unwrap_err().to_string();
+        assert!(error.contains("p.spill/no/such"), "{error}");
+    }
+}
