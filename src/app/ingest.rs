@@ -192,8 +192,7 @@ fn run(
     let options = Options {
         workers: how.workers,
         engine: how.engine,
-        // A quarter for held documents; the rest for what is read ahead, keys, facts and models.
-        held_bytes: how.memory_bytes / 4,
+        memory_bytes: how.memory_bytes,
         commit_every: how.commit_every,
         strict: how.strict,
     };

@@ -5,6 +5,7 @@ use crate::plan::Plan;
 use arrangement::RunMeta;
 use corpus::Corpus;
 use document::{Document, Epoch};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub(crate) struct WorkerContext {
     /// Runs of each index at the start.
     pub state: BTreeMap<String, Vec<RunMeta>>,
     pub notes: Notes,
-    pub held: HeldBytes,
+    pub memory: Memory,
 }
 
 impl WorkerContext {
@@ -50,6 +51,7 @@ impl WorkerContext {
         corpus: &Corpus,
         engine: Engine,
         first_epoch: Epoch,
+        memory_bytes: u64,
         (index, runs): (&str, &[RunMeta]),
     ) -> WorkerContext {
         WorkerContext {
@@ -60,15 +62,28 @@ impl WorkerContext {
             engine,
             state: BTreeMap::from([(index.to_owned(), runs.to_vec())]),
             notes: Notes::default(),
-            held: HeldBytes { limit: 0, used: Default::default() },
+            memory: Memory::of_worker(memory_bytes),
         }
     }
 }
 
-/// The memory that documents waiting in a worker's holds may take, and what they take.
-pub(crate) struct HeldBytes {
-    pub limit: usize,
-    pub used: std::cell::Cell<usize>,
+/// What may stay in a worker's memory before it goes to disk, in bytes.
+pub(crate) struct Memory {
+    /// Documents waiting in holds.
+    pub held_limit: usize,
+    /// What they take.
+    pub held: Cell<usize>,
+    /// Updates of one index in one epoch.
+    pub updates_limit: usize,
+}
+
+impl Memory {
+    /// The limits of a worker that may take `bytes`: a quarter for held documents, another for the
+    /// updates of two indexes in two epochs. The rest is for what is read ahead, facts and models.
+    pub fn of_worker(bytes: u64) -> Memory {
+        let bytes = bytes as usize;
+        Memory { held_limit: bytes / 4, held: Cell::new(0), updates_limit: bytes / 16 }
+    }
 }
 
 impl<'scope> Docs<'scope> {

@@ -1,7 +1,7 @@
 //! One run: every slice's graph, in one dataflow, over every worker.
 
 use crate::cluster::{self, Meeting};
-use crate::docs::{HeldBytes, WorkerContext};
+use crate::docs::{Memory, WorkerContext};
 use crate::notes::Notes;
 use crate::sink::{CommitEvery, commit, write};
 use crate::source::{Reader, Reading, source};
@@ -26,8 +26,8 @@ pub struct Options {
     pub workers: usize,
     /// What stands behind the dedup-join.
     pub engine: Engine,
-    /// Memory that held documents may take in this process, in bytes.
-    pub held_bytes: u64,
+    /// Memory that this process may take, in bytes.
+    pub memory_bytes: u64,
     /// When to commit within the run.
     pub commit_every: CommitEvery,
     /// Stop at the first defect.
@@ -77,10 +77,7 @@ pub fn run(
                 engine: options.engine,
                 state: job.manifest.state.clone(),
                 notes: Notes::default(),
-                held: HeldBytes {
-                    limit: (options.held_bytes / options.workers as u64) as usize,
-                    used: Default::default(),
-                },
+                memory: Memory::of_worker(options.memory_bytes / options.workers as u64),
             });
             let probe = ProbeHandle::new();
             worker.dataflow(|scope| build(scope, &context, &job, &options, &probe));

@@ -107,9 +107,9 @@ impl<E: Serialize + DeserializeOwned, K: Key> Open<E, K> {
 
     fn hold(&mut self, held: Held<E>, worker: &WorkerContext) {
         let tmp = worker.corpus.tmp_dir();
-        let used = worker.held.used.get() + weight(&held.0);
-        if or_fail_at(&tmp, self.documents.push(held, used <= worker.held.limit, &tmp)) {
-            worker.held.used.set(used);
+        let used = worker.memory.held.get() + weight(&held.0);
+        if or_fail_at(&tmp, self.documents.push(held, used <= worker.memory.held_limit, &tmp)) {
+            worker.memory.held.set(used);
         }
     }
 
@@ -132,7 +132,7 @@ impl<E: Serialize + DeserializeOwned, K: Key> Open<E, K> {
             let Some(((mut document, extra), in_memory)) = popped else { break };
             bytes += weight(&document);
             if in_memory {
-                worker.held.used.set(worker.held.used.get() - weight(&document));
+                worker.memory.held.set(worker.memory.held.get() - weight(&document));
             }
             let end = next + self.facts[next..].partition_point(|fact| fact.0 <= document.at.0);
             let mine = &self.facts[next..end];

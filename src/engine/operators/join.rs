@@ -42,7 +42,7 @@ pub(crate) fn duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
 ) -> FactStream<'scope, K> {
     let stored = worker.state.get(index).map_or(&[][..], Vec::as_slice);
     let dir = worker.corpus.state_dir();
-    let share = or_fail(Arrangement::open(&dir, index, worker.index, worker.peers, stored));
+    let mut share = or_fail(Arrangement::open(&dir, index, worker.index, worker.peers, stored));
     worker.notes.runs(index, worker.plan.first_epoch - 1, share.runs());
     match worker.engine {
         Engine::Arrangement => by_arrangement(worker, index, updates, rule, share),
@@ -50,21 +50,27 @@ pub(crate) fn duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
     }
 }
 
-/// Collects the updates of each epoch at their owners and calls `act` when one is complete.
+/// Collects the updates of each epoch at their owners. When one is complete, calls `act` until that
+/// says that it is done with it, and lets others work in between. `act` is told whether any epoch
+/// may follow.
 fn by_epoch<'scope, K, D>(
     name: &str,
-    peers: usize,
+    worker: &WorkerContext,
     updates: UpdateStream<'scope, K>,
     at_start: impl FnOnce(&mut Vec<D>) -> Option<Epoch> + 'static,
-    mut act: impl FnMut(Epoch, &mut Batch<K>, &mut Vec<D>) + 'static,
+    new_batch: impl Fn() -> Batch<K> + 'static,
+    mut act: impl FnMut(Epoch, bool, &mut Batch<K>, &mut Vec<D>) -> bool + 'static,
 ) -> StreamVec<'scope, Epoch, D>
 where
     K: Key + Serialize + DeserializeOwned,
     D: Clone + 'static,
 {
+    let peers = worker.peers;
     let route = Exchange::new(move |update: &Update<K>| owner(update.0.high(), peers) as u64);
     type Builder<D> = CapacityContainerBuilder<Vec<D>>;
-    updates.unary_frontier::<Builder<D>, _, _, _>(route, name, move |cap, _| {
+    let scope = updates.scope();
+    updates.unary_frontier::<Builder<D>, _, _, _>(route, name, move |cap, info| {
+        let activator = scope.activator_for(info.address);
         let mut open: BTreeMap<Epoch, (Capability<Epoch>, Batch<K>)> = BTreeMap::new();
         let mut start = Some((cap, at_start));
         // What epochs that are over leave to the next ones: to have memory cleared by the system
@@ -76,23 +82,25 @@ where
             {
                 output.session(&cap.delayed(&time)).give_iterator(out.drain(..));
             }
-            input.for_each(|cap, batch| {
+            input.for_each(|cap, updates| {
                 let cap = cap.retain_least(0).expect("a message has a time");
-                let (_, updates) = open
+                let (_, batch) = open
                     .entry(*cap.time())
-                    .or_insert_with(|| (cap, spare.pop().unwrap_or_else(Batch::new)));
-                updates.extend(batch.drain(..));
+                    .or_insert_with(|| (cap, spare.pop().unwrap_or_else(&new_batch)));
+                or_fail(batch.extend(updates.drain(..)));
             });
-            while let Some(first) = open.first_entry() {
-                if frontier.less_equal(first.key()) {
-                    break;
-                }
-                let (epoch, (cap, mut batch)) = first.remove_entry();
-                act(epoch, &mut batch, &mut out);
-                batch.clear();
-                spare.push(batch);
-                output.session(&cap).give_iterator(out.drain(..));
+            let Some(mut first) = open.first_entry() else { return };
+            let epoch = *first.key();
+            if frontier.less_equal(&epoch) {
+                return;
             }
+            let (cap, batch) = first.get_mut();
+            let done = act(epoch, frontier.is_empty(), batch, &mut out);
+            output.session(cap).give_iterator(out.drain(..));
+            if done {
+                spare.push(first.remove().1);
+            }
+            activator.activate();
         }
     })
 }
@@ -105,15 +113,24 @@ fn by_arrangement<'scope, K: Key + Serialize + DeserializeOwned>(
     mut share: Arrangement<K>,
 ) -> FactStream<'scope, K> {
     let name = format!("Join with {index}");
+    let new_batch = share.batches(worker.memory.updates_limit);
+    let context = worker.clone();
     by_epoch(
         &name,
-        worker.peers,
+        &context,
         updates,
         |_| None,
-        move |epoch, updates, facts| {
-            or_fail(share.apply(epoch, updates, &rule, facts));
-            crash::point("run-written");
-            worker.notes.runs(index, epoch, share.runs());
+        new_batch,
+        move |epoch, is_last, updates, facts| {
+            let done = or_fail(share.apply(epoch, updates, &rule, facts));
+            if done {
+                if is_last {
+                    or_fail(share.settle());
+                }
+                crash::point("run-written");
+                worker.notes.runs(index, epoch, share.runs());
+            }
+            done
         },
     )
 }
@@ -134,14 +151,20 @@ fn by_differential<'scope, K: Key + Serialize + DeserializeOwned>(
         *out = stored;
         Some(first_epoch - 1)
     };
-    let peers = worker.peers;
-    let rows = by_epoch(&name, peers, updates, load, move |epoch, batch, rows| {
-        let updates = batch.consolidated();
-        or_fail(share.append(epoch, updates.iter().copied()));
-        crash::point("run-written");
-        worker.notes.runs(index, epoch, share.runs());
-        rows.extend(updates.iter().map(|&(key, at, diff)| ((key, at), epoch, diff)));
-    });
+    let new_batch = share.batches(worker.memory.updates_limit);
+    let context = worker.clone();
+    let rows =
+        by_epoch(&name, &context, updates, load, new_batch, move |epoch, last, batch, rows| {
+            let updates = or_fail(batch.consolidated());
+            or_fail(share.append(epoch, &updates));
+            if last {
+                or_fail(share.settle());
+            }
+            crash::point("run-written");
+            worker.notes.runs(index, epoch, share.runs());
+            rows.extend(updates.iter().map(|&(key, at, diff)| ((key, at), epoch, diff)));
+            true
+        });
     let arranged = arrange_core::<_, _, _, OrdValSpine<K, u64, Epoch, i64>>(
         rows,
         Pipeline, // The store has sent every key to its owner.

@@ -56,8 +56,16 @@ fn add(
     let (facts, leaving, workers) = (facts.clone(), left.clone(), *workers);
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
         let index = (INDEX, &runs[..]);
-        let context =
-            Rc::new(WorkerContext::of_join_alone(worker, &corpus, engine, first_epoch, index));
+        // Some epochs have more updates than fit: they go through disk.
+        let memory = 16 * 128;
+        let context = Rc::new(WorkerContext::of_join_alone(
+            worker,
+            &corpus,
+            engine,
+            first_epoch,
+            memory,
+            index,
+        ));
         let probe = ProbeHandle::new();
         let mut input = InputHandle::<Epoch, CapacityContainerBuilder<Vec<Update<u64>>>>::new();
         let sums = facts.clone();
