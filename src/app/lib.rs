@@ -4,6 +4,7 @@ mod cli;
 mod display;
 mod ingest;
 mod inputs;
+mod keys;
 mod models;
 mod recipe;
 mod settings;

@@ -24,9 +24,14 @@ pub(crate) const TOKEN: &str = "SLUICE_TOKEN";
 /// Set for a process that was launched: its standard input is open as long as its supervisor lives.
 const SUPERVISED: &str = "SLUICE_SUPERVISED";
 
+/// This process was launched.
+pub(crate) fn is_supervised() -> bool {
+    std::env::var_os(SUPERVISED).is_some()
+}
+
 /// In a launched process, ends it when its supervisor has gone, however that went.
 pub(crate) fn end_with_supervisor() -> Result<()> {
-    if std::env::var_os(SUPERVISED).is_none() {
+    if !is_supervised() {
         return Ok(());
     }
     let watch = || {

@@ -136,6 +136,11 @@ impl Meeting {
         Ok(())
     }
 
+    /// Number of this process.
+    pub(crate) fn process(&self) -> usize {
+        self.process
+    }
+
     /// What timely needs for `workers` threads here.
     pub(crate) fn allocators(self, workers: usize) -> Result<Allocators, Error> {
         if self.sockets.len() == 1 {

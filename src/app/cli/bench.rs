@@ -1,23 +1,30 @@
 //! `sluice bench`.
 
 use super::DONE;
+use super::run_flags::ClusterFlags;
+use crate::slice::Slice;
+use crate::supervise::{is_supervised, launch};
 use crate::units::count;
 use crate::usage::usage;
+use crate::{inputs, keys};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use corpus::Corpus;
-use engine::Engine;
-use engine::bench::{BenchEngine, Joined, Keys, join_keys};
+use engine::bench::{BenchEngine, Dumps, Feed, Joined, Keys, Used, join_dumps};
+use engine::{Engine, cluster};
 use indicatif::{HumanBytes, HumanCount};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 const EXAMPLE: &str = "\
 Example:
   sluice bench dedup --keys 50M --engine arrangement -w 2
-  sluice bench dedup --keys 50M --engine hash -w 2 --json | jq .keys_per_cpu_second";
+  sluice bench dedup --input cc/2020-05/*.wet.gz -w 2
+  sluice bench dedup --keys 50M --engine hash -n 2 --json | jq .keys_per_cpu_second";
 
 /// Measure this machine
 #[derive(Args)]
@@ -32,14 +39,18 @@ enum What {
     Dedup(Dedup),
 }
 
-/// Throughput of the dedup-join on made-up keys, then that of an increment to them
+/// Throughput of the dedup-join on a first dump, then that of an increment to it
 #[derive(Args)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE, disable_help_flag = true)]
 struct Dedup {
-    /// Keys of the first dump
+    /// Made-up keys of the first dump
     #[arg(long, default_value = "10M", value_parser = count, value_name = "N")]
     keys: u64,
-    /// The share of keys that repeat an earlier one
+    /// Take the keys of the paragraphs of these files, WET or JSON lines with a text: files, globs,
+    /// folders, @lists. The last of them are the second dump
+    #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with_all = ["keys", "duplicates"])]
+    input: Vec<String>,
+    /// The share of made-up keys that repeat an earlier one
     #[arg(long, default_value_t = 0.3, value_name = "SHARE")]
     duplicates: f64,
     /// The second dump, as a share of the first
@@ -51,15 +62,14 @@ struct Dedup {
     /// What stands behind deduplication
     #[arg(long, default_value = "arrangement")]
     engine: EngineName,
-    /// Workers (threads)
-    #[arg(short = 'w', long, default_value_t = 1, value_name = "N")]
-    workers: usize,
     /// Where to keep the state meanwhile; a temporary folder where not given
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", overrides_with = "dir")]
     dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    cluster: ClusterFlags,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -91,60 +101,71 @@ impl EngineName {
 }
 
 impl Bench {
-    pub fn run(self) -> Result<u8> {
+    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
         let What::Dedup(dedup) = self.what;
-        dedup.run()
-    }
-}
-
-/// Time and memory at one moment.
-struct Moment {
-    wall: Instant,
-    cpu_seconds: f64,
-}
-
-impl Moment {
-    fn now() -> Moment {
-        let cpu = clock_gettime(ClockId::ProcessCPUTime);
-        let cpu_seconds = cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9;
-        Moment { wall: Instant::now(), cpu_seconds }
+        dedup.run(slices)
     }
 }
 
 impl Dedup {
-    fn run(self) -> Result<u8> {
-        if self.workers == 0 || self.keys == 0 || self.epoch_keys == 0 {
-            return Err(usage("at least one worker, one key, and one key in an epoch are needed"));
+    fn run(self, slices: &'static [Slice]) -> Result<u8> {
+        if self.keys == 0 || self.epoch_keys == 0 {
+            return Err(usage("at least one key, and one key in an epoch, are needed"));
         }
         if !(0.0..=1.0).contains(&self.duplicates) || !(0.0..=10.0).contains(&self.increment) {
             return Err(usage("--duplicates is a share from 0 to 1, --increment from 0 to 10"));
         }
-        let made = match &self.dir {
-            Some(dir) => tempfile::tempdir_in(dir),
-            None => tempfile::tempdir(),
+        let cluster = self.cluster.cluster()?;
+        let is_part =
+            cluster.processes() > 1 && (is_supervised() || self.cluster.hostfile.is_some());
+        if cluster.processes() == 1 || !is_part {
+            let made = match &self.dir {
+                Some(dir) => tempfile::tempdir_in(dir),
+                None => tempfile::tempdir(),
+            };
+            let made = made.context("cannot make a folder for the state")?;
+            return match cluster.processes() {
+                1 => self.measure(slices, made.path(), &cluster),
+                processes => {
+                    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+                    arguments.extend(["--dir".into(), made.path().to_string_lossy().into_owned()]);
+                    launch(processes, &arguments)
+                }
+            };
         }
-        .context("cannot make a folder for the state")?;
-        let corpus = Corpus::create(made.path())?;
-        let added = (self.keys as f64 * self.increment) as u64;
-        let ranges = [0..self.keys, self.keys..self.keys + added];
-        let parts: Vec<Keys> = ranges
-            .into_iter()
-            .filter(|range| !range.is_empty())
-            .map(|range| Keys { range, duplicates: self.duplicates, epoch: self.epoch_keys })
-            .collect();
-        let sizes: Vec<u64> = parts.iter().map(|part| part.range.end - part.range.start).collect();
-        let (mut rows, head) = (Vec::new(), self.head());
-        let mut before = Moment::now();
-        join_keys(&corpus, self.engine.engine(), self.workers, &parts, |joined| {
-            let now = Moment::now();
-            rows.push(row(&head, sizes[rows.len()], &before, &now, joined));
-            before = Moment::now();
-        });
+        let dir = self.dir.clone().context(usage("processes started by hand need one --dir"))?;
+        self.measure(slices, &dir, &cluster)
+    }
+
+    /// Runs the dumps, with the state in `dir`, and tells what became of them.
+    fn measure(
+        &self,
+        slices: &'static [Slice],
+        dir: &Path,
+        cluster: &cluster::Cluster,
+    ) -> Result<u8> {
+        let dumps = self.dumps(slices)?;
+        // The others may read it once they have met the first process.
+        let corpus = Corpus::create(dir)?;
+        let meeting = cluster::meet(cluster)?;
+        let ended = Arc::new(Mutex::new(vec![(Instant::now(), Joined::default())]));
+        let ends = ended.clone();
+        let after = move |joined: Joined| {
+            ends.lock().expect("no worker panicked").push((Instant::now(), joined));
+        };
+        let dumps = (dumps, self.epoch_keys);
+        let engine = self.engine.engine();
+        join_dumps(&corpus, engine, self.cluster.workers, meeting, dumps, used_up, after)?;
+        if self.cluster.process > 0 {
+            return Ok(DONE);
+        }
+        let ended = ended.lock().expect("no worker panicked");
+        let rows = ended.windows(2).map(|two| self.row(&two[0], &two[1]));
+        let rows: Vec<Value> = rows.collect();
         match self.json {
             true => {
-                let increment = if rows.len() > 1 { rows.remove(1) } else { Value::Null };
-                let mut whole = rows.remove(0);
-                whole["increment"] = increment;
+                let mut whole = rows[0].clone();
+                whole["increment"] = rows.get(1).cloned().unwrap_or(Value::Null);
                 println!("{}", serde_json::to_string_pretty(&whole)?);
             }
             false => rows.iter().for_each(tell),
@@ -152,35 +173,89 @@ impl Dedup {
         Ok(DONE)
     }
 
-    fn head(&self) -> Value {
-        json!({"engine": self.engine.name(), "workers": self.workers, "processes": 1})
+    /// The first dump and, if there is to be one, the second.
+    fn dumps(&self, slices: &'static [Slice]) -> Result<Dumps> {
+        let share = self.increment / (1.0 + self.increment);
+        if self.input.is_empty() {
+            let added = (self.keys as f64 * self.increment) as u64;
+            let ranges = [0..self.keys, self.keys..self.keys + added];
+            let made_up = |range| {
+                let keys = Keys { range, duplicates: self.duplicates, epoch: self.epoch_keys };
+                let feed = move |worker, workers| keys.clone().feed(worker, workers);
+                Arc::new(feed) as Arc<dyn Fn(usize, usize) -> Feed + Send + Sync>
+            };
+            return Ok(ranges.into_iter().filter(|r| !r.is_empty()).map(made_up).collect());
+        }
+        let wet = slices.iter().find(|slice| slice.name == "common_crawl");
+        let wet = wet.context("this program has no slice that reads WET files")?.reader;
+        let sources = inputs::sources(&self.input)?;
+        let all: u64 = sources.iter().map(|source| source.bytes).sum();
+        let mut behind = all;
+        let second = sources.iter().position(|source| {
+            let begins_here = behind as f64 <= all as f64 * share;
+            behind -= source.bytes;
+            begins_here
+        });
+        let second = second.unwrap_or(sources.len()).max(1);
+        let paths: Vec<PathBuf> = sources.into_iter().map(|source| source.path.into()).collect();
+        let (first, rest) = paths.split_at(second);
+        let mut dumps: Dumps = vec![Arc::new(keys::of_files(first.into(), 0, wet))];
+        if !rest.is_empty() {
+            dumps.push(Arc::new(keys::of_files(rest.into(), second, wet)));
+        }
+        Ok(dumps)
+    }
+
+    fn row(&self, before: &(Instant, Joined), after: &(Instant, Joined)) -> Value {
+        let joined = &after.1;
+        let cpu = cpu_seconds(joined) - cpu_seconds(&before.1);
+        json!({
+            "engine": self.engine.name(),
+            "workers": self.cluster.workers,
+            "processes": self.cluster.processes,
+            "documents": joined.documents,
+            "keys": joined.keys,
+            "bytes": joined.bytes,
+            "seconds": (after.0 - before.0).as_secs_f64(),
+            "cpu_seconds": cpu,
+            "keys_per_cpu_second": joined.keys as f64 / cpu,
+            "mb_per_cpu_second": joined.bytes as f64 / 1e6 / cpu,
+            "peak_rss_bytes": by_process(joined).map(|used| used.peak_bytes).sum::<u64>(),
+            "state_disk_bytes": disk_bytes(joined),
+            "state_resident_bytes": joined.runs.iter().map(|run| run.resident_bytes()).sum::<u64>(),
+            "state_runs": joined.runs.len(),
+            "state_keys": joined.runs.iter().map(|run| run.entries).sum::<u64>(),
+            "facts": joined.facts,
+            "checksum": joined.checksum,
+        })
     }
 }
 
-fn row(head: &Value, keys: u64, before: &Moment, after: &Moment, joined: &Joined) -> Value {
-    let cpu = after.cpu_seconds - before.cpu_seconds;
-    let bytes = keys * 8;
-    let mut row = head.clone();
-    let measured = json!({
-        "documents": keys,
-        "keys": keys,
-        "bytes": bytes,
-        "seconds": (after.wall - before.wall).as_secs_f64(),
-        "cpu_seconds": cpu,
-        "keys_per_cpu_second": keys as f64 / cpu,
-        "mb_per_cpu_second": bytes as f64 / 1e6 / cpu,
-        "peak_rss_bytes": peak_rss_bytes(),
-        "state_disk_bytes": joined.runs.iter().map(|run| run.bytes).sum::<u64>(),
-        "state_resident_bytes": joined.runs.iter().map(|run| run.resident_bytes()).sum::<u64>(),
-        "state_runs": joined.runs.len(),
-        "state_keys": joined.runs.iter().map(|run| run.entries).sum::<u64>(),
-        "facts": joined.facts,
-        "checksum": joined.checksum,
+/// What each process had used when its last worker was done.
+fn by_process(joined: &Joined) -> impl Iterator<Item = Used> {
+    let mut used = joined.used.clone();
+    used.sort_by(|a, b| {
+        (a.process, b.cpu_seconds).partial_cmp(&(b.process, a.cpu_seconds)).expect("times")
     });
-    for (name, value) in measured.as_object().expect("an object above") {
-        row[name] = value.clone();
-    }
-    row
+    used.dedup_by_key(|used| used.process);
+    used.into_iter()
+}
+
+/// A file of which two parts are left counts once.
+fn disk_bytes(joined: &Joined) -> u64 {
+    let runs = joined.runs.iter();
+    let files: BTreeMap<&str, u64> = runs.map(|run| (run.name.as_str(), run.bytes)).collect();
+    files.values().sum()
+}
+
+fn cpu_seconds(joined: &Joined) -> f64 {
+    by_process(joined).map(|used| used.cpu_seconds).sum()
+}
+
+/// Processor time and the most memory that this process has used so far.
+fn used_up() -> (f64, u64) {
+    let cpu = clock_gettime(ClockId::ProcessCPUTime);
+    (cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9, peak_rss_bytes())
 }
 
 /// The most memory the process ever had resident.

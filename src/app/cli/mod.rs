@@ -87,7 +87,7 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
         Command::Export(command) => command.run(slices),
         Command::Verify(command) => command.run(),
         Command::Launch(command) => command.run(),
-        Command::Bench(command) => command.run(),
+        Command::Bench(command) => command.run(slices),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             Ok(DONE)

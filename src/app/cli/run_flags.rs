@@ -15,21 +15,31 @@ use std::path::PathBuf;
 /// What a worker may use where the user does not say.
 const MEMORY_PER_WORKER: u64 = 2 << 30;
 
+/// The workers and processes of a run, with timely's letters.
+#[derive(Args)]
+pub(crate) struct ClusterFlags {
+    /// Workers (threads) in this process
+    #[arg(short = 'w', long, default_value_t = 1, value_name = "N")]
+    pub workers: usize,
+    /// Processes of the run, each started by hand; see also: sluice launch
+    #[arg(short = 'n', long, default_value_t = 1, value_name = "N", overrides_with = "processes")]
+    pub processes: usize,
+    /// Number of this process, from 0
+    #[arg(short = 'p', long, default_value_t = 0, value_name = "I")]
+    pub process: usize,
+    /// File with one host:port a line for each process; without it, localhost:2101 and up
+    #[arg(short = 'h', long, value_name = "FILE")]
+    pub hostfile: Option<PathBuf>,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
 /// Flags of build and add.
 #[derive(Args)]
 pub(crate) struct RunFlags {
-    /// Workers (threads) in this process
-    #[arg(short = 'w', long, default_value_t = 1, value_name = "N")]
-    workers: usize,
-    /// Processes of the run, each started by hand; see also: sluice launch
-    #[arg(short = 'n', long, default_value_t = 1, value_name = "N")]
-    processes: usize,
-    /// Number of this process, from 0
-    #[arg(short = 'p', long, default_value_t = 0, value_name = "I")]
-    process: usize,
-    /// File with one host:port a line for each process; without it, localhost:2101 and up
-    #[arg(short = 'h', long, value_name = "FILE")]
-    hostfile: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterFlags,
     /// Memory this process may use, about; 2G for each worker where not given
     #[arg(long, value_parser = size, value_name = "SIZE")]
     memory: Option<u64>,
@@ -54,9 +64,6 @@ pub(crate) struct RunFlags {
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -67,9 +74,9 @@ enum EngineName {
     Differential,
 }
 
-impl RunFlags {
-    /// The run that these flags describe.
-    pub fn how(&self) -> Result<How> {
+impl ClusterFlags {
+    /// The processes that these flags describe.
+    pub fn cluster(&self) -> Result<Cluster> {
         if self.workers == 0 || self.processes == 0 {
             return Err(usage("at least one worker and one process are needed"));
         }
@@ -77,26 +84,6 @@ impl RunFlags {
             let (process, processes) = (self.process, self.processes);
             return Err(usage(format!("-p {process}: the processes are 0 to {}", processes - 1)));
         }
-        Ok(How {
-            workers: self.workers,
-            cluster: self.cluster()?,
-            memory_bytes: self.memory.unwrap_or(MEMORY_PER_WORKER * self.workers as u64),
-            epoch_bytes: self.epoch_bytes,
-            commit_every: self.commit_every,
-            engine: match self.engine {
-                EngineName::Arrangement => Engine::Arrangement,
-                EngineName::Differential => Engine::Differential,
-            },
-            strict: self.strict,
-            verbosity: match (self.quiet, self.verbose) {
-                (true, _) => Verbosity::Quiet,
-                (_, true) => Verbosity::Verbose,
-                _ => Verbosity::Normal,
-            },
-        })
-    }
-
-    fn cluster(&self) -> Result<Cluster> {
         if self.processes == 1 {
             return Ok(Cluster::single());
         }
@@ -115,6 +102,31 @@ impl RunFlags {
         }
         let token = std::env::var(TOKEN).unwrap_or_default();
         Ok(Cluster { process: self.process, addresses, token })
+    }
+}
+
+impl RunFlags {
+    /// The run that these flags describe.
+    pub fn how(&self) -> Result<How> {
+        let cluster = self.cluster.cluster()?;
+        let workers = self.cluster.workers;
+        Ok(How {
+            workers,
+            cluster,
+            memory_bytes: self.memory.unwrap_or(MEMORY_PER_WORKER * workers as u64),
+            epoch_bytes: self.epoch_bytes,
+            commit_every: self.commit_every,
+            engine: match self.engine {
+                EngineName::Arrangement => Engine::Arrangement,
+                EngineName::Differential => Engine::Differential,
+            },
+            strict: self.strict,
+            verbosity: match (self.quiet, self.verbose) {
+                (true, _) => Verbosity::Quiet,
+                (_, true) => Verbosity::Verbose,
+                _ => Verbosity::Normal,
+            },
+        })
     }
 
     /// Tells what a run did; gives the exit code.

@@ -57,21 +57,21 @@ pub(super) fn status_json(manifest: &Manifest) -> Value {
     json!({"commit": manifest.commit, "slices": slices, "state": state})
 }
 
-#[derive(Default)]
 struct IndexSize {
     keys: u64,
     disk_bytes: u64,
     resident_bytes: u64,
 }
 
-/// A file that serves two workers counts once.
+/// A file that serves two workers takes its room once.
 fn index_size(runs: &[RunMeta]) -> IndexSize {
-    let files: BTreeMap<&str, &RunMeta> = runs.iter().map(|run| (run.name.as_str(), run)).collect();
-    files.values().fold(IndexSize::default(), |sum, run| IndexSize {
-        keys: sum.keys + run.entries,
-        disk_bytes: sum.disk_bytes + run.bytes,
-        resident_bytes: sum.resident_bytes + run.resident_bytes(),
-    })
+    let files: BTreeMap<&str, u64> =
+        runs.iter().map(|run| (run.name.as_str(), run.bytes)).collect();
+    IndexSize {
+        keys: runs.iter().map(|run| run.entries).sum(),
+        disk_bytes: files.values().sum(),
+        resident_bytes: runs.iter().map(RunMeta::resident_bytes).sum(),
+    }
 }
 
 pub(super) fn print_status(manifest: &Manifest) {
