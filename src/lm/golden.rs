@@ -80,6 +80,7 @@ fn toy_models_score_as_upstream() {
 /// A model as CCNet has them, and the lines of the texts scored with it.
 struct Reference {
     language: String,
+    text: String,
     lines: Vec<Value>,
     whole: Value,
 }
@@ -89,11 +90,15 @@ fn references() -> Vec<Reference> {
     let file = MultiGzDecoder::new(File::open(path).expect("reference results"));
     let rows = BufReader::new(file).lines();
     rows.map(|row| serde_json::from_str::<Value>(&row.expect("a line")).expect("JSON"))
-        .filter_map(|mut row| row.get_mut("ccnet_like").map(Value::take))
-        .map(|whole| Reference {
-            language: text(&whole["model"]).to_owned(),
-            lines: whole["lines"].as_array().expect("lines").clone(),
-            whole,
+        .filter(|row| row.get("ccnet_like").is_some())
+        .map(|row| {
+            let whole = row["ccnet_like"].clone();
+            Reference {
+                language: text(&whole["model"]).to_owned(),
+                text: text(&row["text"]).to_owned(),
+                lines: whole["lines"].as_array().expect("lines").clone(),
+                whole,
+            }
         })
         .collect()
 }
@@ -131,7 +136,7 @@ fn score(model: &kenlm::Model, pieces: &str) -> f64 {
 }
 
 #[test]
-fn scores_and_perplexities_are_kenlms() {
+fn scores_are_kenlms() {
     let references = references();
     for language in LANGUAGES {
         let file = format!("models/ccnet_like/{language}.arpa.trie.bin");
@@ -142,12 +147,49 @@ fn scores_and_perplexities_are_kenlms() {
                 let (found, expected) = (score(&model, text(&line["pieces"])), &line["log10"]);
                 assert!((found - float(expected)).abs() < 1e-3, "{found} {line}");
             }
-            // The rows list some lines of their text; their sums are of all.
+        }
+    }
+}
+
+#[test]
+fn perplexities_of_whole_texts_are_upstreams() {
+    let references = references();
+    let mut normalized = String::new();
+    for language in LANGUAGES {
+        let file = |name: &str| data(&format!("models/ccnet_like/{language}{name}"));
+        let Some(pieces) = file(".sp.model") else { return };
+        let pieces = sentencepiece::Model::open(&pieces).expect("a model");
+        let texts: Vec<&[u8]> = pieces.pieces().collect();
+        let open = |path: PathBuf| kenlm::Model::open(&path).expect("a model");
+        let trie = open(file(".arpa.trie.bin").expect("a model file"));
+        let probing = (language == "es").then(|| open(file(".arpa.bin").expect("a model file")));
+        let mut scratch = sentencepiece::Scratch::default();
+        for reference in references.iter().filter(|reference| reference.language == language) {
+            let (mut tokens, mut log10, mut log10_probing) = (0, 0.0, 0.0);
+            for line in reference.text.split('\n') {
+                normalize_for_lm(line, &mut normalized);
+                let encoded = pieces.encode(&normalized, &mut scratch);
+                let words = |model: &kenlm::Model| -> Vec<u32> {
+                    let text = |(id, unknown): (u32, Option<&[u8]>)| {
+                        model.word(unknown.unwrap_or(texts[id as usize]))
+                    };
+                    encoded.iter().map(text).collect()
+                };
+                tokens += encoded.ids.len() + 1;
+                log10 += f64::from(trie.score(&words(&trie)));
+                if let Some(probing) = &probing {
+                    log10_probing += f64::from(probing.score(&words(probing)));
+                }
+            }
             let whole = &reference.whole;
-            let tokens = whole["length"].as_u64().expect("a count") as usize;
-            let found = perplexity(float(&whole["log10_sum"]), tokens);
-            let expected = float(&whole["perplexity"]);
+            assert_eq!(whole["length"].as_u64(), Some(tokens as u64), "{whole}");
+            assert!((log10 - float(&whole["log10_sum"])).abs() < 1e-3, "{log10} {whole}");
+            let (found, expected) = (perplexity(log10, tokens), float(&whole["perplexity"]));
             assert!((found / expected - 1.0).abs() < 5e-3, "{found} {whole}");
+            if probing.is_some() {
+                let expected = float(&whole["log10_sum_probing"]);
+                assert!((log10_probing - expected).abs() < 1e-3, "{log10_probing} {whole}");
+            }
         }
     }
 }

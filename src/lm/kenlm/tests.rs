@@ -85,7 +85,7 @@ fn lines_that_are_wrong_are_named() {
         ("ngram 2=3", "ngram 2=2", 17, "expected \\3-grams:"),
         ("-1.2\tb", "-1.2\ta", 10, "twice"),
         ("-0.9\t</s>", "-0.9\tend", 12, "no </s>"),
-        ("\\end\\", "", 22, "ends before"),
+        ("\\end\\", "", 23, "ends before"),
     ] {
         let text = PRUNED.replacen(good, bad, 1);
         assert_ne!(text, PRUNED);
@@ -111,8 +111,120 @@ fn other_files_and_orders_are_refused_by_name() {
     assert!(error.contains("format version 4"), "{error}");
 }
 
+/// Small models of every form, from the shared test data.
+fn binaries() -> Vec<Vec<u8>> {
+    let forms = ["probing", "trie", "trie_a22", "trie_q8b8", "trie_q8b8a22"];
+    let names = ["kenlm_test", "kenlm_test_nounk"]
+        .into_iter()
+        .flat_map(|name| forms.map(|form| format!("models/kenlm_formats/{name}.{form}.bin")));
+    names
+        .filter_map(|name| crate::golden::data(&name))
+        .map(|path| std::fs::read(path).expect("a model file"))
+        .collect()
+}
+
+/// Damages of a file: a byte here, eight there, bytes cut off at the end.
+#[derive(Clone, Debug)]
+enum Damage {
+    Byte(usize, u8),
+    Number(usize, u64),
+    Cut(usize),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let number =
+        prop_oneof![any::<u64>(), Just(u64::MAX), 0..64u64, (0..64u32).prop_map(|bit| 1 << bit)];
+    prop_oneof![
+        (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Damage::Byte(at, byte)),
+        // The head, where the counts are, is worth a closer look.
+        (0..160usize, any::<u8>()).prop_map(|(at, byte)| Damage::Byte(at, byte)),
+        (any::<usize>(), number.clone()).prop_map(|(at, number)| Damage::Number(at, number)),
+        (88..160usize, number).prop_map(|(at, number)| Damage::Number(at, number)),
+        any::<usize>().prop_map(Damage::Cut),
+    ]
+}
+
+fn damaged(mut file: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
+    for damage in damages {
+        let len = file.len().max(9);
+        file.resize(len, 0);
+        match damage {
+            Damage::Byte(at, byte) => file[at % len] = *byte,
+            Damage::Number(at, number) => {
+                let at = at % (len - 8);
+                file[at..at + 8].copy_from_slice(&number.to_le_bytes());
+            }
+            Damage::Cut(left) => file.truncate(left % len),
+        }
+    }
+    file
+}
+
+#[test]
+fn every_cut_binary_file_is_refused() {
+    for file in binaries() {
+        for len in (0..file.len() / 2).step_by(7) {
+            let error = parse(&file[..len]).err().expect("it is cut short").to_string();
+            assert!(error.contains("toy.arpa"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn other_byte_orders_and_versions_are_refused_by_name() {
+    for file in binaries() {
+        for (at, byte, problem) in [
+            (49, b'6', "format version 6"),
+            (60, 1, "order of bytes"),
+            (96, 1, "rest costs"),
+            (96, 9, "no kind of model 9"),
+            (88, 1, "is of order 1"),
+            (88, 40, "is of order 40"),
+            (104, 7, "version 7 of its search"),
+            (95, 0xff, "probing multiplier"),
+        ] {
+            let mut file = file.clone();
+            file[at] = byte;
+            let error = parse(&file).err().expect(problem).to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+        let incomplete = b"mmap lm http://kheafield.com/code incomplete\n";
+        let file = [incomplete, &file[incomplete.len()..]].concat();
+        let error = parse(&file).err().expect("incomplete").to_string();
+        assert!(error.contains("never finished"), "{error}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..crate::property() })]
+
+    #[test]
+    fn a_damaged_binary_file_never_panics(
+        form: prop::sample::Index,
+        damages in prop::collection::vec(damage(), 1..4),
+    ) {
+        static BINARIES: std::sync::LazyLock<Vec<Vec<u8>>> = std::sync::LazyLock::new(binaries);
+        if BINARIES.is_empty() {
+            return Ok(());
+        }
+        if let Ok(model) = parse(&damaged(form.get(&BINARIES).clone(), &damages)) {
+            model.score(&[0, 1, 2, 3, 4, 5, 6, u32::MAX]);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(crate::property())]
+
+    #[test]
+    fn no_binary_file_is_too_odd(tail in prop::collection::vec(any::<u8>(), 0..300), kind in 0..7u8) {
+        let mut file = binaries().first().map_or(Vec::new(), |file| file[..108].to_vec());
+        if let Some(place) = file.get_mut(96) {
+            *place = kind;
+        }
+        file.extend(tail);
+        let _ = parse(&file);
+    }
 
     #[test]
     fn no_text_is_too_odd(text in "(\\\\data\\\\\n)?(ngram [1-3]=[0-9]{1,12}\n|\\\\[1-3]-grams:\n|-?[0-9.]{1,4}\t(<s>|</s>|<unk>|[a-c])( [a-c])?(\t-?[0-9.e]{1,4})?\n|\\PC\n){0,30}(\\\\end\\\\)?") {
