@@ -265,8 +265,11 @@ fn check_kind(proto: &ModelProto<'_>, path: &Path) -> Result<(), ModelError> {
     })
 }
 
-/// The pieces that texts are cut into, in order of their texts, and the number of what is none.
-fn usable_pieces<'f>(proto: &ModelProto<'f>) -> Result<(Vec<(&'f [u8], u32)>, u32), String> {
+/// Pieces with their numbers, in order of their texts.
+type Pieces<'f> = Vec<(&'f [u8], u32)>;
+
+/// The pieces that texts are cut into, and the number of what is none.
+fn usable_pieces<'f>(proto: &ModelProto<'f>) -> Result<(Pieces<'f>, u32), String> {
     let mut pieces = Vec::new();
     let mut unknown = None;
     for (id, piece) in (0..).zip(&proto.pieces) {

@@ -1,8 +1,9 @@
 //! A model in memory, and how it scores a sentence (`lm/model.cc: FullScore`).
 
 use super::ORDER_MAX;
-use super::table::{Gram, Longest, Middle, Probe, longer_key};
+use super::table::{Gram, Longest, Middle, Place, longer_key};
 use super::vocabulary::{UNKNOWN, Vocabulary};
+use std::hint::black_box;
 
 /// An n-gram model: give it words, it tells how likely they are.
 pub struct Model {
@@ -25,7 +26,7 @@ pub struct Scratch {
     words: Vec<u32>,
     /// The block's words, behind the word before them.
     matches: Vec<Match>,
-    probes: Vec<(usize, Probe)>,
+    places: Vec<(usize, Place)>,
 }
 
 /// How much of a word's context the model knows.
@@ -84,7 +85,7 @@ impl Model {
 
     /// [`Self::score`] without allocation.
     pub fn score_with(&self, words: impl IntoIterator<Item = u32>, scratch: &mut Scratch) -> f32 {
-        let Scratch { words: sentence, matches, probes } = scratch;
+        let Scratch { words: sentence, matches, places } = scratch;
         sentence.clear();
         sentence.push(self.begin);
         let known = self.unigrams.len() as u32;
@@ -97,7 +98,7 @@ impl Model {
         let mut block = 1;
         while block < sentence.len() {
             let end = sentence.len().min(block + BLOCK);
-            self.match_block(sentence, block..end, matches, probes);
+            self.match_block(sentence, block..end, matches, places);
             total = matches.windows(2).fold(total, |total, pair| total + self.word_score(pair));
             let last = matches.len() - 1;
             matches.swap(0, last);
@@ -136,13 +137,13 @@ impl Model {
         sentence: &[u32],
         block: std::ops::Range<usize>,
         matches: &mut Vec<Match>,
-        probes: &mut Vec<(usize, Probe)>,
+        places: &mut Vec<(usize, Place)>,
     ) {
         let before = block.start - 1;
         matches.extend(sentence[block].iter().map(|word| self.match_word(*word)));
         for order in 2..=self.order() {
             let table = self.middle.get(order - 2);
-            probes.clear();
+            places.clear();
             for at in 1..matches.len() {
                 let [shorter, found] = &mut matches[at - 1..=at] else { continue };
                 let may_be_there =
@@ -151,16 +152,21 @@ impl Model {
                     continue;
                 }
                 found.key = longer_key(found.key, sentence[before + at + 1 - order]);
-                let probe = match table {
-                    Some(table) => table.begin(found.key),
-                    None => self.longest.begin(found.key),
+                let place = match table {
+                    Some(table) => table.place(found.key),
+                    None => self.longest.place(found.key),
                 };
-                probes.push((at, probe));
+                places.push((at, place));
             }
-            for (at, probe) in probes.iter() {
+            let wanted = places.iter().map(|(_, place)| *place);
+            black_box(match table {
+                Some(table) => table.fetch(wanted),
+                None => self.longest.fetch(wanted),
+            });
+            for (at, place) in places.iter() {
                 let gram = match table {
-                    Some(table) => table.finish(*probe),
-                    None => self.longest.finish(*probe),
+                    Some(table) => table.find(*place),
+                    None => self.longest.find(*place),
                 };
                 let Some(gram) = gram else { continue };
                 let found = &mut matches[*at];
@@ -172,7 +178,7 @@ impl Model {
                     found.backoffs[order - 1] = gram.backoff;
                 }
             }
-            if probes.is_empty() {
+            if places.is_empty() {
                 break;
             }
         }

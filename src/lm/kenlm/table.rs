@@ -61,13 +61,11 @@ pub(super) struct Table<const WAYS: usize> {
     lines: Vec<Line>,
 }
 
-/// A look-up half done: the line has been asked for, and what it says is known.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Probe {
+/// Where an n-gram is looked up first.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
     line: u32,
     tag: u32,
-    /// One bit for each slot with that tag.
-    hits: u32,
 }
 
 impl<const WAYS: usize> Table<WAYS> {
@@ -89,7 +87,7 @@ impl<const WAYS: usize> Table<WAYS> {
 
     /// Adds an n-gram; of one that stands twice the first counts. There must be room.
     pub(super) fn insert(&mut self, key: u64, gram: Gram) {
-        let Probe { line, tag, .. } = self.place(key);
+        let Place { line, tag } = self.place(key);
         let mut line = line as usize;
         loop {
             let slots = &mut self.lines[line].0;
@@ -107,30 +105,38 @@ impl<const WAYS: usize> Table<WAYS> {
         }
     }
 
-    /// Begins to look up. Does not wait for memory: between this and [`Self::finish`] others may be
-    /// begun, and all wait together.
+    /// Where to look for a key.
     #[inline]
-    pub(super) fn begin(&self, key: u64) -> Probe {
-        let mut probe = self.place(key);
-        probe.hits = Self::hits(&self.lines[probe.line as usize], probe.tag);
-        probe
+    pub(super) fn place(&self, key: u64) -> Place {
+        // Two rounds of a multiplication: neighbouring words have neighbouring keys.
+        let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ mixed >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let line = ((mixed >> 32) * self.lines.len() as u64) >> 32;
+        Place { line: line as u32, tag: (mixed as u32).max(1) }
     }
 
-    /// The n-gram looked up, without its backoff where this is the highest order.
+    /// Brings the lines of `places` near the processor. Nothing waits for any of them, so it asks
+    /// for as many at a time as it can. What it gives means nothing.
     #[inline]
-    pub(super) fn finish(&self, probe: Probe) -> Option<Gram> {
-        let (mut line, mut hits) = (probe.line as usize, probe.hits);
+    pub(super) fn fetch(&self, places: impl Iterator<Item = Place>) -> u32 {
+        places.fold(0, |sum, place| sum ^ self.lines[place.line as usize].0[0])
+    }
+
+    /// The n-gram at a place or, where that line is full, after it; without its backoff where this is
+    /// the highest order.
+    #[inline]
+    pub(super) fn find(&self, place: Place) -> Option<Gram> {
+        let mut line = place.line as usize;
         loop {
             let slots = &self.lines[line];
+            let hits = Self::hits(slots, place.tag);
             if hits != 0 {
                 return Some(Self::gram(slots, hits.trailing_zeros() as usize));
             }
             if slots.0[WAYS - 1] == 0 {
                 return None;
             }
-            // The line is full; what did not fit stands in the next.
             line = self.after(line);
-            hits = Self::hits(&self.lines[line], probe.tag);
         }
     }
 
@@ -148,15 +154,6 @@ impl<const WAYS: usize> Table<WAYS> {
             hits |= u32::from(*found == tag) << way;
         }
         hits
-    }
-
-    #[inline]
-    fn place(&self, key: u64) -> Probe {
-        // Two rounds of a multiplication: neighbouring words have neighbouring keys.
-        let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mixed = (mixed ^ mixed >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        let line = ((mixed >> 32) * self.lines.len() as u64) >> 32;
-        Probe { line: line as u32, tag: (mixed as u32).max(1), hits: 0 }
     }
 
     #[inline]
@@ -181,10 +178,10 @@ mod tests {
         }
         for (key, gram) in &expected {
             let backoff = if has_backoff { gram.backoff } else { NO_EXTENSION };
-            assert_eq!(table.finish(table.begin(*key)), Some(Gram { backoff, ..*gram }));
+            assert_eq!(table.find(table.place(*key)), Some(Gram { backoff, ..*gram }));
         }
         for key in absent.iter().filter(|key| !expected.contains_key(key)) {
-            assert_eq!(table.finish(table.begin(*key)), None);
+            assert_eq!(table.find(table.place(*key)), None);
         }
     }
 
