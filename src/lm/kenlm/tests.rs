@@ -171,6 +171,30 @@ fn every_cut_binary_file_is_refused() {
 }
 
 #[test]
+fn numbers_that_cannot_be_are_told() {
+    let told = |file: &Vec<u8>| -> Vec<String> {
+        let damage = |at: usize| {
+            let mut file = file.clone();
+            file[at] = 0xff;
+            Some(parse(&file).err()?.to_string())
+        };
+        (0..file.len()).filter_map(damage).collect()
+    };
+    for file in binaries() {
+        let is_trie = file[96] != 0;
+        let told = told(&file);
+        let problems: &[&str] = match is_trie {
+            true => &["an n-gram has word", "words beside <unk> are not", "follow n-gram"],
+            false => &[": word ", "n-grams of one order"],
+        };
+        for problem in problems {
+            let is_told = told.iter().any(|error| error.contains(problem));
+            assert!(is_told, "{problem}: {told:?}");
+        }
+    }
+}
+
+#[test]
 fn other_byte_orders_and_versions_are_refused_by_name() {
     for file in binaries() {
         for (at, byte, problem) in [
