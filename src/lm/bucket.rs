@@ -64,6 +64,9 @@ mod tests {
     fn languages_stand_in_order_and_percentiles_too() {
         assert!(PERCENTILES.is_sorted_by(|left, right| left.0 < right.0));
         assert!(PERCENTILES.iter().all(|(_, p30, p60)| p30 < p60));
+        let sum =
+            PERCENTILES.iter().fold((0.0, 0.0), |sum, (_, p30, p60)| (sum.0 + p30, sum.1 + p60));
+        assert_eq!(sum, (34420.0, 49580.0), "a number is not upstream's");
     }
 
     #[test]

@@ -180,6 +180,28 @@ mod tests {
         }
     }
 
+    const TOY: &str = "\\data\\\nngram 1=6\nngram 2=1\n\n\\1-grams:\n-99\t<s>\t0\n-1\t</s>\n\
+        -2\t▁ab\t0\n-1.5\t▁\t0\n-0.25\t中\t0\n-5\t<unk>\n\n\\2-grams:\n-0.5\t<s> ▁ab\n\n\\end\\\n";
+
+    #[test]
+    fn the_sentence_end_is_a_token_and_unknown_pieces_may_be_words() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pieces = sentencepiece::toy_file();
+        std::fs::write(dir.path().join("xx.sp.model"), pieces).expect("a file");
+        std::fs::write(dir.path().join("xx.arpa"), TOY).expect("a file");
+        let models = Perplexity::open(dir.path()).expect("models");
+        let empty = tempfile::tempdir().expect("a folder");
+        let others = Perplexity::open(empty.path()).expect("models");
+        let mut scratch = Scratch::default();
+        for (text, log10, tokens) in
+            [("Ab", -1.5, 2), ("ab ab", -3.5, 3), ("中", -2.75, 3), ("国", -7.5, 3)]
+        {
+            let found = models.of("xx", text, &mut scratch).expect("models");
+            assert_eq!(found, Some(perplexity(log10, tokens)), "{text}");
+            assert_eq!(others.of("xx", text, &mut scratch).expect("no models"), None);
+        }
+    }
+
     #[test]
     fn half_a_language_is_an_error_that_names_the_other_half() {
         let dir = tempfile::tempdir().expect("a folder");

@@ -23,6 +23,9 @@ mod tests;
 mod trie;
 mod unigram;
 
+#[cfg(test)]
+pub(crate) use tests::toy_file;
+
 use crate::ModelError;
 use cache::WordCache;
 use normalizer::{MARK, Normalizer};

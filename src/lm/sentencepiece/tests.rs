@@ -29,6 +29,11 @@ const PIECES: &[(&str, f32, u8)] = &[
     ("never", -0.1, 5),
 ];
 
+/// A small model, for tests beside this one.
+pub(crate) fn toy_file() -> Vec<u8> {
+    file(PIECES)
+}
+
 fn open(file: &[u8]) -> Result<Model, ModelError> {
     Model::read(file, Path::new("toy.model"))
 }
@@ -67,6 +72,42 @@ fn ties_go_to_the_piece_that_begins_first() {
 }
 
 #[test]
+fn an_unknown_character_is_worse_than_any_piece() {
+    let model = open(&file(&[PIECES, &[("éa", -20.0, 1)]].concat())).expect("a model");
+    assert_eq!(pieces(&model, "éa"), ["▁", "éa"]);
+}
+
+#[test]
+fn a_scratch_may_serve_two_models() {
+    let one = open(&file(PIECES)).expect("a model");
+    let other = open(&file(&[&PIECES[..5], &[("▁", -3.0, 1), ("b", -4.0, 1)]].concat()));
+    assert!(other.is_err(), "▁ stands twice");
+    let other = open(&file(&[&PIECES[..4], &[("b", -4.0, 1)]].concat())).expect("a model");
+    let mut scratch = Scratch::default();
+    for _ in 0..2 {
+        assert_eq!(one.encode("ab", &mut scratch).ids, [5]);
+        assert_eq!(other.encode("ab", &mut scratch).ids, [2, 3, 4]);
+    }
+}
+
+#[test]
+fn replacements_are_those_of_the_model() {
+    let Some(path) = crate::golden::data("models/ccnet_like/en.sp.model") else { return };
+    let model = Model::open(&path).expect("a model");
+    for (text, expected) in [
+        ("cafe\u{301}s", "▁cafés"),
+        ("x\u{301} ①ﬁ", "▁x\u{301}▁1fi"),
+        ("ｶｶﾞ", "▁カガ"),
+        ("\u{1112}\u{1161}\u{11ab}", "▁한"),
+        ("a\u{200b}\u{3000}b\u{ad}", "▁a▁b\u{ad}"),
+    ] {
+        let mut normalized = Vec::new();
+        model.normalizer.normalize(text, &mut normalized, &mut Vec::new());
+        assert_eq!(String::from_utf8_lossy(&normalized), expected, "{text}");
+    }
+}
+
+#[test]
 fn models_of_other_kinds_are_refused_by_name() {
     let mut bpe = file(PIECES);
     bpe.extend_from_slice(&[0x12, 2, 0x18, 2]);
@@ -93,9 +134,12 @@ proptest! {
 
     #[test]
     fn words_remembered_are_cut_as_new_ones(
-        texts in prop::collection::vec("[ab ]{0,30}|[abé ]{0,80}|a{1,60}", 1..20),
+        texts in prop::collection::vec("[ab ]{0,30}|[abé ]{0,80}|(a{1,12} ){1,60}", 1..20),
+        tweak in 0.0f32..0.5,
     ) {
-        let model = open(&file(PIECES)).expect("a model");
+        // Scores that are rounded in every sum.
+        let pieces = PIECES.iter().map(|(text, score, kind)| (*text, *score * (1.0 + tweak), *kind));
+        let model = open(&file(&pieces.collect::<Vec<_>>())).expect("a model");
         let mut scratch = Scratch::default();
         for text in &texts {
             let found: Vec<u32> = model.encode(text, &mut scratch).ids.to_vec();

@@ -172,6 +172,12 @@ mod tests {
     }
 
     #[test]
+    fn unicode_punctuation_becomes_ascii() {
+        let marks = "a，、。„”“«»」「《》´’∶：？！（）；–━►—．～…〈〉【】％１a";
+        assert_eq!(normalized(marks), "a,,.\"\"\"\"\"\"\"\"\"''::?!();--- - . ~...<>[]%0a");
+    }
+
+    #[test]
     fn every_character_fares_as_by_the_rule() {
         for c in '\0'..=char::MAX {
             let text = format!("x{c}x");
