@@ -33,7 +33,7 @@ const UNKNOWN_LOG10: f32 = -100.0;
 type Grams = HashMap<u64, Gram, RandomState>;
 
 pub(super) fn read(text: impl BufRead, path: &Path) -> Result<Model, ModelError> {
-    let mut lines = Lines { text, path, buffer: Vec::new(), number: 0 };
+    let mut lines = Lines { text, path, buffer: Vec::new(), number: 0, offset: 0 };
     let counts = read_counts(&mut lines)?;
     let mut builder = Builder::default();
     builder.read_unigrams(&mut lines, counts[0])?;
@@ -49,7 +49,10 @@ struct Lines<'p, T> {
     text: T,
     path: &'p Path,
     buffer: Vec<u8>,
+    /// Of the line, from 1.
     number: u64,
+    /// Bytes of text read.
+    offset: u64,
 }
 
 impl<T: BufRead> Lines<'_, T> {
@@ -60,10 +63,10 @@ impl<T: BufRead> Lines<'_, T> {
             self.number += 1;
             let mut line = (&mut self.text).take(LINE_BYTES_MAX);
             let read = line.read_until(b'\n', &mut self.buffer).map_err(|source| {
-                // Most lines have about 30 bytes; the place is there to find the file's damage.
-                let offset = self.number * 30;
-                ModelError::Read { path: self.path.to_owned(), offset, source }
+                let (path, offset) = (self.path.to_owned(), self.offset);
+                ModelError::Read { path, offset, source }
             })?;
+            self.offset += read as u64;
             if read == 0 {
                 return Err(self.wrong("the file ends before \\end\\"));
             }

@@ -225,6 +225,12 @@ mod tests {
     }
 
     #[test]
+    fn far_children_have_an_offset_in_larger_steps() {
+        assert_eq!(offset(3 << 10 | 0x1ff), 3);
+        assert_eq!(offset(3 << 10 | 1 << 9), 3 << 8);
+    }
+
+    #[test]
     fn lists_cut_short_are_refused() {
         assert!(Normalizer::new(&[1, 0]).is_err());
         assert!(Normalizer::new(&[9, 0, 0, 0, 1, 2]).is_err());

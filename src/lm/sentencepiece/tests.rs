@@ -78,6 +78,17 @@ fn an_unknown_character_is_worse_than_any_piece() {
 }
 
 #[test]
+fn the_margin_is_that_to_the_second_best_way() {
+    for (score_of_aa, margin) in [(-2.5, 1.5), (-9.0, 5.0), (-4.0, 0.0)] {
+        let pieces = [("<unk>", 0.0, 2), ("▁", -3.0, 1), ("a", -2.0, 1), ("aa", score_of_aa, 1)];
+        let model = open(&file(&pieces)).expect("a model");
+        let mut steps = Steps::default();
+        let found = model.unigram.cut_exactly("▁aa".as_bytes(), &mut steps, &mut Vec::new());
+        assert_eq!(found, margin);
+    }
+}
+
+#[test]
 fn a_scratch_may_serve_two_models() {
     let one = open(&file(PIECES)).expect("a model");
     let other = open(&file(&[&PIECES[..5], &[("▁", -3.0, 1), ("b", -4.0, 1)]].concat()));
