@@ -5,7 +5,7 @@
 //! precision, and so lets chance decide between ways to cut a word that are about equal. Here words
 //! are cut one by one and remembered, with the distance of the second-best way; where that could
 //! drown in upstream's rounding, the word is cut anew with upstream's running score. A text that
-//! scores below -100 000, at about 300 KB, begins from 0 again at the next word, in newer versions
+//! scores below -100 000, at about 50 KB, begins from 0 again at the next word, in newer versions
 //! of the library at the next character.
 //!
 //! * `proto`: a model file, checked as it is read.
