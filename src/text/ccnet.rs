@@ -1,13 +1,15 @@
-//! CCNet's first half, as RedPajama ran it: the page in a WET record, the key by which its
-//! paragraphs are compared, and the shard a WET file belongs to.
+//! CCNet, as RedPajama ran it: the page in a WET record, the key by which its paragraphs are
+//! compared, the shard a WET file belongs to, and the text that its language models read.
 //!
 //! Upstream: facebookresearch/cc_net, `cc_net/process_wet_file.py`, `cc_net/text_normalizer.py`
 //! and `cc_net/dedup.py`.
 
 mod digits;
+mod model_text;
 mod normalize;
 mod page;
 
+pub use model_text::normalize_for_lm;
 pub use normalize::{EMPTY_PARAGRAPH_KEY, normalize_paragraph, paragraph_key};
 pub use page::{Page, page, page_lines, source_domain};
 

@@ -1,7 +1,9 @@
 //! Upstream's own results: golden cases of the recipe and fastText's predictions, from the shared
 //! test data. One runner a rule; where the data is not at hand, they say so and pass.
 
-use crate::ccnet::{normalize_paragraph, page, paragraph_key, shard_of, source_domain};
+use crate::ccnet::{
+    normalize_for_lm, normalize_paragraph, page, paragraph_key, shard_of, source_domain,
+};
 use crate::fasttext::{FastText, Scratch};
 use crate::language::LanguageIdentifier;
 use flate2::read::MultiGzDecoder;
@@ -44,6 +46,15 @@ fn number(value: &Value) -> u64 {
 fn paragraphs_are_normalised_as_upstream() {
     for case in cases("normalize_for_dedup") {
         assert_eq!(normalize_paragraph(text(&case["input"])), text(&case["expected"]), "{case}");
+    }
+}
+
+#[test]
+fn the_language_models_text_is_upstreams() {
+    let mut found = String::new();
+    for case in cases("normalize_for_lm") {
+        normalize_for_lm(text(&case["input"]), &mut found);
+        assert_eq!(found, text(&case["expected"]), "{case}");
     }
 }
 

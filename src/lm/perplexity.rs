@@ -1,0 +1,231 @@
+//! A folder of models, and the perplexity of a document (`cc_net/perplexity.py`).
+
+use crate::{ModelError, kenlm, sentencepiece};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use text::ccnet::normalize_for_lm;
+
+/// The names that a language's KenLM model may have, behind the language; the first found is taken.
+const KENLM_NAMES: [&str; 4] = [".arpa.bin", ".arpa.trie.bin", ".arpa.gz", ".arpa"];
+const SENTENCEPIECE_NAME: &str = ".sp.model";
+/// Longer texts, which no crawl has, get no perplexity.
+const TEXT_BYTES_MAX: usize = sentencepiece::TEXT_BYTES_MAX / 4;
+
+/// A folder with CCNet's language models: for each language `en.sp.model` and one of `en.arpa.bin`,
+/// `en.arpa.trie.bin`, `en.arpa.gz`, `en.arpa`. A language is read when its first text comes, once
+/// for all threads that share this; who comes meanwhile waits.
+pub struct Perplexity {
+    /// Tells a [`Scratch`] made for another folder.
+    id: u64,
+    dir: PathBuf,
+    models: Mutex<HashMap<String, Option<Arc<LanguageModel>>>>,
+}
+
+/// Both models of a language.
+struct LanguageModel {
+    pieces: sentencepiece::Model,
+    kenlm: kenlm::Model,
+    /// The word that each piece is to KenLM.
+    words: Vec<u32>,
+}
+
+/// What a thread keeps between documents: buffers, words seen lately, and the language of the last
+/// document. It never changes a result.
+#[derive(Default)]
+pub struct Scratch {
+    /// The folder that `language` is from; 0 for none.
+    folder: u64,
+    language: Option<(String, Option<Arc<LanguageModel>>)>,
+    text: String,
+    pieces: sentencepiece::Scratch,
+    kenlm: kenlm::Scratch,
+}
+
+impl Perplexity {
+    /// The models in `dir`, none of which is read yet. Fails where the folder cannot be read.
+    pub fn open(dir: &Path) -> Result<Perplexity, ModelError> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+        std::fs::read_dir(dir)
+            .map_err(|source| ModelError::Open { path: dir.to_owned(), source })?;
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Ok(Perplexity { id, dir: dir.to_owned(), models: Mutex::default() })
+    }
+
+    /// The two files of a language, SentencePiece's before KenLM's; `None` if it has neither. Fails
+    /// where one of them is missing.
+    pub fn files(&self, language: &str) -> Result<Option<(PathBuf, PathBuf)>, ModelError> {
+        // The name makes a file's; nothing else may come in by it.
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if language.is_empty() || !language.bytes().all(is_name) {
+            return Ok(None);
+        }
+        let at = |name: &str| self.dir.join(format!("{language}{name}"));
+        let pieces = at(SENTENCEPIECE_NAME);
+        let kenlm = KENLM_NAMES.map(at).into_iter().find(|path| path.exists());
+        let half = |found: PathBuf, wanted: &str| {
+            let (dir, wanted) = (self.dir.clone(), format!("{language}{wanted}"));
+            Err(ModelError::Half { dir, found, wanted })
+        };
+        match (pieces.exists(), kenlm) {
+            (true, Some(kenlm)) => Ok(Some((pieces, kenlm))),
+            (true, None) => half(pieces, KENLM_NAMES[0]),
+            (false, Some(kenlm)) => half(kenlm, SENTENCEPIECE_NAME),
+            (false, None) => Ok(None),
+        }
+    }
+
+    /// The perplexity of a document in `language`, rounded to one decimal as CCNet rounds it: that of
+    /// its whole text as one sentence, its lines joined without a blank. `None` where the language has
+    /// no models or nothing of the text is left by normalisation.
+    pub fn of(
+        &self,
+        language: &str,
+        text: &str,
+        scratch: &mut Scratch,
+    ) -> Result<Option<f64>, ModelError> {
+        let Some(model) = self.model(language, scratch)? else { return Ok(None) };
+        if text.len() > TEXT_BYTES_MAX {
+            return Ok(None);
+        }
+        normalize_for_lm(text, &mut scratch.text);
+        let (log10, pieces) = model.score(&scratch.text, &mut scratch.pieces, &mut scratch.kenlm);
+        Ok((pieces > 0).then(|| perplexity(f64::from(log10), pieces + 1)))
+    }
+
+    /// The models of the language: from `scratch`, from memory or from the folder.
+    fn model(
+        &self,
+        language: &str,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Arc<LanguageModel>>, ModelError> {
+        if scratch.folder != self.id {
+            (scratch.folder, scratch.language) = (self.id, None);
+        }
+        if let Some((_, model)) = scratch.language.as_ref().filter(|(known, _)| known == language) {
+            return Ok(model.clone());
+        }
+        // Whoever panicked while reading has inserted nothing.
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        let model = match models.get(language) {
+            Some(model) => model.clone(),
+            None => {
+                let files = self.files(language)?;
+                let model = files.map(|(pieces, kenlm)| LanguageModel::open(&pieces, &kenlm));
+                let model = model.transpose()?.map(Arc::new);
+                models.insert(language.to_owned(), model.clone());
+                model
+            }
+        };
+        scratch.language = Some((language.to_owned(), model.clone()));
+        Ok(model)
+    }
+}
+
+impl LanguageModel {
+    fn open(pieces: &Path, kenlm: &Path) -> Result<Self, ModelError> {
+        let pieces = sentencepiece::Model::open(pieces)?;
+        let kenlm = kenlm::Model::open(kenlm)?;
+        let words = pieces.pieces().map(|piece| kenlm.word(piece)).collect();
+        Ok(Self { pieces, kenlm, words })
+    }
+
+    /// log10 of the probability of a normalised text, and its number of pieces.
+    fn score(
+        &self,
+        text: &str,
+        pieces: &mut sentencepiece::Scratch,
+        kenlm: &mut kenlm::Scratch,
+    ) -> (f32, usize) {
+        let encoded = self.pieces.encode(text, pieces);
+        // What is no piece stood in the text that the language model was made from, too, and may
+        // be a word of it.
+        let words = encoded.iter().map(|(id, unknown)| match unknown {
+            Some(text) => self.kenlm.word(text),
+            None => self.words[id as usize],
+        });
+        (self.kenlm.score_with(words, kenlm), encoded.ids.len())
+    }
+}
+
+/// The perplexity of `tokens` tokens, sentence ends included, whose probabilities make `log10`
+/// together, rounded to one decimal. For several sentences give the sums.
+pub fn perplexity(log10: f64, tokens: usize) -> f64 {
+    round(10f64.powf(-log10 / tokens as f64))
+}
+
+/// Python's `round(number, 1)`: to the nearest of the exact value, to the even one half way.
+fn round(number: f64) -> f64 {
+    format!("{number:.1}").parse().unwrap_or(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_pythons() {
+        for (number, expected) in [
+            (0.25, 0.2),
+            (0.35, 0.3),
+            (0.75, 0.8),
+            (150.95, 150.9),
+            (1e22, 1e22),
+            (2.0, 2.0),
+            (f64::INFINITY, f64::INFINITY),
+        ] {
+            assert_eq!(round(number), expected, "{number}");
+        }
+    }
+
+    const TOY: &str = "\\data\\\nngram 1=6\nngram 2=1\n\n\\1-grams:\n-99\t<s>\t0\n-1\t</s>\n\
+        -2\t▁ab\t0\n-1.5\t▁\t0\n-0.25\t中\t0\n-5\t<unk>\n\n\\2-grams:\n-0.5\t<s> ▁ab\n\n\\end\\\n";
+
+    #[test]
+    fn the_sentence_end_is_a_token_and_unknown_pieces_may_be_words() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pieces = sentencepiece::toy_file();
+        std::fs::write(dir.path().join("xx.sp.model"), pieces).expect("a file");
+        std::fs::write(dir.path().join("xx.arpa"), TOY).expect("a file");
+        let models = Perplexity::open(dir.path()).expect("models");
+        let empty = tempfile::tempdir().expect("a folder");
+        let others = Perplexity::open(empty.path()).expect("models");
+        let mut scratch = Scratch::default();
+        for (text, log10, tokens) in
+            [("Ab", -1.5, 2), ("ab ab", -3.5, 3), ("中", -2.75, 3), ("国", -7.5, 3)]
+        {
+            let found = models.of("xx", text, &mut scratch).expect("models");
+            assert_eq!(found, Some(perplexity(log10, tokens)), "{text}");
+            assert_eq!(others.of("xx", text, &mut scratch).expect("no models"), None);
+        }
+    }
+
+    #[test]
+    fn half_a_language_is_an_error_that_names_the_other_half() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("xx.arpa"), "").expect("a file");
+        std::fs::write(dir.path().join("yy.sp.model"), "").expect("a file");
+        let models = Perplexity::open(dir.path()).expect("models");
+        let mut scratch = Scratch::default();
+        for (language, wanted) in [("xx", "has no xx.sp.model beside"), ("yy", "yy.arpa.bin")] {
+            let error = models.of(language, "text", &mut scratch).expect_err(language).to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_no_language_have_no_models() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let inside = dir.path().join("inside");
+        std::fs::create_dir(&inside).expect("a folder");
+        std::fs::write(dir.path().join("en.arpa"), "").expect("a file");
+        let models = Perplexity::open(&inside).expect("models");
+        for language in ["../en", "", "e/n", "en\0", "en"] {
+            let perplexity = models.of(language, "text", &mut Scratch::default());
+            assert_eq!(perplexity.expect("no model"), None);
+        }
+        assert!(Perplexity::open(&dir.path().join("missing")).is_err());
+    }
+}

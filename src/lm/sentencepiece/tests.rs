@@ -1,0 +1,181 @@
+//! Models made here, and damaged ones.
+
+use super::*;
+use proptest::prelude::*;
+
+/// A model file of `pieces` with their scores and kinds.
+fn file(pieces: &[(&str, f32, u8)]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for (text, score, kind) in pieces {
+        let mut piece = vec![0x0a, text.len() as u8];
+        piece.extend_from_slice(text.as_bytes());
+        piece.push(0x15);
+        piece.extend_from_slice(&score.to_le_bytes());
+        piece.extend_from_slice(&[0x18, *kind]);
+        file.extend_from_slice(&[0x0a, piece.len() as u8]);
+        file.extend_from_slice(&piece);
+    }
+    file
+}
+
+const PIECES: &[(&str, f32, u8)] = &[
+    ("<unk>", 0.0, 2),
+    ("<s>", 0.0, 3),
+    ("▁", -3.0, 1),
+    ("a", -2.0, 1),
+    ("aa", -2.5, 1),
+    ("▁ab", -1.0, 1),
+    ("b", -4.0, 1),
+    ("never", -0.1, 5),
+];
+
+/// A small model, for tests beside this one.
+pub(crate) fn toy_file() -> Vec<u8> {
+    file(PIECES)
+}
+
+fn open(file: &[u8]) -> Result<Model, ModelError> {
+    Model::read(file, Path::new("toy.model"))
+}
+
+fn pieces(model: &Model, text: &str) -> Vec<String> {
+    let mut scratch = Scratch::default();
+    let encoded = model.encode(text, &mut scratch);
+    let texts: Vec<&[u8]> = model.pieces().collect();
+    let text = |(id, unknown): (u32, Option<&[u8]>)| {
+        String::from_utf8_lossy(unknown.unwrap_or(texts[id as usize])).into_owned()
+    };
+    encoded.iter().map(text).collect()
+}
+
+#[test]
+fn the_likeliest_pieces_are_taken() {
+    let model = open(&file(PIECES)).expect("a model");
+    assert_eq!(pieces(&model, "ab aab"), ["▁ab", "▁", "aa", "b"]);
+    assert_eq!(pieces(&model, ""), [""; 0]);
+    assert_eq!(pieces(&model, "  "), [""; 0]);
+    assert_eq!(pieces(&model, "never"), ["▁", "never"], "an unused piece is unknown characters");
+}
+
+#[test]
+fn unknown_characters_in_a_row_are_one_piece() {
+    let model = open(&file(PIECES)).expect("a model");
+    assert_eq!(pieces(&model, "éüa中 中"), ["▁", "éü", "a", "中", "▁", "中"]);
+    assert_eq!(pieces(&model, "<s>"), ["▁", "<s>"], "no text is a control piece");
+}
+
+#[test]
+fn ties_go_to_the_piece_that_begins_first() {
+    let model = open(&file(PIECES)).expect("a model");
+    // aa a and a aa weigh the same.
+    assert_eq!(pieces(&model, "aaa aaa"), ["▁", "a", "aa", "▁", "a", "aa"]);
+}
+
+#[test]
+fn an_unknown_character_is_worse_than_any_piece() {
+    let model = open(&file(&[PIECES, &[("éa", -20.0, 1)]].concat())).expect("a model");
+    assert_eq!(pieces(&model, "éa"), ["▁", "éa"]);
+}
+
+#[test]
+fn the_margin_is_that_to_the_second_best_way() {
+    for (score_of_aa, margin) in [(-2.5, 1.5), (-9.0, 5.0), (-4.0, 0.0)] {
+        let pieces = [("<unk>", 0.0, 2), ("▁", -3.0, 1), ("a", -2.0, 1), ("aa", score_of_aa, 1)];
+        let model = open(&file(&pieces)).expect("a model");
+        let mut steps = Steps::default();
+        let found = model.unigram.cut_exactly("▁aa".as_bytes(), &mut steps, &mut Vec::new());
+        assert_eq!(found, margin);
+    }
+}
+
+#[test]
+fn a_scratch_may_serve_two_models() {
+    let one = open(&file(PIECES)).expect("a model");
+    let other = open(&file(&[&PIECES[..5], &[("▁", -3.0, 1), ("b", -4.0, 1)]].concat()));
+    assert!(other.is_err(), "▁ stands twice");
+    let other = open(&file(&[&PIECES[..4], &[("b", -4.0, 1)]].concat())).expect("a model");
+    let mut scratch = Scratch::default();
+    for _ in 0..2 {
+        assert_eq!(one.encode("ab", &mut scratch).ids, [5]);
+        assert_eq!(other.encode("ab", &mut scratch).ids, [2, 3, 4]);
+    }
+}
+
+#[test]
+fn replacements_are_those_of_the_model() {
+    let Some(path) = crate::golden::data("models/ccnet_like/en.sp.model") else { return };
+    let model = Model::open(&path).expect("a model");
+    for (text, expected) in [
+        ("cafe\u{301}s", "▁cafés"),
+        ("x\u{301} ①ﬁ", "▁x\u{301}▁1fi"),
+        ("ｶｶﾞ", "▁カガ"),
+        ("\u{1112}\u{1161}\u{11ab}", "▁한"),
+        ("a\u{200b}\u{3000}b\u{ad}", "▁a▁b\u{ad}"),
+    ] {
+        let mut normalized = Vec::new();
+        model.normalizer.normalize(text, &mut normalized, &mut Vec::new());
+        assert_eq!(String::from_utf8_lossy(&normalized), expected, "{text}");
+    }
+}
+
+#[test]
+fn models_of_other_kinds_are_refused_by_name() {
+    let mut bpe = file(PIECES);
+    bpe.extend_from_slice(&[0x12, 2, 0x18, 2]);
+    let mut suffix = file(PIECES);
+    suffix.extend_from_slice(&[0x12, 3, 0xc0, 1, 1]);
+    for (file, problem) in [
+        (bpe, "is no unigram model"),
+        (suffix, "marks blanks"),
+        (Vec::new(), "it has no pieces"),
+        (file(&[("<unk>", 0.0, 2), ("x", -1.0, 4)]), "symbols defined by its user"),
+        (file(&[("x", -1.0, 1)]), "no piece for what is unknown"),
+        (file(&[("<unk>", 0.0, 2)]), "no pieces for texts"),
+        (file(&[("<unk>", 0.0, 2), ("x", -1.0, 1), ("x", -1.0, 1)]), "1 and 2 are the same"),
+        (file(&[("<unk>", 0.0, 2), ("x", f32::NAN, 1)]), "NaN"),
+        (vec![0x0a, 5, 1], "before byte 2"),
+    ] {
+        let error = open(&file).err().expect(problem).to_string();
+        assert!(error.contains(problem) && error.contains("toy.model"), "{error}");
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::property())]
+
+    #[test]
+    fn words_remembered_are_cut_as_new_ones(
+        texts in prop::collection::vec("[ab ]{0,30}|[abé ]{0,80}|(a{1,12} ){1,60}", 1..20),
+        tweak in 0.0f32..0.5,
+    ) {
+        // Scores that are rounded in every sum.
+        let pieces = PIECES.iter().map(|(text, score, kind)| (*text, *score * (1.0 + tweak), *kind));
+        let model = open(&file(&pieces.collect::<Vec<_>>())).expect("a model");
+        let mut scratch = Scratch::default();
+        for text in &texts {
+            let found: Vec<u32> = model.encode(text, &mut scratch).ids.to_vec();
+            // The whole text at once, as upstream cuts it.
+            let (mut steps, mut whole) = (Steps::default(), Vec::new());
+            model.unigram.cut(&scratch.text.clone(), 0.0, &mut steps, &mut whole);
+            let mut expected: Vec<u32> = whole.iter().map(|(id, _)| *id).collect();
+            expected.dedup_by(|right, left| *left == model.unknown() && left == right);
+            prop_assert_eq!(found, expected, "{}", text);
+        }
+    }
+
+    #[test]
+    fn no_file_is_too_odd(file in prop::collection::vec(any::<u8>(), 0..100), text in "\\PC{0,9}") {
+        if let Ok(model) = open(&file) {
+            model.encode(&text, &mut Scratch::default());
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_never_panics(at in 0..100usize, byte: u8, text in "[ab é]{0,9}") {
+        let mut file = file(PIECES);
+        file[at] = byte;
+        if let Ok(model) = open(&file) {
+            model.encode(&text, &mut Scratch::default());
+        }
+    }
+}
