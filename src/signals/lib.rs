@@ -6,6 +6,7 @@
 //! * [`View`]: a document prepared for its signals, in memory that is used again.
 //! * [`Lists`]: stop words, bad words and domains, from files of the user.
 //! * [`Facts`]: what earlier steps and models found.
+//! * [`rules`]: the rules of C4, Gopher, FineWeb, Dolma and DCLM, as upstream applies them.
 //! * [`Keep`]: a filter expression such as `ccnet_perplexity < 340 and rps_doc_word_count > 50`.
 //!
 //! ```
@@ -35,6 +36,7 @@ mod models;
 mod natural;
 mod ngrams;
 mod repetition;
+pub mod rules;
 mod signal;
 mod value;
 mod view;
