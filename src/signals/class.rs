@@ -31,10 +31,13 @@ pub(crate) const UNSTABLE: Class = 1 << 7;
 
 /// The class of a character.
 pub(crate) fn class(c: char) -> Class {
-    match CLASSES.get(c as usize) {
-        Some(class) => *class,
-        None => determine(c),
-    }
+    classes()(c)
+}
+
+/// The function that tells the class of a character, for loops over many.
+pub(crate) fn classes() -> impl Fn(char) -> Class + Copy {
+    let classes: &[Class] = &CLASSES;
+    move |c| classes.get(c as usize).copied().unwrap_or_else(|| determine(c))
 }
 
 /// The classes of the basic plane, 64 KiB, of which a text touches a few lines.

@@ -38,6 +38,7 @@ mod ngrams;
 mod repetition;
 pub mod rules;
 mod signal;
+mod table;
 mod value;
 mod view;
 mod vocabulary;

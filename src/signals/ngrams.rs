@@ -4,9 +4,8 @@
 //! An n-gram can only be repeated where both of these are. So each step looks only at what the step
 //! before left over, and all of n = 2 to 10 together cost little more than the first of them.
 
+use crate::table::Table;
 use crate::vocabulary::Vocabulary;
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 
 /// Stands for an n-gram that occurs once.
 const ONCE: u32 = u32::MAX;
@@ -20,7 +19,9 @@ pub(crate) struct RepeatedNgrams {
     at: Vec<u32>,
     /// Where each n-gram comes first and how often it occurs, in order of first appearance.
     grams: Vec<(usize, usize)>,
-    ids: HashMap<u64, u32, RandomState>,
+    /// The two (n-1)-grams of each n-gram.
+    keys: Vec<(u32, u32)>,
+    table: Table,
 }
 
 impl RepeatedNgrams {
@@ -37,35 +38,30 @@ impl RepeatedNgrams {
     /// Goes on from n to n + 1.
     pub(crate) fn grow(&mut self) {
         self.n += 1;
-        self.clear_ids();
+        let is_candidate = |pair: &&[u32]| pair[0] != ONCE && pair[1] != ONCE;
+        self.table.reset(self.at.windows(2).filter(is_candidate).count());
         self.grams.clear();
+        self.keys.clear();
         // In place: a step reads its own position and the next one.
         for position in 0..self.at.len().saturating_sub(1) {
-            let (head, tail) = (self.at[position], self.at[position + 1]);
-            if head == ONCE || tail == ONCE {
+            let key = (self.at[position], self.at[position + 1]);
+            if key.0 == ONCE || key.1 == ONCE {
                 self.at[position] = ONCE;
                 continue;
             }
-            let key = u64::from(head) << 32 | u64::from(tail);
             let next = u32::try_from(self.grams.len())
                 .expect("2^32 repeated n-grams do not fit into memory");
-            let id = *self.ids.entry(key).or_insert(next);
+            let hash = self.table.hash(key);
+            let id = self.table.number(hash, next, |id| self.keys[id as usize] == key);
             if id == next {
                 self.grams.push((position, 0));
+                self.keys.push(key);
             }
             self.grams[id as usize].1 += 1;
             self.at[position] = id;
         }
         self.at.pop();
         self.forget_single();
-    }
-
-    fn clear_ids(&mut self) {
-        // Emptying costs as much as there is capacity: one huge text must not slow down the rest.
-        if self.ids.capacity() > 16 * self.at.len().max(64) {
-            self.ids = HashMap::default();
-        }
-        self.ids.clear();
     }
 
     fn forget_single(&mut self) {

@@ -1,24 +1,17 @@
 //! Words as small numbers: equal words, and no others, have equal ids, given in order of first
 //! appearance. Everything that counts words or n-grams starts from these.
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use std::hash::BuildHasher;
+use crate::table::Table;
 
 /// The distinct words of a text. Its memory is used again for the next text.
-///
-/// The hash function is seeded anew in each process, so no text can be made to collide; ids do not
-/// depend on it.
 #[derive(Default)]
 pub(crate) struct Vocabulary {
-    seed: RandomState,
-    table: HashTable<u32>,
+    table: Table,
     distinct: Vec<Distinct>,
     ids: Vec<u32>,
 }
 
 struct Distinct {
-    hash: u64,
     first: usize,
     count: usize,
 }
@@ -26,39 +19,22 @@ struct Distinct {
 impl Vocabulary {
     /// Numbers the words `word(0)` to `word(count - 1)`.
     pub(crate) fn fill<'w>(&mut self, count: usize, word: impl Fn(usize) -> &'w str) {
-        self.clear(count);
+        self.table.reset(count);
+        self.distinct.clear();
+        self.ids.clear();
         for at in 0..count {
             let text = word(at);
-            let hash = self.seed.hash_one(text);
-            let distinct = &mut self.distinct;
-            let entry = self.table.entry(
-                hash,
-                |id| word(distinct[*id as usize].first) == text,
-                |id| distinct[*id as usize].hash,
-            );
-            let id = match entry {
-                hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
-                hashbrown::hash_table::Entry::Vacant(entry) => {
-                    let id = u32::try_from(self.distinct.len())
-                        .expect("2^32 distinct words do not fit into memory");
-                    entry.insert(id);
-                    self.distinct.push(Distinct { hash, first: at, count: 0 });
-                    id
-                }
-            };
+            let next = u32::try_from(self.distinct.len())
+                .expect("2^32 distinct words do not fit into memory");
+            let hash = self.table.hash(text);
+            let is_word = |id: u32| word(self.distinct[id as usize].first) == text;
+            let id = self.table.number(hash, next, is_word);
+            if id == next {
+                self.distinct.push(Distinct { first: at, count: 0 });
+            }
             self.distinct[id as usize].count += 1;
             self.ids.push(id);
         }
-    }
-
-    fn clear(&mut self, expected: usize) {
-        // Emptying costs as much as there is capacity: one huge text must not slow down the rest.
-        if self.table.capacity() > 16 * expected.max(64) {
-            self.table = HashTable::new();
-        }
-        self.table.clear();
-        self.distinct.clear();
-        self.ids.clear();
     }
 
     /// The id of each word, in order.

@@ -5,7 +5,9 @@
 //! is one. So the words of the text are those of its lines, and each is normalised once.
 
 use super::{Line, RawWords, Scratch, Word};
-use crate::class::{ASCII_LETTER, Class, LOWER, NUMERIC, SPACE, UNSTABLE, UPPER, WORD, class};
+use crate::class::{
+    ASCII_LETTER, Class, LOWER, NUMERIC, SPACE, UNSTABLE, UPPER, WORD, class, classes,
+};
 use crate::lists::WordSet;
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
@@ -28,12 +30,24 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn scan_line(text: &str, before: &Line, stop: Option<&WordSet>, scratch: &mut Scratch) -> Line {
+    let classes = classes();
     let mut raw = RawWord { text, stop, start: 0, class: 0, kind: Kind::Blank };
     let mut normal = NormalWord { numeric: 0, start: scratch.normal.len(), chars: 0, class: 0 };
     let mut chars = 0;
     let mut upper = 0;
-    for (at, c) in text.char_indices() {
-        let class = class(c);
+    let mut at = 0;
+    while at < text.len() {
+        let plain = plain_run(&text.as_bytes()[at..]);
+        if plain.length > 0 {
+            raw.take(at, plain.class, &mut scratch.raw_words);
+            normal.take_plain(&text[at..at + plain.length], plain.digits, scratch);
+            chars += plain.length;
+            upper += plain.upper;
+            at += plain.length;
+            continue;
+        }
+        let Some(c) = text[at..].chars().next() else { break };
+        let class = classes(c);
         chars += 1;
         upper += usize::from(class & UPPER != 0);
         raw.take(at, class, &mut scratch.raw_words);
@@ -42,6 +56,7 @@ fn scan_line(text: &str, before: &Line, stop: Option<&WordSet>, scratch: &mut Sc
         } else {
             normal.take(c, class, scratch);
         }
+        at += c.len_utf8();
     }
     raw.end(text.len(), &mut scratch.raw_words);
     normal.end(scratch);
@@ -52,6 +67,35 @@ fn scan_line(text: &str, before: &Line, stop: Option<&WordSet>, scratch: &mut Sc
         upper,
         numeric: normal.numeric,
     }
+}
+
+/// ASCII letters and digits side by side, which most of most texts is: they are taken at once.
+#[derive(Default)]
+struct PlainRun {
+    length: usize,
+    class: Class,
+    upper: usize,
+    digits: usize,
+}
+
+fn plain_run(text: &[u8]) -> PlainRun {
+    let mut run = PlainRun::default();
+    for byte in text {
+        match byte {
+            b'a'..=b'z' => run.class |= WORD | LOWER | ASCII_LETTER,
+            b'A'..=b'Z' => {
+                run.class |= WORD | UPPER | ASCII_LETTER;
+                run.upper += 1;
+            }
+            b'0'..=b'9' => {
+                run.class |= WORD | NUMERIC;
+                run.digits += 1;
+            }
+            _ => break,
+        }
+        run.length += 1;
+    }
+    run
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -123,6 +167,17 @@ impl NormalWord {
             scratch.normal.push(c);
         }
         self.numeric += usize::from(class & NUMERIC != 0);
+    }
+
+    fn take_plain(&mut self, run: &str, digits: usize, scratch: &mut Scratch) {
+        if self.chars == 0 {
+            self.begin(scratch);
+        }
+        let start = scratch.normal.len();
+        scratch.normal.push_str(run);
+        scratch.normal[start..].make_ascii_lowercase();
+        self.chars += run.len();
+        self.numeric += digits;
     }
 
     fn begin(&mut self, scratch: &mut Scratch) {
