@@ -7,21 +7,29 @@
 use crate::table::Table;
 use crate::vocabulary::Vocabulary;
 
-/// Stands for an n-gram that occurs once.
-const ONCE: u32 = u32::MAX;
-
 /// The repeated n-grams of a list of words. Starts at n = 1; [`RepeatedNgrams::grow`] goes on to
 /// the next n. Its memory is used again for the next list.
 #[derive(Default)]
 pub(crate) struct RepeatedNgrams {
     n: usize,
-    /// For each position, which of the repeated n-grams starts there, or [`ONCE`].
-    at: Vec<u32>,
-    /// Where each n-gram comes first and how often it occurs, in order of first appearance.
-    grams: Vec<(usize, usize)>,
-    /// The two (n-1)-grams of each n-gram.
-    keys: Vec<(u32, u32)>,
+    /// The places where a repeated n-gram begins, in order.
+    places: Vec<Place>,
+    /// All n-grams that were looked at, by id, in order of first appearance.
+    grams: Vec<Gram>,
     table: Table,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    position: u32,
+    id: u32,
+}
+
+struct Gram {
+    /// The ids of the two (n-1)-grams that it is made of.
+    parts: (u32, u32),
+    first: u32,
+    count: u32,
 }
 
 impl RepeatedNgrams {
@@ -29,47 +37,46 @@ impl RepeatedNgrams {
     pub(crate) fn start(&mut self, words: &Vocabulary) {
         self.n = 1;
         self.grams.clear();
-        self.grams.extend(words.distinct());
-        self.at.clear();
-        self.at.extend_from_slice(words.ids());
+        self.grams.extend(words.distinct().map(|(first, count)| Gram {
+            parts: (0, 0),
+            first: narrow(first),
+            count: narrow(count),
+        }));
+        self.places.clear();
+        let ids = words.ids().iter().enumerate();
+        self.places.extend(ids.map(|(at, id)| Place { position: narrow(at), id: *id }));
         self.forget_single();
     }
 
     /// Goes on from n to n + 1.
     pub(crate) fn grow(&mut self) {
         self.n += 1;
-        let is_candidate = |pair: &&[u32]| pair[0] != ONCE && pair[1] != ONCE;
-        self.table.reset(self.at.windows(2).filter(is_candidate).count());
+        self.table.reset(self.places.len());
         self.grams.clear();
-        self.keys.clear();
-        // In place: a step reads its own position and the next one.
-        for position in 0..self.at.len().saturating_sub(1) {
-            let key = (self.at[position], self.at[position + 1]);
-            if key.0 == ONCE || key.1 == ONCE {
-                self.at[position] = ONCE;
+        let mut kept = 0;
+        for at in 1..self.places.len() {
+            let (head, tail) = (self.places[at - 1], self.places[at]);
+            if head.position + 1 != tail.position {
                 continue;
             }
-            let next = u32::try_from(self.grams.len())
-                .expect("2^32 repeated n-grams do not fit into memory");
-            let hash = self.table.hash(key);
-            let id = self.table.number(hash, next, |id| self.keys[id as usize] == key);
+            let parts = (head.id, tail.id);
+            let next = narrow(self.grams.len());
+            let hash = self.table.hash(parts);
+            let id = self.table.number(hash, next, |id| self.grams[id as usize].parts == parts);
             if id == next {
-                self.grams.push((position, 0));
-                self.keys.push(key);
+                self.grams.push(Gram { parts, first: head.position, count: 0 });
             }
-            self.grams[id as usize].1 += 1;
-            self.at[position] = id;
+            self.grams[id as usize].count += 1;
+            // Never ahead of what is still to be read.
+            self.places[kept] = Place { position: head.position, id };
+            kept += 1;
         }
-        self.at.pop();
+        self.places.truncate(kept);
         self.forget_single();
     }
 
     fn forget_single(&mut self) {
-        for id in self.at.iter_mut().filter(|id| **id != ONCE) {
-            if self.grams[*id as usize].1 == 1 {
-                *id = ONCE;
-            }
-        }
+        self.places.retain(|place| self.grams[place.id as usize].count > 1);
     }
 
     /// The number of words in an n-gram, now.
@@ -80,7 +87,8 @@ impl RepeatedNgrams {
     /// The repeated n-grams in order of first appearance: where each comes first, and how often it
     /// occurs.
     pub(crate) fn repeated(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.grams.iter().copied().filter(|(_, count)| *count > 1)
+        let grams = self.grams.iter().filter(|gram| gram.count > 1);
+        grams.map(|gram| (gram.first as usize, gram.count as usize))
     }
 
     /// The repeated n-gram that occurs most often, of equals the one seen first: where it comes
@@ -93,15 +101,18 @@ impl RepeatedNgrams {
     pub(crate) fn covered(&self, length: impl Fn(usize) -> usize) -> usize {
         let mut covered_to = 0;
         let mut sum = 0;
-        for (position, id) in self.at.iter().enumerate() {
-            if *id != ONCE {
-                let end = position + self.n;
-                sum += (covered_to.max(position)..end).map(&length).sum::<usize>();
-                covered_to = end;
-            }
+        for place in &self.places {
+            let position = place.position as usize;
+            let end = position + self.n;
+            sum += (covered_to.max(position)..end).map(&length).sum::<usize>();
+            covered_to = end;
         }
         sum
     }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).expect("2^32 words do not fit into memory")
 }
 
 #[cfg(test)]

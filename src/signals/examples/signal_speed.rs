@@ -44,7 +44,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     measure("gopher on signals", &texts, |text| {
         let _ = gopher::on_signals(&mut View::new(text, &facts, &lists, &mut scratch));
     });
-    let rules: [(&str, fn(&str) -> Verdict); 7] = [
+    type Rule = (&'static str, fn(&str) -> Verdict);
+    let rules: [Rule; 7] = [
         ("gopher quality", gopher::quality),
         ("gopher repetition", gopher::repetition),
         ("fineweb", fineweb::quality),
