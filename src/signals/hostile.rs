@@ -1,5 +1,7 @@
-//! Texts that nobody writes: every signal takes them, in time that grows with their length.
+//! Texts that nobody writes: every signal takes them, and every rule, in time that grows with
+//! their length.
 
+use crate::rules::{c4, dclm, dolma, fineweb, gopher};
 use crate::{Facts, Keep, Lists, SIGNALS, Scratch, Value, View};
 use proptest::prelude::*;
 use std::io::Write;
@@ -38,11 +40,9 @@ fn all_values(text: &str, lists: &Lists, scratch: &mut Scratch) -> Vec<Value> {
     values
 }
 
-#[test]
-fn huge_monotonous_texts_take_linear_time() {
-    let lists = lists();
+fn huge_texts() -> Vec<(&'static str, String)> {
     let words = |n: u32| (0..n).map(|at| format!("{at:x} ")).collect::<String>();
-    for (name, text) in [
+    vec![
         ("one line", "x".repeat(10 << 20)),
         ("identical words", "a ".repeat(1_000_000)),
         ("two words in turn", "a b ".repeat(500_000)),
@@ -57,12 +57,44 @@ fn huge_monotonous_texts_take_linear_time() {
         ("sigmas apart", "Σ ".repeat(1 << 20)),
         ("letters that grow", "\u{1e9e}İ\u{fdfa} ".repeat(1 << 18)),
         ("braces", "{ } ".repeat(1 << 20)),
-    ] {
+        ("brackets", "([1][[1".repeat(1 << 18)),
+        ("clitics", "'s".repeat(1 << 20)),
+        ("units", "5km".repeat(1 << 20)),
+        ("an address", "@".repeat(1 << 20)),
+    ]
+}
+
+/// Calls `work` with each text. What is not linear would take hours.
+fn takes_linear_time(mut work: impl FnMut(&str)) {
+    for (name, text) in huge_texts() {
         let start = Instant::now();
-        all_values(&text, &lists, &mut Scratch::default());
-        // Without optimisation, on a busy machine. What is not linear takes hours.
+        work(&text);
+        // Without optimisation, on a busy machine.
         assert!(start.elapsed() < Duration::from_secs(60), "{name}: {:?}", start.elapsed());
     }
+}
+
+#[test]
+fn signals_of_huge_texts_take_linear_time() {
+    let lists = lists();
+    takes_linear_time(|text| drop(all_values(text, &lists, &mut Scratch::default())));
+}
+
+#[test]
+fn rules_on_huge_texts_take_linear_time() {
+    let lists = lists();
+    let bad_words = c4::BadWords::new(lists.bad_words(Some("en")).expect("a list"), "en");
+    takes_linear_time(|text| {
+        let _ = c4::clean(text, &c4::TFDS);
+        let _ = bad_words.check(text);
+        let _ = gopher::quality(text);
+        let _ = gopher::repetition(text);
+        let _ = fineweb::quality(text);
+        dolma::GopherAttributes::of(text);
+        let _ = dclm::quality(text);
+        let _ = dclm::repetition(text);
+        let _ = dclm::clean_lines(text);
+    });
 }
 
 #[test]
