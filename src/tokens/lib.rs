@@ -10,7 +10,7 @@ use tokenizers::pipeline::{EncodeOptions, Encoding, Override, PipelineTokenizer}
 #[cfg(test)]
 mod tests;
 
-/// A tokenizer that counts. Opening one takes about a second's tenth; share it between threads.
+/// A tokenizer that counts. Opening one takes a fraction of a second; share it between threads.
 pub struct TokenCounter {
     path: PathBuf,
     tokenizer: PipelineTokenizer,
@@ -18,7 +18,7 @@ pub struct TokenCounter {
 }
 
 impl TokenCounter {
-    /// Reads a `tokenizer.json`, of this year's form or of the older ones.
+    /// Reads a `tokenizer.json`, of version 2.0 or of the older form.
     ///
     /// What the file says of padding and truncation is ignored: every token of the text counts.
     pub fn open(path: &Path) -> Result<Self, TokenizerError> {

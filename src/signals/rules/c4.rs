@@ -31,7 +31,7 @@ pub const TFDS: Settings = Settings {
     end_marks: &['.', '?', '!', '"'],
 };
 
-/// datatrove's defaults, and FineWeb's with `end_marks` of no effect.
+/// datatrove's defaults. (FineWeb runs them without the test of end marks, which is not offered here.)
 pub const DATATROVE: Settings = Settings {
     line_words_min: 3,
     citations_count: true,
