@@ -1,0 +1,43 @@
+//! What is wrong with an expression, and where.
+
+use super::lexer::Token;
+use std::fmt;
+
+/// An expression that cannot be read. Shown with the expression and a mark under the place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterError {
+    message: String,
+    expression: String,
+    column: usize,
+}
+
+impl FilterError {
+    pub(super) fn new(expression: &str, at: usize, message: impl Into<String>) -> Self {
+        FilterError {
+            message: message.into(),
+            expression: expression.to_owned(),
+            column: expression[..at].chars().count(),
+        }
+    }
+
+    pub(super) fn at(expression: &str, token: &Token, message: impl Into<String>) -> Self {
+        FilterError::new(expression, token.start, message)
+    }
+
+    /// Where the error is, in characters from the start of the expression.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        // On one line, or the mark would be under the wrong one.
+        let shown: String =
+            self.expression.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let FilterError { message, column, .. } = self;
+        write!(f, "{message}\n  {shown}\n{:column$}  ^", "")
+    }
+}
+
+impl std::error::Error for FilterError {}

@@ -1,0 +1,125 @@
+//! Filter expressions over the signals, as recipes have them.
+
+use crate::SIGNALS;
+use crate::filter::{Datum, Filter, FilterError, Kind, Name};
+use crate::lists::Lists;
+use crate::view::View;
+
+/// Facts that expressions can compare with strings, behind the signals in the list of names.
+const TEXTS: [&str; 3] = ["language", "bucket", "source_domain"];
+
+/// Which documents to keep: a [filter expression](crate::filter) over the names of [`SIGNALS`],
+/// which are numbers, and over `language`, `bucket` and `source_domain`, which are texts.
+///
+/// A signal of lines stands for the mean of its values: where these are 0 or 1, for the share of
+/// lines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keep {
+    filter: Filter,
+}
+
+impl Keep {
+    /// Reads an expression. Refuses one with a signal that cannot have a value for want of a list.
+    pub fn new(expression: &str, lists: &Lists) -> Result<Self, KeepError> {
+        let signals = SIGNALS.iter().map(|signal| Name { name: signal.name, kind: Kind::Number });
+        let texts = TEXTS.iter().map(|name| Name { name, kind: Kind::Text });
+        let names: Vec<Name> = signals.chain(texts).collect();
+        let filter = Filter::new(expression, &names)?;
+        for signal in filter.uses().into_iter().filter_map(|at| SIGNALS.get(at)) {
+            if let Some(needed) = signal.missing(lists) {
+                return Err(KeepError::NeedsList { signal: signal.name, needed });
+            }
+        }
+        Ok(Keep { filter })
+    }
+
+    /// Whether to keep the document. Computes the signals that decide, and no others.
+    pub fn holds(&self, view: &mut View) -> bool {
+        let facts = view.facts();
+        self.filter.holds(|at| {
+            let text = |text: Option<_>| text.map_or(Datum::Absent, Datum::Text);
+            match SIGNALS.get(at) {
+                Some(signal) => signal.value(view).number().map_or(Datum::Absent, Datum::Number),
+                None => match TEXTS[at - SIGNALS.len()] {
+                    "language" => text(facts.language),
+                    "bucket" => text(facts.bucket),
+                    _ => text(facts.source_domain),
+                },
+            }
+        })
+    }
+}
+
+/// A filter expression that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// It uses a signal that needs a list which was not given.
+    #[error("{signal} needs {needed}")]
+    NeedsList {
+        /// The signal.
+        signal: &'static str,
+        /// What is missing.
+        needed: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Facts;
+    use crate::view::Scratch;
+
+    fn holds(expression: &str, text: &str, facts: &Facts) -> bool {
+        let (lists, mut scratch) = (Lists::default(), Scratch::default());
+        let keep = Keep::new(expression, &lists).unwrap_or_else(|error| panic!("{error}"));
+        keep.holds(&mut View::new(text, facts, &lists, &mut scratch))
+    }
+
+    #[test]
+    fn signals_and_facts_decide_together() {
+        let facts = Facts {
+            perplexity: Some(339.9),
+            language: Some("en"),
+            bucket: Some("head"),
+            source_domain: Some("a.com:80"),
+            ..Facts::default()
+        };
+        let text = "one two three\n• four";
+        assert!(holds("ccnet_perplexity < 340 and rps_doc_word_count > 3", text, &facts));
+        assert!(!holds("ccnet_perplexity < 340 and rps_doc_word_count > 5", text, &facts));
+        assert!(holds("language == \"en\" and bucket != \"tail\"", text, &facts));
+        assert!(holds("source_domain == \"a.com:80\" and ccnet_bucket == 0", text, &facts));
+        assert!(holds("rps_lines_start_with_bulletpoint <= 0.5", text, &facts));
+    }
+
+    #[test]
+    fn what_is_not_known_compares_false() {
+        let unknown = Facts::default();
+        assert!(!holds("ccnet_perplexity < 340", "text", &unknown));
+        assert!(!holds("ccnet_perplexity >= 340", "text", &unknown));
+        assert!(!holds("language != \"de\"", "text", &unknown));
+        assert!(holds("not language == \"de\"", "text", &unknown));
+        assert!(!holds("rps_doc_mean_word_length < 10", "", &unknown));
+    }
+
+    #[test]
+    fn a_signal_without_its_list_is_refused_with_what_to_give() {
+        let lists = Lists::default();
+        let error = Keep::new("rps_doc_stop_word_fraction > 0.1", &lists).expect_err("no list");
+        assert!(error.to_string().starts_with("rps_doc_stop_word_fraction needs a list of stop"));
+        let error = Keep::new("rps_doc_word_cont > 3", &lists).expect_err("a wrong name");
+        assert!(error.to_string().contains("the nearest is rps_doc_word_count"), "{error}");
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        let mut names: Vec<&str> = SIGNALS.iter().map(|signal| signal.name).collect();
+        names.extend(TEXTS);
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), SIGNALS.len() + TEXTS.len());
+    }
+}

@@ -1,0 +1,113 @@
+//! Quality signals, the rules made of them, and filter expressions: numbers that say how good a text
+//! is, and decisions from such numbers.
+//!
+//! * [`SIGNALS`]: the 45 signals of RedPajama-V2, a file for each family. A new one is a constant in
+//!   its family's file and a row in that table.
+//! * [`View`]: a document prepared for its signals, in memory that is used again.
+//! * [`Lists`]: stop words, bad words and domains, from files of the user.
+//! * [`Facts`]: what earlier steps and models found.
+//! * [`rules`]: the rules of C4, Gopher, FineWeb, Dolma and DCLM, as upstream applies them.
+//! * [`Keep`]: a filter expression such as `ccnet_perplexity < 340 and rps_doc_word_count > 50`.
+//!
+//! ```
+//! use signals::{Facts, Keep, Lists, SIGNALS, Scratch, View};
+//!
+//! let (lists, mut scratch) = (Lists::default(), Scratch::default());
+//! let facts = Facts { perplexity: Some(300.0), language: Some("en"), ..Facts::default() };
+//! let mut view = View::new("To be, or not to be.", &facts, &lists, &mut scratch);
+//!
+//! let words = SIGNALS.iter().find(|signal| signal.name == "rps_doc_word_count").unwrap();
+//! assert_eq!(words.value(&mut view).number(), Some(6.0));
+//!
+//! let keep = Keep::new("ccnet_perplexity < 340 and rps_doc_word_count >= 6", &lists).unwrap();
+//! assert!(keep.holds(&mut view));
+//! ```
+
+mod ccnet;
+mod class;
+mod content;
+mod domains;
+mod facts;
+pub mod filter;
+mod keep;
+mod lines;
+mod lists;
+mod models;
+mod natural;
+mod ngrams;
+mod repetition;
+pub mod rules;
+mod signal;
+mod table;
+mod value;
+mod view;
+mod vocabulary;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod hostile;
+
+pub use domains::Domains;
+pub use facts::{Facts, Importance};
+pub use keep::{Keep, KeepError};
+pub use lists::{ListError, Lists, Phrases, WordSet};
+pub use signal::{Signal, Source, Span};
+pub use value::Value;
+pub use view::{Scratch, View};
+
+/// All signals, in the order in which RedPajama-V2 writes them.
+pub static SIGNALS: [Signal; 45] = [
+    ccnet::LENGTH,
+    ccnet::ORIGINAL_LENGTH,
+    ccnet::NLINES,
+    ccnet::ORIGINAL_NLINES,
+    ccnet::LANGUAGE_SCORE,
+    ccnet::PERPLEXITY,
+    ccnet::BUCKET,
+    content::CURLY_BRACKET,
+    content::LDNOOBW_WORDS,
+    content::LOREM_IPSUM,
+    content::STOP_WORD_FRACTION,
+    content::UT1_BLACKLIST,
+    repetition::DUPE_10GRAMS,
+    repetition::DUPE_5GRAMS,
+    repetition::DUPE_6GRAMS,
+    repetition::DUPE_7GRAMS,
+    repetition::DUPE_8GRAMS,
+    repetition::DUPE_9GRAMS,
+    repetition::TOP_2GRAM,
+    repetition::TOP_3GRAM,
+    repetition::TOP_4GRAM,
+    natural::FRAC_ALL_CAPS_WORDS,
+    natural::FRAC_LINES_END_WITH_ELLIPSIS,
+    natural::FRAC_NO_ALPH_WORDS,
+    natural::FRAC_UNIQUE_WORDS,
+    natural::MEAN_WORD_LENGTH,
+    natural::NUM_SENTENCES,
+    natural::SYMBOL_TO_WORD_RATIO,
+    natural::UNIGRAM_ENTROPY,
+    natural::WORD_COUNT,
+    lines::ENDING_WITH_TERMINAL_PUNCTUATION_MARK,
+    lines::JAVASCRIPT_COUNTS,
+    lines::NUM_WORDS,
+    lines::NUMERICAL_CHARS_FRACTION,
+    lines::START_WITH_BULLETPOINT,
+    lines::UPPERCASE_LETTER_FRACTION,
+    models::PALM_SCORE,
+    models::WIKIPEDIA_SCORE,
+    models::WIKIREF_SCORE,
+    models::BOOKS_IMPORTANCE,
+    models::BOOKS_IMPORTANCE_LENGTH_CORRECTION,
+    models::OPENWEBTEXT_IMPORTANCE,
+    models::OPENWEBTEXT_IMPORTANCE_LENGTH_CORRECTION,
+    models::WIKIPEDIA_IMPORTANCE,
+    models::WIKIPEDIA_IMPORTANCE_LENGTH_CORRECTION,
+];
+
+/// How property tests run. They keep no record of failures: proptest would write it to a folder
+/// beside this crate, which Cargo would take for a member of the workspace.
+#[cfg(test)]
+fn property() -> proptest::test_runner::Config {
+    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
+}

@@ -1,0 +1,221 @@
+//! Lists of words and domains that some signals need. None comes with the program; a user gives
+//! them as files.
+//!
+//! Where to get them: stop words from `stopwords-iso` (RedPajama used the older `stopwords-json`);
+//! bad words from LDNOOBW, "List of Dirty, Naughty, Obscene, and Otherwise Bad Words"; domains from
+//! the blacklists of the University of Toulouse (UT1).
+
+use crate::domains::Domains;
+use foldhash::fast::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use text::python::strip;
+
+/// The lists that a user gave, those of words by language.
+#[derive(Default)]
+pub struct Lists {
+    stop_words: HashMap<String, WordSet>,
+    bad_words: HashMap<String, Phrases>,
+    domains: Option<Domains>,
+}
+
+/// A set of words, as they stand in the list.
+pub type WordSet = HashSet<Box<str>, RandomState>;
+
+/// Words and phrases of several words.
+#[derive(Default)]
+pub struct Phrases {
+    all: WordSet,
+    /// The first word of each phrase, and the lengths in words of those that begin with it.
+    lengths: HashMap<Box<str>, Vec<usize>, RandomState>,
+}
+
+impl Lists {
+    /// Reads the stop words of one language: one a line.
+    pub fn read_stop_words(&mut self, language: &str, path: &Path) -> Result<(), ListError> {
+        let text = read(path)?;
+        let words = text.lines().map(strip).filter(|line| !line.is_empty());
+        self.stop_words.insert(language.to_owned(), words.map(Box::from).collect());
+        Ok(())
+    }
+
+    /// Reads the stop words of many languages: a JSON object of lists, `{"en": ["a", ...], ...}`.
+    pub fn read_stop_words_json(&mut self, path: &Path) -> Result<(), ListError> {
+        let lists: HashMap<String, WordSet> = serde_json::from_str(&read(path)?)
+            .map_err(|source| ListError::Json { path: path.to_owned(), source })?;
+        self.stop_words.extend(lists);
+        Ok(())
+    }
+
+    /// Reads the bad words of one language: a word or phrase a line.
+    pub fn read_bad_words(&mut self, language: &str, path: &Path) -> Result<(), ListError> {
+        let text = read(path)?;
+        let phrases = text.lines().map(strip).filter(|line| !line.is_empty());
+        self.bad_words.insert(language.to_owned(), phrases.collect());
+        Ok(())
+    }
+
+    /// Reads UT1's folder `blacklists`, with a folder for each category.
+    pub fn read_domains(&mut self, folder: &Path) -> Result<(), ListError> {
+        self.domains = Some(Domains::read(folder)?);
+        Ok(())
+    }
+
+    /// The stop words of a language, if they were given.
+    pub fn stop_words(&self, language: Option<&str>) -> Option<&WordSet> {
+        self.stop_words.get(language?)
+    }
+
+    /// The bad words of a language, if they were given.
+    pub fn bad_words(&self, language: Option<&str>) -> Option<&Phrases> {
+        self.bad_words.get(language?)
+    }
+
+    /// UT1's domains, if they were given.
+    pub fn domains(&self) -> Option<&Domains> {
+        self.domains.as_ref()
+    }
+
+    pub(crate) fn has_stop_words(&self) -> bool {
+        !self.stop_words.is_empty()
+    }
+
+    pub(crate) fn has_bad_words(&self) -> bool {
+        !self.bad_words.is_empty()
+    }
+}
+
+impl Phrases {
+    /// Whether this very word or phrase is in the list.
+    pub fn contains(&self, phrase: &str) -> bool {
+        self.all.contains(phrase)
+    }
+
+    /// The words and phrases, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|phrase| &**phrase)
+    }
+
+    /// Lengths, in words, of the phrases that begin with a word.
+    pub(crate) fn lengths(&self, first: &str) -> &[usize] {
+        self.lengths.get(first).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<'p> FromIterator<&'p str> for Phrases {
+    fn from_iter<I: IntoIterator<Item = &'p str>>(phrases: I) -> Self {
+        let mut list = Phrases::default();
+        for phrase in phrases {
+            let (first, length) = match phrase.split_once(' ') {
+                Some((first, rest)) => (first, 2 + rest.matches(' ').count()),
+                None => (phrase, 1),
+            };
+            let lengths = list.lengths.entry(first.into()).or_default();
+            if !lengths.contains(&length) {
+                lengths.push(length);
+            }
+            list.all.insert(phrase.into());
+        }
+        list
+    }
+}
+
+/// Reads a list as text, without the mark that some editors put before it.
+pub(crate) fn read(path: &Path) -> Result<String, ListError> {
+    let bytes =
+        std::fs::read(path).map_err(|source| ListError::Read { path: path.to_owned(), source })?;
+    let text = String::from_utf8(bytes).map_err(|error| ListError::NotUtf8 {
+        path: path.to_owned(),
+        offset: error.utf8_error().valid_up_to(),
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// A list that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The file or folder cannot be read.
+    #[error("cannot read the list {}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not UTF-8.
+    #[error("{} is not UTF-8 at byte {offset}; convert the list to UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Where the first byte that does not belong stands.
+        offset: usize,
+    },
+    /// The file is no JSON object of lists of words.
+    #[error(
+        "{} is no list of stop words by language, {{\"en\": [\"a\", ...], ...}}: {source}",
+        path.display()
+    )]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        source: serde_json::Error,
+    },
+    /// The folder has none of the categories.
+    #[error(
+        "{} has no category of UT1: there should be a file such as {} in it; give the folder \
+         `blacklists` of UT1's archive", path.display(), Path::new("adult").join("domains").display()
+    )]
+    NoCategories {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::write;
+
+    #[test]
+    fn plain_lists_have_an_entry_a_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("en.txt");
+        write(&path, "\u{feff}the\n\n  and \r\na b c\n").expect("written");
+        let mut lists = Lists::default();
+        lists.read_stop_words("en", &path).expect("a list");
+        lists.read_bad_words("en", &path).expect("a list");
+        let stop = lists.stop_words(Some("en")).expect("stop words");
+        assert_eq!(stop.len(), 3);
+        assert!(stop.contains("the") && stop.contains("and"));
+        assert!(lists.stop_words(Some("de")).is_none() && lists.stop_words(None).is_none());
+        let bad = lists.bad_words(Some("en")).expect("bad words");
+        assert!(bad.contains("a b c") && !bad.contains("a"));
+        assert_eq!((bad.lengths("a"), bad.lengths("b")), (&[3][..], &[][..]));
+    }
+
+    #[test]
+    fn one_file_may_have_all_languages() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("stop.json");
+        write(&path, r#"{"en": ["the"], "de": ["der", "die"]}"#).expect("written");
+        let mut lists = Lists::default();
+        lists.read_stop_words_json(&path).expect("lists");
+        assert!(lists.stop_words(Some("de")).expect("stop words").contains("die"));
+    }
+
+    #[test]
+    fn files_that_are_no_list_are_refused_by_name_and_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bad");
+        let mut lists = Lists::default();
+        let missing = lists.read_stop_words("en", &path).expect_err("no file").to_string();
+        assert!(missing.contains("bad"), "{missing}");
+        write(&path, b"ok\n\xff\n").expect("written");
+        let latin = lists.read_bad_words("en", &path).expect_err("no UTF-8").to_string();
+        assert!(latin.contains("bad is not UTF-8 at byte 3"), "{latin}");
+        write(&path, "{\"en\": 3}").expect("written");
+        let json = lists.read_stop_words_json(&path).expect_err("no lists").to_string();
+        assert!(json.contains("line 1"), "{json}");
+    }
+}

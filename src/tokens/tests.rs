@@ -1,0 +1,134 @@
+//! Counts and ids against those of Hugging Face's and Google's own libraries, from the shared test
+//! data; where the data is not at hand, the tests say so and pass.
+
+use super::*;
+use flate2::read::MultiGzDecoder;
+use proptest::prelude::*;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+
+/// A file of the shared test data, or `None` after saying that there is none.
+fn data(name: &str) -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let root = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
+    let path = PathBuf::from(root).join(name);
+    if !path.exists() {
+        println!("skipped: no data");
+        return None;
+    }
+    Some(path)
+}
+
+/// Texts with the results of upstream's programs.
+fn references() -> Vec<Value> {
+    let Some(path) = data("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
+    let file = MultiGzDecoder::new(File::open(path).expect("reference results"));
+    let lines = BufReader::new(file).lines();
+    lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("JSON")).collect()
+}
+
+fn counter(name: &str) -> Option<TokenCounter> {
+    let path = data(&format!("models/tokenizers/{name}"))?;
+    Some(TokenCounter::open(&path).expect("a tokenizer"))
+}
+
+fn counts_agree(name: &str, field: &str) {
+    let Some(counter) = counter(name) else { return };
+    for reference in references() {
+        let text = reference["text"].as_str().expect("a text");
+        let expected = reference[field].as_u64().expect("a count");
+        assert_eq!(counter.count(text).expect("a count"), expected, "text {}", reference["id"]);
+    }
+}
+
+#[test]
+fn counts_of_gpt_neox_are_upstreams() {
+    counts_agree("gpt_neox_20B_tokenizer.json", "neox_n_tokens");
+}
+
+#[test]
+fn counts_of_gpt2_are_upstreams() {
+    counts_agree("gpt2_tokenizer.json", "gpt2_n_tokens");
+}
+
+#[test]
+fn counts_of_llama_are_upstreams() {
+    counts_agree("llama_tokenizer.json", "llama_hf_n_tokens");
+}
+
+#[test]
+fn ids_of_gpt_neox_are_upstreams() {
+    let Some(counter) = counter("gpt_neox_20B_tokenizer.json") else { return };
+    // The data has the first 400 of each text, if any.
+    for reference in references() {
+        let Some(expected) = reference["neox_ids"].as_array() else { continue };
+        let encoding = counter.encode(reference["text"].as_str().expect("a text")).expect("ids");
+        let found: Vec<u64> = encoding.ids().iter().map(|token| token.id().into()).collect();
+        let expected: Vec<u64> = expected.iter().map(|id| id.as_u64().expect("an id")).collect();
+        assert_eq!(expected.len(), found.len().min(400));
+        assert!(found.starts_with(&expected), "text {}", reference["id"]);
+    }
+}
+
+#[test]
+fn extreme_texts_are_counted() {
+    let Some(counter) = counter("gpt_neox_20B_tokenizer.json") else { return };
+    let count = |text: &str| counter.count(text).expect("a count");
+    assert_eq!(count(""), 0);
+    assert_eq!(count("\0\0"), 2);
+    assert_eq!(count("<|endoftext|>"), 1);
+    for text in ["\u{301}\u{301}", "\u{fffd}", "\u{10ffff}"] {
+        assert!(count(text) > 0, "{text:?}");
+    }
+    assert!(count(&"x".repeat(1 << 20)) > 1 << 14, "one word of a mebibyte");
+    assert_eq!(count(&" word".repeat(100_000)), 100_000);
+}
+
+#[test]
+fn what_the_file_says_of_truncation_is_ignored() {
+    let Some(path) = data("models/tokenizers/gpt2_tokenizer.json") else { return };
+    let text = std::fs::read_to_string(path).expect("a tokenizer");
+    let mut tokenizer: Value = serde_json::from_str(&text).expect("JSON");
+    tokenizer["truncation"] = serde_json::json!({
+        "direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0
+    });
+    tokenizer["padding"] = serde_json::json!({
+        "strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": null,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "!"
+    });
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(tokenizer.to_string().as_bytes()).expect("written");
+    let counter = TokenCounter::open(file.path()).expect("a tokenizer");
+    assert_eq!(counter.count("one two three four").expect("a count"), 4);
+}
+
+#[test]
+fn files_that_are_no_tokenizer_are_refused_by_name() {
+    for content in ["", "{", "[]", "{}", "\u{0}", r#"{"model": {"type": "BPE"}}"#] {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(content.as_bytes()).expect("written");
+        let error = TokenCounter::open(file.path()).err().expect("no tokenizer").to_string();
+        assert!(error.contains(&*file.path().to_string_lossy()), "{error}");
+    }
+    let error = TokenCounter::open(Path::new("/no/such.json")).err().expect("no file").to_string();
+    assert!(error.contains("/no/such.json"), "{error}");
+}
+
+proptest! {
+    // They keep no record of failures: proptest would write it to a folder beside this crate.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_text_is_counted(text in any::<String>()) {
+        thread_local! {
+            static COUNTER: Option<TokenCounter> = counter("gpt_neox_20B_tokenizer.json");
+        }
+        let count = COUNTER.with(|counter| counter.as_ref().map(|counter| counter.count(&text)));
+        if let Some(count) = count {
+            // Each token stands for a byte at least; NFC, which comes first, may make three of one
+            // character's bytes into more.
+            prop_assert!(count.expect("a count") <= 3 * text.len() as u64);
+        }
+    }
+}
