@@ -7,7 +7,7 @@
 //! process, reading thread included.
 
 use app::Slice;
-use arrangement::{Arrangement, Batch, Rule};
+use arrangement::{Arrangement, Rule};
 use corpus::{Corpus, Label, Manifest, PartWriter, Position, Source};
 use document::{DocRef, Document};
 use engine::cluster::{Cluster, meet};
@@ -250,9 +250,9 @@ fn join(updates: &[(u64, u64, i64)]) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let mut index = Arrangement::open(dir.path(), "p", 0, 1, &[])?;
     let mut facts = Vec::new();
-    let mut batch = Batch::new();
-    batch.extend(updates.iter().copied());
-    index.apply(1, &mut batch, &Rule::first_of_all(), &mut facts)?;
+    let mut batch = index.batches(usize::MAX)();
+    batch.extend(updates.iter().copied())?;
+    while !index.apply(1, &mut batch, &Rule::first_of_all(), &mut facts)? {}
     black_box(facts);
     Ok(())
 }
@@ -308,7 +308,7 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
     let options = Options {
         workers: 1,
         engine,
-        held_bytes: 1 << 30,
+        memory_bytes: 4 << 30,
         commit_every: Default::default(),
         strict: true,
     };

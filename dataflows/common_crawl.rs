@@ -61,6 +61,46 @@ const SETTINGS: &[Setting] = &[
         default: Initial::Words(&["en"]),
         about: "languages kept; [] for all",
     },
+    Setting {
+        name: "lm", // cc_net Makefile: data/lm_sp
+        default: Initial::Folder,
+        about: "folder of language models: {lang}.sp.model, {lang}.arpa.bin",
+    },
+    Setting {
+        name: "buckets", // data_prep/cc/dedup: files of head and middle
+        default: Initial::Words(&["head", "middle", "all"]),
+        about: "buckets of perplexity kept; all: pages without perplexity",
+    },
+    Setting {
+        name: "classifier", // data_prep/cc/classifier: wikiref.model.bin
+        default: Initial::File,
+        about: "fastText model with the labels wiki and cc, .bin or .ftz",
+    },
+    Setting {
+        name: "min_score", // data_prep/cc README: jq 'select(.wiki_prob >= 0.25)'
+        default: Initial::Fraction(0.25),
+        about: "pages less likely than this to be wiki are dropped, where there is a classifier",
+    },
+    Setting {
+        name: "keep",
+        default: Initial::Text,
+        about: "keep only pages for which this holds: ccnet_perplexity < 340 and ...",
+    },
+    Setting {
+        name: "signals", // RedPajama-V2
+        default: Initial::Words(&[]),
+        about: "quality signals written to the ledger, by name; [\"all\"] for all",
+    },
+    Setting {
+        name: "stop_words",
+        default: Initial::File,
+        about: "stop words by language, JSON as stopwords-iso has it, for the signals",
+    },
+    Setting {
+        name: "bad_words",
+        default: Initial::File,
+        about: "bad English words, one a line, for the signals",
+    },
 ];
 
 /// Pages in; those of the wanted languages, each the first of its kind, out.
@@ -69,6 +109,13 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
     let score_min = setup.settings.fraction("min_language_score");
     let languages = setup.settings.words("languages").to_vec();
     let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+    let buckets = setup.settings.words("buckets").to_vec();
+    let in_bucket = move |page: &Document| {
+        let bucket = page.scores.bucket.as_deref();
+        buckets.iter().any(|wanted| Some(wanted.as_str()) == bucket)
+    };
+    let quality_min = setup.settings.fraction("min_score");
+    let is_poor = move |page: &Document| page.scores.quality.is_some_and(|q| q < quality_min);
     pages
         .reject("too_short", move |page| page.chars() < chars_min)
         .cut_repeated_paragraphs(ccnet::paragraph_key, setup.rule(), record_cut)
@@ -78,8 +125,18 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
         .tag("Record language", record_language)
         .reject("language_score", move |page| score(page) < score_min)
         .reject("language", move |page| !wanted(language(page)))
+        .tag("Perplexity", setup.models.perplexity())
+        .tag("Record perplexity", record_perplexity)
         // From here on RedPajama looks across dumps, at whole pages.
+        .reject("bucket", move |page| !in_bucket(page))
         .reject_repeats("duplicate", |page| page.digest, Rule::first_of_all())
+        .tag("Quality", setup.models.quality())
+        .reject("quality", is_poor)
+        // Beyond RedPajama-1T.
+        .tag("Signals", setup.models.signals())
+        .reject("filter", setup.models.fails_filter())
+        .tag("Tokens", setup.models.tokens())
+        .tag("Record quality", record_quality)
 }
 
 /// The pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
@@ -167,8 +224,26 @@ fn record_language(page: &mut Document) {
     let (language, score) = (language(page).to_owned(), score(page));
     page.meta.set("language", language);
     page.meta.set("language_score", score);
-    // No model of perplexity: cc_net `perplexity.py` puts such pages into the bucket `all`.
-    page.meta.set("bucket", "all");
+}
+
+/// As cc_net `perplexity.py` does; a page without perplexity has no such field.
+fn record_perplexity(page: &mut Document) {
+    if let Some(perplexity) = page.scores.perplexity {
+        page.meta.set("perplexity", perplexity);
+    }
+    if let Some(bucket) = &page.scores.bucket {
+        page.meta.set("bucket", bucket.clone().into_owned());
+    }
+}
+
+/// What RedPajama's classifier and tokenizer found, where there are such.
+fn record_quality(page: &mut Document) {
+    if let Some(quality) = page.scores.quality {
+        page.meta.set("wiki_prob", quality);
+    }
+    if let Some(tokens) = page.scores.tokens {
+        page.meta.set("tokens", tokens as usize);
+    }
 }
 
 fn language(page: &Document) -> &str {

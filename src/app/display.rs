@@ -151,7 +151,7 @@ pub(crate) fn label_json(label: &Label) -> Value {
         "dropped": counts.dropped,
         "bytes_read": counts.bytes_read,
         "bytes_kept": counts.bytes_kept,
-        "tokens": null, // No tokenizer yet.
+        "tokens": counts.tokens,
         "paragraphs": {"read": counts.paragraphs.read, "duplicate": counts.paragraphs.duplicate},
         "defects": label.defects_count,
     })
@@ -251,6 +251,10 @@ pub(crate) fn counts_table<'a>(labels: impl IntoIterator<Item = &'a Label>) -> T
     }
     row("text read", &|counts| HumanBytes(counts.bytes_read).to_string());
     row("text kept", &|counts| HumanBytes(counts.bytes_kept).to_string());
+    if sum.tokens.is_some() {
+        let tokens = |counts: &Counts| HumanCount(counts.tokens.unwrap_or(0)).to_string();
+        row("tokens kept", &tokens);
+    }
     row("paragraphs compared", &|counts| HumanCount(counts.paragraphs.read).to_string());
     row("paragraphs cut", &|counts| HumanCount(counts.paragraphs.duplicate).to_string());
     for column in table.column_iter_mut().skip(1) {

@@ -160,7 +160,7 @@ fn run(
     let mut models = Vec::new();
     for slice in slices.iter().filter(|slice| used.contains(slice.name)) {
         let settings = recipe.slices[slice.name].clone();
-        let loaded = Models::load(&settings)?;
+        let loaded = Models::load(&settings, recipe.tokenizer.as_deref())?;
         models.push(format!("{}: language by {}", slice.name, loaded.language_name()));
         let setup = Setup { settings, models: loaded, sources: Arc::clone(&sources) };
         setups.insert(slice.name, setup.clone());

@@ -2,6 +2,7 @@
 
 mod cli;
 mod display;
+mod fingerprint;
 mod ingest;
 mod inputs;
 mod keys;

@@ -2,26 +2,52 @@
 
 use crate::Settings;
 use crate::usage::usage;
-use document::Document;
+use document::{Document, Value};
+use engine::fail;
+use lm::Perplexity;
+use signals::{Facts, Keep, Lists, SIGNALS, Signal, View};
+use std::path::Path;
 use std::sync::Arc;
 use text::language::LanguageIdentifier;
+use text::wikiref::WikiReferences;
+use tokens::TokenCounter;
 
 /// The models of one slice.
 #[derive(Clone)]
 pub struct Models {
     language: Arc<LanguageIdentifier>,
+    perplexity: Option<Arc<Perplexity>>,
+    quality: Option<Arc<WikiReferences>>,
+    tokens: Option<Arc<TokenCounter>>,
+    lists: Arc<Lists>,
+    signals: Arc<Vec<&'static Signal>>,
+    keep: Option<Arc<Keep>>,
 }
 
 impl Models {
     /// Loads what `settings` name; what they do not name is built in where there is such a thing.
-    pub(crate) fn load(settings: &Settings) -> anyhow::Result<Models> {
-        let language = match settings.file("lid") {
-            Some(path) => {
-                LanguageIdentifier::open(path).map_err(|error| usage(error.to_string()))?
-            }
+    pub(crate) fn load(settings: &Settings, tokenizer: Option<&Path>) -> anyhow::Result<Models> {
+        let file = |name: &str| settings.declares(name).then(|| settings.file(name)).flatten();
+        let language = match file("lid") {
+            Some(path) => LanguageIdentifier::open(path).map_err(wrong)?,
             None => LanguageIdentifier::builtin(),
         };
-        Ok(Models { language: Arc::new(language) })
+        let quality = file("classifier").map(WikiReferences::open).transpose().map_err(wrong)?;
+        let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(wrong)?;
+        let lists = Arc::new(lists(file("stop_words"), file("bad_words"))?);
+        let (signals, keep) = match settings.declares("signals") {
+            true => (wanted(settings.words("signals"), &lists)?, keep(settings, &lists)?),
+            false => (Vec::new(), None),
+        };
+        Ok(Models {
+            language: Arc::new(language),
+            perplexity: perplexity(settings)?.map(Arc::new),
+            quality: quality.map(Arc::new),
+            tokens: tokens.map(Arc::new),
+            lists,
+            signals: Arc::new(signals),
+            keep: keep.map(Arc::new),
+        })
     }
 
     /// The name of the language identifier in use.
@@ -33,5 +59,158 @@ impl Models {
     pub fn language(&self) -> impl Fn(&mut Document) + 'static {
         let identifier = self.language.clone();
         move |document| document.language = Some(identifier.ccnet_language(&document.text))
+    }
+
+    /// Writes a document's perplexity and bucket, as CCNet finds them, into it. A language without
+    /// a model, or no model at all: no perplexity, and the bucket `all`.
+    pub fn perplexity(&self) -> impl FnMut(&mut Document) + 'static {
+        let (model, mut scratch) = (self.perplexity.clone(), lm::Scratch::default());
+        move |document| {
+            let language = document.language.as_ref().map_or("", |language| &language.code);
+            let perplexity = model.as_ref().and_then(|model| {
+                let found = model.of(language, &document.text, &mut scratch);
+                found.unwrap_or_else(|error| fail(error))
+            });
+            document.scores.perplexity = perplexity;
+            document.scores.bucket = Some(lm::bucket(language, perplexity).name().into());
+        }
+    }
+
+    /// Writes how much a document is like a page that Wikipedia refers to into it, where there is a
+    /// classifier.
+    pub fn quality(&self) -> impl Fn(&mut Document) + 'static {
+        let model = self.quality.clone();
+        move |document| {
+            document.scores.quality = model.as_ref().map(|model| model.probability(&document.text));
+        }
+    }
+
+    /// Writes the number of a document's tokens into it, where there is a tokenizer.
+    pub fn tokens(&self) -> impl Fn(&mut Document) + 'static {
+        let model = self.tokens.clone();
+        move |document| {
+            let count = |model: &Arc<TokenCounter>| model.count(&document.text);
+            let tokens = model.as_ref().map(count).transpose();
+            document.scores.tokens = tokens.unwrap_or_else(|error| fail(error));
+        }
+    }
+
+    /// Writes the signals that the recipe asks for into a document.
+    pub fn signals(&self) -> impl FnMut(&mut Document) + 'static {
+        let (wanted, lists) = (self.signals.clone(), self.lists.clone());
+        let mut scratch = signals::Scratch::default();
+        move |document| {
+            if wanted.is_empty() {
+                return;
+            }
+            let facts = facts(document);
+            let mut view = View::new(&document.text, &facts, &lists, &mut scratch);
+            let values = wanted
+                .iter()
+                .filter_map(|signal| Some((signal.name.into(), signal.value(&mut view).number()?)));
+            document.scores.signals = values.collect();
+        }
+    }
+
+    /// Whether a document fails the recipe's filter expression; no expression lets all pass.
+    pub fn fails_filter(&self) -> impl FnMut(&Document) -> bool + 'static {
+        let (keep, lists) = (self.keep.clone(), self.lists.clone());
+        let mut scratch = signals::Scratch::default();
+        move |document| {
+            let Some(keep) = &keep else { return false };
+            let facts = facts(document);
+            !keep.holds(&mut View::new(&document.text, &facts, &lists, &mut scratch))
+        }
+    }
+}
+
+fn wrong(error: impl std::fmt::Display) -> anyhow::Error {
+    usage(error.to_string())
+}
+
+/// The language models of the folder `lm`. Those of the languages that are kept are loaded at once:
+/// what is wrong with them is better known before anything is read.
+fn perplexity(settings: &Settings) -> anyhow::Result<Option<Perplexity>> {
+    let folder = settings.declares("lm").then(|| settings.folder("lm")).flatten();
+    let Some(folder) = folder else { return Ok(None) };
+    let models = Perplexity::open(folder).map_err(wrong)?;
+    for language in settings.words("languages") {
+        let found = models.of(language, "a", &mut lm::Scratch::default()).map_err(wrong)?;
+        if found.is_none() {
+            let (shown, pieces) = (folder.display(), format!("{language}.sp.model"));
+            let what = format!(
+                "lm: {shown} has no model for the language {language}: {pieces} and \
+                                {language}.arpa.bin are expected; drop lm, or the language"
+            );
+            return Err(usage(what));
+        }
+    }
+    Ok(Some(models))
+}
+
+fn lists(stop_words: Option<&Path>, bad_words: Option<&Path>) -> anyhow::Result<Lists> {
+    let mut lists = Lists::default();
+    if let Some(path) = stop_words {
+        lists.read_stop_words_json(path).map_err(wrong)?;
+    }
+    if let Some(path) = bad_words {
+        // The recipe's own: its list is English.
+        lists.read_bad_words("en", path).map_err(wrong)?;
+    }
+    Ok(lists)
+}
+
+fn wanted(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal>> {
+    let all = names.iter().any(|name| name == "all");
+    let known = |name: &str| SIGNALS.iter().find(|signal| signal.name == name);
+    let mut wanted = Vec::new();
+    for name in names.iter().filter(|name| *name != "all") {
+        let signal = known(name).ok_or_else(|| {
+            let hint = crate::usage::suggest(name, SIGNALS.iter().map(|signal| signal.name));
+            usage(format!("signals: there is no signal {name}{hint}"))
+        })?;
+        if let Some(needed) = signal.missing(lists) {
+            return Err(usage(format!("signals: {name} needs {needed}")));
+        }
+        wanted.push(signal);
+    }
+    if all {
+        wanted = SIGNALS.iter().filter(|signal| signal.missing(lists).is_none()).collect();
+    }
+    Ok(wanted)
+}
+
+fn keep(settings: &Settings, lists: &Lists) -> anyhow::Result<Option<Keep>> {
+    match settings.word("keep") {
+        "" => Ok(None),
+        expression => match Keep::new(expression, lists) {
+            Ok(keep) => Ok(Some(keep)),
+            Err(error) => Err(usage(format!("keep: {error}"))),
+        },
+    }
+}
+
+/// What is known of a document beside its text.
+fn facts(document: &Document) -> Facts<'_> {
+    let int = |name: &str| match document.meta.get(name) {
+        Some(Value::Int(number)) => Some(*number as u64),
+        _ => None,
+    };
+    let text = |name: &str| match document.meta.get(name) {
+        Some(Value::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    Facts {
+        language: document.language.as_ref().map(|language| language.code.as_str()),
+        language_score: document.language.as_ref().map(|language| language.score),
+        perplexity: document.scores.perplexity,
+        bucket: document.scores.bucket.as_deref(),
+        source_domain: text("source_domain"),
+        length: int("length"),
+        original_length: int("original_length"),
+        nlines: int("nlines"),
+        original_nlines: int("original_nlines"),
+        wikiref_score: document.scores.quality,
+        ..Facts::default()
     }
 }

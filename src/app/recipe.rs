@@ -1,9 +1,10 @@
 //! The recipe: what a corpus is made with, and from what.
 
+use crate::fingerprint::fingerprint;
 use crate::settings::{Initial, Settings, Value};
 use crate::slice::Slice;
 use crate::usage::{suggest, usage};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
@@ -34,6 +35,8 @@ pub(crate) struct Recipe {
     /// Where the corpus is kept, if the recipe says so.
     pub corpus: Option<PathBuf>,
     pub preset: Preset,
+    /// Counts the tokens of all slices.
+    pub tokenizer: Option<PathBuf>,
     /// Settings of every slice, by name.
     pub slices: BTreeMap<&'static str, Settings>,
     pub inputs: Vec<Input>,
@@ -50,7 +53,7 @@ pub(crate) struct Input {
     pub paths: Vec<String>,
 }
 
-const TOP_KEYS: [&str; 3] = ["corpus", "preset", "input"];
+const TOP_KEYS: [&str; 4] = ["corpus", "preset", "tokenizer", "input"];
 const INPUT_KEYS: [&str; 3] = ["slice", "label", "paths"];
 
 impl Recipe {
@@ -95,13 +98,19 @@ impl Recipe {
         let mut text =
             String::from("# Every setting, with what holds where a recipe says nothing.\n");
         writeln!(text, "preset = \"{}\"", self.preset.name()).expect("a string takes all");
+        let tokenizer = shown(&Value::File(self.tokenizer.clone()));
+        let off = if self.tokenizer.is_none() { "# " } else { "" };
+        let line = format!("{off}tokenizer = {tokenizer}");
+        writeln!(text, "{line:32} # a tokenizer.json of Hugging Face's form, to count tokens")
+            .expect("a string takes all");
         for slice in slices {
             let settings = &self.slices[slice.name];
             write!(text, "\n# {}\n[{}]\n", slice.about, slice.name).expect("a string takes all");
             for setting in slice.settings {
                 let value = &settings.0[setting.name];
                 let line = format!("{} = {}", setting.name, shown(value));
-                let line = if *value == Value::File(None) { format!("# {line}") } else { line };
+                let is_none = matches!(value, Value::File(None) | Value::Folder(None));
+                let line = if is_none { format!("# {line}") } else { line };
                 writeln!(text, "{line:32} # {}", setting.about).expect("a string takes all");
             }
         }
@@ -109,33 +118,12 @@ impl Recipe {
     }
 }
 
-/// Digest of all settings, the bytes of models included.
-fn fingerprint(slices: &BTreeMap<&'static str, Settings>) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    for (slice, settings) in slices {
-        for (name, value) in &settings.0 {
-            hasher.update(format!("{slice}.{name}=").as_bytes());
-            match value {
-                Value::File(Some(path)) => {
-                    let bytes = std::fs::read(path)
-                        .with_context(|| format!("cannot read {}", path.display()))?;
-                    hasher.update(blake3::hash(&bytes).as_bytes());
-                }
-                value => {
-                    hasher.update(shown(value).as_bytes());
-                }
-            }
-            hasher.update(b"\n");
-        }
-    }
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-fn shown(value: &Value) -> String {
+/// A value as a recipe has it.
+pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::Whole(number) => number.to_string(),
         Value::Fraction(number) => format!("{number:?}"),
@@ -143,8 +131,8 @@ fn shown(value: &Value) -> String {
             format!("[{}]", words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(", "))
         }
         Value::Word(word) => quoted(word),
-        Value::File(Some(path)) => quoted(&path.to_string_lossy()),
-        Value::File(None) => "\"\"".into(),
+        Value::File(Some(path)) | Value::Folder(Some(path)) => quoted(&path.to_string_lossy()),
+        Value::File(None) | Value::Folder(None) => "\"\"".into(),
     }
 }
 
@@ -171,11 +159,16 @@ impl Reader<'_> {
             }
         };
         let (mut corpus, mut preset, mut inputs) = (None, Preset::Global, Vec::new());
+        let mut tokenizer = None;
         let mut tables = BTreeMap::new();
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "corpus" => corpus = Some(self.file(&value)?),
                 "preset" => preset = self.preset(&value)?,
+                "tokenizer" => match self.value("tokenizer", Initial::File, &value)? {
+                    Value::File(path) => tokenizer = path,
+                    other => unreachable!("a file was asked for, not {other:?}"),
+                },
                 "input" => inputs = self.inputs(value)?,
                 name => match self.slices.iter().find(|slice| slice.name == name) {
                     Some(slice) => {
@@ -196,8 +189,8 @@ impl Reader<'_> {
             let entry = tables.remove(slice.name);
             slices.insert(slice.name, self.settings(slice, preset, entry)?);
         }
-        let fingerprint = fingerprint(&slices)?;
-        Ok(Recipe { corpus, preset, slices, inputs, fingerprint })
+        let fingerprint = fingerprint(tokenizer.as_deref(), &slices)?;
+        Ok(Recipe { corpus, preset, tokenizer, slices, inputs, fingerprint })
     }
 
     fn settings(
@@ -265,6 +258,16 @@ impl Reader<'_> {
                 }
             }
             (Initial::Choice(..), _) => wrong("a word in quotes"),
+            (Initial::Text, _) => Ok(Value::Word(self.text(name, value)?.to_owned())),
+            (Initial::Folder, DeValue::String(path)) if path.is_empty() => Ok(Value::Folder(None)),
+            (Initial::Folder, _) => {
+                let path = self.file(value)?;
+                if !path.is_dir() {
+                    let what = format!("{name}: no such folder: {}", path.display());
+                    return self.wrong(value.span(), what);
+                }
+                Ok(Value::Folder(Some(path)))
+            }
             (Initial::File, DeValue::String(path)) if path.is_empty() => Ok(Value::File(None)),
             (Initial::File, _) => {
                 let path = self.file(value)?;
@@ -370,5 +373,7 @@ fn default(default: Initial, preset: Preset) -> Value {
             Preset::RedPajama => redpajama.into(),
         }),
         Initial::File => Value::File(None),
+        Initial::Folder => Value::Folder(None),
+        Initial::Text => Value::Word(String::new()),
     }
 }

@@ -27,6 +27,10 @@ pub enum Initial {
     Choice(&'static str, &'static str, &'static [&'static str]),
     /// A file, none where the recipe names none.
     File,
+    /// A folder, none where the recipe names none.
+    Folder,
+    /// Any text; empty where the recipe says nothing.
+    Text,
 }
 
 /// A value as the recipe has it.
@@ -37,6 +41,7 @@ pub(crate) enum Value {
     Words(Vec<String>),
     Word(String),
     File(Option<PathBuf>),
+    Folder(Option<PathBuf>),
 }
 
 /// All settings of a slice, defaults filled in.
@@ -85,6 +90,19 @@ impl Settings {
             Value::File(path) => path.as_deref(),
             other => panic!("{name} is {other:?} and no file"),
         }
+    }
+
+    /// A folder, if one is named.
+    pub fn folder(&self, name: &str) -> Option<&Path> {
+        match self.get(name) {
+            Value::Folder(path) => path.as_deref(),
+            other => panic!("{name} is {other:?} and no folder"),
+        }
+    }
+
+    /// The slice declares such a setting.
+    pub(crate) fn declares(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     fn get(&self, name: &str) -> &Value {

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::manifest::{Counts, File as PartFile};
 use crate::segment::Summed;
-use document::{DocRef, Document, Reason};
+use document::{DocRef, Document, Reason, Scores};
 use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
@@ -37,7 +37,15 @@ const SCHEMA: &str = "message ledger {
     optional double language_score;
     required binary verdict (string);
     optional binary reason (string);
+    optional double perplexity;
+    optional binary bucket (string);
+    optional double quality;
+    optional int64 tokens;
+    optional binary signals (json);
 }";
+
+/// Place of the column of tokens.
+const TOKENS: usize = 18;
 
 const KEPT: &str = "kept";
 const DROPPED: &str = "dropped";
@@ -55,6 +63,7 @@ struct Row {
     paragraphs: document::Paragraphs,
     language: Option<document::Language>,
     reason: Option<Reason>,
+    scores: Scores,
 }
 
 /// Writes one ledger file.
@@ -98,6 +107,7 @@ impl LedgerWriter {
             paragraphs: document.paragraphs,
             language: document.language.clone(),
             reason: document.verdict.clone(),
+            scores: document.scores.clone(),
         });
         self.first.get_or_insert(document.at);
         self.last = document.at;
@@ -156,6 +166,11 @@ fn write_group(
         Column::Double(rows.iter().map(|r| r.language.as_ref().map(|l| l.score)).collect()),
         texts(|row| if row.reason.is_none() { KEPT.into() } else { DROPPED.into() }),
         optional(|row| row.reason.as_ref().map(|reason| reason.to_string())),
+        Column::Double(rows.iter().map(|row| row.scores.perplexity).collect()),
+        optional(|row| row.scores.bucket.as_ref().map(|bucket| bucket.to_string())),
+        Column::Double(rows.iter().map(|row| row.scores.quality).collect()),
+        Column::Count(rows.iter().map(|row| row.scores.tokens).collect()),
+        optional(signals_json),
     ];
     for column in columns {
         let mut writer = group.next_column()?.expect("as many columns as the schema has");
@@ -165,8 +180,16 @@ fn write_group(
     Ok(())
 }
 
+/// The signals of a row as one JSON object, in their order.
+fn signals_json(row: &Row) -> Option<String> {
+    let signals = &row.scores.signals;
+    let pairs = signals.iter().map(|(name, value)| format!("{name:?}:{value}"));
+    (!signals.is_empty()).then(|| format!("{{{}}}", pairs.collect::<Vec<_>>().join(",")))
+}
+
 enum Column {
     Int64(Vec<i64>),
+    Count(Vec<Option<u64>>),
     Int32(Vec<i32>),
     Text(Vec<Option<String>>),
     Double(Vec<Option<f64>>),
@@ -179,6 +202,11 @@ impl Column {
         match (self, writer) {
             (Column::Int64(values), ColumnWriter::Int64ColumnWriter(writer)) => {
                 writer.write_batch(&values, None, None)?;
+            }
+            (Column::Count(values), ColumnWriter::Int64ColumnWriter(writer)) => {
+                let levels: Vec<i16> = values.iter().map(|v| i16::from(v.is_some())).collect();
+                let values: Vec<i64> = values.into_iter().flatten().map(|v| v as i64).collect();
+                writer.write_batch(&values, Some(&levels), None)?;
             }
             (Column::Int32(values), ColumnWriter::Int32ColumnWriter(writer)) => {
                 writer.write_batch(&values, None, None)?;
@@ -218,6 +246,7 @@ pub(crate) fn recount(path: &Path, first: DocRef, last: DocRef) -> Result<Counts
             if row.get_string(13)? == KEPT {
                 counts.kept += 1;
                 counts.bytes_kept += long(8)?;
+                counts.add_tokens(long(TOKENS).ok());
             } else {
                 *counts.dropped.entry(row.get_string(14)?.clone().into()).or_default() += 1;
             }

@@ -113,6 +113,9 @@ pub struct Counts {
     pub bytes_kept: u64,
     /// Paragraphs.
     pub paragraphs: ParagraphCounts,
+    /// Tokens of the text kept, where the recipe names a tokenizer.
+    #[serde(default)]
+    pub tokens: Option<u64>,
 }
 
 /// Sums over paragraphs of the documents that came to paragraph deduplication.
@@ -135,9 +138,15 @@ impl Counts {
             None => {
                 self.kept += 1;
                 self.bytes_kept += document.text.len() as u64;
+                self.add_tokens(document.scores.tokens);
             }
             Some(reason) => *self.dropped.entry(reason.clone()).or_default() += 1,
         }
+    }
+
+    /// Adds tokens, where they were counted.
+    pub(crate) fn add_tokens(&mut self, tokens: Option<u64>) {
+        self.tokens = self.tokens.map_or(tokens, |sum| Some(sum + tokens.unwrap_or(0)));
     }
 
     /// Adds the sums of other documents.
@@ -151,6 +160,7 @@ impl Counts {
         self.bytes_kept += other.bytes_kept;
         self.paragraphs.read += other.paragraphs.read;
         self.paragraphs.duplicate += other.paragraphs.duplicate;
+        self.add_tokens(other.tokens);
     }
 
     /// Documents dropped for any reason.

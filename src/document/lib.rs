@@ -45,10 +45,27 @@ pub struct Document {
     pub paragraphs: Paragraphs,
     /// Set by the language step.
     pub language: Option<Language>,
+    /// What models find in the text.
+    pub scores: Scores,
     /// What else the slice publishes, in the order of its record.
     pub meta: Meta,
     /// Why it was turned away; `None` while it is kept.
     pub verdict: Option<Reason>,
+}
+
+/// What models find in one document's text; `None` where no model was asked, or it had no answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Under the model of its language.
+    pub perplexity: Option<f64>,
+    /// Where that stands among pages of the language.
+    pub bucket: Option<Cow<'static, str>>,
+    /// Likeness to good pages, by the slice's classifier: 0 to 1.
+    pub quality: Option<f64>,
+    /// Of the corpus's tokenizer.
+    pub tokens: Option<u64>,
+    /// Quality signals that the recipe asks for, by name.
+    pub signals: Vec<(Cow<'static, str>, f64)>,
 }
 
 /// Counts of one document's paragraphs.

@@ -38,7 +38,7 @@ pub fn on_failure(tell: fn(&dyn Display)) {
 ///
 /// An operator cannot return an error, and a worker that stops alone leaves the others waiting for
 /// ever; so the first error ends the process, and the peers notice.
-pub(crate) fn fail(error: impl Display) -> ! {
+pub fn fail(error: impl Display) -> ! {
     match LAST_WORDS.get() {
         Some(tell) => tell(&error),
         None => eprintln!("{error}"),

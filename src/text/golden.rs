@@ -25,10 +25,14 @@ fn data(name: &str) -> Option<PathBuf> {
 }
 
 fn cases(rule: &str) -> Vec<Value> {
+    cases_of("common_crawl/ccnet", rule)
+}
+
+fn cases_of(part: &str, rule: &str) -> Vec<Value> {
     let Some(path) = data("../spec/golden.jsonl") else { return Vec::new() };
     let golden = std::fs::read_to_string(path).expect("golden cases");
     let cases = golden.lines().map(|line| serde_json::from_str(line).expect("a JSON line"));
-    let of_rule = |case: &Value| case["slice"] == "common_crawl/ccnet" && case["rule"] == rule;
+    let of_rule = |case: &Value| case["slice"] == part && case["rule"] == rule;
     let cases: Vec<Value> = cases.filter(of_rule).collect();
     assert!(!cases.is_empty(), "no golden case for {rule}");
     cases
@@ -191,5 +195,20 @@ fn unsupervised_models_are_refused_by_name() {
         let Some(path) = data(&format!("models/fasttext_formats/{model}")) else { return };
         let error = FastText::open(&path).err().expect("it has no labels").to_string();
         assert!(error.contains(model) && error.contains("unsupervised"), "{error}");
+    }
+}
+
+#[test]
+fn the_classifier_reads_what_upstreams_reads() {
+    for case in cases_of("common_crawl/classifier", "text_for_classifier") {
+        let line = crate::wikiref::in_one_line(text(&case["input"]));
+        assert_eq!(line, text(&case["expected"]), "{case}");
+    }
+    for case in cases_of("common_crawl/classifier", "wiki_prob_threshold") {
+        let (label, score) = (text(&case["input"]["top_label"]), &case["input"]["top_prob"]);
+        let found = crate::wikiref::probability(label, score.as_f64().expect("a number"));
+        let expected = case["expected"]["wiki_prob"].as_f64().expect("a number");
+        assert!((found - expected).abs() < 1e-9, "{case}");
+        assert_eq!(found >= 0.25, case["expected"]["keep"] == true, "{case}");
     }
 }

@@ -6,12 +6,14 @@
 //! * [`digest`]: SHA-1 as web archives write it.
 //! * [`language`]: which language a text is in.
 //! * [`fasttext`]: fastText's supervised models, read and run.
+//! * [`wikiref`]: RedPajama's quality classifier on top of one.
 
 pub mod ccnet;
 pub mod digest;
 pub mod fasttext;
 pub mod language;
 pub mod python;
+pub mod wikiref;
 
 #[cfg(test)]
 mod golden;

@@ -11,7 +11,7 @@ impl Docs<'_> {
     pub fn reject(
         self,
         reason: impl Into<Reason>,
-        test: impl Fn(&Document) -> bool + 'static,
+        mut test: impl FnMut(&Document) -> bool + 'static,
     ) -> Self {
         let reason = reason.into();
         let name = format!("Reject: {reason}");

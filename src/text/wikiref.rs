@@ -1,0 +1,55 @@
+//! RedPajama's quality classifier: is a page like those that Wikipedia refers to?
+//!
+//! Follows RedPajama-Data@rp_v1 `data_prep/cc/classifier`: fastText's supervised model with the
+//! labels `wiki` and `cc`, on the text in one line.
+
+use crate::fasttext::{FastText, ModelError};
+use crate::python::strip;
+use std::path::Path;
+
+const WIKI: &str = "__label__wiki";
+
+/// The classifier.
+pub struct WikiReferences {
+    model: FastText,
+}
+
+impl WikiReferences {
+    /// Opens a model, `.bin` or `.ftz`.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        Ok(WikiReferences { model: FastText::open(path)? })
+    }
+
+    /// The probability that a text is such a page, as upstream has it: that of the likelier label,
+    /// or one less it. fastText may give slightly more than one, and this slightly less than none.
+    pub fn probability(&self, text: &str) -> f64 {
+        let best = self.model.predict(&in_one_line(text), 1);
+        best.first().map_or(0.0, |(label, score)| probability(label, f64::from(*score)))
+    }
+}
+
+/// From the likelier label and its score.
+pub(crate) fn probability(label: &str, score: f64) -> f64 {
+    if label == WIKI { score } else { 1.0 - score }
+}
+
+/// The text without blanks at its ends, its lines joined by one blank, an empty one too: what the
+/// model was trained on.
+pub fn in_one_line(text: &str) -> String {
+    strip(text).replace("\r\n", "\n").replace(is_line_end, " ")
+}
+
+/// Where Python's `str.splitlines` cuts, beside `\r\n`.
+fn is_line_end(c: char) -> bool {
+    matches!(c, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_end_of_python_becomes_one_blank() {
+        assert_eq!(in_one_line("\n a\u{b}b\rc\r\n\r\nd\u{85}e\u{1f}f "), "a b c  d e\u{1f}f");
+    }
+}
