@@ -1,6 +1,7 @@
 //! The models that a recipe needs, trained from text.
 //!
 //! * [`lm`]: n-gram language models, as KenLM's `lmplz` estimates them.
+//! * [`pieces`]: SentencePiece models that cut text into pieces of words.
 //!
 //! A model depends on the text, the options and their seed alone: not on memory, temporary files or
 //! the number of cores. It is written beside its path and renamed when it is whole.
@@ -8,6 +9,8 @@
 mod error;
 pub mod lm;
 mod output;
+pub mod pieces;
+mod strings;
 
 pub use error::TrainingError;
 

@@ -33,12 +33,13 @@ mod vocabulary;
 
 pub use discounts::{Discounts, Statistics};
 
+use crate::strings::Strings;
 use crate::{Progress, TrainingError};
 use arpa::Section;
 use grams::{Gram, ORDER_MAX, Sorter};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
-use vocabulary::{BEGIN, END, SPECIAL, Vocabulary};
+use vocabulary::{BEGIN, END, SPECIAL, vocabulary};
 
 /// A progress report is worth its cost after so many n-grams or lines.
 const REPORT_EVERY: u64 = 1 << 16;
@@ -124,7 +125,7 @@ pub fn estimate(
 pub struct Counter {
     options: Options,
     prune: Vec<u64>,
-    vocabulary: Vocabulary,
+    vocabulary: Strings,
     sorter: Sorter,
     sentences: u64,
     tokens: u64,
@@ -137,7 +138,7 @@ impl Counter {
         // The sorted n-grams are still there while those of all orders are collected.
         let memory = options.memory_bytes / 2;
         let sorter = Sorter::new(options.order, memory, options.temporary_folder.clone());
-        let vocabulary = Vocabulary::new();
+        let vocabulary = vocabulary();
         Ok(Self { options, prune, vocabulary, sorter, sentences: 0, tokens: 0 })
     }
 
@@ -279,7 +280,7 @@ fn adjusted(
 fn interpolated(
     shares: Vec<estimate::Shares>,
     uniform: f32,
-    vocabulary: &Vocabulary,
+    vocabulary: &Strings,
     folder: &Path,
     total: u64,
     progress: &mut dyn FnMut(Progress),

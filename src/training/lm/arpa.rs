@@ -1,9 +1,9 @@
 //! The model as text: `\data\`, then the n-grams of each order with log10 probability and backoff.
 
 use super::grams::Gram;
-use super::vocabulary::Vocabulary;
 use crate::TrainingError;
 use crate::output::Output;
+use crate::strings::Strings;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
@@ -36,14 +36,14 @@ impl Section {
         gram: &Gram,
         probability: f32,
         backoff: f32,
-        vocabulary: &Vocabulary,
+        vocabulary: &Strings,
     ) -> io::Result<()> {
         let text = &mut self.text;
         // Rounding may have made it a little more than certain.
         number(text, log10(probability.min(1.0)))?;
         let mut blank = '\t';
         for word in gram.words[..self.order].iter().rev() {
-            write!(text, "{blank}{}", vocabulary.token(*word))?;
+            write!(text, "{blank}{}", vocabulary.get(*word))?;
             blank = ' ';
         }
         if self.has_backoff {
