@@ -33,6 +33,9 @@ pub enum TrainingError {
         /// What the system says.
         source: io::Error,
     },
+    /// The text was read, and no model came of it.
+    #[error("training failed: {0}; a smaller learning rate may help")]
+    Training(String),
     /// A temporary file could not be written or read.
     #[error("could not use a temporary file in {folder}; is the disk full?")]
     Temporary {

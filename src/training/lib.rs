@@ -2,15 +2,21 @@
 //!
 //! * [`lm`]: n-gram language models, as KenLM's `lmplz` estimates them.
 //! * [`pieces`]: SentencePiece models that cut text into pieces of words.
+//! * [`classifier`]: the classifier of pages by Wikipedia's references.
+//! * [`lid`]: models of languages.
+//! * [`supervised`]: fastText models with any labels, of which these two are kinds.
 //!
 //! A model depends on the text, the options and their seed alone: not on memory, temporary files or
-//! the number of cores. It is written beside its path and renamed when it is whole.
+//! the number of cores, but see [`supervised`]. It is written beside its path and renamed when it is whole.
 
+pub mod classifier;
 mod error;
+pub mod lid;
 pub mod lm;
 mod output;
 pub mod pieces;
 mod strings;
+pub mod supervised;
 
 pub use error::TrainingError;
 

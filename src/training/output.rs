@@ -23,21 +23,40 @@ impl Output {
         Ok(Self { path: path.to_owned(), file: BufWriter::with_capacity(1 << 16, file) })
     }
 
-    /// Writes with what `write` does, and gives the file its name.
+    /// Writes with what `write` does.
     pub(crate) fn write(
         self,
         write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-    ) -> Result<(), TrainingError> {
+    ) -> Result<Written, TrainingError> {
         let Self { path, mut file } = self;
         let whole = || {
             write(&mut file)?;
             let named = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
             readable_by_all(named.as_file())?;
             named.as_file().sync_all()?;
-            named.persist(&path).map_err(|error| error.error)?;
-            Ok(())
+            Ok(named)
         };
-        whole().map_err(TrainingError::write(&path))
+        let named = whole().map_err(TrainingError::write(&path))?;
+        Ok(Written { path, named })
+    }
+}
+
+/// A whole file that has not got its name yet. Dropped, it is gone.
+pub(crate) struct Written {
+    path: PathBuf,
+    named: NamedTempFile,
+}
+
+impl Written {
+    /// Where it is for now.
+    pub(crate) fn temporary_path(&self) -> &Path {
+        self.named.path()
+    }
+
+    /// Gives it its name.
+    pub(crate) fn keep(self) -> Result<(), TrainingError> {
+        let kept = self.named.persist(&self.path).map_err(|error| error.error);
+        kept.map(|_| ()).map_err(TrainingError::write(&self.path))
     }
 }
 

@@ -190,7 +190,7 @@ impl Trainer {
         let pieces: Vec<(String, f32)> =
             pieces.iter().map(|piece| (text(piece), piece.score as f32)).collect();
         let file = model::encode(&pieces, &options, rules);
-        Output::create(path)?.write(|output| output.write_all(&file))?;
+        Output::create(path)?.write(|output| output.write_all(&file))?.keep()?;
         let pieces = (pieces.len() + model::SPECIAL.len()) as u64;
         Ok(Summary { words, types, alphabet, coverage: segments.coverage, pieces })
     }

@@ -72,7 +72,7 @@ fn number(text: &mut impl Write, value: f32) -> io::Result<()> {
 /// Writes the model to `path`, compressed if its name ends in `.gz`.
 pub(super) fn write(path: &Path, sections: Vec<Section>) -> Result<(), TrainingError> {
     let is_gzip = path.extension().is_some_and(|extension| extension == "gz");
-    Output::create(path)?.write(|file| {
+    let written = Output::create(path)?.write(|file| {
         if is_gzip {
             let mut gzip = GzEncoder::new(file, Compression::default());
             write_all(&mut gzip, sections)?;
@@ -80,7 +80,8 @@ pub(super) fn write(path: &Path, sections: Vec<Section>) -> Result<(), TrainingE
             return Ok(());
         }
         write_all(file, sections)
-    })
+    })?;
+    written.keep()
 }
 
 fn write_all(file: &mut dyn Write, sections: Vec<Section>) -> io::Result<()> {
