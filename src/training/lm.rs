@@ -63,7 +63,7 @@ pub struct Options {
     pub skip_symbols: bool,
     /// Memory for sorting, from 1 MiB. What does not fit goes to temporary files. Default 1 GiB.
     pub memory_bytes: usize,
-    /// Where temporary files are; about 8 times the text at order 5. Default: the system's folder.
+    /// Where temporary files are, several times the text. Default: the system's folder.
     pub temporary_folder: PathBuf,
 }
 

@@ -4,7 +4,7 @@
 use super::Discounts;
 use super::counts::unpack;
 use super::grams::{Gram, ORDER_MAX, RunReader, RunWriter, Sorted, Sorter};
-use super::vocabulary::{BEGIN, END, UNKNOWN};
+use super::vocabulary::{BEGIN, UNKNOWN};
 use std::io;
 use std::path::Path;
 
@@ -128,10 +128,10 @@ pub(super) fn interpolate(
         let (share, weight) = unpack_share(gram.value);
         let probability = share + weight * probabilities[n - 1];
         probabilities[n] = probability;
-        let is_context = n < order && gram.words[0] != UNKNOWN && gram.words[0] != END;
-        let backoff = match is_context {
-            true => weights[n - 1].of(&gram.words)?.unwrap_or(1.0),
-            false => 1.0,
+        // What no n-gram has as its context leaves nothing: all is left to the shorter ones.
+        let backoff = match weights.get_mut(n - 1) {
+            Some(weights) => weights.of(&gram.words)?.unwrap_or(1.0),
+            None => 1.0,
         };
         emit(n, &gram, probability, backoff)?;
         (words, depth) = (gram.words, n);

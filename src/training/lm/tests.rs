@@ -172,6 +172,16 @@ fn orders_pruning_and_estimated_discounts_are_those_of_lmplz() {
 }
 
 #[test]
+fn the_last_n_gram_of_an_order_counts_as_in_lmplz() {
+    // The last word was seen twice, after one and the same word.
+    let text = random_text() + "y z\ny z\n";
+    let (found, _) = arpa(text.as_bytes(), options(3, &[])).expect("a model");
+    let mut crc = Crc::new();
+    crc.update(found.as_bytes());
+    assert_eq!((found.len(), crc.sum()), (46_374, 0xd80d_46c7));
+}
+
+#[test]
 fn a_case_done_by_hand() {
     let (found, _) = arpa(b"a b c\nc d\n\na b\n", options(2, &[])).expect("a model");
     let model = Model::read(&found);

@@ -326,6 +326,22 @@ proptest! {
     }
 
     #[test]
+    fn what_is_no_key_is_not_found(keys in prop::collection::btree_set("[\u{1}-\u{7ff}]{1,3}", 1..200)) {
+        let sorted: Vec<(&[u8], u32)> = keys.iter().map(|key| (key.as_bytes(), 7)).collect();
+        let array = DoubleArray::new(&sorted);
+        let is_key = |text: &[u8]| sorted.binary_search_by(|(key, _)| (*key).cmp(text)).is_ok();
+        for (key, _) in sorted.iter().take(40) {
+            for len in 0..key.len() {
+                for byte in 1..=255 {
+                    let text = [&key[..len], &[byte]].concat();
+                    let longest = (1..=text.len()).rev().find(|len| is_key(&text[..*len]));
+                    prop_assert_eq!(array.longest_prefix(&text).map(|(len, _)| len), longest);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn any_text_makes_a_model_or_an_error(text: String, identity: bool) {
         let normalization = if identity { Normalization::Identity } else { Normalization::NmtNfkc };
         let _ = file(text.as_bytes(), Options { normalization, ..options(300) });

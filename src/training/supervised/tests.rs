@@ -55,6 +55,19 @@ fn what_was_held_out_is_told_apart() {
 }
 
 #[test]
+fn what_cannot_be_told_apart_is_found_wrong() {
+    // Which label a text has depends on nothing in it.
+    let texts: Vec<_> =
+        (0..400).map(|n| (["x", "y"][n % 2], format!("number {}", n / 2))).collect();
+    let (_, summary) = train(&texts, Options { held_out: 0.5, ..small() }).expect("a model");
+    let right: u64 = summary.labels.iter().map(|label| label.right).sum();
+    let held_out: u64 = summary.labels.iter().map(|label| label.held_out).sum();
+    // Two equal texts are held out together, so of each pair one is right.
+    assert_eq!(2 * right, held_out, "{summary:?}");
+    assert_eq!(summary.accuracy(), Some(0.5));
+}
+
+#[test]
 fn the_same_texts_in_any_order_make_the_same_file() {
     let mut texts = texts();
     let first = train(&texts, small()).expect("a model");
