@@ -1,0 +1,218 @@
+//! SentencePiece models of the unigram kind, trained from text and written as `.sp.model` files that
+//! SentencePiece itself reads.
+//!
+//! Upstream: google/sentencepiece 0.2, after Kudo, "Subword Regularization" (2018). The steps and
+//! their numbers are those of `unigram_model_trainer.cc`, but the pieces are not the same to the
+//! last one:
+//!
+//! * All text is used, by its different words. SentencePiece skips lines of more than 4,192 bytes.
+//! * Sums are in double precision, and ties go by the characters of the pieces, so that the same
+//!   text makes the same file.
+//! * The end of a word that repeats is a candidate also where the same blank always follows it.
+//!
+//! In memory are the different words and, while candidates are collected, 32 bytes for each
+//! character of them.
+//!
+//! * `normalization`: text is rewritten, by rules that go into the model.
+//! * `segments`: words are cut where no piece may go on.
+//! * `seeds`: stretches that repeat are the pieces to begin with.
+//! * `lattice`: all ways to cut a text into pieces.
+//! * `unigram`: probabilities of pieces, and which to keep.
+//! * `model`, `double_array`: the file, and the form of the rules in it.
+
+mod double_array;
+mod lattice;
+mod model;
+mod normalization;
+mod seeds;
+mod segments;
+#[cfg(test)]
+mod tests;
+mod unigram;
+
+pub use normalization::Normalization;
+
+use crate::output::Output;
+use crate::strings::Strings;
+use crate::{Progress, TrainingError};
+use normalization::Rules;
+use segments::Segments;
+use std::io::BufRead;
+use std::path::Path;
+
+/// Stands for a blank in pieces: `▁`.
+const PIECE_BLANK: char = '\u{2581}';
+
+/// How pieces are chosen. The defaults are CCNet's (`Makefile`: `spm_train --vocab_size=65536
+/// --character_coverage=0.9995 --model_type=unigram`), but for the hard limit, and beyond these
+/// SentencePiece's.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Pieces with `<unk>`, `<s>` and `</s>`. Default 65,536.
+    pub vocabulary: usize,
+    /// A text that does not have so many pieces is an error; else there are fewer. Default false;
+    /// CCNet has true, and tries again with 40,000.
+    pub hard_limit: bool,
+    /// Share of the text's characters that have a piece of their own; rarer ones are unknown.
+    /// Default 0.9995.
+    pub character_coverage: f64,
+    /// Default [`Normalization::NmtNfkc`].
+    pub normalization: Normalization,
+    /// Longest piece in characters, with its blank. Default 16.
+    pub piece_chars_max: usize,
+    /// Pieces to begin with. Default 1,000,000.
+    pub seeds_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            vocabulary: 65_536,
+            hard_limit: false,
+            character_coverage: 0.9995,
+            normalization: Normalization::default(),
+            piece_chars_max: 16,
+            seeds_max: 1_000_000,
+        }
+    }
+}
+
+/// What a model was made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Words of the text.
+    pub words: u64,
+    /// Different words.
+    pub types: u64,
+    /// Characters that have a piece of their own.
+    pub alphabet: u64,
+    /// Share of the text that these make up.
+    pub coverage: f64,
+    /// Pieces of the model, with the three special ones.
+    pub pieces: u64,
+}
+
+/// Trains a model from lines of text and writes it to `path`.
+pub fn train(
+    mut text: impl BufRead,
+    options: Options,
+    path: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Summary, TrainingError> {
+    let mut trainer = Trainer::new(options)?;
+    let mut line = Vec::new();
+    for done in 0.. {
+        line.clear();
+        let read = text.read_until(b'\n', &mut line);
+        if read.map_err(|source| TrainingError::Read { line: done, source })? == 0 {
+            break;
+        }
+        let text = str::from_utf8(&line).map_err(|error| {
+            TrainingError::line(done + 1, format!("not UTF-8 at byte {}", error.valid_up_to()))
+        })?;
+        trainer.text(text)?;
+        if done.is_multiple_of(1 << 14) {
+            progress(Progress { stage: "counting words", done, total: None });
+        }
+    }
+    trainer.train(path, progress)
+}
+
+/// Counts the words of texts given one by one.
+pub struct Trainer {
+    options: Options,
+    rules: Option<&'static Rules>,
+    words: Strings,
+    counts: Vec<u64>,
+}
+
+impl Trainer {
+    /// Checks the options.
+    pub fn new(options: Options) -> Result<Self, TrainingError> {
+        check(&options)?;
+        let rules = options.normalization.rules();
+        Ok(Self { options, rules, words: Strings::new(), counts: Vec::new() })
+    }
+
+    /// Adds a text. Line ends and NUL are blanks.
+    pub fn text(&mut self, text: &str) -> Result<(), TrainingError> {
+        let normal = self.rules.map(|rules| rules.normalize(text));
+        let text = normal.as_deref().unwrap_or(text);
+        for word in text.split([' ', '\n', '\0', PIECE_BLANK]).filter(|word| !word.is_empty()) {
+            let Some(number) = self.words.number(word) else {
+                let problem =
+                    "has more than 4,294,967,295 different words; train on a sample of it";
+                return Err(TrainingError::Text(problem.into()));
+            };
+            match self.counts.get_mut(number as usize) {
+                Some(count) => *count += 1,
+                None => self.counts.push(1),
+            }
+        }
+        Ok(())
+    }
+
+    /// Trains the model and writes it to `path`.
+    pub fn train(
+        self,
+        path: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Summary, TrainingError> {
+        let Self { options, rules, words, counts } = self;
+        if counts.is_empty() {
+            return Err(TrainingError::Text("has no words".into()));
+        }
+        let segments = Segments::new(&words, &counts, options.character_coverage)?;
+        let (words, types) = (counts.iter().sum(), counts.len() as u64);
+        let alphabet = segments.alphabet.len() as u64;
+        let pieces_max = options.vocabulary.saturating_sub(model::SPECIAL.len());
+        if segments.alphabet.len() > pieces_max {
+            return Err(TrainingError::Setting {
+                name: "vocabulary",
+                value: options.vocabulary.to_string(),
+                expected: "each character of the text needs a piece, and three are special; set \
+                           more, or a smaller character coverage",
+            });
+        }
+        let pieces = unigram::train(&segments, pieces_max, &options, progress);
+        if options.hard_limit && pieces.len() < pieces_max {
+            let found = pieces.len() + model::SPECIAL.len();
+            let problem = format!(
+                "has only {found} pieces where {} are asked for; set fewer, or no hard limit",
+                options.vocabulary
+            );
+            return Err(TrainingError::Text(problem));
+        }
+        let text = |piece: &lattice::Piece| {
+            let numbers = piece.text.of(&segments.chars).iter();
+            numbers.map(|number| segments.alphabet[*number as usize - 1]).collect()
+        };
+        let pieces: Vec<(String, f32)> =
+            pieces.iter().map(|piece| (text(piece), piece.score as f32)).collect();
+        let file = model::encode(&pieces, &options, rules);
+        Output::create(path)?.write(|output| output.write_all(&file))?.keep()?;
+        let pieces = (pieces.len() + model::SPECIAL.len()) as u64;
+        Ok(Summary { words, types, alphabet, coverage: segments.coverage, pieces })
+    }
+}
+
+fn check(options: &Options) -> Result<(), TrainingError> {
+    let setting =
+        |name, value: String, expected| Err(TrainingError::Setting { name, value, expected });
+    let Options { vocabulary, character_coverage, piece_chars_max, seeds_max, .. } = options;
+    if !(0.0..=1.0).contains(character_coverage) || *character_coverage == 0.0 {
+        let expected = "a coverage is more than 0, at most 1";
+        return setting("character_coverage", character_coverage.to_string(), expected);
+    }
+    if !(1..=512).contains(piece_chars_max) {
+        return setting("piece_chars_max", piece_chars_max.to_string(), "a piece has 1 to 512");
+    }
+    if *vocabulary > i32::MAX as usize {
+        return setting("vocabulary", vocabulary.to_string(), "at most 2,147,483,647");
+    }
+    if seeds_max < vocabulary {
+        let expected = "it cannot be less than the vocabulary";
+        return setting("seeds_max", seeds_max.to_string(), expected);
+    }
+    Ok(())
+}
