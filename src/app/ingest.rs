@@ -73,6 +73,13 @@ pub(crate) fn ingest(
 ) -> Result<Summary> {
     let started = Instant::now();
     let first = how.cluster.process == 0;
+    let mut loaded = Loaded::new();
+    if first && Corpus::open(root).is_err() {
+        // A corpus is not made with a recipe that cannot be run: it would have to keep to it.
+        for slice in slices.iter().filter(|slice| inputs.iter().any(|i| i.slice == slice.name)) {
+            load(&mut loaded, slice, recipe)?;
+        }
+    }
     let (corpus, _lock, mut meeting) = if first {
         let (corpus, lock) = prepare(root, recipe, slices)?;
         (corpus, Some(lock), meet(&how.cluster)?)
@@ -90,7 +97,8 @@ pub(crate) fn ingest(
     if work.is_empty() {
         meeting.agree(blake3::hash(recipe.fingerprint.as_bytes()).as_bytes())?;
     } else {
-        models = run(slices, &corpus, recipe, manifest, &work, &how, meeting)?;
+        let job = (manifest, &work[..]);
+        models = run(slices, &corpus, recipe, loaded, job, &how, meeting)?;
     }
     let after = corpus.manifest()?.context("the corpus has no commit")?;
     let labels = work.iter().map(|&label| {
@@ -104,6 +112,19 @@ pub(crate) fn ingest(
     let labels = labels.collect();
     let commit = after.commit;
     Ok(Summary { commit, labels, skipped, elapsed: started.elapsed(), models, tells: first })
+}
+
+/// The models of each slice that have been loaded.
+type Loaded = BTreeMap<&'static str, Models>;
+
+/// The models of a slice, loaded once.
+fn load(loaded: &mut Loaded, slice: &'static Slice, recipe: &Recipe) -> Result<Models> {
+    if let Some(models) = loaded.get(slice.name) {
+        return Ok(models.clone());
+    }
+    let models = Models::load(&recipe.slices[slice.name], recipe.tokenizer.as_deref())?;
+    loaded.insert(slice.name, models.clone());
+    Ok(models)
 }
 
 /// Adds the new labels of `inputs` to the manifest; gives the names of those that are complete.
@@ -148,8 +169,8 @@ fn run(
     slices: &'static [Slice],
     corpus: &Corpus,
     recipe: &Recipe,
-    manifest: Manifest,
-    labels: &[usize],
+    mut loaded: Loaded,
+    (manifest, labels): (Manifest, &[usize]),
     how: &How,
     meeting: engine::cluster::Meeting,
 ) -> Result<Vec<String>> {
@@ -160,9 +181,9 @@ fn run(
     let mut models = Vec::new();
     for slice in slices.iter().filter(|slice| used.contains(slice.name)) {
         let settings = recipe.slices[slice.name].clone();
-        let loaded = Models::load(&settings, recipe.tokenizer.as_deref())?;
-        models.push(format!("{}: language by {}", slice.name, loaded.language_name()));
-        let setup = Setup { settings, models: loaded, sources: Arc::clone(&sources) };
+        let of_slice = load(&mut loaded, slice, recipe)?;
+        models.push(format!("{}: language by {}", slice.name, of_slice.language_name()));
+        let setup = Setup { settings, models: of_slice, sources: Arc::clone(&sources) };
         setups.insert(slice.name, setup.clone());
         let graph: Graph = Arc::new(move |docs: engine::Docs<'_>| (slice.graph)(docs, &setup));
         graphs.insert(slice.name, (slice.reader, graph));

@@ -17,6 +17,8 @@ mod export;
 mod hostile_input;
 /// A label added later comes out as if all had been built at once.
 mod incremental;
+/// Scores, tokens and filters are those of the original tools.
+mod quality;
 /// A wrong recipe or command says where it is wrong and what would be right.
 mod recipe;
 /// Running the program, and making inputs.
