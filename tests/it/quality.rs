@@ -176,5 +176,8 @@ fn a_wrong_filter_or_model_is_named_before_anything_is_read() {
     wrong("lm = \"no/such/folder\"", &["recipe.toml:", "lm", "no/such/folder"]);
     wrong("classifier = \"in/a.warc.wet.gz\"", &["a.warc.wet.gz"]);
     place.write("models/en.sp.model", "not a model");
-    wrong("lm = \"models\"\n", &[]);
+    let recipe = "corpus = \"corpus\"\n[common_crawl]\nlm = \"models\"\n";
+    place.write("recipe.toml", recipe.to_owned() + &input("a", "in"));
+    place.run("build recipe.toml").exits(2).names(&["models", "en.arpa"]);
+    assert!(!place.path("corpus/commits").exists(), "no corpus is made that could not be added to");
 }
