@@ -31,12 +31,23 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What it said.
-        source: io::Error,
+        error: io::Error,
+    },
+    /// A run that a manifest names cannot be opened.
+    #[error(
+        "{}: {error}; the corpus needs this file: make it readable, restore it from a backup, or rebuild the corpus",
+        path.display()
+    )]
+    Unopened {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
     },
     /// The file is not what was written.
     #[error(
@@ -55,7 +66,7 @@ pub enum Error {
 
 impl Error {
     fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
-        move |source| Error::Io { path: path.to_owned(), source }
+        move |error| Error::Io { path: path.to_owned(), error }
     }
 
     fn corrupt(path: &Path, offset: u64, what: impl Into<String>) -> Error {

@@ -227,7 +227,8 @@ impl<K: Key> Run<K> {
     /// checked as they are read.
     pub fn open(dir: &Path, meta: &RunMeta) -> Result<Run<K>, Error> {
         let path = dir.join(&meta.name);
-        let file = File::open(&path).map_err(Error::io(&path))?;
+        let file =
+            File::open(&path).map_err(|error| Error::Unopened { path: path.clone(), error })?;
         Run::of_file(file, path, meta)
     }
 

@@ -138,7 +138,14 @@ impl LedgerWriter {
 }
 
 fn wrong(path: &Path) -> impl FnOnce(ParquetError) -> Error + '_ {
-    move |error| Error::corrupt(path, error.to_string())
+    move |error| match error {
+        // What the operating system says of a full disk, for example, comes wrapped up.
+        ParquetError::External(error) => match error.downcast() {
+            Ok(error) => Error::io(path)(*error),
+            Err(error) => Error::corrupt(path, error.to_string()),
+        },
+        error => Error::corrupt(path, error.to_string()),
+    }
 }
 
 /// Writes the columns in the order of the schema.

@@ -34,12 +34,12 @@ impl Lock {
                 let owner = owner(&mut file);
                 return Err(Error::Locked { path, owner });
             }
-            Err(TryLockError::Error(source)) => return Err(Error::Io { path, source }),
+            Err(TryLockError::Error(error)) => return Err(Error::Io { path, error }),
         }
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        file.set_len(0).map_err(Error::io(&path))?;
-        writeln!(file, "process {} on {}", std::process::id(), host.trim())
-            .map_err(Error::io(&path))?;
+        // On a full disk there is no room for who writes; what comes next is to make some.
+        let id = std::process::id();
+        let _ = file.set_len(0).and_then(|()| writeln!(file, "process {id} on {}", host.trim()));
         let (stop, stopped) = channel();
         let beating = std::thread::Builder::new()
             .name("lock".into())

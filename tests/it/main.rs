@@ -21,5 +21,7 @@ mod incremental;
 mod quality;
 /// A wrong recipe or command says where it is wrong and what would be right.
 mod recipe;
+/// A damaged state and a full disk are named, and leave the corpus at its last commit.
+mod state_faults;
 /// Running the program, and making inputs.
 mod support;

@@ -100,11 +100,16 @@ impl Place {
 
     /// Starts `sluice` with the words of `line`, and `SLUICE_CRASH_AT` where a point is given.
     fn start_with(&self, line: &str, crash_at: Option<&str>) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+        command.env_remove("SLUICE_CRASH_AT").envs(crash_at.map(|at| ("SLUICE_CRASH_AT", at)));
+        self.spawn(command, line)
+    }
+
+    /// Starts `command`, which is `sluice`, with the words of `line`.
+    fn spawn(&self, mut command: Command, line: &str) -> Running {
         let said = self.path(&self.fresh("said"));
         fs::create_dir(&said).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
         command.args(line.split_whitespace()).current_dir(self.dir.path());
-        command.env_remove("SLUICE_CRASH_AT").envs(crash_at.map(|at| ("SLUICE_CRASH_AT", at)));
         // Files and not pipes: what outlives its parent must not keep the test waiting.
         command.stdout(File::create(said.join("out")).unwrap());
         command.stderr(File::create(said.join("err")).unwrap());
@@ -122,6 +127,16 @@ impl Place {
 
     pub fn run_crashing_at(&self, point: &str, line: &str) -> Outcome {
         self.start_with(line, Some(point)).wait()
+    }
+
+    /// Runs `sluice` where no file can have more than so many blocks of 512 bytes. To write more
+    /// fails, as it does on a full disk.
+    pub fn run_with_files_of(&self, blocks: u64, line: &str) -> Outcome {
+        let mut command = Command::new("sh");
+        // Without the trap, the system ends whoever writes more.
+        command.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &blocks.to_string()]);
+        command.arg(env!("CARGO_BIN_EXE_sluice")).env_remove("SLUICE_CRASH_AT");
+        self.spawn(command, line).wait()
     }
 
     /// Waits until a run has made a commit, of the corpus `corpus`, with documents in it.

@@ -148,7 +148,7 @@ impl<E: Serialize + DeserializeOwned, K: Key> Open<E, K> {
 }
 
 fn or_fail_at<T>(path: &Path, result: io::Result<T>) -> T {
-    or_fail(result.map_err(|source| Error::Io { path: path.to_owned(), source }))
+    or_fail(result.map_err(|error| Error::Io { path: path.to_owned(), error }))
 }
 
 /// About the bytes a held document takes.

@@ -1,0 +1,329 @@
+//! A file of the state is damaged or gone, or the disk is full: the run stops, names the file and
+//! what to do, and leaves the corpus at its last commit. Once that is put right, the same command
+//! gives the bytes of a run that nothing disturbed.
+
+use crate::support::{Export, Outcome, Place, assert_same, files_below, keeping_all, record, wet};
+use std::fs;
+use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+const MANIFEST: &str = "commits/000001.json";
+
+/// A corpus of one label, in many epochs and so in several runs, and a second label to be added.
+struct Setting {
+    place: Place,
+    /// What adds the second label.
+    add: String,
+    /// The corpus folder before that.
+    folder: Export,
+    /// The export before, and after an addition in peace.
+    before: Export,
+    after: Export,
+}
+
+impl Setting {
+    /// The second label is what `write` puts into the folder `in`.
+    fn new(write: impl FnOnce(&Place)) -> Setting {
+        let place = Place::new();
+        place.write("recipe.toml", keeping_all(""));
+        place.run("build recipe.toml").exits(0);
+        let add = |label: &str, paths: &str| {
+            format!("add corpus --slice common_crawl --label {label} {paths}")
+        };
+        place.run(&(add("first", "fixtures/2019-30") + " --epoch-bytes 40K")).exits(0);
+        let (folder, before) = (files_below(&place.path("corpus")), place.export("corpus"));
+        write(&place);
+        let add = add("second", "in");
+        place.run(&add).exits(0);
+        let after = place.export("corpus");
+        let setting = Setting { place, add, folder, before, after };
+        setting.reset();
+        setting
+    }
+
+    /// The second label is the other bundled dump: every page of every run is looked at.
+    fn with_many_keys() -> Setting {
+        Setting::new(|place| {
+            for (name, bytes) in files_below(&place.path("fixtures/2020-05")) {
+                place.write(&format!("in/{name}"), bytes);
+            }
+        })
+    }
+
+    /// The second label is one page of some new lines: the filters say that no page is to be read.
+    fn with_few_keys() -> Setting {
+        // Digits are all alike in the eyes of CCNet.
+        let lines: Vec<String> = (1..40).map(|line| "word ".repeat(line)).collect();
+        let page = record("http://few.example/", "title", &lines.join("\n"));
+        Setting::new(|place| place.write("in/few.wet.gz", wet(&[page])))
+    }
+
+    /// Puts everything back to where the second label is still to be added.
+    fn reset(&self) {
+        fs::remove_dir_all(self.place.path("corpus")).unwrap();
+        for (name, bytes) in &self.folder {
+            self.place.write(&format!("corpus/{name}"), bytes);
+        }
+        fs::create_dir_all(self.place.path("corpus/tmp")).unwrap();
+    }
+
+    /// The largest run of an index, by its name in the corpus.
+    fn largest_run(&self, index: &str) -> &str {
+        let of_index = |name: &&String| name.starts_with(&format!("state/{index}-"));
+        let runs = self.folder.keys().filter(of_index);
+        runs.max_by_key(|name| self.folder[*name].len()).expect("a run of the index")
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.place.path("corpus").join(file)
+    }
+
+    fn put_back(&self, file: &str) {
+        let path = self.path(file);
+        let _ = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
+        fs::write(path, &self.folder[file]).unwrap();
+    }
+
+    #[track_caller]
+    fn verify_names(&self, file: &str, what: &str) {
+        let verified = self.place.run("verify corpus --deep").exits(1);
+        assert!(verified.stdout.contains(file), "{what}: {verified}");
+    }
+
+    /// Fails unless manifest, export and every file that the manifest names are as they were,
+    /// without a look at the file `damaged`.
+    #[track_caller]
+    fn is_at_its_last_commit(&self, damaged: &str, what: &str) {
+        let found = files_below(&self.place.path("corpus"));
+        for (name, bytes) in self.folder.iter().filter(|file| file.0 != "lock" && file.0 != damaged)
+        {
+            assert!(found.get(name) == Some(bytes), "{what}: {name} has changed");
+        }
+        let manifests: Vec<&String> = found.keys().filter(|name| name.ends_with(".json")).collect();
+        assert_eq!(manifests, [MANIFEST], "{what}");
+        assert_same(&self.place.export("corpus"), &self.before, what);
+    }
+
+    /// Fails unless the second label can be added now, and nothing is left of earlier attempts.
+    #[track_caller]
+    fn goes_on(&self, what: &str) {
+        self.place.run(&self.add).exits(0);
+        assert_same(&self.place.export("corpus"), &self.after, what);
+        self.place.assert_sound("corpus");
+        self.reset();
+    }
+
+    /// Fails unless the second label is refused for `fault` in the run `file`, and without harm.
+    #[track_caller]
+    fn stops_at(&self, file: &str, fault: &Fault, place: &str) {
+        let what = format!("{fault:?} of {file}, {place}");
+        fault.befall(&self.path(file));
+        self.verify_names(file, &what);
+        self.place.run(&self.add).exits(1).names(&[file, "restore it", "rebuild the corpus"]);
+        self.is_at_its_last_commit(file, &what);
+        self.put_back(file);
+        self.goes_on(&what);
+    }
+
+    /// Fails unless the second label is added in spite of `fault`, with the same result, and the
+    /// damage is found by who looks for it.
+    #[track_caller]
+    fn passes_by(&self, file: &str, fault: &Fault, place: &str) {
+        let what = format!("{fault:?} of {file}, {place}");
+        fault.befall(&self.path(file));
+        self.verify_names(file, &what);
+        self.place.run(&self.add).exits(0);
+        assert_same(&self.place.export("corpus"), &self.after, &what);
+        self.verify_names(file, &what);
+        self.put_back(file);
+        self.place.assert_sound("corpus");
+        self.reset();
+    }
+}
+
+/// What may happen to a file.
+#[derive(Debug)]
+enum Fault {
+    /// A bit of this byte is another.
+    Flip(usize),
+    /// Only so many bytes are left.
+    CutTo(usize),
+    Gone,
+    /// A folder has its name.
+    Folder,
+    /// Nobody may read it.
+    Closed,
+}
+
+impl Fault {
+    fn befall(&self, path: &Path) {
+        let mut bytes = fs::read(path).unwrap();
+        match *self {
+            Fault::Flip(at) => {
+                bytes[at] ^= 0x10;
+                fs::write(path, bytes).unwrap();
+            }
+            Fault::CutTo(len) => fs::write(path, &bytes[..len]).unwrap(),
+            Fault::Gone => fs::remove_file(path).unwrap(),
+            Fault::Folder => {
+                fs::remove_file(path).unwrap();
+                fs::create_dir(path).unwrap();
+            }
+            Fault::Closed => fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap(),
+        }
+    }
+}
+
+/// Where the parts of a run lie, by what docs and head comments say of its layout.
+struct Layout {
+    header: Range<usize>,
+    pages: Vec<Range<usize>>,
+    filters: Range<usize>,
+    index: Range<usize>,
+    footer: Range<usize>,
+}
+
+impl Layout {
+    fn of(run: &[u8]) -> Layout {
+        let number = |at: usize| u64::from_le_bytes(run[at..at + 8].try_into().unwrap()) as usize;
+        let footer = run.len() - 40..run.len();
+        let (index, pages, entries) =
+            (number(footer.start), number(footer.start + 8), number(footer.start + 16));
+        assert!((2..=64).contains(&pages), "a run of several pages in one group: {pages}");
+        let row_bytes = (footer.start - index) / pages;
+        let starts = (0..pages).map(|page| number(index + (page + 1) * row_bytes - 8));
+        let filter_bytes = |updates: usize| 4 + (updates * 10).div_ceil(64) * 8;
+        let last = entries - (pages - 1) * 1024;
+        let filters = index - (pages - 1) * filter_bytes(1024) - filter_bytes(last)..index;
+        let mut pages: Vec<Range<usize>> = starts.map(|start| start..start).collect();
+        for page in 0..pages.len() {
+            pages[page].end = pages.get(page + 1).map_or(filters.start, |next| next.start);
+        }
+        Layout { header: 0..16, pages, filters, index: index..footer.start, footer }
+    }
+}
+
+/// First byte, one in the middle, last byte.
+fn some(part: &Range<usize>) -> [Fault; 3] {
+    [part.start, part.start + part.len() / 2, part.end - 1].map(Fault::Flip)
+}
+
+#[test]
+fn a_run_that_is_damaged_gone_or_closed_stops_what_needs_it_without_harm() {
+    let setting = Setting::with_many_keys();
+    let file = setting.largest_run("paragraphs");
+    let (layout, len) = (Layout::of(&setting.folder[file]), setting.folder[file].len());
+    for (name, part) in [
+        ("header", &layout.header),
+        ("first page", &layout.pages[0]),
+        ("last page", layout.pages.last().unwrap()),
+        ("index", &layout.index),
+        ("footer", &layout.footer),
+    ] {
+        some(part).iter().for_each(|fault| setting.stops_at(file, fault, name));
+    }
+    for fault in [Fault::CutTo(len - 1), Fault::CutTo(0), Fault::Gone, Fault::Folder] {
+        setting.stops_at(file, &fault, "the file");
+    }
+    // Each index has its own.
+    let file = setting.largest_run("documents");
+    let len = setting.folder[file].len();
+    for fault in [Fault::Flip(12), Fault::Flip(100), Fault::Flip(len - 9), Fault::Gone] {
+        setting.stops_at(file, &fault, "the file");
+    }
+    Fault::Closed.befall(&setting.path(file));
+    if fs::read(setting.path(file)).is_ok() {
+        println!("skipped: this user may read everything");
+        return;
+    }
+    setting.put_back(file);
+    setting.stops_at(file, &Fault::Closed, "the file");
+}
+
+#[test]
+fn a_damaged_filter_stops_what_asks_it_without_harm() {
+    let setting = Setting::with_few_keys();
+    let file = setting.largest_run("paragraphs");
+    let layout = Layout::of(&setting.folder[file]);
+    for fault in some(&layout.filters) {
+        setting.stops_at(file, &fault, "filters");
+    }
+}
+
+#[test]
+fn damage_that_nobody_meets_changes_nothing_and_is_found_by_verify() {
+    let (many, few) = (Setting::with_many_keys(), Setting::with_few_keys());
+    let file = many.largest_run("paragraphs");
+    let layout = Layout::of(&many.folder[file]);
+    for fault in some(&layout.filters) {
+        many.passes_by(file, &fault, "filters");
+    }
+    for fault in some(&layout.pages[1]) {
+        few.passes_by(file, &fault, "second page");
+    }
+}
+
+/// How many blocks of 512 bytes any file may have, and which file it is that does not fit.
+struct Full {
+    blocks: u64,
+    flags: &'static str,
+    file: &'static str,
+}
+
+impl Setting {
+    /// Fails unless the second label stops at the file that does not fit, without harm.
+    #[track_caller]
+    fn stops_where_full(&self, Full { blocks, flags, file }: Full) {
+        let run = |line: &str| -> Outcome { self.place.run_with_files_of(blocks, line) };
+        let (line, what) = (format!("{} {flags}", self.add), format!("no room for {file}"));
+        // Not even twice over: what the first attempt left behind is no obstacle.
+        for _ in 0..2 {
+            run(&line).exits(1).names(&[&format!("corpus/{file}"), "File too large"]);
+            self.is_at_its_last_commit("", &what);
+        }
+        self.goes_on(&what);
+    }
+}
+
+#[test]
+fn a_full_disk_stops_the_run_at_any_file_without_harm() {
+    let setting = Setting::with_many_keys();
+    let together = "--memory 64K --epoch-bytes 1G";
+    for full in [
+        Full { blocks: 4, flags: together, file: "state/paragraphs-0000.spill" },
+        Full { blocks: 40, flags: together, file: "tmp" },
+        Full { blocks: 1, flags: "", file: "state/paragraphs-00000013-0000-01.run" },
+        Full { blocks: 20, flags: "-w 2", file: "state/paragraphs-00000013-000" },
+        // Epochs' runs fit, and eight of them together do not.
+        Full { blocks: 30, flags: "--epoch-bytes 20K", file: "state/paragraphs-000000" },
+        Full { blocks: 70, flags: "", file: "data/common_crawl/second/00000013-0000.jsonl.zst" },
+    ] {
+        setting.stops_where_full(full);
+    }
+}
+
+#[test]
+fn a_ledger_that_does_not_fit_stops_the_run_without_harm() {
+    // Many pages of the same text: many rows, one document.
+    let setting = Setting::new(|place| {
+        let hash = |page: u64| u128::from(page + 1).wrapping_mul(u128::MAX / 1_618_033);
+        let url = |page: u64| format!("http://{:x}.example/", hash(page));
+        let pages: Vec<_> = (0..600).map(|page| record(&url(page), "title", "the same")).collect();
+        place.write("in/same.wet.gz", wet(&pages));
+    });
+    let file = "ledger/common_crawl/second/00000013-0000.parquet";
+    setting.stops_where_full(Full { blocks: 20, flags: "", file });
+}
+
+#[test]
+fn a_manifest_that_does_not_fit_stops_the_run_without_harm() {
+    // Many small sources: all of them stand in the manifest.
+    let setting = Setting::new(|place| {
+        for source in 0..300 {
+            let page = record(&format!("http://example/{source}"), "title", "the same");
+            place.write(&format!("in/{}{source}.wet.gz", "long".repeat(40)), wet(&[page]));
+        }
+    });
+    setting.stops_where_full(Full { blocks: 120, flags: "", file: "commits/000002.json.tmp" });
+}
