@@ -24,7 +24,7 @@ use std::path::Path;
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
 /// What reading may take: so many times the file, as vectors grow by doubling,
-const MEMORY_OF_FILE: usize = 8;
+const MEMORY_OF_FILE: usize = 4;
 
 /// and room for a page and its updates, of which a run has one or a few at hand.
 const MEMORY_MIN: usize = 1 << 20;

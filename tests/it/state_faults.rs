@@ -8,8 +8,6 @@ use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-const MANIFEST: &str = "commits/000001.json";
-
 /// A corpus of one label, in many epochs and so in several runs, and a second label to be added.
 struct Setting {
     place: Place,
@@ -95,13 +93,13 @@ impl Setting {
     /// without a look at the file `damaged`.
     #[track_caller]
     fn is_at_its_last_commit(&self, damaged: &str, what: &str) {
-        let found = files_below(&self.place.path("corpus"));
-        for (name, bytes) in self.folder.iter().filter(|file| file.0 != "lock" && file.0 != damaged)
-        {
-            assert!(found.get(name) == Some(bytes), "{what}: {name} has changed");
+        for (name, bytes) in &self.folder {
+            let same = || fs::read(self.path(name)).is_ok_and(|found| found == *bytes);
+            assert!(name == "lock" || name == damaged || same(), "{what}: {name} has changed");
         }
-        let manifests: Vec<&String> = found.keys().filter(|name| name.ends_with(".json")).collect();
-        assert_eq!(manifests, [MANIFEST], "{what}");
+        let manifests = files_below(&self.path("commits")).into_keys();
+        let manifests: Vec<_> = manifests.filter(|name| name.ends_with(".json")).collect();
+        assert_eq!(manifests, ["000001.json"], "{what}");
         assert_same(&self.place.export("corpus"), &self.before, what);
     }
 
@@ -114,16 +112,19 @@ impl Setting {
         self.reset();
     }
 
-    /// Fails unless the second label is refused for `fault` in the run `file`, and without harm.
+    /// Fails unless the second label is refused for each of `faults` in the run `file`, and without
+    /// harm.
     #[track_caller]
-    fn stops_at(&self, file: &str, fault: &Fault, place: &str) {
-        let what = format!("{fault:?} of {file}, {place}");
-        fault.befall(&self.path(file));
-        self.verify_names(file, &what);
-        self.place.run(&self.add).exits(1).names(&[file, "restore it", "rebuild the corpus"]);
-        self.is_at_its_last_commit(file, &what);
-        self.put_back(file);
-        self.goes_on(&what);
+    fn stops_at(&self, file: &str, faults: &[Fault], place: &str) {
+        for fault in faults {
+            let what = format!("{fault:?} of {file}, {place}");
+            fault.befall(&self.path(file));
+            self.verify_names(file, &what);
+            self.place.run(&self.add).exits(1).names(&[file, "restore it", "rebuild the corpus"]);
+            self.is_at_its_last_commit(file, &what);
+            self.put_back(file);
+        }
+        self.goes_on(place);
     }
 
     /// Fails unless the second label is added in spite of `fault`, with the same result, and the
@@ -221,24 +222,22 @@ fn a_run_that_is_damaged_gone_or_closed_stops_what_needs_it_without_harm() {
         ("index", &layout.index),
         ("footer", &layout.footer),
     ] {
-        some(part).iter().for_each(|fault| setting.stops_at(file, fault, name));
+        setting.stops_at(file, &some(part), name);
     }
-    for fault in [Fault::CutTo(len - 1), Fault::CutTo(0), Fault::Gone, Fault::Folder] {
-        setting.stops_at(file, &fault, "the file");
-    }
+    let faults = [Fault::CutTo(len - 1), Fault::CutTo(0), Fault::Gone, Fault::Folder];
+    setting.stops_at(file, &faults, "the file");
     // Each index has its own.
     let file = setting.largest_run("documents");
     let len = setting.folder[file].len();
-    for fault in [Fault::Flip(12), Fault::Flip(100), Fault::Flip(len - 9), Fault::Gone] {
-        setting.stops_at(file, &fault, "the file");
-    }
+    let faults = [Fault::Flip(12), Fault::Flip(100), Fault::Flip(len - 9), Fault::Gone];
+    setting.stops_at(file, &faults, "the file");
     Fault::Closed.befall(&setting.path(file));
     if fs::read(setting.path(file)).is_ok() {
         println!("skipped: this user may read everything");
         return;
     }
     setting.put_back(file);
-    setting.stops_at(file, &Fault::Closed, "the file");
+    setting.stops_at(file, &[Fault::Closed], "the file");
 }
 
 #[test]
@@ -246,9 +245,7 @@ fn a_damaged_filter_stops_what_asks_it_without_harm() {
     let setting = Setting::with_few_keys();
     let file = setting.largest_run("paragraphs");
     let layout = Layout::of(&setting.folder[file]);
-    for fault in some(&layout.filters) {
-        setting.stops_at(file, &fault, "filters");
-    }
+    setting.stops_at(file, &some(&layout.filters), "filters");
 }
 
 #[test]
@@ -301,6 +298,14 @@ fn a_full_disk_stops_the_run_at_any_file_without_harm() {
     ] {
         setting.stops_where_full(full);
     }
+}
+
+#[test]
+fn a_run_that_has_no_room_even_for_its_last_words_ends_like_any_other() {
+    let setting = Setting::with_many_keys();
+    setting.place.run_with_files_of(0, &setting.add).exits(1);
+    setting.is_at_its_last_commit("", "no room for anything");
+    setting.goes_on("no room for anything");
 }
 
 #[test]

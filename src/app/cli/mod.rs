@@ -16,6 +16,8 @@ use crate::usage::Usage;
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Done.
@@ -67,12 +69,12 @@ enum Command {
 /// Runs the program on `slices`.
 pub fn main(slices: &'static [Slice]) -> ExitCode {
     end_on_panic();
-    engine::on_failure(|error| eprintln!("sluice: {error}"));
+    engine::on_failure(say);
     let cli = Cli::parse();
     match end_with_supervisor().and_then(|()| run(cli.command, slices)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("sluice: {error:#}");
+            say(&format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { WRONG_USAGE } else { FAILED })
         }
     }
@@ -95,6 +97,12 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
     }
 }
 
+/// Says why a run ends. Where even that cannot be written, a log on a full disk for example, it
+/// ends as it would have ended.
+fn say(words: &dyn Display) {
+    let _ = writeln!(std::io::stderr(), "sluice: {words}");
+}
+
 /// A worker that panics alone leaves its peers waiting for ever, so a panic ends the process.
 fn end_on_panic() {
     let before = std::panic::take_hook();
@@ -102,17 +110,18 @@ fn end_on_panic() {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or_default();
         let said = info.payload_as_str().unwrap_or_default();
-        if said.starts_with("failed printing to stdout") {
-            // Whoever read our output has gone, `head` for example: there is nothing left to say.
+        if said.starts_with("failed printing to std") {
+            // Whoever read our output has gone, `head` for example, or the disk is full: there is
+            // nothing left to say.
         } else if name == "read" {
             // The reading thread's panic is caught, and told together with its file.
             return;
         } else if name.starts_with("timely:recv") || name.starts_with("timely:send") {
             // timely's network threads panic when a peer goes; that is no fault of this process.
-            eprintln!("sluice: a peer process has gone; the corpus is at its last commit");
+            say(&"a peer process has gone; the corpus is at its last commit");
         } else {
             before(info);
-            eprintln!("sluice: this is a bug; the corpus is at its last commit");
+            say(&"this is a bug; the corpus is at its last commit");
         }
         std::process::exit(i32::from(FAILED));
     }));
