@@ -1,11 +1,15 @@
 //! The program around the slices: what a slice is to it, the recipe, the command line.
 
+mod catalogue;
+mod checksums;
 mod cli;
 mod display;
 mod fingerprint;
+mod fetch;
 mod ingest;
 mod inputs;
 mod keys;
+mod meter;
 mod models;
 mod recipe;
 mod settings;

@@ -6,6 +6,7 @@ mod build;
 mod demo;
 mod export;
 mod launch;
+mod models;
 mod run_flags;
 mod status;
 mod verify;
@@ -55,6 +56,7 @@ enum Command {
     Build(build::Build),
     Add(add::Add),
     Status(status::Status),
+    Models(models::Models),
     Export(export::Export),
     Verify(verify::Verify),
     Launch(launch::Launch),
@@ -86,6 +88,7 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
         Command::Build(command) => command.run(slices),
         Command::Add(command) => command.run(slices),
         Command::Status(command) => command.run(),
+        Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
         Command::Verify(command) => command.run(),
         Command::Launch(command) => command.run(),
