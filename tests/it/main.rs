@@ -19,6 +19,8 @@ mod hostile_input;
 mod incremental;
 /// Scores, tokens and filters are those of the original tools.
 mod quality;
+/// Model files are fetched whole or not at all, and a change of one is noticed.
+mod models;
 /// A wrong recipe or command says where it is wrong and what would be right.
 mod recipe;
 /// A damaged state and a full disk are named, and leave the corpus at its last commit.

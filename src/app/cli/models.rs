@@ -244,17 +244,49 @@ impl Fetch {
             .flat_map(|model| model.files.iter().map(move |file| (model, file)))
             .collect();
         let from = self.from.as_deref().map(|from| From::read(from, files.len())).transpose()?;
+        // All are looked at before anything is done, so that a wrong command does nothing.
+        let sources = files
+            .iter()
+            .map(|(model, file)| self.source(model, file, from.as_ref()))
+            .collect::<Result<Vec<_>>>()?;
         fs::create_dir_all(&self.dir)
             .with_context(|| format!("cannot make {}", self.dir.display()))?;
         let _lock = self.lock()?;
         let mut records = Records::open(&self.dir)?;
-        for (model, file) in &files {
-            match Here::look(&self.dir, file) {
-                Here::Present(_) => self.keep(file, &mut records)?,
-                _ => self.bring(model, file, from.as_ref(), &mut records)?,
+        for ((_, file), source) in files.iter().zip(sources) {
+            match source {
+                Some(source) if !self.has(file) => self.bring(file, &source, &mut records)?,
+                _ => self.keep(file, &mut records)?,
             }
         }
         Ok(DONE)
+    }
+
+    fn has(&self, file: &ModelFile) -> bool {
+        matches!(Here::look(&self.dir, file), Here::Present(_))
+    }
+
+    /// Where to take `file` from; `None` if it is there.
+    fn source(
+        &self,
+        model: &Model,
+        file: &ModelFile,
+        from: Option<&From>,
+    ) -> Result<Option<Source>> {
+        match (from, file.address) {
+            _ if self.has(file) => Ok(None),
+            (Some(from), _) => Ok(Some(from.source(file))),
+            (None, Some(address)) => Ok(Some(Source::Address(address.to_owned()))),
+            (None, None) => {
+                let (name, about) = (file.name(), model.about);
+                let path = self.dir.join(&file.path);
+                Err(usage(format!(
+                    "no address of {name} is known here. {about}. Get it, and name it with \
+                     --from, or put it at {}",
+                    path.display()
+                )))
+            }
+        }
     }
 
     /// One `fetch` at a time into a folder. The operating system lets go when the process ends.
@@ -292,31 +324,14 @@ impl Fetch {
         }
     }
 
-    fn bring(
-        &self,
-        model: &Model,
-        file: &ModelFile,
-        from: Option<&From>,
-        records: &mut Records,
-    ) -> Result<()> {
+    fn bring(&self, file: &ModelFile, source: &Source, records: &mut Records) -> Result<()> {
         let path = self.dir.join(&file.path);
         let shown = path.display();
-        let source = match (from, file.address) {
-            (Some(from), _) => from.source(file),
-            (None, Some(address)) => Source::Address(address.to_owned()),
-            (None, None) => {
-                let (name, about) = (file.name(), model.about);
-                return Err(usage(format!(
-                    "no address of {name} is known here. {about}. Get it, and name it with --from, \
-                     or put it at {shown}"
-                )));
-            }
-        };
         let expected = records.expected(file);
         let checksum = expected.as_ref().map(|(checksum, _)| checksum);
         eprintln!("{} from {source}", file.path);
         let mut meter = Meter::new(&file.path);
-        let found = fetch(&source, &path, checksum, &mut meter).map_err(|error| {
+        let found = fetch(source, &path, checksum, &mut meter).map_err(|error| {
             let records = match &expected {
                 Some((_, Basis::FirstFetch)) => format!(
                     "\nif upstream has a new version, and you want it: remove {} from {}",
