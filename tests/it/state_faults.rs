@@ -171,7 +171,7 @@ impl Fault {
                 fs::remove_file(path).unwrap();
                 fs::create_dir(path).unwrap();
             }
-            Fault::Closed => fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap(),
+            Fault::Closed => fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap(),
         }
     }
 }
