@@ -8,6 +8,7 @@ mod inputs;
 mod keys;
 mod models;
 mod recipe;
+mod score;
 mod settings;
 pub mod slice;
 mod summary;

@@ -19,5 +19,7 @@ mod hostile_input;
 mod incremental;
 /// A wrong recipe or command says where it is wrong and what would be right.
 mod recipe;
+/// Lines of other pipelines get the scores that a corpus would give them.
+mod score;
 /// Running the program, and making inputs.
 mod support;

@@ -7,6 +7,7 @@ mod demo;
 mod export;
 mod launch;
 mod run_flags;
+mod score;
 mod status;
 mod verify;
 
@@ -53,6 +54,7 @@ enum Command {
     Build(build::Build),
     Add(add::Add),
     Status(status::Status),
+    Score(score::Score),
     Export(export::Export),
     Verify(verify::Verify),
     Launch(launch::Launch),
@@ -84,6 +86,7 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
         Command::Build(command) => command.run(slices),
         Command::Add(command) => command.run(slices),
         Command::Status(command) => command.run(),
+        Command::Score(command) => command.run(slices),
         Command::Export(command) => command.run(slices),
         Command::Verify(command) => command.run(),
         Command::Launch(command) => command.run(),
