@@ -22,16 +22,19 @@ pub(super) struct Scored {
     pub tokens: Option<u64>,
 }
 
+/// Writes one score into a document.
+type Step = Box<dyn FnMut(&mut Document)>;
+
 /// What a thread scores with.
 pub(super) struct Scorer {
-    steps: Vec<Box<dyn FnMut(&mut Document)>>,
+    steps: Vec<Step>,
     text_field: String,
 }
 
 impl Scorer {
     /// In the order of the slice: signals may use all that comes before them.
     pub fn new(models: &Models, has_lm: bool, text_field: String) -> Scorer {
-        let mut steps: Vec<Box<dyn FnMut(&mut Document)>> = vec![Box::new(models.language())];
+        let mut steps: Vec<Step> = vec![Box::new(models.language())];
         if has_lm {
             steps.push(Box::new(models.perplexity()));
         }

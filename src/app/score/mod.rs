@@ -143,9 +143,11 @@ pub(crate) enum Event<'a> {
     Progress(&'a Summary),
 }
 
+type ScoringThread = (Sender<Vec<Item>>, Receiver<Results>, JoinHandle<()>);
+
 /// The threads that score, each with its queue of batches and its queue of results.
 struct Scorers {
-    each: Vec<(Sender<Vec<Item>>, Receiver<Results>, JoinHandle<()>)>,
+    each: Vec<ScoringThread>,
     sent: usize,
     fetched: usize,
 }
