@@ -53,7 +53,8 @@ pub(crate) fn sources(paths: &[String]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-fn expand(path: &str, files: &mut Vec<PathBuf>, lists: usize) -> Result<()> {
+/// The files that `path` (a file, a glob, a folder, an `@list` of these) names.
+pub(crate) fn expand(path: &str, files: &mut Vec<PathBuf>, lists: usize) -> Result<()> {
     if let Some(list) = path.strip_prefix('@') {
         anyhow::ensure!(lists < 8, usage(format!("@{list}: lists within lists within lists")));
         let text = fs::read_to_string(list).map_err(|e| usage(format!("list {list}: {e}")))?;

@@ -12,6 +12,7 @@ mod keys;
 mod meter;
 mod models;
 mod recipe;
+mod score;
 mod settings;
 pub mod slice;
 mod summary;

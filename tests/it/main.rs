@@ -25,5 +25,7 @@ mod models;
 mod recipe;
 /// A damaged state and a full disk are named, and leave the corpus at its last commit.
 mod state_faults;
+/// Lines of other pipelines get the scores that a corpus would give them.
+mod score;
 /// Running the program, and making inputs.
 mod support;

@@ -8,6 +8,7 @@ mod export;
 mod launch;
 mod models;
 mod run_flags;
+mod score;
 mod status;
 mod verify;
 
@@ -56,6 +57,7 @@ enum Command {
     Build(build::Build),
     Add(add::Add),
     Status(status::Status),
+    Score(score::Score),
     Models(models::Models),
     Export(export::Export),
     Verify(verify::Verify),
@@ -88,6 +90,7 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
         Command::Build(command) => command.run(slices),
         Command::Add(command) => command.run(slices),
         Command::Status(command) => command.run(),
+        Command::Score(command) => command.run(slices),
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
         Command::Verify(command) => command.run(),

@@ -1,0 +1,307 @@
+//! `sluice score`.
+
+use super::{DONE, DONE_WITH_DEFECTS};
+use crate::Models;
+use crate::inputs::expand;
+use crate::recipe::Recipe;
+use crate::score::{Event, Job, Summary, score};
+use crate::settings::{Settings, Value};
+use crate::slice::Slice;
+use crate::usage::{suggest, usage};
+use anyhow::{Result, ensure};
+use clap::Args;
+use indicatif::{HumanBytes, HumanCount, ProgressBar};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const EXAMPLE: &str = "\
+Example:
+  sluice score web.jsonl.gz --lid lid.176.ftz --lm ccnet --classifier wiki-ref.ftz \\
+      --tokenizer gpt-neox-20b.json --signals all --out scored.jsonl.zst -w 2
+  zstdcat scored.jsonl.zst | jq -c 'select(.scores.bucket == \"head\") | .scores'
+
+With --recipe the models are those of the recipe's slice, and flags override it:
+  curl -s $URL | sluice score --recipe recipe.toml - --out - | gzip > scored.jsonl.gz
+
+Each line comes out as it was, with an object at its end:
+  \"scores\":{\"language\":\"en\",\"language_score\":0.97,\"perplexity\":312.4,\"bucket\":\"head\",
+            \"wiki_prob\":0.61,\"tokens\":845,\"signals\":{\"rps_doc_word_count\":640.0,...}}
+What no model is given for is absent, but a language: without --lid a built-in identifier names it.
+
+Exit codes: 0 done; 1 failed, nothing written; 2 wrong usage or recipe; 3 done, but some lines were
+malformed, are named on standard error, and are not in the output.";
+
+/// Between two lines of progress, where standard error is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Malformed lines told one by one.
+const TOLD_MAX: u64 = 20;
+
+/// Add language, perplexity, quality, tokens and signals to JSON lines or Parquet of any pipeline
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Score {
+    /// Files of JSON lines (plain, gzip, zstd, LZ4) or Parquet, patterns, folders, @FILE with one
+    /// of these a line, or - for standard input
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<String>,
+    /// The file to write, JSON lines: .jsonl, .jsonl.gz or .jsonl.zst by its name, or - for
+    /// standard output
+    #[arg(long, value_name = "OUT")]
+    out: String,
+    /// Take the models of this recipe
+    #[arg(long, value_name = "R")]
+    recipe: Option<PathBuf>,
+    /// The slice whose settings count
+    #[arg(long, default_value = "common_crawl", value_name = "S")]
+    slice: String,
+    /// fastText model for languages, .bin or .ftz; without one, a built-in identifier
+    #[arg(long, value_name = "FILE")]
+    lid: Option<PathBuf>,
+    /// Folder of language models: {lang}.sp.model, {lang}.arpa.bin
+    #[arg(long, value_name = "DIR")]
+    lm: Option<PathBuf>,
+    /// fastText model with the labels wiki and cc, .bin or .ftz
+    #[arg(long, value_name = "FILE")]
+    classifier: Option<PathBuf>,
+    /// Count the tokens of this tokenizer.json
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<PathBuf>,
+    /// Quality signals by name, separated by commas; all for all
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    signals: Vec<String>,
+    /// Stop words by language, JSON as stopwords-iso has it, for the signals
+    #[arg(long, value_name = "FILE")]
+    stop_words: Option<PathBuf>,
+    /// Bad English words, one a line, for the signals
+    #[arg(long, value_name = "FILE")]
+    bad_words: Option<PathBuf>,
+    /// The field of a line that is its text
+    #[arg(long, default_value = "text", value_name = "NAME")]
+    text_field: String,
+    /// Threads that score
+    #[arg(short = 'w', long, default_value_t = 1, value_name = "N")]
+    workers: usize,
+    /// Stop at the first malformed line
+    #[arg(long)]
+    strict: bool,
+    /// Say nothing on standard error but errors
+    #[arg(long)]
+    quiet: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Score {
+    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
+        ensure!(self.workers > 0, usage("-w 0: at least one thread has to score"));
+        let (settings, tokenizer) = self.settings(slices)?;
+        let mut inputs = Vec::new();
+        for input in &self.inputs {
+            match input.as_str() {
+                "-" => inputs.push("-".into()),
+                _ => inputs.extend(paths(input)?),
+            }
+        }
+        let has_lm = settings.declares("lm") && settings.folder("lm").is_some();
+        let models = Models::load(&settings, tokenizer.as_deref())?;
+        let job = Job {
+            models: &models,
+            has_lm,
+            inputs,
+            out: &self.out,
+            text_field: self.text_field.clone(),
+            workers: self.workers,
+            strict: self.strict,
+        };
+        let mut progress = Progress::new(self.quiet);
+        let summary = score(job, |event| progress.tell(event))?;
+        progress.finish(&summary);
+        self.tell(&summary, models.language_name());
+        Ok(if summary.malformed > 0 { DONE_WITH_DEFECTS } else { DONE })
+    }
+
+    /// The settings of the slice, those of the flags before those of the recipe.
+    fn settings(&self, slices: &'static [Slice]) -> Result<(Settings, Option<PathBuf>)> {
+        let mut recipe = match &self.recipe {
+            Some(path) => Recipe::open(slices, path)?,
+            None => Recipe::default(slices),
+        };
+        let name = self.slice.as_str();
+        let mut settings = recipe.slices.remove(name).ok_or_else(|| {
+            let hint = suggest(name, slices.iter().map(|slice| slice.name));
+            usage(format!("unknown slice {name}{hint}"))
+        })?;
+        let mut set = |key: &'static str, value: Value| match settings.0.get_mut(key) {
+            Some(place) => {
+                *place = value;
+                Ok(())
+            }
+            None => Err(usage(format!("the slice {name} has no setting {key}"))),
+        };
+        let files = [
+            ("lid", &self.lid),
+            ("classifier", &self.classifier),
+            ("stop_words", &self.stop_words),
+            ("bad_words", &self.bad_words),
+        ];
+        for (key, path) in files {
+            if let Some(path) = path {
+                ensure!(path.is_file(), no_such("file", key, path));
+                set(key, Value::File(Some(path.clone())))?;
+            }
+        }
+        if let Some(path) = &self.lm {
+            ensure!(path.is_dir(), no_such("folder", "lm", path));
+            set("lm", Value::Folder(Some(path.clone())))?;
+            // All that the folder has, each when its first text comes.
+            set("languages", Value::Words(Vec::new()))?;
+        }
+        if !self.signals.is_empty() {
+            set("signals", Value::Words(self.signals.clone()))?;
+        }
+        if let Some(path) = &self.tokenizer {
+            ensure!(path.is_file(), no_such("file", "tokenizer", path));
+        }
+        Ok((settings, self.tokenizer.clone().or(recipe.tokenizer)))
+    }
+
+    /// The summary, on standard output unless the documents go there.
+    fn tell(&self, summary: &Summary, identifier: &str) {
+        let told = match self.json {
+            true => format!("{:#}", summary_json(summary, identifier)),
+            false => summary_text(summary, identifier),
+        };
+        match self.out.as_str() {
+            "-" if self.quiet && !self.json => {}
+            "-" => eprintln!("{told}"),
+            _ => println!("{told}"),
+        }
+    }
+}
+
+fn no_such(what: &str, key: &str, path: &std::path::Path) -> anyhow::Error {
+    let flag = key.replace('_', "-");
+    usage(format!("--{flag}: no such {what}: {}", path.display()))
+}
+
+/// The files that an input names: in the order given, those of a folder by name.
+fn paths(input: &str) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    expand(input, &mut files, 0)?;
+    if files.is_empty() {
+        return Err(usage(format!("{input}: the folder has no files")));
+    }
+    if files.len() > 1 && !input.starts_with('@') {
+        files.sort();
+    }
+    let text = |file: PathBuf| match file.into_os_string().into_string() {
+        Ok(path) => Ok(path),
+        Err(path) => Err(usage(format!("{}: this name is not UTF-8", path.display()))),
+    };
+    files.into_iter().map(text).collect()
+}
+
+/// A moving line on a terminal, a line now and then elsewhere.
+struct Progress {
+    quiet: bool,
+    bar: ProgressBar,
+    told: Instant,
+    malformed: u64,
+}
+
+impl Progress {
+    fn new(quiet: bool) -> Progress {
+        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+        Progress { quiet, bar, told: Instant::now(), malformed: 0 }
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        match event {
+            Event::Malformed(what) => {
+                self.malformed += 1;
+                if self.malformed <= TOLD_MAX {
+                    self.bar.suspend(|| eprintln!("sluice: {what}"));
+                }
+            }
+            Event::Progress(summary) => {
+                let done = HumanCount(summary.documents);
+                let told = format!("{done} documents, {:.1} MB/s", summary.mb_per_second());
+                if self.bar.is_hidden() {
+                    if !self.quiet && self.told.elapsed() >= LINE_EVERY {
+                        self.told = Instant::now();
+                        eprintln!("score: {told}");
+                    }
+                } else {
+                    self.bar.set_message(told);
+                    self.bar.tick();
+                }
+            }
+        }
+    }
+
+    fn finish(&self, summary: &Summary) {
+        self.bar.finish_and_clear();
+        if summary.malformed > TOLD_MAX {
+            eprintln!("sluice: and {} more malformed lines", summary.malformed - TOLD_MAX);
+        }
+    }
+}
+
+fn summary_json(summary: &Summary, identifier: &str) -> serde_json::Value {
+    json!({
+        "documents": summary.documents,
+        "text_bytes": summary.text_bytes,
+        "seconds": summary.elapsed.as_secs_f64(),
+        "mb_per_second": summary.mb_per_second(),
+        "tokens": (summary.counted > 0).then_some(summary.tokens),
+        "tokens_mean": summary.tokens_mean(),
+        "buckets": summary.buckets,
+        "languages": summary.languages,
+        "language_by": identifier,
+        "malformed": summary.malformed,
+        "listed": summary.listed,
+    })
+}
+
+fn summary_text(summary: &Summary, identifier: &str) -> String {
+    let mut parts = vec![format!(
+        "{} documents, {} of text in {:.1} s, {:.1} MB/s",
+        HumanCount(summary.documents),
+        HumanBytes(summary.text_bytes),
+        summary.elapsed.as_secs_f64(),
+        summary.mb_per_second()
+    )];
+    parts.push(format!("language by {identifier}: {}", shares(&summary.languages)));
+    if !summary.buckets.is_empty() {
+        parts.push(format!("buckets: {}", shares(&summary.buckets)));
+    }
+    if let Some(mean) = summary.tokens_mean() {
+        let tokens = HumanCount(summary.tokens);
+        parts.push(format!("tokens: {tokens}, {mean:.1} a document"));
+    }
+    if summary.malformed > 0 {
+        parts.push(format!("{} malformed lines passed by", HumanCount(summary.malformed)));
+    }
+    parts.join("\n")
+}
+
+/// The largest shares, for people.
+fn shares(counts: &BTreeMap<String, u64>) -> String {
+    const SHOWN_MAX: usize = 8;
+
+    let all: u64 = counts.values().sum();
+    let mut largest: Vec<_> = counts.iter().collect();
+    largest.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let share = |(name, count): &(&String, &u64)| {
+        format!("{name} {:.1} %", 100.0 * **count as f64 / all.max(1) as f64)
+    };
+    let mut told: Vec<String> = largest.iter().take(SHOWN_MAX).map(share).collect();
+    if largest.len() > SHOWN_MAX {
+        told.push(format!("and {} others", largest.len() - SHOWN_MAX));
+    }
+    told.join(", ")
+}

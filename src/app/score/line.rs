@@ -1,0 +1,187 @@
+//! One line: its text found, scored, and the line written again with the scores at its end.
+
+use super::read::{Item, Place};
+use crate::Models;
+use document::{Document, Scores};
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The field that is added; one of that name that is there already goes.
+const SCORES: &str = "scores";
+
+/// A line with its scores, and what the summary needs of them.
+pub(super) struct Scored {
+    pub line: String,
+    pub text_bytes: u64,
+    pub language: String,
+    pub bucket: Option<String>,
+    pub tokens: Option<u64>,
+}
+
+/// Writes one score into a document.
+type Step = Box<dyn FnMut(&mut Document)>;
+
+/// What a thread scores with.
+pub(super) struct Scorer {
+    steps: Vec<Step>,
+    text_field: String,
+}
+
+impl Scorer {
+    /// In the order of the slice: signals may use all that comes before them.
+    pub fn new(models: &Models, has_lm: bool, text_field: String) -> Scorer {
+        let mut steps: Vec<Step> = vec![Box::new(models.language())];
+        if has_lm {
+            steps.push(Box::new(models.perplexity()));
+        }
+        steps.push(Box::new(models.quality()));
+        steps.push(Box::new(models.signals()));
+        steps.push(Box::new(models.tokens()));
+        Scorer { steps, text_field }
+    }
+
+    /// The line with its scores, or what is wrong with it.
+    pub fn score(&mut self, item: Item) -> Option<Result<Scored, String>> {
+        match item {
+            Item::Line(place, bytes) => Some(self.line(&place, &bytes)),
+            Item::Malformed(what) => Some(Err(what)),
+        }
+    }
+
+    fn line(&mut self, place: &Place, bytes: &[u8]) -> Result<Scored, String> {
+        let line = std::str::from_utf8(bytes).map_err(|error| {
+            place.wrong(format!("not UTF-8 from byte {} of the line on", error.valid_up_to()))
+        })?;
+        let Fields(mut fields) = serde_json::from_str(line)
+            .map_err(|error| place.wrong(format!("a JSON object is expected: {error}")))?;
+        // Of two with one name the last counts, as for most readers.
+        let field = fields.iter().rev().find(|(name, _)| *name == self.text_field);
+        let name = &self.text_field;
+        let (_, raw) = field.ok_or_else(|| {
+            place.wrong(format!("there is no field {name}; name another with --text-field"))
+        })?;
+        let text = serde_json::from_str::<String>(raw.get())
+            .map_err(|error| place.wrong(format!("the field {name} is no text: {error}")))?;
+        let document = self.document(text);
+        fields.retain(|(name, _)| name != SCORES);
+        let line = serde_json::to_string(&Written { fields: &fields, document: &document })
+            .map_err(|error| place.wrong(error))?;
+        Ok(Scored {
+            line,
+            text_bytes: document.bytes_read,
+            language: document.language.map(|language| language.code).unwrap_or_default(),
+            bucket: document.scores.bucket.map(Cow::into_owned),
+            tokens: document.scores.tokens,
+        })
+    }
+
+    fn document(&mut self, text: String) -> Document {
+        let bytes_read = text.len() as u64;
+        let mut document = Document { text, bytes_read, ..Document::default() };
+        // Two signals repeat these. They are those of the text as it is given.
+        document.meta.set("length", document.chars());
+        document.meta.set("nlines", document.text.split('\n').count());
+        self.steps.iter_mut().for_each(|step| step(&mut document));
+        document
+    }
+}
+
+/// The fields of a JSON object in their order, their values as they are written.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+struct Written<'a> {
+    fields: &'a [(String, &'a RawValue)],
+    document: &'a Document,
+}
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.fields.len() + 1))?;
+        for (name, value) in self.fields {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry(SCORES, &Found(self.document))?;
+        map.end()
+    }
+}
+
+/// The scores of a document, as the export of a corpus names them.
+struct Found<'a>(&'a Document);
+
+impl Serialize for Found<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Scores { perplexity, bucket, quality, tokens, signals } = &self.0.scores;
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(language) = &self.0.language {
+            map.serialize_entry("language", &language.code)?;
+            map.serialize_entry("language_score", &language.score)?;
+        }
+        if let Some(perplexity) = perplexity {
+            map.serialize_entry("perplexity", perplexity)?;
+        }
+        if let Some(bucket) = bucket {
+            map.serialize_entry("bucket", bucket)?;
+        }
+        if let Some(quality) = quality {
+            map.serialize_entry("wiki_prob", quality)?;
+        }
+        if let Some(tokens) = tokens {
+            map.serialize_entry("tokens", tokens)?;
+        }
+        if !signals.is_empty() {
+            map.serialize_entry("signals", &Signals(signals))?;
+        }
+        map.end()
+    }
+}
+
+struct Signals<'a>(&'a [(Cow<'static, str>, f64)]);
+
+impl Serialize for Signals<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_keep_their_order_and_their_values_their_form() {
+        let line = r#"{"b":1.0,"a":{"z": 1e400,"y":[]},"text":"\u00e9"}"#;
+        let Fields(fields) = serde_json::from_str(line).unwrap();
+        let document = Document::default();
+        let written = serde_json::to_string(&Written { fields: &fields, document: &document });
+        let expected = format!("{},\"scores\":{{}}}}", line.trim_end_matches('}'));
+        assert_eq!(written.unwrap(), expected);
+    }
+}

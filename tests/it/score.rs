@@ -1,0 +1,268 @@
+//! `sluice score`: what a corpus would say of a document, for documents of other pipelines.
+
+use crate::support::{Place, gzip, input, list, number, text};
+use flate2::read::MultiGzDecoder;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Read;
+
+const TEXTS: [&str; 5] = [
+    "The ferry to the island leaves at nine, and it is often late in winter.",
+    "Die Fähre zur Insel fährt um neun Uhr ab und kommt im Winter oft zu spät an.",
+    "Le bac pour l'île part à neuf heures, et il est souvent en retard en hiver.",
+    "",
+    "a\nb\n\nThe harbour \"office\" was closed \u{1F6A2} again.",
+];
+
+/// Lines with fields of many forms around the text.
+fn lines(count: usize) -> String {
+    let line = |n: usize| {
+        let text = json!(format!("{} {n}", TEXTS[n % TEXTS.len()]));
+        format!("{{\"z\":{n}.50,\"text\":{text},\"a\":{{\"y\":[1e2,null],\"b\":\"\\u00e9\"}}}}\n")
+    };
+    (0..count).map(line).collect()
+}
+
+fn read(place: &Place, name: &str) -> String {
+    let bytes = fs::read(place.path(name)).unwrap();
+    let bytes = match name.rsplit('.').next() {
+        Some("gz") => {
+            let mut inflated = Vec::new();
+            MultiGzDecoder::new(&bytes[..]).read_to_end(&mut inflated).unwrap();
+            inflated
+        }
+        Some("zst") => zstd::decode_all(&bytes[..]).unwrap(),
+        _ => bytes,
+    };
+    String::from_utf8(bytes).unwrap()
+}
+
+fn values(lines: &str) -> Vec<Value> {
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+const MODELS: &str = "lid = \"data/models/langid/lid.176.ftz\"\nlm = \"data/models/ccnet_like\"\n\
+    classifier = \"data/models/quality/quality_wiki_vs_cc.ftz\"\nsignals = [\"all\"]\n\
+    stop_words = \"data/models/wordlists/stopwords-iso.json\"\n\
+    bad_words = \"data/models/wordlists/ldnoobw_en.txt\"\n";
+
+const FLAGS: &str = "--lid data/models/langid/lid.176.ftz --lm data/models/ccnet_like \
+    --classifier data/models/quality/quality_wiki_vs_cc.ftz --signals all \
+    --tokenizer data/models/tokenizers/gpt_neox_20B_tokenizer.json \
+    --stop-words data/models/wordlists/stopwords-iso.json \
+    --bad-words data/models/wordlists/ldnoobw_en.txt";
+
+#[test]
+fn a_line_stays_as_it_is_and_gets_its_scores_at_the_end_in_order() {
+    let place = Place::new();
+    let lines = lines(3_000);
+    place.write("in.jsonl", &lines);
+    for workers in [1, 3] {
+        place.run(&format!("score in.jsonl --out out.jsonl --quiet -w {workers}")).exits(0);
+        let scored = read(&place, "out.jsonl");
+        assert_eq!(scored.lines().count(), 3_000);
+        for (line, scored) in lines.lines().zip(scored.lines()) {
+            let fields = line.strip_suffix('}').unwrap();
+            let scores = scored.strip_prefix(fields).unwrap_or_else(|| panic!("{line} {scored}"));
+            let scores = scores.strip_prefix(",\"scores\":{\"language\":").expect("at the end");
+            // No other model was given.
+            assert!(scores.contains("language_score"), "{scores}");
+            for absent in ["perplexity", "bucket", "wiki_prob", "tokens", "signals"] {
+                assert!(!scores.contains(absent), "{scores}");
+            }
+        }
+    }
+    assert!(!place.path("out.jsonl.partial").exists());
+}
+
+#[test]
+fn every_form_of_input_and_output_gives_the_same() {
+    let place = Place::new();
+    let lines = lines(700);
+    place.write("in.jsonl", &lines);
+    place.write("in.gz", gzip(lines.as_bytes()));
+    place.write("in.zst", zstd::encode_all(lines.as_bytes(), 1).unwrap());
+    let flags = "--signals rps_doc_word_count --quiet -w 2";
+    place.run(&format!("score in.jsonl --out expected.jsonl {flags}")).exits(0);
+    let expected = read(&place, "expected.jsonl");
+    assert!(expected.contains("\"signals\":{\"rps_doc_word_count\":"));
+    for (from, to) in [("in.gz", "a.jsonl"), ("in.zst", "b.jsonl.gz"), ("in.jsonl", "c.jsonl.zst")]
+    {
+        place.run(&format!("score {from} --out {to} {flags}")).exits(0);
+        assert!(read(&place, to) == expected, "{from} {to}");
+    }
+    let outcome = place.run(&format!("score in.gz --out - {flags}")).exits(0);
+    assert!(outcome.stdout == expected, "standard output");
+    // Scored again, the old scores go.
+    place.run(&format!("score expected.jsonl --out again.jsonl {flags}")).exits(0);
+    assert!(read(&place, "again.jsonl") == expected, "scored twice");
+    // Several files, one after another.
+    place.run(&format!("score in.gz in.zst --out two.jsonl {flags}")).exits(0);
+    assert!(read(&place, "two.jsonl") == expected.repeat(2), "two files");
+}
+
+#[test]
+fn standard_input_and_parquet_give_the_same() {
+    let place = Place::new();
+    place.run("add corpus --slice common_crawl --label a fixtures/2019-30").exits(0);
+    place.run("export corpus --out lines --quiet").exits(0);
+    place.run("export corpus --out rows --format parquet --quiet").exits(0);
+    let flags = "--signals all --quiet -w 2";
+    place.run(&format!("score lines/common_crawl/a.jsonl --out lines.jsonl {flags}")).exits(0);
+    place.run(&format!("score rows/common_crawl/a.parquet --out rows.jsonl {flags}")).exits(0);
+    let (lines, rows) = (read(&place, "lines.jsonl"), read(&place, "rows.jsonl"));
+    assert!(lines.lines().count() > 100);
+    assert_eq!(lines.lines().count(), rows.lines().count());
+    for (line, row) in values(&lines).iter().zip(values(&rows)) {
+        assert_eq!((&line["text"], &line["scores"]), (&row["text"], &row["scores"]));
+        // The export's column `meta` is JSON as text.
+        assert_eq!(line["meta"], serde_json::from_str::<Value>(text(&row["meta"])).unwrap());
+    }
+    let sluice = env!("CARGO_BIN_EXE_sluice");
+    let file = fs::File::open(place.path("lines/common_crawl/a.jsonl")).unwrap();
+    let mut command = std::process::Command::new(sluice);
+    command.args("score - --out -".split(' ')).args(flags.split(' ')).stdin(file);
+    assert!(command.output().unwrap().stdout == lines.into_bytes(), "standard input");
+}
+
+#[test]
+fn scores_are_those_that_an_add_writes_into_its_export() {
+    let Some(place) = Place::with_data() else { return };
+    let tokenizer = "tokenizer = \"data/models/tokenizers/gpt_neox_20B_tokenizer.json\"\n";
+    let all =
+        "languages = []\nbuckets = [\"head\", \"middle\", \"tail\", \"all\"]\nmin_score = 0.0\n";
+    let slice = format!("{tokenizer}[common_crawl]\n{all}{MODELS}");
+    place.write("recipe.toml", slice + &input("a", "fixtures/2019-30"));
+    place.run("build recipe.toml --corpus corpus").exits(0);
+    place.run("export corpus --out out --quiet").exits(0);
+    let documents = "out/common_crawl/a.jsonl";
+    place
+        .run(&format!("score {documents} --recipe recipe.toml --out by-recipe.jsonl -w 2"))
+        .exits(0);
+    place.run(&format!("score {documents} {FLAGS} --out by-flags.jsonl")).exits(0);
+    let scored = read(&place, "by-recipe.jsonl");
+    assert!(scored == read(&place, "by-flags.jsonl"), "flags and recipe differ");
+    let scored = values(&scored);
+    assert!(scored.len() > 100);
+    let mut with_perplexity = 0;
+    for document in &scored {
+        let (meta, scores) = (&document["meta"], &document["scores"]);
+        for name in ["language", "language_score", "perplexity", "bucket", "wiki_prob", "tokens"] {
+            assert_eq!(scores[name], meta[name], "{name} of {document}");
+        }
+        with_perplexity += usize::from(scores["perplexity"].is_number());
+        assert!(scores["tokens"].is_u64() && scores["wiki_prob"].is_f64(), "{scores}");
+        let signals = &scores["signals"];
+        assert_eq!(signals["ccnet_perplexity"], scores["perplexity"]);
+        assert_eq!(signals["ccnet_length"].as_f64(), meta["length"].as_f64());
+        assert_eq!(signals["ccnet_nlines"].as_f64(), meta["nlines"].as_f64());
+    }
+    assert!(with_perplexity > 50);
+}
+
+#[test]
+fn scores_are_those_of_the_reference_tools() {
+    let Some(place) = Place::with_data() else { return };
+    let references = "data/golden/reference_outputs_shared.jsonl.gz";
+    let outcome = place.run(&format!("score {references} {FLAGS} --out out.jsonl.zst --json -w 2"));
+    let summary = outcome.exits(0).json();
+    let scored = values(&read(&place, "out.jsonl.zst"));
+    assert_eq!(number(&summary["documents"]) as usize, scored.len());
+    let mut tokens = 0;
+    for reference in &scored {
+        let scores = &reference["scores"];
+        assert_eq!(scores["tokens"], reference["neox_n_tokens"], "{}", reference["id"]);
+        tokens += number(&scores["tokens"]);
+        // The reference took line ends for blanks, and nothing else; ours is RedPajama's rule.
+        let read = text(&reference["text"]);
+        if let Some(wiki) =
+            reference["quality_ftz"]["wiki"].as_f64().filter(|_| read == read.trim())
+        {
+            let found = scores["wiki_prob"].as_f64().unwrap();
+            assert!((found - wiki).abs() < 2e-3, "{found} {wiki} of {}", reference["id"]);
+        }
+        let top = &list(&reference["lid176_ftz_top3"])[0];
+        if !read.contains('\n') {
+            assert_eq!(scores["language"], top[0], "{}", reference["id"]);
+            let score = scores["language_score"].as_f64().unwrap();
+            assert!((score - top[1].as_f64().unwrap()).abs() < 0.006, "{}", reference["id"]);
+        }
+    }
+    assert_eq!(number(&summary["tokens"]), tokens);
+    let buckets = summary["buckets"].as_object().unwrap().values().map(number).sum::<u64>();
+    assert_eq!(buckets as usize, scored.len());
+}
+
+#[test]
+fn malformed_lines_are_named_and_passed_by() {
+    let place = Place::new();
+    let long = format!("{{\"text\":\"{}\"}}", "a".repeat(65 << 20));
+    let deep = format!("{{\"deep\":{}{},\"text\":\"fine\"}}", "[".repeat(500), "]".repeat(500));
+    let bad: [&[u8]; 11] = [
+        b"no JSON",
+        b"[1, 2]",
+        b"{\"text\":\"cut",
+        b"{\"body\":\"x\"}",
+        b"{\"text\":null}",
+        b"{\"text\":[\"x\"]}",
+        b"{\"text\":\"\\ud800\"}",
+        b"{\"text\":\"\xff\"}",
+        b"{\"text\":\"x\"} y",
+        b"{\"text\":3}",
+        long.as_bytes(),
+    ];
+    let good =
+        ["{\"text\":\"fine\"}", "{\"text\":\"\"}\r", &deep, "", "{\"text\":3,\"text\":\"x\"}"];
+    let mut bytes = bad.join(&b'\n');
+    bytes.push(b'\n');
+    bytes.extend_from_slice(good.join("\n").as_bytes());
+    place.write("in.jsonl", &bytes);
+    place.write("cut.jsonl.gz", &gzip(lines(9).as_bytes())[..100]);
+    let outcome = place.run("score in.jsonl cut.jsonl.gz --out out.jsonl --json").exits(3);
+    let outcome = outcome.names(&["in.jsonl: line 11: longer than 64 MiB", "cut.jsonl.gz: "]);
+    for line in 1..=bad.len() {
+        assert!(outcome.stderr.contains(&format!("in.jsonl: line {line}: ")), "{outcome}");
+    }
+    assert!(outcome.stderr.contains("--text-field"), "{outcome}");
+    let summary = outcome.json();
+    assert_eq!(number(&summary["malformed"]), 12);
+    assert_eq!(list(&summary["listed"]).len(), 12);
+    let scored = read(&place, "out.jsonl");
+    assert!(scored.lines().count() >= 4);
+    assert!(scored.contains("[[[["), "nesting is no matter");
+    // The good ones only, by another name of the text.
+    place.write("body.jsonl", "{\"body\":\"x\"}\n");
+    place.run("score body.jsonl --text-field body --out body.out").exits(0);
+    let outcome = place.run("score in.jsonl --out strict.jsonl --strict").exits(1);
+    outcome.names(&["in.jsonl: line 1: "]);
+    assert!(!place.path("strict.jsonl").exists() && !place.path("strict.jsonl.partial").exists());
+}
+
+#[test]
+fn damaged_parquet_is_named_and_does_not_stop_the_rest() {
+    let place = Place::new();
+    place.write("bad.parquet", b"PAR1 and no more of it PAR1");
+    place.write("good.jsonl", lines(5));
+    let outcome = place.run("score bad.parquet good.jsonl --out out.jsonl").exits(3);
+    outcome.names(&["bad.parquet: "]);
+    assert_eq!(read(&place, "out.jsonl").lines().count(), 5);
+}
+
+#[test]
+fn wrong_flags_are_refused_before_anything_is_written() {
+    let place = Place::new();
+    place.write("in.jsonl", lines(1));
+    for (flags, words) in [
+        ("--lid no.ftz", ["--lid", "no.ftz"]),
+        ("--lm no", ["--lm", "no such folder"]),
+        ("--signals rps_doc_word_cont", ["did you mean", "rps_doc_word_count"]),
+        ("--slice comon_crawl", ["comon_crawl", "did you mean common_crawl?"]),
+        ("--classifier in.jsonl", ["in.jsonl", ""]),
+        ("-w 0", ["-w 0", "thread"]),
+    ] {
+        place.run(&format!("score in.jsonl --out out.jsonl {flags}")).exits(2).names(&words);
+    }
+    place.run("score in.jsonl --out out.parquet").exits(2).names(&["not written"]);
+    place.run("score no.jsonl --out out.jsonl").exits(2).names(&["no.jsonl"]);
+    assert!(!place.path("out.jsonl").exists() && !place.path("out.jsonl.partial").exists());
+}
