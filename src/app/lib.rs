@@ -12,6 +12,7 @@ mod settings;
 pub mod slice;
 mod summary;
 mod supervise;
+mod texts;
 mod units;
 mod usage;
 

@@ -21,3 +21,5 @@ mod incremental;
 mod recipe;
 /// Running the program, and making inputs.
 mod support;
+/// Models are trained from text, and serve a recipe.
+mod train;
