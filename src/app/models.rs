@@ -78,10 +78,12 @@ impl Models {
 
     /// Writes how much a document is like a page that Wikipedia refers to into it, where there is a
     /// classifier.
-    pub fn quality(&self) -> impl Fn(&mut Document) + 'static {
-        let model = self.quality.clone();
+    pub fn quality(&self) -> impl FnMut(&mut Document) + 'static {
+        let (model, mut scratch) = (self.quality.clone(), text::fasttext::Scratch::default());
         move |document| {
-            document.scores.quality = model.as_ref().map(|model| model.probability(&document.text));
+            let model = model.as_ref();
+            let probability = model.map(|model| model.probability(&document.text, &mut scratch));
+            document.scores.quality = probability;
         }
     }
 

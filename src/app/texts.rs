@@ -39,13 +39,12 @@ impl TextFiles {
         let mut named = Vec::new();
         let mut has_corpus = false;
         for input in inputs {
-            match Corpus::open(Path::new(input)) {
-                Ok(corpus) => {
-                    has_corpus = true;
-                    files.extend(segments(&corpus, part)?);
-                }
-                Err(corpus::Error::Missing { .. }) => named.push(input.clone()),
-                Err(error) => return Err(error.into()),
+            let folder = Path::new(input);
+            if folder.join("commits").is_dir() {
+                has_corpus = true;
+                files.extend(segments(&Corpus::open(folder)?, part)?);
+            } else {
+                named.push(input.clone());
             }
         }
         if !has_corpus && (part.slice.is_some() || part.label.is_some()) {

@@ -3,11 +3,12 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/cc/classifier`: fastText's supervised model with the
 //! labels `wiki` and `cc`, on the text in one line.
 
-use crate::fasttext::{FastText, ModelError};
+use crate::fasttext::{FastText, ModelError, Scratch};
 use crate::python::strip;
 use std::path::Path;
 
-const WIKI: &str = "__label__wiki";
+/// Without fastText's `__label__`, which [`FastText`] takes off.
+const WIKI: &str = "wiki";
 
 /// The classifier.
 pub struct WikiReferences {
@@ -22,9 +23,10 @@ impl WikiReferences {
 
     /// The probability that a text is such a page, as upstream has it: that of the likelier label,
     /// or one less it. fastText may give slightly more than one, and this slightly less than none.
-    pub fn probability(&self, text: &str) -> f64 {
-        let best = self.model.predict(&in_one_line(text), 1);
-        best.first().map_or(0.0, |(label, score)| probability(label, f64::from(*score)))
+    pub fn probability(&self, text: &str, scratch: &mut Scratch) -> f64 {
+        let line = in_one_line(text);
+        let mut best = self.model.predict_with(&line, 1, scratch);
+        best.next().map_or(0.0, |(label, score)| probability(label, f64::from(score)))
     }
 }
 

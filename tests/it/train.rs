@@ -101,7 +101,7 @@ fn a_classifier_tells_what_it_was_trained_on_and_draws_its_curve() {
         for (text, label) in
             [("a river and its abbey bridge", "wiki"), ("click cheap basket", "cc")]
         {
-            assert_eq!(model.predict(text, 1)[0].0, format!("__label__{label}"), "{text}");
+            assert_eq!(model.predict(text, 1)[0].0, label, "{text}");
         }
     }
     let csv = std::fs::read_to_string(place.path("curve.csv")).unwrap();
@@ -128,16 +128,14 @@ fn a_model_of_languages_tells_them_and_serves_a_recipe() {
         place.write(&format!("{language}.txt"), sentences.collect::<Vec<_>>().join("\n"));
         write!(inputs, " {language}={language}.txt").unwrap();
     }
-    let train = format!("train lid --out lid.bin{inputs} --buckets 20k --epochs 50");
-    place.run(&train).exits(2);
-    let train = train.replace("20k", "20000");
+    let train = format!("train lid --out lid.bin{inputs} --buckets 20000 --epochs 50");
     let told = place.run(&format!("{train} --learning-rate 0.5 --json")).exits(0).json();
     assert!(told["accuracy"].as_f64().unwrap() > 0.9, "{told}");
     let model = FastText::open(&place.path("lid.bin")).unwrap();
     for (text, language) in
         [("Das ist ein schöner Tag für den Garten.", "de"), ("This is what they said to me.", "en")]
     {
-        assert_eq!(model.predict(text, 1)[0].0, format!("__label__{language}"));
+        assert_eq!(model.predict(text, 1)[0].0, language);
     }
     let inputs = input("2019-30", "fixtures/2019-30");
     place.write(
