@@ -180,3 +180,22 @@ fn what_cannot_be_trained_on_is_named() {
         place.run(&line).exits(code).names(&words);
     }
 }
+
+#[test]
+fn the_demo_shows_what_models_find() {
+    let place = Place::new();
+    let told = place.run("demo --out demo --json").exits(0).stdout;
+    assert!(told.contains("\"bucket\"") && told.contains("\"quality\""), "{told}");
+    let first = crate::support::files_below(&place.path("demo/export"));
+    let pages = crate::support::documents(&first);
+    for page in &pages {
+        let meta = &page["meta"];
+        assert!(meta["wiki_prob"].as_f64().unwrap() >= 0.25, "{meta}");
+        let head = meta["perplexity"].as_f64().unwrap() < 340.0;
+        assert_eq!(meta["bucket"], if head { "head" } else { "middle" }, "{meta}");
+    }
+    assert!(pages.len() > 40, "{} pages", pages.len());
+    place.run("demo --out demo -w 2 --quiet").exits(0);
+    let again = crate::support::files_below(&place.path("demo/export"));
+    crate::support::assert_same(&again, &first, "once more, with two workers");
+}
