@@ -17,6 +17,8 @@ pub const COMMON_CRAWL: Slice = Slice {
     reader: pages,
     graph,
     fixtures: FIXTURES,
+    models: MODELS,
+    demo_settings: DEMO_SETTINGS,
 };
 
 // The recipe's numbers, each with the file that sets it.
@@ -272,3 +274,14 @@ const FIXTURES: &[Fixture] = &[
     fixture!("2020-05", "CC-MAIN-20200117152059-20200117180059-00000.warc.wet.gz"),
     fixture!("2020-05", "CC-MAIN-20200117152059-20200117180059-00001.warc.wet.gz"),
 ];
+
+macro_rules! model {
+    ($name:literal) => {
+        FixtureModel { name: $name, bytes: include_bytes!(concat!("../fixtures/models/", $name)) }
+    };
+}
+
+/// Toys, made by fixtures/models/train.sh: for the demo, and for no corpus.
+const MODELS: &[FixtureModel] = &[model!("en.sp.model"), model!("en.arpa.gz"), model!("wiki.bin")];
+
+const DEMO_SETTINGS: &str = "lm = \"models\"\nclassifier = \"models/wiki.bin\"\n";

@@ -1,21 +1,16 @@
 //! Paragraph keys of files, for `sluice bench dedup --input`.
 
+use crate::texts::{Texts, is_json, json_lines};
 use anyhow::{Result, anyhow};
 use document::DocRef;
 use engine::Reader;
 use engine::bench::{Fed, Feed};
-use serde::Deserialize;
-use std::borrow::Cow;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use text::ccnet::paragraph_key;
 
 /// Keys after which what was read is sent on.
 const BATCH_KEYS: usize = 1 << 14;
-
-/// The text of one document after the other.
-type Texts = Box<dyn Iterator<Item = Result<String>>>;
 
 /// The files of a dump, numbered from `first`, whose pages `wet` reads where they are no JSON lines.
 /// Of n workers each takes every nth file.
@@ -62,9 +57,8 @@ pub(crate) fn of_files(
 
 /// The texts of a file: `text` of JSON lines, by the file's name, or else the pages of a WET file.
 fn texts(path: &Path, wet: Reader) -> Result<Texts> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if name.contains(".json") {
-        return json_lines(path);
+    if is_json(path) {
+        return json_lines(path, None);
     }
     let documents = wet(path)?;
     let texts = documents.filter_map(|document| match document {
@@ -73,26 +67,4 @@ fn texts(path: &Path, wet: Reader) -> Result<Texts> {
     });
     let path = path.to_owned();
     Ok(Box::new(texts.map(move |text| text.map_err(|e| e.context(path.display().to_string())))))
-}
-
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(borrow)]
-    text: Cow<'a, str>,
-}
-
-fn json_lines(path: &Path) -> Result<Texts> {
-    let mut lines = BufReader::with_capacity(1 << 18, formats::open(path)?);
-    let (path, mut line, mut number) = (path.to_owned(), Vec::new(), 0);
-    Ok(Box::new(std::iter::from_fn(move || {
-        line.clear();
-        number += 1;
-        let text = match lines.read_until(b'\n', &mut line) {
-            Ok(0) => return None,
-            Ok(_) => serde_json::from_slice(&line).map(|line: Line| line.text.into_owned()),
-            Err(error) => return Some(Err(anyhow!("{}: {error}", path.display()))),
-        };
-        let place = || format!("{}: line {number}: an object with a text expected", path.display());
-        Some(text.map_err(|error| anyhow!(error).context(place())))
-    })))
 }

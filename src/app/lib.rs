@@ -17,17 +17,18 @@ mod settings;
 pub mod slice;
 mod summary;
 mod supervise;
+mod texts;
 mod units;
 mod usage;
 
 pub use cli::main;
 pub use models::Models;
 pub use settings::{Initial, Setting, Settings};
-pub use slice::{Fixture, Setup, Slice};
+pub use slice::{Fixture, FixtureModel, Setup, Slice};
 
 /// What a slice file needs.
 pub mod prelude {
-    pub use crate::{Fixture, Initial, Models, Setting, Settings, Setup, Slice};
+    pub use crate::{Fixture, FixtureModel, Initial, Models, Setting, Settings, Setup, Slice};
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};
     pub use formats::ReadError;

@@ -21,12 +21,24 @@ pub struct Slice {
     pub graph: for<'scope> fn(Docs<'scope>, &Setup) -> Docs<'scope>,
     /// Small inputs of our own, for the demo.
     pub fixtures: &'static [Fixture],
+    /// Small models of our own, for the demo.
+    pub models: &'static [FixtureModel],
+    /// The demo's settings, as lines of the slice's table; they find the models in `models/`.
+    pub demo_settings: &'static str,
 }
 
 /// A bundled input file.
 pub struct Fixture {
     /// The label it belongs to.
     pub label: &'static str,
+    /// Its file name.
+    pub name: &'static str,
+    /// What is in it.
+    pub bytes: &'static [u8],
+}
+
+/// A bundled model.
+pub struct FixtureModel {
     /// Its file name.
     pub name: &'static str,
     /// What is in it.

@@ -29,3 +29,5 @@ mod state_faults;
 mod score;
 /// Running the program, and making inputs.
 mod support;
+/// Models are trained from text, and serve a recipe.
+mod train;

@@ -36,7 +36,7 @@ impl Demo {
     pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
         make_room(&self.out)?;
         let corpus = self.out.join("corpus");
-        let recipe = Recipe::default(slices);
+        let recipe = write_recipe(slices, &self.out)?;
         for (number, label) in write_inputs(slices, &self.out.join("inputs"))?.iter().enumerate() {
             let name = format!("{}/{}", label.slice, label.label);
             match number {
@@ -78,6 +78,23 @@ fn make_room(out: &Path) -> Result<()> {
     }
     fs::create_dir_all(out).with_context(|| format!("cannot make {shown}"))?;
     fs::write(out.join(MARK), "").with_context(|| format!("cannot write to {shown}"))
+}
+
+/// Writes the bundled models, and a recipe that names them.
+fn write_recipe(slices: &'static [Slice], dir: &Path) -> Result<Recipe> {
+    let models = dir.join("models");
+    fs::create_dir_all(&models).with_context(|| format!("cannot make {}", models.display()))?;
+    let mut text = String::new();
+    for slice in slices {
+        for model in slice.models {
+            let path = models.join(model.name);
+            fs::write(&path, model.bytes).with_context(|| format!("{}", path.display()))?;
+        }
+        text += &format!("[{}]\n{}", slice.name, slice.demo_settings);
+    }
+    let path = dir.join("recipe.toml");
+    fs::write(&path, text).with_context(|| format!("{}", path.display()))?;
+    Recipe::open(slices, &path)
 }
 
 /// Writes the bundled files as a user would have them; gives the labels in order.

@@ -10,6 +10,7 @@ mod models;
 mod run_flags;
 mod score;
 mod status;
+mod train;
 mod verify;
 
 use crate::slice::Slice;
@@ -39,6 +40,7 @@ Example:
   sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2
   sluice status corpus
   sluice export corpus --out out
+  sluice train lm --lang en --out models wikipedia.jsonl.gz    a language model for a recipe
 
 Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe;
 3 done, but some of the input was malformed and is listed.";
@@ -61,8 +63,9 @@ enum Command {
     Models(models::Models),
     Export(export::Export),
     Verify(verify::Verify),
-    Launch(launch::Launch),
+    Train(train::Train),
     Bench(bench::Bench),
+    Launch(launch::Launch),
     /// Print completions for a shell, for example: sluice completions bash
     Completions {
         /// The shell.
@@ -94,8 +97,9 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
         Command::Verify(command) => command.run(),
-        Command::Launch(command) => command.run(),
+        Command::Train(command) => command.run(),
         Command::Bench(command) => command.run(slices),
+        Command::Launch(command) => command.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             Ok(DONE)

@@ -1,0 +1,199 @@
+//! `sluice train`.
+
+mod classifier;
+mod curve;
+mod lid;
+mod lm;
+
+use crate::usage::usage;
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use indicatif::{HumanCount, ProgressBar};
+use serde_json::{Value, json};
+use std::io::IsTerminal;
+use std::path::Path;
+use training::supervised::{Options, Quantization, Summary};
+use training::{Progress, TrainingError};
+
+const EXAMPLE: &str = "\
+Example:
+  sluice train lm --lang en --out models wikipedia.jsonl.gz
+  sluice train classifier --positive references.jsonl.zst --negative pages.jsonl.zst --out wiki.ftz
+  sluice train lid --out lid.ftz en=english.txt de=german.txt
+
+Inputs are JSON lines with a text (told by .json in the name), files with one text a line, both
+plain or compressed, and corpora.";
+
+/// Train the models that a recipe names, from your own text
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Train {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Lm(lm::Lm),
+    Classifier(classifier::Classifier),
+    Lid(lid::Lid),
+}
+
+impl Train {
+    pub fn run(self) -> Result<u8> {
+        match self.what {
+            What::Lm(lm) => lm.run(),
+            What::Classifier(classifier) => classifier.run(),
+            What::Lid(lid) => lid.run(),
+        }
+    }
+}
+
+/// How what is done is told.
+#[derive(Args)]
+struct Telling {
+    /// Say nothing on standard error but errors
+    #[arg(long)]
+    quiet: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The settings of fastText models that a user may choose.
+#[derive(Args)]
+struct FastTextFlags {
+    /// Length of the vectors
+    #[arg(long, value_name = "N")]
+    dimension: Option<usize>,
+    /// Passes through the texts
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Size of the first steps
+    #[arg(long, value_name = "STEP")]
+    learning_rate: Option<f64>,
+    /// Words seen fewer times are left out
+    #[arg(long, value_name = "N")]
+    word_count_min: Option<usize>,
+    /// The longest run of words that is looked at as one
+    #[arg(long, value_name = "N")]
+    word_ngrams: Option<usize>,
+    /// Rows that runs of words and characters share
+    #[arg(long, value_name = "N")]
+    buckets: Option<usize>,
+    /// Threads; with more than one the model is a little different each time
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// The share of the texts on which the model is tried and not trained
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
+    held_out: f64,
+}
+
+impl FastTextFlags {
+    /// `options` with what the user chose. A name that ends in `.ftz` asks for `quantization`.
+    fn fill(&self, options: Options, quantization: Quantization, out: &Path) -> Result<Options> {
+        let quantization = match out.extension().and_then(|extension| extension.to_str()) {
+            Some("bin") => None,
+            Some("ftz") => Some(quantization),
+            _ => {
+                let what = "a model's name ends in .bin, or in .ftz for a small one";
+                return Err(usage(format!("--out {}: {what}", out.display())));
+            }
+        };
+        Ok(Options {
+            dimension: self.dimension.unwrap_or(options.dimension),
+            epochs: self.epochs.unwrap_or(options.epochs),
+            learning_rate: self.learning_rate.unwrap_or(options.learning_rate),
+            word_count_min: self.word_count_min.unwrap_or(options.word_count_min),
+            word_ngrams: self.word_ngrams.unwrap_or(options.word_ngrams),
+            buckets: self.buckets.unwrap_or(options.buckets),
+            threads: self.threads.unwrap_or(options.threads),
+            held_out: self.held_out,
+            quantization,
+            ..options
+        })
+    }
+}
+
+/// Progress on standard error: one line that changes on a terminal, a line for each stage else.
+struct Shown {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    stage: &'static str,
+}
+
+impl Shown {
+    fn new(telling: &Telling) -> Shown {
+        let has_bar = !telling.quiet && std::io::stderr().is_terminal();
+        Shown { bar: has_bar.then(ProgressBar::new_spinner), quiet: telling.quiet, stage: "" }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        let Progress { stage, done, total } = progress;
+        match &self.bar {
+            _ if self.quiet => {}
+            Some(bar) => {
+                let of = total.map_or(String::new(), |total| format!(" of {}", HumanCount(total)));
+                bar.set_message(format!("{stage}: {}{of}", HumanCount(done)));
+                bar.tick();
+            }
+            None if stage != self.stage => eprintln!("{stage}"),
+            None => {}
+        }
+        self.stage = stage;
+    }
+
+    /// Counts texts that are read; every so many are shown.
+    fn read(&mut self, stage: &'static str, done: u64) {
+        if done.is_multiple_of(1 << 10) {
+            self.show(Progress { stage, done, total: None });
+        }
+    }
+
+    fn end(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A setting that cannot be is the user's to mend.
+fn wrong(error: TrainingError) -> anyhow::Error {
+    match error {
+        TrainingError::Setting { .. } => usage(error.to_string()),
+        error => error.into(),
+    }
+}
+
+fn summary_json(summary: &Summary) -> Value {
+    let labels = summary.labels.iter().map(|label| {
+        let of_label = json!({
+            "trained": label.trained,
+            "held_out": label.held_out,
+            "found": label.found,
+            "right": label.right,
+            "precision": label.precision(),
+            "recall": label.recall(),
+        });
+        (label.label.clone(), of_label)
+    });
+    json!({"labels": labels.collect::<serde_json::Map<_, _>>(), "accuracy": summary.accuracy()})
+}
+
+fn print_summary(summary: &Summary) {
+    let percent = |share: Option<f64>| match share {
+        Some(share) => format!("{:.1} %", share * 100.0),
+        None => "-".into(),
+    };
+    for label in &summary.labels {
+        println!(
+            "{}: {} texts trained on, {} held out; precision {}, recall {}",
+            label.label,
+            HumanCount(label.trained),
+            HumanCount(label.held_out),
+            percent(label.precision()),
+            percent(label.recall()),
+        );
+    }
+    println!("accuracy on the texts held out: {}", percent(summary.accuracy()));
+}

@@ -1,0 +1,110 @@
+//! `sluice train classifier`.
+
+use super::curve::{self, POINTS_SHOWN};
+use super::{FastTextFlags, Shown, Telling, print_summary, summary_json, wrong};
+use crate::cli::DONE;
+use crate::texts::{Part, TextFiles};
+use anyhow::Result;
+use clap::Args;
+use indicatif::HumanCount;
+use serde_json::json;
+use std::path::PathBuf;
+use training::classifier::{Options, Outcome, Trainer};
+use training::supervised::Quantization;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice train classifier --positive references.jsonl.zst --negative corpus --slice common_crawl \\
+    --out wiki.ftz --curve curve.svg";
+
+/// What `fasttext quantize` does by default.
+const QUANTIZATION: Quantization =
+    Quantization { features_max: 0, retrain: false, norms: false, weights_per_code: 2 };
+
+/// A classifier of pages to keep against pages as they come: a recipe's classifier
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Classifier {
+    /// Texts to keep, such as pages that Wikipedia refers to
+    #[arg(long, required = true, num_args = 1.., value_name = "IN")]
+    positive: Vec<String>,
+    /// Texts as they come
+    #[arg(long, required = true, num_args = 1.., value_name = "IN")]
+    negative: Vec<String>,
+    /// The model to write: .bin, or .ftz for a small one
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Pass over texts whose meta.language is another
+    #[arg(long, value_name = "LANG")]
+    language: Option<String>,
+    /// Pass over texts to keep with fewer characters
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    positive_chars_min: usize,
+    /// Write precision and recall by threshold to this file, .csv or .svg; may be given twice
+    #[arg(long, value_name = "FILE")]
+    curve: Vec<PathBuf>,
+    #[command(flatten)]
+    part: Part,
+    #[command(flatten)]
+    settings: FastTextFlags,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+impl Classifier {
+    pub fn run(self) -> Result<u8> {
+        let defaults = Options::default();
+        let supervised = self.settings.fill(defaults.supervised, QUANTIZATION, &self.out)?;
+        let positive_chars_min = self.positive_chars_min;
+        let options = Options { supervised, positive_chars_min, ..Options::default() };
+        curve::check_names(&self.curve)?;
+        let mut trainer = Trainer::new(options).map_err(wrong)?;
+        let find = |inputs| TextFiles::find(inputs, &self.part, self.language.as_deref());
+        let (positive, negative) = (find(&self.positive)?, find(&self.negative)?);
+
+        let mut shown = Shown::new(&self.telling);
+        let mut read = 0;
+        positive.for_each(&mut |text| {
+            shown.read("reading texts to keep", read);
+            read += 1;
+            Ok(trainer.positive(text)?)
+        })?;
+        negative.for_each(&mut |text| {
+            shown.read("reading texts as they come", read);
+            read += 1;
+            Ok(trainer.negative(text)?)
+        })?;
+        let outcome = trainer.train(&self.out, &mut |p| shown.show(p)).map_err(wrong)?;
+        shown.end();
+        for path in &self.curve {
+            curve::write(path, &outcome.curve)?;
+        }
+        match self.telling.json {
+            true => println!("{}", serde_json::to_string_pretty(&self.json(&outcome))?),
+            false => self.print(&outcome),
+        }
+        Ok(DONE)
+    }
+
+    fn json(&self, outcome: &Outcome) -> serde_json::Value {
+        let mut told = summary_json(&outcome.summary);
+        told["model"] = json!(self.out);
+        told["too_short"] = json!(outcome.too_short);
+        let points = outcome.curve.iter().map(|point| {
+            let (precision, recall) = (point.precision, point.recall);
+            json!({"threshold": point.threshold, "precision": precision, "recall": recall})
+        });
+        told["curve"] = points.collect();
+        told
+    }
+
+    fn print(&self, outcome: &Outcome) {
+        print_summary(&outcome.summary);
+        if outcome.too_short > 0 {
+            let (short, min) = (HumanCount(outcome.too_short), self.positive_chars_min);
+            println!("{short} texts to keep have fewer than {min} characters and were passed over");
+        }
+        println!("{}", curve::table(outcome.curve.iter().step_by(POINTS_SHOWN)));
+        println!("wrote {}; in a recipe: classifier = {:?}", self.out.display(), self.out);
+    }
+}

@@ -1,0 +1,74 @@
+//! `sluice train lid`.
+
+use super::{FastTextFlags, Shown, Telling, print_summary, summary_json, wrong};
+use crate::cli::DONE;
+use crate::texts::{Part, TextFiles};
+use crate::usage::usage;
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+use training::lid::{options, quantization};
+use training::supervised::{Options, Trainer};
+
+const EXAMPLE: &str = "\
+Example:
+  sluice train lid --out lid.ftz en=english.txt en=more.jsonl.gz de=german.txt";
+
+/// A model that tells languages, with the settings of fastText's lid.176: a recipe's lid
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Lid {
+    /// The model to write: .bin, or .ftz for a small one
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// A language and its texts; a language may be given several times
+    #[arg(required = true, value_name = "LANG=IN")]
+    inputs: Vec<String>,
+    #[command(flatten)]
+    part: Part,
+    #[command(flatten)]
+    settings: FastTextFlags,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+impl Lid {
+    pub fn run(self) -> Result<u8> {
+        // lid.176 saw 30 million sentences; a user's text is far less.
+        let base = Options { word_count_min: 1, ..options() };
+        let options = self.settings.fill(base, quantization(), &self.out)?;
+        let mut trainer = Trainer::new(options).map_err(wrong)?;
+        let mut shown = Shown::new(&self.telling);
+        let mut read = 0;
+        for input in &self.inputs {
+            let Some((language, path)) = input.split_once('=').filter(|(l, _)| is_code(l)) else {
+                return Err(usage(format!(
+                    "{input}: a language and its input expected, as en=FILE"
+                )));
+            };
+            let files = TextFiles::find(&[path.to_owned()], &self.part, None)?;
+            files.for_each(&mut |text| {
+                shown.read("reading texts", read);
+                read += 1;
+                Ok(trainer.example(language, text)?)
+            })?;
+        }
+        let summary = trainer.train(&self.out, &mut |p| shown.show(p)).map_err(wrong)?;
+        shown.end();
+        if self.telling.json {
+            let mut told = summary_json(&summary);
+            told["model"] = json!(self.out);
+            println!("{}", serde_json::to_string_pretty(&told)?);
+        } else {
+            print_summary(&summary);
+            println!("wrote {}; in a recipe: lid = {:?}", self.out.display(), self.out);
+        }
+        Ok(DONE)
+    }
+}
+
+fn is_code(language: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !language.is_empty() && language.chars().all(is_part)
+}

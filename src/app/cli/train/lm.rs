@@ -1,0 +1,307 @@
+//! `sluice train lm`.
+
+use super::{Shown, Telling, wrong};
+use crate::cli::DONE;
+use crate::texts::{Part, TextFiles};
+use crate::units::{count, size};
+use crate::usage::usage;
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use indicatif::HumanCount;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use text::ccnet::normalize_for_lm;
+use training::{lm, pieces};
+
+const EXAMPLE: &str = "\
+Example:
+  sluice train lm --lang en --out models wikipedia.jsonl.gz
+  sluice train lm --lang de --out models corpus --slice common_crawl --pieces 40k --prune 0,0,1
+
+Then, in a recipe:
+  [common_crawl]
+  lm = \"models\"";
+
+/// One text of so many is held out, by its hash.
+const HELD_OUT_EVERY: u64 = 50;
+/// As long as a text may be to have a perplexity; the rest of the length is for its pieces.
+const TEXT_BYTES_MAX: usize = ::lm::sentencepiece::TEXT_BYTES_MAX / 4;
+/// Models that would be taken instead of the one that is written here.
+const TAKEN_FIRST: [&str; 2] = [".arpa.bin", ".arpa.trie.bin"];
+
+/// A language model and its pieces, as CCNet makes them of Wikipedia: a recipe's lm
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Lm {
+    /// The language, such as en. Texts whose meta.language is another are passed over
+    #[arg(long)]
+    lang: String,
+    /// The folder to write LANG.sp.model and LANG.arpa.gz to
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// JSON lines with a text, files with one text a line, patterns, folders, @lists, corpora
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<String>,
+    #[command(flatten)]
+    part: Part,
+    /// Pieces of words; fewer where the text has not so many
+    #[arg(long, default_value = "65536", value_parser = count, value_name = "N")]
+    pieces: u64,
+    /// What the pieces' model does to text beforehand
+    #[arg(long, default_value = "nmt-nfkc", value_name = "HOW")]
+    normalization: NormalizationName,
+    /// Longest n-grams, 1 to 6
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    order: usize,
+    /// Leave out n-grams seen at most so often: a number for each order, the last for all longer
+    #[arg(long, value_delimiter = ',', value_name = "N,N...")]
+    prune: Vec<u64>,
+    /// Memory for sorting n-grams
+    #[arg(long, default_value = "1G", value_parser = size, value_name = "SIZE")]
+    memory: u64,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum NormalizationName {
+    /// Unicode NFKC, as CCNet has it
+    NmtNfkc,
+    /// Nothing: the model is smaller by the 240 KB of NFKC's table
+    Identity,
+}
+
+/// How the texts held out were foretold.
+#[derive(Default)]
+struct HeldOut {
+    texts: u64,
+    /// Pieces and sentence ends.
+    tokens: usize,
+    log10: f64,
+}
+
+impl Lm {
+    pub fn run(self) -> Result<u8> {
+        let (pieces_path, lm_path) = self.make_room()?;
+        let texts = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
+        let mut shown = Shown::new(&self.telling);
+
+        let vocabulary = usize::try_from(self.pieces).unwrap_or(usize::MAX);
+        let normalization = match self.normalization {
+            NormalizationName::NmtNfkc => pieces::Normalization::NmtNfkc,
+            NormalizationName::Identity => pieces::Normalization::Identity,
+        };
+        let mut options = pieces::Options { vocabulary, normalization, ..Default::default() };
+        options.seeds_max = options.seeds_max.max(vocabulary);
+        let mut trainer = pieces::Trainer::new(options).map_err(wrong)?;
+        let mut counter = lm::Counter::new(self.lm_options()).map_err(wrong)?;
+        let mut read = 0;
+        for_each_normal(&texts, &mut |text, held_out| {
+            shown.read("reading texts", read);
+            read += 1;
+            if held_out { Ok(()) } else { Ok(trainer.text(text)?) }
+        })?;
+        let pieces = trainer.train(&pieces_path, &mut |p| shown.show(p)).map_err(wrong)?;
+
+        let cutter = Cutter::open(&pieces_path)?;
+        let (mut scratch, mut line) = Default::default();
+        let mut read = 0;
+        for_each_normal(&texts, &mut |text, held_out| {
+            shown.read("cutting texts into pieces", read);
+            read += 1;
+            if held_out {
+                return Ok(());
+            }
+            cutter.line(text, &mut scratch, &mut line)?;
+            Ok(counter.sentence(&line)?)
+        })?;
+        let lm = counter.estimate(&lm_path, &mut |p| shown.show(p)).map_err(wrong)?;
+
+        let held_out = cutter.held_out(&texts, &lm_path, &mut shown)?;
+        shown.end();
+        self.check_use(&lm_path)?;
+        match self.telling.json {
+            true => {
+                let told = self.json(&pieces, &lm, &held_out, [&pieces_path, &lm_path]);
+                println!("{}", serde_json::to_string_pretty(&told)?);
+            }
+            false => self.print(&pieces, &lm, &held_out, [&pieces_path, &lm_path]),
+        }
+        Ok(DONE)
+    }
+
+    fn lm_options(&self) -> lm::Options {
+        let memory_bytes = usize::try_from(self.memory).unwrap_or(usize::MAX);
+        lm::Options {
+            order: self.order,
+            prune: self.prune.clone(),
+            memory_bytes,
+            skip_symbols: true,
+            ..Default::default()
+        }
+    }
+
+    /// The files to write, in a folder that is there.
+    fn make_room(&self) -> Result<(PathBuf, PathBuf)> {
+        let (lang, shown) = (&self.lang, self.out.display());
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if lang.is_empty() || !lang.chars().all(is_part) {
+            return Err(usage(format!("--lang {lang:?}: a language's code expected, such as en")));
+        }
+        for name in TAKEN_FIRST.map(|name| format!("{lang}{name}")) {
+            if self.out.join(&name).exists() {
+                return Err(usage(format!(
+                    "{shown} has {name}, which would be used instead; give another --out"
+                )));
+            }
+        }
+        std::fs::create_dir_all(&self.out).with_context(|| format!("cannot make {shown}"))?;
+        let at = |name: &str| self.out.join(format!("{lang}{name}"));
+        Ok((at(".sp.model"), at(".arpa.gz")))
+    }
+
+    /// A recipe that names the folder gets this model.
+    fn check_use(&self, lm_path: &Path) -> Result<()> {
+        let files = ::lm::Perplexity::open(&self.out)?.files(&self.lang)?;
+        let used = files.map(|(_, lm)| lm);
+        anyhow::ensure!(
+            used.as_deref() == Some(lm_path),
+            "{} is written, but {} would use {used:?}",
+            lm_path.display(),
+            self.out.display()
+        );
+        Ok(())
+    }
+
+    fn json(
+        &self,
+        pieces: &pieces::Summary,
+        lm: &lm::Summary,
+        held_out: &HeldOut,
+        files: [&Path; 2],
+    ) -> Value {
+        let grams: Vec<u64> = lm.orders.iter().map(|(statistics, _)| statistics.kept).collect();
+        json!({
+            "language": self.lang,
+            "files": files,
+            "pieces": pieces.pieces,
+            "words": pieces.words,
+            "character_coverage": pieces.coverage,
+            "texts": lm.sentences,
+            "tokens": lm.tokens,
+            "ngrams": grams,
+            "held_out": {
+                "texts": held_out.texts,
+                "tokens": held_out.tokens,
+                "perplexity": held_out.perplexity(),
+            },
+        })
+    }
+
+    fn print(
+        &self,
+        pieces: &pieces::Summary,
+        lm: &lm::Summary,
+        held_out: &HeldOut,
+        files: [&Path; 2],
+    ) {
+        let grams = lm.orders.iter().map(|(statistics, _)| HumanCount(statistics.kept).to_string());
+        println!(
+            "{} texts, {} words; {} pieces, {} tokens; n-grams by order: {}",
+            HumanCount(lm.sentences),
+            HumanCount(pieces.words),
+            HumanCount(pieces.pieces),
+            HumanCount(lm.tokens),
+            grams.collect::<Vec<_>>().join(" ")
+        );
+        match held_out.perplexity() {
+            Some(found) => {
+                let texts = HumanCount(held_out.texts);
+                println!("perplexity of {texts} texts held out: {found:.1}");
+            }
+            None => println!("too few texts to hold some out: no perplexity"),
+        }
+        let [pieces, lm] = files.map(Path::display);
+        println!("wrote {pieces} and {lm}; in a recipe: lm = {:?}", self.out);
+    }
+}
+
+impl HeldOut {
+    fn perplexity(&self) -> Option<f64> {
+        (self.tokens > 0).then(|| ::lm::perplexity(self.log10, self.tokens))
+    }
+}
+
+/// Each text as CCNet's language models read it, and whether it is held out. Texts of which nothing
+/// is left, and those too long to be scored, are passed over.
+fn for_each_normal(
+    texts: &TextFiles,
+    each: &mut dyn FnMut(&str, bool) -> Result<()>,
+) -> Result<()> {
+    let mut normal = String::new();
+    texts.for_each(&mut |text| {
+        if text.len() > TEXT_BYTES_MAX {
+            return Ok(());
+        }
+        normalize_for_lm(text, &mut normal);
+        if normal.trim().is_empty() {
+            return Ok(());
+        }
+        let hash = blake3::hash(normal.as_bytes());
+        let hash = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("8 of 32 bytes"));
+        each(&normal, hash.is_multiple_of(HELD_OUT_EVERY))
+    })
+}
+
+/// Cuts texts into the pieces of a model.
+struct Cutter {
+    model: ::lm::sentencepiece::Model,
+    pieces: Vec<Vec<u8>>,
+}
+
+impl Cutter {
+    fn open(path: &Path) -> Result<Cutter> {
+        let model = ::lm::sentencepiece::Model::open(path)?;
+        let pieces = model.pieces().map(<[u8]>::to_vec).collect();
+        Ok(Cutter { model, pieces })
+    }
+
+    /// The pieces of a text with blanks between, what is no piece as it stands in the text.
+    fn line(
+        &self,
+        text: &str,
+        scratch: &mut ::lm::sentencepiece::Scratch,
+        line: &mut String,
+    ) -> Result<()> {
+        line.clear();
+        for (id, unknown) in self.model.encode(text, scratch).iter() {
+            let piece = unknown.unwrap_or(&self.pieces[id as usize]);
+            line.push_str(str::from_utf8(piece).context("a piece cuts a character in two")?);
+            line.push(' ');
+        }
+        Ok(())
+    }
+
+    /// Scores the texts held out, with the reader that scores pages.
+    fn held_out(&self, texts: &TextFiles, lm_path: &Path, shown: &mut Shown) -> Result<HeldOut> {
+        let model = ::lm::kenlm::Model::open(lm_path)?;
+        let words: Vec<u32> = self.pieces.iter().map(|piece| model.word(piece)).collect();
+        let (mut pieces, mut scratch) = Default::default();
+        let mut found = HeldOut::default();
+        for_each_normal(texts, &mut |text, held_out| {
+            if held_out {
+                shown.read("scoring texts held out", found.texts);
+                let encoded = self.model.encode(text, &mut pieces);
+                let each = encoded.iter().map(|(id, unknown)| match unknown {
+                    Some(text) => model.word(text),
+                    None => words[id as usize],
+                });
+                found.log10 += f64::from(model.score_with(each, &mut scratch));
+                found.tokens += encoded.ids.len() + 1;
+                found.texts += 1;
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}

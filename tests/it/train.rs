@@ -1,0 +1,201 @@
+//! Models trained by the program are read by it, and are as good as the text allows.
+
+use crate::support::{Place, input, list, number, text};
+use std::fmt::Write;
+use text::fasttext::FastText;
+
+/// Paragraphs of a book, one a line.
+fn book(place: &Place, name: &str) -> Vec<String> {
+    let book = std::fs::read_to_string(place.path("data/books/litbank").join(name)).unwrap();
+    let paragraphs = book.replace('\r', "");
+    let joined = paragraphs.split("\n\n").map(|p| p.split_whitespace().collect::<Vec<_>>());
+    joined.map(|words| words.join(" ")).filter(|p| p.len() > 100).collect()
+}
+
+fn jsonl(texts: &[String], language: &str) -> String {
+    texts.iter().fold(String::new(), |mut lines, text| {
+        let line = serde_json::json!({"text": text, "meta": {"language": language}});
+        writeln!(lines, "{line}").unwrap();
+        lines
+    })
+}
+
+#[test]
+fn a_language_model_of_a_book_serves_a_recipe() {
+    let Some(place) = Place::with_data() else { return };
+    let texts = book(&place, "1661_the_adventures_of_sherlock_holmes.txt");
+    let (one, other) = texts.split_at(texts.len() / 2);
+    place.write("one.jsonl", jsonl(one, "en") + &jsonl(&["Ganz anders.".into()], "de"));
+    place.write("other.txt.gz", crate::support::gzip(other.join("\n").as_bytes()));
+    let train = "train lm --lang en --out models --pieces 1000 --order 3 one.jsonl other.txt.gz";
+    let told = place.run(&format!("{train} --json")).exits(0).json();
+    let held_out = &told["held_out"];
+    let seen = number(&told["texts"]) + number(&held_out["texts"]);
+    assert_eq!(seen, texts.len() as u64, "all but the German one: {told}");
+    let perplexity = held_out["perplexity"].as_f64().unwrap();
+    assert!(perplexity > 10.0 && perplexity < 200.0, "of 1,000 pieces: {told}");
+    assert_eq!(number(&told["pieces"]), 1000);
+    assert_eq!(list(&told["ngrams"]).len(), 3);
+
+    // The same text makes the same files.
+    let files = crate::support::files_below(&place.path("models"));
+    let again = train.replace("models", "again");
+    place.run(&again).exits(0);
+    crate::support::assert_same(
+        &crate::support::files_below(&place.path("again")),
+        &files,
+        "trained again",
+    );
+
+    let settings =
+        "lm = \"models\"\nbuckets = [\"head\", \"middle\", \"tail\"]\nlanguages = [\"en\"]";
+    let inputs = input("2019-30", "fixtures/2019-30");
+    place
+        .write("recipe.toml", format!("corpus = \"corpus\"\n[common_crawl]\n{settings}\n{inputs}"));
+    place.run("build recipe.toml").exits(0);
+    let pages = place.documents("corpus");
+    assert!(!pages.is_empty());
+    for page in &pages {
+        let (perplexity, bucket) = (page["meta"]["perplexity"].as_f64(), &page["meta"]["bucket"]);
+        let expected = match perplexity.unwrap() {
+            head if head < 340.0 => "head",
+            middle if middle < 520.0 => "middle",
+            _ => "tail",
+        };
+        assert_eq!(text(bucket), expected);
+    }
+
+    // A corpus is text to train on, too, with or without a choice of its parts.
+    let corpus = "train lm --lang en --out of-corpus --pieces 500 --order 2 corpus";
+    let told = place.run(&format!("{corpus} --label 2019-30 --json")).exits(0).json();
+    let seen = number(&told["texts"]) + number(&told["held_out"]["texts"]);
+    assert_eq!(seen, pages.len() as u64);
+    place.run(&format!("{corpus} --label 2019-31")).exits(2).names(&["common_crawl/2019-30"]);
+}
+
+/// Sentences of a kind, each another.
+fn sentences(of: [&str; 6], count: usize) -> String {
+    (0..count).fold(String::new(), |mut lines, number| {
+        let word = |place: usize| of[(number / 6usize.pow(place as u32) + place) % 6];
+        writeln!(lines, "{} {} {} {} {number}", word(0), word(1), word(2), word(3)).unwrap();
+        lines
+    })
+}
+
+#[test]
+fn a_classifier_tells_what_it_was_trained_on_and_draws_its_curve() {
+    let place = Place::new();
+    place.write(
+        "wiki.txt",
+        sentences(["river", "treaty", "species", "census", "bridge", "abbey"], 600),
+    );
+    place.write("cc.txt", sentences(["buy", "cheap", "login", "cookie", "basket", "click"], 600));
+    let train = "train classifier --positive wiki.txt --negative cc.txt --epochs 20 --dimension 8";
+    for out in ["model.bin", "model.ftz"] {
+        let curves = "--curve curve.csv --curve curve.svg --positive-chars-min 10";
+        let told = place.run(&format!("{train} --out {out} {curves} --json")).exits(0).json();
+        assert!(told["accuracy"].as_f64().unwrap() > 0.95, "{told}");
+        assert!(number(&told["labels"]["wiki"]["held_out"]) > 20, "{told}");
+        assert_eq!(list(&told["curve"]).len(), 101);
+        let model = FastText::open(&place.path(out)).unwrap();
+        for (text, label) in
+            [("a river and its abbey bridge", "wiki"), ("click cheap basket", "cc")]
+        {
+            assert_eq!(model.predict(text, 1)[0].0, label, "{text}");
+        }
+    }
+    let csv = std::fs::read_to_string(place.path("curve.csv")).unwrap();
+    assert!(csv.starts_with("threshold,precision,recall\n0.00,") && csv.lines().count() == 102);
+    let svg = std::fs::read_to_string(place.path("curve.svg")).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    assert_eq!(svg.matches("<polyline").count(), 2);
+
+    // Upstream's bound leaves no text to keep; the message says so, and no model is left.
+    let fails = place.run(&format!("{train} --out none.bin")).exits(1);
+    fails.names(&["1 labels to train on"]);
+    assert!(!place.path("none.bin").exists());
+}
+
+#[test]
+fn a_model_of_languages_tells_them_and_serves_a_recipe() {
+    let place = Place::new();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/texts");
+    let mut inputs = String::new();
+    for language in ["de", "en", "fr"] {
+        let file = std::fs::read_to_string(format!("{fixtures}/{language}.txt")).unwrap();
+        let lines = file.lines().filter_map(|line| line.strip_prefix("para "));
+        let sentences = lines.flat_map(|line| line.split(". ")).filter(|s| s.len() > 20);
+        place.write(&format!("{language}.txt"), sentences.collect::<Vec<_>>().join("\n"));
+        write!(inputs, " {language}={language}.txt").unwrap();
+    }
+    let train = format!("train lid --out lid.bin{inputs} --buckets 20000 --epochs 50");
+    let told = place.run(&format!("{train} --learning-rate 0.5 --json")).exits(0).json();
+    assert!(told["accuracy"].as_f64().unwrap() > 0.9, "{told}");
+    let model = FastText::open(&place.path("lid.bin")).unwrap();
+    for (text, language) in
+        [("Das ist ein schöner Tag für den Garten.", "de"), ("This is what they said to me.", "en")]
+    {
+        assert_eq!(model.predict(text, 1)[0].0, language);
+    }
+    let inputs = input("2019-30", "fixtures/2019-30");
+    place.write(
+        "recipe.toml",
+        format!("corpus = \"corpus\"\n[common_crawl]\nlid = \"lid.bin\"\n{inputs}"),
+    );
+    place.run("build recipe.toml").exits(0);
+    assert!(number(&place.label("corpus", "2019-30")["kept"]) > 100);
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_named() {
+    let place = Place::new();
+    place.write("bad.jsonl", "{\"text\": \"one\"}\n{\"txt\": \"two\"}\n");
+    place.write("latin.txt", b"caf\xe9 au lait\n");
+    place.write("good.txt", "one text\nanother text\n");
+    place.write("empty.txt", "\n");
+    place.write("dir/en.arpa.bin", "");
+    place.write("page.warc.wet", "");
+    let lm = "train lm --lang en --out models";
+    for (line, code, words) in [
+        (format!("{lm} bad.jsonl"), 1, ["bad.jsonl: line 2", "missing field `text`"]),
+        (format!("{lm} latin.txt"), 1, ["latin.txt: line 1", "not UTF-8"]),
+        (format!("{lm} empty.txt"), 1, ["the training text", ""]),
+        (format!("{lm} nowhere.txt"), 2, ["nowhere.txt", "no such file"]),
+        (format!("{lm} page.warc.wet"), 2, ["page.warc.wet", "add it to a corpus"]),
+        (format!("{lm} good.txt --order 9"), 2, ["order is 9", "from 1 to 6"]),
+        (format!("{lm} good.txt --prune 2,1"), 2, ["prune", "none less than the one before"]),
+        (format!("{lm} good.txt --slice common_crawl"), 2, ["--slice", "corpus"]),
+        ("train lm --lang e/n --out models good.txt".into(), 2, ["--lang", "such as en"]),
+        ("train lm --lang en --out dir good.txt".into(), 2, ["en.arpa.bin", "--out"]),
+        ("train lid --out lid.bin en:good.txt".into(), 2, ["en:good.txt", "en=FILE"]),
+        ("train lid --out lid.bin en=good.txt".into(), 1, ["1 labels", "two"]),
+        ("train lid --out lid.model en=good.txt".into(), 2, ["lid.model", ".ftz"]),
+        (
+            "train classifier --positive good.txt --negative good.txt --out a.bin --curve a.png"
+                .into(),
+            2,
+            ["a.png", ".svg"],
+        ),
+    ] {
+        place.run(&line).exits(code).names(&words);
+    }
+}
+
+#[test]
+fn the_demo_shows_what_models_find() {
+    let place = Place::new();
+    let told = place.run("demo --out demo --json").exits(0).stdout;
+    assert!(told.contains("\"bucket\"") && told.contains("\"quality\""), "{told}");
+    let first = crate::support::files_below(&place.path("demo/export"));
+    let pages = crate::support::documents(&first);
+    for page in &pages {
+        let meta = &page["meta"];
+        assert!(meta["wiki_prob"].as_f64().unwrap() >= 0.25, "{meta}");
+        let head = meta["perplexity"].as_f64().unwrap() < 340.0;
+        assert_eq!(meta["bucket"], if head { "head" } else { "middle" }, "{meta}");
+    }
+    assert!(pages.len() > 40, "{} pages", pages.len());
+    place.run("demo --out demo -w 2 --quiet").exits(0);
+    let again = crate::support::files_below(&place.path("demo/export"));
+    crate::support::assert_same(&again, &first, "once more, with two workers");
+}
