@@ -29,6 +29,13 @@ pub(crate) struct ModelFile {
     pub published: Option<Checksum>,
 }
 
+impl Model {
+    /// The language, if it is one of CCNet's.
+    pub fn ccnet_language(&self) -> Option<&str> {
+        self.name.strip_prefix("ccnet:")
+    }
+}
+
 impl ModelFile {
     /// The last part of its path.
     pub fn name(&self) -> &str {
@@ -42,8 +49,6 @@ pub(crate) const CCNET_LANGUAGES: [&str; 48] = [
     "fr", "gu", "he", "hi", "hr", "hu", "hy", "id", "is", "it", "ja", "ka", "kk", "km", "kn", "ko",
     "lt", "lv", "mk", "ml", "mn", "mr", "my", "ne", "nl", "no", "pl", "pt", "ro", "ru", "uk", "zh",
 ];
-
-pub(crate) const CCNET_PURPOSE: &str = "perplexity of a page, CCNet";
 
 const FASTTEXT: &str = "fastText's page has it: \
                         https://fasttext.cc/docs/en/language-identification.html";
@@ -114,7 +119,7 @@ fn ccnet(language: &str) -> Model {
     };
     Model {
         name: format!("ccnet:{language}"),
-        purpose: CCNET_PURPOSE,
+        purpose: "perplexity of a page, CCNet",
         licence: None,
         about: "CCNet's repository, facebookresearch/cc_net, tells of them",
         files: vec![file("arpa.bin"), file("sp.model")],
@@ -133,8 +138,8 @@ pub(crate) fn find(name: &str) -> Result<Model> {
         )));
     }
     let models = models();
-    let known = models.iter().map(|model| model.name.as_str());
-    let known = known.filter(|name| !name.starts_with("ccnet:")).chain(["ccnet:LANG"]);
+    let others = models.iter().filter(|model| model.ccnet_language().is_none());
+    let known = others.map(|model| model.name.as_str()).chain(["ccnet:LANG"]);
     Err(usage(format!("no model {name}{}", suggest(name, known))))
 }
 

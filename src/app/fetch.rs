@@ -381,28 +381,27 @@ impl Download<'_> {
 
     /// What a request that got no answer means.
     fn trouble(&self, error: ureq::Error, part: &Part) -> Trouble {
-        let unreachable =
-            matches!(&error, ureq::Error::HostNotFound | ureq::Error::ConnectionFailed)
-                || matches!(&error, ureq::Error::Io(error) if matches!(
-                    error.kind(),
-                    ErrorKind::ConnectionRefused
-                        | ErrorKind::NetworkUnreachable
-                        | ErrorKind::HostUnreachable
-                ));
-        let passing = matches!(
-            &error,
-            ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::Protocol(_)
-        );
         let address = self.address;
-        match unreachable {
-            // Before anything came, it is rather the network that is missing.
-            true if part.bytes == 0 => Trouble::Lasting(anyhow!(
+        let cut = match &error {
+            ureq::Error::Io(error) => matches!(
+                error.kind(),
+                ErrorKind::BrokenPipe
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::ConnectionReset
+                    | ErrorKind::TimedOut
+                    | ErrorKind::UnexpectedEof
+            ),
+            ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => true,
+            ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => false,
+            _ => return Trouble::Lasting(anyhow!("{address}: {error}")),
+        };
+        // A name that is not found, a port that is shut: if nothing ever came, it never will.
+        match cut || part.bytes > 0 {
+            true => Trouble::Passing(format!("no answer: {error}")),
+            false => Trouble::Lasting(anyhow!(
                 "cannot reach {address}: {error}; is there a network, and a proxy to be named in \
                  HTTPS_PROXY?"
             )),
-            true => Trouble::Passing(format!("cannot reach the server: {error}")),
-            false if passing => Trouble::Passing(format!("no answer: {error}")),
-            false => Trouble::Lasting(anyhow!("{address}: {error}")),
         }
     }
 }

@@ -227,6 +227,22 @@ fn two_versions_of_a_file_are_never_mixed() {
 }
 
 #[test]
+fn another_part_than_was_asked_for_is_not_taken() {
+    let whole = model(400_000, 30);
+    let body = whole.clone();
+    let server = Server::start(move |number, request| match number {
+        0 => Answer::whole(&body).with("ETag", "\"one\"").dropped_after(100_000),
+        1 => Answer { status: "206 Partial Content", ..Answer::whole(&body[50_000..]) }
+            .with("Content-Range", "bytes 50000-399999/400000"),
+        _ => Answer::ranged(request, &body),
+    });
+    let place = Place::new();
+    let line = format!("models fetch lid.176.bin --from {}/lid.176.bin", server.address);
+    place.run(&line).exits(0).names(&["another part than was asked for"]);
+    assert_eq!(fs::read(place.path("models/lid.176.bin")).unwrap(), whole);
+}
+
+#[test]
 fn a_server_that_knows_no_ranges_gives_the_whole_file_again() {
     let whole = model(400_000, 7);
     let body = whole.clone();

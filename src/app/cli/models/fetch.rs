@@ -1,0 +1,204 @@
+//! `sluice models fetch`.
+
+use super::{Here, told, wrong};
+use crate::catalogue::{Model, ModelFile, find};
+use crate::checksums::{Basis, Records, Verdict, check};
+use crate::cli::DONE;
+use crate::fetch::{Source, fetch};
+use crate::meter::Meter;
+use crate::usage::usage;
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use indicatif::HumanBytes;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+const EXAMPLE: &str = "\
+Example:
+  sluice models fetch gpt-neox-20b
+  sluice models fetch ccnet:en ccnet:de --from https://mirror.example/cc_net/
+  sluice models fetch lid.176.ftz --from ~/Downloads/lid.176.ftz
+
+A download that was interrupted goes on where it was when the same command is given again. A file
+that you put into the folder yourself is compared with its published checksum; if it has none, what
+it is now is written down in models.json, for `sluice models verify`.";
+
+/// Bring models into the folder, from upstream, a mirror, or a disk
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Fetch {
+    /// The models, as `list` names them; ccnet:en and so on for those of a language
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// Take the file from this address or path. For several files a folder: an address that ends
+    /// with /, or a directory
+    #[arg(long, value_name = "URL|PATH")]
+    from: Option<String>,
+    /// The folder of models
+    #[arg(long, default_value = "models", value_name = "DIR")]
+    dir: PathBuf,
+}
+
+impl Fetch {
+    pub fn run(self) -> Result<u8> {
+        let models: Vec<Model> = self.names.iter().map(|name| find(name)).collect::<Result<_>>()?;
+        let files: Vec<(&Model, &ModelFile)> = models
+            .iter()
+            .flat_map(|model| model.files.iter().map(move |file| (model, file)))
+            .collect();
+        let from = self.from.as_deref().map(|from| From::read(from, files.len())).transpose()?;
+        // All are looked at before anything is done, so that a wrong command does nothing.
+        let sources = files
+            .iter()
+            .map(|(model, file)| self.source(model, file, from.as_ref()))
+            .collect::<Result<Vec<_>>>()?;
+        fs::create_dir_all(&self.dir)
+            .with_context(|| format!("cannot make {}", self.dir.display()))?;
+        let _lock = self.lock()?;
+        let mut records = Records::open(&self.dir)?;
+        for ((_, file), source) in files.iter().zip(sources) {
+            match source {
+                Some(source) if !self.has(file) => self.bring(file, &source, &mut records)?,
+                _ => self.keep(file, &mut records)?,
+            }
+        }
+        Ok(DONE)
+    }
+
+    fn has(&self, file: &ModelFile) -> bool {
+        matches!(Here::look(&self.dir, file), Here::Present(_))
+    }
+
+    /// Where to take `file` from; `None` if it is there.
+    fn source(
+        &self,
+        model: &Model,
+        file: &ModelFile,
+        from: Option<&From>,
+    ) -> Result<Option<Source>> {
+        match (from, file.address) {
+            _ if self.has(file) => Ok(None),
+            (Some(from), _) => Ok(Some(from.source(file))),
+            (None, Some(address)) => Ok(Some(Source::Address(address.to_owned()))),
+            (None, None) => {
+                let (name, about) = (file.name(), model.about);
+                let path = self.dir.join(&file.path);
+                Err(usage(format!(
+                    "no address of {name} is known here. {about}. Get it, and name it with \
+                     --from, or put it at {}",
+                    path.display()
+                )))
+            }
+        }
+    }
+
+    /// One `fetch` at a time into a folder. The operating system lets go when the process ends.
+    fn lock(&self) -> Result<File> {
+        let path = self.dir.join("lock");
+        let locking = || format!("cannot lock {}", path.display());
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.with_context(locking)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                let dir = self.dir.display();
+                Err(anyhow!("another sluice is fetching into {dir}; wait until it is done"))
+            }
+            Err(TryLockError::Error(error)) => Err(error).with_context(locking),
+        }
+    }
+
+    /// Compares a file that is there already; writes down what it is if nothing is known of it.
+    fn keep(&self, file: &ModelFile, records: &mut Records) -> Result<()> {
+        let path = self.dir.join(&file.path);
+        let shown = path.display();
+        match check(&self.dir, file, records)? {
+            Verdict::Right(basis) => {
+                println!("{shown}: there already, and as {}", told(basis));
+                Ok(())
+            }
+            Verdict::Wrong(basis, how) => Err(wrong(&path, basis, &how)),
+            Verdict::Unknown(found) => {
+                let sha256 = found.sha256.clone();
+                records.add(&file.path, found, "found in the folder")?;
+                println!("{shown}: there already; {}", written_down(&sha256));
+                Ok(())
+            }
+        }
+    }
+
+    fn bring(&self, file: &ModelFile, source: &Source, records: &mut Records) -> Result<()> {
+        let path = self.dir.join(&file.path);
+        let shown = path.display();
+        let expected = records.expected(file);
+        let checksum = expected.as_ref().map(|(checksum, _)| checksum);
+        eprintln!("{} from {source}", file.path);
+        let mut meter = Meter::new(&file.path);
+        let found = fetch(source, &path, checksum, &mut meter).map_err(|error| {
+            let records = match &expected {
+                Some((_, Basis::FirstFetch)) => format!(
+                    "\nif upstream has a new version, and you want it: remove {} from {}",
+                    file.path,
+                    self.dir.join(Records::NAME).display()
+                ),
+                _ => String::new(),
+            };
+            anyhow!("{error:#}{records}\nby hand: put the file at {shown}, or name it with --from")
+        })?;
+        drop(meter);
+        let bytes = HumanBytes(found.bytes);
+        match expected {
+            Some((_, basis)) => println!("{shown}: {bytes}, as {}", told(basis)),
+            None => {
+                let sha256 = found.sha256.clone();
+                records.add(&file.path, found, &source.to_string())?;
+                println!("{shown}: {bytes}; {}", written_down(&sha256));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn written_down(sha256: &str) -> String {
+    let name = Records::NAME;
+    format!("no checksum is published, so its SHA-256 was written to {name}: {sha256}")
+}
+
+/// What `--from` names.
+enum From {
+    One(Source),
+    /// A folder, with the files under their names.
+    Folder(Source),
+}
+
+impl From {
+    /// Reads what was typed, for so many files.
+    fn read(text: &str, files: usize) -> Result<From> {
+        let is_address = text.starts_with("http://") || text.starts_with("https://");
+        if !is_address && text.contains("://") {
+            return Err(usage(format!("--from {text}: use http://, https://, or a path")));
+        }
+        let (source, is_folder) = match is_address {
+            true => (Source::Address(text.to_owned()), text.ends_with('/')),
+            false => (Source::Path(text.into()), Path::new(text).is_dir()),
+        };
+        match (is_folder, files) {
+            (true, _) => Ok(From::Folder(source)),
+            (false, 1) => Ok(From::One(source)),
+            (false, files) => Err(usage(format!(
+                "--from {text} is one file, and {files} are asked for; name a folder that has them: \
+                 an address that ends with /, or a directory"
+            ))),
+        }
+    }
+
+    fn source(&self, file: &ModelFile) -> Source {
+        match self {
+            From::One(source) => source.clone(),
+            From::Folder(Source::Address(folder)) => {
+                Source::Address(format!("{folder}{}", file.name()))
+            }
+            From::Folder(Source::Path(folder)) => Source::Path(folder.join(file.name())),
+        }
+    }
+}

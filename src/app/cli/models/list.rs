@@ -1,0 +1,131 @@
+//! `sluice models list`.
+
+use super::Here;
+use crate::catalogue::{CCNET_LANGUAGES, Model, ModelFile, models};
+use crate::checksums::Records;
+use crate::cli::DONE;
+use anyhow::Result;
+use clap::Args;
+use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+use indicatif::HumanBytes;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice models list
+  sluice models list --json | jq -r '.models[].files[] | select(.state == \"present\").file'";
+
+/// Every model: what it is for, its files and sizes, and which are there
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct List {
+    /// The folder of models
+    #[arg(long, default_value = "models", value_name = "DIR")]
+    dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    pub fn run(self) -> Result<u8> {
+        let records = Records::open(&self.dir)?;
+        match self.json {
+            true => {
+                let models: Vec<Value> =
+                    models().iter().map(|model| self.model_json(model, &records)).collect();
+                let all = json!({"dir": self.dir, "models": models});
+                println!("{}", serde_json::to_string_pretty(&all)?);
+            }
+            false => self.print(&records),
+        }
+        Ok(DONE)
+    }
+
+    fn model_json(&self, model: &Model, records: &Records) -> Value {
+        let file_json = |file: &ModelFile| {
+            let expected = records.expected(file);
+            let (state, here) = match Here::look(&self.dir, file) {
+                Here::Absent => ("absent", 0),
+                Here::Part(bytes) => ("part", bytes),
+                Here::Present(bytes) => ("present", bytes),
+            };
+            json!({
+                "file": file.path,
+                "address": file.address,
+                "bytes": expected.as_ref().map(|(checksum, _)| checksum.bytes),
+                "sha256": expected.as_ref().map(|(checksum, _)| &checksum.sha256),
+                "sha256_from": expected.as_ref().map(|(_, basis)| basis.name()),
+                "state": state,
+                "bytes_here": here,
+            })
+        };
+        let files: Vec<Value> = model.files.iter().map(file_json).collect();
+        json!({
+            "name": model.name,
+            "purpose": model.purpose,
+            "licence": model.licence,
+            "about": model.about,
+            "files": files,
+        })
+    }
+
+    fn print(&self, records: &Records) {
+        let mut table = Table::new();
+        table.load_style(UTF8_BORDERS_ONLY);
+        table.set_header(["name", "for", "file", "size", "here", "licence"]);
+        let models = models();
+        let (ccnet, others): (Vec<&Model>, Vec<&Model>) =
+            models.iter().partition(|model| model.ccnet_language().is_some());
+        let unknown = || "not known".to_owned();
+        for model in others {
+            for file in &model.files {
+                let here = Here::look(&self.dir, file);
+                let size = match (records.expected(file), &here) {
+                    (Some((expected, _)), _) => HumanBytes(expected.bytes).to_string(),
+                    (None, Here::Present(bytes)) => HumanBytes(*bytes).to_string(),
+                    _ => unknown(),
+                };
+                table.add_row([
+                    model.name.clone(),
+                    model.purpose.to_owned(),
+                    file.path.clone(),
+                    size,
+                    here.shown(),
+                    model.licence.map_or_else(unknown, str::to_owned),
+                ]);
+            }
+        }
+        for (number, kind) in ["arpa.bin", "sp.model"].into_iter().enumerate() {
+            let has = |model: &&&Model| {
+                matches!(Here::look(&self.dir, &model.files[number]), Here::Present(_))
+            };
+            let here = ccnet.iter().filter(has).filter_map(|model| model.ccnet_language());
+            let here: Vec<&str> = here.collect();
+            table.add_row([
+                "ccnet:LANG".to_owned(),
+                ccnet[0].purpose.to_owned(),
+                format!("ccnet/LANG.{kind}"),
+                unknown(),
+                if here.is_empty() { "no".to_owned() } else { here.join(" ") },
+                ccnet[0].licence.map_or_else(unknown, str::to_owned),
+            ]);
+        }
+        println!("{table}");
+        println!("below {}; LANG is one of:", self.dir.display());
+        for languages in CCNET_LANGUAGES.chunks(24) {
+            println!("  {}", languages.join(" "));
+        }
+        println!(
+            "fetched by their name alone: {}; others need --from",
+            names_with_address(&models)
+        );
+    }
+}
+
+fn names_with_address(models: &[Model]) -> String {
+    let all = |model: &&Model| model.files.iter().all(|file| file.address.is_some());
+    let names: Vec<&str> = models.iter().filter(all).map(|model| model.name.as_str()).collect();
+    names.join(", ")
+}

@@ -1,0 +1,117 @@
+//! `sluice models verify`.
+
+use super::{Here, told, wrong};
+use crate::catalogue::models;
+use crate::checksums::{Basis, Checksum, Records, Verdict, check};
+use crate::cli::{DONE, FAILED};
+use anyhow::{Result, anyhow};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice models verify && echo sound
+  sluice models verify /data/models --json | jq .wrong";
+
+/// Compare the files that are there with their published checksums, or with those of their first fetch
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Verify {
+    /// The folder of models
+    #[arg(default_value = "models")]
+    dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A file that is there, compared.
+struct Compared {
+    file: String,
+    bytes: u64,
+    verdict: Verdict,
+    expected: Option<(Checksum, Basis)>,
+}
+
+impl Compared {
+    fn is_wrong(&self) -> bool {
+        matches!(self.verdict, Verdict::Wrong(..))
+    }
+
+    fn is_unknown(&self) -> bool {
+        matches!(self.verdict, Verdict::Unknown(_))
+    }
+
+    fn json(&self) -> Value {
+        let (state, how) = match &self.verdict {
+            Verdict::Right(_) => ("right", None),
+            Verdict::Wrong(_, how) => ("wrong", Some(how)),
+            Verdict::Unknown(_) => ("unknown", None),
+        };
+        json!({
+            "file": self.file,
+            "state": state,
+            "how": how,
+            "bytes": self.bytes,
+            "sha256_expected": self.expected.as_ref().map(|(checksum, _)| &checksum.sha256),
+            "sha256_from": self.expected.as_ref().map(|(_, basis)| basis.name()),
+        })
+    }
+}
+
+impl Verify {
+    pub fn run(self) -> Result<u8> {
+        if !self.dir.is_dir() {
+            let dir = self.dir.display();
+            return Err(anyhow!("there is no folder {dir}; name that of the models"));
+        }
+        let records = Records::open(&self.dir)?;
+        let mut all = Vec::new();
+        for file in models().iter().flat_map(|model| &model.files) {
+            if let Here::Present(bytes) = Here::look(&self.dir, file) {
+                let verdict = check(&self.dir, file, &records)?;
+                let (file, expected) = (file.path.clone(), records.expected(file));
+                all.push(Compared { file, bytes, verdict, expected });
+            }
+        }
+        let wrong = all.iter().filter(|compared| compared.is_wrong()).count();
+        match self.json {
+            true => {
+                let files: Vec<Value> = all.iter().map(Compared::json).collect();
+                let unknown = all.iter().filter(|compared| compared.is_unknown()).count();
+                let right = all.len() - wrong - unknown;
+                let dir = &self.dir;
+                let told = json!({
+                    "dir": dir, "files": files, "right": right, "wrong": wrong, "unknown": unknown,
+                });
+                println!("{}", serde_json::to_string_pretty(&told)?);
+            }
+            false => self.print(&all, wrong),
+        }
+        Ok(if wrong == 0 { DONE } else { FAILED })
+    }
+
+    fn print(&self, all: &[Compared], wrong_count: usize) {
+        for compared in all {
+            let path = self.dir.join(&compared.file);
+            match &compared.verdict {
+                Verdict::Right(basis) => println!("{}: as {}", path.display(), told(*basis)),
+                Verdict::Wrong(basis, how) => println!("{:#}", wrong(&path, *basis, how)),
+                Verdict::Unknown(_) => println!(
+                    "{}: no checksum is published or written down; `sluice models fetch` with its \
+                     name writes down what it is",
+                    path.display()
+                ),
+            }
+        }
+        let unknown = all.iter().filter(|compared| compared.is_unknown()).count();
+        match (all.len(), wrong_count, unknown) {
+            (0, ..) => println!("no model file that is known here is in {}", self.dir.display()),
+            (files, 0, 0) => println!("{files} files, all as they should be"),
+            (files, wrong, unknown) => {
+                println!("{files} files: {wrong} wrong, {unknown} with nothing to compare with");
+            }
+        }
+    }
+}
