@@ -17,16 +17,16 @@ mod export;
 mod hostile_input;
 /// A label added later comes out as if all had been built at once.
 mod incremental;
-/// Scores, tokens and filters are those of the original tools.
-mod quality;
 /// Model files are fetched whole or not at all, and a change of one is noticed.
 mod models;
+/// Scores, tokens and filters are those of the original tools.
+mod quality;
 /// A wrong recipe or command says where it is wrong and what would be right.
 mod recipe;
-/// A damaged state and a full disk are named, and leave the corpus at its last commit.
-mod state_faults;
 /// Lines of other pipelines get the scores that a corpus would give them.
 mod score;
+/// A damaged state and a full disk are named, and leave the corpus at its last commit.
+mod state_faults;
 /// Running the program, and making inputs.
 mod support;
 /// Models are trained from text, and serve a recipe.
