@@ -227,7 +227,7 @@ impl WorkerBench {
         let (memory, index) = (MEMORY_PER_WORKER, (INDEX, &self.runs[..]));
         let context =
             WorkerContext::of_join_alone(worker, &self.corpus, engine, first_epoch, memory, index);
-        let (context, probe) = (Rc::new(context), ProbeHandle::new());
+        let (context, probe, gate) = (Rc::new(context), ProbeHandle::new(), ProbeHandle::new());
         let (tally, total) = (Tally::default(), Arc::<Mutex<Joined>>::default());
         worker.dataflow::<Epoch, _, _>(|scope| {
             let source = Source {
@@ -235,7 +235,7 @@ impl WorkerBench {
                 first_epoch,
                 epoch_keys: self.epoch_keys,
                 tally: tally.clone(),
-                probe: probe.clone(),
+                probe: gate.clone(),
             };
             let updates = source.updates(scope);
             let facts = match self.engine {
@@ -244,6 +244,8 @@ impl WorkerBench {
                 }
                 BenchEngine::Hash => by_hash_map(updates, context.peers, self.map.clone()),
             };
+            // What comes after waits for the end of all epochs.
+            let facts = facts.probe_with(&gate);
             let (notes, process, measure) = (context.notes.clone(), self.process, self.measure);
             let of_report = tally.clone();
             let report = move || {

@@ -3,6 +3,8 @@
 
 /// Every record read is kept, or dropped for one named reason; sums agree.
 mod accounted;
+/// The benchmark of the dedup-join ends, and its engines agree.
+mod bench;
 /// CCNet's own results come out of the whole program.
 mod ccnet;
 /// Processes started by hand work together if they are about to do the same.
