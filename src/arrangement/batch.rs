@@ -95,16 +95,12 @@ impl<K: Key> Batch<K> {
 
     fn spill(&mut self) -> Result<(), Error> {
         let mut writer = RunWriter::create(&self.spill_path)?;
-        consolidate(&mut self.others);
-        let mut others = std::mem::take(&mut self.others).into_iter().peekable();
-        for bucket in 0..self.insertions.len() {
-            while let Some(other) = others.next_if(|other| self.bucket(other.0) == bucket) {
-                self.consolidated.push(other);
-            }
-            self.sort(bucket).updates().iter().try_for_each(|update| writer.push(*update))?;
-            self.clear(bucket);
+        // What is in memory, alone.
+        let (earlier, len) = (std::mem::take(&mut self.spilled), self.len);
+        while let Some(part) = self.next_part()? {
+            part.updates().iter().try_for_each(|update| writer.push(*update))?;
         }
-        self.held = 0;
+        (self.spilled, self.len) = (earlier, len);
         self.spilled.push(Reader::new(writer.finish_nameless(self.keys)?)?);
         Ok(())
     }
@@ -112,10 +108,6 @@ impl<K: Key> Batch<K> {
     /// Updates in it, not consolidated.
     pub(crate) fn len(&self) -> usize {
         self.len
-    }
-
-    fn bucket(&self, key: K) -> usize {
-        ((key.high() - self.keys.first) >> self.shift) as usize
     }
 
     /// The updates of the next bucket that has any; `None` when all have been taken, and the batch
