@@ -22,7 +22,7 @@ pub use batch::Batch;
 pub use cursor::{Reader, check};
 pub use duplicates::{Copies, Rule, Scope};
 pub use key::{Key, KeyRange, Update, consolidate, owner};
-pub use run::{Run, RunMeta, RunWriter};
+pub use run::{Run, RunMeta, RunWriter, disk_bytes};
 
 use std::io;
 use std::path::{Path, PathBuf};

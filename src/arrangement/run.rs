@@ -18,6 +18,7 @@ use crate::filter;
 use crate::key::{Key, KeyRange, Update};
 use crate::page::{PAGE_ENTRIES, Page, encode};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
@@ -61,6 +62,13 @@ impl RunMeta {
         };
         self.entries.div_ceil(PAGE_ENTRIES as u64) * page as u64
     }
+}
+
+/// Bytes of the files of `runs`. A file of which two parts are named takes its room once.
+pub fn disk_bytes(runs: &[RunMeta]) -> u64 {
+    let files: BTreeMap<&str, u64> =
+        runs.iter().map(|run| (run.name.as_str(), run.bytes)).collect();
+    files.values().sum()
 }
 
 /// Writes a run. Nothing counts before [`RunWriter::finish`].

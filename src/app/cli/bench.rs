@@ -15,7 +15,6 @@ use engine::{Engine, cluster};
 use indicatif::{HumanBytes, HumanCount};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -221,7 +220,7 @@ impl Dedup {
             "keys_per_cpu_second": joined.keys as f64 / cpu,
             "mb_per_cpu_second": joined.bytes as f64 / 1e6 / cpu,
             "peak_rss_bytes": by_process(joined).map(|used| used.peak_bytes).sum::<u64>(),
-            "state_disk_bytes": disk_bytes(joined),
+            "state_disk_bytes": arrangement::disk_bytes(&joined.runs),
             "state_resident_bytes": joined.runs.iter().map(|run| run.resident_bytes()).sum::<u64>(),
             "state_runs": joined.runs.len(),
             "state_keys": joined.runs.iter().map(|run| run.entries).sum::<u64>(),
@@ -239,13 +238,6 @@ fn by_process(joined: &Joined) -> impl Iterator<Item = Used> {
     });
     used.dedup_by_key(|used| used.process);
     used.into_iter()
-}
-
-/// A file of which two parts are left counts once.
-fn disk_bytes(joined: &Joined) -> u64 {
-    let runs = joined.runs.iter();
-    let files: BTreeMap<&str, u64> = runs.map(|run| (run.name.as_str(), run.bytes)).collect();
-    files.values().sum()
 }
 
 fn cpu_seconds(joined: &Joined) -> f64 {

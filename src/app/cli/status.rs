@@ -8,7 +8,6 @@ use clap::Args;
 use corpus::{Corpus, Manifest};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const EXAMPLE: &str = "\
@@ -63,13 +62,10 @@ struct IndexSize {
     resident_bytes: u64,
 }
 
-/// A file that serves two workers takes its room once.
 fn index_size(runs: &[RunMeta]) -> IndexSize {
-    let files: BTreeMap<&str, u64> =
-        runs.iter().map(|run| (run.name.as_str(), run.bytes)).collect();
     IndexSize {
         keys: runs.iter().map(|run| run.entries).sum(),
-        disk_bytes: files.values().sum(),
+        disk_bytes: arrangement::disk_bytes(runs),
         resident_bytes: runs.iter().map(RunMeta::resident_bytes).sum(),
     }
 }
