@@ -31,7 +31,9 @@ pub(crate) fn simplify(text: &str, simplified: &mut String) {
         let is_digit = |c: &char| class(*c) & DIGIT != 0;
         while chars.next_if(is_digit).is_some() {}
         let mut ahead = chars.clone();
-        if ahead.next_if(|c| class(*c) & SEPARATOR != 0).is_some() && ahead.peek().is_some_and(is_digit) {
+        if ahead.next_if(|c| class(*c) & SEPARATOR != 0).is_some()
+            && ahead.peek().is_some_and(is_digit)
+        {
             chars = ahead;
             while chars.next_if(is_digit).is_some() {}
         }

@@ -32,7 +32,7 @@ impl Docs<'_> {
     /// all workers, some 40 bytes for each of them.
     pub fn reject_near_repeats(
         self,
-        index: &'static str,
+        index: &str,
         reason: impl Into<Reason>,
         hash: impl Fn(&Document) -> Option<u64> + 'static,
         distance_max: u32,
@@ -72,7 +72,7 @@ const INVERSE: u64 = {
 /// from each worker that stores such a one.
 pub(crate) fn near_repeats<'scope>(
     worker: Rc<WorkerContext>,
-    index: &'static str,
+    index: &str,
     updates: UpdateStream<'scope, u64>,
     distance_max: u32,
 ) -> FactStream<'scope, u64> {
@@ -135,22 +135,21 @@ impl Comparing {
 /// What one worker stores of an index.
 struct Share {
     worker: Rc<WorkerContext>,
-    index: &'static str,
+    index: String,
     stored: Arrangement<u64>,
     /// The same in memory.
     blocks: Blocks,
 }
 
 impl Share {
-    fn open(worker: Rc<WorkerContext>, index: &'static str, distance_max: u32) -> Share {
+    fn open(worker: Rc<WorkerContext>, index: &str, distance_max: u32) -> Share {
         let runs = worker.state.get(index).map_or(&[][..], Vec::as_slice);
         let dir = worker.corpus.state_dir();
-        let mut stored =
-            or_fail(Arrangement::open(&dir, index, worker.index, worker.peers, runs));
+        let mut stored = or_fail(Arrangement::open(&dir, index, worker.index, worker.peers, runs));
         worker.notes.runs(index, worker.plan.first_epoch - 1, stored.runs());
         let mut blocks = Blocks::new(distance_max);
         or_fail(stored.scan(|(key, at, _)| blocks.insert(hash(key), at)));
-        Share { worker, index, stored, blocks }
+        Share { worker, index: index.to_owned(), stored, blocks }
     }
 
     /// Adds those of a whole epoch's updates that belong here.
@@ -165,7 +164,7 @@ impl Share {
             or_fail(self.stored.settle());
         }
         crash::point("run-written");
-        worker.notes.runs(self.index, epoch, self.stored.runs());
+        worker.notes.runs(&self.index, epoch, self.stored.runs());
     }
 }
 
@@ -209,7 +208,12 @@ mod tests {
                 let index = (INDEX, &runs_before[..]);
                 let engine = crate::Engine::Arrangement;
                 let context = Rc::new(WorkerContext::of_join_alone(
-                    worker, &corpus, engine, first_epoch, 1 << 20, index,
+                    worker,
+                    &corpus,
+                    engine,
+                    first_epoch,
+                    1 << 20,
+                    index,
                 ));
                 let probe = ProbeHandle::new();
                 let mut input =

@@ -22,7 +22,7 @@ impl<'scope> Docs<'scope> {
     /// State: an update for each document that came this far, in `index`.
     pub fn reject_repeats(
         self,
-        index: &'static str,
+        index: &str,
         reason: impl Into<Reason>,
         key: fn(&Document) -> u128,
         rule: Rule,
@@ -38,7 +38,7 @@ impl<'scope> Docs<'scope> {
     /// State: an update for each distinct band of each document that came this far, in `index`.
     pub fn reject_repeated_bands(
         self,
-        index: &'static str,
+        index: &str,
         reason: impl Into<Reason>,
         bands: impl FnMut(&Document, &mut Vec<u64>) + 'static,
         rule: Rule,
@@ -48,7 +48,7 @@ impl<'scope> Docs<'scope> {
 
     fn reject_by_keys<K: Key + Serialize + DeserializeOwned>(
         self,
-        index: &'static str,
+        index: &str,
         reason: Reason,
         keys: Keys<K>,
         rule: Rule,
