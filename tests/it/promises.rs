@@ -6,7 +6,7 @@ use crate::support::{Place, assert_same, number, text};
 /// Ways to do the same, in words that follow `sluice`; the recipe and the corpus are given after.
 const WAYS: [&str; 5] = [
     "build -w 2",
-    "build -w 3 --epoch-bytes 4K --commit-every 1K",
+    "build -w 3 --epoch-bytes 10K --commit-every 5K",
     "build --memory 64K --epoch-bytes 1G -w 2",
     "build --engine differential -w 2 --epoch-bytes 20K",
     "launch -n 2 -- build -w 2 --epoch-bytes 20K",
@@ -41,7 +41,7 @@ pub fn hold(
     }
     place.run("build none.toml --corpus grown").exits(0);
     for (number, (label, paths)) in labels.iter().enumerate() {
-        let flags = ["-w 1", "-w 3 --epoch-bytes 4K"][number % 2];
+        let flags = ["-w 1", "-w 3 --epoch-bytes 10K"][number % 2];
         let add = format!("add grown --slice {slice} --label {label} {paths} {flags}");
         let code = place.run(&add).status.code();
         assert!(code == Some(0) || code == Some(exits), "{add}: {code:?}");
