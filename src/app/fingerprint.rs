@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// Digest of all settings, the bytes of models included.
 pub(crate) fn fingerprint(
     tokenizer: Option<&Path>,
+    global_dedup: bool,
     slices: &BTreeMap<&'static str, Settings>,
 ) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
@@ -18,6 +19,7 @@ pub(crate) fn fingerprint(
             std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         hasher.update(b"tokenizer=").update(blake3::hash(&bytes).as_bytes()).update(b"\n");
     }
+    hasher.update(format!("global.dedup={global_dedup}\n").as_bytes());
     for (slice, settings) in slices {
         for (name, value) in &settings.0 {
             hasher.update(format!("{slice}.{name}=").as_bytes());

@@ -8,8 +8,9 @@ use crate::slice::{Setup, Slice};
 use crate::summary::{LabelSummary, Summary};
 use crate::usage::usage;
 use anyhow::{Context, Result, bail};
+use arrangement::Rule;
 use corpus::{Corpus, Label, Lock, Manifest, Position};
-use document::DocRef;
+use document::{DocRef, Document};
 use engine::cluster::{Cluster, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +91,7 @@ pub(crate) fn ingest(
     };
     let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
     let before = manifest.clone();
-    let skipped = add_labels(&mut manifest, inputs)?;
+    let skipped = add_labels(&mut manifest, slices, recipe, inputs)?;
     let work: Vec<usize> =
         (0..manifest.labels.len()).filter(|l| !manifest.labels[*l].is_complete()).collect();
     let mut models = Vec::new();
@@ -114,6 +115,17 @@ pub(crate) fn ingest(
     Ok(Summary { commit, labels, skipped, elapsed: started.elapsed(), models, tells: first })
 }
 
+/// Of documents of one text, in whatever slices, the one added first stays.
+fn global_dedup(docs: engine::Docs<'_>) -> engine::Docs<'_> {
+    docs.reject_repeats("texts", "duplicate_text", text_digest, Rule::first_of_all())
+}
+
+/// The first 128 bits of the BLAKE3 digest of the text as it is published.
+fn text_digest(document: &Document) -> u128 {
+    let digest = blake3::hash(document.text.as_bytes());
+    u128::from_be_bytes(*digest.as_bytes().first_chunk().expect("a digest has 32 bytes"))
+}
+
 /// The models of each slice that have been loaded.
 type Loaded = BTreeMap<&'static str, Models>;
 
@@ -122,16 +134,24 @@ fn load(loaded: &mut Loaded, slice: &'static Slice, recipe: &Recipe) -> Result<M
     if let Some(models) = loaded.get(slice.name) {
         return Ok(models.clone());
     }
-    let models = Models::load(&recipe.slices[slice.name], recipe.tokenizer.as_deref())?;
+    let models =
+        Models::load(&recipe.slices[slice.name], recipe.tokenizer.as_deref(), recipe.lid())?;
     loaded.insert(slice.name, models.clone());
     Ok(models)
 }
 
 /// Adds the new labels of `inputs` to the manifest; gives the names of those that are complete.
-fn add_labels(manifest: &mut Manifest, inputs: &[Input]) -> Result<Vec<String>> {
+fn add_labels(
+    manifest: &mut Manifest,
+    slices: &'static [Slice],
+    recipe: &Recipe,
+    inputs: &[Input],
+) -> Result<Vec<String>> {
     let mut skipped = Vec::new();
     for input in inputs {
-        let sources = sources(&input.paths)?;
+        let slice = slices.iter().find(|slice| slice.name == input.slice);
+        let slice = slice.expect("the slice of an input is known");
+        let sources = sources(&input.paths, slice.inputs, &recipe.slices[slice.name])?;
         let name = format!("{}/{}", input.slice, input.label);
         match manifest.label(&input.slice, &input.label) {
             None => {
@@ -186,7 +206,7 @@ fn run(
         let setup = Setup { settings, models: of_slice, sources: Arc::clone(&sources) };
         setups.insert(slice.name, setup.clone());
         let graph: Graph = Arc::new(move |docs: engine::Docs<'_>| (slice.graph)(docs, &setup));
-        graphs.insert(slice.name, (slice.reader, graph));
+        graphs.insert(slice.name, (slice.reader(&recipe.slices[slice.name]), graph));
     }
     let work: Vec<Work> = labels
         .iter()
@@ -218,7 +238,9 @@ fn run(
         strict: how.strict,
     };
     let display = Display::start(progress.clone(), how.verbosity, &how.cluster)?;
-    let job = Job { manifest, recipe: recipe.fingerprint.clone(), plan, slices: graphs, progress };
+    let together = recipe.global_dedup.then(|| Arc::new(global_dedup) as Graph);
+    let recipe = recipe.fingerprint.clone();
+    let job = Job { manifest, recipe, plan, slices: graphs, together, progress };
     engine::run(corpus, job, meeting, &options)?;
     display.finish();
     Ok(models)

@@ -1,5 +1,7 @@
 //! From what a user names to the sources of a label.
 
+use crate::Settings;
+use crate::slice::Inputs;
 use crate::usage::usage;
 use anyhow::{Context, Result};
 use corpus::Source;
@@ -22,13 +24,34 @@ pub(crate) fn check_label(label: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The sources that `paths` (files, globs, folders, `@lists` of them) name, in the order of their
-/// names.
-pub(crate) fn sources(paths: &[String]) -> Result<Vec<Source>> {
-    let mut files = Vec::new();
-    for path in paths {
-        expand(path, &mut files, 0)?;
-    }
+/// The sources of a slice that `paths` (files, globs, folders, `@lists` of them) name, in the order
+/// of their names.
+pub(crate) fn sources(
+    paths: &[String],
+    inputs: Inputs,
+    settings: &Settings,
+) -> Result<Vec<Source>> {
+    let found = (inputs.select)(find_sources(paths, inputs.is_source)?, settings)?;
+    in_order(found, paths)
+}
+
+/// Every file that `paths` name, in the order of their names.
+pub(crate) fn files(paths: &[String]) -> Result<Vec<Source>> {
+    in_order(find(paths)?, paths)
+}
+
+/// Every file that `paths` name, as they name them.
+pub(crate) fn find(paths: &[String]) -> Result<Vec<PathBuf>> {
+    find_sources(paths, Inputs::FILES.is_source)
+}
+
+fn find_sources(paths: &[String], is_source: fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    paths.iter().try_for_each(|path| expand(path, is_source, &mut found, 0))?;
+    Ok(found)
+}
+
+fn in_order(files: Vec<PathBuf>, paths: &[String]) -> Result<Vec<Source>> {
     let mut unique: BTreeMap<PathBuf, ()> = BTreeMap::new();
     for file in files {
         let real =
@@ -45,26 +68,31 @@ pub(crate) fn sources(paths: &[String]) -> Result<Vec<Source>> {
     let paths: Vec<PathBuf> = unique.into_keys().collect();
     let mut sources = Vec::new();
     for (path, name) in paths.iter().zip(names(&paths)) {
-        let bytes =
-            fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+        let bytes = size(path, 0)?;
         sources.push(Source { name, path: path.to_string_lossy().into_owned(), bytes });
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sources)
 }
 
-/// The files that `path` (a file, a glob, a folder, an `@list` of these) names.
-pub(crate) fn expand(path: &str, files: &mut Vec<PathBuf>, lists: usize) -> Result<()> {
+/// The files, and the folders for which `is_source` holds, that `path` (a file, a glob, a folder,
+/// an `@list` of these) names.
+fn expand(
+    path: &str,
+    is_source: fn(&Path) -> bool,
+    files: &mut Vec<PathBuf>,
+    lists: usize,
+) -> Result<()> {
     if let Some(list) = path.strip_prefix('@') {
         anyhow::ensure!(lists < 8, usage(format!("@{list}: lists within lists within lists")));
         let text = fs::read_to_string(list).map_err(|e| usage(format!("list {list}: {e}")))?;
         let mut lines =
             text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-        return lines.try_for_each(|line| expand(line, files, lists + 1));
+        return lines.try_for_each(|line| expand(line, is_source, files, lists + 1));
     }
     let as_is = Path::new(path);
     if as_is.is_dir() {
-        return walk(as_is, files, 0);
+        return walk(as_is, is_source, files, 0);
     }
     if as_is.exists() {
         files.push(as_is.to_owned());
@@ -74,7 +102,7 @@ pub(crate) fn expand(path: &str, files: &mut Vec<PathBuf>, lists: usize) -> Resu
     let before = files.len();
     for found in matches {
         let found = found.with_context(|| format!("cannot look into {path}"))?;
-        if found.is_dir() { walk(&found, files, 0)? } else { files.push(found) }
+        if found.is_dir() { walk(&found, is_source, files, 0)? } else { files.push(found) }
     }
     if files.len() == before {
         return Err(usage(format!("{path}: no such file, and nothing matches it as a pattern")));
@@ -82,8 +110,17 @@ pub(crate) fn expand(path: &str, files: &mut Vec<PathBuf>, lists: usize) -> Resu
     Ok(())
 }
 
-/// Every file of a folder and its folders; names that begin with a dot are left out.
-fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<()> {
+/// Every source in a folder and its folders; names that begin with a dot are left out.
+fn walk(
+    folder: &Path,
+    is_source: fn(&Path) -> bool,
+    files: &mut Vec<PathBuf>,
+    depth: usize,
+) -> Result<()> {
+    if is_source(folder) {
+        files.push(folder.to_owned());
+        return Ok(());
+    }
     anyhow::ensure!(
         depth < DEPTH_MAX,
         "{}: folders more than {DEPTH_MAX} deep; is there a loop of links?",
@@ -97,9 +134,21 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<()> {
             continue;
         }
         let path = entry.path();
-        if path.is_dir() { walk(&path, files, depth + 1)? } else { files.push(path) }
+        if path.is_dir() { walk(&path, is_source, files, depth + 1)? } else { files.push(path) }
     }
     Ok(())
+}
+
+/// Bytes of a file, or of all files of a folder. Links within a folder are not followed.
+fn size(path: &Path, depth: usize) -> Result<u64> {
+    let wrong = || format!("cannot read {}", path.display());
+    let meta = if depth == 0 { fs::metadata(path) } else { fs::symlink_metadata(path) };
+    let meta = meta.with_context(wrong)?;
+    if !meta.is_dir() || depth > DEPTH_MAX {
+        return Ok(if meta.is_symlink() { 0 } else { meta.len() });
+    }
+    let entries = fs::read_dir(path).with_context(wrong)?;
+    entries.map(|entry| size(&entry.with_context(wrong)?.path(), depth + 1)).sum()
 }
 
 /// Names that do not depend on where the files lie: the file name where it is the only one, else
@@ -162,12 +211,12 @@ mod tests {
         }
         fs::write(path("list.txt"), format!("# comment\n{}\n", path("*.wet"))).unwrap();
         let named = |paths: &[String]| -> Vec<String> {
-            sources(paths).unwrap().into_iter().map(|source| source.name).collect()
+            files(paths).unwrap().into_iter().map(|source| source.name).collect()
         };
         assert_eq!(named(&[format!("@{}", path("list.txt"))]), ["a.wet", "b.wet"]);
         assert_eq!(named(&[path("b.wet"), path("*.wet")]), ["a.wet", "b.wet"]);
         assert_eq!(named(&[path("")]), ["a.wet", "b.wet", "list.txt"]);
-        let error = sources(&[path("c.wet")]).unwrap_err().to_string();
+        let error = files(&[path("c.wet")]).unwrap_err().to_string();
         assert!(error.contains("c.wet: no such file"), "{error}");
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn of_files(
     wet: Reader,
 ) -> impl Fn(usize, usize) -> Feed {
     move |worker, workers| {
-        let files = files.clone();
+        let (files, wet) = (files.clone(), wet.clone());
         let mut mine = (worker..files.len()).step_by(workers);
         let mut open: Option<(usize, Texts)> = None;
         let (mut keys, mut room, mut record) = (Vec::new(), Vec::new(), 0);
@@ -31,7 +31,7 @@ pub(crate) fn of_files(
                     let Some(file) = mine.next() else {
                         return Ok(Fed { is_last: true, ..fed });
                     };
-                    let texts = texts(&files[file], wet).map_err(|error| format!("{error:#}"))?;
+                    let texts = texts(&files[file], &wet).map_err(|error| format!("{error:#}"))?;
                     (open, record) = (Some((file, texts)), 0);
                     continue;
                 };
@@ -56,7 +56,7 @@ pub(crate) fn of_files(
 }
 
 /// The texts of a file: `text` of JSON lines, by the file's name, or else the pages of a WET file.
-fn texts(path: &Path, wet: Reader) -> Result<Texts> {
+fn texts(path: &Path, wet: &Reader) -> Result<Texts> {
     if is_json(path) {
         return json_lines(path, None);
     }

@@ -24,11 +24,13 @@ mod usage;
 pub use cli::main;
 pub use models::Models;
 pub use settings::{Initial, Setting, Settings};
-pub use slice::{Fixture, FixtureModel, Setup, Slice};
+pub use slice::{Fixture, FixtureModel, Inputs, Setup, Slice};
 
 /// What a slice file needs.
 pub mod prelude {
-    pub use crate::{Fixture, FixtureModel, Initial, Models, Setting, Settings, Setup, Slice};
+    pub use crate::{
+        Fixture, FixtureModel, Initial, Inputs, Models, Setting, Settings, Setup, Slice,
+    };
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};
     pub use formats::ReadError;

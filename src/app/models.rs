@@ -26,9 +26,13 @@ pub struct Models {
 
 impl Models {
     /// Loads what `settings` name; what they do not name is built in where there is such a thing.
-    pub(crate) fn load(settings: &Settings, tokenizer: Option<&Path>) -> anyhow::Result<Models> {
+    pub(crate) fn load(
+        settings: &Settings,
+        tokenizer: Option<&Path>,
+        lid: Option<&Path>,
+    ) -> anyhow::Result<Models> {
         let file = |name: &str| settings.declares(name).then(|| settings.file(name)).flatten();
-        let language = match file("lid") {
+        let language = match lid {
             Some(path) => LanguageIdentifier::open(path).map_err(wrong)?,
             None => LanguageIdentifier::builtin(),
         };

@@ -37,6 +37,8 @@ pub(crate) struct Recipe {
     pub preset: Preset,
     /// Counts the tokens of all slices.
     pub tokenizer: Option<PathBuf>,
+    /// Of texts that are equal, in whatever slices, the first stays.
+    pub global_dedup: bool,
     /// Settings of every slice, by name.
     pub slices: BTreeMap<&'static str, Settings>,
     pub inputs: Vec<Input>,
@@ -53,7 +55,7 @@ pub(crate) struct Input {
     pub paths: Vec<String>,
 }
 
-const TOP_KEYS: [&str; 4] = ["corpus", "preset", "tokenizer", "input"];
+const TOP_KEYS: [&str; 5] = ["corpus", "preset", "tokenizer", "global", "input"];
 const INPUT_KEYS: [&str; 3] = ["slice", "label", "paths"];
 
 impl Recipe {
@@ -70,6 +72,11 @@ impl Recipe {
             usage(format!("cannot read the recipe {}: {error}", path.display()))
         })?;
         Reader { slices, path, text: &text }.read()
+    }
+
+    /// The language identifier of all slices: that of the slice that has a setting for it.
+    pub fn lid(&self) -> Option<&Path> {
+        self.slices.values().find(|s| s.declares("lid")).and_then(|s| s.file("lid"))
     }
 
     /// The recipe as a file: every setting written out, and its inputs.
@@ -102,6 +109,10 @@ impl Recipe {
         let off = if self.tokenizer.is_none() { "# " } else { "" };
         let line = format!("{off}tokenizer = {tokenizer}");
         writeln!(text, "{line:32} # a tokenizer.json of Hugging Face's form, to count tokens")
+            .expect("a string takes all");
+        let line = format!("dedup = {}", self.global_dedup);
+        let about = "of texts that are equal, in whatever slices, only the first stays";
+        write!(text, "\n# All slices together\n[global]\n{line:32} # {about}\n")
             .expect("a string takes all");
         for slice in slices {
             let settings = &self.slices[slice.name];
@@ -159,7 +170,7 @@ impl Reader<'_> {
             }
         };
         let (mut corpus, mut preset, mut inputs) = (None, Preset::Global, Vec::new());
-        let mut tokenizer = None;
+        let (mut tokenizer, mut global_dedup) = (None, false);
         let mut tables = BTreeMap::new();
         for (key, value) in table {
             match key.get_ref().as_ref() {
@@ -169,6 +180,7 @@ impl Reader<'_> {
                     Value::File(path) => tokenizer = path,
                     other => unreachable!("a file was asked for, not {other:?}"),
                 },
+                "global" => global_dedup = self.global(value)?,
                 "input" => inputs = self.inputs(value)?,
                 name => match self.slices.iter().find(|slice| slice.name == name) {
                     Some(slice) => {
@@ -189,8 +201,8 @@ impl Reader<'_> {
             let entry = tables.remove(slice.name);
             slices.insert(slice.name, self.settings(slice, preset, entry)?);
         }
-        let fingerprint = fingerprint(tokenizer.as_deref(), &slices)?;
-        Ok(Recipe { corpus, preset, tokenizer, slices, inputs, fingerprint })
+        let fingerprint = fingerprint(tokenizer.as_deref(), global_dedup, &slices)?;
+        Ok(Recipe { corpus, preset, tokenizer, global_dedup, slices, inputs, fingerprint })
     }
 
     fn settings(
@@ -319,6 +331,30 @@ impl Reader<'_> {
                 self.wrong(value.span(), format!("unknown preset {name}{hint}"))
             }
         }
+    }
+
+    /// The table `[global]`: whether there is deduplication over all slices.
+    fn global(&self, value: Spanned<DeValue<'_>>) -> Result<bool> {
+        let span = value.span();
+        let DeValue::Table(table) = value.into_inner() else {
+            return self.wrong(span, "global must be a table: [global]");
+        };
+        let mut dedup = false;
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("dedup", DeValue::Boolean(wanted)) => dedup = *wanted,
+                ("dedup", other) => {
+                    let found = other.type_str();
+                    return self
+                        .wrong(value.span(), format!("dedup must be true or false, not {found}"));
+                }
+                (name, _) => {
+                    let hint = suggest(name, ["dedup"]);
+                    return self.wrong(key.span(), format!("unknown key global.{name}{hint}"));
+                }
+            }
+        }
+        Ok(dedup)
     }
 
     fn inputs(&self, value: Spanned<DeValue<'_>>) -> Result<Vec<Input>> {

@@ -1,9 +1,12 @@
 //! What a slice is to the program.
 
+use crate::recipe::Recipe;
 use crate::{Models, Setting, Settings};
 use arrangement::{Copies, Rule, Scope};
 use document::DocRef;
-use engine::{Docs, Reader};
+use engine::{Docs, Documents, Reader};
+use formats::ReadError;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use text::ccnet::shard_of;
 
@@ -15,8 +18,10 @@ pub struct Slice {
     pub about: &'static str,
     /// The keys of its table in the recipe.
     pub settings: &'static [Setting],
+    /// What of an input is a source.
+    pub inputs: Inputs,
     /// Opens a source and gives its documents.
-    pub reader: Reader,
+    pub reader: fn(&Path, &Settings) -> Result<Documents, ReadError>,
     /// Documents in, the same documents, kept or turned away, out.
     pub graph: for<'scope> fn(Docs<'scope>, &Setup) -> Docs<'scope>,
     /// Small inputs of our own, for the demo.
@@ -25,6 +30,33 @@ pub struct Slice {
     pub models: &'static [FixtureModel],
     /// The demo's settings, as lines of the slice's table; they find the models in `models/`.
     pub demo_settings: &'static str,
+}
+
+impl Slice {
+    /// The reader of this slice, with these settings.
+    pub(crate) fn reader(&self, settings: &Settings) -> Reader {
+        let (read, settings) = (self.reader, settings.clone());
+        Arc::new(move |path: &Path| read(path, &settings))
+    }
+
+    /// The reader of this slice, with the settings of an empty recipe.
+    pub fn default_reader(&'static self) -> Reader {
+        self.reader(&Recipe::default(std::slice::from_ref(self)).slices[self.name])
+    }
+}
+
+/// What of the files and folders that a user names becomes a source.
+#[derive(Clone, Copy)]
+pub struct Inputs {
+    /// Whether a folder is one source, such as a repository; any other folder is walked.
+    pub is_source: fn(&Path) -> bool,
+    /// Leaves those of the paths found that the settings ask for.
+    pub select: fn(Vec<PathBuf>, &Settings) -> anyhow::Result<Vec<PathBuf>>,
+}
+
+impl Inputs {
+    /// Every file is a source.
+    pub const FILES: Inputs = Inputs { is_source: |_| false, select: |paths, _| Ok(paths) };
 }
 
 /// A bundled input file.
@@ -84,6 +116,9 @@ impl Setup {
     /// copy stays, a later document of a group changes the earlier ones.
     pub(crate) fn groups(&self, label: usize) -> Option<Vec<u64>> {
         let settings = &self.settings;
+        if !settings.declares("copies") {
+            return None;
+        }
         match (settings.word("copies"), settings.word("scope")) {
             ("none", "shard") => Some(self.shard_groups(label)),
             ("none", _) => Some(vec![0]),

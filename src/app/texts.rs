@@ -54,7 +54,7 @@ impl TextFiles {
             )));
         }
         if !named.is_empty() {
-            let sources = inputs::sources(&named)?;
+            let sources = inputs::files(&named)?;
             files.extend(sources.into_iter().map(|source| PathBuf::from(source.path)));
         }
         if let Some(dump) = files.iter().find(|path| is_dump(path)) {

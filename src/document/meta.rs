@@ -1,7 +1,8 @@
 //! What a slice publishes beside the text.
 
-use serde::ser::{SerializeMap, Serializer};
+use serde::ser::{Error, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// One published value.
@@ -17,6 +18,8 @@ pub enum Value {
     Float(f64),
     /// A list of whole numbers.
     Ints(Vec<u32>),
+    /// Anything else, as JSON on one line: it is published as it stands.
+    Json(String),
 }
 
 impl From<String> for Value {
@@ -55,11 +58,11 @@ pub struct Meta(Vec<(Cow<'static, str>, Value)>);
 
 impl Meta {
     /// Writes a value: in its place where the name stands already, at the end otherwise.
-    pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
-        let value = value.into();
-        match self.0.iter_mut().find(|(known, _)| known == name) {
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        let (name, value) = (name.into(), value.into());
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, place)) => *place = value,
-            None => self.0.push((Cow::Borrowed(name), value)),
+            None => self.0.push((name, value)),
         }
     }
 
@@ -88,6 +91,10 @@ impl Serialize for Json<'_> {
                 Value::Int(number) => map.serialize_entry(name, number)?,
                 Value::Float(number) => map.serialize_entry(name, number)?,
                 Value::Ints(list) => map.serialize_entry(name, list)?,
+                Value::Json(json) => match serde_json::from_str::<&RawValue>(json) {
+                    Ok(json) => map.serialize_entry(name, json)?,
+                    Err(error) => return Err(S::Error::custom(error)),
+                },
             }
         }
         map.serialize_entry(self.last.0, self.last.1)?;
@@ -107,10 +114,11 @@ mod tests {
         meta.set("score", 0.5);
         meta.set("line_ids", vec![0u32, 2]);
         meta.set("nlines", 2usize);
+        meta.set("license".to_owned(), Value::Json(r#"["mit", null]"#.into()));
         let json = serde_json::to_string(&meta.json_with("id", "s/l/f#0")).unwrap();
         assert_eq!(
             json,
-            r#"{"url":"http://a.example/","nlines":2,"score":0.5,"line_ids":[0,2],"id":"s/l/f#0"}"#
+            r#"{"url":"http://a.example/","nlines":2,"score":0.5,"line_ids":[0,2],"license":["mit", null],"id":"s/l/f#0"}"#
         );
     }
 }

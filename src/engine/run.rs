@@ -44,6 +44,8 @@ pub struct Job {
     pub plan: Plan,
     /// Reader and graph of each slice.
     pub slices: BTreeMap<&'static str, (Reader, Graph)>,
+    /// What becomes of the documents of all slices together, behind their own graphs.
+    pub together: Option<Graph>,
     /// Counters to report to.
     pub progress: Progress,
 }
@@ -111,14 +113,17 @@ fn build(
             paths: Rc::new(move |label, source| {
                 PathBuf::from(&by_number[label as usize].sources[source as usize].path)
             }),
-            reader: *reader,
+            reader: reader.clone(),
             strict: options.strict,
             progress: job.progress.clone(),
         };
         let stream = source(scope, context.clone(), reading, probe.clone());
         ends.push(graph(Docs { stream, worker: context.clone() }).stream);
     }
-    let ends = scope.concatenate(ends);
-    let reports = write(ends, context.clone(), labels, job.progress.clone());
+    let mut docs = Docs { stream: scope.concatenate(ends), worker: context.clone() };
+    if let Some(together) = &job.together {
+        docs = together(docs);
+    }
+    let reports = write(docs.stream, context.clone(), labels, job.progress.clone());
     commit(reports, context.clone(), job.manifest.clone(), options.commit_every).probe_with(probe);
 }

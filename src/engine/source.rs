@@ -9,6 +9,7 @@ use formats::{Ahead, Defect, ReadError, Waiting};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::operator::source as timely_source;
@@ -27,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_micros(500);
 pub type Documents = Box<dyn Iterator<Item = Result<Document, Defect>> + Send>;
 
 /// Opens a source.
-pub type Reader = fn(&Path) -> Result<Documents, ReadError>;
+pub type Reader = Arc<dyn Fn(&Path) -> Result<Documents, ReadError> + Send + Sync>;
 
 /// What one worker reads: its pieces, and the paths of the sources by label number.
 pub(crate) struct Reading {

@@ -181,13 +181,13 @@ fn a_download_that_is_dropped_goes_on_where_it_was() {
         if number < 2 { answer.dropped_after(150_000) } else { answer }
     });
     let place = Place::new();
-    let line = format!("models fetch lid.176.bin --from {}/lid.176.bin", server.address);
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(0).names(&["the connection was dropped", "going on after"]);
-    assert_eq!(fs::read(place.path("models/lid.176.bin")).unwrap(), whole);
+    assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
     let asked = server.asked();
     assert_eq!(asked.iter().map(Request::start).collect::<Vec<_>>(), [0, 150_000, 300_000]);
     assert_eq!(asked[1].header("if-range"), Some("\"one\""));
-    assert_eq!(files(&place), ["lid.176.bin", "models.json"]);
+    assert_eq!(files(&place), ["models.json", "wikiref.model.bin"]);
 }
 
 #[test]
@@ -200,13 +200,13 @@ fn a_later_command_goes_on_where_an_earlier_one_ended() {
         _ => Answer::ranged(request, &body).with("ETag", "\"one\""),
     });
     let place = Place::new();
-    let line = format!("models fetch lid.176.bin --from {}/lid.176.bin", server.address);
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(1).names(&["there is no such file (404)"]);
-    assert_eq!(files(&place), ["lid.176.bin.part", "lid.176.bin.part.json"]);
+    assert_eq!(files(&place), ["wikiref.model.bin.part", "wikiref.model.bin.part.json"]);
     let listed = place.run("models list").exits(0);
     assert!(listed.stdout.contains("97.66 KiB of it"), "{listed}");
     place.run(&line).exits(0);
-    assert_eq!(fs::read(place.path("models/lid.176.bin")).unwrap(), whole);
+    assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
     assert_eq!(server.asked()[2].start(), 100_000);
 }
 
@@ -221,9 +221,9 @@ fn two_versions_of_a_file_are_never_mixed() {
         _ => Answer::ranged(request, &body).with("ETag", "\"new\""),
     });
     let place = Place::new();
-    let line = format!("models fetch lid.176.bin --from {}/lid.176.bin", server.address);
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(0).names(&["another part than was asked for"]);
-    assert_eq!(fs::read(place.path("models/lid.176.bin")).unwrap(), new);
+    assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), new);
 }
 
 #[test]
@@ -237,9 +237,9 @@ fn another_part_than_was_asked_for_is_not_taken() {
         _ => Answer::ranged(request, &body),
     });
     let place = Place::new();
-    let line = format!("models fetch lid.176.bin --from {}/lid.176.bin", server.address);
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(0).names(&["another part than was asked for"]);
-    assert_eq!(fs::read(place.path("models/lid.176.bin")).unwrap(), whole);
+    assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
 }
 
 #[test]
@@ -251,9 +251,9 @@ fn a_server_that_knows_no_ranges_gives_the_whole_file_again() {
         if number == 0 { answer.dropped_after(150_000) } else { answer }
     });
     let place = Place::new();
-    let line = format!("models fetch lid.176.bin --from {}/lid.176.bin", server.address);
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(0);
-    assert_eq!(fs::read(place.path("models/lid.176.bin")).unwrap(), whole);
+    assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
     assert_eq!(server.asked()[1].start(), 150_000);
 }
 
@@ -266,9 +266,9 @@ fn without_a_version_or_a_checksum_a_dropped_download_begins_anew() {
         if number == 0 { answer.dropped_after(150_000) } else { answer }
     });
     let place = Place::new();
-    let line = format!("models fetch lid.176.bin --from {}/lid.176.bin", server.address);
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(0);
-    assert_eq!(fs::read(place.path("models/lid.176.bin")).unwrap(), whole);
+    assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
     assert_eq!(server.asked()[1].header("range"), None);
 }
 
@@ -280,10 +280,10 @@ fn a_server_that_always_drops_is_given_up_and_the_part_is_kept() {
         _ => Answer::ranged(request, &body).with("ETag", "\"one\"").dropped_after(0),
     });
     let place = Place::new();
-    let line = format!("models fetch lid.176.bin --from {}/lid.176.bin", server.address);
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(1).names(&["5 times in a row", "97.66 KiB are kept"]);
     assert_eq!(server.asked().len(), 5);
-    assert_eq!(fs::metadata(place.path("models/lid.176.bin.part")).unwrap().len(), 100_000);
+    assert_eq!(fs::metadata(place.path("models/wikiref.model.bin.part")).unwrap().len(), 100_000);
 }
 
 /// The published size of `lid.176.ftz`.
@@ -312,11 +312,11 @@ fn a_file_with_a_wrong_checksum_leaves_nothing() {
 fn what_was_fetched_once_must_come_again() {
     let server = Server::start(|number, _| Answer::whole(&model(5_000, 12 + number as u64)));
     let place = Place::new();
-    let line = format!("models fetch lid.176.bin --from {}/lid.176.bin", server.address);
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(0);
-    fs::remove_file(place.path("models/lid.176.bin")).unwrap();
+    fs::remove_file(place.path("models/wikiref.model.bin")).unwrap();
     let changed = place.run(&line).exits(1);
-    changed.names(&["its SHA-256 is", "remove lid.176.bin from models/models.json"]);
+    changed.names(&["its SHA-256 is", "remove wikiref.model.bin from models/models.json"]);
     assert_eq!(files(&place), ["models.json"]);
 }
 
@@ -335,9 +335,9 @@ fn a_missing_file_a_web_page_and_an_empty_file_are_told_as_such() {
         ("page", "a web page"),
         ("empty", "it is empty"),
     ] {
-        let line = format!("models fetch lid.176.bin --from {}/{path}", server.address);
+        let line = format!("models fetch wikiref --from {}/{path}", server.address);
         let said = place.run(&line).exits(1);
-        said.names(&[word, "by hand: put the file at models/lid.176.bin"]);
+        said.names(&[word, "by hand: put the file at models/wikiref.model.bin"]);
         assert_eq!(files(&place), [""; 0], "{path}");
     }
     assert_eq!(server.asked().len(), 4, "what lasts is not tried again");
@@ -350,7 +350,7 @@ fn a_server_that_is_not_ready_is_asked_again() {
         _ => Answer::whole(&model(5_000, 20)),
     });
     let place = Place::new();
-    place.run(&format!("models fetch lid.176.bin --from {}/x", server.address)).exits(0);
+    place.run(&format!("models fetch wikiref --from {}/x", server.address)).exits(0);
     assert_eq!(server.asked().len(), 2);
 }
 
@@ -362,8 +362,8 @@ fn a_redirect_is_followed() {
         _ => Answer::status("404 Not Found"),
     });
     let place = Place::new();
-    place.run(&format!("models fetch lid.176.bin --from {}/old", server.address)).exits(0);
-    assert_eq!(fs::read(place.path("models/lid.176.bin")).unwrap(), model(5_000, 21));
+    place.run(&format!("models fetch wikiref --from {}/old", server.address)).exits(0);
+    assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), model(5_000, 21));
 }
 
 #[test]
@@ -374,10 +374,10 @@ fn a_body_in_chunks_is_fetched_and_one_that_breaks_off_is_not() {
         Answer::whole(&body).with("Transfer-Encoding", "chunked")
     });
     let place = Place::new();
-    place.run(&format!("models fetch lid.176.bin --from {}/whole", server.address)).exits(0);
-    assert_eq!(fs::read(place.path("models/lid.176.bin")).unwrap(), model(5_000, 22));
-    place.run(&format!("models fetch wikiref --from {}/broken", server.address)).exits(1);
-    assert!(!place.path("models/wikiref.model.bin").exists());
+    place.run(&format!("models fetch wikiref --from {}/whole", server.address)).exits(0);
+    assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), model(5_000, 22));
+    place.run(&format!("models fetch lid.176.bin --from {}/broken", server.address)).exits(1);
+    assert!(!place.path("models/lid.176.bin").exists());
 }
 
 #[test]
@@ -385,8 +385,8 @@ fn without_a_network_the_way_by_hand_is_named() {
     // Bound and let go: nobody listens there.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let place = Place::new();
-    let said = place.run(&format!("models fetch lid.176.bin --from http://127.0.0.1:{port}/x"));
-    said.exits(1).names(&["cannot reach", "by hand: put the file at models/lid.176.bin"]);
+    let said = place.run(&format!("models fetch wikiref --from http://127.0.0.1:{port}/x"));
+    said.exits(1).names(&["cannot reach", "by hand: put the file at models/wikiref.model.bin"]);
     assert_eq!(files(&place), [""; 0]);
 }
 
@@ -465,10 +465,6 @@ fn a_wrong_command_says_what_would_be_right() {
     place.run("models fetch ccnet").exits(2).names(&["as in ccnet:en", " zh"]);
     place.run("models fetch ccnet:en --from en.arpa.bin").exits(2).names(&["2 are asked for"]);
     place.run("models fetch wikiref --from ftp://x/y").exits(2).names(&["use http://, https://"]);
-    place
-        .run("models fetch wikiref")
-        .exits(2)
-        .names(&["no address of wikiref.model.bin", "--from"]);
 }
 
 #[test]

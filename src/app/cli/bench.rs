@@ -186,8 +186,8 @@ impl Dedup {
             return Ok(ranges.into_iter().filter(|r| !r.is_empty()).map(made_up).collect());
         }
         let wet = slices.iter().find(|slice| slice.name == "common_crawl");
-        let wet = wet.context("this program has no slice that reads WET files")?.reader;
-        let sources = inputs::sources(&self.input)?;
+        let wet = wet.context("this program has no slice that reads WET files")?.default_reader();
+        let sources = inputs::files(&self.input)?;
         let all: u64 = sources.iter().map(|source| source.bytes).sum();
         let mut behind = all;
         let second = sources.iter().position(|source| {
@@ -198,7 +198,7 @@ impl Dedup {
         let second = second.unwrap_or(sources.len()).max(1);
         let paths: Vec<PathBuf> = sources.into_iter().map(|source| source.path.into()).collect();
         let (first, rest) = paths.split_at(second);
-        let mut dumps: Dumps = vec![Arc::new(keys::of_files(first.into(), 0, wet))];
+        let mut dumps: Dumps = vec![Arc::new(keys::of_files(first.into(), 0, wet.clone()))];
         if !rest.is_empty() {
             dumps.push(Arc::new(keys::of_files(rest.into(), second, wet)));
         }

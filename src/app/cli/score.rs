@@ -2,7 +2,7 @@
 
 use super::{DONE, DONE_WITH_DEFECTS};
 use crate::Models;
-use crate::inputs::expand;
+use crate::inputs::find;
 use crate::recipe::Recipe;
 use crate::score::{Event, Job, Summary, score};
 use crate::settings::{Settings, Value};
@@ -107,7 +107,7 @@ impl Score {
             }
         }
         let has_lm = settings.declares("lm") && settings.folder("lm").is_some();
-        let models = Models::load(&settings, tokenizer.as_deref())?;
+        let models = Models::load(&settings, tokenizer.as_deref(), settings.file("lid"))?;
         let job = Job {
             models: &models,
             has_lm,
@@ -190,8 +190,7 @@ fn no_such(what: &str, key: &str, path: &std::path::Path) -> anyhow::Error {
 
 /// The files that an input names: in the order given, those of a folder by name.
 fn paths(input: &str) -> Result<Vec<String>> {
-    let mut files = Vec::new();
-    expand(input, &mut files, 0)?;
+    let mut files = find(&[input.to_owned()])?;
     if files.is_empty() {
         return Err(usage(format!("{input}: the folder has no files")));
     }

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `reject` | those for which a test holds are turned away with a reason | none |
 //! | `tag` | something is written into each | none |
-//! | `cut_repeated_paragraphs` | paragraphs seen before are cut | an index of paragraphs |
-//! | `reject_repeats` | those seen before are turned away | an index of documents |
+//! | `cut_repeated_paragraphs` | paragraphs seen before are cut | the index it names |
+//! | `reject_repeats` | those seen before are turned away | the index it names |
 //!
 //! Closures are boxed in the first line of an operator, so that the dataflow is compiled once,
 //! here, and not again in every slice.

@@ -11,9 +11,6 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-/// The index this operator keeps.
-const INDEX: &str = "paragraphs";
-
 /// Identity of a paragraph; the buffer is room to work in.
 type ParagraphKey = fn(&str, &mut Vec<u8>) -> u64;
 
@@ -25,15 +22,16 @@ impl<'scope> Docs<'scope> {
     /// Follows cc_net `dedup.py`: a line is a paragraph, the blank line among them, and a line
     /// repeated inside one document only is none of the index's business.
     ///
-    /// State: an update for each distinct paragraph of each document, in the index of paragraphs.
+    /// State: an update for each distinct paragraph of each document, in `index`.
     pub fn cut_repeated_paragraphs(
         self,
+        index: &'static str,
         key: ParagraphKey,
         rule: Rule,
         after: impl Fn(&mut Document, &[u32]) + 'static,
     ) -> Self {
         let (held, updates) = self.paragraph_keys(key);
-        let facts = duplicates(self.worker.clone(), INDEX, updates, rule);
+        let facts = duplicates(self.worker.clone(), index, updates, rule);
         let mut kept = Vec::new();
         let cut = Box::new(move |document: &mut Document, lines: Lines, facts: &[(u64, u64)]| {
             if document.is_kept() {

@@ -10,15 +10,13 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-/// The index this operator keeps.
-const INDEX: &str = "documents";
-
 impl Docs<'_> {
     /// Turns away, with `reason`, each document whose `key` is a duplicate by `rule`.
     ///
-    /// State: an update for each document that came this far, in the index of documents.
+    /// State: an update for each document that came this far, in `index`.
     pub fn reject_repeats(
         self,
+        index: &'static str,
         reason: impl Into<Reason>,
         key: fn(&Document) -> u128,
         rule: Rule,
@@ -44,7 +42,7 @@ impl Docs<'_> {
                 });
             }
         });
-        let facts = duplicates(self.worker.clone(), INDEX, updates, rule);
+        let facts = duplicates(self.worker.clone(), index, updates, rule);
         let apply = Box::new(move |document: &mut Document, (), facts: &[(u64, u128)]| {
             if !facts.is_empty() {
                 document.reject(reason.clone());

@@ -42,21 +42,16 @@ pub(super) struct Fetch {
 impl Fetch {
     pub fn run(self) -> Result<u8> {
         let models: Vec<Model> = self.names.iter().map(|name| find(name)).collect::<Result<_>>()?;
-        let files: Vec<(&Model, &ModelFile)> = models
-            .iter()
-            .flat_map(|model| model.files.iter().map(move |file| (model, file)))
-            .collect();
+        let files: Vec<&ModelFile> = models.iter().flat_map(|model| &model.files).collect();
         let from = self.from.as_deref().map(|from| From::read(from, files.len())).transpose()?;
         // All are looked at before anything is done, so that a wrong command does nothing.
-        let sources = files
-            .iter()
-            .map(|(model, file)| self.source(model, file, from.as_ref()))
-            .collect::<Result<Vec<_>>>()?;
+        let sources: Vec<Option<Source>> =
+            files.iter().map(|file| self.source(file, from.as_ref())).collect();
         fs::create_dir_all(&self.dir)
             .with_context(|| format!("cannot make {}", self.dir.display()))?;
         let _lock = self.lock()?;
         let mut records = Records::open(&self.dir)?;
-        for ((_, file), source) in files.iter().zip(sources) {
+        for (file, source) in files.iter().zip(sources) {
             match source {
                 Some(source) if !self.has(file) => self.bring(file, &source, &mut records)?,
                 _ => self.keep(file, &mut records)?,
@@ -70,25 +65,11 @@ impl Fetch {
     }
 
     /// Where to take `file` from; `None` if it is there.
-    fn source(
-        &self,
-        model: &Model,
-        file: &ModelFile,
-        from: Option<&From>,
-    ) -> Result<Option<Source>> {
-        match (from, file.address) {
-            _ if self.has(file) => Ok(None),
-            (Some(from), _) => Ok(Some(from.source(file))),
-            (None, Some(address)) => Ok(Some(Source::Address(address.to_owned()))),
-            (None, None) => {
-                let (name, about) = (file.name(), model.about);
-                let path = self.dir.join(&file.path);
-                Err(usage(format!(
-                    "no address of {name} is known here. {about}. Get it, and name it with \
-                     --from, or put it at {}",
-                    path.display()
-                )))
-            }
+    fn source(&self, file: &ModelFile, from: Option<&From>) -> Option<Source> {
+        match from {
+            _ if self.has(file) => None,
+            Some(from) => Some(from.source(file)),
+            None => Some(Source::Address(file.address.to_string())),
         }
     }
 

@@ -118,14 +118,7 @@ impl List {
             println!("  {}", languages.join(" "));
         }
         println!(
-            "fetched by their name alone: {}; others need --from",
-            names_with_address(&models)
+            "sluice models fetch NAME brings one, from upstream or with --from from elsewhere"
         );
     }
-}
-
-fn names_with_address(models: &[Model]) -> String {
-    let all = |model: &&Model| model.files.iter().all(|file| file.address.is_some());
-    let names: Vec<&str> = models.iter().filter(all).map(|model| model.name.as_str()).collect();
-    names.join(", ")
 }
