@@ -40,7 +40,7 @@ pub(crate) struct How {
 }
 
 /// Opens the corpus, or makes it with `recipe`, and takes the lock.
-fn prepare(root: &Path, recipe: &Recipe, slices: &[Slice]) -> Result<(Corpus, Lock)> {
+fn prepare(root: &Path, recipe: &Recipe, slices: &'static [Slice]) -> Result<(Corpus, Lock)> {
     std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
     let lock = Lock::take(root)?;
     let corpus = Corpus::create(root)?;
@@ -51,7 +51,10 @@ fn prepare(root: &Path, recipe: &Recipe, slices: &[Slice]) -> Result<(Corpus, Lo
             root.display(),
             corpus.recipe_path().display()
         ))),
-        Some(manifest) => manifest,
+        Some(manifest) => {
+            Recipe::settle(slices, &corpus, &manifest)?;
+            manifest
+        }
         None => {
             corpus.write_recipe(&recipe.print(slices))?;
             let manifest = Manifest::empty(recipe.fingerprint.clone());

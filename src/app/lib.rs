@@ -1,5 +1,6 @@
 //! The program around the slices: what a slice is to it, the recipe, the command line.
 
+mod calibrate;
 mod catalogue;
 mod checksums;
 mod cli;
@@ -11,6 +12,7 @@ mod inputs;
 mod keys;
 mod meter;
 mod models;
+mod plot;
 mod recipe;
 mod score;
 mod settings;
