@@ -1,5 +1,6 @@
 //! Adding labels to a corpus: what is to be read, the run, and what came of it.
 
+use crate::dedup::text_digest;
 use crate::display::{Display, Verbosity};
 use crate::inputs::sources;
 use crate::models::Models;
@@ -10,7 +11,7 @@ use crate::usage::usage;
 use anyhow::{Context, Result, bail};
 use arrangement::Rule;
 use corpus::{Corpus, Label, Lock, Manifest, Position};
-use document::{DocRef, Document};
+use document::DocRef;
 use engine::cluster::{Cluster, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,12 +124,6 @@ fn global_dedup(docs: engine::Docs<'_>) -> engine::Docs<'_> {
     docs.reject_repeats("texts", "duplicate_text", text_digest, Rule::first_of_all())
 }
 
-/// The first 128 bits of the BLAKE3 digest of the text as it is published.
-fn text_digest(document: &Document) -> u128 {
-    let digest = blake3::hash(document.text.as_bytes());
-    u128::from_be_bytes(*digest.as_bytes().first_chunk().expect("a digest has 32 bytes"))
-}
-
 /// The models of each slice that have been loaded.
 type Loaded = BTreeMap<&'static str, Models>;
 
@@ -206,7 +201,8 @@ fn run(
         let settings = recipe.slices[slice.name].clone();
         let of_slice = load(&mut loaded, slice, recipe)?;
         models.push(format!("{}: language by {}", slice.name, of_slice.language_name()));
-        let setup = Setup { settings, models: of_slice, sources: Arc::clone(&sources) };
+        let sources = Arc::clone(&sources);
+        let setup = Setup { slice: slice.name, settings, models: of_slice, sources };
         setups.insert(slice.name, setup.clone());
         let graph: Graph = Arc::new(move |docs: engine::Docs<'_>| (slice.graph)(docs, &setup));
         graphs.insert(slice.name, (slice.reader(&recipe.slices[slice.name]), graph));

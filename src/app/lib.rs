@@ -4,6 +4,7 @@ mod calibrate;
 mod catalogue;
 mod checksums;
 mod cli;
+mod dedup;
 mod display;
 mod fetch;
 mod fingerprint;
@@ -24,6 +25,7 @@ mod units;
 mod usage;
 
 pub use cli::main;
+pub use dedup::{Deduplicate, dedup_setting};
 pub use models::Models;
 pub use settings::{Initial, Setting, Settings};
 pub use slice::{Fixture, FixtureModel, Inputs, Setup, Slice};
@@ -31,7 +33,8 @@ pub use slice::{Fixture, FixtureModel, Inputs, Setup, Slice};
 /// What a slice file needs.
 pub mod prelude {
     pub use crate::{
-        Fixture, FixtureModel, Initial, Inputs, Models, Setting, Settings, Setup, Slice,
+        Deduplicate, Fixture, FixtureModel, Initial, Inputs, Models, Setting, Settings, Setup,
+        Slice, dedup_setting,
     };
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};
