@@ -4,6 +4,7 @@
 //! and give it a row in [`SLICES`].
 
 mod common_crawl;
+mod github;
 
 /// Every slice, in the order of RedPajama's table.
-pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL];
+pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, github::GITHUB];

@@ -4,12 +4,14 @@
 //! - [`statistics`]: the numbers that decide whether a file is kept.
 //! - [`path`]: what is told by a file's path alone.
 //! - [`licence`]: which licences the text of a LICENSE file grants.
-//!
-//! Pure functions: no file is opened here.
+//! - [`row`]: rows of the tables that such files come in.
+//! - [`repository`]: the other form, repositories on disk and in archives.
 
 pub mod header;
 pub mod licence;
 pub mod path;
+pub mod repository;
+pub mod row;
 pub mod statistics;
 
 #[cfg(test)]
