@@ -107,9 +107,11 @@ fn origin(root: &Path) -> Option<String> {
     // Links may lead out, and a pipe would be waited for.
     let is_own =
         fs::symlink_metadata(folder).ok()?.is_dir() && fs::symlink_metadata(&file).ok()?.is_file();
+    if !is_own {
+        return None;
+    }
     let mut config = String::new();
-    let file = File::open(file).ok().filter(|_| is_own)?;
-    file.take(CONFIG_BYTES_MAX).read_to_string(&mut config).ok()?;
+    File::open(file).ok()?.take(CONFIG_BYTES_MAX).read_to_string(&mut config).ok()?;
     let section = config.split("[remote \"origin\"]").nth(1)?;
     let lines = section.lines().map(str::trim).take_while(|line| !line.starts_with('['));
     let url = lines.filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == "url")?.1;
