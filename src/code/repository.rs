@@ -162,8 +162,7 @@ impl Stated {
         if let Some(whole) = &self.whole {
             return RepositoryFile { file, repository: whole.clone() };
         }
-        // What leads out of the archive is in no repository.
-        let Some((folder, path)) = file.path.split_once('/').filter(|_| is_within(&file)) else {
+        let Some((folder, path)) = file.path.split_once('/') else {
             return RepositoryFile { file, repository: Arc::default() };
         };
         let repository = self.folders.get(folder).cloned().unwrap_or_else(|| {
@@ -172,10 +171,6 @@ impl Stated {
         file.path = path.to_owned();
         RepositoryFile { file, repository }
     }
-}
-
-fn is_within(file: &StoredFile) -> bool {
-    file.content != Content::UnsafePath
 }
 
 /// The name of an archive without what says that it is one.
