@@ -4,6 +4,7 @@
 //!   called. [`open`] gives the bytes.
 //! - [`warc`]: WARC records, from damaged files too. [`wet`] is the same for Common Crawl's text.
 //! - [`mod@rows`]: records that have fields, from JSON lines or Parquet.
+//! - [`files`]: whole files, of a folder or of a tar archive.
 //! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
 //!
 //! A reader holds one record and a few buffers, never a file. What cannot be read becomes a
@@ -11,6 +12,7 @@
 
 pub mod compressed;
 mod defect;
+pub mod files;
 pub mod prefetch;
 pub mod rows;
 pub mod warc;

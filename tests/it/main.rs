@@ -21,6 +21,8 @@ mod dedup;
 mod deterministic;
 /// The export's forms, its card, its digests, its ids.
 mod export;
+/// Source files of tables, repositories and archives come out as RedPajama's scripts would have them.
+mod github;
 /// Damaged and foreign files are named, and never stop what is healthy.
 mod hostile_input;
 /// A label added later comes out as if all had been built at once.

@@ -24,13 +24,18 @@ pub(crate) use stored::Stored;
 /// corrupt, or bytes between members, end in an error. (An LZ4 frame cut between two blocks cannot
 /// be told from a whole one.) Zeros after the last member are padding.
 pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    let mut stored = Stored::new(Box::new(File::open(path)?));
+    Ok(inflate(Box::new(File::open(path)?)))
+}
+
+/// The same for bytes that are open already.
+pub(crate) fn inflate(source: Box<dyn Read + Send>) -> Box<dyn BufRead + Send> {
+    let mut stored = Stored::new(source);
     let codec = Codec::of(stored.peek(Codec::MAGIC_BYTES_MAX));
     if codec == Codec::Plain {
-        return Ok(Box::new(stored));
+        return Box::new(stored);
     }
     let inflated = Inflated { members: Members::new(stored, codec), ended: false };
-    Ok(Box::new(BufReader::with_capacity(64 << 10, inflated)))
+    Box::new(BufReader::with_capacity(64 << 10, inflated))
 }
 
 /// The members' bytes joined, up to the first fault.

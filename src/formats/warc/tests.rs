@@ -288,7 +288,7 @@ fn what_is_no_warc_file_is_one_defect() {
         (&[0; 500_000], "byte 0: not a WARC file: starts with \"\\x00\\x00"),
         (text.as_bytes(), "byte 0: not a WARC file: starts with \"Call me Ishmael.\\n"),
         (&gzip(text.as_bytes()), "byte 0: not a WARC file: starts with \"Call me Ishmael.\\n"),
-        (b"BZh91AY&SY", "byte 0: not a WARC file: starts with \"BZh91AY&SY\""),
+        (b"PK\x03\x04zip", "byte 0: not a WARC file: starts with \"PK\\x03\\x04zip\""),
         (
             b"filedesc://a.arc 0.0.0.0 2008 text/plain 1\nWARC/1.0\n",
             "byte 0: an ARC file, not WARC",

@@ -1,0 +1,347 @@
+//! GitHub: source files through RedPajama's filters, from tables, repositories or archives.
+//!
+//! Follows RedPajama-Data@rp_v1 `data_prep/github`: the query of its README, then
+//! `github_clean_dedup_local.py`, `github_global_dedup.py` and `github_run_filter.py`. What we do
+//! differently, and why, is in docs/fidelity.md under "GitHub".
+
+use app::prelude::*;
+use arrangement::Rule;
+use code::repository::{self, RepositoryFile};
+use code::row::{Content as Cell, Row};
+use code::{header, licence, path, statistics};
+use formats::files::{self, Content, StoredFile};
+use formats::{Defect, ReadError};
+use md5::{Digest, Md5};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+/// This slice's row in the table of `lib.rs`.
+pub const GITHUB: Slice = Slice {
+    name: "github",
+    about: "GitHub: source files of tables, repositories and archives",
+    settings: SETTINGS,
+    inputs: Inputs { is_source: repository::is_repository, select },
+    reader: source_files,
+    graph,
+    fixtures: FIXTURES,
+    models: &[],
+    demo_settings: "",
+};
+
+// The recipe's numbers, each with the file that sets it.
+const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "licenses", // data_prep/github README: license LIKE 'mit%' OR 'bsd%' OR 'apache%'
+        default: Initial::Words(&["mit", "bsd", "apache"]),
+        about: "licences kept, by how their names begin; [] for all files, under whatever licence",
+    },
+    Setting {
+        name: "clean", // github_clean_dedup_local.py: clean_copyright_comments
+        default: Initial::Choice("strict", "strict", &["strict", "fixed", "none"]),
+        about: "what is cut at a file's head: strict (as upstream), fixed (notices only), none",
+    },
+    Setting {
+        name: "max_line_length", // github_run_filter.py, and the four below
+        default: Initial::Whole(1000),
+        about: "files with a longer line are dropped",
+    },
+    Setting {
+        name: "max_avg_line_length",
+        default: Initial::Fraction(100.0),
+        about: "files whose lines are longer on average are dropped",
+    },
+    Setting {
+        name: "min_alnum_prop",
+        default: Initial::Fraction(0.25),
+        about: "files with a smaller share of letters and digits are dropped",
+    },
+    Setting {
+        name: "min_letters_per_token",
+        default: Initial::Fraction(1.5),
+        about: "files with fewer letters for each token are dropped, where there is a tokenizer",
+    },
+    dedup_setting("none"),
+];
+
+/// Files in; source code under a wanted licence, each the first of its kind, out.
+fn graph<'scope>(files: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
+    let wanted = setup.settings.words("licenses").to_vec();
+    let line_max = setup.settings.whole("max_line_length") as i64;
+    let average_max = setup.settings.fraction("max_avg_line_length");
+    let alnum_min = setup.settings.fraction("min_alnum_prop");
+    let letters_min = setup.settings.fraction("min_letters_per_token");
+    files
+        .reject("license", move |file| !is_licensed(file, &wanted))
+        .reject("certificate", |file| path::is_certificate(at(file)))
+        .reject("license_file", |file| path::is_root_licence(at(file)))
+        // Before the head is cut, as upstream: files that differ there only both stay.
+        .reject_repeats("github_files", "duplicate", |file| file.digest, Rule::first_of_all())
+        .tag("Cut header", cut_header(setup.settings.word("clean")))
+        .tag("Statistics", record_statistics)
+        .reject("empty", |file| file.text.is_empty())
+        .reject("extension", |file| !path::is_source_code(at(file)))
+        .reject("max_line_length", move |file| int(file, "max_line_length") > line_max)
+        .reject("avg_line_length", move |file| float(file, "avg_line_length") > average_max)
+        .reject("alnum_prop", move |file| float(file, "alnum_prop") < alnum_min)
+        .tag("Tokens", setup.models.tokens())
+        .reject("tokens_ratio", move |file| letters_per_token(file) < letters_min)
+        // Beyond RedPajama-1T.
+        .deduplicate(setup)
+        .tag("Record tokens", record_tokens)
+}
+
+/// By the column `license`, which may be one or a list: then all must be wanted.
+fn is_licensed(file: &Document, wanted: &[String]) -> bool {
+    let is_wanted = |licence: &String| licence::is_wanted(licence, wanted);
+    wanted.is_empty()
+        || match file.meta.get("license") {
+            Some(Value::Text(licence)) => is_wanted(licence),
+            Some(Value::Json(list)) => {
+                let list = serde_json::from_str::<Vec<String>>(list).unwrap_or_default();
+                !list.is_empty() && list.iter().all(is_wanted)
+            }
+            _ => false,
+        }
+}
+
+fn cut_header(rule: &str) -> fn(&mut Document) {
+    match rule {
+        "strict" => |file| header::cut(&mut file.text),
+        "fixed" => |file| header::cut_notice(&mut file.text),
+        _ => |_| (),
+    }
+}
+
+fn record_statistics(file: &mut Document) {
+    let found = statistics::statistics(&file.text);
+    file.meta.set("line_count", found.line_count);
+    file.meta.set("max_line_length", found.max_line_length);
+    file.meta.set("avg_line_length", found.avg_line_length);
+    file.meta.set("alnum_prop", found.alnum_prop);
+}
+
+/// Infinite where nothing was counted, which lets the file pass.
+fn letters_per_token(file: &Document) -> f64 {
+    let letters = |tokens| statistics::alphabetic(&file.text) as f64 / tokens as f64;
+    file.scores.tokens.filter(|tokens| *tokens > 0).map_or(f64::INFINITY, letters)
+}
+
+fn record_tokens(file: &mut Document) {
+    if let Some(tokens) = file.scores.tokens {
+        file.meta.set("tokens", tokens as usize);
+    }
+}
+
+fn at(file: &Document) -> &str {
+    match file.meta.get("path") {
+        Some(Value::Text(path)) => path,
+        _ => "",
+    }
+}
+
+fn int(file: &Document, name: &str) -> i64 {
+    match file.meta.get(name) {
+        Some(Value::Int(number)) => *number,
+        _ => 0,
+    }
+}
+
+fn float(file: &Document, name: &str) -> f64 {
+    match file.meta.get(name) {
+        Some(Value::Float(number)) => *number,
+        _ => 0.0,
+    }
+}
+
+/// All that were found, unless one can never be read.
+fn select(found: Vec<PathBuf>, _: &Settings) -> anyhow::Result<Vec<PathBuf>> {
+    if let Some(bare) = found.iter().find(|path| repository::is_bare(path)) {
+        anyhow::bail!(
+            "{} is a bare git repository, without the files themselves: make a working tree by \
+             git clone, and name that",
+            bare.display()
+        );
+    }
+    Ok(found)
+}
+
+/// The files of a table, of a repository's folder, or of an archive.
+fn source_files(source: &Path, _: &Settings) -> Result<Documents, ReadError> {
+    if source.is_dir() || files::is_archive(source)? {
+        let files = repository::files(source)?;
+        return Ok(Box::new(files.flat_map(|file| given(file.map(of_repository)))));
+    }
+    let rows = formats::rows(source)?;
+    Ok(Box::new(rows.flat_map(|row| given(row.map(of_row)))))
+}
+
+/// A document that is none comes with what is wrong with it, if that is worth a word.
+type Found = (Document, Option<Defect>);
+
+fn given(found: Result<Found, Defect>) -> impl Iterator<Item = Result<Document, Defect>> {
+    let (document, defect) = match found {
+        Ok((document, defect)) => (Some(document), defect),
+        Err(defect) => (None, Some(defect)),
+    };
+    document.map(Ok).into_iter().chain(defect.map(Err))
+}
+
+/// The file that a row of a table is.
+fn of_row(row: formats::Row) -> Found {
+    let formats::Row { offset, number, json } = row;
+    let wrong = |reason: &'static str, what: String| {
+        let mut file = Document { offset, bytes_read: json.len() as u64, ..Document::default() };
+        file.reject(reason);
+        let what = format!("row {number}: {what}; it is left out");
+        (file, Some(Defect { offset, what, device: None }))
+    };
+    let Ok(text) = simdutf8::basic::from_utf8(&json) else {
+        return wrong("invalid_utf8", "not UTF-8".into());
+    };
+    let row = match Row::parse(text) {
+        Ok(row) => row,
+        Err(error) => {
+            let what = format!(
+                "a JSON object with path, repo_name, license and content is expected ({error}); \
+                 a source tree is a folder with .git or a licence file in it"
+            );
+            return wrong("no_json", what);
+        }
+    };
+    let Some(path) = row.path.as_deref() else {
+        return wrong("no_path", "the field path is missing, or no text".into());
+    };
+    let text = match row.content {
+        Some(Cell::Text(text)) => Some(text),
+        Some(Cell::Null) => None,
+        Some(Cell::Malformed(error)) => {
+            return wrong("no_content", format!("the field content is no text: {error}"));
+        }
+        None => return wrong("no_content", "the field content is missing".into()),
+    };
+    let is_null = text.is_none();
+    let mut file = document(offset, text.unwrap_or_default());
+    row.columns.into_iter().for_each(|(name, value)| record_column(&mut file, name, value));
+    file.url = place(&row.repository, path);
+    if is_null {
+        // BigQuery has no content of binary files and of large ones; upstream's query leaves them out.
+        file.reject("no_content");
+    }
+    (file, None)
+}
+
+/// A column of a row, as upstream publishes it, with two exceptions: what we count ourselves stands,
+/// and `id`, which every document of a corpus has, is the blob's here.
+fn record_column(file: &mut Document, name: Cow<'_, str>, value: &str) {
+    let name = if name == "id" { Cow::Borrowed("blob_id") } else { name };
+    if FIRST_FIELDS.contains(&&*name) {
+        return;
+    }
+    let value = match serde_json::from_str::<String>(value) {
+        Ok(text) => Value::Text(text),
+        Err(_) => Value::Json(value.to_owned()),
+    };
+    file.meta.set(name.into_owned(), value);
+}
+
+/// Where a file was found, on whatever host.
+fn place(repository: &str, path: &str) -> String {
+    format!("{repository}/{path}")
+}
+
+/// The file of a working tree or an archive.
+fn of_repository(found: RepositoryFile) -> Found {
+    let RepositoryFile { file: StoredFile { offset, path, content }, repository } = found;
+    let (text, bytes_read, reason, defect) = read_text(content);
+    let defect = defect.or_else(|| {
+        let what = format!("{path}: a path that leads out of the archive; the file is left out");
+        (reason == Some(UNSAFE_PATH)).then_some(Defect { offset, what, device: None })
+    });
+    let mut file = document(offset, text);
+    file.url = place(&repository.name, &path);
+    file.bytes_read = bytes_read;
+    file.meta.set("repo_name", repository.name.as_str());
+    file.meta.set("path", path);
+    // A text, as BigQuery has it.
+    file.meta.set("size", bytes_read.to_string());
+    match &repository.licences[..] {
+        [] => {}
+        [one] => file.meta.set("license", one.as_str()),
+        several => {
+            let list = serde_json::to_string(several).expect("texts can be written");
+            file.meta.set("license", Value::Json(list));
+        }
+    }
+    if let Some(reason) = reason {
+        file.reject(reason);
+    }
+    (file, defect)
+}
+
+const UNSAFE_PATH: &str = "unsafe_path";
+
+/// The text of a file and its size; where it is none, why.
+fn read_text(content: Content) -> (String, u64, Option<&'static str>, Option<Defect>) {
+    let none = |reason, defect| (String::new(), 0, Some(reason), defect);
+    let bytes = match content {
+        Content::Bytes(bytes) => bytes,
+        Content::Link => return none("link", None),
+        Content::Special => return none("special_file", None),
+        Content::TooLarge => return none("too_large", None),
+        Content::UnsafePath => return none(UNSAFE_PATH, None),
+        Content::Unreadable(defect) => return none("unreadable", Some(defect)),
+    };
+    let size = bytes.len() as u64;
+    // As git tells binary files: a NUL among the first bytes (git, xdiff-interface.c).
+    let first = &bytes[..bytes.len().min(BINARY_LOOK_BYTES)];
+    if first.contains(&0) {
+        return (String::new(), size, Some("binary"), None);
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => (text, size, None, None),
+        Err(_) => (String::new(), size, Some("invalid_utf8"), None),
+    }
+}
+
+const BINARY_LOOK_BYTES: usize = 8_000;
+
+/// What a record begins with (`github_clean_dedup_local.py`: `process_file`).
+const FIRST_FIELDS: [&str; 7] = [
+    "content_hash",
+    "timestamp",
+    "source",
+    "line_count",
+    "max_line_length",
+    "avg_line_length",
+    "alnum_prop",
+];
+
+/// A file with this text, and the first fields of its record in their order.
+fn document(offset: u64, text: String) -> Document {
+    let digest = u128::from_be_bytes(Md5::digest(text.as_bytes()).into());
+    let mut file =
+        Document { offset, bytes_read: text.len() as u64, digest, text, ..Document::default() };
+    for name in FIRST_FIELDS {
+        // Those that are counted come when the head is cut.
+        file.meta.set(name, "");
+    }
+    file.meta.set("content_hash", format!("{digest:032x}"));
+    file.meta.set("source", "github");
+    file
+}
+
+macro_rules! fixture {
+    ($label:literal, $name:literal) => {
+        Fixture {
+            label: $label,
+            name: $name,
+            bytes: include_bytes!(concat!("../fixtures/github/", $label, "/", $name)),
+        }
+    };
+}
+
+const FIXTURES: &[Fixture] = &[
+    fixture!("2022-11", "github_000000000000.gz"),
+    fixture!("2023-03", "github_000000000000.gz"),
+    fixture!("2023-03", "harbour-tools-1.2.tar.gz"),
+];

@@ -1,0 +1,144 @@
+//! Cuts the copyright notice at the head of a file (`github_clean_dedup_local.py`:
+//! `clean_copyright_comments`, a rule that many corpora of code share).
+
+use memchr::memmem;
+
+/// The file as upstream cuts it.
+///
+/// 1. The first block comment anywhere, `/*` to the next `*/`, decides where there is one: if it
+///    says "copyright", in any case, it is cut, and the line feed behind it stays. Nothing else is
+///    looked at then.
+/// 2. Otherwise all leading lines go that begin with `//`, `#` or `--`, or are empty. So `#include`
+///    lines, shebangs and headings of Markdown go as well; [`cut_notice`] is the rule that was
+///    meant.
+pub fn cut(text: &mut String) {
+    if let Some((from, to)) = block_comment(text) {
+        if says_copyright(&text[from..to]) {
+            text.drain(from..to);
+        }
+        return;
+    }
+    let end = leading_lines(text).last().map_or(0, |line| line.1);
+    text.drain(..end);
+}
+
+/// What [`cut`] is for, and nothing more: the block comment is cut only if nothing but blanks
+/// stands before it, and of the leading lines only those paragraphs that say "copyright". Ours.
+pub fn cut_notice(text: &mut String) {
+    if let Some((from, to)) = block_comment(text)
+        && text[..from].trim().is_empty()
+    {
+        if says_copyright(&text[from..to]) {
+            text.drain(from..to);
+        }
+        return;
+    }
+    let mut paragraphs: Vec<(usize, usize)> = Vec::new();
+    let mut after_blank = true;
+    for (from, to) in leading_lines(text) {
+        let line = &text[from..to];
+        // Instructions to the system and to the compiler, not comments.
+        if line.starts_with("#!") || line.starts_with("#include") {
+            after_blank = true;
+            continue;
+        }
+        match paragraphs.last_mut() {
+            Some(last) if !after_blank => last.1 = to,
+            _ => paragraphs.push((from, to)),
+        }
+        after_blank = line.trim().is_empty();
+    }
+    paragraphs.retain(|(from, to)| says_copyright(&text[*from..*to]));
+    for (from, to) in paragraphs.into_iter().rev() {
+        text.drain(from..to);
+    }
+}
+
+/// The first block comment of C's form; none where it is not closed.
+fn block_comment(text: &str) -> Option<(usize, usize)> {
+    let from = memmem::find(text.as_bytes(), b"/*")?;
+    let body = from + 2;
+    let end = memmem::find(&text.as_bytes()[body..], b"*/")?;
+    Some((from, body + end + 2))
+}
+
+fn says_copyright(comment: &str) -> bool {
+    const WORD: &[u8] = b"copyright";
+    let bytes = comment.as_bytes();
+    memchr::memchr2_iter(b'c', b'C', bytes)
+        .any(|at| bytes.get(at..at + WORD.len()).is_some_and(|w| w.eq_ignore_ascii_case(WORD)))
+}
+
+/// The leading lines that begin as line comments do, or are empty, each with its line feed.
+fn leading_lines(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    let mut at = 0;
+    text.split_inclusive('\n').map_while(move |line| {
+        let is_comment = ["//", "#", "--"].iter().any(|mark| line.starts_with(mark));
+        let from = at;
+        at += line.len();
+        (is_comment || line == "\n").then_some((from, at))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn noticed(text: &str) -> String {
+        let mut text = text.to_owned();
+        cut_notice(&mut text);
+        text
+    }
+
+    #[test]
+    fn the_rule_as_it_was_meant_leaves_what_is_no_notice() {
+        for kept in [
+            "#include <stdio.h>\n\nint main(){}\n",
+            "# Title\n\nSome text\n",
+            "#!/bin/sh\n# What this does.\necho\n",
+            "int a; /* the copyright symbol is \u{a9} */\n",
+            "// docs\nfn a() {}\n",
+        ] {
+            assert_eq!(noticed(kept), kept);
+        }
+    }
+
+    #[test]
+    fn the_rule_as_it_was_meant_cuts_notices() {
+        assert_eq!(noticed("/* Copyright X */\nint a;\n"), "\nint a;\n");
+        assert_eq!(noticed("// Copyright X\n// all rights\n\nint a;\n"), "int a;\n");
+        let script = "#!/bin/sh\n# (c) COPYRIGHT X\n# All.\n\n# What this does.\necho\n";
+        assert_eq!(noticed(script), "#!/bin/sh\n# What this does.\necho\n");
+        let code = "// Copyright X\nint a; /* not the first thing */\n";
+        assert_eq!(noticed(code), "int a; /* not the first thing */\n");
+    }
+
+    /// Upstream's step 2, line by line.
+    fn plain(text: &str) -> String {
+        let lines: Vec<&str> = text.split('\n').collect();
+        let skipped = lines.iter().take_while(|line| {
+            line.is_empty() || ["//", "#", "--"].iter().any(|mark| line.starts_with(mark))
+        });
+        lines[skipped.count()..].join("\n")
+    }
+
+    proptest! {
+        #[test]
+        fn leading_lines_go_as_in_the_plain_form(text in "([/#a -]{0,3}\r?\n){0,5}[/#a-]{0,3}") {
+            prop_assume!(block_comment(&text).is_none());
+            let mut ours = text.clone();
+            cut(&mut ours);
+            prop_assert_eq!(ours, plain(&text));
+        }
+
+        #[test]
+        fn both_rules_take_any_text_and_add_nothing(text in "[/*#\\-a\nécopyrightC ]{0,60}") {
+            for rule in [cut, cut_notice] {
+                let mut ours = text.clone();
+                rule(&mut ours);
+                prop_assert!(ours.len() <= text.len());
+            }
+        }
+    }
+}
