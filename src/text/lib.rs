@@ -11,6 +11,7 @@
 pub mod ccnet;
 pub mod digest;
 pub mod fasttext;
+pub mod gutenberg;
 pub mod language;
 pub mod python;
 pub mod wikiref;
