@@ -80,7 +80,10 @@ fn form(path: &Path) -> io::Result<Form> {
         return Ok(Form::Zip);
     }
     let name = path.to_string_lossy().to_lowercase();
-    let name = [".gz", ".zst", ".bz2", ".lz4"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    let name = [".gz", ".zst", ".bz2", ".lz4"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(&name);
     if name.ends_with(".txt") {
         return Ok(Form::Text);
     }
@@ -101,9 +104,9 @@ fn told(book: Result<Document, Defect>) -> Vec<Result<Document, Defect>> {
         NOT_TEXT => Some("this file is no text; it is left out: name it otherwise than .txt"),
         _ => None,
     });
-    let defect = what.zip(book.as_ref().ok()).map(|(what, book)| {
-        Err(Defect { offset: book.offset, what: what.into(), device: None })
-    });
+    let defect = what
+        .zip(book.as_ref().ok())
+        .map(|(what, book)| Err(Defect { offset: book.offset, what: what.into(), device: None }));
     [book].into_iter().chain(defect).collect()
 }
 

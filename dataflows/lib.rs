@@ -4,7 +4,8 @@
 //! and give it a row in [`SLICES`].
 
 mod books;
+mod c4;
 mod common_crawl;
 
 /// Every slice, in the order of RedPajama's table.
-pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, books::BOOKS];
+pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, books::BOOKS];

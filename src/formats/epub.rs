@@ -4,8 +4,8 @@
 use crate::archive::{Archive, MEMBER_BYTES_MAX};
 use crate::defect::Defect;
 use crate::xhtml::add_text;
-use quick_xml::{Reader, XmlVersion};
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
 use std::collections::HashMap;
 
 /// Where the package document is named.
@@ -150,17 +150,16 @@ fn elements(text: &str, mut each: impl FnMut(&BytesStart, &str)) -> Result<(), S
     let mut open: Option<BytesStart> = None;
     let mut content = String::new();
     loop {
-        let event = reader.read_event().map_err(|error| {
-            format!("byte {}: {error}", reader.error_position())
-        })?;
+        let event = reader
+            .read_event()
+            .map_err(|error| format!("byte {}: {error}", reader.error_position()))?;
         match &event {
             Event::Text(piece) => content.push_str(piece),
             Event::CData(piece) => content.push_str(piece),
             Event::GeneralRef(entity) => match entity.resolve_char_ref() {
                 Ok(Some(c)) => content.push(c),
-                _ => content.push_str(
-                    quick_xml::escape::resolve_html5_entity(entity).unwrap_or_default(),
-                ),
+                _ => content
+                    .push_str(quick_xml::escape::resolve_html5_entity(entity).unwrap_or_default()),
             },
             _ => {
                 open.take().inspect(|element| each(element, &content));
@@ -215,4 +214,87 @@ fn unescape_percent(href: &str) -> String {
         }
     }
     String::from_utf8(bytes).unwrap_or_else(|_| href.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::{Cursor, Write};
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    const PACKAGE: &str = r#"<?xml version="1.0"?><package xmlns="http://www.idpf.org/2007/opf">
+        <metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>A &amp; B</dc:title>
+        <dc:creator>N.&#160;N.</dc:creator><dc:rights/></metadata><manifest>
+        <item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>
+        <item id="i2" href="../two%20b.xhtml#x" media-type="application/xhtml+xml"/>
+        <item id="i1" href="sub/./one.xhtml" media-type="application/xhtml+xml"/>
+        <item id="notes" href="notes.xhtml" media-type="application/xhtml+xml"/>
+        <item id="cover" href="cover.svg" media-type="image/svg+xml"/></manifest>
+        <spine><itemref idref="cover"/><itemref idref="nav"/><itemref idref="i1"/>
+        <itemref idref="notes" linear="no"/><itemref idref="i2"/></spine></package>"#;
+
+    fn book() -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        let container = "<container><rootfile full-path=\"o/b.opf\"/></container>";
+        for (name, text) in [
+            ("mimetype", "application/epub+zip"),
+            (CONTAINER, container),
+            ("o/b.opf", PACKAGE),
+            ("o/nav.xhtml", "contents"),
+            ("two b.xhtml", "<p>Two.</p>"),
+            ("o/sub/one.xhtml", "<p>One.</p>"),
+            ("o/notes.xhtml", "notes"),
+        ] {
+            writer.start_file(name, SimpleFileOptions::default()).unwrap();
+            writer.write_all(text.as_bytes()).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    fn read_bytes(bytes: &[u8]) -> (Result<Book, Defect>, Vec<Defect>) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        let mut defects = Vec::new();
+        let book = Archive::open(file.path()).and_then(|mut a| read(&mut a, &mut defects));
+        (book, defects)
+    }
+
+    #[test]
+    fn chapters_come_in_the_order_of_the_spine() {
+        let (book, defects) = read_bytes(&book());
+        let metadata = [("title", "A & B"), ("creator", "N. N.")];
+        let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let expected = Book { metadata: metadata.to_vec(), text: "One.\n\nTwo.".into() };
+        assert_eq!((book, defects), (Ok(expected), vec![]));
+    }
+
+    #[test]
+    fn steps_out_of_the_archive_lead_nowhere() {
+        assert_eq!(resolve("a/b.opf", "../../../etc/passwd"), "etc/passwd");
+        assert_eq!(resolve("b.opf", "c%2Fd%zz%C3%A9.xhtml?q#f"), "c/d%zzé.xhtml");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn damage_anywhere_is_a_defect_at_most(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            cut in any::<prop::sample::Index>(), is_cut in any::<bool>(),
+        ) {
+            let mut bytes = book();
+            for (place, byte) in changes {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            if is_cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            let (book, defects) = read_bytes(&bytes);
+            prop_assert!(book.is_err() || book.unwrap().text.len() < 1000);
+            prop_assert!(defects.iter().all(|defect| defect.device.is_none()));
+        }
+    }
 }

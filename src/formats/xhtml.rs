@@ -46,9 +46,9 @@ pub(crate) fn add_text(page: &str, text: &mut String) -> Result<(), String> {
     // The silent element that is open, and how many of its name are in it.
     let mut silent: Option<(String, u32)> = None;
     loop {
-        let event = reader.read_event().map_err(|error| {
-            format!("byte {} of the page: {error}", reader.error_position())
-        })?;
+        let event = reader
+            .read_event()
+            .map_err(|error| format!("byte {} of the page: {error}", reader.error_position()))?;
         if let Some((name, depth)) = &mut silent {
             match event {
                 Event::Start(start) if start.local_name().as_ref() == name => *depth += 1,
@@ -163,7 +163,10 @@ mod tests {
 
     #[test]
     fn what_is_silent_is_left_out_however_it_is_nested() {
-        assert_eq!(text("<p>a<svg><svg/>x<svg>y</svg></svg>b<ruby>漢<rt>kan</rt></ruby></p>"), "ab漢");
+        assert_eq!(
+            text("<p>a<svg><svg/>x<svg>y</svg></svg>b<ruby>漢<rt>kan</rt></ruby></p>"),
+            "ab漢"
+        );
         assert_eq!(text("<p>a<script>b"), "a");
     }
 

@@ -139,6 +139,50 @@ pub(crate) mod tests {
         assert_eq!(keys("a b \u{301} c d e"), keys("a b c d e"));
     }
 
+    /// How many of a thousand pairs of texts have a key in common, whose shingles are so much alike:
+    /// a word in so many is another one.
+    fn found_of_pairs(same_words: usize, pairs: u64) -> (f64, f64) {
+        let (minhash, mut room) = (MinHash::default(), Room::default());
+        let (mut found, mut likeness) = (0, 0.0);
+        for pair in 0..pairs {
+            let word = |of: u64, place: u64| {
+                (pair << 40 | of << 32 | place).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40
+            };
+            let text = |of: u64| -> String {
+                let is_other =
+                    |place: u64| of == 1 && place % same_words as u64 == pair % same_words as u64;
+                let words = (0..1000)
+                    .map(|place| format!("w{:x} ", word(u64::from(is_other(place)), place)));
+                words.collect()
+            };
+            let texts = [text(0), text(1)];
+            let [one, two] = texts.each_ref().map(|text| {
+                simplified_shingles(text).into_iter().collect::<std::collections::HashSet<u64>>()
+            });
+            likeness += one.intersection(&two).count() as f64 / one.union(&two).count() as f64;
+            let (mut first, mut second) = (Vec::new(), Vec::new());
+            minhash.bands(&texts[0], &mut room, &mut first);
+            minhash.bands(&texts[1], &mut room, &mut second);
+            found += usize::from(first.iter().any(|key| second.contains(key)));
+        }
+        (likeness / pairs as f64, found as f64 / pairs as f64)
+    }
+
+    #[test]
+    fn near_texts_are_found_as_often_as_the_shape_of_the_bands_promises() {
+        for (same_words, like) in [(25, 0.66), (45, 0.8), (70, 0.86), (100, 0.9), (200, 0.95)] {
+            let (likeness, found) = found_of_pairs(same_words, 400);
+            assert!((likeness - like).abs() < 0.02, "{likeness} for {like}");
+            let promised = 1.0 - (1.0 - likeness.powi(ROWS as i32)).powi(BANDS as i32);
+            println!("likeness {likeness:.3}: found {found:.4}, promised {promised:.4}");
+            let slack = 4.0 * (promised * (1.0 - promised) / 400.0).sqrt() + 1.0 / 400.0;
+            assert!((found - promised).abs() <= slack, "{likeness}: {found} of {promised}");
+            assert!(likeness < 0.86 || found >= 0.985, "{likeness}: {found}");
+        }
+        // Texts of one topic and no common run of words.
+        assert!(found_of_pairs(4, 200).1 < 0.01);
+    }
+
     proptest! {
         #![proptest_config(crate::property())]
 

@@ -139,9 +139,8 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// Whether a line begins with one of `marks`, behind stars and blanks, in any case.
 fn begins(line: &str, marks: &[&str]) -> bool {
     let line = line.trim_start_matches(['*', ' ', '\t']);
-    let has = |mark: &&str| {
-        line.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark))
-    };
+    let has =
+        |mark: &&str| line.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
     marks.iter().any(has)
 }
 
@@ -280,7 +279,8 @@ mod tests {
 
     #[test]
     fn a_marker_may_go_on_over_lines() {
-        let text = "*** START OF THE PROJECT GUTENBERG EBOOK A VERY LONG\nTITLE INDEED ***\n\nText.";
+        let text =
+            "*** START OF THE PROJECT GUTENBERG EBOOK A VERY LONG\nTITLE INDEED ***\n\nText.";
         assert_eq!(book(text).text, "Text.");
         let open = "*** START OF THE PROJECT GUTENBERG EBOOK X\nText.\n\nMore.";
         assert_eq!(book(open).text, "Text.\n\nMore.");
@@ -289,7 +289,8 @@ mod tests {
     #[test]
     fn a_text_without_markers_is_all_book() {
         assert_eq!(book("\n\n  Chapter 1\nText.\n").text, "  Chapter 1\nText.");
-        let deep = format!("{}*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n", "line\n".repeat(1000));
+        let deep =
+            format!("{}*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n", "line\n".repeat(1000));
         assert_eq!(book(&deep).text, deep.trim_end());
         assert_eq!(book("").text, "");
     }
