@@ -2,6 +2,7 @@
 
 use crate::permutations::{PRIME, permutations};
 use crate::simplify::simplify;
+use multiversion::multiversion;
 use sha1::{Digest, Sha1};
 
 /// Words of a shingle (datatrove `minhash.py`: `n_grams`).
@@ -10,6 +11,9 @@ const SHINGLE_WORDS: usize = 5;
 /// Bands, and hashes of each (`num_buckets`, `hashes_per_bucket`).
 const BANDS: usize = 14;
 const ROWS: usize = 8;
+
+/// So many stay in the processor's nearest memory while all permutations pass over them.
+const SHINGLES_AT_ONCE: usize = 1024;
 
 /// What the permutations are drawn from (`seed`).
 const SEED: u32 = 1;
@@ -66,21 +70,31 @@ impl MinHash {
     }
 
     /// The smallest value of each permutation over all shingles (`minhash.py`: `get_signature`).
-    /// The product wraps around at 64 bits before it is reduced, as numpy's does.
     pub(crate) fn signature(&self, shingles: &[u64]) -> [u64; BANDS * ROWS] {
         let mut smallest = [u64::MAX; BANDS * ROWS];
-        for &shingle in shingles {
-            let permutations = self.factors.iter().zip(&self.summands);
-            for (smallest, (factor, summand)) in smallest.iter_mut().zip(permutations) {
-                let value = shingle.wrapping_mul(*factor).wrapping_add(*summand);
-                // The remainder by 2^61 - 1: 2^61 is one. What is left is less than the prime, or
-                // up to eight more; then the difference is the smaller of the two.
-                let folded = (value & PRIME) + (value >> 61);
-                *smallest = (*smallest).min(folded).min(folded.wrapping_sub(PRIME));
+        for shingles in shingles.chunks(SHINGLES_AT_ONCE) {
+            for (place, smallest) in smallest.iter_mut().enumerate() {
+                let of_these = smallest_of(shingles, self.factors[place], self.summands[place]);
+                *smallest = of_these.min(*smallest);
             }
         }
         smallest
     }
+}
+
+/// The smallest value of one permutation. The product wraps around at 64 bits before it is reduced,
+/// as numpy's does.
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2"))]
+fn smallest_of(shingles: &[u64], factor: u64, summand: u64) -> u64 {
+    let mut smallest = u64::MAX;
+    for shingle in shingles {
+        let value = shingle.wrapping_mul(factor).wrapping_add(summand);
+        // The remainder by 2^61 - 1: 2^61 is one. What is left is less than the prime, or up to
+        // seven more; then the difference is the smaller of the two.
+        let folded = (value & PRIME) + (value >> 61);
+        smallest = smallest.min(folded).min(folded.wrapping_sub(PRIME));
+    }
+    smallest
 }
 
 /// Puts the hashes of a text's shingles into the room: runs of five words of its simplified text,
