@@ -21,7 +21,7 @@ const SEED: u32 = 1;
 /// The permutations by which signatures are made, and from them the keys of a text's bands.
 ///
 /// Two texts that share a share `j` of all their shingles have a key in common with a probability
-/// of `1 - (1 - j^8)^14`: 0.77 at 0.7, 0.92 at 0.8, 0.988 at 0.85, 0.9997 at 0.9.
+/// of `1 - (1 - j^8)^14`: 0.77 at 0.75, 0.92 at 0.8, 0.988 at 0.85, 0.9997 at 0.9.
 pub struct MinHash {
     factors: [u64; BANDS * ROWS],
     summands: [u64; BANDS * ROWS],

@@ -7,6 +7,7 @@
 //! * [`digest`]: SHA-1 as web archives write it.
 //! * [`language`]: which language a text is in.
 //! * [`fasttext`]: fastText's supervised models, read and run.
+//! * [`gutenberg`]: the book in a file of Project Gutenberg.
 //! * [`wikiref`]: RedPajama's quality classifier on top of one.
 
 pub mod c4;
