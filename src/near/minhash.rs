@@ -53,14 +53,8 @@ impl MinHash {
             return;
         }
         let signature = self.signature(&room.shingles);
-        for (band, hashes) in signature.chunks_exact(ROWS).enumerate() {
-            let mut bytes = [0; 8 * (ROWS + 1)];
-            let numbers = [band as u64].into_iter().chain(hashes.iter().copied());
-            for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
-                place.copy_from_slice(&number.to_le_bytes());
-            }
-            keys.push(first_half(&bytes));
-        }
+        let bands = signature.chunks_exact(ROWS).enumerate();
+        keys.extend(bands.map(|(band, hashes)| band_key(band, hashes)));
     }
 
     /// Factors and summands.
@@ -80,6 +74,15 @@ impl MinHash {
         }
         smallest
     }
+}
+
+fn band_key(band: usize, hashes: &[u64]) -> u64 {
+    let mut bytes = [0; 8 * (ROWS + 1)];
+    let numbers = [band as u64].into_iter().chain(hashes.iter().copied());
+    for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+    first_half(&bytes)
 }
 
 /// The smallest value of one permutation. The product wraps around at 64 bits before it is reduced,
@@ -146,6 +149,19 @@ pub(crate) mod tests {
         assert!(keys("one, two, three, four!").is_empty());
         assert!(keys("").is_empty());
         assert_eq!(keys("one two three four five").len(), BANDS);
+    }
+
+    #[test]
+    fn values_of_the_prime_and_more_are_reduced() {
+        for value in [PRIME - 1, PRIME, PRIME + 1, u64::MAX - 1, u64::MAX] {
+            assert_eq!(smallest_of(&[value], 1, 0), value % PRIME, "{value:x}");
+        }
+    }
+
+    #[test]
+    fn the_same_hashes_in_another_band_are_another_key() {
+        assert_ne!(band_key(0, &[7; ROWS]), band_key(1, &[7; ROWS]));
+        assert_ne!(band_key(0, &[7; ROWS]), band_key(0, &[8; ROWS]));
     }
 
     #[test]
