@@ -50,7 +50,8 @@ def cpu_seconds(who, action):
 def ours(sluice, source, folder):
     corpus, out = folder / "corpus", folder / "out"
     add = [sluice, "add", corpus, "--slice", "books", "--label", "a", source, "-w", "1", "--quiet"]
-    _, seconds = cpu_seconds(resource.RUSAGE_CHILDREN, lambda: subprocess.run(add, check=True))
+    run = lambda: subprocess.run(add, check=True, stdout=subprocess.DEVNULL)
+    _, seconds = cpu_seconds(resource.RUSAGE_CHILDREN, run)
     subprocess.run([sluice, "export", corpus, "--out", out, "--quiet"], check=True)
     return (out / "books/a.jsonl"), seconds
 
@@ -74,11 +75,13 @@ def main():
         hashes, theirs = cpu_seconds(
             resource.RUSAGE_SELF, lambda: original(source, folder / "original.jsonl")
         )
-        best = min((ours(sluice, source, Path(tempfile.mkdtemp(dir=folder))) for _ in range(3)), key=lambda r: r[1])
+        places = [Path(tempfile.mkdtemp(dir=folder)) for _ in range(3)]
+        best = min((ours(sluice, source, place) for place in places), key=lambda run: run[1])
         kept = titles(folder / "original.jsonl")
         assert titles(best[0]) == kept, "the books that stay differ"
         near = lambda a, b: (a ^ b).bit_count() <= DISTANCE
-        pairs = [str(p) for n, p in enumerate(paths) if not any(near(h, hashes[n]) for h in hashes[:n])]
+        stays = [not any(near(h, own) for h in hashes[:n]) for n, own in enumerate(hashes)]
+        pairs = [str(path) for path, stay in zip(paths, stays) if stay]
         assert pairs == kept, "not what all pairs leave"
         print(f"{len(paths)} books, {size / 1e6:.1f} MB of text; {len(kept)} stay, the same in both")
         print(f"original {size / 1e6 / theirs:8.2f} MB / CPU s")
