@@ -3,9 +3,11 @@
 //! Each file is one slice: its recipe's numbers, its graph, its tests. To add one, write the file
 //! and give it a row in [`SLICES`].
 
+mod books;
 mod c4;
 mod common_crawl;
 mod github;
 
 /// Every slice, in the order of RedPajama's table.
 pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, github::GITHUB];
+pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, books::BOOKS];

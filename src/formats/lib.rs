@@ -5,21 +5,29 @@
 //! - [`warc`]: WARC records, from damaged files too. [`wet`] is the same for Common Crawl's text.
 //! - [`mod@rows`]: records that have fields, from JSON lines or Parquet.
 //! - [`files`]: whole files, of a folder or of a tar archive.
+//! - [`Archive`]: zip archives; [`epub`]: books that are such.
+//! - [`whole()`]: files that are one record.
 //! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
 //!
-//! A reader holds one record and a few buffers, never a file. What cannot be read becomes a
+//! A reader holds one record and a few buffers, and a file only where it is one record. What cannot be read becomes a
 //! [`Defect`] that says where and why, and reading goes on behind it.
 
+mod archive;
 pub mod compressed;
 mod defect;
 pub mod files;
+pub mod epub;
 pub mod prefetch;
 pub mod rows;
 pub mod warc;
 pub mod wet;
+mod whole;
+mod xhtml;
 
+pub use archive::{Archive, ZIP_MAGIC};
 pub use compressed::open;
 pub use defect::{Defect, ReadError};
 pub use prefetch::{Ahead, Batches, SourcePanicked, Waiting, prefetch};
-pub use rows::{Row, Rows, rows};
+pub use rows::{Row, Rows, fields, rows};
 pub use warc::{Kind, WarcReader, WarcRecord};
+pub use whole::whole;

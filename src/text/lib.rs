@@ -7,12 +7,14 @@
 //! * [`digest`]: SHA-1 as web archives write it.
 //! * [`language`]: which language a text is in.
 //! * [`fasttext`]: fastText's supervised models, read and run.
+//! * [`gutenberg`]: the book in a file of Project Gutenberg.
 //! * [`wikiref`]: RedPajama's quality classifier on top of one.
 
 pub mod c4;
 pub mod ccnet;
 pub mod digest;
 pub mod fasttext;
+pub mod gutenberg;
 pub mod language;
 pub mod python;
 pub mod wikiref;

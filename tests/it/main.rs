@@ -5,6 +5,8 @@
 mod accounted;
 /// The benchmark of the dedup-join ends, and its engines agree.
 mod bench;
+/// Books, near copies among them dropped, in every form that they come in.
+mod books;
 /// C4's shards, and its rules on dumps.
 mod c4;
 /// The quality threshold is chosen from the ledger.

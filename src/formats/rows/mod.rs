@@ -4,6 +4,7 @@
 //! becomes the object that says the same, its columns in their order. What a line holds is not
 //! looked at: it may be no JSON, and no UTF-8.
 
+mod fields;
 mod lines;
 mod parquet;
 
@@ -11,6 +12,8 @@ use crate::compressed::Stored;
 use crate::defect::{Defect, ReadError};
 use std::fs::File;
 use std::path::Path;
+
+pub use fields::fields;
 
 /// Longer lines are passed by. No crawl has such a page, and no shelf such a book.
 pub const LINE_BYTES_MAX: usize = 256 << 20;

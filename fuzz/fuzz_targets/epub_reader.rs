@@ -1,0 +1,43 @@
+//! Any bytes as an EPUB book, and any text as a page of one: reading does not panic, and a page
+//! gives no more text than it could hold.
+//!
+//! An input is a zip archive, or else the page of one: nobody finds a valid archive by chance.
+
+#![no_main]
+
+use formats::{Archive, ZIP_MAGIC, epub};
+use libfuzzer_sys::fuzz_target;
+use std::io::{Cursor, Write};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+const CONTAINER: &str = r#"<container><rootfile full-path="b.opf"/></container>"#;
+const PACKAGE: &str = r#"<package><manifest><item id="p" href="p" media-type="text/html"/></manifest>
+    <spine><itemref idref="p"/></spine></package>"#;
+
+fuzz_target!(|input: &[u8]| {
+    if input.starts_with(ZIP_MAGIC) {
+        read(input);
+        return;
+    }
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let parts = [
+        ("META-INF/container.xml", CONTAINER.as_bytes()),
+        ("b.opf", PACKAGE.as_bytes()),
+        ("p", input),
+    ];
+    for (name, bytes) in parts {
+        writer.start_file(name, SimpleFileOptions::default()).expect("a new name");
+        writer.write_all(bytes).expect("memory takes all");
+    }
+    let text = read(&writer.finish().expect("memory takes all").into_inner()).expect("a book");
+    // A break is two characters, of elements of four; an entity of four is one of six bytes at most.
+    assert!(text.len() <= 2 * input.len(), "{} bytes of {}", text.len(), input.len());
+});
+
+fn read(bytes: &[u8]) -> Option<String> {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(bytes).expect("room for it");
+    let mut archive = Archive::open(file.path()).ok()?;
+    epub::read(&mut archive, &mut Vec::new()).ok().map(|book| book.text)
+}

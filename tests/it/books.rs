@@ -1,0 +1,271 @@
+//! Books in every form that they come in, and near copies among them.
+
+use crate::promises;
+use crate::support::{Place, assert_same, gzip, list, number, text};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::{Cursor, Write};
+use std::os::unix::fs::symlink;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+const SHELVES: [(&str, &str); 2] = [("pg19", "books/pg19"), ("shelf", "books/shelf")];
+
+/// A place with the bundled books in `books`.
+fn with_books() -> Place {
+    let place = Place::new();
+    symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/books"), place.path("books")).unwrap();
+    place
+}
+
+fn label(place: &Place, corpus: &str, label: &str) -> Value {
+    place.status(corpus)["slices"]["books"]["labels"][label].clone()
+}
+
+/// RedPajama's rule, pair by pair: whether each of `texts` stays.
+fn reference(texts: &[&str]) -> Vec<bool> {
+    let hashes: Vec<u64> = texts.iter().map(|text| near::simhash(text)).collect();
+    let is_near = |one: u64, two: u64| (one ^ two).count_ones() <= 5;
+    (0..hashes.len())
+        .map(|at| !hashes[..at].iter().any(|before| is_near(*before, hashes[at])))
+        .collect()
+}
+
+/// The documents that the reference leaves of all that are read.
+fn left_by_the_reference(place: &Place, labels: &[(&str, &str)]) -> Vec<Value> {
+    place.write("all-stay.toml", "[books]\ndedup = \"none\"\n");
+    place.run("build all-stay.toml --corpus all").exits(0);
+    for (label, paths) in labels {
+        place.run(&format!("add all --slice books --label {label} {paths}")).exits(0);
+    }
+    let all = place.documents("all");
+    let stay = reference(&all.iter().map(|book| text(&book["text"])).collect::<Vec<_>>());
+    all.into_iter().zip(stay).filter_map(|(book, stays)| stays.then_some(book)).collect()
+}
+
+#[test]
+fn the_bundled_books_keep_the_promises_and_lose_their_near_copies() {
+    let place = with_books();
+    let found = promises::hold(&place, "books", "", &SHELVES, 0);
+    let titles: Vec<&str> = found
+        .iter()
+        .map(|book| text(book["meta"].get("short_book_title").unwrap_or(&book["meta"]["title"])))
+        .collect();
+    let names = ["Fernley", "Harrowmere", "Ottery", "Kettering"].map(|n| format!("A Year in {n}"));
+    assert_eq!(titles[..4], names);
+    assert_eq!(titles[4..], ["A Year in Larkfield", "amberford"]);
+    let dropped = |of: &str| label(&place, "plain", of)["dropped"].clone();
+    assert_eq!(dropped("pg19"), json!({"empty": 1, "near_duplicate": 1}));
+    assert_eq!(dropped("shelf"), json!({"near_duplicate": 3}));
+    assert_eq!(left_by_the_reference(&place, &SHELVES), found);
+    let status = place.run("status plain").exits(0).stdout;
+    assert!(status.contains("index of books_simhash: 10 keys"), "{status}");
+}
+
+#[test]
+fn a_book_is_the_same_in_every_form() {
+    let place = with_books();
+    place.write("recipe.toml", "[books]\ndedup = \"none\"\n");
+    place.run("build recipe.toml --corpus corpus").exits(0);
+    for (label, paths) in SHELVES {
+        place.run(&format!("add corpus --slice books --label {label} {paths}")).exits(0);
+    }
+    let books = place.documents("corpus");
+    let of = |id: &str| {
+        let is_it = |book: &&Value| text(&book["meta"]["id"]).ends_with(id);
+        books.iter().find(is_it).unwrap_or_else(|| panic!("no {id}"))
+    };
+    let fernley = of("fernley.epub#0");
+    assert_eq!(fernley["text"], of("books.jsonl.gz#0")["text"]);
+    assert_eq!(fernley["meta"]["creator"], "Nobody At All");
+    let harrowmere = of("harrowmere.txt#0");
+    assert_eq!(harrowmere["text"], of("books.jsonl.gz#1")["text"]);
+    assert_eq!(harrowmere["meta"]["url"], "http://www.gutenberg.org/ebooks/900001");
+    assert_eq!(harrowmere["meta"]["release_date"], "May, 1999");
+    assert!(text(&of("larkfield.txt#0")["text"]).ends_with("The end, in a café."), "latin-1");
+    assert_eq!(of("texts.zip#0")["meta"]["title"], "larkfield");
+    let expected = json!({"short_book_title": "A Year in Fernley", "publication_date": 1890,
+        "url": "http://books.example/0", "id": "books/pg19/books.jsonl.gz#0"});
+    assert_eq!(of("books.jsonl.gz#0")["meta"], expected);
+}
+
+#[test]
+fn every_method_keeps_the_promises() {
+    // Of the shelf, two books are copies of PG19's to the letter, and one is another edition.
+    let dropped = [
+        ("exact", "duplicate", 0, 2),
+        ("paragraphs", "duplicate_paragraphs", 0, 2),
+        ("minhash", "near_duplicate", 1, 3),
+    ];
+    for (method, reason, of_pg19, of_shelf) in dropped {
+        let place = with_books();
+        promises::hold(&place, "books", &format!("dedup = \"{method}\""), &SHELVES, 0);
+        for (name, count) in [("pg19", of_pg19), ("shelf", of_shelf)] {
+            let dropped = &label(&place, "plain", name)["dropped"];
+            let found = dropped.get(reason).map_or(0, number);
+            assert_eq!(found, count, "{method}, {name}: {dropped}");
+        }
+    }
+}
+
+/// Numbers that look random, the same each time (Vigna's splitmix64).
+fn random(state: &mut u64, below: usize) -> usize {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = (*state ^ *state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((mixed ^ mixed >> 31) % below as u64) as usize
+}
+
+/// Editions of a few books: each is an earlier one with some words changed, so that chains of near
+/// copies come about whose ends are not near each other.
+fn editions(count: usize) -> Vec<String> {
+    let mut state = 7;
+    let mut texts: Vec<Vec<String>> = Vec::new();
+    for _ in 0..count {
+        let mut words = match texts.is_empty() || random(&mut state, 4) == 0 {
+            true => (0..400).map(|_| format!("w{}", random(&mut state, 5000))).collect(),
+            false => texts[random(&mut state, texts.len())].clone(),
+        };
+        for _ in 0..random(&mut state, 40) {
+            let place = random(&mut state, words.len());
+            words[place] = format!("x{}", random(&mut state, 5000));
+        }
+        texts.push(words);
+    }
+    texts.iter().map(|words| words.join(" ")).collect()
+}
+
+#[test]
+fn what_stays_is_what_all_pairs_leave() {
+    let place = Place::new();
+    let texts = editions(300);
+    let lines = |texts: &[String]| -> String {
+        texts.iter().map(|text| json!({"title": "x", "text": text}).to_string() + "\n").collect()
+    };
+    place.write("a/one.jsonl", lines(&texts[..90]));
+    place.write("a/two.jsonl.gz", gzip(lines(&texts[90..170]).as_bytes()));
+    place.write("b/one.jsonl", lines(&texts[170..]));
+    let found = promises::hold(&place, "books", "", &[("a", "a"), ("b", "b")], 0);
+    let stay = reference(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    let expected: Vec<&String> =
+        texts.iter().zip(&stay).filter_map(|(text, stays)| stays.then_some(text)).collect();
+    assert_eq!(found.iter().map(|book| text(&book["text"])).collect::<Vec<_>>(), expected);
+    assert!((80..280).contains(&expected.len()), "{} stay: no test", expected.len());
+    // A chain: some that go are near to none that stay.
+    let hash = |text: &str| near::simhash(text);
+    let kept: Vec<u64> = expected.iter().map(|text| hash(text)).collect();
+    let is_far = |text: &str| kept.iter().all(|k| (k ^ hash(text)).count_ones() > 5);
+    assert!(texts.iter().zip(&stay).any(|(text, stays)| !stays && is_far(text)), "no chain");
+}
+
+#[test]
+fn a_run_that_dies_goes_on_to_the_same_books() {
+    let place = Place::new();
+    let texts = editions(60);
+    for (number, text) in texts.iter().enumerate() {
+        place.write(&format!("in/{number:02}.txt"), text);
+    }
+    let add = "--slice books --label a in --epoch-bytes 8K --commit-every 1K -w 2";
+    place.run(&format!("add plain {add}")).exits(0);
+    for point in ["run-written:3", "run-written:9"] {
+        let corpus = point.replace(':', "-");
+        place.run_crashing_at(point, &format!("add {corpus} {add}")).was_killed();
+        place.run(&format!("add {corpus} {add}").replace("-w 2", "-w 3")).exits(0);
+        assert_same(&place.export(&corpus), &place.export("plain"), point);
+        place.assert_sound(&corpus);
+    }
+}
+
+/// A zip archive.
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// An EPUB with this package document and these parts.
+fn epub(package: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let container =
+        br#"<container><rootfiles><rootfile full-path="o/b.opf"/></rootfiles></container>"#;
+    let mut files: Vec<(&str, &[u8])> =
+        vec![("META-INF/container.xml", container), ("o/b.opf", package.as_bytes())];
+    files.extend(parts);
+    archive(&files)
+}
+
+/// A package document whose spine is the pages of these names.
+fn package(pages: &[&str]) -> String {
+    let item = |page: &&str| {
+        format!(r#"<item id="{page}" href="{page}" media-type="application/xhtml+xml"/>"#)
+    };
+    let items: String = pages.iter().map(item).collect();
+    let spine: String = pages.iter().map(|page| format!(r#"<itemref idref="{page}"/>"#)).collect();
+    format!("<package><manifest>{items}</manifest><spine>{spine}</spine></package>")
+}
+
+#[test]
+fn what_is_damaged_or_foreign_is_named_and_the_rest_is_read() {
+    let place = Place::new();
+    let rows = "{\"text\": \"one book\"}\nnot json\n{\"title\": \"no text\"}\n{\"text\": 7}\n[1]\n\
+        {\"text\": \"lone \\ud800\"}\n{\"title\": \"two\", \"text\": \"another\", \"n\": [1, null]}\n";
+    let deep = format!("{{\"text\": \"deep\", \"x\": {}}}\n", "[".repeat(100_000));
+    place.write("in/a.jsonl", format!("{rows}{deep}"));
+    place.write("in/b.txt", b"PK\0 binary");
+    place.write("in/c.txt", b"a third book, of caf\xe9s");
+    place.write("in/d.txt.gz", &gzip("cut short".repeat(1000).as_bytes())[..40]);
+    place.write("in/e.zip", &archive(&[("a.txt", b"text".as_slice())])[..40]);
+    place.write("in/f.zip", archive(&[("readme.md", b"no book")]));
+    let page = b"<p>A chapter with words of its own.</p>".as_slice();
+    let broken = b"<p>The beginning of a chapter <broken".as_slice();
+    let parts = [("o/one.xhtml", page), ("o/two.xhtml", broken), ("o/bad.xhtml", b"\xff\xff")];
+    let spine = package(&["one.xhtml", "gone.xhtml", "two.xhtml", "bad.xhtml"]);
+    place.write("in/g.epub", epub(&spine, &parts));
+    place.write("in/h.epub", epub("<package><spine><itemref idref=\"x\"/></spine>", &[]));
+    place.write("in/i.epub", archive(&[("META-INF/container.xml", b"<nothing/>")]));
+    place.write("in/j.txt", b"");
+    let found = promises::hold(&place, "books", "", &[("a", "in")], 3);
+    let texts: Vec<&str> = found.iter().map(|book| text(&book["text"])).collect();
+    let epub = "A chapter with words of its own.\n\nThe beginning of a chapter";
+    assert_eq!(texts, ["one book", "another", "a third book, of cafés", epub]);
+    assert_eq!(found[1]["meta"]["n"], json!([1, null]));
+    let expected = json!({"empty": 2, "no_json": 3, "no_text": 3, "not_text": 1});
+    assert_eq!(label(&place, "plain", "a")["dropped"], expected);
+    let summary = place.run("add json --slice books --label a in --json").exits(3).json();
+    let defects = list(&summary["labels"]["books/a"]["malformed"]).clone();
+    let named: BTreeSet<&str> =
+        defects.iter().map(|d| text(&d["source"]).rsplit('/').next().unwrap()).collect();
+    let expected = ["a.jsonl", "b.txt", "d.txt.gz", "e.zip", "f.zip", "g.epub", "h.epub", "i.epub"];
+    assert_eq!(named, BTreeSet::from(expected), "{defects:#?}");
+    let of_epub = defects.iter().filter(|d| text(&d["source"]).ends_with("g.epub")).count();
+    assert_eq!(of_epub, 3, "{defects:#?}");
+}
+
+#[test]
+fn real_editions_of_a_book_are_near() {
+    let Some(place) = Place::with_data() else { return };
+    // In the order of their names, in which they are exported.
+    let labels = [
+        ("genesis", "data/books/genesis_multilingual.zip"),
+        ("gutenberg", "data/books/gutenberg_raw"),
+        ("litbank", "data/books/litbank"),
+        ("neko", "data/books/ja_wagahai_wa_neko_de_aru.txt"),
+        ("union", "data/books/state_union.zip"),
+    ];
+    for (label, paths) in labels {
+        place.run(&format!("add corpus --slice books --label {label} {paths} -w 2")).exits(0);
+    }
+    let found = place.documents("corpus");
+    assert_eq!(found, left_by_the_reference(&place, &labels));
+    // Three files are Alice, four are Pride and Prejudice; and Alice is among LitBank's as well.
+    let near = |of: &str| number(&label(&place, "corpus", of)["dropped"]["near_duplicate"]);
+    assert_eq!((near("gutenberg"), near("litbank")), (5, 1));
+    let is_alice = |book: &&Value| book["meta"]["title"] == "Alice’s Adventures in Wonderland";
+    let alice = found.iter().find(is_alice).expect("the first of the three stays");
+    let alice = text(&alice["text"]);
+    assert!(alice.starts_with("ALICE’S ADVENTURES IN WONDERLAND"), "{}", &alice[..60]);
+    assert!(alice.ends_with("THE END"), "{}", &alice[alice.len() - 60..]);
+    assert!(found.iter().all(|book| !text(&book["text"]).contains("PROJECT GUTENBERG EBOOK")));
+}
