@@ -17,7 +17,6 @@ Options: --differences FILE writes the pages that differ; --limit N takes N page
 """
 
 import argparse
-import ast
 import bz2
 import json
 import re
@@ -120,8 +119,8 @@ def pages(path):
                 if member.isfile():
                     text = archive.extractfile(member).read().decode("utf-8", "replace")
                     if member.name.endswith(".mwtest"):
-                        for case in re.findall(r'^input: *(".*")$', text, re.MULTILINE):
-                            yield "en", ast.literal_eval(case)
+                        for case in re.findall(r'^input: *"(.*)"$', text, re.MULTILINE):
+                            yield "en", case.encode().decode("unicode_escape").replace("\0", "")
                     else:
                         yield "en", text
         return

@@ -3,6 +3,7 @@
 //! - [`compressed`]: one way to open any of them, by what they hold and not by what they are
 //!   called. [`open`] gives the bytes.
 //! - [`warc`]: WARC records, from damaged files too. [`wet`] is the same for Common Crawl's text.
+//! - [`mediawiki`]: pages of MediaWiki's XML exports, such as Wikipedia's dumps.
 //! - [`mod@rows`]: records that have fields, from JSON lines or Parquet.
 //! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
 //!
@@ -11,6 +12,7 @@
 
 pub mod compressed;
 mod defect;
+pub mod mediawiki;
 pub mod prefetch;
 pub mod rows;
 pub mod warc;
