@@ -5,6 +5,7 @@
 
 mod c4;
 mod common_crawl;
+mod wikipedia;
 
 /// Every slice, in the order of RedPajama's table.
-pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4];
+pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, wikipedia::WIKIPEDIA];
