@@ -107,6 +107,9 @@ impl Tokenizer<'_> {
 
     /// A link in brackets, from its scheme on: its label, or nothing. Emits nothing on failure.
     fn bracketed_link(&mut self) -> Route<()> {
+        if self.last_of.bracket < self.head {
+            return Err(Stop::BadRoute(0));
+        }
         let scheme_end = self.bracketed_scheme_end().ok_or(Stop::BadRoute(0))?;
         self.check(cx::EXT_LINK_URI)?;
         let at = self.tokens.len();

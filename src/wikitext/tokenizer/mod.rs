@@ -51,6 +51,7 @@ struct Frame {
 /// The last place of each closing mark: behind it, none of its constructs can close.
 struct LastOf {
     braces: usize,
+    bracket: usize,
     brackets: usize,
     ticks: usize,
     tag_end: usize,
@@ -153,6 +154,7 @@ impl<'a> Tokenizer<'a> {
             dead_end: None,
             last_of: LastOf {
                 braces: last("}}"),
+                bracket: last("]"),
                 brackets: last("]]"),
                 ticks: last("''"),
                 tag_end: last(">"),
