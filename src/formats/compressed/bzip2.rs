@@ -385,10 +385,8 @@ mod tests {
             let length = stored.len();
             stored[at % length] = byte;
             stored.truncate(length - cut % length);
-            for block in read(stored) {
-                if let Ok((offset, _)) = block {
-                    prop_assert!(offset <= length as u64);
-                }
+            for (offset, _) in read(stored).into_iter().flatten() {
+                prop_assert!(offset <= length as u64);
             }
         }
     }
