@@ -11,3 +11,7 @@ mod github;
 /// Every slice, in the order of RedPajama's table.
 pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, github::GITHUB];
 pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, books::BOOKS];
+mod wikipedia;
+
+/// Every slice, in the order of RedPajama's table.
+pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, wikipedia::WIKIPEDIA];

@@ -3,6 +3,7 @@
 //! - [`compressed`]: one way to open any of them, by what they hold and not by what they are
 //!   called. [`open`] gives the bytes.
 //! - [`warc`]: WARC records, from damaged files too. [`wet`] is the same for Common Crawl's text.
+//! - [`mediawiki`]: pages of MediaWiki's XML exports, such as Wikipedia's dumps.
 //! - [`mod@rows`]: records that have fields, from JSON lines or Parquet.
 //! - [`files`]: whole files, of a folder or of a tar archive.
 //! - [`Archive`]: zip archives; [`epub`]: books that are such.
@@ -17,6 +18,7 @@ pub mod compressed;
 mod defect;
 pub mod files;
 pub mod epub;
+pub mod mediawiki;
 pub mod prefetch;
 pub mod rows;
 pub mod warc;

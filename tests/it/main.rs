@@ -45,3 +45,5 @@ mod state_faults;
 mod support;
 /// Models are trained from text, and serve a recipe.
 mod train;
+/// Wikipedia's dumps, to plain text.
+mod wikipedia;

@@ -187,7 +187,9 @@ fn the_demo_shows_what_models_find() {
     let told = place.run("demo --out demo --json").exits(0).stdout;
     assert!(told.contains("\"bucket\"") && told.contains("\"quality\""), "{told}");
     let first = crate::support::files_below(&place.path("demo/export"));
-    let pages = crate::support::documents(&first);
+    let mut pages = crate::support::documents(&first);
+    // Other slices have no such models.
+    pages.retain(|page| text(&page["meta"]["id"]).starts_with("common_crawl/"));
     for page in &pages {
         let meta = &page["meta"];
         assert!(meta["wiki_prob"].as_f64().unwrap() >= 0.25, "{meta}");

@@ -4,9 +4,11 @@
 //! frames, bzip2 streams, or, uncompressed, the whole file as the only one. `Members` inflates them one after
 //! another in bounded memory, and finds the next healthy one behind a damaged one.
 
+mod bzip2;
 mod codec;
 mod decoder;
 mod members;
+mod pieces;
 mod stored;
 
 use std::fs::File;
@@ -15,6 +17,7 @@ use std::path::Path;
 
 pub(crate) use codec::Codec;
 pub(crate) use members::{Cause, Fault, Members, Next};
+pub(crate) use pieces::{Piece, Pieces};
 pub(crate) use stored::Stored;
 
 /// Opens a file and inflates it by its magic bytes: gzip, zstd, LZ4 and bzip2 of one member or many,

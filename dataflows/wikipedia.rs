@@ -1,0 +1,220 @@
+//! Wikipedia: articles of MediaWiki's XML dumps, as plain text, in twenty languages.
+//!
+//! Follows RedPajama-Data@rp_v1 `data_prep/wiki`, which takes Hugging Face's `wikipedia` script
+//! 2.0.0 as it is. What we do differently, and why, is in docs/fidelity.md under "Wikipedia".
+
+use app::prelude::*;
+use formats::Defect;
+use formats::mediawiki::{self, Page, Site};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::io;
+use std::path::Path;
+use wikitext::LANGUAGES;
+
+/// This slice's row in the table of `lib.rs`.
+pub const WIKIPEDIA: Slice = Slice {
+    name: "wikipedia",
+    about: "Wikipedia: articles of pages-articles dumps, wikitext to plain text",
+    settings: SETTINGS,
+    inputs: Inputs::FILES,
+    reader: pages,
+    graph,
+    fixtures: FIXTURES,
+    models: &[],
+    demo_settings: "",
+};
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "languages", // data_prep/wiki: the languages of its list of dumps
+        default: Initial::Words(&LANGUAGES),
+        about: "Wikipedias kept, by their codes; [] for all",
+    },
+    Setting {
+        name: "timestamp", // data_prep/wiki: date of the dump
+        default: Initial::Text,
+        about: "date of the dumps, such as 20230320; none: the one in each file's name",
+    },
+    dedup_setting("none"), // data_prep/wiki: none
+];
+
+/// Pages in, with their wikitext; articles, with their text, out.
+fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
+    let languages = setup.settings.words("languages").to_vec();
+    let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+    pages
+        .reject("language", move |page| !wanted(language(page)))
+        .tag("Clean", clean)
+        .reject("empty", |page| page.text.is_empty())
+        .deduplicate(setup)
+        .tag("Tokens", setup.models.tokens())
+}
+
+/// The text of an article (`wikipedia.py`: `_parse_and_clean_wikicode`).
+fn clean(page: &mut Document) {
+    match wikitext::plain_text(&page.text, language(page)) {
+        Ok(text) => page.text = text,
+        Err(wikitext::Tangled) => page.reject("tangled_markup"),
+    }
+}
+
+fn language(page: &Document) -> &str {
+    match page.meta.get("language") {
+        Some(Value::Text(code)) => code,
+        _ => "",
+    }
+}
+
+/// The pages of a dump.
+fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
+    let pages = mediawiki::open(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let named = Name::of(&name);
+    let Some(language) = named.language.or_else(|| language_of(pages.site())) else {
+        let what = "cannot tell which Wikipedia this is a dump of: neither its name, such as \
+                    enwiki-20230320-pages-articles.xml.bz2, nor its <siteinfo> says";
+        let source = io::Error::new(io::ErrorKind::InvalidData, what);
+        return Err(ReadError { path: path.to_owned(), source });
+    };
+    let timestamp = match settings.word("timestamp") {
+        "" => named.date.unwrap_or_default(),
+        date => date.to_owned(),
+    };
+    Ok(Box::new(pages.map(move |page: Result<Page, Defect>| {
+        page.map(|page| article(page, &language, &timestamp))
+    })))
+}
+
+/// What a dump's file name says: `enwiki-20230320-pages-articles.xml.bz2`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Name {
+    language: Option<String>,
+    date: Option<String>,
+}
+
+impl Name {
+    fn of(name: &str) -> Name {
+        let Some((code, rest)) = name.split_once("wiki") else { return Name::default() };
+        // Codes of two or three letters; longer ones have a name to them, as in zh_min_nan.
+        let is_code = code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            && (matches!(code.len(), 2 | 3) || code.contains('_') || code == "simple");
+        let is_dump = rest.starts_with(['-', '.', '_']);
+        let date = rest.get(1..9).filter(|date| date.bytes().all(|byte| byte.is_ascii_digit()));
+        Name {
+            language: (is_code && is_dump).then(|| code.replace('_', "-")),
+            date: date.map(str::to_owned),
+        }
+    }
+}
+
+/// The language of a Wikipedia, by the address of its main page or the name of its database.
+fn language_of(site: &Site) -> Option<String> {
+    let host = site.base.as_deref().and_then(|base| base.split('/').nth(2));
+    let of_host = host.and_then(|host| host.strip_suffix(".wikipedia.org"));
+    let of_name = || site.dbname.as_deref().and_then(|name| name.strip_suffix("wiki"));
+    Some(of_host.or_else(of_name).filter(|code| !code.is_empty())?.replace('_', "-"))
+}
+
+/// A page with RedPajama's fields. One that is no article is turned away at once, in the order in
+/// which `wikipedia.py` looks (`_extract_content`).
+fn article(page: Page, language: &str, timestamp: &str) -> Document {
+    let text = page.text.unwrap_or_default();
+    let mut document = Document {
+        offset: page.offset,
+        url: url(&page.title, language),
+        bytes_read: text.len() as u64,
+        digest: text::digest::sha1(text.as_bytes()),
+        ..Document::default()
+    };
+    let is_wikitext = page.model.is_none_or(|model| model == "wikitext");
+    let wrong = if page.namespace != Some(0) {
+        Some("namespace")
+    } else if page.redirect {
+        Some("redirect")
+    } else if !is_wikitext {
+        Some("content_model")
+    } else if text.is_empty() {
+        Some("no_text")
+    } else {
+        None
+    };
+    if let Some(reason) = wrong {
+        document.reject(reason);
+        return document;
+    }
+    document.meta.set("title", page.title);
+    document.meta.set("url", document.url.clone());
+    document.meta.set("language", language);
+    if !timestamp.is_empty() {
+        document.meta.set("timestamp", timestamp);
+    }
+    document.text = text;
+    document
+}
+
+/// What Python's `quote` leaves as it is.
+const UNQUOTED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b'/');
+
+/// As `wikipedia.py` has it (`_construct_url`): blanks become `%20`, not underscores.
+fn url(title: &str, language: &str) -> String {
+    format!("https://{language}.wikipedia.org/wiki/{}", utf8_percent_encode(title, UNQUOTED))
+}
+
+macro_rules! fixture {
+    ($label:literal, $name:literal) => {
+        Fixture {
+            label: $label,
+            name: $name,
+            bytes: include_bytes!(concat!("../fixtures/wikipedia/", $label, "/", $name)),
+        }
+    };
+}
+
+const FIXTURES: &[Fixture] = &[
+    fixture!("20230320", "enwiki-20230320-pages-articles.xml.bz2"),
+    fixture!("20230320", "slwiki-20230320-pages-articles.xml"),
+    fixture!("20230401", "dewiki-20230401-pages-articles-multistream.xml.bz2"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_dumps_tell_language_and_date() {
+        let found = |name: &str| {
+            let Name { language, date } = Name::of(name);
+            (language.unwrap_or_default(), date.unwrap_or_default())
+        };
+        let both = |language: &str, date: &str| (language.to_owned(), date.to_owned());
+        assert_eq!(
+            found("enwiki-20230320-pages-articles-multistream1.xml-p1p41242.bz2"),
+            both("en", "20230320")
+        );
+        assert_eq!(found("zh_min_nanwiki-latest-pages-articles.xml.bz2"), both("zh-min-nan", ""));
+        assert_eq!(found("hrwiki.xml.bz2"), both("hr", ""));
+        for other in ["enwiktionary-20230320-pages.xml", "tinywiki-latest.xml", "pages.xml", "wiki"]
+        {
+            assert_eq!(found(other).0, "", "{other}");
+        }
+    }
+
+    #[test]
+    fn sites_tell_their_language_and_other_projects_do_not() {
+        let site = |dbname: &str, base: &str| {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            language_of(&Site { dbname: some(dbname), base: some(base) })
+        };
+        assert_eq!(site("tmp", "https://ltg.wikipedia.org/wiki/X").as_deref(), Some("ltg"));
+        assert_eq!(site("slwiki", "").as_deref(), Some("sl"));
+        assert_eq!(site("enwiktionary", "https://en.wiktionary.org/wiki/Main"), None);
+        assert_eq!(site("", ""), None);
+    }
+
+    #[test]
+    fn addresses_are_quoted_as_in_python() {
+        assert_eq!(url("AC/DC (band)", "en"), "https://en.wikipedia.org/wiki/AC/DC%20%28band%29");
+        assert_eq!(url("Š_.-~", "sl"), "https://sl.wikipedia.org/wiki/%C5%A0_.-~");
+    }
+}

@@ -1,0 +1,22 @@
+//! Any bytes through the reader of MediaWiki exports, as they are and as what a bzip2 file holds:
+//! it does not panic, and reports no more than there is.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::io::Write;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let stored = bytes.len() as u64;
+    let (mut items, mut last) = (0, 0);
+    for item in formats::mediawiki::open(file.path()).unwrap() {
+        items += 1;
+        if let Ok(page) = item {
+            assert!(page.offset >= last && page.offset <= stored);
+            last = page.offset;
+        }
+    }
+    assert!(items > 0, "every file gives a page or a defect");
+});

@@ -1,0 +1,393 @@
+//! bzip2, inflated by several threads.
+//!
+//! A stream is `BZh1` to `BZh9`, blocks, and an end with the checksum of all of them. A block
+//! begins with 48 bits that are always the same, at any bit and not only at whole bytes, and with
+//! its own checksum; nothing in it refers to another block. So the file is cut at those marks, and
+//! each block is inflated as a stream of its own: a file of one stream, as well as one of many.
+//!
+//! Damage costs the blocks that it is in. (The marks can come about by chance within a block, about
+//! once in 10^14 bits: that block is then reported as a corrupt one.)
+
+use super::Stored;
+use crate::defect::Defect;
+use ::bzip2::bufread::BzDecoder;
+use crossbeam::channel::{Receiver, Sender, bounded};
+use memchr::memmem::Finder;
+use std::collections::VecDeque;
+use std::io::{self, BufRead, Read};
+use std::thread;
+
+const BLOCK: u64 = 0x3141_5926_5359;
+const END: u64 = 0x1772_4538_5090;
+const MARK_BITS: u64 = 48;
+const CHECKSUM_BITS: u64 = 32;
+
+/// A block of 900 kB that could not be compressed, and its tables, are smaller.
+const BLOCK_BYTES_MAX: usize = 2 << 20;
+
+/// More do not read faster than one core finds the marks and the pages.
+const THREADS_MAX: usize = 8;
+
+/// See the module.
+pub(crate) struct Blocks {
+    stored: Stored,
+    marks: Marks,
+    /// The next bit, counted from the byte where `stored` stands; 0 to 7.
+    bit: u64,
+    place: Place,
+    /// Checksum of the blocks of this stream so far; `None` where one is missing.
+    checksum: Option<u32>,
+    jobs: Option<Sender<Job>>,
+    threads: usize,
+    under_way: VecDeque<Next>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    BeforeStream,
+    InStream,
+    AtEnd,
+}
+
+struct Job {
+    stream: Vec<u8>,
+    inflated: Sender<io::Result<Vec<u8>>>,
+}
+
+/// In the order of the file.
+enum Next {
+    Block { offset: u64, inflated: Receiver<io::Result<Vec<u8>>> },
+    Defect(Defect),
+}
+
+impl Blocks {
+    pub(crate) fn new(stored: Stored) -> io::Result<Self> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        let (jobs, taken) = bounded::<Job>(threads);
+        for number in 0..threads {
+            let taken = taken.clone();
+            thread::Builder::new().name(format!("bzip2-{number}")).spawn(move || {
+                for job in taken {
+                    // Whoever asked may be gone.
+                    let _ = job.inflated.send(inflate(&job.stream));
+                }
+            })?;
+        }
+        Ok(Blocks {
+            stored,
+            marks: Marks::new(),
+            bit: 0,
+            place: Place::BeforeStream,
+            checksum: Some(0),
+            jobs: Some(jobs),
+            threads,
+            under_way: VecDeque::new(),
+        })
+    }
+
+    /// Cuts off the next block, or what is wrong there, and hands it over.
+    fn cut(&mut self) {
+        match self.place {
+            Place::BeforeStream => self.begin_stream(),
+            Place::InStream => self.cut_block(),
+            Place::AtEnd => {}
+        }
+    }
+
+    fn defect(&mut self, offset: u64, what: impl Into<String>) {
+        self.checksum = None;
+        self.under_way.push_back(Next::Defect(Defect::new(offset, what)));
+    }
+
+    /// The end of what can be read, and why, if not because the file ends.
+    fn end(&mut self, cut: Option<u64>) {
+        self.place = Place::AtEnd;
+        if let Some(kind) = self.stored.failure() {
+            let what = format!("reading failed: {kind}");
+            let defect = Defect { device: Some(kind), ..Defect::new(self.stored.offset(), what) };
+            self.under_way.push_back(Next::Defect(defect));
+        } else if let Some(offset) = cut {
+            let what = "the file ends within this bzip2 block: it was cut short, fetch it again";
+            self.defect(offset, what);
+        }
+    }
+
+    /// Goes behind the header of the next stream.
+    fn begin_stream(&mut self) {
+        let (offset, mut skipped, mut padding) = (self.stored.offset(), 0, true);
+        loop {
+            let bytes = self.stored.peek(super::Codec::MAGIC_BYTES_MAX);
+            if super::Codec::Bzip2.begins(bytes) && bytes.len() > 3 {
+                self.stored.consume(4);
+                self.place = Place::InStream;
+                self.checksum = Some(0);
+                break;
+            }
+            let short = bytes.len() < super::Codec::MAGIC_BYTES_MAX;
+            let n = if short {
+                bytes.len()
+            } else {
+                super::Codec::Bzip2.find(bytes).unwrap_or(bytes.len() - 9).max(1)
+            };
+            padding &= bytes[..n].iter().all(|&byte| byte == 0);
+            self.stored.consume(n);
+            skipped += n as u64;
+            if short {
+                self.end(None);
+                break;
+            }
+        }
+        if skipped > 0 && !padding {
+            self.defect(offset, format!("{skipped} bytes that are no bzip2 stream"));
+            self.checksum = Some(0);
+        }
+    }
+
+    fn cut_block(&mut self) {
+        let offset = self.stored.offset();
+        let bytes = self.stored.peek(BLOCK_BYTES_MAX);
+        let (begin, available) = (self.bit, bytes.len() as u64 * 8);
+        if available < begin + MARK_BITS + CHECKSUM_BITS {
+            return self.end(Some(offset));
+        }
+        let mark = bits(bytes, begin, MARK_BITS);
+        let checksum = bits(bytes, begin + MARK_BITS, CHECKSUM_BITS) as u32;
+        let behind = begin + MARK_BITS + CHECKSUM_BITS;
+        if mark == END {
+            let expected = self.checksum;
+            self.bit = 0;
+            self.stored.consume(behind.div_ceil(8) as usize);
+            self.place = Place::BeforeStream;
+            if expected.is_some_and(|expected| expected != checksum) {
+                self.defect(
+                    offset,
+                    "the checksum of this bzip2 stream is wrong: blocks are missing",
+                );
+            }
+            return;
+        }
+        let next = self.marks.find(bytes, if mark == BLOCK { behind } else { begin + 1 });
+        let Some(next) = next.filter(|next| next / 8 < BLOCK_BYTES_MAX as u64) else {
+            let all = bytes.len();
+            if all < BLOCK_BYTES_MAX {
+                self.stored.consume(all);
+                return self.end(Some(offset));
+            }
+            // Not within a block of the largest size: look on behind it.
+            self.stored.consume(all - 8);
+            self.bit = 0;
+            return self.defect(offset, CORRUPT);
+        };
+        if mark == BLOCK {
+            let stream = alone(bytes, begin, next, checksum);
+            self.checksum = self.checksum.map(|all| all.rotate_left(1) ^ checksum);
+            let (inflated, receiver) = bounded(1);
+            let job = Job { stream, inflated };
+            // Where all threads are gone, nobody answers, and that is told.
+            let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
+            self.under_way.push_back(Next::Block { offset, inflated: receiver });
+        } else {
+            self.defect(offset, CORRUPT);
+        }
+        self.stored.consume((next / 8) as usize);
+        self.bit = next % 8;
+    }
+}
+
+const CORRUPT: &str = "corrupt bzip2 block: fetch the file again";
+
+impl Iterator for Blocks {
+    /// The text of a block, with the byte of the stored file where the block begins.
+    type Item = Result<(u64, Vec<u8>), Defect>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.under_way.len() <= self.threads && self.place != Place::AtEnd {
+            self.cut();
+        }
+        match self.under_way.pop_front()? {
+            Next::Defect(defect) => Some(Err(defect)),
+            Next::Block { offset, inflated } => match inflated.recv() {
+                Ok(Ok(text)) => Some(Ok((offset, text))),
+                Ok(Err(_)) | Err(_) => Some(Err(Defect::new(offset, CORRUPT))),
+            },
+        }
+    }
+}
+
+fn inflate(stream: &[u8]) -> io::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(1 << 20);
+    BzDecoder::new(stream).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// So many bits, at most 57, from a bit on; beyond the end they are 0.
+fn bits(bytes: &[u8], from: u64, count: u64) -> u64 {
+    let mut window = [0; 8];
+    let rest = &bytes[((from / 8) as usize).min(bytes.len())..];
+    let n = rest.len().min(8);
+    window[..n].copy_from_slice(&rest[..n]);
+    u64::from_be_bytes(window) << (from % 8) >> (64 - count)
+}
+
+/// The bits of a block as a stream of its own.
+fn alone(bytes: &[u8], from: u64, to: u64, checksum: u32) -> Vec<u8> {
+    let mut stream = b"BZh9".to_vec();
+    stream.reserve(((to - from) / 8) as usize + 16);
+    let (shift, length) = (from % 8, to - from);
+    let block = &bytes[(from / 8) as usize..];
+    let whole = (length / 8) as usize;
+    if shift == 0 {
+        stream.extend_from_slice(&block[..whole]);
+    } else {
+        let pairs = block.windows(2).take(whole);
+        stream.extend(pairs.map(|pair| pair[0] << shift | pair[1] >> (8 - shift)));
+    }
+    // The bits left over, the mark of the end, the checksum: fewer than 96.
+    let left = length % 8;
+    let tail =
+        u128::from(bits(bytes, from + whole as u64 * 8, left.max(1)) >> u64::from(left == 0));
+    let tail = (tail << MARK_BITS | u128::from(END)) << CHECKSUM_BITS | u128::from(checksum);
+    let tail = tail << (128 - (left + MARK_BITS + CHECKSUM_BITS));
+    stream.extend_from_slice(&tail.to_be_bytes()[..11]);
+    stream
+}
+
+/// Finds marks at any bit: for each shift, by the whole bytes in them.
+struct Marks(Vec<(u64, u64, Finder<'static>)>);
+
+impl Marks {
+    fn new() -> Self {
+        let mark = |mark: u64, shift: u64| {
+            // The bytes behind the first, which for shift 0 is whole too.
+            let bytes = (mark << (16 - shift)).to_be_bytes();
+            (mark, shift, Finder::new(&bytes[1..6]).into_owned())
+        };
+        let all = [BLOCK, END].into_iter().flat_map(|m| (0..8).map(move |shift| (m, shift)));
+        Marks(all.map(|(m, shift)| mark(m, shift)).collect())
+    }
+
+    /// The first bit, from `from` on, at which a mark begins. Blocks are rarely as large as they may
+    /// be, so the near bytes are asked first.
+    fn find(&self, bytes: &[u8], from: u64) -> Option<u64> {
+        let near = [256 << 10, 1 << 20].map(|ahead| (from / 8) as usize + ahead);
+        let ends = near.into_iter().filter(|end| *end < bytes.len()).chain([bytes.len()]);
+        ends.into_iter().find_map(|end| self.find_before(&bytes[..end], from))
+    }
+
+    fn find_before(&self, bytes: &[u8], from: u64) -> Option<u64> {
+        let mut first: Option<u64> = None;
+        let (begin, bits_there) = ((from / 8) as usize, bytes.len() as u64 * 8);
+        for (mark, shift, finder) in &self.0 {
+            // Behind a mark that was found nobody has to look.
+            let end = first.map_or(bytes.len(), |bit| (bit / 8) as usize + 8).min(bytes.len());
+            let places = finder.find_iter(bytes.get(begin..end)?);
+            let marks =
+                places.filter_map(|at| Some((begin + at).checked_sub(1)? as u64 * 8 + shift));
+            let is_mark = |bit: &u64| {
+                let there = *bit >= from && bit + MARK_BITS <= bits_there;
+                there && bits(bytes, *bit, MARK_BITS) == *mark
+            };
+            first = first.into_iter().chain(marks.into_iter().find(is_mark)).min();
+        }
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    fn bzip2(text: &[u8]) -> Vec<u8> {
+        let mut encoder = ::bzip2::write::BzEncoder::new(Vec::new(), ::bzip2::Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(stored: Vec<u8>) -> Vec<Result<(u64, Vec<u8>), Defect>> {
+        let stored = Stored::new(Box::new(io::Cursor::new(stored)));
+        Blocks::new(stored).unwrap().collect()
+    }
+
+    fn joined(stored: Vec<u8>) -> Vec<u8> {
+        read(stored).into_iter().flat_map(|block| block.unwrap().1).collect()
+    }
+
+    /// Text of several blocks of 100 kB.
+    fn long_text() -> Vec<u8> {
+        let mut state = 1u32;
+        let mut text = Vec::new();
+        while text.len() < 350_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            text.extend_from_slice(format!("{} ", state >> 12).as_bytes());
+        }
+        text
+    }
+
+    #[test]
+    fn blocks_of_one_stream_and_of_many_are_joined() {
+        let text = long_text();
+        assert!(joined(bzip2(&text)) == text);
+        let (a, b) = text.split_at(123_456);
+        assert!(joined([bzip2(a), bzip2(b""), bzip2(b), vec![0; 50]].concat()) == text);
+        assert!(joined(bzip2(b"")).is_empty());
+        let blocks = read(bzip2(&text));
+        assert!(blocks.len() >= 4, "one block a time");
+        let offsets: Vec<u64> = blocks.into_iter().map(|block| block.unwrap().0).collect();
+        assert!(offsets[0] == 4 && offsets.is_sorted(), "{offsets:?}");
+    }
+
+    #[test]
+    fn damage_costs_its_block_and_is_told() {
+        let text = long_text();
+        let mut stored = bzip2(&text);
+        let whole = read(stored.clone()).len();
+        let middle = stored.len() / 2;
+        stored[middle] ^= 4;
+        let blocks = read(stored);
+        let kept: usize = blocks.iter().flatten().map(|(_, text)| text.len()).sum();
+        let defects: Vec<_> = blocks.iter().filter_map(|block| block.as_ref().err()).collect();
+        assert!(!defects.is_empty() && defects[0].what.contains("corrupt"), "{defects:?}");
+        assert!(kept >= text.len() * (whole - 2) / whole, "{kept} of {}", text.len());
+    }
+
+    #[test]
+    fn a_file_cut_short_keeps_what_came_before() {
+        let text = long_text();
+        let mut stored = bzip2(&text);
+        stored.truncate(stored.len() * 3 / 4);
+        let blocks = read(stored);
+        assert!(blocks.iter().flatten().count() >= 2);
+        let last = blocks.last().unwrap().as_ref().unwrap_err();
+        assert!(last.what.contains("cut short"), "{last}");
+    }
+
+    #[test]
+    fn what_is_no_stream_between_two_is_told() {
+        let stored = [bzip2(b"one"), b"junk and more".to_vec(), bzip2(b"two")].concat();
+        let offset = bzip2(b"one").len() as u64;
+        let blocks = read(stored);
+        assert_eq!(blocks[0], Ok((4, b"one".to_vec())));
+        let expected = Defect::new(offset, "13 bytes that are no bzip2 stream");
+        assert_eq!(blocks[1], Err(expected));
+        assert_eq!(blocks[2].as_ref().unwrap().1, b"two");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_damage_ends_in_blocks_and_defects(
+            at in 0usize..2000, byte: u8, cut in 0usize..2000, text in "[a-d]{0,3000}",
+        ) {
+            let mut stored = [bzip2(text.as_bytes()), bzip2(b"more")].concat();
+            let length = stored.len();
+            stored[at % length] = byte;
+            stored.truncate(length - cut % length);
+            for (offset, _) in read(stored).into_iter().flatten() {
+                prop_assert!(offset <= length as u64);
+            }
+        }
+    }
+}

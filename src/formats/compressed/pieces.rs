@@ -1,0 +1,79 @@
+//! The text of a file in pieces, each with its place in the stored file, past any damage.
+
+use super::bzip2::Blocks;
+use super::{Cause, Codec, Members, Next, Stored};
+use crate::defect::{Defect, ReadError};
+use std::fs::File;
+use std::path::Path;
+
+/// A piece of the text.
+pub(crate) struct Piece {
+    /// Byte of the stored file where it begins, or, in compressed files, where the member or block
+    /// that it is of begins.
+    pub offset: u64,
+    /// Whether each byte of the piece is one of the file.
+    pub plain: bool,
+    pub bytes: Vec<u8>,
+}
+
+/// See the module. Behind an error the text goes on, with some of it missing.
+pub(crate) enum Pieces {
+    Members { members: Box<Members>, ended: bool },
+    Blocks(Box<Blocks>),
+}
+
+impl Pieces {
+    pub(crate) fn open(path: &Path) -> Result<Pieces, ReadError> {
+        let wrong = |source| ReadError::new(path, source);
+        let file = File::open(path).map_err(wrong)?;
+        let mut stored = Stored::new(Box::new(file));
+        let codec = Codec::of(stored.peek(Codec::MAGIC_BYTES_MAX));
+        if codec == Codec::Bzip2 {
+            return Ok(Pieces::Blocks(Box::new(Blocks::new(stored).map_err(wrong)?)));
+        }
+        Ok(Pieces::Members { members: Box::new(Members::new(stored, codec)), ended: false })
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Result<Piece, Defect>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (members, ended) = match self {
+            Pieces::Members { members, ended } => (members, ended),
+            Pieces::Blocks(blocks) => {
+                let piece = |(offset, bytes)| Piece { offset, plain: false, bytes };
+                return blocks.next().map(|block| block.map(piece));
+            }
+        };
+        while !*ended {
+            let offset = members.offset();
+            let plain = members.codec() == Codec::Plain;
+            let bytes = members.fill(1).to_vec();
+            if !bytes.is_empty() {
+                members.consume(bytes.len());
+                return Some(Ok(Piece { offset, plain, bytes }));
+            }
+            if let Some(fault) = members.take_fault() {
+                let device = match fault.cause {
+                    Cause::Device(kind) => Some(kind),
+                    Cause::Cut | Cause::Corrupt => None,
+                };
+                *ended = device.is_some();
+                return Some(Err(Defect {
+                    device,
+                    ..Defect::new(fault.offset, fault.to_string())
+                }));
+            }
+            let next = members.advance();
+            *ended = matches!(next, Next::End { .. });
+            if let Next::Member { skipped: skipped @ 1.. } | Next::End { skipped: skipped @ 1.. } =
+                next
+            {
+                let what = format!("{skipped} bytes that are no {} member", members.codec());
+                return Some(Err(Defect::new(members.offset() - skipped, what)));
+            }
+        }
+        None
+    }
+}

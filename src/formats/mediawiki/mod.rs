@@ -1,0 +1,276 @@
+//! Pages of a MediaWiki XML export (<https://www.mediawiki.org/wiki/Help:Export>), such as
+//! Wikipedia's `pages-articles` dumps: in order, from healthy files and damaged ones.
+//!
+//! An export is `<siteinfo>`, then `<page>`s. Each page is cut out by its tags, which its text cannot
+//! hold, since `<` is escaped there; then it is parsed by itself. So no document type is ever
+//! looked at, and entities that one declares are unknown and never expanded.
+//!
+//! | damage | read | reported |
+//! |---|---|---|
+//! | the file, or what of it can be inflated, ends within a page | nothing of the page | yes |
+//! | a page begins within another one | the second | yes |
+//! | a page that is no XML or no UTF-8, or that has an unknown entity | nothing of it | yes |
+//! | a page over [`PAGE_BYTES_MAX`] | nothing of it | yes |
+//! | no page at all | | yes |
+
+mod page;
+#[cfg(test)]
+mod tests;
+
+use crate::compressed::{Piece, Pieces};
+use crate::defect::{Defect, ReadError};
+use memchr::memmem;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use page::Page;
+
+/// A page whose XML is larger is skipped and reported. Wikipedia's own limit is 2 MiB of text.
+pub const PAGE_BYTES_MAX: usize = 64 << 20;
+
+/// How far `<siteinfo>` is looked for.
+const SITE_BYTES_MAX: usize = 1 << 20;
+
+const BEGIN: &[u8] = b"<page";
+const END: &[u8] = b"</page>";
+
+/// Which wiki an export is of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Site {
+    /// Name of its database: `enwiki`.
+    pub dbname: Option<String>,
+    /// Address of its main page: `https://en.wikipedia.org/wiki/Main_Page`.
+    pub base: Option<String>,
+}
+
+/// See the module.
+pub struct Pages {
+    pieces: Box<dyn Iterator<Item = Result<Piece, Defect>> + Send>,
+    site: Arc<Site>,
+    /// The text that is not given out yet.
+    text: Vec<u8>,
+    /// The unread part of `text` begins here.
+    from: usize,
+    /// From which byte of `text` on which place of the file is meant.
+    places: VecDeque<Place>,
+    /// Read, and not given out yet.
+    out: VecDeque<Result<Page, Defect>>,
+    anything: bool,
+    ended: bool,
+}
+
+struct Place {
+    from: usize,
+    offset: u64,
+    plain: bool,
+}
+
+/// Opens an export: plain, or compressed in any way that [`open`](crate::open) reads. bzip2 is
+/// inflated by several threads.
+pub fn open(path: &Path) -> Result<Pages, ReadError> {
+    Ok(Pages::new(Box::new(Pieces::open(path)?)))
+}
+
+impl Pages {
+    fn new(pieces: Box<dyn Iterator<Item = Result<Piece, Defect>> + Send>) -> Pages {
+        let mut pages = Pages {
+            pieces,
+            site: Arc::default(),
+            text: Vec::new(),
+            from: 0,
+            places: VecDeque::new(),
+            out: VecDeque::new(),
+            anything: false,
+            ended: false,
+        };
+        pages.read_site();
+        pages
+    }
+
+    /// Which wiki this is, as far as the export says.
+    pub fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
+    /// Reads as far as the first page, or the end of `<siteinfo>`.
+    fn read_site(&mut self) {
+        let mut looked = 0;
+        loop {
+            let unread = &self.text[looked..];
+            let found = ["</siteinfo>".as_bytes(), b"<page>"]
+                .into_iter()
+                .filter_map(|mark| memmem::find(unread, mark))
+                .min();
+            if let Some(at) = found {
+                self.site = Arc::new(page::site(&self.text[..looked + at]));
+                return;
+            }
+            if self.text.len() > SITE_BYTES_MAX {
+                return;
+            }
+            looked = self.text.len().saturating_sub(16);
+            if !self.more() {
+                return;
+            }
+        }
+    }
+
+    /// Reads some more text; false where none comes at once: at the end, or behind a defect, which
+    /// is then in `out`.
+    fn more(&mut self) -> bool {
+        match self.pieces.next() {
+            Some(Ok(piece)) => {
+                self.forget();
+                let place =
+                    Place { from: self.text.len(), offset: piece.offset, plain: piece.plain };
+                self.places.push_back(place);
+                self.text.extend_from_slice(&piece.bytes);
+                true
+            }
+            Some(Err(defect)) => {
+                self.tell(defect);
+                false
+            }
+            None => {
+                self.ended = true;
+                false
+            }
+        }
+    }
+
+    /// Drops text that was given out, once that is most of it.
+    fn forget(&mut self) {
+        if self.from * 2 < self.text.len() {
+            return;
+        }
+        self.text.drain(..self.from);
+        for place in &mut self.places {
+            let dropped = self.from.saturating_sub(place.from);
+            place.offset += if place.plain { dropped as u64 } else { 0 };
+            place.from = place.from.saturating_sub(self.from);
+        }
+        while self.places.get(1).is_some_and(|next| next.from == 0) {
+            self.places.pop_front();
+        }
+        self.from = 0;
+    }
+
+    /// Where in the file a byte of the text stands.
+    fn offset(&self, at: usize) -> u64 {
+        let behind = self.places.partition_point(|place| place.from <= at);
+        let place = behind.checked_sub(1).and_then(|last| self.places.get(last));
+        place.map_or(0, |place| {
+            place.offset + if place.plain { (at - place.from) as u64 } else { 0 }
+        })
+    }
+
+    fn tell(&mut self, defect: Defect) {
+        self.anything = true;
+        self.out.push_back(Err(defect));
+    }
+
+    /// Reads on to the next page, or to what is wrong.
+    fn step(&mut self) {
+        match self.find_page() {
+            Some(begin) => {
+                self.from = begin;
+                self.read_page();
+            }
+            None if self.ended && !self.anything => {
+                self.tell(Defect::new(0, "no <page> in this file: not a MediaWiki export"));
+            }
+            None => {}
+        }
+    }
+
+    /// Where the next page begins. `None` where the text ends before, or is interrupted.
+    fn find_page(&mut self) -> Option<usize> {
+        loop {
+            if let Some(at) = begin_of_page(&self.text[self.from..]) {
+                return Some(self.from + at);
+            }
+            // A tag may be cut by the end of the text.
+            self.from = self.from.max(self.text.len().saturating_sub(BEGIN.len()));
+            if !self.more() {
+                self.drop_text();
+                return None;
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.ended && self.text.is_empty() && self.anything
+    }
+
+    fn drop_text(&mut self) {
+        self.text.clear();
+        self.places.clear();
+        self.from = 0;
+    }
+
+    /// Reads the page that begins at `from`.
+    fn read_page(&mut self) {
+        let offset = self.offset(self.from);
+        // Bytes of the page that were looked at.
+        let mut looked = BEGIN.len();
+        loop {
+            let page = &self.text[self.from..];
+            let end = memmem::find(&page[looked..], END).map(|at| looked + at + END.len());
+            let within = end.unwrap_or(page.len());
+            if let Some(next) = begin_of_page(&page[looked..within]) {
+                self.from += looked + next;
+                return self
+                    .tell(Defect::new(offset, "a page begins within this one, which is left out"));
+            }
+            if let Some(end) = end {
+                return self.give(offset, end);
+            }
+            if page.len() > PAGE_BYTES_MAX {
+                self.from += page.len() - END.len();
+                let what = format!("a page of more than {PAGE_BYTES_MAX} bytes is left out");
+                return self.tell(Defect::new(offset, what));
+            }
+            looked = page.len().saturating_sub(END.len()).max(BEGIN.len());
+            let defects = self.out.len();
+            if !self.more() {
+                let what =
+                    "the text ends within this page, which is left out: fetch the file again";
+                self.out.insert(defects, Err(Defect::new(offset, what)));
+                self.anything = true;
+                return self.drop_text();
+            }
+        }
+    }
+
+    fn give(&mut self, offset: u64, bytes: usize) {
+        let page = page::parse(&self.text[self.from..self.from + bytes]);
+        self.from += bytes;
+        self.anything = true;
+        match page {
+            Ok(page) => {
+                let site = self.site.clone();
+                self.out.push_back(Ok(Page { offset, site, ..page }));
+            }
+            Err(what) => self.tell(Defect::new(offset, format!("{what}; the page is left out"))),
+        }
+    }
+}
+
+/// Where `<page>` or `<page ` stands.
+fn begin_of_page(text: &[u8]) -> Option<usize> {
+    let ends =
+        |at: &usize| text.get(at + BEGIN.len()).is_some_and(|byte| b"> \t\r\n".contains(byte));
+    memmem::find_iter(text, BEGIN).find(ends)
+}
+
+impl Iterator for Pages {
+    type Item = Result<Page, Defect>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.out.is_empty() && !self.is_done() {
+            self.step();
+        }
+        self.out.pop_front()
+    }
+}
