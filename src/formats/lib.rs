@@ -2,6 +2,7 @@
 //!
 //! - [`compressed`]: one way to open any of them, by what they hold and not by what they are
 //!   called. [`open`] gives the bytes.
+//! - [`eprint`]: arXiv's papers, from its bulk archives and one by one.
 //! - [`warc`]: WARC records, from damaged files too. [`wet`] is the same for Common Crawl's text.
 //! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
 //!
@@ -10,6 +11,7 @@
 
 pub mod compressed;
 mod defect;
+pub mod eprint;
 pub mod prefetch;
 pub mod warc;
 pub mod wet;

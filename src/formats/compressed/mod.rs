@@ -29,14 +29,19 @@ pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     if codec == Codec::Plain {
         return Ok(Box::new(stored));
     }
-    let inflated = Inflated { members: Members::new(stored, codec), ended: false };
-    Ok(Box::new(BufReader::with_capacity(64 << 10, inflated)))
+    Ok(Box::new(BufReader::with_capacity(64 << 10, Inflated::new(stored, codec))))
 }
 
 /// The members' bytes joined, up to the first fault.
-struct Inflated {
+pub(crate) struct Inflated {
     members: Members,
     ended: bool,
+}
+
+impl Inflated {
+    pub(crate) fn new(stored: Stored, codec: Codec) -> Self {
+        Inflated { members: Members::new(stored, codec), ended: false }
+    }
 }
 
 impl Read for Inflated {
