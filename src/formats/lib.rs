@@ -4,6 +4,7 @@
 //!   called. [`open`] gives the bytes.
 //! - [`eprint`]: arXiv's papers, from its bulk archives and one by one.
 //! - [`warc`]: WARC records, from damaged files too. [`wet`] is the same for Common Crawl's text.
+//! - [`mod@rows`]: records that have fields, from JSON lines or Parquet.
 //! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
 //!
 //! A reader holds one record and a few buffers, never a file. What cannot be read becomes a
@@ -13,10 +14,12 @@ pub mod compressed;
 mod defect;
 pub mod eprint;
 pub mod prefetch;
+pub mod rows;
 pub mod warc;
 pub mod wet;
 
 pub use compressed::open;
 pub use defect::{Defect, ReadError};
 pub use prefetch::{Ahead, Batches, SourcePanicked, Waiting, prefetch};
+pub use rows::{Row, Rows, rows};
 pub use warc::{Kind, WarcReader, WarcRecord};

@@ -40,3 +40,20 @@ pub fn yymm<'a>(folder: &'a str, stem: &'a str) -> &'a str {
     let of_id = || month(number).filter(|_| is_id);
     Some(folder).filter(|folder| folder.len() == 4).and_then(month).or_else(of_id).unwrap_or("")
 }
+
+/// Seconds since 1970 as a date and time in UTC, without a zone (`datetime.isoformat`; upstream's is
+/// in the local time of whatever machine it ran on).
+pub fn iso_time(seconds: u64) -> String {
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Days since 1 March 0000, in eras of 400 years, which are all alike.
+    let days = days.saturating_add(719_468);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = era * 400 + year + u64::from(month >= 10);
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+}

@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-pub use id::{arxiv_id, yymm};
+pub use id::{arxiv_id, iso_time, yymm};
 use paper::{Bounded, Fault, Paper};
 pub use paper::Wanted;
 use tar::{Entry, Kind, Step, Tar};

@@ -1,4 +1,4 @@
-use super::{Eprint, Unreadable, arxiv_id, open, yymm};
+use super::{Eprint, Unreadable, arxiv_id, iso_time, open, yymm};
 use crate::Defect;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -300,6 +300,16 @@ fn the_month_is_the_folders_or_the_identifiers() {
     assert_eq!(yymm("", "1911"), "");
     assert_eq!(yymm("papers", "main"), "");
     assert_eq!(yymm("é1é1", "é"), "");
+}
+
+#[test]
+fn times_are_dates_in_utc() {
+    assert_eq!(iso_time(0), "1970-01-01T00:00:00");
+    assert_eq!(iso_time(951_782_399), "2000-02-28T23:59:59");
+    assert_eq!(iso_time(951_782_400), "2000-02-29T00:00:00");
+    assert_eq!(iso_time(1_600_000_000), "2020-09-13T12:26:40");
+    assert_eq!(iso_time(4_107_542_400), "2100-03-01T00:00:00", "2100 has no 29 February");
+    assert!(iso_time(u64::MAX).ends_with("T07:00:15"));
 }
 
 proptest! {
