@@ -73,7 +73,9 @@ fn paper(eprint: Eprint, cleaning: Cleaning) -> Document {
     paper.meta.set("url", url);
     paper.meta.set("source", "arxiv");
     let files: Vec<TexFile> = match eprint.files {
-        Ok(files) => files.into_iter().map(|Member { name, bytes }| TexFile { name, bytes }).collect(),
+        Ok(files) => {
+            files.into_iter().map(|Member { name, bytes }| TexFile { name, bytes }).collect()
+        }
         Err(why) => {
             paper.reject(why.reason());
             return paper;
@@ -107,7 +109,5 @@ macro_rules! fixture {
     };
 }
 
-const FIXTURES: &[Fixture] = &[
-    fixture!("2301", "arXiv_src_2301_001.tar"),
-    fixture!("2302", "arXiv_src_2302_001.tar"),
-];
+const FIXTURES: &[Fixture] =
+    &[fixture!("2301", "arXiv_src_2301_001.tar"), fixture!("2302", "arXiv_src_2302_001.tar")];

@@ -145,12 +145,8 @@ fn without_comments(text: &str) -> String {
 
 /// Where the bibliography or the appendix begins, or what upstream takes for it.
 fn tail(text: &str) -> Option<usize> {
-    const BEGINNINGS: [&str; 4] = [
-        "\\appendix",
-        "\\begin{references}",
-        "\\begin{REFERENCES}",
-        "\\begin{thebibliography}",
-    ];
+    const BEGINNINGS: [&str; 4] =
+        ["\\appendix", "\\begin{references}", "\\begin{REFERENCES}", "\\begin{thebibliography}"];
     let last_brace = text.rfind('}');
     memchr_iter(b'\\', text.as_bytes()).find(|at| {
         let rest = &text[*at..];

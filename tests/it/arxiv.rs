@@ -126,10 +126,13 @@ fn a_paper_is_its_text_and_what_redpajama_says_of_it() {
     assert_eq!(meta["url"], "https://arxiv.org/abs/2301.00001");
     assert_eq!(meta["language"], "en");
     let body = text(&first["text"]);
-    let places = ["\\section{Introduction}", "\\mathbb{T}^{2}", "\\section{Basins}", "\\psi_{2T}", "9\\%"]
-        .map(|part| body.find(part).unwrap_or_else(|| panic!("{part}: {body}")));
+    let places =
+        ["\\section{Introduction}", "\\mathbb{T}^{2}", "\\section{Basins}", "\\psi_{2T}", "9\\%"]
+            .map(|part| body.find(part).unwrap_or_else(|| panic!("{part}: {body}")));
     assert!(places.is_sorted(), "{body}");
-    for gone in ["keep it short", "almanac", "older introduction", "Tables", "missing", "newcommand"] {
+    for gone in
+        ["keep it short", "almanac", "older introduction", "Tables", "missing", "newcommand"]
+    {
         assert!(!body.contains(gone), "{gone}: {body}");
     }
     let third = text(&paper(&documents, "2301.00003")["text"]);
@@ -167,7 +170,10 @@ fn single_eprints_and_folders_are_papers() {
     ] {
         let found = paper(&documents, id);
         assert_eq!(text(&found["text"]), tex(name).trim_end());
-        assert_eq!((&found["meta"]["yymm"], &found["meta"]["timestamp"]), (&yymm.into(), &timestamp));
+        assert_eq!(
+            (&found["meta"]["yymm"], &found["meta"]["timestamp"]),
+            (&yymm.into(), &timestamp)
+        );
     }
 }
 

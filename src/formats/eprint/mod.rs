@@ -20,8 +20,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 pub use id::{arxiv_id, iso_time, yymm};
-use paper::{Bounded, Fault, Paper};
 pub use paper::Wanted;
+use paper::{Bounded, Fault, Paper};
 use tar::{Entry, Kind, Step, Tar};
 
 /// The source of a paper, as stored.
@@ -279,7 +279,12 @@ fn is_of_bulk(path: &str) -> bool {
 }
 
 /// A folder as a paper. Links in it are not followed.
-fn of_folder(path: &Path, name: String, folder: String, wanted: Wanted) -> Vec<Result<Eprint, Defect>> {
+fn of_folder(
+    path: &Path,
+    name: String,
+    folder: String,
+    wanted: Wanted,
+) -> Vec<Result<Eprint, Defect>> {
     let mut paper = Paper::new(wanted);
     let read = paper.folder(path, "", 0);
     let files = read.map(|()| paper.files);

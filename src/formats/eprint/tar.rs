@@ -80,7 +80,15 @@ struct Extensions {
 
 impl<R: Read> Tar<R> {
     pub fn new(source: R) -> Self {
-        Tar { source, position: 0, left: 0, padding: 0, started: false, found: None, was_cut: false }
+        Tar {
+            source,
+            position: 0,
+            left: 0,
+            padding: 0,
+            started: false,
+            found: None,
+            was_cut: false,
+        }
     }
 
     /// What is behind the bytes that [`Step::NoTar`] gave.

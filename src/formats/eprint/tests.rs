@@ -193,7 +193,8 @@ fn damage_is_a_reason_and_a_defect_and_reading_goes_on() {
     ]);
     let found = read("bulk.tar", &bulk);
     let told = told(&found);
-    let names: Vec<&str> = told.iter().filter(|t| !t.starts_with("byte")).map(|t| &t[..1]).collect();
+    let names: Vec<&str> =
+        told.iter().filter(|t| !t.starts_with("byte")).map(|t| &t[..1]).collect();
     assert_eq!(names, ["a", "b", "c", "d", "e"]);
     assert_eq!(told[1], "b: corrupt");
     assert_eq!((told[3].as_str(), told[5].as_str()), ("c: truncated", "d: corrupt"));
@@ -208,7 +209,8 @@ fn damage_is_a_reason_and_a_defect_and_reading_goes_on() {
 
 #[test]
 fn a_cut_archive_gives_what_is_before_the_cut() {
-    let noise: Vec<u8> = (0..40_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let noise: Vec<u8> =
+        (0..40_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let bulk = archive(&[("0704/a.gz", &gzip(b"A")), ("0704/b.gz", &gzip(&noise))]);
     let found = read("bulk.tar", &bulk[..bulk.len() / 2]);
     assert_eq!(told(&found), ["a: a.tex=A", "b: truncated", "byte 1024"]);
@@ -236,7 +238,8 @@ fn a_damaged_header_costs_its_entry_only() {
 
 #[test]
 fn a_claimed_size_takes_no_memory_and_a_bomb_is_named() {
-    let lie = [header(EntryType::Regular, b"0704/a.gz", u64::MAX >> 8), block(&gzip(b"A"))].concat();
+    let lie =
+        [header(EntryType::Regular, b"0704/a.gz", u64::MAX >> 8), block(&gzip(b"A"))].concat();
     let found = read("bulk.tar", &lie);
     assert_eq!(told(&found)[..2], ["a: corrupt", "byte 0"], "zeros are no gzip member");
 

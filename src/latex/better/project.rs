@@ -50,11 +50,19 @@ impl Project {
         let by_name = texts.iter().enumerate().map(|(number, (name, _))| (path("", name), number));
         let mut project = Project { by_name: by_name.collect(), files: Vec::new() };
         for (name, text) in texts {
-            let folder = name.rfind('/').map_or(String::new(), |slash| path("", &name[..slash]) + "/");
+            let folder =
+                name.rfind('/').map_or(String::new(), |slash| path("", &name[..slash]) + "/");
             let stripped = strip(&text);
             let document = document(&stripped.text);
             let has_section = commands(&stripped.text).any(|(name, _)| SECTIONS.contains(&name));
-            project.files.push(File { name, folder, stripped, document, has_section, inputs: Vec::new() });
+            project.files.push(File {
+                name,
+                folder,
+                stripped,
+                document,
+                has_section,
+                inputs: Vec::new(),
+            });
         }
         for number in 0..project.files.len() {
             let inputs = project.inputs_of(number);
@@ -77,31 +85,30 @@ impl Project {
 
     /// The files that are read first, in order: see [`super::clean`].
     pub fn roots(&self) -> Vec<usize> {
-        let all = || 0..self.files.len();
-        let inputs = all().flat_map(|file| {
-            self.files[file].inputs.iter().copied().filter(move |other| *other != file)
-        });
-        let read: HashSet<usize> = inputs.collect();
-        let mains: Vec<usize> = all().filter(|n| self.files[*n].document.is_some()).collect();
-        let candidates = match mains.is_empty() {
-            true => all().filter(|n| self.files[*n].has_section).collect(),
-            false => mains,
+        let with = |wanted: fn(&File) -> bool| -> Vec<usize> {
+            (0..self.files.len()).filter(|file| wanted(&self.files[*file])).collect()
         };
-        let unread: Vec<usize> = candidates.iter().copied().filter(|n| !read.contains(n)).collect();
-        let mut roots = if unread.is_empty() { candidates } else { unread };
+        let mut roots = with(|file| file.document.is_some());
+        if roots.is_empty() {
+            roots = with(|file| file.has_section);
+        }
         roots.sort_by(|a, b| self.files[*a].name.cmp(&self.files[*b].name));
         roots.truncate(ROOTS_MAX);
-        self.largest_first(roots)
-    }
-
-    /// The root that reads most, then the others that share no text with one before.
-    fn largest_first(&self, roots: Vec<usize>) -> Vec<usize> {
         let reached: Vec<HashSet<usize>> = roots.iter().map(|root| self.reach(*root)).collect();
-        let bytes = |place: usize| -> usize {
-            reached[place].iter().map(|file| self.files[*file].stripped.text.len()).sum()
-        };
         let mut order: Vec<usize> = (0..roots.len()).collect();
-        if let Some(first) = (0..roots.len()).rev().max_by_key(|place| bytes(*place)) {
+        // One that another reads is a part of that, unless they read each other.
+        order.retain(|place| {
+            let root = roots[*place];
+            let reads = |other: usize| other != *place && reached[other].contains(&root);
+            !(0..roots.len()).any(|other| {
+                reads(other) && (other < *place || !reached[*place].contains(&roots[other]))
+            })
+        });
+        // The one that reads most, then the others that share no text with one before.
+        let bytes = |place: &usize| -> usize {
+            reached[*place].iter().map(|file| self.files[*file].stripped.text.len()).sum()
+        };
+        if let Some(first) = (0..order.len()).rev().max_by_key(|place| bytes(&order[*place])) {
             order[..=first].rotate_right(1);
         }
         let mut used: HashSet<usize> = HashSet::new();

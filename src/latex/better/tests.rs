@@ -30,7 +30,8 @@ fn the_text_is_from_the_first_section_to_the_end_of_the_document() {
 
 #[test]
 fn a_letter_without_sections_begins_behind_its_title_and_abstract() {
-    let paper = "\\begin{document}\\begin{abstract}a\\end{abstract}\\maketitle\nText.\\end{document}";
+    let paper =
+        "\\begin{document}\\begin{abstract}a\\end{abstract}\\maketitle\nText.\\end{document}";
     assert_eq!(one(paper).unwrap(), "Text.");
     assert_eq!(one("\\begin{document}Text.\\end{document}"), Err(Loss::NoSection));
     assert_eq!(one(""), Err(Loss::NoSection));
@@ -75,7 +76,10 @@ fn macros_without_arguments_are_expanded_wherever_they_stand() {
     assert_eq!(of("\\newcommand{\\x}{\n  one\n  two\n}\n\\x"), "one\n  two");
     assert_eq!(of("\\newcommand{\\ie}{i.e.\\xspace}\n\\ie that"), "i.e. that");
     assert_eq!(of("\\newcommand{\\R}{\\mathbb{R}}\n$\\R^n \\Rr$"), "$\\mathbb{R}^n \\Rr$");
-    assert_eq!(of("\\DeclareMathOperator*{\\am}{arg\\,min}\n$\\am_x$"), "$\\operatorname*{arg\\,min}_x$");
+    assert_eq!(
+        of("\\DeclareMathOperator*{\\am}{arg\\,min}\n$\\am_x$"),
+        "$\\operatorname*{arg\\,min}_x$"
+    );
 }
 
 #[test]
@@ -116,7 +120,10 @@ fn a_macro_that_is_not_understood_stays_with_its_uses() {
 fn only_the_bibliography_and_the_appendix_are_cut() {
     assert_eq!(of("a \\appendixname\\ b"), "a \\appendixname\\ b");
     assert_eq!(of("a\n\\appendix\n\\section{B}"), "a");
-    assert_eq!(of("a\n\\begin{thebibliography}{9}\n\\bibitem x\n\\end{thebibliography}\nb"), "a\nb");
+    assert_eq!(
+        of("a\n\\begin{thebibliography}{9}\n\\bibitem x\n\\end{thebibliography}\nb"),
+        "a\nb"
+    );
     assert_eq!(of("a\n\\bibliographystyle{plain}\n\\bibliography{refs}\nb"), "a\nb");
     let early = "\\begin{document}\\appendix x\\section{A} y";
     assert_eq!(one(early).unwrap(), "\\section{A} y", "there is nothing to cut yet");
@@ -126,7 +133,10 @@ fn only_the_bibliography_and_the_appendix_are_cut() {
 fn files_are_read_where_the_main_file_inputs_them() {
     let files = [
         file("a/two.tex", "\\section{Two}\n\\x\n"),
-        file("main.tex", "\\input{macros}\n\\begin{document}\n\\include{one}\\input a/two \n\\input{gone}\\end{document}"),
+        file(
+            "main.tex",
+            "\\input{macros}\n\\begin{document}\n\\include{one}\\input a/two \n\\input{gone}\\end{document}",
+        ),
         file("macros.tex", "\\newcommand{\\x}{y}"),
         file("one.tex", "\\section{One}"),
         file("unused.tex", "\\section{Unused}"),
@@ -151,10 +161,28 @@ fn the_main_file_is_the_one_that_reads_most_and_others_follow() {
 }
 
 #[test]
+fn a_main_file_that_a_wrapper_inputs_is_the_main_file() {
+    let files = [
+        file("a4.tex", "\\def\\paper{a4}\\input{main}"),
+        file("letter.tex", "\\def\\paper{letter}\\input{main}"),
+        file("main.tex", "\\begin{document}\\section{A} text\\end{document}"),
+    ];
+    assert_eq!(clean(&files).unwrap(), "\\section{A} text");
+    let each_other = [
+        file("a.tex", "\\begin{document}\\section{A}\\input{b}\\end{document}"),
+        file("b.tex", "\\begin{document}\\section{B}\\input{a}\\end{document}"),
+    ];
+    assert_eq!(clean(&each_other).unwrap(), "\\section{A}\\section{B}\\input{a}");
+}
+
+#[test]
 fn a_part_with_a_preamble_of_its_own_is_read_from_where_its_document_begins() {
     let files = [
         file("main.tex", "\\begin{document}\\section{A}\n\\subfile{part}\nend\\end{document}"),
-        file("part.tex", "\\documentclass[main]{subfiles}\n\\begin{document}\npart\n\\end{document}\n"),
+        file(
+            "part.tex",
+            "\\documentclass[main]{subfiles}\n\\begin{document}\npart\n\\end{document}\n",
+        ),
     ];
     assert_eq!(clean(&files).unwrap(), "\\section{A}\n\npart\n\nend");
 }
@@ -218,7 +246,12 @@ fn hostile() -> Vec<(&'static str, Vec<TexFile>)> {
             + &name(0)
     };
     let inputs: Vec<TexFile> = (0..40)
-        .map(|n| file(&format!("f{n}.tex"), format!("\\section{{x}}\\input{{f{0}}}\\input{{f{0}}}", n + 1)))
+        .map(|n| {
+            file(
+                &format!("f{n}.tex"),
+                format!("\\section{{x}}\\input{{f{0}}}\\input{{f{0}}}", n + 1),
+            )
+        })
         .collect();
     let many = 300_000;
     vec![
@@ -242,7 +275,13 @@ fn hostile() -> Vec<(&'static str, Vec<TexFile>)> {
             };
             paper((0..5_000).map(bomb).collect())
         }),
-        ("input loop", vec![file("main.tex", "\\section{A}\\input{main}\\input{b}"), file("b.tex", "\\input{main}")]),
+        (
+            "input loop",
+            vec![
+                file("main.tex", "\\section{A}\\input{main}\\input{b}"),
+                file("b.tex", "\\input{main}"),
+            ],
+        ),
         ("input bomb", inputs),
         ("input in a macro", vec![file("main.tex", "\\section{A}\\def\\x{\\input{main}\\x}\\x")]),
         ("open definitions", paper("\\newcommand{\\x}[".repeat(many))),
@@ -252,15 +291,33 @@ fn hostile() -> Vec<(&'static str, Vec<TexFile>)> {
         ("open addresses", paper("\\url{a".repeat(many))),
         ("iffalse", paper("\\iffalse ".repeat(many))),
         ("else", paper("\\iffalse\\else".repeat(many) + &"\\fi".repeat(many))),
-        ("blanks", paper("\\iffalse\\fi".repeat(many) + &" ".repeat(1_000_000) + &"\\iffalse\\fi".repeat(many))),
+        (
+            "blanks",
+            paper(
+                "\\iffalse\\fi".repeat(many)
+                    + &" ".repeat(1_000_000)
+                    + &"\\iffalse\\fi".repeat(many),
+            ),
+        ),
         ("open bibliographies", paper("\\begin{thebibliography}".repeat(many))),
         ("percent signs", paper("%".repeat(2_000_000))),
         ("backslashes", paper("\\".repeat(2_000_001))),
-        ("open commands", paper("\\bibliography{".repeat(many) + &"\\printbibliography[".repeat(many))),
+        (
+            "open commands",
+            paper("\\bibliography{".repeat(many) + &"\\printbibliography[".repeat(many)),
+        ),
         ("sections", paper("\\section".repeat(many))),
         ("inputs of nothing", paper("\\input{".repeat(many))),
         ("inputenc", paper("\\usepackage[x]{inputenc}".repeat(many) + "\u{e9}")),
-        ("noise", vec![file("main.tex", (0..1_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 23) as u8).collect::<Vec<_>>())]),
+        (
+            "noise",
+            vec![file(
+                "main.tex",
+                (0..1_000_000u32)
+                    .map(|n| (n.wrapping_mul(2_654_435_761) >> 23) as u8)
+                    .collect::<Vec<_>>(),
+            )],
+        ),
     ]
 }
 
@@ -273,11 +330,19 @@ fn hostile_papers_take_bounded_time_and_give_bounded_text() {
         // A tenth of it as a rule; machines that test are busy.
         assert!(took < Duration::from_secs(20), "{name}: {took:?}");
         assert!(text.len() <= 70 * size + (17 << 20), "{name}: {} of {size}", text.len());
-        if took > Duration::from_secs(1) { println!("{name}: {took:?} {} -> {}", size, text.len()); }
+        if took > Duration::from_secs(1) {
+            println!("{name}: {took:?} {} -> {}", size, text.len());
+        }
         let began = Instant::now();
         let _ = crate::redpajama::clean(&files);
-        assert!(began.elapsed() < Duration::from_secs(20), "{name} as redpajama: {:?}", began.elapsed());
-        if began.elapsed() > Duration::from_secs(1) { println!("{name}: redpajama {:?} {}", began.elapsed(), size); }
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{name} as redpajama: {:?}",
+            began.elapsed()
+        );
+        if began.elapsed() > Duration::from_secs(1) {
+            println!("{name}: redpajama {:?} {}", began.elapsed(), size);
+        }
     }
 }
 
@@ -290,11 +355,49 @@ fn a_bomb_stays_as_it_is_written_and_harms_no_other_macro() {
 /// Texts of the words that rules look for.
 fn latex() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "\\", "{", "}", "[", "]", "%", "\n", " ", "a", "é", "#1", "##", "*", "=", "|",
-        "\\section{S}", "\\paragraph", "\\subparagraph{Q}", "\\newcommand", "\\def", "\\let", "\\x", "\\y",
-        "{\\x}", "[1]", "{#1\\y}", "\\input{b}", "\\begin{document}", "\\end{document}", "\\appendix",
-        "\\begin{verbatim}", "\\end{verbatim}", "\\begin{comment}", "\\end{comment}", "\\iffalse", "\\else",
-        "\\fi", "\\bibliography{r}", "\\verb", "\\url", "\\begin{thebibliography}", "\\endinput", "\\maketitle",
+        "\\",
+        "{",
+        "}",
+        "[",
+        "]",
+        "%",
+        "\n",
+        " ",
+        "a",
+        "é",
+        "#1",
+        "##",
+        "*",
+        "=",
+        "|",
+        "\\section{S}",
+        "\\paragraph",
+        "\\subparagraph{Q}",
+        "\\newcommand",
+        "\\def",
+        "\\let",
+        "\\x",
+        "\\y",
+        "{\\x}",
+        "[1]",
+        "{#1\\y}",
+        "\\input{b}",
+        "\\begin{document}",
+        "\\end{document}",
+        "\\appendix",
+        "\\begin{verbatim}",
+        "\\end{verbatim}",
+        "\\begin{comment}",
+        "\\end{comment}",
+        "\\iffalse",
+        "\\else",
+        "\\fi",
+        "\\bibliography{r}",
+        "\\verb",
+        "\\url",
+        "\\begin{thebibliography}",
+        "\\endinput",
+        "\\maketitle",
     ]);
     prop::collection::vec(words, 0..40).prop_map(|words| words.concat())
 }
