@@ -151,7 +151,9 @@ def run_sluice(binary, paths, clean_mode):
                 if line:
                     record = json.loads(line)
                     source = record["meta"]["id"].split("/", 2)[2].rsplit("#", 1)[0]
-                    number = int(source.split("/")[0]) if "/" in source else 0
+                    # Files are named by their folders only where their names are not enough.
+                    same = [n for n, path in enumerate(paths) if path.name == source]
+                    number = int(source.split("/")[0]) if "/" in source else same[0]
                     name = record["meta"]["arxiv_id"].replace("/", "")
                     texts[str(paths[number]), name] = record["text"]
         return texts, seconds

@@ -196,16 +196,34 @@ impl Macros {
             return Err(Loss::MacroValue);
         }
         let mut text = Cow::Borrowed(text);
-        for (name, value) in &self.entries {
+        let mut present = vec![false; self.entries.len()];
+        self.mark_present(&text, &mut present);
+        for (number, (name, value)) in self.entries.iter().enumerate() {
+            if !present[number] {
+                continue;
+            }
             *work = work.saturating_add(text.len());
             if *work > EXPANSION_BYTES_MAX {
                 return Err(Loss::MacroBomb);
             }
             if let Some(new) = replaced(&text, name, value)? {
                 text = Cow::Owned(new);
+                // What is before a value may become a longer name with it.
+                let joins = value.starts_with(|c: char| c.is_ascii_alphanumeric());
+                self.mark_present(if joins { &text } else { value }, &mut present);
             }
         }
         Ok(text.into_owned())
+    }
+
+    /// Marks the macros that a text names: only these have a pass to make.
+    fn mark_present(&self, text: &str, present: &mut [bool]) {
+        for at in memchr_iter(b'\\', text.as_bytes()) {
+            let end = at + 1 + alphanumerics(&text[at + 1..]);
+            if let Some(place) = self.places.get(&text[at..end]) {
+                present[*place] = true;
+            }
+        }
     }
 }
 

@@ -88,7 +88,7 @@ fn a_run_that_was_killed_goes_on_by_record() {
     let place = with_papers("");
     place.run("build both.toml --corpus plain").exits(0);
     let build = "build both.toml --corpus corpus --epoch-bytes 1 --commit-every 1";
-    place.run_crashing_at("after_rename:3", build).was_killed();
+    place.run_crashing_at("manifest-renamed:3", build).was_killed();
     place.run(build).exits(0);
     assert_same(&place.export("corpus"), &place.export("plain"), "after a crash");
 }
@@ -119,12 +119,12 @@ fn a_paper_is_its_text_and_what_redpajama_says_of_it() {
     place.run("build both.toml --corpus corpus").exits(0);
     let documents = place.documents("corpus");
     let first = paper(&documents, "2301.00001");
-    let meta = first["meta"].as_object().unwrap();
-    let names = ["timestamp", "yymm", "arxiv_id", "language", "url", "source", "id"];
-    assert_eq!(meta.keys().collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
-    assert_eq!(meta["timestamp"], "2023-01-01T00:00:00");
-    assert_eq!(meta["url"], "https://arxiv.org/abs/2301.00001");
-    assert_eq!(meta["language"], "en");
+    let export = place.export("corpus");
+    let line = String::from_utf8_lossy(&export["arxiv/2301.jsonl"]).into_owned();
+    let meta =
+        r#""meta":{"timestamp":"2023-01-01T00:00:00","yymm":"2301","arxiv_id":"2301.00001","#;
+    let rest = r#""language":"en","url":"https://arxiv.org/abs/2301.00001","source":"arxiv","id":"#;
+    assert!(line.contains(&format!("{meta}{rest}")), "{line}");
     let body = text(&first["text"]);
     let places =
         ["\\section{Introduction}", "\\mathbb{T}^{2}", "\\section{Basins}", "\\psi_{2T}", "9\\%"]
@@ -192,7 +192,7 @@ fn damaged_and_hostile_archives_cost_what_is_damaged_only() {
         ("0704/0704.0003.gz", cut),
         ("0704/0704.0004.gz", &deep),
         ("0704/0704.0005.gz", &bomb),
-        ("0704/0704.0006.gz", &gzip(&vec![0; 300 << 20])),
+        ("0704/0704.0006.gz", &gzip(&vec![b'a'; 40 << 20])),
         ("0704/0704.0007.gz", b"not gzip"),
         ("0704/0704.0008.gz", &tex("eight")),
     ]);

@@ -122,14 +122,21 @@ pub fn open(path: &Path, wanted: Wanted) -> Result<Eprints, ReadError> {
     Ok(Box::new(papers.as_one(name, folder).into_iter()))
 }
 
-/// Whether a folder holds the files of one paper: a `.tex` file lies in it.
+/// Whether a folder holds the files of one paper: a `.tex` file lies in it, and no archive, which
+/// would be a paper by itself.
 pub fn is_folder_of_paper(path: &Path) -> bool {
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    entries.take(paper::FILES_MAX).any(|entry| {
-        let name = entry.file_name();
-        let is_tex = Path::new(&name).extension().is_some_and(|e| e.eq_ignore_ascii_case("tex"));
-        is_tex && !name.to_string_lossy().starts_with('.') && entry.path().is_file()
-    })
+    let mut has_tex = false;
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
+        if name.starts_with('.') || !entry.path().is_file() {
+            continue;
+        }
+        if [".gz", ".tgz", ".tar"].iter().any(|ending| name.ends_with(ending)) {
+            return false;
+        }
+        has_tex |= name.ends_with(".tex");
+    }
+    has_tex
 }
 
 /// The papers of a bulk archive.

@@ -139,6 +139,9 @@ fn a_folder_is_one_paper_and_links_in_it_are_not_followed() {
     assert_eq!(told(&found), ["1707.08043: main.tex=M parts/one.tex=1"]);
     assert!(super::is_folder_of_paper(&folder));
     assert!(!super::is_folder_of_paper(dir.path()));
+    fs::write(dir.path().join("note.tex"), "N").unwrap();
+    fs::write(dir.path().join("2001.00001.gz"), "x").unwrap();
+    assert!(!super::is_folder_of_paper(dir.path()), "a folder of papers");
 }
 
 #[test]

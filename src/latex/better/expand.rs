@@ -290,7 +290,9 @@ impl<'a> Reading<'a> {
         let blanks = rest.iter().take(BLANKS_MAX).take_while(is_blank).count();
         if line_is_blank && matches!(rest.get(blanks), None | Some(b'\n')) {
             frame.at += (blanks + 1).min(rest.len());
-            self.out.truncate(kept);
+            // What was there before the current use must still be there if that is undone.
+            let before = self.current_use.as_ref().map_or(0, |current| current.out_len);
+            self.out.truncate(kept.max(before));
         }
     }
 

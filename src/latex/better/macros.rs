@@ -7,9 +7,16 @@ use std::collections::HashMap;
 /// Macros of a paper; more are kept by none.
 const MACROS_MAX: usize = 20_000;
 
-/// The author's macros by name.
+/// What they stand for may have so many bytes together; further ones are not kept.
+const BODIES_BYTES_MAX: usize = 64 << 20;
+
+/// The author's macros.
 #[derive(Default)]
-pub(super) struct Macros(HashMap<String, Macro>);
+pub(super) struct Macros {
+    by_name: HashMap<String, Macro>,
+    /// Of all bodies and defaults.
+    bytes: usize,
+}
 
 /// A command of the author's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,29 +85,35 @@ const KEPT: [&str; 37] = [
     "usepackage",
 ];
 
+impl Macro {
+    fn bytes(&self) -> usize {
+        self.body.len() + self.default.as_ref().map_or(0, String::len)
+    }
+}
+
 impl Macros {
     pub fn get(&self, name: &str) -> Option<&Macro> {
-        self.0.get(name)
+        self.by_name.get(name)
     }
 
     pub fn remove(&mut self, name: &str) {
-        self.0.remove(name);
+        self.bytes -= self.by_name.remove(name).map_or(0, |gone| gone.bytes());
     }
 
     /// From here on all commands are LaTeX's.
     pub fn clear(&mut self) {
-        self.0.clear();
+        *self = Macros::default();
     }
 
     pub fn define(&mut self, definition: Definition) {
         match definition {
             Definition::Is(name, value) => self.set(name, value),
             Definition::Unless(name, value) => {
-                if !self.0.contains_key(name) {
+                if !self.by_name.contains_key(name) {
                     self.set(name, value);
                 }
             }
-            Definition::Like(name, other) => match self.0.get(other).cloned() {
+            Definition::Like(name, other) => match self.by_name.get(other).cloned() {
                 Some(value) => self.set(name, value),
                 None => self.remove(name),
             },
@@ -113,10 +126,12 @@ impl Macros {
         // `@` marks what is internal to packages; it means nothing in a text.
         let is_internal = || value.body.contains('@');
         let is_kept = || KEPT.contains(&name) || SECTIONS.contains(&name);
-        if is_kept() || is_internal() || self.0.len() >= MACROS_MAX {
-            self.remove(name);
-        } else {
-            self.0.insert(name.to_owned(), value);
+        self.remove(name);
+        let is_full =
+            self.by_name.len() >= MACROS_MAX || self.bytes + value.bytes() > BODIES_BYTES_MAX;
+        if !is_kept() && !is_internal() && !is_full {
+            self.bytes += value.bytes();
+            self.by_name.insert(name.to_owned(), value);
         }
     }
 }

@@ -253,7 +253,7 @@ fn hostile() -> Vec<(&'static str, Vec<TexFile>)> {
             )
         })
         .collect();
-    let many = 300_000;
+    let many = 100_000;
     vec![
         ("braces", paper("{".repeat(1_000_000) + &"}".repeat(1_000_000))),
         ("open arguments", paper("\\newcommand{\\f}[1]{#1}".to_owned() + &"\\f{".repeat(many))),
@@ -343,6 +343,16 @@ fn hostile_papers_take_bounded_time_and_give_bounded_text() {
         if began.elapsed() > Duration::from_secs(1) {
             println!("{name}: redpajama {:?} {}", began.elapsed(), size);
         }
+    }
+}
+
+#[test]
+fn what_a_use_took_back_is_not_missed_when_it_is_undone() {
+    // The definition in the macro takes the blanks before it, and text of other widths follows.
+    let body = "\\newcommand{\\y}{\\y\\y}\néé\\x";
+    for blanks in ["", " ", "  ", "   "] {
+        let text = of(&format!("\\def\\x{{{body}}}a\n{blanks}\\x é"));
+        assert!(text.starts_with("a\n") && text.ends_with("\\x é"), "{text}");
     }
 }
 
