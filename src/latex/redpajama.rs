@@ -303,3 +303,48 @@ fn bare_name(text: &str) -> Option<(&str, usize)> {
     let value = rest[name..].trim_start_matches(is_blank).strip_prefix('{')?;
     (name > 0).then(|| (&text[start..start + 1 + name], text.len() - value.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Result<String, Loss> {
+        clean(&[TexFile { name: "a.tex".into(), bytes: text.into() }])
+    }
+
+    #[test]
+    fn a_value_that_makes_a_longer_name_of_what_is_before_it_is_met_by_later_macros() {
+        let paper = "\\newcommand{\\x}{bar}\n\\newcommand{\\foobar}{v}\n\\section{A}\n\\foo\\x \n";
+        assert_eq!(one(paper).unwrap(), "\\section{A}\nv \n");
+    }
+
+    #[test]
+    fn brackets_and_braces_of_headers_close_anywhere_behind() {
+        assert_eq!(one("x\\section[a]{S}").unwrap(), "\\section[a]{S}");
+        assert_eq!(one("x\\section[a{S}\n]{b}").unwrap(), "\\section[a{S}\n]{b}");
+        assert_eq!(one("x\\section[a]{S"), Err(Loss::NoSection));
+        assert_eq!(one("x\\section{S"), Err(Loss::NoSection));
+        let far = "\\paragraph{P} text {x}\\subparagraph*{Q}";
+        assert_eq!(one(&format!("x{far}")).unwrap(), far);
+        assert_eq!(one("x\\paragraph{P}\\subparagraph{Q"), Err(Loss::NoSection));
+    }
+
+    #[test]
+    fn files_that_are_not_utf_8_lose_the_paper() {
+        let files = [
+            TexFile { name: "a.tex".into(), bytes: b"\\section{A}".to_vec() },
+            TexFile { name: "b.tex".into(), bytes: b"\xe9".to_vec() },
+        ];
+        assert_eq!(clean(&files), Err(Loss::NotUtf8));
+        assert_eq!(clean(&[]), Err(Loss::NoTex));
+    }
+
+    #[test]
+    fn a_bomb_of_macros_is_named() {
+        let name = |n: u8| format!("\\m{}", char::from(b'a' + n));
+        let double = |n: u8| format!("\\newcommand{{{0}}}{{{1} {1} }}\n", name(n), name(n + 1));
+        let paper = (0..25).map(double).collect::<String>() + "\\section{A}\n\\ma ";
+        let wide = paper.replace("\\mz", "0123456789");
+        assert_eq!(one(&wide), Err(Loss::MacroBomb));
+    }
+}

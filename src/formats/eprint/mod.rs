@@ -119,7 +119,7 @@ pub fn open(path: &Path, wanted: Wanted) -> Result<Eprints, ReadError> {
     if papers.is_bulk() {
         return Ok(Box::new(papers));
     }
-    Ok(Box::new(papers.as_one(name, folder).into_iter()))
+    Ok(Box::new(papers.into_one(name, folder).into_iter()))
 }
 
 /// Whether a folder holds the files of one paper: a `.tex` file lies in it, and no archive, which
@@ -166,7 +166,7 @@ impl Papers {
     }
 
     /// What was opened as one paper, which it is.
-    fn as_one(mut self, name: String, folder: String) -> Vec<Result<Eprint, Defect>> {
+    fn into_one(mut self, name: String, folder: String) -> Vec<Result<Eprint, Defect>> {
         let mut paper = Paper::new(self.wanted);
         self.tar.rest().left = paper::INFLATED_BYTES_MAX;
         let read = match self.first.take() {
