@@ -357,6 +357,12 @@ fn what_a_use_took_back_is_not_missed_when_it_is_undone() {
 }
 
 #[test]
+fn a_section_in_a_bomb_is_none() {
+    let paper = "\\def\\x{\\section{no}\\x\\x}long enough a front \\x \\section{A} text";
+    assert_eq!(one(paper).unwrap(), "\\section{A} text");
+}
+
+#[test]
 fn a_bomb_stays_as_it_is_written_and_harms_no_other_macro() {
     let text = of("\\def\\x{\\x\\x}\\def\\y{fine}\n\\y \\x \\y \\x");
     assert_eq!(text, "fine \\x fine \\x");
