@@ -99,10 +99,10 @@ impl Project {
         // One that another reads is a part of that, unless they read each other.
         order.retain(|place| {
             let root = roots[*place];
-            let reads = |other: usize| other != *place && reached[other].contains(&root);
-            !(0..roots.len()).any(|other| {
-                reads(other) && (other < *place || !reached[*place].contains(&roots[other]))
-            })
+            let is_part_of = |other: usize| {
+                reached[other].contains(&root) && !reached[*place].contains(&roots[other])
+            };
+            !(0..roots.len()).any(is_part_of)
         });
         // The one that reads most, then the others that share no text with one before.
         let bytes = |place: &usize| -> usize {

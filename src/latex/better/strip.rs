@@ -139,7 +139,6 @@ impl<'a> Stripping<'a> {
     /// Takes the blanks before a place, and its line end too where nothing else is on the line.
     fn end_of_what_went(&mut self) {
         let kept = self.before_blanks(b" \t");
-        let kept = kept.max(self.verbatim.last().map_or(0, |range| range.end));
         let line_is_blank = kept == 0 || self.out.as_bytes()[kept - 1] == b'\n';
         if line_is_blank || self.from.peek().is_none_or(|byte| byte == b'\n') {
             self.out.truncate(kept);
