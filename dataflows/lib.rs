@@ -5,6 +5,7 @@
 
 mod books;
 mod c4;
+mod arxiv;
 mod common_crawl;
 mod github;
 
@@ -15,3 +16,4 @@ mod wikipedia;
 
 /// Every slice, in the order of RedPajama's table.
 pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, wikipedia::WIKIPEDIA];
+pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, arxiv::ARXIV];

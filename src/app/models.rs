@@ -69,6 +69,14 @@ impl Models {
         move |document| document.language = Some(identifier.ccnet_language(&document.text))
     }
 
+    /// Writes the language of a document's text in lower case, as RedPajama finds a paper's, into it.
+    pub fn language_in_lower_case(&self) -> impl Fn(&mut Document) + 'static {
+        let identifier = self.language.clone();
+        move |document| {
+            document.language = Some(identifier.identify(&document.text.to_lowercase()));
+        }
+    }
+
     /// Writes a document's perplexity and bucket, as CCNet finds them, into it. A language without
     /// a model, or no model at all: no perplexity, and the bucket `all`.
     pub fn perplexity(&self) -> impl FnMut(&mut Document) + 'static {

@@ -2,6 +2,7 @@
 //!
 //! - [`compressed`]: one way to open any of them, by what they hold and not by what they are
 //!   called. [`open`] gives the bytes.
+//! - [`eprint`]: arXiv's papers, from its bulk archives and one by one.
 //! - [`warc`]: WARC records, from damaged files too. [`wet`] is the same for Common Crawl's text.
 //! - [`mediawiki`]: pages of MediaWiki's XML exports, such as Wikipedia's dumps.
 //! - [`mod@rows`]: records that have fields, from JSON lines or Parquet.
@@ -19,6 +20,7 @@ mod defect;
 pub mod files;
 pub mod epub;
 pub mod mediawiki;
+pub mod eprint;
 pub mod prefetch;
 pub mod rows;
 pub mod warc;

@@ -28,7 +28,14 @@ pub fn parse_sha1(text: &str) -> Option<u128> {
 
 /// The first 128 bits of the SHA-1 of `bytes`.
 pub fn sha1(bytes: &[u8]) -> u128 {
-    let digest = Sha1::digest(bytes);
+    sha1_of([bytes])
+}
+
+/// The same of `parts`, one behind the other.
+pub fn sha1_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u128 {
+    let mut hasher = Sha1::new();
+    parts.into_iter().for_each(|part| hasher.update(part));
+    let digest = hasher.finalize();
     u128::from_be_bytes(digest[..16].try_into().expect("20 bytes"))
 }
 

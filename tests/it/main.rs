@@ -3,6 +3,8 @@
 
 /// Every record read is kept, or dropped for one named reason; sums agree.
 mod accounted;
+/// Papers of arXiv come out whole, the same however they are read, and none is lost.
+mod arxiv;
 /// The benchmark of the dedup-join ends, and its engines agree.
 mod bench;
 /// Books, near copies among them dropped, in every form that they come in.

@@ -39,12 +39,19 @@ pub(crate) fn inflate(source: Box<dyn Read + Send>) -> Box<dyn BufRead + Send> {
     }
     let inflated = Inflated { members: Members::new(stored, codec), ended: false };
     Box::new(BufReader::with_capacity(64 << 10, inflated))
+    Ok(Box::new(BufReader::with_capacity(64 << 10, Inflated::new(stored, codec))))
 }
 
 /// The members' bytes joined, up to the first fault.
-struct Inflated {
+pub(crate) struct Inflated {
     members: Members,
     ended: bool,
+}
+
+impl Inflated {
+    pub(crate) fn new(stored: Stored, codec: Codec) -> Self {
+        Inflated { members: Members::new(stored, codec), ended: false }
+    }
 }
 
 impl Read for Inflated {

@@ -1,0 +1,36 @@
+//! Any bytes as an archive of papers, and the papers cleaned both ways: nothing panics, papers come
+//! in order, and texts are no longer than what macros may make of them.
+
+#![no_main]
+
+use latex::{TexFile, better, redpajama};
+use libfuzzer_sys::fuzz_target;
+use std::fs;
+
+fuzz_target!(|input: &[u8]| {
+    let dir = tempfile::tempdir().expect("a folder for the file");
+    let path = dir.path().join("arXiv_src_0704_001.tar");
+    fs::write(&path, input).expect("a file can be written");
+    let mut offset = 0;
+    for eprint in formats::eprint::open(&path, better::reads).expect("a file").flatten() {
+        assert!(offset <= eprint.offset && eprint.offset <= input.len() as u64);
+        offset = eprint.offset;
+        let files = eprint.files.into_iter().flatten();
+        clean(&files.map(|f| TexFile { name: f.name, bytes: f.bytes }).collect::<Vec<_>>());
+    }
+    // Without an archive around it the rules are met sooner.
+    let parts = input.split(|byte| *byte == 0).enumerate();
+    let file = |(number, bytes): (usize, &[u8])| TexFile {
+        name: format!("{}.tex", ["main", "a", "b", "c"][number % 4]),
+        bytes: bytes.to_vec(),
+    };
+    clean(&parts.take(4).map(file).collect::<Vec<_>>());
+});
+
+fn clean(files: &[TexFile]) {
+    let bytes: usize = files.iter().map(|file| file.bytes.len()).sum();
+    if let Ok(text) = better::clean(files) {
+        assert!(!text.is_empty() && text.len() <= 70 * bytes + (17 << 20));
+    }
+    let _ = redpajama::clean(files);
+}

@@ -1,0 +1,180 @@
+//! The files of one paper, in memory: those that are wanted, up to a limit.
+
+use super::tar::{Kind, Step, Tar};
+use super::{Member, Unreadable};
+use flate2::bufread::MultiGzDecoder;
+use std::fs;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+
+/// Holds for the names of the files that are wanted of a paper.
+pub type Wanted = fn(&str) -> bool;
+
+/// What a paper may inflate to, figures and all. arXiv takes 50 MB from an author as a rule.
+pub(super) const INFLATED_BYTES_MAX: u64 = 256 << 20;
+
+/// What the files that are wanted may have together. The longest book in LaTeX has a tenth of it.
+pub(super) const WANTED_BYTES_MAX: u64 = 32 << 20;
+
+/// Files of a paper that are wanted.
+pub(super) const FILES_MAX: usize = 10_000;
+
+/// How deep the folders of a paper are walked.
+const DEPTH_MAX: usize = 32;
+
+/// A paper that is being read.
+pub(super) struct Paper {
+    wanted: Wanted,
+    pub files: Vec<Member>,
+    bytes_left: u64,
+    /// When the newest of its files was last changed.
+    pub modified: Option<u64>,
+}
+
+/// What is wrong with a paper.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub why: Unreadable,
+    /// In words.
+    pub what: String,
+    /// Set where the device failed.
+    pub device: Option<io::ErrorKind>,
+}
+
+impl Fault {
+    fn too_large(what: String) -> Fault {
+        Fault { why: Unreadable::TooLarge, what, device: None }
+    }
+
+    /// Whether something is broken, or not; a PDF is not.
+    pub fn is_damage(&self) -> bool {
+        let damage = [Unreadable::Truncated, Unreadable::Corrupt, Unreadable::TooLarge];
+        damage.contains(&self.why)
+    }
+}
+
+impl From<Unreadable> for Fault {
+    fn from(why: Unreadable) -> Fault {
+        Fault { why, what: String::new(), device: None }
+    }
+}
+
+impl Paper {
+    pub fn new(wanted: Wanted) -> Paper {
+        Paper { wanted, files: Vec::new(), bytes_left: WANTED_BYTES_MAX, modified: None }
+    }
+
+    /// A gzipped archive, or a gzipped file, of this name.
+    pub fn gzipped(&mut self, name: &str, stored: &mut dyn Read) -> Result<(), Fault> {
+        let mut head = Vec::new();
+        stored.take(4).read_to_end(&mut head)?;
+        let stored = Cursor::new(head.clone()).chain(stored);
+        if head.starts_with(b"%PDF") {
+            return Err(Unreadable::PdfOnly.into());
+        }
+        match head.starts_with(b"\x1f\x8b") {
+            true => self.inflated(name, MultiGzDecoder::new(BufReader::new(stored))),
+            false => self.inflated(name, stored),
+        }
+    }
+
+    fn inflated(&mut self, name: &str, source: impl Read) -> Result<(), Fault> {
+        let mut tar = Tar::new(Bounded::new(source, INFLATED_BYTES_MAX));
+        match tar.next() {
+            Step::NoTar(head) if head.starts_with(b"%PDF") => Err(Unreadable::PdfOnly.into()),
+            Step::NoTar(head) => self.single(name, head, tar.rest()),
+            first => self.archive(&mut tar, Some(first)),
+        }
+    }
+
+    /// A file that is no archive, and so is the paper, whatever it is.
+    pub fn single(&mut self, name: &str, head: Vec<u8>, rest: &mut dyn Read) -> Result<(), Fault> {
+        let name = name.rsplit('/').next().unwrap_or_default();
+        let stem = name.strip_suffix(".gz").unwrap_or(name);
+        let stem = stem.strip_suffix(".tex").unwrap_or(stem);
+        self.add(format!("{stem}.tex"), Cursor::new(head).chain(rest))
+    }
+
+    /// The files of an archive that begins with `first`. Links in it are passed by.
+    pub fn archive<R: Read>(&mut self, tar: &mut Tar<R>, first: Option<Step>) -> Result<(), Fault> {
+        let mut step = first.unwrap_or_else(|| tar.next());
+        loop {
+            match step {
+                Step::Entry(entry) => {
+                    if entry.kind == Kind::File && (self.wanted)(&entry.path) {
+                        self.modified = self.modified.max(entry.modified);
+                        self.add(entry.path, &mut *tar)?;
+                    }
+                }
+                Step::End | Step::NoTar(_) => return Ok(()),
+                Step::Skipped { .. } => {
+                    let what = "bytes that are no entry of its archive".to_owned();
+                    return Err(Fault { why: Unreadable::Corrupt, what, device: None });
+                }
+                Step::Failed { error, .. } => return Err(error.into()),
+            }
+            step = tar.next();
+        }
+    }
+
+    /// The files of a folder, in the order of their paths. Links are not followed, and names that
+    /// begin with a dot are left out.
+    pub fn folder(&mut self, path: &Path, within: &str, depth: usize) -> Result<(), Fault> {
+        if depth > DEPTH_MAX {
+            return Err(Fault::too_large(format!("folders more than {DEPTH_MAX} deep")));
+        }
+        let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let (path, name) = (entry.path(), format!("{within}{name}"));
+            let kind = entry.file_type()?;
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            if kind.is_dir() {
+                self.folder(&path, &format!("{name}/"), depth + 1)?;
+            } else if kind.is_file() && (self.wanted)(&name) {
+                self.add(name, fs::File::open(path)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: String, source: impl Read) -> Result<(), Fault> {
+        let mut bytes = Vec::new();
+        source.take(self.bytes_left + 1).read_to_end(&mut bytes)?;
+        let Some(left) = self.bytes_left.checked_sub(bytes.len() as u64) else {
+            return Err(Fault::too_large(format!("{} MiB of LaTeX", WANTED_BYTES_MAX >> 20)));
+        };
+        if self.files.len() >= FILES_MAX {
+            return Err(Fault::too_large(format!("{FILES_MAX} files")));
+        }
+        self.bytes_left = left;
+        self.files.push(Member { name, bytes });
+        Ok(())
+    }
+}
+
+/// So many bytes of a source, and an error in the place of more.
+pub(super) struct Bounded<R> {
+    source: R,
+    pub left: u64,
+}
+
+impl<R> Bounded<R> {
+    pub fn new(source: R, left: u64) -> Self {
+        Bounded { source, left }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(into)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            let what = format!("it inflates to more than {} MiB", INFLATED_BYTES_MAX >> 20);
+            io::Error::new(io::ErrorKind::FileTooLarge, what)
+        })?;
+        Ok(read)
+    }
+}

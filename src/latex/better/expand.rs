@@ -1,0 +1,474 @@
+//! Reading a main file as LaTeX does: inputs in their places, macros by what they stand for.
+//!
+//! What is being read is a stack of frames: files, and what macros stand for. Text goes to the
+//! output as it is; a command of the author's puts a frame on the stack. So nothing recurses. What
+//! a paper may cost is limited in three ways: how much one use of a macro may make ([`Use`]; beyond
+//! it the use stays as it is written, and the macro is given up), how many macros may be given up,
+//! and what all frames together may hold, in proportion to the paper.
+
+use super::macros::{Macros, defines, definition};
+use super::project::{Project, SECTIONS, input};
+use super::scan::{Scanner, environment_name, letters};
+use crate::{Loss, TEXT_BYTES_MAX};
+use memchr::{memchr, memmem};
+use std::borrow::Cow;
+
+/// Frames at once: macros that stand for macros, files that input files.
+const FRAMES_MAX: usize = 200;
+
+/// What one use of a macro in a file may make and look at.
+const USE_BYTES_MAX: usize = 256 << 10;
+
+/// What an expansion costs beside the bytes that it makes.
+const EXPANSION_COST: usize = 16;
+
+/// So many macros are given up before all are.
+const GIVEN_UP_MAX: usize = 32;
+
+/// What is made and looked at for a paper, as a multiple of its size, and on top of that.
+const WORK_OF_PAPER: usize = 64;
+const WORK_BYTES_MIN: usize = 16 << 20;
+
+/// The text of the document that `root` begins; `None` where it has no section, and nothing that
+/// ends an abstract or a title.
+pub(super) fn body(project: &Project, root: usize) -> Result<Option<String>, Loss> {
+    let paper: usize = project.files.iter().map(|file| file.stripped.text.len()).sum();
+    let mut reading = Reading {
+        project,
+        frames: Vec::new(),
+        macros: Macros::default(),
+        out: String::new(),
+        marks: Marks::default(),
+        current_use: None,
+        at_seam: false,
+        given_up: 0,
+        work_left: paper.saturating_mul(WORK_OF_PAPER) + WORK_BYTES_MIN,
+        in_document: false,
+    };
+    reading.frames.push(Frame::of_file(project, root, false));
+    while reading.step() {
+        if reading.out.len() > TEXT_BYTES_MAX {
+            return Err(Loss::MacroBomb);
+        }
+    }
+    let Reading { mut out, marks, .. } = reading;
+    Ok(marks.section.or(marks.front).map(|start| out.split_off(start)))
+}
+
+struct Reading<'a> {
+    project: &'a Project,
+    frames: Vec<Frame<'a>>,
+    macros: Macros,
+    out: String,
+    marks: Marks,
+    /// The use in a file that made the frames above that file.
+    current_use: Option<Use>,
+    /// The next text comes from another frame than the last.
+    at_seam: bool,
+    given_up: usize,
+    work_left: usize,
+    in_document: bool,
+}
+
+/// Something that is read.
+struct Frame<'a> {
+    text: Cow<'a, str>,
+    at: usize,
+    end: usize,
+    /// Its number, if it is a file.
+    file: Option<usize>,
+    /// The next of the file's verbatim ranges.
+    verbatim: usize,
+}
+
+/// Where in the output the paper may begin.
+#[derive(Clone, Copy, Default)]
+struct Marks {
+    /// The first section.
+    section: Option<usize>,
+    /// Behind the title or the abstract, whichever is later: for letters without sections.
+    front: Option<usize>,
+}
+
+/// A use of a macro in a file, with what is needed to undo it.
+struct Use {
+    name: String,
+    /// The frame that it stands in, and the place behind its name.
+    frame: usize,
+    at: usize,
+    out_len: usize,
+    marks: Marks,
+    /// What it has made and looked at.
+    work: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// A file: all of it, or what is inside its document where another one reads it.
+    fn of_file(project: &'a Project, number: usize, inside: bool) -> Frame<'a> {
+        let file = &project.files[number];
+        let text = &file.stripped.text;
+        let whole = 0..text.len();
+        let range = file.document.clone().filter(|_| inside).unwrap_or(whole);
+        let before = |range_: &std::ops::Range<usize>| range_.end <= range.start;
+        let verbatim = file.stripped.verbatim.partition_point(before);
+        let text = Cow::Borrowed(text.as_str());
+        Frame { text, at: range.start, end: range.end, file: Some(number), verbatim }
+    }
+
+    fn of_macro(text: String) -> Frame<'a> {
+        Frame { at: 0, end: text.len(), text: Cow::Owned(text), file: None, verbatim: 0 }
+    }
+
+    fn rest(&self) -> &str {
+        &self.text[self.at..self.end]
+    }
+
+    fn scanner(&self) -> Scanner<'_> {
+        Scanner::new(&self.text[..self.end], self.at)
+    }
+}
+
+impl<'a> Reading<'a> {
+    /// Reads on a bit; false at the end.
+    fn step(&mut self) -> bool {
+        let Some(frame) = self.frames.last_mut() else { return false };
+        if frame.at >= frame.end {
+            let is_file = frame.file.is_some();
+            self.frames.pop();
+            self.at_seam = true;
+            if is_file && !self.out.ends_with('\n') {
+                self.out.push('\n');
+            }
+            return true;
+        }
+        if self.current_use.as_ref().is_some_and(|of| self.frames.len() <= of.frame + 1) {
+            self.current_use = None;
+        }
+        let frame = self.frames.last_mut().expect("looked at above");
+        let ranges = frame.file.map(|file| &self.project.files[file].stripped.verbatim);
+        let range = ranges.and_then(|ranges| ranges.get(frame.verbatim)).cloned();
+        match range {
+            // A definition or an argument reached over it.
+            Some(range) if range.start < frame.at => frame.verbatim += 1,
+            Some(range) if range.start == frame.at => {
+                let bytes = range.end.min(frame.end) - frame.at;
+                frame.verbatim += 1;
+                self.copy(bytes);
+            }
+            _ => {
+                let rest = frame.rest();
+                let most = range.map_or(rest.len(), |range| range.start - frame.at).min(rest.len());
+                match memchr(b'\\', &rest.as_bytes()[..most]) {
+                    Some(0) => self.command(),
+                    Some(found) => self.copy(found),
+                    None => self.copy(most),
+                }
+            }
+        }
+        true
+    }
+
+    fn top(&mut self) -> &mut Frame<'a> {
+        self.frames.last_mut().expect("a frame is being read")
+    }
+
+    /// The next bytes to the output.
+    fn copy(&mut self, bytes: usize) {
+        let frame = self.frames.last_mut().expect("a frame is being read");
+        let text = &frame.text[frame.at..frame.at + bytes];
+        frame.at += bytes;
+        if std::mem::take(&mut self.at_seam) {
+            push_apart(&mut self.out, text);
+        } else {
+            self.out.push_str(text);
+        }
+        self.spend(bytes);
+    }
+
+    /// A command, whose backslash is next.
+    fn command(&mut self) {
+        let frame = self.frames.last().expect("a frame is being read");
+        let rest = &frame.rest()[1..];
+        let name = &rest[..letters(rest)];
+        let length = 1 + name.len();
+        match name {
+            "" => {
+                let symbol = rest.chars().next().map_or(0, char::len_utf8);
+                self.copy(1 + symbol);
+            }
+            "begin" => self.begin(),
+            "end" => self.end(),
+            "maketitle" => {
+                self.copy(length);
+                self.marks.front = Some(self.out.len());
+            }
+            "appendix" if self.has_begun() => self.frames.clear(),
+            "bibliography" | "bibliographystyle" | "printbibliography" => {
+                let mut ahead = Scanner::new(frame.rest(), length);
+                ahead.group_bytes_max = 4096;
+                ahead.blanks();
+                let _ = if name.starts_with('p') { ahead.bracket() } else { ahead.group() };
+                self.drop_next(ahead.at);
+            }
+            "endinput" => {
+                let file = self.frames.iter().rposition(|frame| frame.file.is_some());
+                self.frames.truncate(file.map_or(0, |file| file + 1));
+                self.current_use = None;
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.at = frame.end;
+                }
+            }
+            "long" | "global" | "protected" | "outer" => {
+                let next = rest[name.len()..].trim_start_matches([' ', '\n']);
+                let next = next.strip_prefix('\\').map(|next| &next[..letters(next)]);
+                match next.is_some_and(defines) {
+                    true => self.top().at += length,
+                    false => self.copy(length),
+                }
+            }
+            _ if SECTIONS.contains(&name) => {
+                let marks = &mut self.marks;
+                marks.section = marks.section.or(Some(self.out.len()));
+                self.copy(length);
+            }
+            _ if defines(name) && self.expands() => self.define(length),
+            _ if self.macros.get(name).is_some() => self.expand(name.to_owned()),
+            _ => self.input(length),
+        }
+    }
+
+    /// The text that is kept has begun.
+    fn has_begun(&self) -> bool {
+        self.marks.section.or(self.marks.front).is_some()
+    }
+
+    fn begin(&mut self) {
+        const BEGIN: usize = "\\begin".len();
+        let rest = self.frames.last().expect("a frame is being read").rest();
+        match environment_name(&rest[BEGIN..]) {
+            Some("document") if !self.in_document => {
+                self.in_document = true;
+                self.top().at += "\\begin{document}".len();
+                self.out.clear();
+                self.marks = Marks::default();
+                self.current_use = None;
+            }
+            Some("appendix" | "appendices") if self.has_begun() => self.frames.clear(),
+            Some(name @ ("thebibliography" | "references" | "REFERENCES")) => {
+                let end = format!("\\end{{{name}}}");
+                let found = memmem::find(rest.as_bytes(), end.as_bytes());
+                let bytes = found.map_or(rest.len(), |found| found + end.len());
+                self.drop_next(bytes);
+            }
+            _ => self.copy(BEGIN),
+        }
+    }
+
+    fn end(&mut self) {
+        const END: usize = "\\end".len();
+        let rest = self.frames.last().expect("a frame is being read").rest();
+        match environment_name(&rest[END..]) {
+            Some("document") => self.frames.clear(),
+            Some("abstract") => {
+                self.copy(END + "{abstract}".len());
+                self.marks.front = Some(self.out.len());
+            }
+            _ => self.copy(END),
+        }
+    }
+
+    /// Passes by the next bytes, and by the rest of a line that has nothing else.
+    fn drop_next(&mut self, bytes: usize) {
+        const BLANKS_MAX: usize = 1024;
+        let is_blank = |byte: &&u8| b" \t".contains(byte);
+        let out = self.out.as_bytes();
+        let kept = out.len() - out.iter().rev().take(BLANKS_MAX).take_while(is_blank).count();
+        let line_is_blank = kept == 0 || out[kept - 1] == b'\n';
+        let frame = self.frames.last_mut().expect("a frame is being read");
+        frame.at += bytes;
+        let rest = frame.rest().as_bytes();
+        let blanks = rest.iter().take(BLANKS_MAX).take_while(is_blank).count();
+        if line_is_blank && matches!(rest.get(blanks), None | Some(b'\n')) {
+            frame.at += (blanks + 1).min(rest.len());
+            // What was there before the current use must still be there if that is undone.
+            let before = self.current_use.as_ref().map_or(0, |current| current.out_len);
+            self.out.truncate(kept.max(before));
+        }
+    }
+
+    /// A definition goes, where it is understood.
+    fn define(&mut self, length: usize) {
+        let frame = self.frames.last().expect("a frame is being read");
+        let mut ahead = Scanner::new(frame.rest(), length);
+        let found = definition(&frame.rest()[1..length], &mut ahead);
+        let (bytes, cost) = (ahead.at, ahead.cost);
+        match found {
+            Some(definition) => {
+                self.macros.define(definition);
+                self.drop_next(bytes);
+            }
+            None => self.copy(length),
+        }
+        self.spend(cost);
+    }
+
+    /// A file in the place of the command that inputs it; any other command as it is.
+    fn input(&mut self, length: usize) {
+        let frame = self.frames.last().expect("a frame is being read");
+        let mut ahead = Scanner::new(frame.rest(), length);
+        let Some(input) = input(&frame.rest()[1..length], &mut ahead) else {
+            return self.copy(length);
+        };
+        let bytes = ahead.at;
+        let reads = self.frames.iter().rev().find_map(|frame| frame.file);
+        let found = reads.and_then(|file| self.project.resolve(file, &input));
+        let is_open = |number| self.frames.iter().any(|frame| frame.file == Some(number));
+        match found {
+            Some(number) if self.expands() && !is_open(number) => {
+                self.top().at += bytes;
+                // What a file holds is not made by the macro that inputs it.
+                self.current_use = None;
+                self.at_seam = true;
+                self.frames.push(Frame::of_file(self.project, number, self.in_document));
+            }
+            // The bibliography, as BibTeX makes it.
+            None if input.name().ends_with(".bbl") => self.drop_next(bytes),
+            _ => self.copy(length),
+        }
+    }
+
+    /// Macros and inputs are still followed.
+    fn expands(&self) -> bool {
+        self.work_left > 0 && self.given_up <= GIVEN_UP_MAX && self.frames.len() < FRAMES_MAX
+    }
+
+    /// Puts what the macro `name` stands for in the place of its use, which is next.
+    fn expand(&mut self, name: String) {
+        let frame = self.frames.len() - 1;
+        let top = self.top();
+        top.at += 1 + name.len();
+        let at = top.at;
+        if self.current_use.is_none() {
+            let (out_len, marks) = (self.out.len(), self.marks);
+            let name = name.clone();
+            self.current_use = Some(Use { name, frame, at, out_len, marks, work: 0 });
+        }
+        let Some(arguments) = self.arguments(&name) else { return self.undo(false) };
+        let Some(value) = self.macros.get(&name) else { return self.undo(false) };
+        let text = substituted(&value.body, &arguments);
+        if self.frames.len() >= FRAMES_MAX {
+            return self.undo(true);
+        }
+        self.at_seam = true;
+        let cost = text.len() + EXPANSION_COST;
+        self.frames.push(Frame::of_macro(text));
+        self.spend(cost);
+    }
+
+    /// The arguments of a use, as they stand behind it; behind the end of what a macro stands for,
+    /// they are sought in what comes after its use.
+    fn arguments(&mut self, name: &str) -> Option<Vec<String>> {
+        let wanted = self.macros.get(name)?;
+        let (count, mut default) = (wanted.arguments, wanted.default.clone());
+        let mut arguments = Vec::with_capacity(count);
+        if count == 0 && self.top().rest().starts_with("{}") {
+            self.top().at += 2;
+        }
+        while arguments.len() < count {
+            let lowest = self.current_use.as_ref().map_or(usize::MAX, |current| current.frame);
+            let can_pop = self.frames.len() > lowest.saturating_add(1);
+            let frame = self.frames.last_mut()?;
+            let mut ahead = frame.scanner();
+            ahead.blanks();
+            if ahead.peek().is_none() && frame.file.is_none() && can_pop {
+                self.frames.pop();
+                continue;
+            }
+            let argument = match default.take() {
+                Some(_) if ahead.peek() == Some(b'[') => ahead.bracket().map(str::to_owned),
+                Some(default) => Some(default),
+                None => ahead.argument().map(str::to_owned),
+            };
+            let (at, cost) = (ahead.at, ahead.cost);
+            self.work_left = self.work_left.saturating_sub(cost);
+            frame.at = at;
+            arguments.push(argument?);
+        }
+        Some(arguments)
+    }
+
+    /// Counts what was made or looked at.
+    fn spend(&mut self, bytes: usize) {
+        self.work_left = self.work_left.saturating_sub(bytes);
+        if self.work_left == 0 {
+            self.macros.clear();
+        }
+        if let Some(current) = &mut self.current_use {
+            current.work += bytes;
+            if current.work > USE_BYTES_MAX {
+                self.undo(true);
+            }
+        }
+    }
+
+    /// Leaves the current use as it is written; with `give_up`, all later ones too.
+    fn undo(&mut self, give_up: bool) {
+        let Some(undone) = self.current_use.take() else { return };
+        self.frames.truncate(undone.frame + 1);
+        let project = self.project;
+        let top = self.top();
+        top.at = undone.at;
+        let ranges = top.file.map(|file| &project.files[file].stripped.verbatim);
+        top.verbatim = ranges.map_or(0, |all| all.partition_point(|range| range.end <= undone.at));
+        self.out.truncate(undone.out_len);
+        self.marks = undone.marks;
+        self.out.push('\\');
+        self.out.push_str(&undone.name);
+        self.at_seam = false;
+        if give_up {
+            self.macros.remove(&undone.name);
+            self.given_up += 1;
+            if self.given_up > GIVEN_UP_MAX {
+                self.macros.clear();
+            }
+        }
+    }
+}
+
+/// A macro's body with its arguments in it. As long as [`USE_BYTES_MAX`] allows, and a little more.
+fn substituted(body: &str, arguments: &[String]) -> String {
+    let mut text = String::with_capacity(body.len());
+    let mut rest = body;
+    while let Some(found) = memchr(b'#', rest.as_bytes()).filter(|_| text.len() <= USE_BYTES_MAX) {
+        push_apart(&mut text, &rest[..found]);
+        rest = &rest[found + 1..];
+        match rest.bytes().next() {
+            // A definition in the body has marks of its own.
+            Some(b'#') => {
+                text.push('#');
+                rest = &rest[1..];
+            }
+            Some(digit @ b'1'..=b'9') if usize::from(digit - b'1') < arguments.len() => {
+                push_apart(&mut text, &arguments[usize::from(digit - b'1')]);
+                rest = &rest[1..];
+            }
+            _ => text.push('#'),
+        }
+    }
+    push_apart(&mut text, rest);
+    text
+}
+
+/// Adds `more`, with a blank where a command's name would run into it.
+fn push_apart(text: &mut String, more: &str) {
+    const NAME_BYTES_MAX: usize = 64;
+    if more.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        let back = text.bytes().rev().take(NAME_BYTES_MAX);
+        let name = back.clone().take_while(u8::is_ascii_alphabetic).count();
+        let slashes = back.skip(name).take_while(|byte| *byte == b'\\').count();
+        if name > 0 && slashes % 2 == 1 {
+            text.push(' ');
+        }
+    }
+    text.push_str(more);
+}

@@ -1,0 +1,142 @@
+//! Telling LaTeX's words and groups apart, from left to right.
+
+use memchr::memchr3;
+
+/// The longest group that may be an argument of a macro.
+const GROUP_BYTES_MAX: usize = 256 << 10;
+
+/// How many letters `text` begins with: the name of a command.
+pub(super) fn letters(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_alphabetic).count()
+}
+
+/// The name in the braces that `text` begins with, as it stands behind a `\begin`.
+pub(super) fn environment_name(text: &str) -> Option<&str> {
+    const NAME_BYTES_MAX: usize = 32;
+    let inside = text.strip_prefix('{')?;
+    let end = inside.bytes().take(NAME_BYTES_MAX).position(|byte| byte == b'}')?;
+    Some(&inside[..end])
+}
+
+/// A place in a text.
+pub(super) struct Scanner<'a> {
+    pub text: &'a str,
+    pub at: usize,
+    /// Bytes that were looked at.
+    pub cost: usize,
+    /// The longest group that is looked at: a brace that never closes costs no more.
+    pub group_bytes_max: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(text: &'a str, at: usize) -> Scanner<'a> {
+        Scanner { text, at, cost: 0, group_bytes_max: GROUP_BYTES_MAX }
+    }
+
+    pub fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    pub fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Passes by `prefix`, if it is next.
+    pub fn eat(&mut self, prefix: &str) -> bool {
+        let found = self.rest().starts_with(prefix);
+        self.at += if found { prefix.len() } else { 0 };
+        found
+    }
+
+    /// Passes by blanks and one line end at most: two begin a paragraph.
+    pub fn blanks(&mut self) {
+        let rest = self.rest().as_bytes();
+        let mut lines = 0;
+        let is_blank = |byte: &&u8| match **byte {
+            b' ' | b'\t' => true,
+            b'\n' => {
+                lines += 1;
+                lines < 2
+            }
+            _ => false,
+        };
+        let blanks = rest.iter().take_while(is_blank).count();
+        self.at += blanks;
+        self.cost += blanks;
+    }
+
+    /// A command's name behind its backslash.
+    pub fn command(&mut self) -> Option<&'a str> {
+        let name = letters(self.rest().strip_prefix('\\')?);
+        let from = self.at + 1;
+        self.at = if name > 0 { from + name } else { self.at };
+        (name > 0).then(|| &self.text[from..self.at])
+    }
+
+    /// The inside of the `{..}` that is next.
+    pub fn group(&mut self) -> Option<&'a str> {
+        self.between("{", b'}')
+    }
+
+    /// The inside of the `[..]` that is next.
+    pub fn bracket(&mut self) -> Option<&'a str> {
+        self.between("[", b']')
+    }
+
+    /// What an argument may be: a group, a command, or one character.
+    pub fn argument(&mut self) -> Option<&'a str> {
+        match self.peek()? {
+            b'{' => self.group(),
+            b'}' => None,
+            _ => {
+                let from = self.at;
+                self.token();
+                Some(&self.text[from..self.at])
+            }
+        }
+    }
+
+    /// Passes by a command or one character.
+    pub fn token(&mut self) {
+        let mut chars = self.rest().chars();
+        let first = chars.next();
+        let mut bytes = first.map_or(0, char::len_utf8);
+        if first == Some('\\') {
+            bytes += match letters(&self.text[self.at + 1..]) {
+                0 => chars.next().map_or(0, char::len_utf8),
+                letters => letters,
+            };
+        }
+        self.at += bytes;
+    }
+
+    /// What stands from `open` to `close`, which is outside of inner braces; passes by it.
+    fn between(&mut self, open: &str, close: u8) -> Option<&'a str> {
+        let bytes = self.text.as_bytes();
+        let from = self.at + self.rest().starts_with(open).then_some(open.len())?;
+        let window = &bytes[..bytes.len().min(from + self.group_bytes_max)];
+        let (mut at, mut depth) = (from, 0usize);
+        let next = |at: usize| match close {
+            b'}' => memchr3(b'\\', b'{', b'}', &window[at..]),
+            _ => window[at..].iter().position(|byte| b"\\{}]".contains(byte)),
+        };
+        while let Some(found) = next(at.min(window.len())) {
+            at += found;
+            match window[at] {
+                b'\\' => at += 1,
+                byte if byte == close && depth == 0 => {
+                    self.cost += at - from;
+                    self.at = at + 1;
+                    return Some(&self.text[from..at]);
+                }
+                b'{' => depth += 1,
+                b'}' if depth == 0 => break,
+                b'}' => depth -= 1,
+                _ => {}
+            }
+            at += 1;
+        }
+        self.cost += at.min(window.len()) - from;
+        None
+    }
+}
