@@ -279,11 +279,7 @@ fn script_end(bytes: &[u8], name: &[u8]) -> usize {
         let at = from + found;
         from = at + 1;
         match &bytes[at..] {
-            [b'<', b'!', rest @ ..] if state == Where::Outside => {
-                if rest.starts_with(b"--") {
-                    state = Where::InComment;
-                }
-            }
+            [b'<', b'!', b'-', b'-', ..] if state == Where::Outside => state = Where::InComment,
             [b'<', b'/', rest @ ..] if names(rest, name) => match state {
                 Where::InScriptOfComment => state = Where::InComment,
                 _ => return at,
