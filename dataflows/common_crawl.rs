@@ -134,11 +134,12 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
         .reject("bucket", move |page| !in_bucket(page))
         .reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
         .tag("Quality", setup.models.quality())
+        // Of poor pages too: `sluice calibrate` asks what another threshold would keep.
+        .tag("Tokens", setup.models.tokens())
         .reject("quality", is_poor)
         // Beyond RedPajama-1T.
         .tag("Signals", setup.models.signals())
         .reject("filter", setup.models.fails_filter())
-        .tag("Tokens", setup.models.tokens())
         .tag("Record quality", record_quality)
 }
 

@@ -1,5 +1,6 @@
 //! Adding labels to a corpus: what is to be read, the run, and what came of it.
 
+use crate::dedup::text_digest;
 use crate::display::{Display, Verbosity};
 use crate::inputs::sources;
 use crate::models::Models;
@@ -10,7 +11,7 @@ use crate::usage::usage;
 use anyhow::{Context, Result, bail};
 use arrangement::Rule;
 use corpus::{Corpus, Label, Lock, Manifest, Position};
-use document::{DocRef, Document};
+use document::DocRef;
 use engine::cluster::{Cluster, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +41,7 @@ pub(crate) struct How {
 }
 
 /// Opens the corpus, or makes it with `recipe`, and takes the lock.
-fn prepare(root: &Path, recipe: &Recipe, slices: &[Slice]) -> Result<(Corpus, Lock)> {
+fn prepare(root: &Path, recipe: &Recipe, slices: &'static [Slice]) -> Result<(Corpus, Lock)> {
     std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
     let lock = Lock::take(root)?;
     let corpus = Corpus::create(root)?;
@@ -51,7 +52,10 @@ fn prepare(root: &Path, recipe: &Recipe, slices: &[Slice]) -> Result<(Corpus, Lo
             root.display(),
             corpus.recipe_path().display()
         ))),
-        Some(manifest) => manifest,
+        Some(manifest) => {
+            Recipe::settle(slices, &corpus, &manifest)?;
+            manifest
+        }
         None => {
             corpus.write_recipe(&recipe.print(slices))?;
             let manifest = Manifest::empty(recipe.fingerprint.clone());
@@ -118,12 +122,6 @@ pub(crate) fn ingest(
 /// Of documents of one text, in whatever slices, the one added first stays.
 fn global_dedup(docs: engine::Docs<'_>) -> engine::Docs<'_> {
     docs.reject_repeats("texts", "duplicate_text", text_digest, Rule::first_of_all())
-}
-
-/// The first 128 bits of the BLAKE3 digest of the text as it is published.
-fn text_digest(document: &Document) -> u128 {
-    let digest = blake3::hash(document.text.as_bytes());
-    u128::from_be_bytes(*digest.as_bytes().first_chunk().expect("a digest has 32 bytes"))
 }
 
 /// The models of each slice that have been loaded.
@@ -203,7 +201,8 @@ fn run(
         let settings = recipe.slices[slice.name].clone();
         let of_slice = load(&mut loaded, slice, recipe)?;
         models.push(format!("{}: language by {}", slice.name, of_slice.language_name()));
-        let setup = Setup { settings, models: of_slice, sources: Arc::clone(&sources) };
+        let sources = Arc::clone(&sources);
+        let setup = Setup { slice: slice.name, settings, models: of_slice, sources };
         setups.insert(slice.name, setup.clone());
         let graph: Graph = Arc::new(move |docs: engine::Docs<'_>| (slice.graph)(docs, &setup));
         graphs.insert(slice.name, (slice.reader(&recipe.slices[slice.name]), graph));

@@ -1,8 +1,10 @@
 //! The program around the slices: what a slice is to it, the recipe, the command line.
 
+mod calibrate;
 mod catalogue;
 mod checksums;
 mod cli;
+mod dedup;
 mod display;
 mod fetch;
 mod fingerprint;
@@ -11,6 +13,7 @@ mod inputs;
 mod keys;
 mod meter;
 mod models;
+mod plot;
 mod recipe;
 mod score;
 mod settings;
@@ -22,6 +25,7 @@ mod units;
 mod usage;
 
 pub use cli::main;
+pub use dedup::{Deduplicate, dedup_setting};
 pub use models::Models;
 pub use settings::{Initial, Setting, Settings};
 pub use slice::{Fixture, FixtureModel, Inputs, Setup, Slice};
@@ -29,7 +33,8 @@ pub use slice::{Fixture, FixtureModel, Inputs, Setup, Slice};
 /// What a slice file needs.
 pub mod prelude {
     pub use crate::{
-        Fixture, FixtureModel, Initial, Inputs, Models, Setting, Settings, Setup, Slice,
+        Deduplicate, Fixture, FixtureModel, Initial, Inputs, Models, Setting, Settings, Setup,
+        Slice, dedup_setting,
     };
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};

@@ -5,6 +5,7 @@ use crate::usage::usage;
 use document::{Document, Value};
 use engine::fail;
 use lm::Perplexity;
+use signals::rules::c4::BadWords;
 use signals::{Facts, Keep, Lists, SIGNALS, Signal, View};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub struct Models {
     lists: Arc<Lists>,
     signals: Arc<Vec<&'static Signal>>,
     keep: Option<Arc<Keep>>,
+    bad_words: Option<Arc<BadWords>>,
 }
 
 impl Models {
@@ -39,6 +41,7 @@ impl Models {
         let quality = file("classifier").map(WikiReferences::open).transpose().map_err(wrong)?;
         let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(wrong)?;
         let lists = Arc::new(lists(file("stop_words"), file("bad_words"))?);
+        let bad_words = lists.bad_words(Some("en")).map(|list| BadWords::new(list, "en"));
         let (signals, keep) = match settings.declares("signals") {
             true => (wanted(settings.words("signals"), &lists)?, keep(settings, &lists)?),
             false => (Vec::new(), None),
@@ -51,6 +54,7 @@ impl Models {
             lists,
             signals: Arc::new(signals),
             keep: keep.map(Arc::new),
+            bad_words: bad_words.map(Arc::new),
         })
     }
 
@@ -116,6 +120,12 @@ impl Models {
                 .filter_map(|signal| Some((signal.name.into(), signal.value(&mut view).number()?)));
             document.scores.signals = values.collect();
         }
+    }
+
+    /// Whether a document has a word of the list of bad words; without a list none has.
+    pub fn says_bad_words(&self) -> impl Fn(&Document) -> bool + 'static {
+        let bad_words = self.bad_words.clone();
+        move |document| bad_words.as_ref().is_some_and(|list| list.check(&document.text).is_err())
     }
 
     /// Whether a document fails the recipe's filter expression; no expression lets all pass.

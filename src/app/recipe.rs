@@ -5,6 +5,7 @@ use crate::settings::{Initial, Settings, Value};
 use crate::slice::Slice;
 use crate::usage::{suggest, usage};
 use anyhow::Result;
+use corpus::{Corpus, Manifest};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
@@ -77,6 +78,41 @@ impl Recipe {
     /// The language identifier of all slices: that of the slice that has a setting for it.
     pub fn lid(&self) -> Option<&Path> {
         self.slices.values().find(|s| s.declares("lid")).and_then(|s| s.file("lid"))
+    }
+
+    /// The recipe of a corpus: the one that its newest commit was made with.
+    pub fn of_corpus(slices: &'static [Slice], corpus: &Corpus) -> Result<Recipe> {
+        let recipe = Recipe::open(slices, &corpus.recipe_path())?;
+        let Some(manifest) = corpus.manifest()? else { return Ok(recipe) };
+        let next = corpus.next_recipe_path();
+        if manifest.recipe != recipe.fingerprint && next.exists() {
+            let next = Recipe::open(slices, &next)?;
+            if manifest.recipe == next.fingerprint {
+                return Ok(next);
+            }
+        }
+        Ok(recipe)
+    }
+
+    /// Ends what a run left undone that was killed while it gave the corpus another recipe. For the
+    /// holder of the lock.
+    pub fn settle(slices: &'static [Slice], corpus: &Corpus, manifest: &Manifest) -> Result<()> {
+        let next = corpus.next_recipe_path();
+        if !next.exists() {
+            return Ok(());
+        }
+        match Recipe::open(slices, &next)?.fingerprint == manifest.recipe {
+            true => Ok(corpus.take_next_recipe()?),
+            false => Ok(corpus.remove_next_recipe()?),
+        }
+    }
+
+    /// This recipe with another value of one number with a fraction.
+    pub fn with_fraction(mut self, slice: &str, name: &'static str, value: f64) -> Result<Recipe> {
+        let settings = self.slices.get_mut(slice).expect("a slice of the recipe");
+        settings.0.insert(name, Value::Fraction(value));
+        self.fingerprint = fingerprint(self.tokenizer.as_deref(), self.global_dedup, &self.slices)?;
+        Ok(self)
     }
 
     /// The recipe as a file: every setting written out, and its inputs.

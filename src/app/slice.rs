@@ -80,6 +80,8 @@ pub struct FixtureModel {
 /// What a graph is built with.
 #[derive(Clone)]
 pub struct Setup {
+    /// The slice's name.
+    pub slice: &'static str,
     /// The slice's settings.
     pub settings: Settings,
     /// The models they name.

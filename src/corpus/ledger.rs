@@ -3,15 +3,16 @@
 use crate::Error;
 use crate::manifest::{Counts, File as PartFile};
 use crate::segment::Summed;
-use document::{DocRef, Document, Reason, Scores};
+use document::{DocRef, Document, Language, Paragraphs, Reason, Scores};
 use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::SerializedFileReader;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::record::RowAccessor;
+use parquet::record::reader::RowIter;
+use parquet::record::{Row, RowAccessor};
 use parquet::schema::parser::parse_message_type;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -44,33 +45,80 @@ const SCHEMA: &str = "message ledger {
     optional binary signals (json);
 }";
 
-/// Place of the column of tokens.
-const TOKENS: usize = 18;
-
 const KEPT: &str = "kept";
 const DROPPED: &str = "dropped";
 
-/// A row, without the texts that the document shares with others.
-struct Row {
-    at: DocRef,
-    id: String,
+/// A row: what became of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerRow {
+    /// Where the document stands.
+    pub at: DocRef,
+    pub(crate) id: String,
     url: String,
     source: String,
     offset: u64,
     digest: u128,
     bytes_read: u64,
     bytes_kept: u64,
-    paragraphs: document::Paragraphs,
-    language: Option<document::Language>,
-    reason: Option<Reason>,
-    scores: Scores,
+    paragraphs: Paragraphs,
+    language: Option<Language>,
+    /// Why it was turned away; `None` of a document that is kept.
+    pub reason: Option<Reason>,
+    /// What models found, but for signals.
+    pub scores: Scores,
+    /// The signals as JSON.
+    signals: Option<String>,
+}
+
+impl LedgerRow {
+    fn new(document: &Document, id: String, source: &str) -> LedgerRow {
+        LedgerRow {
+            at: document.at,
+            id,
+            url: document.url.clone(),
+            source: source.to_owned(),
+            offset: document.offset,
+            digest: document.digest,
+            bytes_read: document.bytes_read,
+            bytes_kept: document.text.len() as u64,
+            paragraphs: document.paragraphs,
+            language: document.language.clone(),
+            reason: document.verdict.clone(),
+            scores: Scores { signals: Vec::new(), ..document.scores.clone() },
+            signals: signals_json(&document.scores),
+        }
+    }
+
+    /// The row of the same document, had it been turned away with `reason` before its signals were
+    /// looked at.
+    pub(crate) fn reject(&mut self, reason: Reason) {
+        self.reason = Some(reason);
+        self.bytes_kept = 0;
+        self.signals = None;
+    }
+
+    /// Adds itself to the sums.
+    pub(crate) fn count(&self, counts: &mut Counts) {
+        counts.read += 1;
+        counts.bytes_read += self.bytes_read;
+        counts.paragraphs.read += u64::from(self.paragraphs.read);
+        counts.paragraphs.duplicate += u64::from(self.paragraphs.duplicate);
+        match &self.reason {
+            None => {
+                counts.kept += 1;
+                counts.bytes_kept += self.bytes_kept;
+                counts.add_tokens(self.scores.tokens);
+            }
+            Some(reason) => *counts.dropped.entry(reason.clone()).or_default() += 1,
+        }
+    }
 }
 
 /// Writes one ledger file.
 pub(crate) struct LedgerWriter {
     path: PathBuf,
     file: SerializedFileWriter<Summed>,
-    rows: Vec<Row>,
+    rows: Vec<LedgerRow>,
     first: Option<DocRef>,
     last: DocRef,
     records: u64,
@@ -95,22 +143,14 @@ impl LedgerWriter {
 
     /// Adds the row of a document at its end, kept or dropped.
     pub fn push(&mut self, document: &Document, id: String, source: &str) -> Result<(), Error> {
-        self.rows.push(Row {
-            at: document.at,
-            id,
-            url: document.url.clone(),
-            source: source.to_owned(),
-            offset: document.offset,
-            digest: document.digest,
-            bytes_read: document.bytes_read,
-            bytes_kept: document.text.len() as u64,
-            paragraphs: document.paragraphs,
-            language: document.language.clone(),
-            reason: document.verdict.clone(),
-            scores: document.scores.clone(),
-        });
-        self.first.get_or_insert(document.at);
-        self.last = document.at;
+        self.push_row(LedgerRow::new(document, id, source))
+    }
+
+    /// Adds a row. They come in the order of their refs.
+    pub fn push_row(&mut self, row: LedgerRow) -> Result<(), Error> {
+        self.first.get_or_insert(row.at);
+        self.last = row.at;
+        self.rows.push(row);
         self.records += 1;
         if self.rows.len() == ROWS_IN_GROUP { self.flush_group() } else { Ok(()) }
     }
@@ -150,13 +190,15 @@ fn wrong(path: &Path) -> impl FnOnce(ParquetError) -> Error + '_ {
 
 /// Writes the columns in the order of the schema.
 fn write_group(
-    rows: &[Row],
+    rows: &[LedgerRow],
     group: &mut SerializedRowGroupWriter<'_, Summed>,
 ) -> Result<(), ParquetError> {
-    let ints = |of: fn(&Row) -> i64| Column::Int64(rows.iter().map(of).collect());
-    let shorts = |of: fn(&Row) -> i32| Column::Int32(rows.iter().map(of).collect());
-    let texts = |of: fn(&Row) -> String| Column::Text(rows.iter().map(|r| Some(of(r))).collect());
-    let optional = |of: fn(&Row) -> Option<String>| Column::Text(rows.iter().map(of).collect());
+    let ints = |of: fn(&LedgerRow) -> i64| Column::Int64(rows.iter().map(of).collect());
+    let shorts = |of: fn(&LedgerRow) -> i32| Column::Int32(rows.iter().map(of).collect());
+    let texts =
+        |of: fn(&LedgerRow) -> String| Column::Text(rows.iter().map(|r| Some(of(r))).collect());
+    let optional =
+        |of: fn(&LedgerRow) -> Option<String>| Column::Text(rows.iter().map(of).collect());
     let columns = [
         ints(|row| row.at.0 as i64),
         texts(|row| row.id.clone()),
@@ -177,7 +219,7 @@ fn write_group(
         optional(|row| row.scores.bucket.as_ref().map(|bucket| bucket.to_string())),
         Column::Double(rows.iter().map(|row| row.scores.quality).collect()),
         Column::Count(rows.iter().map(|row| row.scores.tokens).collect()),
-        optional(signals_json),
+        optional(|row| row.signals.clone()),
     ];
     for column in columns {
         let mut writer = group.next_column()?.expect("as many columns as the schema has");
@@ -187,9 +229,9 @@ fn write_group(
     Ok(())
 }
 
-/// The signals of a row as one JSON object, in their order.
-fn signals_json(row: &Row) -> Option<String> {
-    let signals = &row.scores.signals;
+/// The signals as one JSON object, in their order.
+fn signals_json(scores: &Scores) -> Option<String> {
+    let signals = &scores.signals;
     let pairs = signals.iter().map(|(name, value)| format!("{name:?}:{value}"));
     (!signals.is_empty()).then(|| format!("{{{}}}", pairs.collect::<Vec<_>>().join(",")))
 }
@@ -237,33 +279,64 @@ impl Column {
 
 /// Adds up a ledger file again, and checks that its rows are in order.
 pub(crate) fn recount(path: &Path, first: DocRef, last: DocRef) -> Result<Counts, Error> {
-    let file = File::open(path).map_err(Error::io(path))?;
-    let reader = SerializedFileReader::new(file).map_err(wrong(path))?;
     let mut counts = Counts::default();
     let mut previous = None;
-    for row in reader.get_row_iter(None).map_err(wrong(path))? {
-        let row = row.map_err(wrong(path))?;
-        let long = |column| row.get_long(column).map(|value| value as u64);
-        let int = |column| row.get_int(column).map(|value| value as u64);
-        let mut add = || -> Result<u64, ParquetError> {
-            counts.read += 1;
-            counts.bytes_read += long(7)?;
-            counts.paragraphs.read += int(9)?;
-            counts.paragraphs.duplicate += int(10)?;
-            if row.get_string(13)? == KEPT {
-                counts.kept += 1;
-                counts.bytes_kept += long(8)?;
-                counts.add_tokens(long(TOKENS).ok());
-            } else {
-                *counts.dropped.entry(row.get_string(14)?.clone().into()).or_default() += 1;
-            }
-            long(0)
-        };
-        let at = add().map_err(wrong(path))?;
-        if !(first.0..=last.0).contains(&at) || previous.is_some_and(|previous| previous >= at) {
+    for row in rows(path)? {
+        let row = row?;
+        row.count(&mut counts);
+        let in_range = (first..=last).contains(&row.at);
+        if !in_range || previous.is_some_and(|previous| previous >= row.at) {
             return Err(Error::corrupt(path, format!("row {} is out of order", counts.read)));
         }
-        previous = Some(at);
+        previous = Some(row.at);
     }
     Ok(counts)
+}
+
+/// The rows of a ledger file.
+pub(crate) fn rows(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<LedgerRow, Error>> + use<>, Error> {
+    let file = File::open(path).map_err(Error::io(path))?;
+    let reader = SerializedFileReader::new(file).map_err(wrong(path))?;
+    let rows = RowIter::from_file_into(Box::new(reader));
+    let path = path.to_owned();
+    Ok(rows.map(move |row| row.and_then(|row| read_row(&row)).map_err(wrong(&path))))
+}
+
+fn read_row(row: &Row) -> Result<LedgerRow, ParquetError> {
+    let wrong = |what: &str| ParquetError::General(what.to_owned());
+    let long = |column| row.get_long(column).map(|value| value as u64);
+    let int = |column| row.get_int(column).map(|value| value as u32);
+    let text = |column| row.get_string(column).cloned();
+    // Absent values are of another type than their column.
+    let optional = |column| text(column).ok();
+    let digest = u128::from_str_radix(&text(6)?, 16).map_err(|_| wrong("a digest of no digits"))?;
+    let language = optional(11).zip(row.get_double(12).ok());
+    let reason: Option<Reason> = optional(14).map(Into::into);
+    if (text(13)? == KEPT) != reason.is_none() {
+        return Err(wrong("a verdict and a reason that contradict each other"));
+    }
+    let scores = Scores {
+        perplexity: row.get_double(15).ok(),
+        bucket: optional(16).map(Into::into),
+        quality: row.get_double(17).ok(),
+        tokens: long(18).ok(),
+        signals: Vec::new(),
+    };
+    Ok(LedgerRow {
+        at: DocRef(long(0)?),
+        id: text(1)?,
+        url: text(2)?,
+        source: text(3)?,
+        offset: long(5)?,
+        digest,
+        bytes_read: long(7)?,
+        bytes_kept: long(8)?,
+        paragraphs: Paragraphs { read: int(9)?, duplicate: int(10)? },
+        language: language.map(|(code, score)| Language { code, score }),
+        reason,
+        scores,
+        signals: optional(19),
+    })
 }

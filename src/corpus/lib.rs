@@ -23,15 +23,18 @@ mod ledger;
 mod lock;
 mod manifest;
 mod part;
+mod revise;
 mod segment;
 mod store;
 mod verify;
 
 pub use error::Error;
+pub use ledger::LedgerRow;
 pub use lock::Lock;
 pub use manifest::{
     Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position, Source,
 };
 pub use part::{EpochReport, PartWriter};
+pub use revise::{ledger_rows, revise};
 pub use store::{Corpus, sync_dir};
 pub use verify::{Finding, verify};

@@ -86,11 +86,21 @@ impl SegmentWriter {
 
     /// Adds a document. They come in the order of their refs.
     pub fn push(&mut self, document: &Document, id: &str) -> Result<(), Error> {
-        assert!(self.first.is_none() || self.last < document.at, "documents come in order");
         serde_json::to_writer(&mut self.lines, &Record { document, id }).expect("plain data");
         self.lines.push(b'\n');
-        self.first.get_or_insert(document.at);
-        self.last = document.at;
+        self.end_line(document.at)
+    }
+
+    /// Adds the line of a document, newline included, as another segment has it.
+    pub fn push_line(&mut self, at: DocRef, line: &[u8]) -> Result<(), Error> {
+        self.lines.extend_from_slice(line);
+        self.end_line(at)
+    }
+
+    fn end_line(&mut self, at: DocRef) -> Result<(), Error> {
+        assert!(self.first.is_none() || self.last < at, "documents come in order");
+        self.first.get_or_insert(at);
+        self.last = at;
         self.records += 1;
         if self.lines.len() >= FRAME_BYTES { self.flush_frame() } else { Ok(()) }
     }

@@ -117,6 +117,32 @@ impl Corpus {
         sync_dir(&self.root)
     }
 
+    /// Writes the recipe that the next commit is to have. Until [`Corpus::take_next_recipe`] it is
+    /// not that of the corpus.
+    pub fn write_next_recipe(&self, text: &str) -> Result<(), Error> {
+        let path = self.next_recipe_path();
+        write_durably(&path, text.as_bytes())?;
+        sync_dir(&self.root)
+    }
+
+    /// The recipe that was written for a commit, if it is not taken yet.
+    pub fn next_recipe_path(&self) -> PathBuf {
+        self.root.join("recipe.next.toml")
+    }
+
+    /// Forgets that recipe: the commit was not made.
+    pub fn remove_next_recipe(&self) -> Result<(), Error> {
+        let path = self.next_recipe_path();
+        fs::remove_file(&path).map_err(Error::io(&path))
+    }
+
+    /// Makes that recipe the corpus's own.
+    pub fn take_next_recipe(&self) -> Result<(), Error> {
+        let path = self.next_recipe_path();
+        fs::rename(&path, self.recipe_path()).map_err(Error::io(&path))?;
+        sync_dir(&self.root)
+    }
+
     /// Makes the names of the files durable that the manifest is about to name.
     fn sync_folders(&self, manifest: &Manifest) -> Result<(), Error> {
         let files: BTreeSet<PathBuf> = manifest.files().map(PathBuf::from).collect();

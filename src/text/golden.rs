@@ -1,6 +1,7 @@
 //! Upstream's own results: golden cases of the recipe and fastText's predictions, from the shared
 //! test data. One runner a rule; where the data is not at hand, they say so and pass.
 
+use crate::c4;
 use crate::ccnet::{
     normalize_for_lm, normalize_paragraph, page, paragraph_key, shard_of, source_domain,
 };
@@ -211,5 +212,22 @@ fn the_classifier_reads_what_upstreams_reads() {
         let expected = case["expected"]["wiki_prob"].as_f64().expect("a number");
         assert!((found - expected).abs() < 1e-9, "{case}");
         assert_eq!(found >= 0.25, case["expected"]["keep"] == true, "{case}");
+    }
+}
+
+#[test]
+fn c4s_urls_lines_and_split_are_upstreams() {
+    for case in cases_of("c4/dclm", "normalize_url") {
+        assert_eq!(c4::normalize_url(text(&case["input"])), text(&case["expected"]), "{case}");
+    }
+    for case in cases_of("c4", "line_hash") {
+        let key = format!("{:016x}", c4::line_key(text(&case["input"])));
+        assert_eq!(key, text(&case["expected"])[..16], "{case}");
+    }
+    for case in cases_of("c4", "split") {
+        let is_validation =
+            |url: &Value| c4::is_validation(c4::url_digest(&c4::normalize_url(text(url))));
+        let found: Vec<bool> = case["input"].as_array().unwrap().iter().map(is_validation).collect();
+        assert_eq!(serde_json::json!(found), case["expected"], "{case}");
     }
 }

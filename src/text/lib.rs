@@ -2,12 +2,14 @@
 //! came from or what becomes of it. Nothing here reads a corpus or keeps state between documents.
 //!
 //! * [`python`]: the string semantics that upstream's rules rest on.
+//! * [`c4`]: what identifies C4's pages and lines.
 //! * [`ccnet`]: pages, paragraphs and their keys, as CCNet cuts and compares them.
 //! * [`digest`]: SHA-1 as web archives write it.
 //! * [`language`]: which language a text is in.
 //! * [`fasttext`]: fastText's supervised models, read and run.
 //! * [`wikiref`]: RedPajama's quality classifier on top of one.
 
+pub mod c4;
 pub mod ccnet;
 pub mod digest;
 pub mod fasttext;

@@ -5,6 +5,8 @@
 mod accounted;
 /// The benchmark of the dedup-join ends, and its engines agree.
 mod bench;
+/// The quality threshold is chosen from the ledger.
+mod calibrate;
 /// CCNet's own results come out of the whole program.
 mod ccnet;
 /// Processes started by hand work together if they are about to do the same.

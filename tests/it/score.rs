@@ -196,7 +196,7 @@ fn scores_are_those_of_the_reference_tools() {
 #[test]
 fn malformed_lines_are_named_and_passed_by() {
     let place = Place::new();
-    let long = format!("{{\"text\":\"{}\"}}", "a".repeat(65 << 20));
+    let long = format!("{{\"text\":\"{}\"}}", "a".repeat(257 << 20));
     let deep = format!("{{\"deep\":{}{},\"text\":\"fine\"}}", "[".repeat(500), "]".repeat(500));
     let bad: [&[u8]; 11] = [
         b"no JSON",
@@ -219,7 +219,7 @@ fn malformed_lines_are_named_and_passed_by() {
     place.write("in.jsonl", &bytes);
     place.write("cut.jsonl.gz", &gzip(lines(9).as_bytes())[..100]);
     let outcome = place.run("score in.jsonl cut.jsonl.gz --out out.jsonl --json").exits(3);
-    let outcome = outcome.names(&["in.jsonl: line 11: longer than 64 MiB", "cut.jsonl.gz: "]);
+    let outcome = outcome.names(&["in.jsonl: line 11: ", "longer than 256 MiB", "cut.jsonl.gz: "]);
     for line in 1..=bad.len() {
         assert!(outcome.stderr.contains(&format!("in.jsonl: line {line}: ")), "{outcome}");
     }

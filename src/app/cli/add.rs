@@ -44,7 +44,7 @@ impl Add {
         }
         check_label(&self.label).map_err(usage)?;
         let recipe = match Corpus::open(&self.corpus) {
-            Ok(corpus) => Recipe::open(slices, &corpus.recipe_path())?,
+            Ok(corpus) => Recipe::of_corpus(slices, &corpus)?,
             Err(corpus::Error::Missing { .. }) => Recipe::default(slices),
             Err(error) => return Err(error.into()),
         };

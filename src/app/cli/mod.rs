@@ -3,6 +3,7 @@
 mod add;
 mod bench;
 mod build;
+mod calibrate;
 mod demo;
 mod export;
 mod launch;
@@ -62,6 +63,7 @@ enum Command {
     Score(score::Score),
     Models(models::Models),
     Export(export::Export),
+    Calibrate(calibrate::Calibrate),
     Verify(verify::Verify),
     Train(train::Train),
     Bench(bench::Bench),
@@ -96,6 +98,7 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
         Command::Score(command) => command.run(slices),
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
+        Command::Calibrate(command) => command.run(slices),
         Command::Verify(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Bench(command) => command.run(slices),

@@ -22,9 +22,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use write::Out;
 
-/// Lines longer than this are passed by. No crawl has such a page, and no shelf such a book.
-const LINE_BYTES_MAX: usize = 64 << 20;
-
 /// Batches each scorer has before it: one in work, one waiting.
 const BATCHES_PER_SCORER: usize = 2;
 

@@ -36,7 +36,7 @@ pub(crate) type FactStream<'scope, K> = StreamVec<'scope, Epoch, (u64, K, i64)>;
 /// Joins `updates` with everything that `index` holds, and adds them to it.
 pub(crate) fn duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
     worker: Rc<WorkerContext>,
-    index: &'static str,
+    index: &str,
     updates: UpdateStream<'scope, K>,
     rule: Rule,
 ) -> FactStream<'scope, K> {
@@ -45,8 +45,8 @@ pub(crate) fn duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
     let mut share = or_fail(Arrangement::open(&dir, index, worker.index, worker.peers, stored));
     worker.notes.runs(index, worker.plan.first_epoch - 1, share.runs());
     match worker.engine {
-        Engine::Arrangement => by_arrangement(worker, index, updates, rule, share),
-        Engine::Differential => by_differential(worker, index, updates, rule, share),
+        Engine::Arrangement => by_arrangement(worker, index.to_owned(), updates, rule, share),
+        Engine::Differential => by_differential(worker, index.to_owned(), updates, rule, share),
     }
 }
 
@@ -107,7 +107,7 @@ where
 
 fn by_arrangement<'scope, K: Key + Serialize + DeserializeOwned>(
     worker: Rc<WorkerContext>,
-    index: &'static str,
+    index: String,
     updates: UpdateStream<'scope, K>,
     rule: Rule,
     mut share: Arrangement<K>,
@@ -128,7 +128,7 @@ fn by_arrangement<'scope, K: Key + Serialize + DeserializeOwned>(
                     or_fail(share.settle());
                 }
                 crash::point("run-written");
-                worker.notes.runs(index, epoch, share.runs());
+                worker.notes.runs(&index, epoch, share.runs());
             }
             done
         },
@@ -137,7 +137,7 @@ fn by_arrangement<'scope, K: Key + Serialize + DeserializeOwned>(
 
 fn by_differential<'scope, K: Key + Serialize + DeserializeOwned>(
     worker: Rc<WorkerContext>,
-    index: &'static str,
+    index: String,
     updates: UpdateStream<'scope, K>,
     rule: Rule,
     mut share: Arrangement<K>,
@@ -161,7 +161,7 @@ fn by_differential<'scope, K: Key + Serialize + DeserializeOwned>(
                 or_fail(share.settle());
             }
             crash::point("run-written");
-            worker.notes.runs(index, epoch, share.runs());
+            worker.notes.runs(&index, epoch, share.runs());
             rows.extend(updates.iter().map(|&(key, at, diff)| ((key, at), epoch, diff)));
             true
         });

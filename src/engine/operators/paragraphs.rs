@@ -25,7 +25,7 @@ impl<'scope> Docs<'scope> {
     /// State: an update for each distinct paragraph of each document, in `index`.
     pub fn cut_repeated_paragraphs(
         self,
-        index: &'static str,
+        index: &str,
         key: ParagraphKey,
         rule: Rule,
         after: impl Fn(&mut Document, &[u32]) + 'static,

@@ -10,13 +10,14 @@ pub(crate) enum Codec {
     Gzip,
     Zstd,
     Lz4,
+    Bzip2,
 }
 
 impl Codec {
     /// As many first bytes as [`Codec::of`] looks at.
-    pub(crate) const MAGIC_BYTES_MAX: usize = 4;
+    pub(crate) const MAGIC_BYTES_MAX: usize = 10;
 
-    const COMPRESSED: [Codec; 3] = [Codec::Gzip, Codec::Zstd, Codec::Lz4];
+    const COMPRESSED: [Codec; 4] = [Codec::Gzip, Codec::Zstd, Codec::Lz4, Codec::Bzip2];
 
     /// The compression of a file that begins so.
     pub(crate) fn of(first: &[u8]) -> Codec {
@@ -34,15 +35,22 @@ impl Codec {
             Codec::Zstd => b"\x28\xb5\x2f\xfd",
             // LZ4 frame format 1.6, little endian.
             Codec::Lz4 => b"\x04\x22\x4d\x18",
+            // No standard; the size of blocks and the first block's own magic follow.
+            Codec::Bzip2 => b"BZh",
         }
     }
 
     /// Whether a member begins here. `bytes` may be shorter than the magic where the file ends.
     pub(crate) fn begins(self, bytes: &[u8]) -> bool {
-        // RFC 1952, 2.3.1.2: the upper bits of the flags are zero. Fewer false finds.
-        let flags_fit =
-            || self != Codec::Gzip || bytes.get(3).is_none_or(|flags| flags & 0xe0 == 0);
-        bytes.starts_with(self.magic()) && flags_fit()
+        // What follows the magic leaves fewer false finds.
+        let rest = bytes.get(self.magic().len()..).unwrap_or_default();
+        bytes.starts_with(self.magic())
+            && match self {
+                // RFC 1952, 2.3.1.2: the upper bits of the flags are zero.
+                Codec::Gzip => rest.first().is_none_or(|flags| flags & 0xe0 == 0),
+                Codec::Bzip2 => begins_bzip2(rest),
+                Codec::Plain | Codec::Zstd | Codec::Lz4 => true,
+            }
     }
 
     /// Where the first member in `bytes` begins.
@@ -64,6 +72,17 @@ impl fmt::Display for Codec {
             Codec::Gzip => "gzip",
             Codec::Zstd => "zstd",
             Codec::Lz4 => "LZ4",
+            Codec::Bzip2 => "bzip2",
         })
     }
+}
+
+/// Whether `rest` goes on as a bzip2 stream behind `BZh`: the size of its blocks, then a block or,
+/// in an empty stream, the end. Plain text that begins `BZh` does not. `rest` may be cut.
+fn begins_bzip2(rest: &[u8]) -> bool {
+    const BLOCK: &[u8] = b"\x31\x41\x59\x26\x53\x59";
+    const END: &[u8] = b"\x17\x72\x45\x38\x50\x90";
+    let Some((size, block)) = rest.split_first() else { return true };
+    let begins = |magic: &[u8]| block.iter().zip(magic).all(|(byte, expected)| byte == expected);
+    (b'1'..=b'9').contains(size) && (begins(BLOCK) || begins(END))
 }

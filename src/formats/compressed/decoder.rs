@@ -1,6 +1,7 @@
 //! One decoder for each compression, over the stored file, stopping at a member's end.
 
 use super::{Codec, Stored};
+use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 use lz4_flex::frame::FrameDecoder;
 use std::io::{self, Read};
@@ -13,6 +14,7 @@ pub(crate) enum Decoder {
     ZstdIdle(Stored),
     Zstd(Box<zstd::Decoder<'static, Stored>>),
     Lz4(Box<FrameDecoder<Stored>>),
+    Bzip2(Box<BzDecoder<Stored>>),
 }
 
 impl Decoder {
@@ -27,6 +29,7 @@ impl Decoder {
             }
             Codec::Zstd => Decoder::ZstdIdle(stored),
             Codec::Lz4 => Decoder::Lz4(Box::new(FrameDecoder::new(stored))),
+            Codec::Bzip2 => Decoder::Bzip2(Box::new(BzDecoder::new(stored))),
         }
     }
 
@@ -37,6 +40,7 @@ impl Decoder {
             Decoder::Gzip(decoder) => decoder.get_mut(),
             Decoder::Zstd(decoder) => decoder.get_mut(),
             Decoder::Lz4(decoder) => decoder.get_mut(),
+            Decoder::Bzip2(decoder) => decoder.get_mut(),
         }
     }
 
@@ -52,6 +56,7 @@ impl Decoder {
                 *self = Decoder::Zstd(Box::new(decoder));
             }
             Decoder::Lz4(decoder) => **decoder = FrameDecoder::new(stored),
+            Decoder::Bzip2(decoder) => **decoder = BzDecoder::new(stored),
         }
         Ok(())
     }
@@ -64,6 +69,7 @@ impl Decoder {
             Decoder::ZstdIdle(_) => Ok(0),
             Decoder::Zstd(decoder) => decoder.read(into),
             Decoder::Lz4(decoder) => decoder.read(into),
+            Decoder::Bzip2(decoder) => decoder.read(into),
         }
     }
 }

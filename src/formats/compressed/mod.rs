@@ -1,7 +1,7 @@
 //! Decompression by content.
 //!
 //! A stored file is a row of *members*: gzip members (RFC 1952), zstd frames (RFC 8878), LZ4
-//! frames, or, uncompressed, the whole file as the only one. `Members` inflates them one after
+//! frames, bzip2 streams, or, uncompressed, the whole file as the only one. `Members` inflates them one after
 //! another in bounded memory, and finds the next healthy one behind a damaged one.
 
 mod codec;
@@ -17,7 +17,7 @@ pub(crate) use codec::Codec;
 pub(crate) use members::{Cause, Fault, Members, Next};
 pub(crate) use stored::Stored;
 
-/// Opens a file and inflates it by its magic bytes: gzip and zstd and LZ4 of one member or many,
+/// Opens a file and inflates it by its magic bytes: gzip, zstd, LZ4 and bzip2 of one member or many,
 /// or plain. Any other content passes as it is.
 ///
 /// Unlike [`WarcReader`](crate::WarcReader) it tolerates no damage: a member that is cut short or

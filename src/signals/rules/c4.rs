@@ -51,9 +51,17 @@ pub fn clean(page: &str, settings: &Settings) -> Result<String, &'static str> {
             kept.push(line);
         }
     }
-    check(count >= settings.sentences_min, "too_few_sentences")?;
+    check(count >= settings.sentences_min, TOO_FEW_SENTENCES)?;
     Ok(strip(&kept.join("\n")).to_owned())
 }
+
+/// `too_few_sentences` if the lines that are left of a page have fewer than `settings` want.
+pub fn has_sentences(page: &str, settings: &Settings) -> Verdict {
+    let count: usize = page.split('\n').map(sentences).sum();
+    check(count >= settings.sentences_min, TOO_FEW_SENTENCES)
+}
+
+const TOO_FEW_SENTENCES: &str = "too_few_sentences";
 
 /// The line without citations, `None` if it goes, an error if the page does.
 fn clean_line(raw: &str, settings: &Settings) -> Result<Option<String>, &'static str> {
@@ -122,20 +130,21 @@ pub fn has_paragraphs(page: &str) -> bool {
 }
 
 /// C4's rule on bad words: a page that says one is dropped.
-pub struct BadWords<'l> {
+#[derive(Clone, Debug)]
+pub struct BadWords {
     /// Words and phrases by their first character.
-    by_first: HashMap<char, Vec<&'l str>, RandomState>,
+    by_first: HashMap<char, Vec<String>, RandomState>,
     anywhere: bool,
 }
 
-impl<'l> BadWords<'l> {
+impl BadWords {
     /// The rule for a list, in a language whose code is given. In Japanese, Thai and Chinese a word
     /// counts anywhere, else only between characters that are no letters, numbers or `_`.
-    pub fn new(list: &'l Phrases, language: &str) -> Self {
-        let mut by_first: HashMap<char, Vec<&str>, RandomState> = HashMap::default();
+    pub fn new(list: &Phrases, language: &str) -> Self {
+        let mut by_first: HashMap<char, Vec<String>, RandomState> = HashMap::default();
         for phrase in list.iter().filter(|phrase| !is_allowed(phrase, language)) {
             if let Some(first) = phrase.chars().next() {
-                by_first.entry(first).or_default().push(phrase);
+                by_first.entry(first).or_default().push(phrase.to_owned());
             }
         }
         BadWords { by_first, anywhere: matches!(language, "ja" | "th" | "zh") }
@@ -151,7 +160,7 @@ impl<'l> BadWords<'l> {
             before = Some(c);
             let Some(phrases) = self.by_first.get(&c).filter(|_| may_begin) else { continue };
             let found = phrases.iter().any(|phrase| {
-                let behind = page[at..].strip_prefix(phrase);
+                let behind = page[at..].strip_prefix(phrase.as_str());
                 behind.is_some_and(|behind| self.anywhere || !is_word(behind.chars().next()))
             });
             check(!found, "bad_words")?;

@@ -1,5 +1,6 @@
 //! Precision and recall by threshold, as a table, as CSV and as a drawing.
 
+use crate::plot::Plot;
 use crate::usage::usage;
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
@@ -9,10 +10,6 @@ use training::classifier::Point;
 
 /// Of the points of a curve each fifth is shown.
 pub(super) const POINTS_SHOWN: usize = 5;
-
-/// Side of the plotted square, and what is around it.
-const SIDE: f64 = 400.0;
-const MARGIN: f64 = 50.0;
 
 /// Refuses names that are neither `.csv` nor `.svg`, before hours of training.
 pub(super) fn check_names(paths: &[PathBuf]) -> Result<()> {
@@ -55,53 +52,18 @@ fn csv(curve: &[Point]) -> String {
     file
 }
 
-/// Both shares over the threshold, from 0 to 1, the recipe's 0.25 marked.
+/// Both shares over the threshold, the recipe's 0.25 marked.
 fn svg(curve: &[Point]) -> String {
-    let (x, y) = (|share: f64| MARGIN + share * SIDE, |share: f64| MARGIN + (1.0 - share) * SIDE);
-    let whole = SIDE + 2.0 * MARGIN;
-    let mut file = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{whole}\" height=\"{whole}\" \
-         font-family=\"sans-serif\" font-size=\"12\">\n\
-         <title>Precision and recall of a classifier, by threshold</title>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
-    let mut line = |text: String| file += &(text + "\n");
-    for tenths in (0..=10).step_by(2) {
-        let share = f64::from(tenths) / 10.0;
-        let (across, down, low) = (x(share), y(share), MARGIN + SIDE);
-        line(format!(
-            "<path d=\"M{MARGIN} {down}H{low}M{across} {MARGIN}V{low}\" stroke=\"#ddd\"/>\
-             <text x=\"{across}\" y=\"{}\" text-anchor=\"middle\">{share}</text>\
-             <text x=\"{}\" y=\"{}\" text-anchor=\"end\">{share}</text>",
-            low + 18.0,
-            MARGIN - 8.0,
-            down + 4.0,
-        ));
-    }
-    let (recipe, low) = (x(0.25), MARGIN + SIDE);
-    line(format!(
-        "<path d=\"M{recipe} {MARGIN}V{low}\" stroke=\"#888\" stroke-dasharray=\"4\"/>\
-         <text x=\"{}\" y=\"{}\" text-anchor=\"middle\">keep from</text>",
-        x(0.5),
-        low + 38.0
-    ));
-    type Share = fn(&Point) -> Option<f64>;
-    let curves: [(&str, &str, Share); 2] = [
-        ("precision", "#1b6ca8", |point| point.precision),
-        ("recall", "#b5502a", |point| point.recall),
-    ];
-    for (number, (name, colour, share)) in curves.into_iter().enumerate() {
-        let points = curve.iter().filter_map(|point| Some((point.threshold, share(point)?)));
-        let points: Vec<String> =
-            points.map(|(at, share)| format!("{:.1},{:.1}", x(at), y(share))).collect();
-        let (points, across) = (points.join(" "), x(0.1 + 0.25 * number as f64));
-        line(format!(
-            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\
-             <text x=\"{across}\" y=\"{}\" fill=\"{colour}\">{name}</text>",
-            MARGIN - 14.0
-        ));
-    }
-    file + "</svg>\n"
+    let share = |of: fn(&Point) -> Option<f64>| {
+        curve.iter().filter_map(|point| Some((point.threshold, of(point)?))).collect()
+    };
+    let plot = Plot {
+        title: "Precision and recall of a classifier, by threshold",
+        across: "keep from",
+        marks: &[0.25],
+        series: &[("precision", share(|p| p.precision)), ("recall", share(|p| p.recall))],
+    };
+    plot.svg()
 }
 
 fn extension(path: &Path) -> &str {

@@ -1,0 +1,120 @@
+//! Turning documents of a corpus away after the fact: copies of the files they stand in, without
+//! them.
+
+use crate::ledger::{self, LedgerRow, LedgerWriter};
+use crate::manifest::{Counts, File, Label};
+use crate::segment::{SegmentReader, SegmentWriter};
+use crate::{Corpus, Error};
+use document::Reason;
+use std::path::PathBuf;
+
+/// The rows of one of a label's ledger files.
+pub fn ledger_rows(
+    corpus: &Corpus,
+    file: &File,
+) -> Result<impl Iterator<Item = Result<LedgerRow, Error>> + use<>, Error> {
+    ledger::rows(&corpus.root().join(&file.path))
+}
+
+/// Turns the documents of `label` away for which `verdict` gives a reason, and gives those that are
+/// turned away already that reason. Files that change are written anew, under names that end in
+/// `mark`; the corpus has them with the commit of the label that is given back.
+pub fn revise(
+    corpus: &Corpus,
+    label: &Label,
+    mark: &str,
+    verdict: impl Fn(&LedgerRow) -> Option<Reason>,
+) -> Result<Label, Error> {
+    let mut revised = Label { counts: Counts::default(), ..label.clone() };
+    revised.segments.clear();
+    revised.ledger.clear();
+    for ledger in &label.ledger {
+        // What a worker wrote of an epoch is one range of refs, in one ledger file and one segment.
+        let within = |file: &&File| ledger.first <= file.first && file.last <= ledger.last;
+        let segment = label.segments.iter().find(within);
+        let changes = ledger_rows(corpus, ledger)?.any(|row| match row {
+            Ok(row) => verdict(&row).is_some_and(|reason| row.reason.as_ref() != Some(&reason)),
+            Err(_) => true,
+        });
+        if changes {
+            revise_part(corpus, (ledger, segment), mark, &verdict, &mut revised)?;
+            continue;
+        }
+        for row in ledger_rows(corpus, ledger)? {
+            row?.count(&mut revised.counts);
+        }
+        revised.ledger.push(ledger.clone());
+        revised.segments.extend(segment.cloned());
+    }
+    Ok(revised)
+}
+
+fn revise_part(
+    corpus: &Corpus,
+    (ledger, segment): (&File, Option<&File>),
+    mark: &str,
+    verdict: &impl Fn(&LedgerRow) -> Option<Reason>,
+    revised: &mut Label,
+) -> Result<(), Error> {
+    let path = |name: &str| corpus.root().join(name);
+    let ledger_name = marked(&ledger.path, mark, "parquet");
+    let mut rows = LedgerWriter::create(&fresh(path(&ledger_name))?)?;
+    let mut lines = segment.map(|file| SegmentReader::open(&path(&file.path))).transpose()?;
+    let segment_name = segment.map(|file| marked(&file.path, mark, "jsonl.zst"));
+    let mut kept: Option<SegmentWriter> = None;
+    let mut line = Vec::new();
+    for row in ledger_rows(corpus, ledger)? {
+        let mut row = row?;
+        let had_line = row.reason.is_none();
+        if had_line {
+            let has_line = lines.as_mut().map(|lines| lines.next_line(&mut line)).transpose()?;
+            if has_line != Some(true) {
+                let what = format!("the segment has no line of {}", row.id);
+                return Err(Error::corrupt(&path(&ledger.path), what));
+            }
+        }
+        if let Some(reason) = verdict(&row) {
+            row.reject(reason);
+        } else if had_line {
+            let name = segment_name.as_ref().expect("a line comes of a segment");
+            if kept.is_none() {
+                kept = Some(SegmentWriter::create(&fresh(path(name))?)?);
+            }
+            kept.as_mut().expect("made above").push_line(row.at, &line)?;
+        }
+        row.count(&mut revised.counts);
+        rows.push_row(row)?;
+    }
+    revised.ledger.push(rows.finish(ledger_name)?);
+    if let (Some(kept), Some(name)) = (kept, segment_name) {
+        revised.segments.push(kept.finish(name)?);
+    }
+    Ok(())
+}
+
+/// The name of a file's revision: `00000001-0000.jsonl.zst` becomes `00000001-0000.r7.jsonl.zst`.
+fn marked(name: &str, mark: &str, kind: &str) -> String {
+    let file = name.rfind('/').map_or(0, |slash| slash + 1);
+    let stem = name[file..].find('.').map_or(name.len(), |dot| file + dot);
+    format!("{}.{mark}.{kind}", &name[..stem])
+}
+
+/// The place of a new file: what an earlier run left there without a commit goes.
+fn fresh(path: PathBuf) -> Result<PathBuf, Error> {
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&path)(error)),
+        _ => Ok(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::marked;
+
+    #[test]
+    fn a_revision_of_a_revision_has_one_mark() {
+        let first = marked("data/s/2019.x/00000001-0000.jsonl.zst", "r7", "jsonl.zst");
+        assert_eq!(first, "data/s/2019.x/00000001-0000.r7.jsonl.zst");
+        assert_eq!(marked(&first, "r8", "jsonl.zst"), "data/s/2019.x/00000001-0000.r8.jsonl.zst");
+    }
+}

@@ -1,0 +1,95 @@
+//! Hashes within a distance of each other, found by the blocks of bits they share.
+
+/// Hashes with their refs, in tables by blocks of bits.
+///
+/// Two hashes that differ in up to `distance_max` bits are equal in one of `distance_max + 1`
+/// blocks, so that those found are all there are. With 5, blocks are 10 bits from the low end, and
+/// the last one 14, as in the package `simhash` that RedPajama uses for books (`SimhashIndex`).
+///
+/// Memory: 16 bytes for each hash and four for each of its blocks, and half as much again while it
+/// grows. A look-up takes the hashes that share a block: about one in two hundred.
+pub(crate) struct Blocks {
+    distance_max: u32,
+    /// Bits of a block; the last one has those left.
+    width: u32,
+    hashes: Vec<(u64, u64)>,
+    /// For each block and each value of it: places in `hashes`.
+    tables: Vec<Vec<Vec<u32>>>,
+}
+
+impl Blocks {
+    /// Tables for 3 to 15 bits: with fewer the blocks, and with more the tables, are too many.
+    pub fn new(distance_max: u32) -> Blocks {
+        assert!((3..=15).contains(&distance_max), "a distance of {distance_max} bits");
+        let width = 64 / (distance_max + 1);
+        let last = 64 - width * distance_max;
+        let widths = (0..distance_max).map(|_| width).chain([last]);
+        let tables = widths.map(|width| vec![Vec::new(); 1 << width]).collect();
+        Blocks { distance_max, width, hashes: Vec::new(), tables }
+    }
+
+    /// Adds the hash of a document.
+    pub fn insert(&mut self, hash: u64, at: u64) {
+        let place = u32::try_from(self.hashes.len()).expect("a worker has less than 2^32 hashes");
+        self.hashes.push((hash, at));
+        let mut rest = hash;
+        for table in &mut self.tables {
+            let value = rest as usize & (table.len() - 1);
+            table[value].push(place);
+            rest >>= self.width;
+        }
+    }
+
+    /// Whether a hash of a ref smaller than `at` is near.
+    pub fn has_before(&self, hash: u64, at: u64) -> bool {
+        let is_near = |place: &u32| {
+            let (other, before) = self.hashes[*place as usize];
+            (other ^ hash).count_ones() <= self.distance_max && before < at
+        };
+        self.sharing(hash).any(|places| places.iter().any(is_near))
+    }
+
+    /// Hashes that a look-up of `hash` compares, at most.
+    pub fn work(&self, hash: u64) -> usize {
+        self.sharing(hash).map(<[u32]>::len).sum()
+    }
+
+    /// For each block, the places of the hashes that share it.
+    fn sharing(&self, hash: u64) -> impl Iterator<Item = &[u32]> {
+        (0..).zip(&self.tables).map(move |(block, table)| {
+            &table[(hash >> (block * self.width)) as usize & (table.len() - 1)][..]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn blocks_are_those_of_the_package() {
+        let bits: Vec<u32> = Blocks::new(5).tables.iter().map(|t| t.len().ilog2()).collect();
+        assert_eq!(bits, [10, 10, 10, 10, 10, 14]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn what_is_found_is_what_is_there(
+            distance_max in 3u32..16,
+            stored in prop::collection::vec((any::<u64>(), 0u64..20), 1..40),
+            asked in prop::collection::vec((any::<prop::sample::Index>(), prop::collection::vec(0u32..64, 0..18), 0u64..20), 1..40),
+        ) {
+            let mut blocks = Blocks::new(distance_max);
+            stored.iter().for_each(|(hash, at)| blocks.insert(*hash, *at));
+            for (of, flips, at) in asked {
+                let hash = flips.iter().fold(of.get(&stored).0, |hash, bit| hash ^ 1 << bit);
+                let near = |other: u64| (other ^ hash).count_ones() <= distance_max;
+                let expected = stored.iter().any(|(other, before)| near(*other) && *before < at);
+                prop_assert_eq!(blocks.has_before(hash, at), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Upstream's own results: golden cases of the recipe, from the shared test data. Where the data is
+//! not at hand, they say so and pass.
+
+use crate::minhash::{MinHash, tests::simplified_shingles};
+use crate::simhash::{simhash, tests::condensed_windows};
+use crate::simplify::simplify;
+use serde_json::Value;
+use std::path::PathBuf;
+
+fn cases(slice: &str, rule: &str) -> Vec<Value> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let root = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
+    let path = PathBuf::from(root).join("../spec/golden.jsonl");
+    let Ok(golden) = std::fs::read_to_string(path) else {
+        println!("skipped: no data");
+        return Vec::new();
+    };
+    let cases = golden.lines().map(|line| serde_json::from_str(line).expect("a JSON line"));
+    let cases: Vec<Value> =
+        cases.filter(|case: &Value| case["slice"] == slice && case["rule"] == rule).collect();
+    assert!(!cases.is_empty(), "no golden case for {rule}");
+    cases
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a string")
+}
+
+/// Numbers beyond what JSON holds exactly are written as strings.
+fn numbers(values: &Value) -> Vec<u64> {
+    let values = values.as_array().expect("a list");
+    values.iter().map(|value| text(value).parse().expect("a number")).collect()
+}
+
+#[test]
+fn windows_are_upstreams() {
+    for case in cases("books", "simhash_features") {
+        let expected: Vec<&str> = case["expected"].as_array().unwrap().iter().map(text).collect();
+        assert_eq!(condensed_windows(text(&case["input"])), expected, "{case}");
+    }
+}
+
+#[test]
+fn simhashes_are_upstreams() {
+    for case in cases("books", "simhash64") {
+        let found = format!("{:016x}", simhash(text(&case["input"])));
+        assert_eq!(found, case["expected"]["hex"], "{case}");
+    }
+}
+
+#[test]
+fn distances_are_upstreams() {
+    for case in cases("books", "neardup_decision") {
+        let a = "It was the best of times, it was the worst of times, it was the age of wisdom. ";
+        let a = a.repeat(50);
+        let c = "Call me Ishmael. Some years ago, never mind how long precisely. ".repeat(50);
+        let texts = [&a, &a.replacen("wisdom", "folly", 1), &c];
+        let hashes = texts.map(|text| simhash(text));
+        for (pair, distance) in case["expected"]["distances"].as_object().unwrap() {
+            let (one, two) = pair.split_once('-').unwrap();
+            let hash = |place: &str| hashes[place.parse::<usize>().unwrap()];
+            assert_eq!(u64::from((hash(one) ^ hash(two)).count_ones()), *distance, "{pair}");
+        }
+    }
+}
+
+#[test]
+fn text_is_simplified_as_upstream() {
+    for case in cases("minhash(datatrove)", "simplify_text") {
+        let mut found = String::new();
+        simplify(text(&case["input"]), &mut found);
+        assert_eq!(found, text(&case["expected"]), "{case}");
+    }
+}
+
+#[test]
+fn signatures_are_upstreams() {
+    for case in cases("minhash(datatrove)", "signature") {
+        let expected = &case["expected"];
+        let minhash = MinHash::default();
+        let (factors, summands) = minhash.permutations();
+        assert_eq!(factors[..3], numbers(&expected["first3_a"]));
+        assert_eq!(summands[..3], numbers(&expected["first3_b"]));
+        let shingles = simplified_shingles(text(&case["input"]["text"]));
+        assert_eq!(shingles, numbers(&expected["shingles"]));
+        assert_eq!(minhash.signature(&shingles)[..8], numbers(&expected["bucket0"]));
+    }
+}

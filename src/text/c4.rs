@@ -1,0 +1,93 @@
+//! What identifies C4's pages and lines (tensorflow_datasets `text/c4_utils.py`).
+
+use crate::python::strip;
+use md5::{Digest, Md5};
+
+/// A page longer than this, in characters, is not looked at (`c4_utils.py`: `split_wet_file`).
+pub const PAGE_CHARS_MAX: usize = 190_000;
+
+/// The text of a WET record's block: its lines without blanks at their ends; neither empty lines nor
+/// those that look like a header of WARC, wherever they stand.
+pub fn page(block: &str) -> String {
+    const HEADERS: [&str; 3] = ["WARC", "CONTENT-", "Content-"];
+    let mut text = String::with_capacity(block.len());
+    let lines = block.split('\n').map(strip).filter(|line| !line.is_empty());
+    for line in lines.filter(|line| !HEADERS.iter().any(|header| line.starts_with(header))) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(line);
+    }
+    text
+}
+
+/// A URL without its scheme, `www.`, tracking at the front of its query, and slashes at its end:
+/// pages are one where this is (`c4_utils.py`: `normalize_url`).
+pub fn normalize_url(url: &str) -> String {
+    let mut bare = String::with_capacity(url.len());
+    let mut rest = url;
+    // As upstream's regular expression does, wherever it finds one.
+    while let Some(at) = rest.find("http") {
+        let behind = &rest[at + 4..];
+        let behind_s = behind.strip_prefix('s').unwrap_or(behind);
+        match behind_s.strip_prefix("://") {
+            Some(host) => {
+                bare.push_str(&rest[..at]);
+                rest = host.strip_prefix("www.").unwrap_or(host);
+            }
+            None => {
+                bare.push_str(&rest[..at + 4]);
+                rest = behind;
+            }
+        }
+    }
+    bare.push_str(rest);
+    let tracked = ["?utm_", "?ref", "?feed"].iter().filter_map(|mark| bare.find(mark)).min();
+    if let Some(at) = tracked {
+        bare.truncate(at);
+    }
+    bare.truncate(bare.trim_end_matches('/').len());
+    bare
+}
+
+/// The key of a line: the first half of the MD5 of the line in lower case, without blanks at its
+/// ends (`c4_utils.py`: `_get_hashed_line`).
+pub fn line_key(line: &str) -> u64 {
+    (md5(strip(line).to_lowercase().as_bytes()) >> 64) as u64
+}
+
+/// The MD5 of a normalised URL.
+pub fn url_digest(normalized: &str) -> u128 {
+    md5(normalized.as_bytes())
+}
+
+/// Whether the page with this digest of its URL is in the validation set: one in a thousand
+/// (`c4_utils.py`: `is_validation`).
+pub fn is_validation(url_digest: u128) -> bool {
+    url_digest.is_multiple_of(1000)
+}
+
+fn md5(bytes: &[u8]) -> u128 {
+    u128::from_be_bytes(Md5::digest(bytes).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scheme_of_a_url_goes() {
+        assert_eq!(
+            normalize_url("http://web.archive.org/http://www.a.com/"),
+            "web.archive.org/a.com"
+        );
+        assert_eq!(normalize_url("httpx http"), "httpx http");
+        assert_eq!(normalize_url("a.com/x?reference=1"), "a.com/x");
+    }
+
+    #[test]
+    fn neither_empty_lines_nor_headers_are_text() {
+        assert_eq!(page(" a \r\n\n\u{2003}\nContent-Length: 3\nWARCraft\n b\n"), "a\nb");
+        assert_eq!(page(""), "");
+    }
+}

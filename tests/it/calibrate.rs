@@ -1,0 +1,158 @@
+//! The quality threshold is chosen from the ledger, and a corpus under a new one is the corpus that
+//! a build with it makes.
+
+use crate::support::{Place, assert_same, both_dumps, list, number};
+use serde_json::Value;
+
+/// Counts words; enough to have tokens without a download.
+const WORDS: &str = r#"{"version": "1.0", "added_tokens": [], "normalizer": null,
+    "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+    "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}}"#;
+
+/// A place with recipes, whose corpus keeps pages from `min_score` on.
+fn place() -> Place {
+    let place = Place::new();
+    place.write("words.json", WORDS);
+    let wiki = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/models/wiki.bin");
+    place.write("wiki.bin", std::fs::read(wiki).unwrap());
+    place
+}
+
+fn build(place: &Place, corpus: &str, min_score: f64) {
+    let settings = format!("classifier = \"wiki.bin\"\nmin_score = {min_score:?}\n");
+    let name = format!("{corpus}.toml");
+    place.write(&name, both_dumps("tokenizer = \"words.json\"", &settings));
+    place.run(&format!("build {name} --corpus {corpus} -w 2")).exits(0);
+}
+
+/// Tokens of the documents in an export that are of that quality at least.
+fn tokens_from(documents: &[Value], min_score: f64) -> u64 {
+    let of = |document: &&Value| document["meta"]["wiki_prob"].as_f64().unwrap() >= min_score;
+    documents.iter().filter(of).map(|document| number(&document["meta"]["tokens"])).sum()
+}
+
+#[test]
+fn a_corpus_under_a_new_threshold_is_the_one_a_build_with_it_makes() {
+    let place = place();
+    build(&place, "corpus", 0.0);
+    let all = place.documents("corpus");
+    let half = tokens_from(&all, 0.0) / 2;
+    let line = format!("calibrate corpus --slice common_crawl --tokens {half}");
+    let before = place.export("corpus");
+    let told = place.run(&format!("{line} --json")).exits(0).json();
+    assert_same(&place.export("corpus"), &before, "nothing is changed without --apply");
+    let found = told["found"]["min_score"].as_f64().unwrap();
+    assert_eq!(number(&told["found"]["tokens"]), tokens_from(&all, found), "{told}");
+    // No page's own quality does better.
+    let distance = |min_score: f64| tokens_from(&all, min_score).abs_diff(half);
+    let best = all.iter().map(|d| distance(d["meta"]["wiki_prob"].as_f64().unwrap())).min();
+    assert_eq!(Some(distance(found)), best);
+    for point in list(&told["curve"]) {
+        let min_score = point["min_score"].as_f64().unwrap();
+        assert_eq!(number(&point["tokens"]), tokens_from(&all, min_score), "{point}");
+    }
+    let applied = place.run(&format!("{line} --apply --json")).exits(0).json();
+    assert_eq!(applied["found"], told["found"]);
+    place.assert_sound("corpus");
+    build(&place, "rebuilt", found);
+    assert_same(&place.export("corpus"), &place.export("rebuilt"), "a build with the threshold");
+    let slices = |corpus: &str| place.status(corpus)["slices"].clone();
+    assert_eq!(slices("corpus"), slices("rebuilt"));
+    // The corpus has the new recipe: it goes on with it, and the file that made it does not fit.
+    place.run("build rebuilt.toml --corpus corpus").exits(0);
+    place.run("build corpus.toml --corpus corpus").exits(2).names(&["another recipe"]);
+    // Once more, further up.
+    let less = format!("calibrate corpus --slice common_crawl --tokens {} --apply", half / 2);
+    place.run(&less).exits(0);
+    place.assert_sound("corpus");
+    assert!(tokens_from(&place.documents("corpus"), 0.0) < half);
+}
+
+#[test]
+fn pages_below_the_threshold_stand_in_the_curve_but_cannot_come_back() {
+    let place = place();
+    build(&place, "all", 0.0);
+    build(&place, "corpus", 0.5);
+    let all = tokens_from(&place.documents("all"), 0.0);
+    let line = format!("calibrate corpus --slice common_crawl --tokens {all}");
+    let told = place.run(&format!("{line} --json")).exits(0).json();
+    assert_eq!(number(&told["curve"][0]["tokens"]), all, "dropped pages have tokens too");
+    assert!(told["found"]["min_score"].as_f64().unwrap() < 0.5, "{told}");
+    let before = place.status("corpus");
+    place.run(&format!("{line} --apply")).exits(2).names(&["min_score = 0.5", "build it again"]);
+    assert_eq!(place.status("corpus"), before);
+}
+
+#[test]
+fn a_label_added_after_it_comes_out_as_in_a_build_with_the_threshold() {
+    let place = place();
+    build(&place, "rebuilt", 0.7);
+    let one = std::fs::read_to_string(place.path("rebuilt.toml")).unwrap();
+    let one = one.replace("0.7", "0.0").replacen("2020-05\"", "2020-05-not\"", 1);
+    place.write("one.toml", one.split("[[input]]").next().unwrap());
+    place.run("build one.toml --corpus corpus").exits(0);
+    let add = |label: &str| {
+        let line = format!("add corpus --slice common_crawl --label {label} fixtures/{label}");
+        place.run(&line).exits(0);
+    };
+    add("2019-30");
+    let kept: u64 = tokens_from(&place.documents("rebuilt")[..], 0.0);
+    let first: Vec<Value> = place
+        .documents("rebuilt")
+        .into_iter()
+        .filter(|d| d["meta"]["id"].as_str().unwrap().contains("/2019-30/"))
+        .collect();
+    assert!(tokens_from(&first, 0.0) < kept);
+    let wanted = tokens_from(&first, 0.0);
+    let line = format!("calibrate corpus --slice common_crawl --tokens {wanted} --apply --json");
+    let found = place.run(&line).exits(0).json()["found"]["min_score"].as_f64().unwrap();
+    add("2020-05");
+    place.assert_sound("corpus");
+    build(&place, "again", found);
+    assert_same(&place.export("corpus"), &place.export("again"), "an increment after calibrate");
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_the_one_threshold_or_the_other() {
+    for point in ["commit-begun", "manifest-written", "manifest-renamed"] {
+        let place = place();
+        build(&place, "corpus", 0.0);
+        let before = place.export("corpus");
+        let line = "calibrate corpus --slice common_crawl --tokens 3000 --apply";
+        place.run_crashing_at(point, line).was_killed();
+        if point != "manifest-renamed" {
+            assert_same(&place.export("corpus"), &before, point);
+        }
+        let found = place.run(&format!("{line} --json")).exits(0).json();
+        place.assert_sound("corpus");
+        let found = found["found"]["min_score"].as_f64().unwrap();
+        build(&place, "rebuilt", found);
+        assert_same(&place.export("corpus"), &place.export("rebuilt"), point);
+        place.run("add corpus --slice common_crawl --label 2019-30 fixtures/2019-30").exits(0);
+    }
+}
+
+#[test]
+fn the_curve_is_drawn_and_a_wrong_command_says_why() {
+    let place = place();
+    build(&place, "corpus", 0.25);
+    let line = "calibrate corpus --slice common_crawl --tokens 1K";
+    let told = place.run(&format!("{line} --curve a.csv --curve a.svg --curve a.html")).exits(0);
+    assert!(told.stdout.contains("now") && told.stdout.contains("found"), "{told}");
+    let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
+    assert_eq!(read("a.csv").lines().count(), 102);
+    assert!(read("a.svg").starts_with("<svg") && read("a.svg").contains("polyline"));
+    assert!(read("a.html").contains(&read("a.svg")));
+    place.run(&format!("{line} --curve a.pdf")).exits(2).names(&[".csv, .svg or .html"]);
+    place.run("calibrate corpus --slice c5 --tokens 1").exits(2).names(&["unknown slice c5"]);
+    place.run("calibrate nowhere --slice common_crawl --tokens 1").exits(1).names(&["no corpus"]);
+    place.write("plain.toml", both_dumps("", ""));
+    place.run("build plain.toml --corpus plain").exits(0);
+    place
+        .run("calibrate plain --slice common_crawl --tokens 1")
+        .exits(2)
+        .names(&["names no classifier"]);
+    place.write("none.toml", both_dumps("", "classifier = \"wiki.bin\""));
+    place.run("build none.toml --corpus none").exits(0);
+    place.run("calibrate none --slice common_crawl --tokens 1").exits(1).names(&["tokenizer"]);
+}
