@@ -6,8 +6,7 @@
 
 use app::prelude::*;
 use arrangement::Rule;
-use formats::Defect;
-use formats::rows::Row;
+use formats::{Defect, Row, WarcRecord};
 use serde::Deserialize;
 use signals::rules::c4::{self as rules, TFDS};
 use std::path::Path;
@@ -32,6 +31,7 @@ const SETTINGS: &[Setting] = &[
         default: Initial::Choice("json", "json", &["json", "wet"]),
         about: "json: shards of allenai/c4, taken as they are; wet: a dump, to which C4's rules apply",
     },
+    dedup_setting("none"), // data_prep/c4: none, and the shards are deduplicated among themselves
     Setting {
         name: "languages", // c4_utils.py: is_language
         default: Initial::Words(&["en"]),
@@ -51,26 +51,31 @@ const SETTINGS: &[Setting] = &[
 
 /// Pages in; from shards all of them, from a dump those that C4's rules leave, out.
 fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    if setup.settings.word("source") == "json" {
-        return pages.tag("Tokens", setup.models.tokens());
-    }
+    let pages = match setup.settings.word("source") {
+        "wet" => cleaned(pages, setup),
+        _ => pages,
+    };
+    pages.deduplicate(setup).tag("Tokens", setup.models.tokens())
+}
+
+/// C4's own rules, in their order (recipe 14).
+fn cleaned<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
     let score_min = setup.settings.fraction("min_language_score");
     let languages = setup.settings.words("languages").to_vec();
     let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+    let first = Rule::first_of_all();
     pages
         .reject("too_long", |page| page.chars() > c4::PAGE_CHARS_MAX)
-        .reject_repeats("c4_urls", "duplicate_url", url_digest, Rule::first_of_all())
-        .tag("Clean lines", clean)
-        // The first page that has a line keeps it; upstream, the one with the smallest hash of its URL.
-        .cut_repeated_paragraphs("c4_lines", |line, _| c4::line_key(line), FIRST, |_, _| ())
+        .reject_repeats("c4_urls", "duplicate_url", url_digest, first.clone())
+        .tag("Clean", clean)
+        .cut_repeated_paragraphs("c4_lines", |line, _| c4::line_key(line), first, |_, _| ())
         .reject("duplicate_lines", |page| page.text.is_empty())
         .reject("too_few_sentences", |page| rules::has_sentences(&page.text, &TFDS).is_err())
         .tag("Language", setup.models.language())
         .reject("language_score", move |page| language(page).1 < score_min)
         .reject("language", move |page| !wanted(language(page).0))
         .reject("bad_words", setup.models.says_bad_words())
-        .tag("Record language", |page| page.meta.set("language", language(page).0.to_owned()))
-        .tag("Tokens", setup.models.tokens())
+        .tag("Record language", record_language)
 }
 
 /// The lines that are prose, or the reason why the page goes (`c4_utils.py`: `clean_page`).
@@ -81,8 +86,14 @@ fn clean(page: &mut Document) {
     }
 }
 
+/// Pages are one where their normalised URLs are.
 fn url_digest(page: &Document) -> u128 {
     c4::url_digest(&c4::normalize_url(&page.url))
+}
+
+fn record_language(page: &mut Document) {
+    let code = language(page).0.to_owned();
+    page.meta.set("language", code);
 }
 
 fn language(page: &Document) -> (&str, f64) {
@@ -90,25 +101,105 @@ fn language(page: &Document) -> (&str, f64) {
 }
 
 fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
-    match settings.word("source") {
-        "wet" => {
-            let records = formats::wet::open(path)?;
-            Ok(Box::new(records.map(|record| record.map(page_of_dump))))
-        }
-        _ => {
-            let rows = formats::rows(path)?;
-            Ok(Box::new(rows.flat_map(|row| match row.map(page_of_shard) {
-                Ok((page, defect)) => [Some(Ok(page)), defect.map(Err)],
-                Err(defect) => [Some(Err(defect)), None],
-            }).flatten()))
-        }
+    if settings.word("source") == "wet" {
+        let records = formats::wet::open(path)?;
+        return Ok(with_defects(records.map(|record| record.map(page_of_dump))));
     }
+    let rows = formats::rows(path)?;
+    Ok(with_defects(rows.map(|row| row.map(page_of_shard))))
 }
 
-/// A line of a shard.
+/// A page and, where it cannot be one, what is wrong with its record.
+type Read = (Document, Option<String>);
+
+/// Each page, and behind it what is wrong with it: it is counted, and it is listed.
+fn with_defects(records: impl Iterator<Item = Result<Read, Defect>> + Send + 'static) -> Documents {
+    let both = records.flat_map(|record| match record {
+        Ok((page, wrong)) => {
+            let offset = page.offset;
+            let defect = wrong.map(|what| Err(Defect { offset, what, device: None }));
+            [Some(Ok(page)), defect]
+        }
+        Err(defect) => [Some(Err(defect)), None],
+    });
+    Box::new(both.flatten())
+}
+
+/// A line of a shard, or a row of its Parquet form.
 #[derive(Deserialize)]
 struct Line {
     text: String,
     timestamp: String,
     url: String,
 }
+
+/// A page of AllenAI's C4, with RedPajama's fields (`data_prep/c4/c4_reformat.py`).
+fn page_of_shard(row: Row) -> Read {
+    let mut page = Document {
+        offset: row.offset,
+        bytes_read: row.json.len() as u64,
+        digest: text::digest::sha1(&row.json),
+        ..Document::default()
+    };
+    let line: Line = match serde_json::from_slice(&row.json) {
+        Ok(line) => line,
+        Err(error) => {
+            page.reject("not_c4");
+            let number = row.number;
+            return (
+                page,
+                Some(format!(
+                    "record {number} is no JSON object with text, timestamp and url: {error}"
+                )),
+            );
+        }
+    };
+    page.bytes_read = line.text.len() as u64;
+    page.digest = text::digest::sha1(line.text.as_bytes());
+    page.text = line.text;
+    describe(&mut page, line.timestamp, line.url);
+    page.meta.set("language", "en");
+    page.meta.set("source", "c4");
+    (page, None)
+}
+
+/// A page of a WET record.
+fn page_of_dump(record: WarcRecord) -> Read {
+    let mut page = Document {
+        offset: record.offset,
+        bytes_read: record.block_len as u64,
+        digest: text::digest::sha1(record.block()),
+        ..Document::default()
+    };
+    if record.truncated {
+        page.reject("truncated"); // The defect is the reader's.
+        return (page, None);
+    }
+    let Ok(block) = simdutf8::basic::from_utf8(record.block()) else {
+        page.reject("invalid_utf8");
+        return (page, Some("the text of this record is not UTF-8; it is left out".into()));
+    };
+    let Some(url) = record.url.clone() else {
+        page.reject("no_url");
+        return (page, Some("this record has no WARC-Target-URI; it is left out".into()));
+    };
+    page.text = c4::page(block);
+    describe(&mut page, record.date.clone().unwrap_or_default(), url);
+    page.meta.set("language", "");
+    page.meta.set("source", "c4");
+    let is_validation = c4::is_validation(url_digest(&page));
+    page.meta.set("split", if is_validation { "validation" } else { "train" });
+    (page, None)
+}
+
+fn describe(page: &mut Document, timestamp: String, url: String) {
+    page.meta.set("timestamp", timestamp);
+    page.meta.set("url", url.as_str());
+    page.url = url;
+}
+
+const FIXTURES: &[Fixture] = &[Fixture {
+    label: "en",
+    name: "c4-train.00000-of-00001.json.gz",
+    bytes: include_bytes!("../fixtures/c4/en/c4-train.00000-of-00001.json.gz"),
+}];

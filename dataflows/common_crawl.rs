@@ -29,6 +29,7 @@ const SETTINGS: &[Setting] = &[
         default: Initial::Whole(300),
         about: "pages with fewer characters are dropped, before deduplication",
     },
+    dedup_setting("paragraphs"), // and then whole pages, data_prep/cc/dedup
     Setting {
         name: "copies", // the last is what cc_net dedup.py does
         default: Initial::Choice("first", "none", &["first", "none"]),
@@ -119,10 +120,8 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
     };
     let quality_min = setup.settings.fraction("min_score");
     let is_poor = move |page: &Document| page.scores.quality.is_some_and(|q| q < quality_min);
-    pages
-        .reject("too_short", move |page| page.chars() < chars_min)
-        .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, setup.rule(), record_cut)
-        .reject("duplicate_paragraphs", |page| page.text.is_empty())
+    let long = pages.reject("too_short", move |page| page.chars() < chars_min);
+    let likely = without_repeated_paragraphs(long, setup)
         // After the cut, as in CCNet: menus and cookie notices sway the guess.
         .tag("Language", setup.models.language())
         .tag("Record language", record_language)
@@ -130,9 +129,8 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
         .reject("language", move |page| !wanted(language(page)))
         .tag("Perplexity", setup.models.perplexity())
         .tag("Record perplexity", record_perplexity)
-        // From here on RedPajama looks across dumps, at whole pages.
-        .reject("bucket", move |page| !in_bucket(page))
-        .reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
+        .reject("bucket", move |page| !in_bucket(page));
+    without_copies(likely, setup)
         .tag("Quality", setup.models.quality())
         // Of poor pages too: `sluice calibrate` asks what another threshold would keep.
         .tag("Tokens", setup.models.tokens())
@@ -141,6 +139,26 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
         .tag("Signals", setup.models.signals())
         .reject("filter", setup.models.fails_filter())
         .tag("Record quality", record_quality)
+}
+
+/// CCNet's first step, where the recipe does not choose otherwise.
+fn without_repeated_paragraphs<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
+    match setup.settings.word("dedup") {
+        "paragraphs" => pages
+            .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, setup.rule(), record_cut)
+            .reject("duplicate_paragraphs", |page| page.text.is_empty()),
+        _ => pages,
+    }
+}
+
+/// From here on RedPajama looks across dumps, at whole pages.
+fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
+    match setup.settings.word("dedup") {
+        "paragraphs" => {
+            pages.reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
+        }
+        _ => pages.deduplicate(setup),
+    }
 }
 
 /// The pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).

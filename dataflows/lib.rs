@@ -3,7 +3,8 @@
 //! Each file is one slice: its recipe's numbers, its graph, its tests. To add one, write the file
 //! and give it a row in [`SLICES`].
 
+mod c4;
 mod common_crawl;
 
 /// Every slice, in the order of RedPajama's table.
-pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL];
+pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4];

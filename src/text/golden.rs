@@ -227,7 +227,8 @@ fn c4s_urls_lines_and_split_are_upstreams() {
     for case in cases_of("c4", "split") {
         let is_validation =
             |url: &Value| c4::is_validation(c4::url_digest(&c4::normalize_url(text(url))));
-        let found: Vec<bool> = case["input"].as_array().unwrap().iter().map(is_validation).collect();
+        let found: Vec<bool> =
+            case["input"].as_array().unwrap().iter().map(is_validation).collect();
         assert_eq!(serde_json::json!(found), case["expected"], "{case}");
     }
 }

@@ -5,6 +5,8 @@
 mod accounted;
 /// The benchmark of the dedup-join ends, and its engines agree.
 mod bench;
+/// C4's shards, and its rules on dumps.
+mod c4;
 /// The quality threshold is chosen from the ledger.
 mod calibrate;
 /// CCNet's own results come out of the whole program.
@@ -13,6 +15,8 @@ mod ccnet;
 mod cluster;
 /// A process may die at any moment; the next run ends in the same bytes.
 mod crash;
+/// Ways to drop copies that any slice can choose.
+mod dedup;
 /// The export depends on recipe, inputs and the order of adding, and on nothing else.
 mod deterministic;
 /// The export's forms, its card, its digests, its ids.
@@ -23,6 +27,8 @@ mod hostile_input;
 mod incremental;
 /// Model files are fetched whole or not at all, and a change of one is noticed.
 mod models;
+/// What holds for every slice.
+mod promises;
 /// Scores, tokens and filters are those of the original tools.
 mod quality;
 /// A wrong recipe or command says where it is wrong and what would be right.
