@@ -5,6 +5,8 @@
 
 mod c4;
 mod common_crawl;
+mod stack_exchange;
 
 /// Every slice, in the order of RedPajama's table.
-pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4];
+pub static SLICES: &[app::Slice] =
+    &[common_crawl::COMMON_CRAWL, c4::C4, stack_exchange::STACK_EXCHANGE];

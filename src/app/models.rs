@@ -69,6 +69,12 @@ impl Models {
         move |document| document.language = Some(identifier.ccnet_language(&document.text))
     }
 
+    /// Writes the likeliest language of a document's text, line ends read as blanks, into it.
+    pub fn language_of_lines(&self) -> impl Fn(&mut Document) + 'static {
+        let identifier = self.language.clone();
+        move |document| document.language = Some(identifier.identify(&document.text))
+    }
+
     /// Writes a document's perplexity and bucket, as CCNet finds them, into it. A language without
     /// a model, or no model at all: no perplexity, and the bucket `all`.
     pub fn perplexity(&self) -> impl FnMut(&mut Document) + 'static {

@@ -67,6 +67,7 @@ impl Soup {
 #[cfg(test)]
 mod tests {
     use super::html_text;
+    use proptest::strategy::Strategy;
 
     // Each result is what bs4 4.15 over lxml 6.1 (libxml2 2.14) gives.
 
@@ -113,4 +114,49 @@ mod tests {
         assert_eq!(html_text("\u{feff} t"), "t");
         assert_eq!(html_text("  \n "), "");
     }
+
+    #[test]
+    fn hostile_pages_take_no_longer_than_others() {
+        let many = |html: &str| html.repeat(100_000);
+        for html in [
+            many("<b>") + &many("</z>"),
+            format!("<p><div>{}{}", many("<b>"), many("</p>")),
+            many("&"),
+            many("<"),
+            many("<!--"),
+            format!("<!--{}", many("--!")),
+            format!("<a {}", many("a=\"")),
+            format!("<script>{}", many("<!--<script>")),
+            format!("<title>{}", many("</titl")),
+            format!("&#{}", many("1")),
+            format!("<{}", many("a")),
+            many("<body>"),
+        ] {
+            let begun = std::time::Instant::now();
+            html_text(&html);
+            assert!(begun.elapsed().as_secs() < 20, "{:.20}", html);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read(
+            parts in proptest::collection::vec(
+                proptest::prelude::prop_oneof![
+                    proptest::sample::select(PARTS).prop_map(str::to_owned),
+                    ".{0,6}",
+                ],
+                0..60,
+            ),
+        ) {
+            let html = parts.concat();
+            proptest::prop_assert!(html_text(&html).len() <= 3 * html.len());
+        }
+    }
+
+    const PARTS: &[&str] = &[
+        "<", "</", "<!--", "-->", "<p>", "</p>", "<table>", "<td", ">", "/>", "<script>", "</script>",
+        "<pre>", "</pre>", "<title>", "<body>", "</body>", "<html>", "<head>", "&amp;", "&#0;", "&",
+        "=\"", "'", " ", "\n", "<template>", "</template>", "<plaintext>", "<!doctype", "\0", "é",
+    ];
 }

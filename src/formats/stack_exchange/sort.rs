@@ -207,7 +207,12 @@ mod tests {
 
     fn sorted(entries: &[(Key, Vec<u8>)], bytes_max: usize) -> (Vec<(Key, Vec<u8>)>, usize) {
         let mut sorter = Sorter::new(bytes_max);
-        entries.iter().for_each(|(key, bytes)| sorter.push(*key, bytes).unwrap());
+        for (key, bytes) in entries {
+            sorter.push(*key, bytes).unwrap();
+            let held = sorter.bytes.len() + sorter.entries.len() * ENTRY_BYTES;
+            assert!(held < bytes_max, "{held} bytes are held");
+            assert!(sorter.levels.iter().all(|runs| runs.len() < FAN_IN));
+        }
         let runs = sorter.runs_written();
         let mut sorted = sorter.sorted().unwrap();
         (std::iter::from_fn(|| sorted.next().unwrap()).collect(), runs)
