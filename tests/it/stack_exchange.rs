@@ -22,7 +22,10 @@ fn posts(rows: &[String]) -> String {
 }
 
 fn question(id: usize, body: &str) -> String {
-    format!("Id=\"{id}\" PostTypeId=\"1\" Score=\"{}\" Title=\"Title {id}\" Body=\"{body}\"", id % 7)
+    format!(
+        "Id=\"{id}\" PostTypeId=\"1\" Score=\"{}\" Title=\"Title {id}\" Body=\"{body}\"",
+        id % 7
+    )
 }
 
 fn answer(id: usize, parent: usize, score: i64) -> String {
@@ -106,7 +109,8 @@ fn the_largest_sites_of_a_folder_are_read() {
 #[test]
 fn damaged_sites_are_named_and_the_others_are_read() {
     let place = place();
-    let rows: Vec<String> = (1..40).flat_map(|id| [question(id, "x"), answer(100 + id, id, 1)]).collect();
+    let rows: Vec<String> =
+        (1..40).flat_map(|id| [question(id, "x"), answer(100 + id, id, 1)]).collect();
     let whole = posts(&rows);
     place.write("in/healthy.example/Posts.xml", &whole);
     place.write("in/cut.example.xml.gz", &gzip(whole.as_bytes())[..150]);

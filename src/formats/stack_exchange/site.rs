@@ -39,10 +39,10 @@ pub fn may_hold_posts(source: &Path) -> bool {
     }
     let name = file_name(source);
     let stem = stem(&name);
-    let is_of = |table: &&str| {
-        stem.strip_suffix(*table).is_some_and(|rest| rest.is_empty() || rest.ends_with(['-', '.']))
+    let is_of = |table: &str| {
+        stem.strip_suffix(table).is_some_and(|rest| rest.is_empty() || rest.ends_with(['-', '.']))
     };
-    stem.len() < name.len() && !OTHER_TABLES.iter().any(|table| is_of(&table))
+    stem.len() < name.len() && !OTHER_TABLES.iter().any(|table| is_of(table))
 }
 
 /// The host of a site, from the name of its archive, its folder, or its file:
