@@ -90,6 +90,16 @@ mod tests {
     }
 
     #[test]
+    fn elements_begin_and_end_where_libxml2_has_them() {
+        // An end tag does not reach beyond a weightier element: the blanks are one string.
+        assert_eq!(html_text("<span><div><b>x</b> </span> <b>y</b></div>"), "x y");
+        // The second item has ended the first, so the second end tag is of nothing.
+        assert_eq!(html_text("<ul><li>a<li>b</li> </li> <b>y</b>"), "ab y");
+        assert_eq!(html_text("<pre>a<ul> \n <li>b"), "a\nb");
+        assert_eq!(html_text("<title>&lt; <b></title>x"), "< <b>x");
+    }
+
+    #[test]
     fn what_hides_its_text_hides_that_of_elements_in_it() {
         assert_eq!(html_text("<template>x<p>y</template>z"), "z");
         assert_eq!(html_text("<ruby>a<rp>(</rp><rt>b<i>c</i></rt></ruby>d"), "ad");
