@@ -5,8 +5,8 @@
 
 SITE is a folder with Posts.xml, named as its site. The upstream side is written for this comparison
 from the description of RedPajama-Data@rp_v1 `data_prep/stack_exchange` (rows paired by ParentId,
-answers sorted by the text of their scores, BeautifulSoup over lxml); neither side uses a language
-model: upstream's would only add to its time, ours is the built-in one and counts.
+answers sorted by the text of their scores, BeautifulSoup over lxml). It tells no languages, which
+would add to its time; ours does, by the built-in identifier or by `--lid`, and that counts.
 
 Every thread's text is compared. Speed is in MB of Posts.xml per second of CPU, of all threads and
 processes together; the wall clock is not looked at.
@@ -67,12 +67,15 @@ def original(sites):
     return texts
 
 
-def ours(sluice, sites, folder):
+def ours(arguments, folder):
     """The text of every thread, by its URL, and the seconds of CPU that a build took."""
-    paths = json.dumps([os.path.abspath(site) for site in sites])
+    sluice = os.path.abspath(arguments.sluice)
+    paths = json.dumps([os.path.abspath(site) for site in arguments.sites])
     recipe = os.path.join(folder, "recipe.toml")
     with open(recipe, "w", encoding="utf-8") as file:
         file.write('corpus = "corpus"\n[stack_exchange]\nanswers = "redpajama"\nsites_max = 0\n')
+        if arguments.lid:
+            file.write(f'[common_crawl]\nlid = {json.dumps(os.path.abspath(arguments.lid))}\n')
         file.write(f'[[input]]\nslice = "stack_exchange"\nlabel = "a"\npaths = {paths}\n')
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sluice, "build", recipe, "-w", "1", "--quiet"], check=True)
@@ -91,6 +94,7 @@ def ours(sluice, sites, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("sluice", help="the program, of a release build")
+    parser.add_argument("--lid", help="fastText model for languages, of ours; none: the built-in one")
     parser.add_argument("sites", nargs="+", help="folders with Posts.xml")
     arguments = parser.parse_args()
     size = sum(os.path.getsize(os.path.join(site, "Posts.xml")) for site in arguments.sites) / 1e6
@@ -99,7 +103,7 @@ def main():
     expected = original(arguments.sites)
     python_seconds = time.process_time() - begun
     with tempfile.TemporaryDirectory() as folder:
-        found, seconds = ours(os.path.abspath(arguments.sluice), arguments.sites, folder)
+        found, seconds = ours(arguments, folder)
 
     equal = [url for url, text in expected.items() if found.get(url) == text]
     print(f"{len(expected)} threads, {len(equal)} equal, {size:.1f} MB")
