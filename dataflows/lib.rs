@@ -17,3 +17,8 @@ mod wikipedia;
 /// Every slice, in the order of RedPajama's table.
 pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, wikipedia::WIKIPEDIA];
 pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, arxiv::ARXIV];
+mod stack_exchange;
+
+/// Every slice, in the order of RedPajama's table.
+pub static SLICES: &[app::Slice] =
+    &[common_crawl::COMMON_CRAWL, c4::C4, stack_exchange::STACK_EXCHANGE];

@@ -194,6 +194,8 @@ fn run(
 ) -> Result<Vec<String>> {
     let used: BTreeSet<&str> = labels.iter().map(|l| manifest.labels[*l].slice.as_str()).collect();
     let sources = Arc::new(manifest.labels.iter().map(|l| l.sources.len() as u64).collect());
+    let names: Arc<Vec<String>> =
+        Arc::new(manifest.labels.iter().map(|label| label.name.clone()).collect());
     let mut setups: BTreeMap<&str, Setup> = BTreeMap::new();
     let mut graphs = BTreeMap::new();
     let mut models = Vec::new();
@@ -201,8 +203,8 @@ fn run(
         let settings = recipe.slices[slice.name].clone();
         let of_slice = load(&mut loaded, slice, recipe)?;
         models.push(format!("{}: language by {}", slice.name, of_slice.language_name()));
-        let sources = Arc::clone(&sources);
-        let setup = Setup { slice: slice.name, settings, models: of_slice, sources };
+        let (labels, sources) = (Arc::clone(&names), Arc::clone(&sources));
+        let setup = Setup { slice: slice.name, settings, models: of_slice, labels, sources };
         setups.insert(slice.name, setup.clone());
         let graph: Graph = Arc::new(move |docs: engine::Docs<'_>| (slice.graph)(docs, &setup));
         graphs.insert(slice.name, (slice.reader(&recipe.slices[slice.name]), graph));

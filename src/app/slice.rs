@@ -86,6 +86,8 @@ pub struct Setup {
     pub settings: Settings,
     /// The models they name.
     pub models: Models,
+    /// The names of the corpus's labels, by number.
+    pub labels: Arc<Vec<String>>,
     /// Sources of each label of the corpus, by the label's number.
     pub(crate) sources: Arc<Vec<u64>>,
 }

@@ -12,6 +12,10 @@
 //! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
 //!
 //! A reader holds one record and a few buffers, and a file only where it is one record. What cannot be read becomes a
+//! - [`stack_exchange`]: the threads of a StackExchange site, from its table of posts.
+//! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
+//!
+//! A reader holds one record and a few buffers, never a file (that of threads sorts on disk). What cannot be read becomes a
 //! [`Defect`] that says where and why, and reading goes on behind it.
 
 mod archive;
@@ -23,6 +27,7 @@ pub mod mediawiki;
 pub mod eprint;
 pub mod prefetch;
 pub mod rows;
+pub mod stack_exchange;
 pub mod warc;
 pub mod wet;
 mod whole;

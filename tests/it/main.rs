@@ -41,6 +41,8 @@ mod quality;
 mod recipe;
 /// Lines of other pipelines get the scores that a corpus would give them.
 mod score;
+/// Threads of StackExchange sites.
+mod stack_exchange;
 /// A damaged state and a full disk are named, and leave the corpus at its last commit.
 mod state_faults;
 /// Running the program, and making inputs.

@@ -1,0 +1,161 @@
+//! The bytes of a `Posts.xml`, whatever it lies in. Nothing is ever written by an entry's name.
+
+use crate::compressed;
+use sevenz_rust2::{Archive, BlockDecoder, Error, Password};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::path::Path;
+
+const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
+
+/// What a 7z archive's dictionary may take. 7-Zip's own presets need a quarter of it at most.
+const DICTIONARY_KB_MAX: usize = 1 << 20;
+
+/// What is not as it should be with a whole file.
+pub(crate) struct Trouble {
+    pub what: String,
+    /// Set where the device failed.
+    pub device: Option<io::ErrorKind>,
+}
+
+impl Trouble {
+    pub fn new(what: impl Into<String>) -> Trouble {
+        Trouble { what: what.into(), device: None }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        use io::ErrorKind::{InvalidData, InvalidInput, Other, OutOfMemory, Unsupported};
+        // Decoders say so of what they are given; the system's own errors have a number.
+        let of_content = [
+            InvalidData,
+            InvalidInput,
+            OutOfMemory,
+            Other,
+            Unsupported,
+            io::ErrorKind::UnexpectedEof,
+        ];
+        let is_device = error.raw_os_error().is_some() || !of_content.contains(&error.kind());
+        Trouble { what: error.to_string(), device: is_device.then(|| error.kind()) }
+    }
+}
+
+/// How the bytes of posts are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// As they are: an offset is a byte of the file.
+    Plain,
+    Compressed,
+}
+
+/// Gives the bytes of the posts in `file` to `each`.
+///
+/// The result of `each` comes back; what is wrong with the file itself is a `Trouble`, also where
+/// `each` met it first, as an error in reading.
+pub(crate) fn read(
+    file: &Path,
+    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let mut first = [0; SIGNATURE.len()];
+    let mut opened = File::open(file)?;
+    let length = fill(&mut opened, &mut first)?;
+    if &first[..length] == SIGNATURE {
+        opened.rewind()?;
+        return read_7z(opened, each);
+    }
+    drop(opened);
+    // A file of posts begins with a mark, a tag or a blank; compressed ones do not.
+    let is_plain = matches!(first[0], b'<' | 0xef | b' ' | b'\n' | b'\r' | b'\t');
+    let stored = if is_plain { Stored::Plain } else { Stored::Compressed };
+    each(&mut compressed::open(file)?, stored)
+}
+
+fn fill(file: &mut File, into: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < into.len() {
+        match file.read(&mut into[length..])? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    Ok(length)
+}
+
+/// Only the block with the posts is unpacked, up to their end.
+fn read_7z(
+    mut file: File,
+    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let none = Password::empty();
+    let archive = Archive::read_with_memory_limit(&mut file, &none, DICTIONARY_KB_MAX);
+    let archive = archive.map_err(told)?;
+    let is_posts = |name: &str| name.rsplit(['/', '\\']).next() == Some("Posts.xml");
+    let count = archive.files.iter().filter(|entry| is_posts(entry.name())).count();
+    if count == 0 {
+        return Err(Trouble::new(
+            "this 7z archive holds no Posts.xml; the posts of a site are what is read of it",
+        ));
+    }
+    let mut done = None;
+    for block in 0..archive.blocks.len() {
+        let decoder = BlockDecoder::new_with_memory_limit(
+            1,
+            DICTIONARY_KB_MAX,
+            block,
+            &archive,
+            &none,
+            &mut file,
+        );
+        if !decoder.entries().iter().any(|entry| is_posts(entry.name())) {
+            continue;
+        }
+        let unpacked = decoder.for_each_entries(&mut |entry, bytes| {
+            if !is_posts(entry.name()) {
+                io::copy(bytes, &mut io::sink())?;
+                return Ok(true);
+            }
+            let mut bytes = BufReader::with_capacity(64 << 10, bytes);
+            done = Some(each(&mut bytes, Stored::Compressed));
+            Ok(false)
+        });
+        if done.is_none() {
+            unpacked.map_err(told)?;
+        }
+        if done.is_some() {
+            break;
+        }
+    }
+    match (done, count) {
+        (Some(Err(trouble)), _) => Err(trouble),
+        (Some(Ok(())), 1) => Ok(()),
+        (Some(Ok(())), _) => Err(Trouble::new(format!(
+            "this 7z archive holds {count} files Posts.xml; the first was read, no other: pack \
+             each site into an archive of its own"
+        ))),
+        (None, _) => each(&mut io::empty(), Stored::Compressed),
+    }
+}
+
+/// What is wrong with an archive, and what to do.
+fn told(error: Error) -> Trouble {
+    let what = match error {
+        Error::PasswordRequired | Error::MaybeBadPassword(_) => {
+            "this 7z archive is encrypted; unpack it, or pack it without a password".to_owned()
+        }
+        Error::UnsupportedCompressionMethod(method) if method.to_uppercase().contains("AES") => {
+            "this 7z archive is encrypted; unpack it, or pack it without a password".to_owned()
+        }
+        Error::MaxMemLimited { max_kb, actaul_kb } => format!(
+            "this 7z archive wants {actaul_kb} KiB of memory, more than {max_kb}; pack it with a \
+             smaller dictionary"
+        ),
+        Error::Io(error, _) => {
+            let mut trouble = Trouble::from(error);
+            trouble.what = format!("the 7z archive cannot be read: {}", trouble.what);
+            return trouble;
+        }
+        other => format!("not a whole 7z archive ({other}): fetch it again"),
+    };
+    Trouble::new(what)
+}

@@ -1,0 +1,266 @@
+//! Rows of a `Posts.xml`: one `<row .../>` a line.
+//!
+//! A row that cannot be read is malformed, with its line; reading goes on at the next line. Other
+//! lines are counted together. Entities are those of XML only: a document type that declares others
+//! is not looked at, so none is ever expanded.
+
+use super::archive::Trouble;
+use memchr::memchr;
+use quick_xml::Reader;
+use quick_xml::escape::{resolve_xml_entity, unescape_with};
+use quick_xml::events::{BytesStart, Event};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::io::{self, BufRead};
+
+/// A row as the dump has it, as far as it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Post {
+    /// Its byte in the unpacked file.
+    pub offset: u64,
+    pub id: u64,
+    /// The post that it answers.
+    pub parent: Option<u64>,
+    pub title: Option<String>,
+    /// As it is written.
+    pub score: Option<String>,
+    /// HTML.
+    pub body: String,
+}
+
+/// A line, or lines, of no use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Malformed {
+    pub offset: u64,
+    /// It is a row, so it counts as a record.
+    pub is_row: bool,
+    pub bytes: u64,
+    pub what: String,
+}
+
+/// What stands in a file, in order.
+pub(crate) enum Line {
+    Post(Post),
+    Malformed(Malformed),
+}
+
+/// Reads all rows. What is wrong with the file as a whole is the result.
+pub(crate) fn read(
+    input: &mut dyn BufRead,
+    row_bytes_max: usize,
+    each: &mut dyn FnMut(Line) -> io::Result<()>,
+) -> Result<(), Trouble> {
+    let mut rows =
+        Rows { each, others: None, number: 0, offset: 0, is_open: false, is_closed: false };
+    let result = rows.read(input, row_bytes_max);
+    rows.tell_others()?;
+    result?;
+    match (rows.is_open, rows.is_closed) {
+        (false, _) => Err(Trouble::new("no posts: neither <posts> nor a <row> is in this file")),
+        (true, false) => {
+            Err(Trouble::new("the file ends without </posts>: it was cut short, fetch it again"))
+        }
+        _ => Ok(()),
+    }
+}
+
+struct Rows<'a> {
+    each: &'a mut dyn FnMut(Line) -> io::Result<()>,
+    /// Lines one after another that are no rows: the first, and how many.
+    others: Option<(Malformed, u64)>,
+    number: u64,
+    offset: u64,
+    /// `<posts>` was there, or a row; and `</posts>`.
+    is_open: bool,
+    is_closed: bool,
+}
+
+impl Rows<'_> {
+    fn read(&mut self, input: &mut dyn BufRead, row_bytes_max: usize) -> Result<(), Trouble> {
+        let mut line = Vec::new();
+        loop {
+            let length = read_line(input, &mut line, row_bytes_max)?;
+            if length == 0 {
+                return Ok(());
+            }
+            self.number += 1;
+            let is_whole = length <= row_bytes_max as u64;
+            if is_whole {
+                self.line(&line)?;
+            } else if is_tag(line.trim_ascii_start(), b"row") {
+                self.is_open = true;
+                let what = format!("a row of more than {row_bytes_max} bytes is not read");
+                self.malformed(length, what)?;
+            } else {
+                self.other(length);
+            }
+            self.offset += length;
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), Trouble> {
+        let mut text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+        if let Some(rest) = text.strip_prefix(b"<posts>") {
+            self.is_open = true;
+            text = rest.trim_ascii();
+        }
+        if let Some(rest) = text.strip_suffix(b"</posts>") {
+            self.is_closed = true;
+            text = rest.trim_ascii();
+        }
+        if text.is_empty() || text.starts_with(b"<?xml") || text == b"<posts/>" {
+            self.is_open |= text == b"<posts/>";
+            self.is_closed |= text == b"<posts/>";
+            return Ok(());
+        }
+        if is_tag(text, b"row") {
+            self.is_open = true;
+            self.tell_others()?;
+            return Ok(self.rows(text)?);
+        }
+        if !self.is_open && is_tag(text, b"posts") {
+            self.is_open = true;
+            return Ok(());
+        }
+        let is_element = text.len() > 1 && text[0] == b'<' && text[1].is_ascii_alphabetic();
+        if !self.is_open && is_element {
+            let name = text[1..].split(|byte| !byte.is_ascii_alphanumeric()).next();
+            let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
+            return Err(Trouble::new(format!(
+                "this file holds <{name:.40}> and not <posts>; of a site only Posts.xml is read"
+            )));
+        }
+        self.other(line.len() as u64);
+        Ok(())
+    }
+
+    /// The rows of one line: one, as a rule.
+    fn rows(&mut self, line: &[u8]) -> io::Result<()> {
+        let Ok(text) = std::str::from_utf8(line) else {
+            return self.malformed(line.len() as u64, "a row that is not UTF-8".to_owned());
+        };
+        let mut reader = Reader::from_str(text);
+        loop {
+            match reader.read_event() {
+                Ok(Event::Empty(row)) if row.name().0 == "row" => match post(&row) {
+                    Ok(post) => (self.each)(Line::Post(Post { offset: self.offset, ..post }))?,
+                    Err(what) => self.malformed(row.len() as u64, what)?,
+                },
+                Ok(Event::Eof) => return Ok(()),
+                Ok(Event::Text(text)) if text.trim_ascii().is_empty() => {}
+                Ok(_) => {
+                    let what = "a line with something else than rows <row .../>".to_owned();
+                    return self.malformed(line.len() as u64, what);
+                }
+                Err(error) => {
+                    return self.malformed(line.len() as u64, format!("broken XML: {error}"));
+                }
+            }
+        }
+    }
+
+    fn malformed(&mut self, bytes: u64, what: String) -> io::Result<()> {
+        self.tell_others()?;
+        let what = format!("line {}: {what}", self.number);
+        let malformed = Malformed { offset: self.offset, is_row: true, bytes, what };
+        (self.each)(Line::Malformed(malformed))
+    }
+
+    /// A line that is no row.
+    fn other(&mut self, bytes: u64) {
+        let begun = self.others.get_or_insert_with(|| {
+            let what = format!("line {}", self.number);
+            (Malformed { offset: self.offset, is_row: false, bytes: 0, what }, 0)
+        });
+        begun.0.bytes += bytes;
+        begun.1 += 1;
+    }
+
+    fn tell_others(&mut self) -> io::Result<()> {
+        let Some((mut lines, count)) = self.others.take() else { return Ok(()) };
+        lines.what += &match count {
+            1 => ": no row of posts".to_owned(),
+            _ => format!(" and {} after it: no rows of posts", count - 1),
+        };
+        (self.each)(Line::Malformed(lines))
+    }
+}
+
+/// Whether a tag of that name begins `text`.
+fn is_tag(text: &[u8], name: &[u8]) -> bool {
+    let rest = text.strip_prefix(b"<").and_then(|rest| rest.strip_prefix(name));
+    rest.is_some_and(|rest| matches!(rest.first(), Some(b' ' | b'\t' | b'/' | b'>')))
+}
+
+/// Reads up to a line end, at most `bytes_max` of it into `line`; gives the length of all of it,
+/// 0 at the end.
+pub(crate) fn read_line(
+    input: &mut dyn BufRead,
+    line: &mut Vec<u8>,
+    bytes_max: usize,
+) -> io::Result<u64> {
+    line.clear();
+    let mut length = 0;
+    loop {
+        let bytes = match input.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let end = memchr(b'\n', bytes);
+        let taken = end.map_or(bytes.len(), |end| end + 1);
+        let room = (bytes_max + 1).saturating_sub(line.len());
+        line.extend_from_slice(&bytes[..taken.min(room)]);
+        input.consume(taken);
+        length += taken as u64;
+        if end.is_some() || taken == 0 {
+            return Ok(length);
+        }
+    }
+}
+
+/// The post of a row (upstream `filter.py` reads the attributes Id, ParentId, Title, Body, Score),
+/// or what is wrong with it.
+fn post(row: &BytesStart) -> Result<Post, String> {
+    let [mut id, mut parent, mut title, mut score, mut body] = [const { None }; 5];
+    // The parser's own check for names given twice compares each with each.
+    for attribute in row.attributes().with_checks(false) {
+        let attribute = attribute.map_err(|error| format!("broken XML: {error}"))?;
+        let name = attribute.key.0;
+        let place = match name {
+            "Id" => &mut id,
+            "ParentId" => &mut parent,
+            "Title" => &mut title,
+            "Score" => &mut score,
+            "Body" => &mut body,
+            _ => continue,
+        };
+        if place.is_some() {
+            return Err(format!("broken XML: {name} is given twice"));
+        }
+        *place = Some(value(&attribute.value).map_err(|what| format!("{name}: {what}"))?);
+    }
+    let number = |name: &str, text: &str| -> Result<u64, String> {
+        let number = text.parse().ok().filter(|number| *number <= i64::MAX as u64);
+        number.ok_or_else(|| format!("{name} is {text:.40?} and no number"))
+    };
+    let id = id.ok_or("a row without Id")?;
+    Ok(Post {
+        offset: 0,
+        id: number("Id", &id)?,
+        parent: parent.map(|parent| number("ParentId", &parent)).transpose()?,
+        title,
+        score,
+        body: body.unwrap_or_default(),
+    })
+}
+
+/// The value of an attribute (XML 1.0, 3.3.3).
+fn value(raw: &str) -> Result<String, String> {
+    let blanked = match raw.contains(['\t', '\r', '\n']) {
+        true => Cow::Owned(raw.replace(['\t', '\r', '\n'], " ")),
+        false => Cow::Borrowed(raw),
+    };
+    let text = unescape_with(&blanked, resolve_xml_entity).map_err(|error| error.to_string())?;
+    Ok(text.into_owned())
+}

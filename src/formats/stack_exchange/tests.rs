@@ -1,0 +1,423 @@
+//! Sites whole and damaged: every row is accounted for, what is wrong is named.
+
+use super::{Alone, Answer, Found, Limits, Thread, Threads, is_site, may_hold_posts, name, rows};
+use crate::Defect;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+use sevenz_rust2::{ArchiveEntry, ArchiveWriter, encoder_options};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Archived by us, with a password.
+const ENCRYPTED: &[u8] = include_bytes!("encrypted.7z");
+
+fn posts(rows: &[&str]) -> String {
+    let rows: String = rows.iter().map(|row| format!("  <row {row} />\n")).collect();
+    format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<posts>\r\n{rows}</posts>")
+}
+
+fn question(id: u64) -> String {
+    format!(
+        "Id=\"{id}\" PostTypeId=\"1\" Score=\"3\" Body=\"&lt;p&gt;B{id}&lt;/p&gt;\" Title=\"T{id}\""
+    )
+}
+
+fn answer(id: u64, parent: u64, score: i64) -> String {
+    format!("Id=\"{id}\" PostTypeId=\"2\" ParentId=\"{parent}\" Score=\"{score}\" Body=\"A{id}\"")
+}
+
+struct Site {
+    dir: TempDir,
+}
+
+impl Site {
+    fn new(name: &str, bytes: impl AsRef<[u8]>) -> (Site, PathBuf) {
+        let site = Site { dir: tempfile::tempdir().unwrap() };
+        let path = site.dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        (site, path)
+    }
+}
+
+fn read_with(name: &str, bytes: impl AsRef<[u8]>, limits: Limits) -> (Vec<Found>, Vec<Defect>) {
+    let (_site, path) = Site::new(name, bytes);
+    read_path(&path, limits)
+}
+
+fn read_path(path: &Path, limits: Limits) -> (Vec<Found>, Vec<Defect>) {
+    let (mut found, mut defects) = (Vec::new(), Vec::new());
+    for item in Threads::open_with(path, limits).unwrap() {
+        match item {
+            Ok(record) => found.push(record),
+            Err(defect) => defects.push(defect),
+        }
+    }
+    (found, defects)
+}
+
+fn read(bytes: impl AsRef<[u8]>) -> (Vec<Found>, Vec<Defect>) {
+    read_with("Posts.xml", bytes, Limits::default())
+}
+
+/// Threads as `question: answers`, other rows as their reason.
+fn told(found: &[Found]) -> Vec<String> {
+    let told = |found: &Found| match found {
+        Found::Thread(Thread { question, answers, .. }) => {
+            let ids = answers.iter().map(|answer| format!(" {}", answer.id));
+            format!("{}:{}", question.id, ids.collect::<String>())
+        }
+        Found::Alone(Alone { reason, .. }) => (*reason).to_owned(),
+    };
+    found.iter().map(told).collect()
+}
+
+fn whats(defects: &[Defect]) -> Vec<&str> {
+    defects.iter().map(|defect| defect.what.as_str()).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// An archive as archive.org has it: the tables of a site in one block.
+fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = ArchiveWriter::new(std::io::Cursor::new(&mut bytes)).unwrap();
+    writer.set_content_methods(vec![encoder_options::Lzma2Options::from_level(1).into()]);
+    for (name, content) in files {
+        writer.push_archive_entry(ArchiveEntry::new_file(name), Some(content.as_bytes())).unwrap();
+    }
+    writer.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn answers_join_their_question_wherever_they_stand() {
+    let rows = [answer(5, 2, 1), question(1), answer(3, 1, 7), question(2), answer(4, 1, -2)];
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let (found, defects) = read(posts(&rows));
+    assert_eq!((told(&found), whats(&defects)), (vec!["1: 3 4".into(), "2: 5".into()], vec![]));
+    let Found::Thread(thread) = &found[0] else { panic!() };
+    assert_eq!(
+        (thread.question.title.as_str(), thread.question.body.as_str()),
+        ("T1", "<p>B1</p>")
+    );
+    let scores: Vec<_> = thread.answers.iter().map(|a: &Answer| a.score.as_str()).collect();
+    assert_eq!(scores, ["7", "-2"]);
+}
+
+#[test]
+fn a_row_that_is_in_no_thread_says_why() {
+    let rows = [
+        question(1),
+        question(1).replace("T1", "again"),
+        answer(2, 1, 0),
+        answer(2, 1, 5),
+        answer(3, 99, 0),
+        answer(4, 4, 0),
+        answer(1, 1, 0),
+        "Id=\"6\" PostTypeId=\"4\" Body=\"wiki of a tag\"".to_owned(),
+        answer(7, 6, 0),
+    ];
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let (found, defects) = read(posts(&rows));
+    assert_eq!(defects, []);
+    let expected = [
+        "duplicate_id",
+        "duplicate_id",
+        "duplicate_id",
+        "1: 2",
+        "no_question",
+        "no_title",
+        "no_question",
+        "no_question",
+    ];
+    assert_eq!(told(&found), expected);
+}
+
+#[test]
+fn a_broken_row_is_one_record_and_one_defect() {
+    let bad = [
+        "Title=\"no id\"",
+        "Id=\"x\" Title=\"no number\"",
+        "Id=\"-1\" Title=\"negative\"",
+        "Id=\"99999999999999999999\" Title=\"too large\"",
+        "Id=\"2\" Id=\"2\" Title=\"twice\"",
+        "Id=\"2\" Title=\"&nbsp; is no entity of XML\"",
+        "Id=\"2\" Title=\"&bomb;\"",
+        "Id=\"2\" Title=\"&#x110000;\"",
+        "Id=\"2\" Title=no quotes",
+        "Id=\"2\" Title=\"no end",
+        "Id=\"2\" Title=\"x\"> </row><row",
+        "Id=\"2\" ParentId=\"one\"",
+    ];
+    for bad in bad {
+        let (one, two) = (question(1), question(3));
+        let (found, defects) = read(posts(&[&one, bad, &two]));
+        assert_eq!(told(&found), ["1:", "3:", "malformed"], "{bad}");
+        assert_eq!(defects.len(), 1, "{bad}");
+        assert!(defects[0].what.contains("line 4"), "{defects:?}");
+        assert!(defects[0].device.is_none());
+    }
+    let bytes = posts(&[&question(1), "Id=\"2\" Title=\"\u{1}\"", &question(3)]).into_bytes();
+    let bytes: Vec<u8> = bytes.iter().map(|b| if *b == 1 { 0xff } else { *b }).collect();
+    assert_eq!(told(&read(bytes).0), ["1:", "3:", "malformed"]);
+}
+
+#[test]
+fn several_rows_of_one_line_are_read() {
+    let (one, two) = (question(1), question(2));
+    let (found, defects) = read(format!("<posts><row {one}/><row {two}/></posts>"));
+    assert_eq!((told(&found), whats(&defects)), (vec!["1:".into(), "2:".into()], vec![]));
+}
+
+#[test]
+fn line_ends_and_blanks_of_values_are_xmls() {
+    let (found, _) =
+        read(posts(&["Id=\"1\" Title=\"a&#xA;b\tc&#x9;d\" Body=\"x&#xD;&#xA;&amp;lt;\""]));
+    let Found::Thread(thread) = &found[0] else { panic!() };
+    assert_eq!(thread.question.title, "a\nb c\td");
+    assert_eq!(thread.question.body, "x\r\n&lt;");
+    assert_eq!(thread.question.score, None);
+}
+
+#[test]
+fn a_document_type_is_not_looked_at() {
+    let bomb = "<?xml version=\"1.0\"?>\n<!DOCTYPE posts [\n<!ENTITY a \"aaaa\">\n\
+                <!ENTITY b \"&a;&a;&a;&a;\">\n]>\n<posts>\n";
+    let rows = format!("{bomb}<row {} />\n<row Id=\"2\" Title=\"&b;\" />\n</posts>", question(1));
+    let (found, defects) = read(rows);
+    assert_eq!(told(&found), ["1:", "malformed"]);
+    assert_eq!(defects.len(), 2, "{defects:?}");
+    assert!(defects[0].what.starts_with("line 2 and 3 after it"), "{defects:?}");
+}
+
+#[test]
+fn rows_and_threads_have_limits() {
+    let limits = Limits { row_bytes_max: 500, thread_bytes_max: 20, ..Limits::default() };
+    let long = question(2).replace("B2", &"x".repeat(1000));
+    let rows = [question(1), long, question(3), answer(4, 1, 0), answer(5, 1, 9), answer(6, 1, 0)];
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let text = posts(&rows).replace("A5", &"x".repeat(30));
+    let (found, defects) = read_with("Posts.xml", text, limits);
+    assert_eq!(told(&found), ["thread_too_large", "1: 4 6", "3:", "malformed"]);
+    assert!(defects[0].what.contains("more than 500 bytes"), "{defects:?}");
+}
+
+#[test]
+fn memory_does_not_show_in_what_is_found() {
+    let mut rows: Vec<String> = (1..=400).map(question).collect();
+    rows.extend((0..3000).map(|n| answer(1000 + n, n * 7919 % 450, n as i64 % 10)));
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let bytes = posts(&rows);
+    let plenty = read(&bytes);
+    assert_eq!(
+        plenty.0.len(),
+        400 + (0..3000).filter(|n| !(1..=400).contains(&(n * 7919 % 450))).count()
+    );
+    for sort_bytes_max in [1, 3000, 100_000] {
+        let limits = Limits { sort_bytes_max, ..Limits::default() };
+        let few = read_with("Posts.xml", &bytes, limits);
+        assert!(few == plenty, "with {sort_bytes_max} bytes");
+    }
+}
+
+#[test]
+fn every_way_to_store_a_site_gives_the_same_threads() {
+    let rows = [question(1), answer(3, 1, 7), question(2)];
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let bytes = posts(&rows);
+    let (plain, _) = read(&bytes);
+    let others = [("Comments.xml", "<comments>\n</comments>"), ("Posts.xml", bytes.as_str())];
+    for (name, stored) in [
+        ("Posts.xml.gz", gzip(bytes.as_bytes())),
+        ("Posts.xml.zst", zstd::encode_all(bytes.as_bytes(), 1).unwrap()),
+        ("a.example.7z", archive(&others)),
+        ("a.example.7z", archive(&[("../../../etc/Posts.xml", &bytes)])),
+        ("a.example.7z", archive(&[("C:\\x\\Posts.xml", &bytes)])),
+    ] {
+        let (found, defects) = read_with(name, &stored, Limits::default());
+        assert_eq!(told(&found), told(&plain), "{name}");
+        assert_eq!(defects, [], "{name}");
+        let Found::Thread(last) = &found[1] else { panic!() };
+        assert!(last.offset < stored.len() as u64, "{name}: within the file");
+    }
+}
+
+#[test]
+fn an_archive_that_is_no_site_is_named() {
+    let one = posts(&[&question(1)]);
+    for (bytes, says, threads) in [
+        (archive(&[("Comments.xml", "<comments/>")]), "no Posts.xml", 0),
+        (archive(&[("a/Posts.xml", &one), ("b/Posts.xml", &one)]), "2 files Posts.xml", 1),
+        (archive(&[("Posts.xml", "")]), "no posts", 0),
+        (ENCRYPTED.to_vec(), "encrypted", 0),
+        (b"7z\xbc\xaf\x27\x1c".to_vec(), "7z archive", 0),
+    ] {
+        let (found, defects) = read_with("a.example.7z", bytes, Limits::default());
+        assert_eq!(found.len(), threads, "{says}");
+        assert_eq!(defects.len(), 1, "{says}: {defects:?}");
+        assert!(defects[0].what.contains(says), "{says}: {defects:?}");
+        assert!(defects[0].device.is_none(), "{says}: {defects:?}");
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_keeps_the_rows_before_the_cut() {
+    let rows: Vec<String> = (1..60).map(question).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let bytes = posts(&rows);
+    for stored in
+        [bytes.as_bytes().to_vec(), gzip(bytes.as_bytes()), archive(&[("Posts.xml", &bytes)])]
+    {
+        let mut most = 0;
+        for cut in (0..stored.len() - 1).step_by(7) {
+            let (found, defects) = read_with("x.xml", &stored[..cut], Limits::default());
+            assert!(!defects.is_empty(), "cut at {cut}");
+            assert!(defects.iter().all(|defect| defect.device.is_none()), "{defects:?}");
+            assert!(told(&found).windows(2).all(|pair| pair[0] != pair[1]));
+            most = most.max(found.len());
+        }
+        // What a 7z archive holds is written at its end.
+        assert!(most > 50 || stored.starts_with(b"7z"), "{most}");
+    }
+}
+
+#[test]
+fn damaged_archives_are_no_failure() {
+    let bytes = archive(&[("Posts.xml", &posts(&[&question(1)]))]);
+    for at in 0..bytes.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= flip;
+            let (_, defects) = read_with("x.7z", bytes, Limits::default());
+            assert!(defects.iter().all(|defect| defect.device.is_none()), "{at}: {defects:?}");
+        }
+    }
+}
+
+#[test]
+fn other_files_are_named() {
+    for (bytes, says) in [
+        (&b""[..], "no posts"),
+        (b"just a text\nand another\n", "1 after it: no rows"),
+        (b"<html><body>404</body></html>", "<html> and not <posts>"),
+        (b"<?xml version=\"1.0\"?>\n<comments>\n<row Id=\"1\"/>\n</comments>", "<comments>"),
+        (&[0; 5000], "no row"),
+        (&[0x1f, 0x8b], "no row"),
+        (b"<posts>\n", "cut short"),
+    ] {
+        let (found, defects) = read(bytes);
+        assert_eq!(found, [], "{says}");
+        assert!(defects.iter().any(|defect| defect.what.contains(says)), "{says}: {defects:?}");
+    }
+}
+
+#[test]
+fn lines_without_rows_are_told_together() {
+    let noise: String = (0..100_000).map(|n| format!("{n}\n")).collect();
+    let (found, defects) = read(noise);
+    assert_eq!((found.len(), defects.len()), (0, 2));
+}
+
+#[test]
+fn a_site_has_the_name_of_its_file_or_folder() {
+    for (path, expected) in [
+        ("/x/stackoverflow.com-Posts.7z", "stackoverflow.com"),
+        ("/x/es.stackoverflow.com.7z", "es.stackoverflow.com"),
+        ("/x/math.stackexchange.com/Posts.xml", "math.stackexchange.com"),
+        ("/x/math.stackexchange.com/Posts.xml.zst", "math.stackexchange.com"),
+        ("/x/math.stackexchange.com.Posts.xml.gz", "math.stackexchange.com"),
+        ("/x/3dprinting.stackexchange.com.xml", "3dprinting.stackexchange.com"),
+        ("/Posts.xml", ""),
+    ] {
+        assert_eq!(name(Path::new(path)), expected, "{path}");
+    }
+    let (site, path) = Site::new("Posts.xml", posts(&[&question(1), "Id=\"2\"", &question(3)]));
+    let folder = site.dir.path();
+    assert!(is_site(folder) && may_hold_posts(folder) && may_hold_posts(&path));
+    assert_eq!(name(folder), folder.file_name().unwrap().to_string_lossy());
+    assert_eq!((rows(folder).unwrap(), rows(&path).unwrap()), (3, 3));
+    assert_eq!(read_path(folder, Limits::default()), read_path(&path, Limits::default()));
+}
+
+#[test]
+fn other_tables_and_papers_of_a_dump_are_no_sources() {
+    for (name, is_source) in [
+        ("stackoverflow.com-Posts.7z", true),
+        ("stackoverflow.com-PostHistory.7z", false),
+        ("stackoverflow.com-Comments.7z", false),
+        ("Tags.xml", false),
+        ("coffee.stackexchange.com.7z", true),
+        ("Sites.xml.gz", true),
+        ("license.txt", false),
+        ("readme", false),
+    ] {
+        assert_eq!(may_hold_posts(Path::new(name)), is_source, "{name}");
+    }
+}
+
+/// Upstream's own pairs, from the shared test data.
+#[test]
+fn rows_are_paired_as_upstream_pairs_them() {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let data = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
+    let golden = PathBuf::from(data).join("../spec/golden.jsonl");
+    if !golden.exists() {
+        return println!("skipped: no data");
+    }
+    let golden = fs::read_to_string(golden).unwrap();
+    let cases = golden.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let cases: Vec<_> =
+        cases.filter(|c| c["slice"] == "stackexchange" && c["rule"] == "pairing").collect();
+    assert!(!cases.is_empty());
+    for case in cases {
+        let (found, defects) = read(case["input"].as_str().unwrap());
+        assert_eq!(defects, []);
+        let pairs: Vec<_> = found.iter().filter_map(pair).collect();
+        assert_eq!(serde_json::Value::from(pairs), case["expected"]);
+    }
+}
+
+/// A thread as upstream's `filter.py` writes it.
+fn pair(found: &Found) -> Option<serde_json::Value> {
+    let Found::Thread(Thread { question, answers, .. }) = found else { return None };
+    let post = |id: u64, text: &str, score: &str| serde_json::json!({"id": id.to_string(), "text": text, "score": score});
+    let text = format!("{} {}", question.title, question.body);
+    let score = question.score.as_deref().unwrap_or_default();
+    let mut pair = serde_json::json!({"question": post(question.id, &text, score)});
+    if !answers.is_empty() {
+        pair["answers"] = answers.iter().map(|a| post(a.id, &a.body, &a.score)).collect();
+    }
+    Some(pair)
+}
+
+proptest! {
+    #[test]
+    fn every_row_is_in_one_record(
+        kinds in proptest::collection::vec((0u8..5, 1u64..8, 1u64..8), 0..40),
+        sort_bytes_max in 1usize..4000,
+    ) {
+        let row = |(kind, id, parent): &(u8, u64, u64)| match kind {
+            0 | 1 => question(*id),
+            2 => format!("Id=\"{id}\""),
+            3 => "Id=\"x\"".to_owned(),
+            _ => answer(*id, *parent, 0),
+        };
+        let rows: Vec<String> = kinds.iter().map(row).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let limits = Limits { sort_bytes_max, ..Limits::default() };
+        let (found, defects) = read_with("Posts.xml", posts(&rows), limits);
+        let in_record = |found: &Found| match found {
+            Found::Thread(thread) => 1 + thread.answers.len(),
+            Found::Alone(_) => 1,
+        };
+        prop_assert_eq!(found.iter().map(in_record).sum::<usize>(), rows.len());
+        prop_assert_eq!(defects.len(), kinds.iter().filter(|(kind, ..)| *kind == 3).count());
+    }
+}

@@ -1,0 +1,312 @@
+//! HTML into starts and ends of elements, and text: the tokenizer of HTML5, as libxml2 has had it
+//! since 2.14 (`HTMLparser.c`: `htmlParseTryOrFinish`).
+//!
+//! Every byte is looked at a fixed number of times, whatever the page.
+
+use crate::elements::{Content, Elements, Name};
+use crate::soup::Soup;
+use memchr::{memchr, memchr2};
+use std::borrow::Cow;
+
+/// Bytes of a name that count (libxml2: `HTML_PARSER_BUFFER_SIZE`).
+const NAME_BYTES_MAX: usize = 100;
+
+/// A blank of HTML.
+pub(crate) fn is_blank(char: char) -> bool {
+    matches!(char, ' ' | '\n' | '\t' | '\x0c' | '\r')
+}
+
+/// Tells `soup` what is in `html`.
+pub(crate) fn parse(html: &str, soup: &mut Soup) {
+    let elements = Elements::new(soup);
+    let mut page = Page { html, at: 0, elements, content: Content::Markup };
+    page.prolog();
+    while page.at < html.len() {
+        match page.content {
+            Content::Markup => page.markup(),
+            content => page.raw(content),
+        }
+    }
+}
+
+struct Page<'a, 'soup> {
+    html: &'a str,
+    at: usize,
+    elements: Elements<'soup>,
+    /// Of the element that was opened last, until its end tag.
+    content: Content,
+}
+
+impl Page<'_, '_> {
+    fn rest(&self) -> &[u8] {
+        &self.html.as_bytes()[self.at..]
+    }
+
+    fn byte(&self, ahead: usize) -> Option<u8> {
+        self.html.as_bytes().get(self.at + ahead).copied()
+    }
+
+    /// Goes to `place`, or to the end of the page where there is no such place.
+    fn go_to(&mut self, place: Option<usize>) {
+        self.at = place.unwrap_or(self.html.len());
+    }
+
+    fn skip_blanks(&mut self) {
+        let blanks = self.rest().iter().take_while(|byte| is_blank(char::from(**byte)));
+        self.at += blanks.count();
+    }
+
+    /// Blanks, comments and a doctype before anything else.
+    fn prolog(&mut self) {
+        loop {
+            self.skip_blanks();
+            match self.rest() {
+                [b'<', b'!', b'-', b'-', ..] => self.comment(),
+                [b'<', b'?', ..] => self.bogus_comment(1),
+                [b'<', b'!', ..] if self.is_doctype() => {
+                    self.bogus_comment(2);
+                    self.second_prolog();
+                    return;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The same behind a doctype, where there may not be another.
+    fn second_prolog(&mut self) {
+        loop {
+            self.skip_blanks();
+            match self.rest() {
+                [b'<', b'!', b'-', b'-', ..] => self.comment(),
+                [b'<', b'?', ..] => self.bogus_comment(1),
+                _ => return,
+            }
+        }
+    }
+
+    fn is_doctype(&self) -> bool {
+        self.rest().get(2..9).is_some_and(|word| word.eq_ignore_ascii_case(b"doctype"))
+    }
+
+    /// One tag, comment, or text up to the next of them.
+    fn markup(&mut self) {
+        match self.rest() {
+            [b'<', b'/'] => {
+                self.elements.prepare_text();
+                self.elements.soup.data("</");
+                self.at += 2;
+            }
+            [b'<', b'/', b'>', ..] => self.at += 3,
+            [b'<', b'/', letter, ..] if letter.is_ascii_alphabetic() => self.end_tag(),
+            [b'<', b'/', ..] => self.bogus_comment(2),
+            [b'<', b'!', b'-', b'-', ..] => self.comment(),
+            [b'<', b'!', ..] => self.bogus_comment(2),
+            [b'<', b'?', ..] => self.bogus_comment(1),
+            [b'<', letter, ..] if letter.is_ascii_alphabetic() => self.start_tag(),
+            [b'<', ..] => {
+                self.elements.prepare_text();
+                self.elements.soup.data("<");
+                self.at += 1;
+            }
+            text => {
+                let end = memchr(b'<', text).map_or(self.html.len(), |length| self.at + length);
+                let text = decoded(&self.html[self.at..end]);
+                self.at = end;
+                self.elements.text(&text);
+            }
+        }
+    }
+
+    /// `<!--` up to `-->` or `--!>`, or up to the end.
+    fn comment(&mut self) {
+        self.at += 4;
+        match self.rest() {
+            [b'>', ..] => self.at += 1,
+            [b'-', b'>', ..] => self.at += 2,
+            _ => {
+                let rest = self.rest();
+                let ends = memchr::memmem::find_iter(rest, b"-").find_map(|dash| {
+                    let length = match &rest[dash..] {
+                        [b'-', b'-', b'>', ..] => 3,
+                        [b'-', b'-', b'!', b'>', ..] => 4,
+                        _ => return None,
+                    };
+                    Some(self.at + dash + length)
+                });
+                self.go_to(ends);
+            }
+        }
+        self.elements.soup.end_string();
+    }
+
+    /// What is read as a comment, from `ahead` on up to the next `>`: a doctype too.
+    fn bogus_comment(&mut self, ahead: usize) {
+        self.at += ahead;
+        let end = memchr(b'>', self.rest()).map(|length| self.at + length + 1);
+        self.go_to(end);
+        self.elements.soup.end_string();
+    }
+
+    fn start_tag(&mut self) {
+        self.at += 1;
+        let name = self.tag_name();
+        let opens = self.elements.prepare(name);
+        self.attributes();
+        if self.at == self.html.len() {
+            return;
+        }
+        if opens {
+            self.elements.open(name);
+        }
+        if self.byte(0) == Some(b'/') {
+            // Where the tag opens nothing this ends what it stands in, as libxml2 does.
+            self.at += 2;
+            self.elements.end_innermost();
+            return;
+        }
+        self.at += 1;
+        self.content = self.elements.content();
+    }
+
+    fn end_tag(&mut self) {
+        self.at += 2;
+        let name = self.tag_name();
+        self.attributes();
+        match self.byte(0) {
+            None => return,
+            Some(b'/') => self.at += 2,
+            Some(_) => self.at += 1,
+        }
+        self.elements.end(name);
+    }
+
+    fn tag_name(&mut self) -> Name {
+        let ends = |byte: &u8| matches!(byte, b'/' | b'>') || is_blank(char::from(*byte));
+        let length = self.rest().iter().position(ends).unwrap_or(self.rest().len());
+        let mut name = String::new();
+        for char in self.html[self.at..self.at + length].chars() {
+            let char = if char == '\0' { char::REPLACEMENT_CHARACTER } else { char };
+            if name.len() + char.len_utf8() <= NAME_BYTES_MAX {
+                name.push(char.to_ascii_lowercase());
+            }
+        }
+        self.at += length;
+        self.elements.number(&name)
+    }
+
+    /// Goes to the `>` or `/>` of a tag, or to the end of the page.
+    fn attributes(&mut self) {
+        self.skip_blanks();
+        loop {
+            match self.rest() {
+                [] | [b'>', ..] | [b'/', b'>', ..] => return,
+                [b'/', ..] => self.at += 1,
+                _ => self.attribute(),
+            }
+            self.skip_blanks();
+        }
+    }
+
+    fn attribute(&mut self) {
+        let ends = |byte: &u8| matches!(byte, b'/' | b'>' | b'=') || is_blank(char::from(*byte));
+        let rest = &self.rest()[1..];
+        let length = 1 + rest.iter().position(ends).unwrap_or(rest.len());
+        self.at += length;
+        self.skip_blanks();
+        if self.byte(0) != Some(b'=') {
+            return;
+        }
+        self.at += 1;
+        self.skip_blanks();
+        let (from, end) = match self.byte(0) {
+            Some(quote @ (b'"' | b'\'')) => {
+                let from = self.at + 1;
+                (from + 1, memchr(quote, &self.html.as_bytes()[from..]).map(|n| from + n))
+            }
+            _ => {
+                let ends = |byte: &u8| *byte == b'>' || is_blank(char::from(*byte));
+                (self.at, self.rest().iter().position(ends).map(|n| self.at + n))
+            }
+        };
+        let is_quoted = from > self.at;
+        self.go_to(end.map(|end| end + usize::from(is_quoted)));
+    }
+
+    /// The text of an element that has no elements in it.
+    fn raw(&mut self, content: Content) {
+        let name = self.elements.innermost().map(|name| self.elements.name(name).as_bytes());
+        let end = match content {
+            Content::Plain => self.rest().len(),
+            Content::Script => script_end(self.rest(), name.unwrap_or_default()),
+            _ => text_end(self.rest(), name.unwrap_or_default()),
+        };
+        let text = &self.html[self.at..self.at + end];
+        let text = match content {
+            Content::Rcdata => decoded(text),
+            _ => unix_lines(text),
+        };
+        self.at += end;
+        self.elements.soup.data(&text);
+        self.content = Content::Markup;
+    }
+}
+
+/// Whether a tag of that name begins here: a blank, `/` or `>` follows.
+fn names(bytes: &[u8], name: &[u8]) -> bool {
+    let Some((begin, rest)) = bytes.split_at_checked(name.len()) else { return false };
+    let ends = |byte: &u8| matches!(byte, b'/' | b'>') || is_blank(char::from(*byte));
+    begin.eq_ignore_ascii_case(name) && rest.first().is_some_and(ends)
+}
+
+/// Where the end tag of an element stands; the end of the page where there is none.
+fn text_end(bytes: &[u8], name: &[u8]) -> usize {
+    let mut tags = memchr::memchr_iter(b'<', bytes);
+    let is_end = |at: &usize| bytes.get(at + 1) == Some(&b'/') && names(&bytes[at + 2..], name);
+    tags.find(is_end).unwrap_or(bytes.len())
+}
+
+/// The same of a script, where `<!--` hides an end tag that has a start tag of its own.
+fn script_end(bytes: &[u8], name: &[u8]) -> usize {
+    #[derive(PartialEq)]
+    enum Where {
+        Outside,
+        InComment,
+        InScriptOfComment,
+    }
+    let (mut state, mut from) = (Where::Outside, 0);
+    while let Some(found) = memchr2(b'<', b'-', &bytes[from..]) {
+        let at = from + found;
+        from = at + 1;
+        match &bytes[at..] {
+            [b'<', b'!', b'-', b'-', ..] if state == Where::Outside => state = Where::InComment,
+            [b'<', b'/', rest @ ..] if names(rest, name) => match state {
+                Where::InScriptOfComment => state = Where::InComment,
+                _ => return at,
+            },
+            [b'<', rest @ ..] if state == Where::InComment && names(rest, name) => {
+                state = Where::InScriptOfComment;
+            }
+            [b'-', b'-', b'>', ..] => state = Where::Outside,
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+/// Text with its references decoded.
+fn decoded(text: &str) -> Cow<'_, str> {
+    match unix_lines(text) {
+        Cow::Borrowed(text) => htmlize::unescape(text),
+        Cow::Owned(text) => Cow::Owned(htmlize::unescape(text).into_owned()),
+    }
+}
+
+/// Line ends as `\n`, and no NUL.
+fn unix_lines(text: &str) -> Cow<'_, str> {
+    if memchr2(b'\r', b'\0', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    Cow::Owned(text.replace('\0', "\u{fffd}"))
+}
