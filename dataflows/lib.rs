@@ -3,22 +3,21 @@
 //! Each file is one slice: its recipe's numbers, its graph, its tests. To add one, write the file
 //! and give it a row in [`SLICES`].
 
+mod arxiv;
 mod books;
 mod c4;
-mod arxiv;
 mod common_crawl;
 mod github;
-
-/// Every slice, in the order of RedPajama's table.
-pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, github::GITHUB];
-pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, books::BOOKS];
+mod stack_exchange;
 mod wikipedia;
 
 /// Every slice, in the order of RedPajama's table.
-pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, c4::C4, wikipedia::WIKIPEDIA];
-pub static SLICES: &[app::Slice] = &[common_crawl::COMMON_CRAWL, arxiv::ARXIV];
-mod stack_exchange;
-
-/// Every slice, in the order of RedPajama's table.
-pub static SLICES: &[app::Slice] =
-    &[common_crawl::COMMON_CRAWL, c4::C4, stack_exchange::STACK_EXCHANGE];
+pub static SLICES: &[app::Slice] = &[
+    common_crawl::COMMON_CRAWL,
+    c4::C4,
+    github::GITHUB,
+    arxiv::ARXIV,
+    books::BOOKS,
+    wikipedia::WIKIPEDIA,
+    stack_exchange::STACK_EXCHANGE,
+];

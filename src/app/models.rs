@@ -75,6 +75,8 @@ impl Models {
         move |document| {
             document.language = Some(identifier.identify(&document.text.to_lowercase()));
         }
+    }
+
     /// Writes the likeliest language of a document's text, line ends read as blanks, into it.
     pub fn language_of_lines(&self) -> impl Fn(&mut Document) + 'static {
         let identifier = self.language.clone();

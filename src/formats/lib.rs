@@ -9,22 +9,20 @@
 //! - [`files`]: whole files, of a folder or of a tar archive.
 //! - [`Archive`]: zip archives; [`epub`]: books that are such.
 //! - [`whole()`]: files that are one record.
-//! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
-//!
-//! A reader holds one record and a few buffers, and a file only where it is one record. What cannot be read becomes a
 //! - [`stack_exchange`]: the threads of a StackExchange site, from its table of posts.
 //! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
 //!
-//! A reader holds one record and a few buffers, never a file (that of threads sorts on disk). What cannot be read becomes a
+//! A reader holds one record and a few buffers, and a file only where it is one record (that of
+//! threads sorts on disk). What cannot be read becomes a
 //! [`Defect`] that says where and why, and reading goes on behind it.
 
 mod archive;
 pub mod compressed;
 mod defect;
-pub mod files;
-pub mod epub;
-pub mod mediawiki;
 pub mod eprint;
+pub mod epub;
+pub mod files;
+pub mod mediawiki;
 pub mod prefetch;
 pub mod rows;
 pub mod stack_exchange;

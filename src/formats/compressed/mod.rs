@@ -37,9 +37,7 @@ pub(crate) fn inflate(source: Box<dyn Read + Send>) -> Box<dyn BufRead + Send> {
     if codec == Codec::Plain {
         return Box::new(stored);
     }
-    let inflated = Inflated { members: Members::new(stored, codec), ended: false };
-    Box::new(BufReader::with_capacity(64 << 10, inflated))
-    Ok(Box::new(BufReader::with_capacity(64 << 10, Inflated::new(stored, codec))))
+    Box::new(BufReader::with_capacity(64 << 10, Inflated::new(stored, codec)))
 }
 
 /// The members' bytes joined, up to the first fault.
