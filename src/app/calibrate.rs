@@ -172,12 +172,10 @@ mod tests {
 
     fn curve(rows: &[(f64, u64)]) -> Curve {
         let mut kept = vec![Kept::default(); STEPS + 1];
-        for step in 0..=STEPS {
-            for (quality, tokens) in rows {
-                if *quality >= threshold(step) {
-                    kept[step].documents += 1;
-                    kept[step].tokens += tokens;
-                }
+        for (step, kept) in kept.iter_mut().enumerate() {
+            for (_, tokens) in rows.iter().filter(|row| row.0 >= threshold(step)) {
+                kept.documents += 1;
+                kept.tokens += tokens;
             }
         }
         Curve { kept }
