@@ -69,12 +69,12 @@ impl Archive {
 }
 
 fn defect(offset: u64, what: String, error: &ZipError) -> Defect {
-    // What zip and inflate find wrong are errors of these kinds; others are the device's.
-    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    // What the device says has a number of the operating system, and what zip and inflate find wrong
+    // has none; but for a damaged directory that points to where no file can have bytes.
     let device = match error {
-        ZipError::Io(error) => Some(error.kind()),
+        ZipError::Io(error) if error.raw_os_error().is_some() => Some(error.kind()),
         _ => None,
     };
-    let device = device.filter(|k| ![InvalidData, InvalidInput, Other, UnexpectedEof].contains(k));
+    let device = device.filter(|kind| *kind != std::io::ErrorKind::InvalidInput);
     Defect { device, ..Defect::new(offset, what) }
 }
