@@ -60,7 +60,7 @@ const SETTINGS: &[Setting] = &[
         default: Initial::Fraction(1.5),
         about: "files with fewer letters for each token are dropped, where there is a tokenizer",
     },
-    dedup_setting("none"),
+    dedup_setting("exact"), // github_global_dedup.py
 ];
 
 /// Files in; source code under a wanted licence, each the first of its kind, out.
@@ -70,12 +70,11 @@ fn graph<'scope>(files: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
     let average_max = setup.settings.fraction("max_avg_line_length");
     let alnum_min = setup.settings.fraction("min_alnum_prop");
     let letters_min = setup.settings.fraction("min_letters_per_token");
-    files
+    let licensed = files
         .reject("license", move |file| !is_licensed(file, &wanted))
         .reject("certificate", |file| path::is_certificate(at(file)))
-        .reject("license_file", |file| path::is_root_licence(at(file)))
-        // Before the head is cut, as upstream: files that differ there only both stay.
-        .reject_repeats("github_files", "duplicate", |file| file.digest, Rule::first_of_all())
+        .reject("license_file", |file| path::is_root_licence(at(file)));
+    let good = without_exact_copies(licensed, setup)
         .tag("Cut header", cut_header(setup.settings.word("clean")))
         .tag("Statistics", record_statistics)
         .reject("empty", |file| file.text.is_empty())
@@ -85,9 +84,23 @@ fn graph<'scope>(files: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
         .reject("alnum_prop", move |file| float(file, "alnum_prop") < alnum_min)
         .tag("Tokens", setup.models.tokens())
         .reject("tokens_ratio", move |file| letters_per_token(file) < letters_min)
-        // Beyond RedPajama-1T.
-        .deduplicate(setup)
-        .tag("Record tokens", record_tokens)
+        .tag("Record tokens", record_tokens);
+    match setup.settings.word("dedup") {
+        "exact" => good,
+        _ => good.deduplicate(setup), // Beyond RedPajama-1T.
+    }
+}
+
+/// Files are one where they are so as read, before the head is cut: those that differ there only
+/// both stay, as upstream.
+fn without_exact_copies<'scope>(files: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
+    match setup.settings.word("dedup") {
+        "exact" => {
+            let first = Rule::first_of_all();
+            files.reject_repeats("github_files", "duplicate", |file| file.digest, first)
+        }
+        _ => files,
+    }
 }
 
 /// By the column `license`, which may be one or a list: then all must be wanted.

@@ -187,7 +187,7 @@ pub(crate) fn print_summary(summary: &Summary) {
         println!("nothing to do; the corpus is at commit {}", summary.commit);
         return;
     }
-    println!("{}", counts_table(summary.labels.iter().map(|done| &done.label)));
+    print_counts(summary.labels.iter().map(|done| &done.label));
     let seconds = summary.elapsed.as_secs_f64();
     println!(
         "{} of text in {:.1} s, {:.1} MB/s; {}; commit {}",
@@ -221,9 +221,51 @@ fn print_defects(summary: &Summary) {
     }
 }
 
+/// Prints the counts of labels, a table for each slice; of several slices also what they come to.
+pub(crate) fn print_counts<'a>(labels: impl IntoIterator<Item = &'a Label>) {
+    let mut slices: Vec<(&str, Vec<&Label>)> = Vec::new();
+    for label in labels {
+        match slices.iter_mut().find(|(slice, _)| *slice == label.slice) {
+            Some((_, labels)) => labels.push(label),
+            None => slices.push((&label.slice, vec![label])),
+        }
+    }
+    for (_, labels) in &slices {
+        println!("{}", counts_table(labels));
+    }
+    if slices.len() > 1 {
+        println!("{}", slices_table(&slices));
+    }
+}
+
+/// What there is of each slice, and of all.
+fn slices_table(slices: &[(&str, Vec<&Label>)]) -> Table {
+    let of = |labels: &[&Label]| total(labels.iter().map(|label| &label.counts));
+    let mut rows: Vec<(&str, Counts)> =
+        slices.iter().map(|(slice, labels)| (*slice, of(labels))).collect();
+    let all = total(rows.iter().map(|(_, counts)| counts));
+    rows.push(("all", all));
+    let mut table = Table::new();
+    table.load_style(UTF8_BORDERS_ONLY);
+    table.set_header(["", "documents read", "kept", "text read", "text kept", "tokens kept"]);
+    for (slice, counts) in rows {
+        table.add_row([
+            slice.to_owned(),
+            HumanCount(counts.read).to_string(),
+            HumanCount(counts.kept).to_string(),
+            HumanBytes(counts.bytes_read).to_string(),
+            HumanBytes(counts.bytes_kept).to_string(),
+            counts.tokens.map_or("-".into(), |tokens| HumanCount(tokens).to_string()),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
 /// Labels side by side: what was read, what was kept, and each reason for the rest.
-pub(crate) fn counts_table<'a>(labels: impl IntoIterator<Item = &'a Label>) -> Table {
-    let labels: Vec<&Label> = labels.into_iter().collect();
+fn counts_table(labels: &[&Label]) -> Table {
     let sum = total(labels.iter().map(|label| &label.counts));
     let mut columns: Vec<(String, &Counts)> =
         labels.iter().map(|label| (label.full_name(), &label.counts)).collect();
@@ -255,8 +297,10 @@ pub(crate) fn counts_table<'a>(labels: impl IntoIterator<Item = &'a Label>) -> T
         let tokens = |counts: &Counts| HumanCount(counts.tokens.unwrap_or(0)).to_string();
         row("tokens kept", &tokens);
     }
-    row("paragraphs compared", &|counts| HumanCount(counts.paragraphs.read).to_string());
-    row("paragraphs cut", &|counts| HumanCount(counts.paragraphs.duplicate).to_string());
+    if sum.paragraphs.read > 0 {
+        row("paragraphs compared", &|counts| HumanCount(counts.paragraphs.read).to_string());
+        row("paragraphs cut", &|counts| HumanCount(counts.paragraphs.duplicate).to_string());
+    }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

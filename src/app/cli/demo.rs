@@ -10,7 +10,6 @@ use anyhow::{Context, Result};
 use clap::Args;
 use corpus::Corpus;
 use corpus::export::{Format, export};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,17 +36,12 @@ impl Demo {
         make_room(&self.out)?;
         let corpus = self.out.join("corpus");
         let recipe = write_recipe(slices, &self.out)?;
-        for (number, label) in write_inputs(slices, &self.out.join("inputs"))?.iter().enumerate() {
-            let name = format!("{}/{}", label.slice, label.label);
-            match number {
-                _ if self.flags.json => {}
-                0 => println!("\n== {name}: the first dump"),
-                _ => println!("\n== {name}: added to what is there"),
-            }
+        for label in &write_inputs(slices, &self.out.join("inputs"))? {
             let inputs = std::slice::from_ref(label);
             let summary = ingest(slices, &corpus, &recipe, inputs, self.flags.how()?)?;
-            if !self.flags.json {
-                self.flags.tell(&summary)?;
+            for done in summary.labels.iter().filter(|_| !self.flags.json) {
+                let (name, counts) = (done.label.full_name(), &done.label.counts);
+                println!("added {name}: {} documents read, {} kept", counts.read, counts.kept);
             }
         }
         let opened = Corpus::open(&corpus)?;
@@ -99,21 +93,25 @@ fn write_recipe(slices: &'static [Slice], dir: &Path) -> Result<Recipe> {
 
 /// Writes the bundled files as a user would have them; gives the labels in order.
 fn write_inputs(slices: &[Slice], dir: &Path) -> Result<Vec<Input>> {
-    let mut labels: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    let mut labels: Vec<Input> = Vec::new();
     for slice in slices {
         for fixture in slice.fixtures {
             let folder = dir.join(slice.name).join(fixture.label);
             fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
             let path = folder.join(fixture.name);
             fs::write(&path, fixture.bytes).with_context(|| format!("{}", path.display()))?;
-            let paths = labels.entry((slice.name, fixture.label)).or_default();
-            paths.push(path.to_string_lossy().into_owned());
+            let path = path.to_string_lossy().into_owned();
+            match labels.last_mut() {
+                Some(last) if (&*last.slice, &*last.label) == (slice.name, fixture.label) => {
+                    last.paths.push(path);
+                }
+                _ => labels.push(Input {
+                    slice: slice.name.into(),
+                    label: fixture.label.into(),
+                    paths: vec![path],
+                }),
+            }
         }
     }
-    let input = |((slice, label), paths): ((&str, &str), Vec<String>)| Input {
-        slice: slice.into(),
-        label: label.into(),
-        paths,
-    };
-    Ok(labels.into_iter().map(input).collect())
+    Ok(labels)
 }

@@ -1,7 +1,7 @@
 //! `sluice status`.
 
 use super::DONE;
-use crate::display::{counts_table, label_json};
+use crate::display::{label_json, print_counts};
 use anyhow::{Context, Result};
 use arrangement::RunMeta;
 use clap::Args;
@@ -76,7 +76,7 @@ pub(super) fn print_status(manifest: &Manifest) {
         println!("no labels yet; add one with: sluice add CORPUS --slice S --label L PATH...");
         return;
     }
-    println!("{}", counts_table(&manifest.labels));
+    print_counts(&manifest.labels);
     for label in manifest.labels.iter().filter(|label| !label.is_complete()) {
         println!("{} is not complete: give the command that added it again", label.full_name());
     }
