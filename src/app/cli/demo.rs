@@ -11,6 +11,7 @@ use clap::Args;
 use corpus::Corpus;
 use corpus::export::{Format, export};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Marks a folder that demo made, and may make again.
@@ -54,12 +55,31 @@ impl Demo {
         }
         println!("\n== the corpus");
         print_status(&manifest);
-        for file in files {
+        for file in &files {
             println!("{}: {} documents", out.join(&file.path).display(), file.documents);
+        }
+        for file in files.iter().take(1) {
+            println!("\n== {}, the first document", file.path);
+            print_first(&out.join(&file.path))?;
         }
         println!("\nNow with your own: sluice add {} --help", corpus.display());
         Ok(DONE)
     }
+}
+
+/// What is known of the first document of a file, but for lists and long texts.
+fn print_first(path: &Path) -> Result<()> {
+    let shown = || format!("{}", path.display());
+    let file = fs::File::open(path).with_context(shown)?;
+    let Some(line) = BufReader::new(file).lines().next() else { return Ok(()) };
+    let document: serde_json::Value =
+        serde_json::from_str(&line.with_context(shown)?).with_context(shown)?;
+    for (name, value) in document["meta"].as_object().into_iter().flatten() {
+        if !value.is_array() {
+            println!("{name:>16}  {value}");
+        }
+    }
+    Ok(())
 }
 
 fn make_room(out: &Path) -> Result<()> {
