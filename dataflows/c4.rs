@@ -6,9 +6,11 @@
 
 use app::prelude::*;
 use arrangement::Rule;
+use engine::Span;
 use formats::{Defect, Row, WarcRecord};
 use serde::Deserialize;
 use signals::rules::c4::{self as rules, TFDS};
+use std::ops::Range;
 use std::path::Path;
 use text::c4;
 
@@ -32,6 +34,11 @@ const SETTINGS: &[Setting] = &[
         about: "json: shards of allenai/c4, taken as they are; wet: a dump, to which C4's rules apply",
     },
     dedup_setting("none"), // data_prep/c4: none, and the shards are deduplicated among themselves
+    Setting {
+        name: "repeats", // c4_utils.py: lines; "Exploring the Limits of Transfer Learning": spans
+        default: Initial::Choice("lines", "lines", &["lines", "spans"]),
+        about: "what stays once of a dump: lines (as C4 was made), or spans of three sentences",
+    },
     Setting {
         name: "languages", // c4_utils.py: is_language
         default: Initial::Words(&["en"]),
@@ -63,19 +70,38 @@ fn cleaned<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
     let score_min = setup.settings.fraction("min_language_score");
     let languages = setup.settings.words("languages").to_vec();
     let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
-    let first = Rule::first_of_all();
-    pages
+    let cleaned = pages
         .reject("too_long", |page| page.chars() > c4::PAGE_CHARS_MAX)
-        .reject_repeats("c4_urls", "duplicate_url", url_digest, first.clone())
-        .tag("Clean", clean)
-        .cut_repeated_paragraphs("c4_lines", |line, _| c4::line_key(line), first, |_, _| ())
-        .reject("duplicate_lines", |page| page.text.is_empty())
+        .reject_repeats("c4_urls", "duplicate_url", url_digest, Rule::first_of_all())
+        .tag("Clean", clean);
+    without_repeats(cleaned, setup)
         .reject("too_few_sentences", |page| rules::has_sentences(&page.text, &TFDS).is_err())
         .tag("Language", setup.models.language())
         .reject("language_score", move |page| language(page).1 < score_min)
         .reject("language", move |page| !wanted(language(page).0))
         .reject("bad_words", setup.models.says_bad_words())
         .tag("Record language", record_language)
+}
+
+fn without_repeats<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
+    let first = Rule::first_of_all();
+    match setup.settings.word("repeats") {
+        "spans" => pages
+            .cut_repeated_spans("c4_spans", spans, first, |page| page.text = c4::tidy(&page.text))
+            .reject("duplicate_spans", |page| page.text.is_empty()),
+        _ => pages
+            .cut_repeated_paragraphs("c4_lines", |line, _| c4::line_key(line), first, |_, _| ())
+            .reject("duplicate_lines", |page| page.text.is_empty()),
+    }
+}
+
+fn spans(page: &str) -> Vec<Span> {
+    let span = |at: Range<usize>| Span {
+        key: c4::span_key(&page[at.clone()]),
+        start: at.start as u32,
+        end: at.end as u32,
+    };
+    rules::spans(page).into_iter().map(span).collect()
 }
 
 /// The lines that are prose, or the reason why the page goes (`c4_utils.py`: `clean_page`).

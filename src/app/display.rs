@@ -190,11 +190,11 @@ pub(crate) fn print_summary(summary: &Summary) {
     print_counts(summary.labels.iter().map(|done| &done.label));
     let seconds = summary.elapsed.as_secs_f64();
     println!(
-        "{} of text in {:.1} s, {:.1} MB/s; {}; commit {}",
+        "{} of text in {:.1} s, {:.1} MB/s; {}commit {}",
         HumanBytes(summary.bytes_read()),
         seconds,
         summary.bytes_read() as f64 / 1e6 / seconds,
-        summary.models.join("; "),
+        summary.models.iter().map(|model| format!("{model}; ")).collect::<String>(),
         summary.commit
     );
     print_defects(summary);

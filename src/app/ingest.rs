@@ -198,11 +198,9 @@ fn run(
         Arc::new(manifest.labels.iter().map(|label| label.name.clone()).collect());
     let mut setups: BTreeMap<&str, Setup> = BTreeMap::new();
     let mut graphs = BTreeMap::new();
-    let mut models = Vec::new();
     for slice in slices.iter().filter(|slice| used.contains(slice.name)) {
         let settings = recipe.slices[slice.name].clone();
         let of_slice = load(&mut loaded, slice, recipe)?;
-        models.push(format!("{}: language by {}", slice.name, of_slice.language_name()));
         let (labels, sources) = (Arc::clone(&names), Arc::clone(&sources));
         let setup = Setup { slice: slice.name, settings, models: of_slice, labels, sources };
         setups.insert(slice.name, setup.clone());
@@ -244,5 +242,8 @@ fn run(
     let job = Job { manifest, recipe, plan, slices: graphs, together, progress };
     engine::run(corpus, job, meeting, &options)?;
     display.finish();
-    Ok(models)
+    let told = |(slice, setup): (&&str, &Setup)| {
+        format!("{slice}: language by {}", setup.models.language_name())
+    };
+    Ok(setups.iter().filter(|(_, setup)| setup.models.identify()).map(told).collect())
 }

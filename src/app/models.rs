@@ -9,6 +9,7 @@ use signals::rules::c4::BadWords;
 use signals::{Facts, Keep, Lists, SIGNALS, Signal, View};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use text::language::LanguageIdentifier;
 use text::wikiref::WikiReferences;
 use tokens::TokenCounter;
@@ -17,6 +18,8 @@ use tokens::TokenCounter;
 #[derive(Clone)]
 pub struct Models {
     language: Arc<LanguageIdentifier>,
+    /// Whether the slice asks for languages at all.
+    language_asked: Arc<AtomicBool>,
     perplexity: Option<Arc<Perplexity>>,
     quality: Option<Arc<WikiReferences>>,
     tokens: Option<Arc<TokenCounter>>,
@@ -48,6 +51,7 @@ impl Models {
         };
         Ok(Models {
             language: Arc::new(language),
+            language_asked: Arc::default(),
             perplexity: perplexity(settings)?.map(Arc::new),
             quality: quality.map(Arc::new),
             tokens: tokens.map(Arc::new),
@@ -58,20 +62,30 @@ impl Models {
         })
     }
 
-    /// The name of the language identifier in use.
-    pub fn language_name(&self) -> &str {
+    /// The name of the language identifier.
+    pub(crate) fn language_name(&self) -> &str {
         self.language.name()
+    }
+
+    /// Whether a graph made so far asks for languages.
+    pub(crate) fn identify(&self) -> bool {
+        self.language_asked.load(Relaxed)
+    }
+
+    fn identifier(&self) -> Arc<LanguageIdentifier> {
+        self.language_asked.store(true, Relaxed);
+        Arc::clone(&self.language)
     }
 
     /// Writes a document's language, as CCNet finds it, into it.
     pub fn language(&self) -> impl Fn(&mut Document) + 'static {
-        let identifier = self.language.clone();
+        let identifier = self.identifier();
         move |document| document.language = Some(identifier.ccnet_language(&document.text))
     }
 
     /// Writes the language of a document's text in lower case, as RedPajama finds a paper's, into it.
     pub fn language_in_lower_case(&self) -> impl Fn(&mut Document) + 'static {
-        let identifier = self.language.clone();
+        let identifier = self.identifier();
         move |document| {
             document.language = Some(identifier.identify(&document.text.to_lowercase()));
         }
@@ -79,7 +93,7 @@ impl Models {
 
     /// Writes the likeliest language of a document's text, line ends read as blanks, into it.
     pub fn language_of_lines(&self) -> impl Fn(&mut Document) + 'static {
-        let identifier = self.language.clone();
+        let identifier = self.identifier();
         move |document| document.language = Some(identifier.identify(&document.text))
     }
 

@@ -18,6 +18,7 @@ mod sink;
 mod source;
 
 pub use docs::{Docs, Engine};
+pub use operators::Span;
 pub use plan::{Plan, Work};
 pub use progress::{LabelProgress, Progress};
 pub use run::{Graph, Job, Options, run};

@@ -1,6 +1,6 @@
 //! What identifies C4's pages and lines (tensorflow_datasets `text/c4_utils.py`).
 
-use crate::python::strip;
+use crate::python::{is_space, strip};
 use md5::{Digest, Md5};
 
 /// A page longer than this, in characters, is not looked at (`c4_utils.py`: `split_wet_file`).
@@ -56,6 +56,18 @@ pub fn line_key(line: &str) -> u64 {
     (md5(strip(line).to_lowercase().as_bytes()) >> 64) as u64
 }
 
+/// The key of a span of sentences: that of its words with a blank between them, as of a line.
+pub fn span_key(span: &str) -> u64 {
+    let words: Vec<&str> = span.split(is_space).filter(|word| !word.is_empty()).collect();
+    line_key(&words.join(" "))
+}
+
+/// A page without blanks at the ends of its lines, and without empty lines: cuts leave both.
+pub fn tidy(page: &str) -> String {
+    let lines: Vec<&str> = page.split('\n').map(strip).filter(|line| !line.is_empty()).collect();
+    lines.join("\n")
+}
+
 /// The MD5 of a normalised URL.
 pub fn url_digest(normalized: &str) -> u128 {
     md5(normalized.as_bytes())
@@ -83,6 +95,12 @@ mod tests {
         );
         assert_eq!(normalize_url("httpx http"), "httpx http");
         assert_eq!(normalize_url("a.com/x?reference=1"), "a.com/x");
+    }
+
+    #[test]
+    fn line_ends_and_case_do_not_show_in_a_spans_key() {
+        assert_eq!(span_key("One. Two.\nThree."), span_key(" one.  TWO. three. "));
+        assert_ne!(span_key("One. Two."), span_key("One.Two."));
     }
 
     #[test]

@@ -77,6 +77,37 @@ fn a_dump_under_c4s_rules_keeps_the_promises() {
 }
 
 #[test]
+fn a_span_of_three_sentences_stays_once() {
+    let page =
+        |number: usize, body: &str| record(&format!("http://a.example/{number}"), "A title", body);
+    let said = |n: &str| format!("This is the {n} of our many sentences.");
+    let [a, b, c, d, e, f] = ["first", "second", "third", "fourth", "fifth", "sixth"].map(said);
+    let place = Place::new();
+    let (one, two) = (format!("{a} {b}\n{c}\n{d}\n"), format!("{e} {f}\n{a} {b}\n{d}\n"));
+    // Its first line and its last two sentences were there before, but of spans only the second.
+    let three = format!("{d} {e} {f} {A}\n{f} {c} {d}\n", A = a.to_uppercase());
+    place.write("1.warc.wet.gz", wet(&[page(1, &one), page(2, &two)]));
+    place.write("2.warc.wet.gz", wet(&[page(3, &three), page(4, &one)]));
+    let settings = format!("source = \"wet\"\nrepeats = \"spans\"\n{ENGLISH}");
+    let labels = [("a", "1.warc.wet.gz"), ("b", "2.warc.wet.gz")];
+    let found = promises::hold(&place, "c4", &settings, &labels, 0);
+    let texts: Vec<&str> = found.iter().map(|document| text(&document["text"])).collect();
+    assert_eq!(texts, [one.trim_end(), two.trim_end(), &format!("{d}\n{f} {c} {d}")]);
+    let dropped = json!({"duplicate_spans": 1});
+    assert_eq!(label(&place, "plain", "b")["dropped"], dropped);
+}
+
+#[test]
+fn a_dump_by_spans_keeps_the_promises() {
+    let place = Place::new();
+    let labels = [("2019-30", "fixtures/2019-30"), ("2020-05", "fixtures/2020-05")];
+    let settings = "source = \"wet\"\nrepeats = \"spans\"";
+    let found = promises::hold(&place, "c4", settings, &labels, 0);
+    let by_lines = place.status("plain")["slices"]["c4"]["labels"]["2019-30"].clone();
+    assert!(found.len() > 50 && number(&by_lines["paragraphs"]["duplicate"]) > 100, "{by_lines}");
+}
+
+#[test]
 fn each_rule_has_a_reason_of_its_own() {
     let sentences = |name: &str| {
         let sentence = |n: &str| format!("The {n} sentence of {name} has enough words.\n");

@@ -3,7 +3,7 @@
 use crate::docs::{Docs, WorkerContext};
 use crate::operators::blocks::Blocks;
 use crate::operators::join::{FactStream, UpdateStream};
-use crate::operators::repeats::Keys;
+use crate::operators::keyed::Keys;
 use crate::or_fail;
 use arrangement::{Arrangement, Update, owner};
 use corpus::crash;
@@ -37,7 +37,8 @@ impl Docs<'_> {
         hash: impl Fn(&Document) -> Option<u64> + 'static,
         distance_max: u32,
     ) -> Self {
-        let keys: Keys<u64> = Box::new(move |document, keys| keys.extend(hash(document).map(key)));
+        let keys: Keys<u64, ()> =
+            Box::new(move |document, keys| keys.extend(hash(document).map(key)));
         let (held, updates) = self.keyed(keys);
         let facts = near_repeats(self.worker.clone(), index, updates, distance_max);
         self.reject_found("Reject near repeats", reason.into(), held, facts)

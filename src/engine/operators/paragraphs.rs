@@ -1,20 +1,17 @@
 //! `cut_repeated_paragraphs`.
 
 use crate::docs::Docs;
-use crate::operators::hold::{Held, hold};
+use crate::operators::hold::hold;
 use crate::operators::join::duplicates;
-use arrangement::{Rule, Update};
-use document::{Document, Epoch, Paragraphs};
+use crate::operators::keyed::Keys;
+use arrangement::Rule;
+use document::{Document, Paragraphs};
 use serde::{Deserialize, Serialize};
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::OutputBuilder;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 /// Identity of a paragraph; the buffer is room to work in.
 type ParagraphKey = fn(&str, &mut Vec<u8>) -> u64;
 
-impl<'scope> Docs<'scope> {
+impl Docs<'_> {
     /// Cuts each line whose `key` is a duplicate by `rule`, and then every further line with the
     /// key of one before it in the same document. Calls `after` with the lines that stay, by
     /// number. A document may come out empty.
@@ -30,7 +27,13 @@ impl<'scope> Docs<'scope> {
         rule: Rule,
         after: impl Fn(&mut Document, &[u32]) + 'static,
     ) -> Self {
-        let (held, updates) = self.paragraph_keys(key);
+        let mut room = Vec::new();
+        let keys: Keys<u64, Lines> = Box::new(move |document, keys| {
+            let lines = Lines::of(&document.text, |line| key(line, &mut room));
+            keys.extend(lines.firsts.iter().map(|first| first.0));
+            lines
+        });
+        let (held, updates) = self.keyed(keys);
         let facts = duplicates(self.worker.clone(), index, updates, rule);
         let mut kept = Vec::new();
         let cut = Box::new(move |document: &mut Document, lines: Lines, facts: &[(u64, u64)]| {
@@ -41,45 +44,6 @@ impl<'scope> Docs<'scope> {
         });
         let stream = hold("Cut repeated paragraphs", self.worker.clone(), held, facts, cut);
         self.with_stream(stream)
-    }
-
-    /// Each document with the keys of its lines, and the updates of the index.
-    fn paragraph_keys(
-        &self,
-        key: ParagraphKey,
-    ) -> (
-        timely::dataflow::StreamVec<'scope, Epoch, Held<Lines>>,
-        timely::dataflow::StreamVec<'scope, Epoch, Update<u64>>,
-    ) {
-        let mut builder = OperatorBuilder::new("Paragraph keys".into(), self.stream.scope());
-        let mut input = builder.new_input(self.stream.clone(), Pipeline);
-        let (held_out, held) = builder.new_output::<Vec<Held<Lines>>>();
-        let (updates_out, updates) = builder.new_output::<Vec<Update<u64>>>();
-        let mut held_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(held_out);
-        let mut updates_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(updates_out);
-        builder.build(move |_caps| {
-            let mut room = Vec::new();
-            move |_frontiers| {
-                let (mut held_out, mut updates_out) = (held_out.activate(), updates_out.activate());
-                input.for_each(|cap, documents| {
-                    let held_cap = cap.retain_least(0).expect("a message has a time");
-                    let updates_cap = cap.retain_least(1).expect("a message has a time");
-                    let mut updates = updates_out.session(&updates_cap);
-                    let mut batch: Vec<Held<Lines>> = Vec::with_capacity(documents.len());
-                    for document in documents.drain(..) {
-                        let lines = match document.is_kept() {
-                            true => Lines::of(&document.text, |line| key(line, &mut room)),
-                            false => Lines::default(),
-                        };
-                        let at = document.at.0;
-                        lines.firsts.iter().for_each(|first| updates.give((first.0, at, 1)));
-                        batch.push((document, lines));
-                    }
-                    held_out.session(&held_cap).give_container(&mut batch);
-                });
-            }
-        });
-        (held, updates)
     }
 }
 

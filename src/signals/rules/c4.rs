@@ -8,6 +8,7 @@ use crate::class::{WORD, class};
 use crate::lists::Phrases;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::ops::Range;
 use text::python::{is_space, strip};
 
 /// What the two forms of the rules differ in.
@@ -47,7 +48,7 @@ pub fn clean(page: &str, settings: &Settings) -> Result<String, &'static str> {
     let mut count = 0;
     for line in python_lines(page) {
         if let Some(line) = clean_line(strip(line), settings)? {
-            count += sentences(&line);
+            count += sentences(&line).count();
             kept.push(line);
         }
     }
@@ -57,7 +58,7 @@ pub fn clean(page: &str, settings: &Settings) -> Result<String, &'static str> {
 
 /// `too_few_sentences` if the lines that are left of a page have fewer than `settings` want.
 pub fn has_sentences(page: &str, settings: &Settings) -> Verdict {
-    let count: usize = page.split('\n').map(sentences).sum();
+    let count: usize = page.split('\n').map(|line| sentences(line).count()).sum();
     check(count >= settings.sentences_min, TOO_FEW_SENTENCES)
 }
 
@@ -121,6 +122,23 @@ fn without_citations(line: &str) -> String {
     out
 }
 
+/// Every three sentences of a page that follow one another, over the ends of lines too: what the
+/// paper compares, where the code compares lines. The blanks between a sentence and the next one of
+/// its line are part of it.
+pub fn spans(page: &str) -> Vec<Range<usize>> {
+    const SENTENCES: usize = 3;
+    let (mut all, mut line_start) = (Vec::new(), 0);
+    for line in page.split('\n') {
+        let starts: Vec<usize> = sentences(line).map(|sentence| sentence.start).collect();
+        let ends = starts.iter().copied().skip(1).chain([line.len()]);
+        all.extend(
+            starts.iter().zip(ends).map(|(start, end)| line_start + start..line_start + end),
+        );
+        line_start += line.len() + 1;
+    }
+    all.windows(SENTENCES).map(|three| three[0].start..three[SENTENCES - 1].end).collect()
+}
+
 /// Whether a page has three lines of 200 characters: mC4's rule, in place of cleaning.
 pub fn has_paragraphs(page: &str) -> bool {
     const LINES_MIN: usize = 3;
@@ -181,6 +199,14 @@ fn is_allowed(phrase: &str, language: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_three_sentences_over_lines() {
+        let page = "One.  Two. Three\nFour! Five?\n";
+        let found: Vec<&str> = spans(page).into_iter().map(|span| &page[span]).collect();
+        assert_eq!(found, ["One.  Two. Three", "Two. Three\nFour! ", "Three\nFour! Five?"]);
+        assert!(spans("One. Two.").is_empty());
+    }
 
     const THREE: &str = "This is a first full sentence. This is another one here. And a third one.";
 

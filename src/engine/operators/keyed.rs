@@ -1,0 +1,59 @@
+//! The stage before each dedup-join: documents, and the keys by which they are compared.
+
+use crate::docs::Docs;
+use crate::operators::hold::Held;
+use crate::operators::join::UpdateStream;
+use arrangement::{Key, Update};
+use document::{Document, Epoch};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+/// Puts the keys of a document into a vector that is empty before, the same one several times if it
+/// likes, and gives what is to be held with the document.
+pub(crate) type Keys<K, E> = Box<dyn FnMut(&Document, &mut Vec<K>) -> E>;
+
+/// Documents with what is held with each.
+pub(crate) type HeldStream<'scope, E> = StreamVec<'scope, Epoch, Held<E>>;
+
+impl<'scope> Docs<'scope> {
+    /// The documents, and an update for each distinct key of those that are kept.
+    pub(crate) fn keyed<K: Key, E: Clone + Default + 'static>(
+        &self,
+        mut keys: Keys<K, E>,
+    ) -> (HeldStream<'scope, E>, UpdateStream<'scope, K>) {
+        let mut builder = OperatorBuilder::new("Keys".into(), self.stream.scope());
+        let mut input = builder.new_input(self.stream.clone(), Pipeline);
+        let (held_out, held) = builder.new_output::<Vec<Held<E>>>();
+        let (updates_out, updates) = builder.new_output::<Vec<Update<K>>>();
+        let mut held_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(held_out);
+        let mut updates_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(updates_out);
+        builder.build(move |_caps| {
+            let mut room = Vec::new();
+            move |_frontiers| {
+                let (mut held_out, mut updates_out) = (held_out.activate(), updates_out.activate());
+                input.for_each(|cap, documents| {
+                    let held_cap = cap.retain_least(0).expect("a message has a time");
+                    let updates_cap = cap.retain_least(1).expect("a message has a time");
+                    let mut updates = updates_out.session(&updates_cap);
+                    let mut batch: Vec<Held<E>> = Vec::with_capacity(documents.len());
+                    for document in documents.drain(..) {
+                        let with = match document.is_kept() {
+                            true => keys(&document, &mut room),
+                            false => E::default(),
+                        };
+                        room.sort_unstable();
+                        room.dedup();
+                        let at = document.at.0;
+                        room.drain(..).for_each(|key| updates.give((key, at, 1)));
+                        batch.push((document, with));
+                    }
+                    held_out.session(&held_cap).give_container(&mut batch);
+                });
+            }
+        });
+        (held, updates)
+    }
+}
