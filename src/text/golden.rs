@@ -216,6 +216,15 @@ fn the_classifier_reads_what_upstreams_reads() {
 }
 
 #[test]
+fn references_of_wikipedia_are_upstreams() {
+    for case in cases_of("common_crawl/classifier", "wikiref_url_extract") {
+        let found = crate::wikiref::references(text(&case["input"]));
+        let expected = case["expected"].as_array().map_or(&[][..], Vec::as_slice);
+        assert_eq!(found, expected.iter().map(text).collect::<Vec<_>>(), "{case}");
+    }
+}
+
+#[test]
 fn c4s_urls_lines_and_split_are_upstreams() {
     for case in cases_of("c4/dclm", "normalize_url") {
         assert_eq!(c4::normalize_url(text(&case["input"])), text(&case["expected"]), "{case}");

@@ -201,3 +201,18 @@ fn the_demo_shows_what_models_find() {
     let again = crate::support::files_below(&place.path("demo/export"));
     crate::support::assert_same(&again, &first, "once more, with two workers");
 }
+
+#[test]
+fn the_addresses_that_wikipedia_refers_to_are_listed() {
+    let place = Place::new();
+    let dump = "<text>A&lt;ref&gt;{{cite web|url=http://a.example/1|title=T}}&lt;/ref&gt; b\n\
+        &lt;ref name=&quot;n&quot;&gt;http://named.example&lt;/ref&gt;\n\
+        &lt;ref&gt;[https://b.example/2. B]&lt;/ref&gt;</text>\n";
+    place.write("enwiki-20230401-pages-articles.xml.gz", crate::support::gzip(dump.as_bytes()));
+    let line = "train references enwiki-20230401-pages-articles.xml.gz --out found.txt --json";
+    let told: serde_json::Value = serde_json::from_str(&place.run(line).exits(0).stdout).unwrap();
+    assert_eq!((&told["addresses"], &told["lines"]), (&2.into(), &3.into()));
+    let found = std::fs::read_to_string(place.path("found.txt")).unwrap();
+    assert_eq!(found, "http://a.example/1\nhttps://b.example/2\n");
+    place.run("train references none.xml --out found.txt").exits(2).names(&["none.xml"]);
+}

@@ -4,6 +4,7 @@ mod classifier;
 mod curve;
 mod lid;
 mod lm;
+mod references;
 
 use crate::usage::usage;
 use anyhow::Result;
@@ -37,6 +38,7 @@ enum What {
     Lm(lm::Lm),
     Classifier(classifier::Classifier),
     Lid(lid::Lid),
+    References(references::References),
 }
 
 impl Train {
@@ -45,6 +47,7 @@ impl Train {
             What::Lm(lm) => lm.run(),
             What::Classifier(classifier) => classifier.run(),
             What::Lid(lid) => lid.run(),
+            What::References(references) => references.run(),
         }
     }
 }

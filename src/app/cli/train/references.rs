@@ -1,0 +1,64 @@
+//! `sluice train references`.
+
+use super::{Shown, Telling};
+use crate::cli::DONE;
+use crate::texts::{Part, TextFiles};
+use anyhow::{Context, Result};
+use clap::Args;
+use indicatif::HumanCount;
+use serde_json::json;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use text::wikiref::references;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice train references enwiki-20230401-pages-articles-multistream.xml.bz2 --out addresses.txt
+  shuf addresses.txt | head -500000 | wget -i - --timeout 5 --tries 1 --delete-after --warc-file references
+
+Upstream fetched pages until there were 300,000. Their texts, through the steps of CommonCrawl, are
+the --positive of `sluice train classifier`.";
+
+/// The addresses that Wikipedia's articles refer to, for a crawler: examples of pages to keep
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct References {
+    /// The file to write, an address a line
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Dumps of Wikipedia's articles in XML, plain or compressed
+    #[arg(required = true, value_name = "DUMP")]
+    inputs: Vec<String>,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+impl References {
+    pub fn run(self) -> Result<u8> {
+        let no_part = Part { slice: None, label: None };
+        let dumps = TextFiles::find(&self.inputs, &no_part, None)?;
+        let written = || format!("cannot write {}", self.out.display());
+        let mut out = BufWriter::new(File::create(&self.out).with_context(written)?);
+        let mut shown = Shown::new(&self.telling);
+        let (mut lines, mut addresses) = (0, 0);
+        dumps.for_each(&mut |line| {
+            shown.read("reading lines", lines);
+            lines += 1;
+            for address in references(line) {
+                addresses += 1;
+                writeln!(out, "{address}").with_context(written)?;
+            }
+            Ok(())
+        })?;
+        out.flush().with_context(written)?;
+        shown.end();
+        if self.telling.json {
+            let told = json!({"addresses": addresses, "lines": lines, "file": self.out});
+            println!("{}", serde_json::to_string_pretty(&told)?);
+        } else {
+            println!("{} addresses in {}", HumanCount(addresses), self.out.display());
+        }
+        Ok(DONE)
+    }
+}
