@@ -7,7 +7,7 @@ use app::prelude::*;
 use arrangement::Rule;
 use formats::{Defect, WarcRecord};
 use std::path::Path;
-use text::ccnet;
+use text::{ccnet, wikiref};
 
 /// This slice's row in the table of `lib.rs`.
 pub const COMMON_CRAWL: Slice = Slice {
@@ -119,7 +119,9 @@ fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
         buckets.iter().any(|wanted| Some(wanted.as_str()) == bucket)
     };
     let quality_min = setup.settings.fraction("min_score");
-    let is_poor = move |page: &Document| page.scores.quality.is_some_and(|q| q < quality_min);
+    let is_poor = move |page: &Document| {
+        page.scores.quality.is_some_and(|q| wikiref::is_below(q, quality_min))
+    };
     let long = pages.reject("too_short", move |page| page.chars() < chars_min);
     let likely = without_repeated_paragraphs(long, setup)
         // After the cut, as in CCNet: menus and cookie notices sway the guess.

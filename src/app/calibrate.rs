@@ -9,6 +9,7 @@ use crate::usage::usage;
 use anyhow::{Result, bail};
 use corpus::{Corpus, LedgerRow, Manifest, ledger_rows, revise};
 use std::collections::BTreeSet;
+use text::wikiref::is_below;
 
 /// The reason of a page that is below the threshold.
 pub(crate) const REASON: &str = "quality";
@@ -149,12 +150,12 @@ pub(crate) fn apply(
     next.recipe = recipe.fingerprint.clone();
     let mark = format!("r{}", next.commit);
     // What a later step turned away would not have come so far.
-    let is_below = |row: &LedgerRow| {
+    let falls = |row: &LedgerRow| {
         let came_so_far = row.reason.as_ref().is_none_or(|reason| reason == "filter");
-        came_so_far && row.scores.quality.is_some_and(|quality| quality < threshold)
+        came_so_far && row.scores.quality.is_some_and(|quality| is_below(quality, threshold))
     };
     for label in next.labels.iter_mut().filter(|label| label.slice == slice) {
-        *label = revise(corpus, label, &mark, |row| is_below(row).then(|| REASON.into()))?;
+        *label = revise(corpus, label, &mark, |row| falls(row).then(|| REASON.into()))?;
     }
     corpus.write_next_recipe(&recipe.print(slices))?;
     corpus.commit(&next)?;

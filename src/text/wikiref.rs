@@ -35,6 +35,11 @@ pub(crate) fn probability(label: &str, score: f64) -> f64 {
     if label == WIKI { score } else { 1.0 - score }
 }
 
+/// Whether a page is dropped under a threshold. One of 0 drops none, also where fastText gives less.
+pub fn is_below(probability: f64, threshold: f64) -> bool {
+    probability.max(0.0) < threshold
+}
+
 /// The text without blanks at its ends, its lines joined by one blank, an empty one too: what the
 /// model was trained on.
 pub fn in_one_line(text: &str) -> String {
@@ -92,6 +97,12 @@ mod tests {
     fn every_line_end_of_python_becomes_one_blank() {
         assert_eq!(in_one_line("\n a\u{b}b\rc\r\n\r\nd\u{85}e\u{1f}f "), "a b c  d e\u{1f}f");
     }
+    #[test]
+    fn a_threshold_of_none_drops_none() {
+        assert!(!is_below(-0.000_01, 0.0));
+        assert!(is_below(-0.000_01, 0.25) && is_below(0.249_9, 0.25) && !is_below(0.25, 0.25));
+    }
+
     #[test]
     fn addresses_end_before_marks_and_begin_at_schemes() {
         let of = |text: &str| references(&format!("&lt;ref&gt;{text}&lt;/ref&gt;")).join(" ");

@@ -266,3 +266,15 @@ fn wrong_flags_are_refused_before_anything_is_written() {
     place.run("score no.jsonl --out out.jsonl").exits(2).names(&["no.jsonl"]);
     assert!(!place.path("out.jsonl").exists() && !place.path("out.jsonl.partial").exists());
 }
+
+#[test]
+fn a_reader_that_has_enough_ends_it_without_a_word() {
+    let place = Place::new();
+    // More than a pipe holds.
+    place.write("in.jsonl", lines(20_000));
+    let line = format!("{} score in.jsonl --out - --quiet | head -1", env!("CARGO_BIN_EXE_sluice"));
+    let mut shell = std::process::Command::new("sh");
+    let ended = shell.args(["-c", &line]).current_dir(place.path(".")).output().unwrap();
+    assert_eq!(ended.stdout.iter().filter(|b| **b == b'\n').count(), 1);
+    assert_eq!(String::from_utf8(ended.stderr).unwrap(), "");
+}

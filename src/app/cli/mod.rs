@@ -14,6 +14,7 @@ mod status;
 mod train;
 mod verify;
 
+use crate::score::ReaderGone;
 use crate::slice::Slice;
 use crate::supervise::end_with_supervisor;
 use crate::usage::Usage;
@@ -82,6 +83,7 @@ pub fn main(slices: &'static [Slice]) -> ExitCode {
     let cli = Cli::parse();
     match end_with_supervisor().and_then(|()| run(cli.command, slices)) {
         Ok(code) => ExitCode::from(code),
+        Err(error) if error.is::<ReaderGone>() => ExitCode::from(FAILED),
         Err(error) => {
             say(&format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { WRONG_USAGE } else { FAILED })

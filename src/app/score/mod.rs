@@ -21,6 +21,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use write::Out;
+pub(crate) use write::ReaderGone;
 
 /// Batches each scorer has before it: one in work, one waiting.
 const BATCHES_PER_SCORER: usize = 2;

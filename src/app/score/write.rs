@@ -1,9 +1,10 @@
 //! The file that is written: plain lines or compressed ones, by its name.
 
 use crate::usage::usage;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ impl Out {
             Form::Zstd(encoder) => encoder,
         };
         let written = form.write_all(line.as_bytes()).and_then(|()| form.write_all(b"\n"));
-        written.with_context(|| format!("cannot write {}", self.shown))
+        written.map_err(|error| self.failed(error))
     }
 
     /// Ends the file and gives it its name.
@@ -81,9 +82,16 @@ impl Out {
             Some((partial, path)) => fs::rename(partial, path),
             None => Ok(()),
         });
-        named.with_context(|| format!("cannot write {}", self.shown))?;
+        named.map_err(|error| self.failed(error))?;
         self.rename = None;
         Ok(())
+    }
+
+    fn failed(&self, error: io::Error) -> anyhow::Error {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => ReaderGone.into(),
+            _ => anyhow!(error).context(format!("cannot write {}", self.shown)),
+        }
     }
 }
 
@@ -94,3 +102,15 @@ impl Drop for Out {
         }
     }
 }
+
+/// Whoever read our output has gone, `head` for example: there is nothing left to say.
+#[derive(Debug)]
+pub(crate) struct ReaderGone;
+
+impl fmt::Display for ReaderGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads the output any more")
+    }
+}
+
+impl std::error::Error for ReaderGone {}
