@@ -4,21 +4,6 @@ use crate::statistics::{Statistics, alphabetic, statistics};
 use crate::{header, path};
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
-use std::path::PathBuf;
-
-fn cases(rule: &str) -> Vec<Value> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let data = PathBuf::from(std::env::var_os("SLUICE_TEST_DATA").unwrap_or(beside.into()));
-    let Ok(golden) = std::fs::read_to_string(data.join("../spec/golden.jsonl")) else {
-        println!("skipped: no data");
-        return Vec::new();
-    };
-    let cases = golden.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let cases: Vec<Value> =
-        cases.filter(|case| case["slice"] == "github" && case["rule"] == rule).collect();
-    assert!(!cases.is_empty(), "no golden case for {rule}");
-    cases
-}
 
 fn cleaned(text: &str) -> String {
     let mut text = text.to_owned();
@@ -43,14 +28,14 @@ fn same(ours: &Value, theirs: &Value) -> bool {
 
 #[test]
 fn headers_are_cut_as_upstream_cuts_them() {
-    for case in cases("clean_copyright") {
+    for case in reference::cases("github", "clean_copyright") {
         assert_eq!(cleaned(case["input"].as_str().unwrap()), case["expected"], "{case}");
     }
 }
 
 #[test]
 fn statistics_are_upstreams() {
-    for case in cases("file_stats") {
+    for case in reference::cases("github", "file_stats") {
         let found = as_json(statistics(case["input"].as_str().unwrap()));
         assert!(same(&found, &case["expected"]), "{found} {case}");
     }
@@ -58,7 +43,7 @@ fn statistics_are_upstreams() {
 
 #[test]
 fn files_are_discarded_as_upstream_discards_them() {
-    for case in cases("filter_discard") {
+    for case in reference::cases("github", "filter_discard") {
         let (text, meta) = (case["input"]["text"].as_str().unwrap(), &case["input"]["meta"]);
         let number = |name: &str| meta[name].as_f64().unwrap();
         // The cases were made with a tokenizer that splits at blanks.
@@ -75,7 +60,7 @@ fn files_are_discarded_as_upstream_discards_them() {
 
 #[test]
 fn a_chunk_of_rows_becomes_upstreams_records() {
-    for case in cases("local_clean_dedup") {
+    for case in reference::cases("github", "local_clean_dedup") {
         let (mut seen, mut found) = (Vec::new(), Vec::new());
         for row in case["input"].as_array().unwrap() {
             let (at, content) = (row["path"].as_str().unwrap(), row["content"].as_str().unwrap());

@@ -3,37 +3,12 @@
 
 use crate::{Perplexity, Scratch, bucket, kenlm, perplexity, sentencepiece};
 use flate2::read::MultiGzDecoder;
+use reference::{cases, file, text};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use text::ccnet::normalize_for_lm;
-
-/// A file of the shared test data, or `None` after saying that there is none.
-pub(crate) fn data(name: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let root = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
-    let path = PathBuf::from(root).join(name);
-    if !path.exists() {
-        println!("skipped: no data");
-        return None;
-    }
-    Some(path)
-}
-
-fn cases(rule: &str) -> Vec<Value> {
-    let Some(path) = data("../spec/golden.jsonl") else { return Vec::new() };
-    let golden = std::fs::read_to_string(path).expect("golden cases");
-    let cases = golden.lines().map(|line| serde_json::from_str(line).expect("a JSON line"));
-    let of_rule = |case: &Value| case["slice"] == "common_crawl/ccnet" && case["rule"] == rule;
-    let cases: Vec<Value> = cases.filter(of_rule).collect();
-    assert!(!cases.is_empty(), "no golden case for {rule}");
-    cases
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().expect("a string")
-}
 
 fn float(value: &Value) -> f64 {
     value.as_f64().expect("a number")
@@ -45,7 +20,7 @@ fn sum(list: &Value) -> f64 {
 
 #[test]
 fn perplexity_is_upstreams() {
-    for case in cases("perplexity_formula") {
+    for case in cases("common_crawl/ccnet", "perplexity_formula") {
         let tokens = &case["input"]["tokens_per_line"];
         let lines = tokens.as_array().expect("a list").len();
         let found = perplexity(sum(&case["input"]["log10_scores"]), sum(tokens) as usize + lines);
@@ -55,7 +30,7 @@ fn perplexity_is_upstreams() {
 
 #[test]
 fn buckets_are_upstreams() {
-    for case in cases("perplexity_bucket") {
+    for case in cases("common_crawl/ccnet", "perplexity_bucket") {
         let input = &case["input"];
         let found = bucket(text(&input["language"]), input["perplexity"].as_f64());
         assert_eq!(found.name(), text(&case["expected"]), "{case}");
@@ -65,7 +40,7 @@ fn buckets_are_upstreams() {
 #[test]
 fn toy_models_score_as_upstream() {
     let dir = tempfile::tempdir().expect("a folder");
-    for case in cases("kenlm_score_pp") {
+    for case in cases("common_crawl/ccnet", "kenlm_score_pp") {
         let path = dir.path().join("toy.arpa");
         std::fs::write(&path, text(&case["input"]["arpa"])).expect("a model file");
         let model = kenlm::Model::open(&path).expect("a model");
@@ -86,7 +61,7 @@ struct Reference {
 }
 
 fn references() -> Vec<Reference> {
-    let Some(path) = data("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
+    let Some(path) = file("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
     let file = MultiGzDecoder::new(File::open(path).expect("reference results"));
     let rows = BufReader::new(file).lines();
     rows.map(|row| serde_json::from_str::<Value>(&row.expect("a line")).expect("JSON"))
@@ -111,7 +86,7 @@ fn pieces_are_sentencepieces() {
     let mut normalized = String::new();
     for language in LANGUAGES {
         let file = format!("models/ccnet_like/{language}.sp.model");
-        let Some(path) = data(&file) else { return };
+        let Some(path) = reference::file(&file) else { return };
         let model = sentencepiece::Model::open(&path).expect("a model");
         let texts: Vec<&[u8]> = model.pieces().collect();
         let mut scratch = sentencepiece::Scratch::default();
@@ -140,7 +115,7 @@ fn scores_are_kenlms() {
     let references = references();
     for language in LANGUAGES {
         let file = format!("models/ccnet_like/{language}.arpa.trie.bin");
-        let Some(path) = data(&file) else { return };
+        let Some(path) = reference::file(&file) else { return };
         let model = kenlm::Model::open(&path).expect("a model");
         for reference in references.iter().filter(|reference| reference.language == language) {
             for line in &reference.lines {
@@ -156,7 +131,7 @@ fn perplexities_of_whole_texts_are_upstreams() {
     let references = references();
     let mut normalized = String::new();
     for language in LANGUAGES {
-        let file = |name: &str| data(&format!("models/ccnet_like/{language}{name}"));
+        let file = |name: &str| file(&format!("models/ccnet_like/{language}{name}"));
         let Some(pieces) = file(".sp.model") else { return };
         let pieces = sentencepiece::Model::open(&pieces).expect("a model");
         let texts: Vec<&[u8]> = pieces.pieces().collect();
@@ -196,9 +171,9 @@ fn perplexities_of_whole_texts_are_upstreams() {
 
 #[test]
 fn all_forms_of_a_model_give_the_same_scores() {
-    let Some(arpa) = data("models/ccnet_like/es.arpa.gz") else { return };
-    let Some(probing) = data("models/ccnet_like/es.arpa.bin") else { return };
-    let Some(trie) = data("models/ccnet_like/es.arpa.trie.bin") else { return };
+    let Some(arpa) = file("models/ccnet_like/es.arpa.gz") else { return };
+    let Some(probing) = file("models/ccnet_like/es.arpa.bin") else { return };
+    let Some(trie) = file("models/ccnet_like/es.arpa.trie.bin") else { return };
     let [arpa, probing, trie] =
         [arpa, probing, trie].map(|path| kenlm::Model::open(&path).expect("a model"));
     for reference in references() {
@@ -228,7 +203,7 @@ fn every_form_that_kenlm_writes_is_read() {
         "more loin also would consider higher",
     ];
     for unknown in ["kenlm_test", "kenlm_test_nounk"] {
-        let file = |form: &str| data(&format!("models/kenlm_formats/{unknown}{form}"));
+        let file = |form: &str| file(&format!("models/kenlm_formats/{unknown}{form}"));
         let Some(arpa) = file(".arpa") else { return };
         let arpa = kenlm::Model::open(&arpa).expect("a model");
         assert_eq!(arpa.order(), 5);
@@ -246,14 +221,14 @@ fn every_form_that_kenlm_writes_is_read() {
 
 #[test]
 fn a_text_model_of_words_is_read() {
-    let Some(path) = data("models/kenlm_formats/flashlight_lm.arpa.gz") else { return };
+    let Some(path) = file("models/kenlm_formats/flashlight_lm.arpa.gz") else { return };
     let model = kenlm::Model::open(&path).expect("a model");
     assert!(model.word(b"the") != 0 && model.score(&[model.word(b"the")]) < 0.0);
 }
 
 #[test]
 fn documents_get_the_perplexity_of_their_glued_lines() {
-    let Some(dir) = data("models/ccnet_like") else { return };
+    let Some(dir) = file("models/ccnet_like") else { return };
     let models = Perplexity::open(&dir).expect("models");
     let mut scratch = Scratch::default();
     for document in ["Debian is\na system.", "Debian issa system."] {

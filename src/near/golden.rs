@@ -4,27 +4,8 @@
 use crate::minhash::{MinHash, tests::simplified_shingles};
 use crate::simhash::{simhash, tests::condensed_windows};
 use crate::simplify::simplify;
+use reference::{cases, text};
 use serde_json::Value;
-use std::path::PathBuf;
-
-fn cases(slice: &str, rule: &str) -> Vec<Value> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let root = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
-    let path = PathBuf::from(root).join("../spec/golden.jsonl");
-    let Ok(golden) = std::fs::read_to_string(path) else {
-        println!("skipped: no data");
-        return Vec::new();
-    };
-    let cases = golden.lines().map(|line| serde_json::from_str(line).expect("a JSON line"));
-    let cases: Vec<Value> =
-        cases.filter(|case: &Value| case["slice"] == slice && case["rule"] == rule).collect();
-    assert!(!cases.is_empty(), "no golden case for {rule}");
-    cases
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().expect("a string")
-}
 
 /// Numbers beyond what JSON holds exactly are written as strings.
 fn numbers(values: &Value) -> Vec<u64> {

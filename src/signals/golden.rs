@@ -3,35 +3,8 @@
 
 use crate::domains::tests::named_combinations;
 use crate::{Facts, Lists, SIGNALS, Scratch, Span, View};
+use reference::{cases_where, file, text};
 use serde_json::{Value, json};
-use std::path::PathBuf;
-
-/// A file of the shared test data, or `None` after saying that there is none.
-pub(crate) fn data(name: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let root = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
-    let path = PathBuf::from(root).join(name);
-    if !path.exists() {
-        println!("skipped: no data");
-        return None;
-    }
-    Some(path)
-}
-
-/// The cases of a slice with the rules for which `is_meant` holds.
-pub(crate) fn cases(slice: &str, is_meant: impl Fn(&str) -> bool) -> Vec<Value> {
-    let Some(path) = data("../spec/golden.jsonl") else { return Vec::new() };
-    let golden = std::fs::read_to_string(path).expect("golden cases");
-    let cases = golden.lines().map(|line| serde_json::from_str(line).expect("a JSON line"));
-    let is_meant = |case: &Value| case["slice"] == slice && is_meant(text(&case["rule"]));
-    let cases: Vec<Value> = cases.filter(is_meant).collect();
-    assert!(!cases.is_empty(), "no golden case of {slice}");
-    cases
-}
-
-pub(crate) fn text(value: &Value) -> &str {
-    value.as_str().expect("a string")
-}
 
 fn spans(name: &str, content: &str, lists: &Lists) -> Vec<Span> {
     let signal = SIGNALS.iter().find(|signal| signal.name == name);
@@ -55,10 +28,10 @@ fn assert_equal_spans(found: &[Span], case: &Value) {
 #[test]
 fn signals_are_upstreams() {
     let mut lists = Lists::default();
-    if let Some(path) = data("models/wordlists/stopwords-iso.json") {
+    if let Some(path) = file("models/wordlists/stopwords-iso.json") {
         lists.read_stop_words_json(&path).expect("stop words");
     }
-    for case in cases("redpajama_v2", |rule| rule.starts_with("rps_")) {
+    for case in cases_where("redpajama_v2", |rule| rule.starts_with("rps_")) {
         let name = text(&case["rule"]).trim_end_matches("(en)");
         assert_equal_spans(&spans(name, text(&case["input"]), &lists), &case);
     }
@@ -66,7 +39,7 @@ fn signals_are_upstreams() {
 
 #[test]
 fn texts_are_normalised_as_upstream() {
-    for case in cases("redpajama_v2", |rule| rule == "normalize") {
+    for case in cases_where("redpajama_v2", |rule| rule == "normalize") {
         let (facts, lists, mut scratch) = (Facts::default(), Lists::default(), Scratch::default());
         let view = View::new(text(&case["input"]), &facts, &lists, &mut scratch);
         assert_eq!(view.normal(), text(&case["expected"]), "{case}");
@@ -75,7 +48,7 @@ fn texts_are_normalised_as_upstream() {
 
 #[test]
 fn lines_are_upstreams() {
-    for case in cases("redpajama_v2", |rule| rule == "line_slices") {
+    for case in cases_where("redpajama_v2", |rule| rule == "line_slices") {
         let (facts, lists, mut scratch) = (Facts::default(), Lists::default(), Scratch::default());
         let view = View::new(text(&case["input"]), &facts, &lists, &mut scratch);
         let found: Vec<Value> = view
@@ -89,7 +62,7 @@ fn lines_are_upstreams() {
 
 #[test]
 fn buckets_are_upstreams() {
-    for case in cases("redpajama_v2", |rule| rule == "ccnet_bucket") {
+    for case in cases_where("redpajama_v2", |rule| rule == "ccnet_bucket") {
         let buckets = case["input"].as_array().expect("buckets");
         let expected = case["expected"].as_array().expect("numbers");
         for (bucket, expected) in buckets.iter().zip(expected) {
@@ -104,7 +77,7 @@ fn buckets_are_upstreams() {
 
 #[test]
 fn combinations_of_categories_are_numbered_as_upstream() {
-    for case in cases("redpajama_v2", |rule| rule == "ut1_category_index") {
+    for case in cases_where("redpajama_v2", |rule| rule == "ut1_category_index") {
         let categories: Vec<&str> =
             case["input"].as_array().expect("categories").iter().map(text).collect();
         let found = named_combinations(&categories).into_iter();

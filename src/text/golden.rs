@@ -8,40 +8,10 @@ use crate::ccnet::{
 use crate::fasttext::{FastText, Scratch};
 use crate::language::LanguageIdentifier;
 use flate2::read::MultiGzDecoder;
+use reference::{cases, file, text};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-
-/// A file of the shared test data, or `None` after saying that there is none.
-fn data(name: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let root = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
-    let path = PathBuf::from(root).join(name);
-    if !path.exists() {
-        println!("skipped: no data");
-        return None;
-    }
-    Some(path)
-}
-
-fn cases(rule: &str) -> Vec<Value> {
-    cases_of("common_crawl/ccnet", rule)
-}
-
-fn cases_of(part: &str, rule: &str) -> Vec<Value> {
-    let Some(path) = data("../spec/golden.jsonl") else { return Vec::new() };
-    let golden = std::fs::read_to_string(path).expect("golden cases");
-    let cases = golden.lines().map(|line| serde_json::from_str(line).expect("a JSON line"));
-    let of_rule = |case: &Value| case["slice"] == part && case["rule"] == rule;
-    let cases: Vec<Value> = cases.filter(of_rule).collect();
-    assert!(!cases.is_empty(), "no golden case for {rule}");
-    cases
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().expect("a string")
-}
 
 fn number(value: &Value) -> u64 {
     value.as_u64().expect("a count")
@@ -49,7 +19,7 @@ fn number(value: &Value) -> u64 {
 
 #[test]
 fn paragraphs_are_normalised_as_upstream() {
-    for case in cases("normalize_for_dedup") {
+    for case in cases("common_crawl/ccnet", "normalize_for_dedup") {
         assert_eq!(normalize_paragraph(text(&case["input"])), text(&case["expected"]), "{case}");
     }
 }
@@ -57,7 +27,7 @@ fn paragraphs_are_normalised_as_upstream() {
 #[test]
 fn the_language_models_text_is_upstreams() {
     let mut found = String::new();
-    for case in cases("normalize_for_lm") {
+    for case in cases("common_crawl/ccnet", "normalize_for_lm") {
         normalize_for_lm(text(&case["input"]), &mut found);
         assert_eq!(found, text(&case["expected"]), "{case}");
     }
@@ -65,7 +35,7 @@ fn the_language_models_text_is_upstreams() {
 
 #[test]
 fn paragraph_keys_are_upstreams() {
-    for case in cases("paragraph_hash_u64") {
+    for case in cases("common_crawl/ccnet", "paragraph_hash_u64") {
         // Upstream hashes no empty page; its empty lines are tested beside the function.
         let Value::Object(expected) = &case["expected"] else { continue };
         let key = paragraph_key(text(&case["input"]), &mut Vec::new());
@@ -75,7 +45,7 @@ fn paragraph_keys_are_upstreams() {
 
 #[test]
 fn pages_are_read_as_upstream() {
-    for case in cases("wet_parse") {
+    for case in cases("common_crawl/ccnet", "wet_parse") {
         let records = text(&case["input"])
             .split("WARC/1.0\r\n")
             .filter(|record| record.starts_with("WARC-Type: conversion"));
@@ -96,7 +66,7 @@ fn pages_are_read_as_upstream() {
 
 #[test]
 fn shards_take_the_files_that_they_take_upstream() {
-    for case in cases("wet_segment_range") {
+    for case in cases("common_crawl/ccnet", "wet_segment_range") {
         let input = &case["input"];
         let (files, shards) = (number(&input["n_segments"]), number(&input["num_shards"]));
         let ranges = case["expected"].as_array().expect("ranges");
@@ -112,7 +82,7 @@ const TOLERANCE: f64 = 1e-4;
 
 /// Texts with the results of upstream's programs.
 fn references() -> Vec<Value> {
-    let Some(path) = data("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
+    let Some(path) = file("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
     let file = MultiGzDecoder::new(File::open(path).expect("reference results"));
     let lines = BufReader::new(file).lines();
     lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("JSON")).collect()
@@ -120,7 +90,7 @@ fn references() -> Vec<Value> {
 
 /// Compares the best labels with those of `field`, which is a list in order or an object.
 fn agrees_with_fasttext(model: &str, field: &str) {
-    let Some(path) = data(model) else { return };
+    let Some(path) = file(model) else { return };
     let model = FastText::open(&path).expect("a model");
     let mut scratch = Scratch::default();
     let references = references();
@@ -173,7 +143,7 @@ fn a_quantised_pruned_softmax_model_agrees() {
 
 #[test]
 fn the_identifier_gives_the_models_first_label() {
-    let Some(path) = data("models/langid/lid.176.ftz") else { return };
+    let Some(path) = file("models/langid/lid.176.ftz") else { return };
     let identifier = LanguageIdentifier::open(&path).expect("a model");
     assert_eq!(identifier.name(), "lid.176.ftz");
     for reference in references() {
@@ -193,7 +163,7 @@ fn the_identifier_gives_the_models_first_label() {
 #[test]
 fn unsupervised_models_are_refused_by_name() {
     for model in ["crime-and-punishment.bin", "lee_fasttext_new.bin"] {
-        let Some(path) = data(&format!("models/fasttext_formats/{model}")) else { return };
+        let Some(path) = file(&format!("models/fasttext_formats/{model}")) else { return };
         let error = FastText::open(&path).err().expect("it has no labels").to_string();
         assert!(error.contains(model) && error.contains("unsupervised"), "{error}");
     }
@@ -201,11 +171,11 @@ fn unsupervised_models_are_refused_by_name() {
 
 #[test]
 fn the_classifier_reads_what_upstreams_reads() {
-    for case in cases_of("common_crawl/classifier", "text_for_classifier") {
+    for case in cases("common_crawl/classifier", "text_for_classifier") {
         let line = crate::wikiref::in_one_line(text(&case["input"]));
         assert_eq!(line, text(&case["expected"]), "{case}");
     }
-    for case in cases_of("common_crawl/classifier", "wiki_prob_threshold") {
+    for case in cases("common_crawl/classifier", "wiki_prob_threshold") {
         let label = text(&case["input"]["top_label"]).trim_start_matches("__label__");
         let score = &case["input"]["top_prob"];
         let found = crate::wikiref::probability(label, score.as_f64().expect("a number"));
@@ -218,7 +188,7 @@ fn the_classifier_reads_what_upstreams_reads() {
 
 #[test]
 fn references_of_wikipedia_are_upstreams() {
-    for case in cases_of("common_crawl/classifier", "wikiref_url_extract") {
+    for case in cases("common_crawl/classifier", "wikiref_url_extract") {
         let found = crate::wikiref::references(text(&case["input"]));
         let expected = case["expected"].as_array().map_or(&[][..], Vec::as_slice);
         assert_eq!(found, expected.iter().map(text).collect::<Vec<_>>(), "{case}");
@@ -227,14 +197,14 @@ fn references_of_wikipedia_are_upstreams() {
 
 #[test]
 fn c4s_urls_lines_and_split_are_upstreams() {
-    for case in cases_of("c4/dclm", "normalize_url") {
+    for case in cases("c4/dclm", "normalize_url") {
         assert_eq!(c4::normalize_url(text(&case["input"])), text(&case["expected"]), "{case}");
     }
-    for case in cases_of("c4", "line_hash") {
+    for case in cases("c4", "line_hash") {
         let key = format!("{:016x}", c4::line_key(text(&case["input"])));
         assert_eq!(key, text(&case["expected"])[..16], "{case}");
     }
-    for case in cases_of("c4", "split") {
+    for case in cases("c4", "split") {
         let is_validation =
             |url: &Value| c4::is_validation(c4::url_digest(&c4::normalize_url(text(url))));
         let found: Vec<bool> =

@@ -4,32 +4,21 @@
 use super::*;
 use flate2::read::MultiGzDecoder;
 use proptest::prelude::*;
+use reference::file;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 
-/// A file of the shared test data, or `None` after saying that there is none.
-fn data(name: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let root = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
-    let path = PathBuf::from(root).join(name);
-    if !path.exists() {
-        println!("skipped: no data");
-        return None;
-    }
-    Some(path)
-}
-
 /// Texts with the results of upstream's programs.
 fn references() -> Vec<Value> {
-    let Some(path) = data("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
+    let Some(path) = file("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
     let file = MultiGzDecoder::new(File::open(path).expect("reference results"));
     let lines = BufReader::new(file).lines();
     lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("JSON")).collect()
 }
 
 fn counter(name: &str) -> Option<TokenCounter> {
-    let path = data(&format!("models/tokenizers/{name}"))?;
+    let path = file(&format!("models/tokenizers/{name}"))?;
     Some(TokenCounter::open(&path).expect("a tokenizer"))
 }
 
@@ -87,7 +76,7 @@ fn extreme_texts_are_counted() {
 
 #[test]
 fn what_the_file_says_of_truncation_is_ignored() {
-    let Some(path) = data("models/tokenizers/gpt2_tokenizer.json") else { return };
+    let Some(path) = file("models/tokenizers/gpt2_tokenizer.json") else { return };
     let text = std::fs::read_to_string(path).expect("a tokenizer");
     let mut tokenizer: Value = serde_json::from_str(&text).expect("JSON");
     tokenizer["truncation"] = serde_json::json!({

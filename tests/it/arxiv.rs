@@ -1,6 +1,6 @@
 //! Papers of arXiv come out whole, in order, the same however they are read, and none is lost.
 
-use crate::support::{Place, assert_same, data, gzip, list, number, text};
+use crate::support::{Place, assert_same, gzip, list, number, text};
 use serde_json::Value;
 use std::os::unix::fs::symlink;
 
@@ -230,7 +230,7 @@ fn damaged_and_hostile_archives_cost_what_is_damaged_only() {
 
 #[test]
 fn real_papers_are_read_however_they_are_packed() {
-    let Some(data) = data() else { return };
+    let Some(data) = reference::folder() else { return };
     let place = Place::new();
     symlink(data.join("arxiv"), place.path("data")).unwrap();
     let inputs = input("src", "data/src") + &input("eprints", "data/eprints");

@@ -1,7 +1,7 @@
 //! C4: AllenAI's shards in RedPajama's form, and C4's rules on a dump.
 
 use crate::promises;
-use crate::support::{Place, data, gzip, number, record, text, wet};
+use crate::support::{Place, gzip, number, record, text, wet};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 
@@ -19,7 +19,7 @@ fn line(number: usize, text: &str) -> String {
 
 #[test]
 fn shards_come_out_in_redpajamas_form() {
-    let Some(data) = data() else { return };
+    let Some(data) = reference::folder() else { return };
     let place = Place::with_data().unwrap();
     let name = "c4-train.00000-of-01024.sample.json.gz";
     let file = std::fs::File::open(data.join("c4").join(name)).unwrap();
@@ -39,17 +39,14 @@ fn shards_come_out_in_redpajamas_form() {
 
 #[test]
 fn the_golden_page_is_reformatted() {
-    let Some(data) = data() else { return };
-    let golden = std::fs::read_to_string(data.join("../spec/golden.jsonl")).unwrap();
-    let cases = golden.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let mut cases = cases.filter(|case| case["slice"] == "c4" && case["rule"] == "reformat");
-    let case = cases.next().expect("a golden case");
-    let place = Place::new();
-    place.write("a.json.gz", gzip(case["input"].to_string().as_bytes()));
-    place.run("add corpus --slice c4 --label en a.json.gz").exits(0);
-    let mut found = place.documents("corpus").remove(0);
-    found["meta"].as_object_mut().unwrap().remove("id");
-    assert_eq!(found, case["expected"]);
+    for case in reference::cases("c4", "reformat") {
+        let place = Place::new();
+        place.write("a.json.gz", gzip(case["input"].to_string().as_bytes()));
+        place.run("add corpus --slice c4 --label en a.json.gz").exits(0);
+        let mut found = place.documents("corpus").remove(0);
+        found["meta"].as_object_mut().unwrap().remove("id");
+        assert_eq!(found, case["expected"]);
+    }
 }
 
 #[test]

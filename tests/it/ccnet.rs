@@ -1,6 +1,6 @@
 //! CCNet's rules, from the recipe's preset to the exported record: upstream's own results.
 
-use crate::support::{Place, golden_cases, input, keeping_all, list, number, record, text, wet};
+use crate::support::{Place, input, keeping_all, list, number, record, text, wet};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ fn is_as_upstream(document: &Value, expected: &Value, case: &Value) {
 
 #[test]
 fn shards_hashed_together_lose_every_copy_as_upstream() {
-    for case in golden_cases("shard_dedup_two_pass") {
+    for case in reference::cases("common_crawl/ccnet", "shard_dedup_two_pass") {
         let shards = list(&case["input"]["shards_hashed_together"]);
         let shards: Vec<Vec<&str>> = shards.iter().map(texts).collect();
         let settings =
@@ -64,7 +64,7 @@ fn shards_hashed_together_lose_every_copy_as_upstream() {
 
 #[test]
 fn shards_are_compared_within_their_group_only_as_upstream() {
-    for case in golden_cases("shard_dedup_groups") {
+    for case in reference::cases("common_crawl/ccnet", "shard_dedup_groups") {
         let input = &case["input"];
         let together = input.get("group");
         let shards: Vec<Vec<&str>> = match together {
@@ -97,7 +97,7 @@ fn the_first_copy_of_a_paragraph_stays_where_the_preset_is_global() {
 
 #[test]
 fn the_first_copy_of_upstreams_cases_stays_where_the_preset_is_global() {
-    for case in golden_cases("shard_dedup_two_pass") {
+    for case in reference::cases("common_crawl/ccnet", "shard_dedup_two_pass") {
         let pages = texts(&case["input"]["documents"]);
         let first = build(std::slice::from_ref(&pages), "preset = \"global\"")(0, 0);
         // No page comes before it, so it loses its own repeats only. Digits are all one to CCNet.
@@ -110,7 +110,7 @@ fn the_first_copy_of_upstreams_cases_stays_where_the_preset_is_global() {
 
 #[test]
 fn a_wet_record_is_read_as_upstream() {
-    for case in golden_cases("wet_parse") {
+    for case in reference::cases("common_crawl/ccnet", "wet_parse") {
         let file = text(&case["input"]);
         let record = |part: &&str| part.starts_with("WARC-Type: conversion");
         let records: Vec<&str> = file.split("WARC/1.0\r\n").filter(record).collect();

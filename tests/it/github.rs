@@ -1,7 +1,7 @@
 //! The GitHub slice: source files of tables, repositories and archives, each kept or dropped for
 //! the reason that RedPajama's scripts would have.
 
-use crate::support::{Export, Place, assert_same, data, documents, gzip, list, number, text};
+use crate::support::{Export, Place, assert_same, documents, gzip, list, number, text};
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -154,10 +154,7 @@ fn the_bundled_exports_add_up_and_meet_every_rule() {
 
 #[test]
 fn records_are_those_of_upstream() {
-    let Some(data) = data() else { return };
-    let golden = fs::read_to_string(data.join("../spec/golden.jsonl")).unwrap();
-    let cases = golden.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    for case in cases.filter(|c| c["slice"] == "github" && c["rule"] == "local_clean_dedup") {
+    for case in reference::cases("github", "local_clean_dedup") {
         let place = Place::new();
         place.write("in/rows.jsonl", lines(list(&case["input"])));
         let (counts, _) = add_with(&place, 0, "licenses = []");

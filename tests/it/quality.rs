@@ -1,7 +1,7 @@
 //! Perplexity, the classifier, tokens, signals and filters, through the whole program: upstream's
 //! own results for real texts.
 
-use crate::support::{Place, data, input, keeping_all, list, number, record, text, wet};
+use crate::support::{Place, input, keeping_all, list, number, record, text, wet};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +46,7 @@ fn build(place: &Place, top: &str, settings: &str, pages: &[&str]) -> BTreeMap<u
 
 #[test]
 fn perplexities_are_those_of_kenlm_and_sentencepiece() {
-    let Some(data) = data() else { return };
+    let Some(data) = reference::folder() else { return };
     let references = references(&data);
     let mut lines: BTreeMap<&str, (&str, f64)> = BTreeMap::new();
     for reference in &references {
@@ -84,7 +84,7 @@ fn perplexities_are_those_of_kenlm_and_sentencepiece() {
 
 #[test]
 fn scores_and_tokens_are_those_of_fasttext_and_tokenizers() {
-    let Some(data) = data() else { return };
+    let Some(data) = reference::folder() else { return };
     let references = references(&data);
     // No line twice, or the slice cuts one.
     let is_plain = |body: &str| {
@@ -117,7 +117,7 @@ fn scores_and_tokens_are_those_of_fasttext_and_tokenizers() {
 
 #[test]
 fn poor_pages_are_dropped_for_a_named_reason() {
-    let Some(data) = data() else { return };
+    let Some(data) = reference::folder() else { return };
     let references = references(&data);
     let pages: Vec<&str> = references.iter().take(60).map(|r| text(&r["text"])).collect();
     let settings = models(

@@ -45,28 +45,6 @@ pub struct Running {
 /// Every file of an exported folder, by its path there.
 pub type Export = BTreeMap<String, Vec<u8>>;
 
-/// The shared test data, or `None` after saying that there is none.
-pub fn data() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
-    let path = PathBuf::from(std::env::var_os("SLUICE_TEST_DATA").unwrap_or(beside.into()));
-    if !path.exists() {
-        println!("skipped: no data");
-        return None;
-    }
-    Some(fs::canonicalize(path).unwrap())
-}
-
-/// Upstream's own results for a rule of CCNet; none where there is no data.
-pub fn golden_cases(rule: &str) -> Vec<Value> {
-    let Some(data) = data() else { return Vec::new() };
-    let golden = fs::read_to_string(data.join("../spec/golden.jsonl")).expect("golden cases");
-    let cases = golden.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let cases: Vec<Value> =
-        cases.filter(|c| c["slice"] == "common_crawl/ccnet" && c["rule"] == rule).collect();
-    assert!(!cases.is_empty(), "no golden case for {rule}");
-    cases
-}
-
 impl Place {
     pub fn new() -> Place {
         let place = Place { dir: tempfile::tempdir().unwrap(), made: Cell::new(0) };
@@ -78,7 +56,7 @@ impl Place {
     /// A folder with `data` in it, or `None` after saying that there is none.
     pub fn with_data() -> Option<Place> {
         let place = Place::new();
-        symlink(data()?, place.path("data")).unwrap();
+        symlink(reference::folder()?, place.path("data")).unwrap();
         Some(place)
     }
 

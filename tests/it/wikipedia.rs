@@ -1,7 +1,7 @@
 //! Wikipedia: dumps to articles, whatever their form and whatever is wrong with them.
 
 use crate::promises;
-use crate::support::{Place, data, gzip, number, text};
+use crate::support::{Place, gzip, number, text};
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -186,7 +186,7 @@ fn a_dump_of_an_unknown_wiki_is_refused_by_name() {
 
 #[test]
 fn real_dumps_are_read_whole() {
-    let Some(_) = data() else { return };
+    let Some(_) = reference::folder() else { return };
     let place = Place::with_data().unwrap();
     let settings = "languages = []\n";
     let labels = [

@@ -3,10 +3,8 @@ use crate::Defect;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use serde_json::Value;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
 use tar::{Builder, EntryType, Header};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -282,16 +280,7 @@ fn long_names_are_read_and_endless_ones_passed_by() {
 
 #[test]
 fn identifiers_are_upstreams() {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let root = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
-    let Ok(golden) = fs::read_to_string(PathBuf::from(root).join("../spec/golden.jsonl")) else {
-        return println!("skipped: no data");
-    };
-    let cases = golden.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let cases: Vec<Value> =
-        cases.filter(|c| c["slice"] == "arxiv" && c["rule"] == "format_arxiv_id").collect();
-    assert!(!cases.is_empty());
-    for case in cases {
+    for case in reference::cases("arxiv", "format_arxiv_id") {
         let raw = case["input"].as_str().unwrap();
         assert_eq!(arxiv_id(raw), case["expected"].as_str().unwrap_or(raw), "{case}");
     }

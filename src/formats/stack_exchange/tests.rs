@@ -365,18 +365,7 @@ fn other_tables_and_papers_of_a_dump_are_no_sources() {
 /// Upstream's own pairs, from the shared test data.
 #[test]
 fn rows_are_paired_as_upstream_pairs_them() {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let data = std::env::var_os("SLUICE_TEST_DATA").unwrap_or_else(|| beside.into());
-    let golden = PathBuf::from(data).join("../spec/golden.jsonl");
-    if !golden.exists() {
-        return println!("skipped: no data");
-    }
-    let golden = fs::read_to_string(golden).unwrap();
-    let cases = golden.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let cases: Vec<_> =
-        cases.filter(|c| c["slice"] == "stackexchange" && c["rule"] == "pairing").collect();
-    assert!(!cases.is_empty());
-    for case in cases {
+    for case in reference::cases("stackexchange", "pairing") {
         let (found, defects) = read(case["input"].as_str().unwrap());
         assert_eq!(defects, []);
         let pairs: Vec<_> = found.iter().filter_map(pair).collect();

@@ -2,19 +2,9 @@
 
 use super::{Kind, WarcReader};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 type Counts = BTreeMap<String, u64>;
-
-fn data() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let data = PathBuf::from(std::env::var_os("SLUICE_TEST_DATA").unwrap_or(beside.into()));
-    if !data.join("golden").is_dir() {
-        println!("skipped: no data");
-        return None;
-    }
-    Some(data)
-}
 
 fn read(path: &Path) -> (Counts, Vec<String>) {
     let (mut counts, mut defects) = (Counts::new(), Vec::new());
@@ -57,7 +47,7 @@ fn on_purpose(file: &str) -> Option<(Counts, usize)> {
 
 #[test]
 fn every_type_is_counted_as_warcio_counts_it() {
-    let Some(data) = data() else { return };
+    let Some(data) = reference::folder() else { return };
     let table = std::fs::read_to_string(data.join("golden/warcio_counts_shared.tsv")).unwrap();
     for line in table.lines().skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
@@ -84,7 +74,7 @@ fn every_type_is_counted_as_warcio_counts_it() {
 
 #[test]
 fn an_lz4_file_gives_the_records_of_the_gzip_one() {
-    let Some(data) = data() else { return };
+    let Some(data) = reference::folder() else { return };
     let quirks = data.join("commoncrawl/warc_quirks");
     let bodies = |name: &str| -> Vec<Vec<u8>> {
         WarcReader::open(&quirks.join(name)).unwrap().map(|record| record.unwrap().body).collect()
@@ -96,7 +86,7 @@ fn an_lz4_file_gives_the_records_of_the_gzip_one() {
 
 #[test]
 fn every_text_of_a_wet_file_is_given() {
-    let Some(data) = data() else { return };
+    let Some(data) = reference::folder() else { return };
     let wet = data.join("commoncrawl/wet_derived/derived_shared.warc.wet.gz");
     let texts: Vec<_> = crate::wet::open(&wet).unwrap().map(Result::unwrap).collect();
     assert_eq!(texts.len(), 1391);
@@ -108,7 +98,7 @@ fn every_text_of_a_wet_file_is_given() {
 /// Bytes of a healthy real file damaged one at a time cost records near the damage only.
 #[test]
 fn damage_to_a_real_file_costs_one_record() {
-    let Some(data) = data() else { return };
+    let Some(data) = reference::folder() else { return };
     let path = data.join("commoncrawl/warc_quirks/resiliparse_warcfile.warc.gz");
     let file = std::fs::read(path).unwrap();
     for at in (0..file.len()).step_by(file.len() / 100) {

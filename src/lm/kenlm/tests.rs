@@ -118,7 +118,7 @@ fn binaries() -> Vec<Vec<u8>> {
         .into_iter()
         .flat_map(|name| forms.map(|form| format!("models/kenlm_formats/{name}.{form}.bin")));
     names
-        .filter_map(|name| crate::golden::data(&name))
+        .filter_map(|name| reference::file(&name))
         .map(|path| std::fs::read(path).expect("a model file"))
         .collect()
 }

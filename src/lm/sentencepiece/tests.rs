@@ -103,7 +103,7 @@ fn a_scratch_may_serve_two_models() {
 
 #[test]
 fn replacements_are_those_of_the_model() {
-    let Some(path) = crate::golden::data("models/ccnet_like/en.sp.model") else { return };
+    let Some(path) = reference::file("models/ccnet_like/en.sp.model") else { return };
     let model = Model::open(&path).expect("a model");
     for (text, expected) in [
         ("cafe\u{301}s", "▁cafés"),

@@ -2,8 +2,8 @@
 //! texts are built here, and a case that is not known is a failure.
 
 use super::*;
-use crate::golden::{cases, data, text};
 use crate::lists::{Lists, Phrases};
+use reference::{cases_where, file, text};
 use serde_json::{Value, json};
 
 fn assert_verdict(found: Verdict, case: &Value) {
@@ -38,14 +38,14 @@ fn gopher_text(description: &str) -> String {
 
 #[test]
 fn gopher_quality_is_datatroves() {
-    for case in cases("gopher(datatrove)", |rule| rule == "gopher_quality") {
+    for case in cases_where("gopher(datatrove)", |rule| rule == "gopher_quality") {
         assert_verdict(gopher::quality(&gopher_text(text(&case["input"]))), &case);
     }
 }
 
 #[test]
 fn gopher_repetition_is_datatroves() {
-    for case in cases("gopher_repetition(datatrove)", |rule| rule == "gopher_repetition") {
+    for case in cases_where("gopher_repetition(datatrove)", |rule| rule == "gopher_repetition") {
         let text = match text(&case["input"]) {
             "4 x 'same line here' + distinct line" => {
                 "same line here\n".repeat(4) + "a distinct line"
@@ -61,7 +61,7 @@ fn copies_are_datatroves() {
     let strings = |value: &Value| -> Vec<String> {
         value.as_array().expect("words").iter().map(|word| text(word).to_owned()).collect()
     };
-    for case in cases("gopher_repetition(datatrove)", |rule| rule.starts_with("find_")) {
+    for case in cases_where("gopher_repetition(datatrove)", |rule| rule.starts_with("find_")) {
         let input = &case["input"];
         let (words, n) = match input {
             Value::Array(_) => (strings(input), 0),
@@ -112,14 +112,14 @@ fn fineweb_text(description: &str) -> String {
 
 #[test]
 fn fineweb_is_datatroves() {
-    for case in cases("fineweb(datatrove)", |rule| rule == "fineweb_quality") {
+    for case in cases_where("fineweb(datatrove)", |rule| rule == "fineweb_quality") {
         assert_verdict(fineweb::quality(&fineweb_text(text(&case["input"]))), &case);
     }
 }
 
 #[test]
 fn c4_is_datatroves() {
-    for case in cases("c4(datatrove)", |rule| rule == "c4_quality") {
+    for case in cases_where("c4(datatrove)", |rule| rule == "c4_quality") {
         let found = c4::clean(text(&case["input"]), &c4::DATATROVE);
         assert_eq!(found.as_deref().ok(), case["expected"]["text"].as_str(), "{case}");
         assert_verdict(found.map(|_| ()), &case);
@@ -128,19 +128,19 @@ fn c4_is_datatroves() {
 
 #[test]
 fn c4_is_the_code_that_made_it() {
-    for case in cases("c4", |rule| rule == "clean_page") {
+    for case in cases_where("c4", |rule| rule == "clean_page") {
         let long = "x".repeat(1001);
         let page = text(&case["input"]).replace(&format!("{}... (1001 x)", "x".repeat(30)), &long);
         let found = c4::clean(&page, &c4::TFDS).ok();
         assert_eq!(found.as_deref(), case["expected"].as_str(), "{case}");
     }
-    for case in cases("c4", |rule| rule == "badwords") {
+    for case in cases_where("c4", |rule| rule == "badwords") {
         let input = &case["input"];
         let list: Phrases = input["list"].as_array().expect("a list").iter().map(text).collect();
         let found = c4::BadWords::new(&list, "en").check(text(&input["text"]));
         assert_eq!(Some(found.is_ok()), case["expected"].as_bool(), "{case}");
     }
-    for case in cases("mc4", |rule| rule == "paragraph_filter") {
+    for case in cases_where("mc4", |rule| rule == "paragraph_filter") {
         let page = match text(&case["input"]) {
             "3 lines of 200 chars" => ["x"; 3].map(|x| x.repeat(200)).join("\n"),
             "5 lines of 199 chars" => ["x"; 5].map(|x| x.repeat(199)).join("\n"),
@@ -152,7 +152,7 @@ fn c4_is_the_code_that_made_it() {
 
 #[test]
 fn attributes_are_dolmas() {
-    for case in cases("gopher(dolma)", |rule| rule == "gopher_attributes") {
+    for case in cases_where("gopher(dolma)", |rule| rule == "gopher_attributes") {
         let found = dolma::GopherAttributes::of(text(&case["input"]));
         let found = json!({
             "fraction_of_characters_in_most_common_ngram":
@@ -180,7 +180,7 @@ fn attributes_are_dolmas() {
 fn rules_are_dclms() {
     // What they say of URLs is not here, and their deduplication is another crate's.
     let is_here = |rule: &str| !rule.starts_with("bff_") && rule != "url_removal_modifier";
-    for case in cases("dclm", is_here) {
+    for case in cases_where("dclm", is_here) {
         let input = || text(&case["input"]);
         let found = match text(&case["rule"]) {
             "massive_web_repetition_filters" => json!({"keep": dclm::repetition(input()).is_ok()}),
@@ -213,7 +213,7 @@ fn rules_are_dclms() {
 
 #[test]
 fn the_published_list_of_bad_words_is_read() {
-    let Some(path) = data("models/wordlists/ldnoobw_en.txt") else { return };
+    let Some(path) = file("models/wordlists/ldnoobw_en.txt") else { return };
     let mut lists = Lists::default();
     lists.read_bad_words("en", &path).expect("a list");
     let list = lists.bad_words(Some("en")).expect("bad words");
