@@ -105,6 +105,11 @@ const SETTINGS: &[Setting] = &[
         default: Initial::File,
         about: "bad English words, one a line, for the signals",
     },
+    Setting {
+        name: "signal_models", // RedPajama-V2: artifacts
+        default: Initial::Folder,
+        about: "folder of models for the signals: classifiers, counts of words, UT1's blacklists",
+    },
 ];
 
 /// Pages in; those of the wanted languages, each the first of its kind, out.

@@ -40,17 +40,23 @@ pub(crate) fn fingerprint(
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// The names and sizes of a folder's files, and the first and the last MiB of each: language models
-/// take gigabytes, and to read all of them at each start would take minutes.
+/// The names and sizes of a folder's files, those of folders in it too, and the first and the last
+/// MiB of each: language models take gigabytes, and to read all of them at each start would take
+/// minutes.
 fn digest_folder(path: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
     const PART: u64 = 1 << 20;
     let wrong = |path: &Path| format!("cannot read {}", path.display());
     let entries = std::fs::read_dir(path).with_context(|| wrong(path))?;
-    let entries: Vec<PathBuf> =
+    let mut entries: Vec<PathBuf> =
         entries.map(|e| e.map(|e| e.path())).collect::<std::io::Result<_>>()?;
-    let mut files: Vec<PathBuf> = entries.into_iter().filter(|path| path.is_file()).collect();
-    files.sort();
-    for file in files {
+    entries.sort();
+    // A link to a folder may lead back here.
+    let is_folder = |path: &PathBuf| path.is_dir() && !path.is_symlink();
+    for folder in entries.iter().filter(|path| is_folder(path)) {
+        hasher.update(folder.file_name().unwrap_or_default().as_encoded_bytes());
+        digest_folder(folder, hasher)?;
+    }
+    for file in entries.into_iter().filter(|path| path.is_file()) {
         let read = || -> std::io::Result<(u64, Vec<u8>)> {
             let mut open = std::fs::File::open(&file)?;
             let bytes = open.metadata()?.len();

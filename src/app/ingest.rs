@@ -3,7 +3,7 @@
 use crate::dedup::text_digest;
 use crate::display::{Display, Verbosity};
 use crate::inputs::sources;
-use crate::models::Models;
+use crate::models::{CommonModels, Models};
 use crate::recipe::{Input, Recipe};
 use crate::slice::{Setup, Slice};
 use crate::summary::{LabelSummary, Summary};
@@ -78,11 +78,12 @@ pub(crate) fn ingest(
 ) -> Result<Summary> {
     let started = Instant::now();
     let first = how.cluster.process == 0;
-    let mut loaded = Loaded::new();
+    let mut loaded = Loaded::default();
     if first && Corpus::open(root).is_err() {
         // A corpus is not made with a recipe that cannot be run: it would have to keep to it.
-        for slice in slices.iter().filter(|slice| inputs.iter().any(|i| i.slice == slice.name)) {
-            load(&mut loaded, slice, recipe)?;
+        let is_asked = |slice: &Slice| inputs.iter().any(|input| input.slice == slice.name);
+        for slice in slices.iter().filter(|slice| inputs.is_empty() || is_asked(slice)) {
+            loaded.models(slice, recipe)?;
         }
     }
     let (corpus, _lock, mut meeting) = if first {
@@ -124,18 +125,28 @@ fn global_dedup(docs: engine::Docs<'_>) -> engine::Docs<'_> {
     docs.reject_repeats("texts", "duplicate_text", text_digest, Rule::first_of_all())
 }
 
-/// The models of each slice that have been loaded.
-type Loaded = BTreeMap<&'static str, Models>;
+/// Models that have been loaded.
+#[derive(Default)]
+struct Loaded {
+    common: Option<CommonModels>,
+    slices: BTreeMap<&'static str, Models>,
+}
 
-/// The models of a slice, loaded once.
-fn load(loaded: &mut Loaded, slice: &'static Slice, recipe: &Recipe) -> Result<Models> {
-    if let Some(models) = loaded.get(slice.name) {
-        return Ok(models.clone());
+impl Loaded {
+    /// The models of a slice, loaded once.
+    fn models(&mut self, slice: &'static Slice, recipe: &Recipe) -> Result<Models> {
+        if let Some(models) = self.slices.get(slice.name) {
+            return Ok(models.clone());
+        }
+        let common = match &self.common {
+            Some(common) => common.clone(),
+            None => CommonModels::load(recipe.tokenizer.as_deref(), recipe.lid())?,
+        };
+        let models = Models::load(&recipe.slices[slice.name], common.clone())?;
+        self.common = Some(common);
+        self.slices.insert(slice.name, models.clone());
+        Ok(models)
     }
-    let models =
-        Models::load(&recipe.slices[slice.name], recipe.tokenizer.as_deref(), recipe.lid())?;
-    loaded.insert(slice.name, models.clone());
-    Ok(models)
 }
 
 /// Adds the new labels of `inputs` to the manifest; gives the names of those that are complete.
@@ -200,7 +211,7 @@ fn run(
     let mut graphs = BTreeMap::new();
     for slice in slices.iter().filter(|slice| used.contains(slice.name)) {
         let settings = recipe.slices[slice.name].clone();
-        let of_slice = load(&mut loaded, slice, recipe)?;
+        let of_slice = loaded.models(slice, recipe)?;
         let (labels, sources) = (Arc::clone(&names), Arc::clone(&sources));
         let setup = Setup { slice: slice.name, settings, models: of_slice, labels, sources };
         setups.insert(slice.name, setup.clone());

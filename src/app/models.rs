@@ -29,32 +29,44 @@ pub struct Models {
     bad_words: Option<Arc<BadWords>>,
 }
 
-impl Models {
-    /// Loads what `settings` name; what they do not name is built in where there is such a thing.
-    pub(crate) fn load(
-        settings: &Settings,
-        tokenizer: Option<&Path>,
-        lid: Option<&Path>,
-    ) -> anyhow::Result<Models> {
-        let file = |name: &str| settings.declares(name).then(|| settings.file(name)).flatten();
+/// The models that all slices of a recipe have in common, in memory once.
+#[derive(Clone)]
+pub(crate) struct CommonModels {
+    language: Arc<LanguageIdentifier>,
+    tokens: Option<Arc<TokenCounter>>,
+}
+
+impl CommonModels {
+    /// Loads the files that are named; languages have a built-in identifier.
+    pub fn load(tokenizer: Option<&Path>, lid: Option<&Path>) -> anyhow::Result<CommonModels> {
         let language = match lid {
             Some(path) => LanguageIdentifier::open(path).map_err(wrong)?,
             None => LanguageIdentifier::builtin(),
         };
-        let quality = file("classifier").map(WikiReferences::open).transpose().map_err(wrong)?;
         let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(wrong)?;
-        let lists = Arc::new(lists(file("stop_words"), file("bad_words"))?);
+        Ok(CommonModels { language: Arc::new(language), tokens: tokens.map(Arc::new) })
+    }
+}
+
+impl Models {
+    /// Loads what `settings` name.
+    pub(crate) fn load(settings: &Settings, common: CommonModels) -> anyhow::Result<Models> {
+        let file = |name: &str| settings.declares(name).then(|| settings.file(name)).flatten();
+        let quality = file("classifier").map(WikiReferences::open).transpose().map_err(wrong)?;
+        let folder = |name: &str| settings.declares(name).then(|| settings.folder(name)).flatten();
+        let lists = lists(file("stop_words"), file("bad_words"), folder("signal_models"))?;
+        let lists = Arc::new(lists);
         let bad_words = lists.bad_words(Some("en")).map(|list| BadWords::new(list, "en"));
         let (signals, keep) = match settings.declares("signals") {
             true => (wanted(settings.words("signals"), &lists)?, keep(settings, &lists)?),
             false => (Vec::new(), None),
         };
         Ok(Models {
-            language: Arc::new(language),
+            language: common.language,
             language_asked: Arc::default(),
             perplexity: perplexity(settings)?.map(Arc::new),
             quality: quality.map(Arc::new),
-            tokens: tokens.map(Arc::new),
+            tokens: common.tokens,
             lists,
             signals: Arc::new(signals),
             keep: keep.map(Arc::new),
@@ -192,7 +204,11 @@ fn perplexity(settings: &Settings) -> anyhow::Result<Option<Perplexity>> {
     Ok(Some(models))
 }
 
-fn lists(stop_words: Option<&Path>, bad_words: Option<&Path>) -> anyhow::Result<Lists> {
+fn lists(
+    stop_words: Option<&Path>,
+    bad_words: Option<&Path>,
+    models: Option<&Path>,
+) -> anyhow::Result<Lists> {
     let mut lists = Lists::default();
     if let Some(path) = stop_words {
         lists.read_stop_words_json(path).map_err(wrong)?;
@@ -200,6 +216,9 @@ fn lists(stop_words: Option<&Path>, bad_words: Option<&Path>) -> anyhow::Result<
     if let Some(path) = bad_words {
         // The recipe's own: its list is English.
         lists.read_bad_words("en", path).map_err(wrong)?;
+    }
+    if let Some(folder) = models {
+        lists.read_models(folder).map_err(wrong)?;
     }
     Ok(lists)
 }
@@ -255,6 +274,5 @@ fn facts(document: &Document) -> Facts<'_> {
         nlines: int("nlines"),
         original_nlines: int("original_nlines"),
         wikiref_score: document.scores.quality,
-        ..Facts::default()
     }
 }

@@ -24,27 +24,4 @@ pub struct Facts<'a> {
     pub original_nlines: Option<u64>,
     /// How much like a page that Wikipedia refers to (the classifier of RedPajama-1T).
     pub wikiref_score: Option<f64>,
-    /// How much like Wikipedia, books and OpenWebText.
-    pub palm_score: Option<f64>,
-    /// How much like Wikipedia, for languages other than English.
-    pub wikipedia_score: Option<f64>,
-    /// Importance weights (DSIR).
-    pub importance: Importance,
-}
-
-/// Logarithms of how much more likely a document is in a target collection than on the web.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Importance {
-    /// For Wikipedia.
-    pub wikipedia: Option<f64>,
-    /// For Wikipedia, corrected for the length.
-    pub wikipedia_length_correction: Option<f64>,
-    /// For books.
-    pub books: Option<f64>,
-    /// For books, corrected for the length.
-    pub books_length_correction: Option<f64>,
-    /// For OpenWebText.
-    pub openwebtext: Option<f64>,
-    /// For OpenWebText, corrected for the length.
-    pub openwebtext_length_correction: Option<f64>,
 }

@@ -4,7 +4,7 @@
 //! * [`SIGNALS`]: the 45 signals of RedPajama-V2, a file for each family. A new one is a constant in
 //!   its family's file and a row in that table.
 //! * [`View`]: a document prepared for its signals, in memory that is used again.
-//! * [`Lists`]: stop words, bad words and domains, from files of the user.
+//! * [`Lists`]: stop words, bad words, domains and models, from files of the user.
 //! * [`Facts`]: what earlier steps and models found.
 //! * [`rules`]: the rules of C4, Gopher, FineWeb, Dolma and DCLM, as upstream applies them.
 //! * [`Keep`]: a filter expression such as `ccnet_perplexity < 340 and rps_doc_word_count > 50`.
@@ -29,6 +29,7 @@ mod content;
 mod domains;
 mod facts;
 pub mod filter;
+mod importance;
 mod keep;
 mod lines;
 mod lists;
@@ -39,6 +40,7 @@ mod repetition;
 pub mod rules;
 mod signal;
 mod table;
+mod trained;
 mod value;
 mod view;
 mod vocabulary;
@@ -49,10 +51,12 @@ mod golden;
 mod hostile;
 
 pub use domains::Domains;
-pub use facts::{Facts, Importance};
+pub use facts::Facts;
+pub use importance::WordCounts;
 pub use keep::{Keep, KeepError};
 pub use lists::{ListError, Lists, Phrases, WordSet};
 pub use signal::{Signal, Source, Span};
+pub use trained::{Collection, counts_file};
 pub use value::Value;
 pub use view::{Scratch, View};
 

@@ -1,19 +1,21 @@
-//! Lists of words and domains that some signals need. None comes with the program; a user gives
-//! them as files.
+//! Lists of words and domains, and models, that some signals need. None comes with the program; a
+//! user gives them as files.
 //!
 //! Where to get them: stop words from `stopwords-iso` (RedPajama used the older `stopwords-json`);
 //! bad words from LDNOOBW, "List of Dirty, Naughty, Obscene, and Otherwise Bad Words"; domains from
 //! the blacklists of the University of Toulouse (UT1).
 
 use crate::domains::Domains;
+use crate::trained::Trained;
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use text::python::strip;
 
-/// The lists that a user gave, those of words by language.
+/// The lists and models that a user gave, those of words by language.
 #[derive(Default)]
 pub struct Lists {
+    trained: Trained,
     stop_words: HashMap<String, WordSet>,
     bad_words: HashMap<String, Phrases>,
     domains: Option<Domains>,
@@ -61,6 +63,18 @@ impl Lists {
         Ok(())
     }
 
+    /// Reads the models of signals from a folder: classifiers `palm.{lang}.ftz` and
+    /// `wikipedia.{lang}.ftz` (or `.bin`); counts of words `{books,openwebtext,wikipedia}.{lang}.counts.json`
+    /// with `web.{lang}.counts.json`; and UT1's folder `blacklists`.
+    pub fn read_models(&mut self, folder: &Path) -> Result<(), ListError> {
+        self.trained = Trained::read(folder)?;
+        let blacklists = folder.join("blacklists");
+        if blacklists.is_dir() {
+            self.read_domains(&blacklists)?;
+        }
+        Ok(())
+    }
+
     /// The stop words of a language, if they were given.
     pub fn stop_words(&self, language: Option<&str>) -> Option<&WordSet> {
         self.stop_words.get(language?)
@@ -74,6 +88,10 @@ impl Lists {
     /// UT1's domains, if they were given.
     pub fn domains(&self) -> Option<&Domains> {
         self.domains.as_ref()
+    }
+
+    pub(crate) fn trained(&self) -> &Trained {
+        &self.trained
     }
 
     pub(crate) fn has_stop_words(&self) -> bool {
@@ -161,6 +179,24 @@ pub enum ListError {
         /// What is wrong, with line and column.
         source: serde_json::Error,
     },
+    /// Collections have nothing to be compared with.
+    #[error(
+        "{} is not there: importance weights compare collections with the web; count its words with \
+         `sluice train importance`", path.display()
+    )]
+    NoWeb {
+        /// The file that is missing.
+        path: PathBuf,
+    },
+    /// The file has no counts of words.
+    #[error("{} has no counts of words; make it with `sluice train importance`", path.display())]
+    NoCounts {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A classifier cannot be used.
+    #[error(transparent)]
+    Model(Box<text::fasttext::ModelError>),
     /// The folder has none of the categories.
     #[error(
         "{} has no category of UT1: there should be a file such as {} in it; give the folder \

@@ -1,7 +1,8 @@
-//! What models made of a text (RedPajama-V2, `core/quality_signals/classifiers.py` and
-//! `importance_weights.py`). The models are run elsewhere; here are the names of their results.
+//! What models make of a text (RedPajama-V2, `core/quality_signals/classifiers.py` and
+//! `importance_weights.py`).
 
 use crate::signal::{Of, Signal, Source};
+use crate::trained::Collection;
 
 /// Like pages that Wikipedia refers to.
 pub const WIKIREF_SCORE: Signal = Signal {
@@ -15,62 +16,62 @@ pub const WIKIREF_SCORE: Signal = Signal {
 pub const PALM_SCORE: Signal = Signal {
     name: "rps_doc_ml_palm_score",
     about: "how much like Wikipedia, books and OpenWebText",
-    source: Source::Facts,
-    of: Of::Document(|view| view.facts().palm_score.into()),
+    source: Source::Palm,
+    of: Of::Document(|view| view.palm().into()),
 };
 
 /// Like Wikipedia.
 pub const WIKIPEDIA_SCORE: Signal = Signal {
     name: "rps_doc_ml_wikipedia_score",
     about: "how much like Wikipedia, for languages other than English",
-    source: Source::Facts,
-    of: Of::Document(|view| view.facts().wikipedia_score.into()),
+    source: Source::Wikipedia,
+    of: Of::Document(|view| view.wikipedia().into()),
 };
 
 /// For books.
 pub const BOOKS_IMPORTANCE: Signal = Signal {
     name: "rps_doc_books_importance",
     about: "importance weight for books (DSIR)",
-    source: Source::Facts,
-    of: Of::Document(|view| view.facts().importance.books.into()),
+    source: Source::Importance(Collection::Books),
+    of: Of::Document(|view| view.weight(Collection::Books).map(|weight| weight.0).into()),
 };
 
 /// For books, corrected for the length.
 pub const BOOKS_IMPORTANCE_LENGTH_CORRECTION: Signal = Signal {
     name: "rps_doc_books_importance_length_correction",
     about: "importance weight for books (DSIR), corrected for the length",
-    source: Source::Facts,
-    of: Of::Document(|view| view.facts().importance.books_length_correction.into()),
+    source: Source::Importance(Collection::Books),
+    of: Of::Document(|view| view.weight(Collection::Books).map(|weight| weight.1).into()),
 };
 
 /// For OpenWebText.
 pub const OPENWEBTEXT_IMPORTANCE: Signal = Signal {
     name: "rps_doc_openwebtext_importance",
     about: "importance weight for OpenWebText (DSIR)",
-    source: Source::Facts,
-    of: Of::Document(|view| view.facts().importance.openwebtext.into()),
+    source: Source::Importance(Collection::OpenWebText),
+    of: Of::Document(|view| view.weight(Collection::OpenWebText).map(|weight| weight.0).into()),
 };
 
 /// For OpenWebText, corrected for the length.
 pub const OPENWEBTEXT_IMPORTANCE_LENGTH_CORRECTION: Signal = Signal {
     name: "rps_doc_openwebtext_importance_length_correction",
     about: "importance weight for OpenWebText (DSIR), corrected for the length",
-    source: Source::Facts,
-    of: Of::Document(|view| view.facts().importance.openwebtext_length_correction.into()),
+    source: Source::Importance(Collection::OpenWebText),
+    of: Of::Document(|view| view.weight(Collection::OpenWebText).map(|weight| weight.1).into()),
 };
 
 /// For Wikipedia.
 pub const WIKIPEDIA_IMPORTANCE: Signal = Signal {
     name: "rps_doc_wikipedia_importance",
     about: "importance weight for Wikipedia (DSIR)",
-    source: Source::Facts,
-    of: Of::Document(|view| view.facts().importance.wikipedia.into()),
+    source: Source::Importance(Collection::Wikipedia),
+    of: Of::Document(|view| view.weight(Collection::Wikipedia).map(|weight| weight.0).into()),
 };
 
 /// For Wikipedia, corrected for the length.
 pub const WIKIPEDIA_IMPORTANCE_LENGTH_CORRECTION: Signal = Signal {
     name: "rps_doc_wikipedia_importance_length_correction",
     about: "importance weight for Wikipedia (DSIR), corrected for the length",
-    source: Source::Facts,
-    of: Of::Document(|view| view.facts().importance.wikipedia_length_correction.into()),
+    source: Source::Importance(Collection::Wikipedia),
+    of: Of::Document(|view| view.weight(Collection::Wikipedia).map(|weight| weight.1).into()),
 };

@@ -1,6 +1,7 @@
 //! What a signal is.
 
 use crate::lists::Lists;
+use crate::trained::Collection;
 use crate::value::Value;
 use crate::view::{Line, View};
 use serde::{Serialize, Serializer};
@@ -27,6 +28,12 @@ pub enum Source {
     BadWords,
     /// The document's domain, and UT1's lists of domains.
     Domains,
+    /// The text, and a classifier of RedPajama-V2's own beside the one of Wikipedia's references.
+    Palm,
+    /// The text, and a classifier of Wikipedia against the web, for languages other than English.
+    Wikipedia,
+    /// The text, and counts of words of a collection and of the web.
+    Importance(Collection),
     /// A fact that an earlier step or a model found ([`crate::Facts`]).
     Facts,
 }
@@ -103,6 +110,15 @@ impl Signal {
             Source::Domains if lists.domains().is_none() => {
                 Some("the folder `blacklists` of UT1's archive")
             }
+            Source::Palm if !lists.trained().has_palm() => {
+                Some("the classifier palm.{lang}.ftz or .bin in the folder of the signals' models")
+            }
+            Source::Wikipedia if !lists.trained().has_wikipedia() => Some(
+                "the classifier wikipedia.{lang}.ftz or .bin in the folder of the signals' models",
+            ),
+            Source::Importance(collection) if !lists.trained().has(collection) => Some(
+                "counts of words in the folder of the signals' models: see `sluice train importance`",
+            ),
             _ => None,
         }
     }

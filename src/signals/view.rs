@@ -7,6 +7,7 @@ mod scan;
 use crate::facts::Facts;
 use crate::lists::Lists;
 use crate::ngrams::RepeatedNgrams;
+use crate::trained::Collection;
 use crate::vocabulary::Vocabulary;
 use std::ops::Range;
 
@@ -20,6 +21,7 @@ pub struct Scratch {
     vocabulary: Vocabulary,
     ngrams: RepeatedNgrams,
     lower: String,
+    fasttext: text::fasttext::Scratch,
 }
 
 /// A line of the raw text, with its newline if it has one.
@@ -76,6 +78,7 @@ pub struct View<'a> {
     scratch: &'a mut Scratch,
     counted: bool,
     repetition: Option<Repetition>,
+    weights: [Option<Option<(f64, f64)>>; 3],
 }
 
 impl<'a> View<'a> {
@@ -88,7 +91,7 @@ impl<'a> View<'a> {
         scratch: &'a mut Scratch,
     ) -> Self {
         scan::scan(text, lists.stop_words(facts.language), scratch);
-        View { text, facts, lists, scratch, counted: false, repetition: None }
+        View { text, facts, lists, scratch, counted: false, repetition: None, weights: [None; 3] }
     }
 
     /// The raw text.
@@ -173,6 +176,24 @@ impl<'a> View<'a> {
             self.counted = true;
         }
         vocabulary
+    }
+
+    /// How much like Wikipedia, books and OpenWebText, where there is a model for the language.
+    pub(crate) fn palm(&mut self) -> Option<f64> {
+        let trained = self.lists.trained();
+        trained.palm(self.facts.language, self.text, &mut self.scratch.fasttext)
+    }
+
+    /// How much like Wikipedia, where there is a model for the language.
+    pub(crate) fn wikipedia(&mut self) -> Option<f64> {
+        let trained = self.lists.trained();
+        trained.wikipedia(self.facts.language, self.text, &mut self.scratch.fasttext)
+    }
+
+    /// The weight of a collection, and that corrected for the length, where there are counts.
+    pub(crate) fn weight(&mut self, collection: Collection) -> Option<(f64, f64)> {
+        let find = || self.lists.trained().weight(collection, self.facts.language, self.text);
+        *self.weights[collection as usize].get_or_insert_with(find)
     }
 
     /// The repeated n-grams of normalised words.

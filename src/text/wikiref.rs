@@ -7,8 +7,8 @@ use crate::fasttext::{FastText, ModelError, Scratch};
 use crate::python::strip;
 use std::path::Path;
 
-/// Without fastText's `__label__`, which [`FastText`] takes off.
-const WIKI: &str = "wiki";
+/// The label of pages as they come, without fastText's `__label__`, which [`FastText`] takes off.
+const AS_THEY_COME: &str = "cc";
 
 /// The classifier.
 pub struct WikiReferences {
@@ -32,7 +32,7 @@ impl WikiReferences {
 
 /// From the likelier label and its score.
 pub(crate) fn probability(label: &str, score: f64) -> f64 {
-    if label == WIKI { score } else { 1.0 - score }
+    if label == AS_THEY_COME { 1.0 - score } else { score }
 }
 
 /// Whether a page is dropped under a threshold. One of 0 drops none, also where fastText gives less.

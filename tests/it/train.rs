@@ -216,3 +216,40 @@ fn the_addresses_that_wikipedia_refers_to_are_listed() {
     assert_eq!(found, "http://a.example/1\nhttps://b.example/2\n");
     place.run("train references none.xml --out found.txt").exits(2).names(&["none.xml"]);
 }
+
+#[test]
+fn importance_weights_are_of_collections_that_a_user_counts() {
+    let place = Place::new();
+    let pages = |what: &str| {
+        let page = |n: usize| format!("{{\"text\":\"{what} number {n}\"}}\n");
+        (0..50).map(page).collect::<String>()
+    };
+    place.write("books.jsonl", pages("In the beginning the captain went ashore,"));
+    place.write("web.jsonl", pages("Click here to buy cheap tickets online!"));
+    let train = |collection: &str, rest: &str| {
+        let line = format!("train importance --collection {collection} --lang en --out models/s");
+        place.run(&format!("{line} {collection}.jsonl {rest}"))
+    };
+    train("books", "").exits(0);
+    place.write("recipe.toml", "[common_crawl]\nsignal_models = \"models/s\"\n");
+    place.run("build recipe.toml --corpus c").exits(2).names(&["web.en.counts.json", "not there"]);
+    let told = train("web", "--texts 40 --json").exits(0).stdout;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&told).unwrap()["texts"], 40);
+    train("news", "").exits(2).names(&["news", "wikipedia, books, openwebtext or web"]);
+    place.write("in.jsonl", [pages("The captain"), pages("Cheap tickets")].concat());
+    let signal = "rps_doc_books_importance";
+    let line =
+        format!("score in.jsonl --out out.jsonl --signal-models models/s --signals {signal}");
+    place.run(&line).exits(0);
+    let scored = std::fs::read_to_string(place.path("out.jsonl")).unwrap();
+    for line in scored.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        // The built-in identifier takes some of these for other languages.
+        let Some(weight) = line["scores"]["signals"][signal].as_f64() else { continue };
+        assert_eq!(weight > 0.0, text(&line["text"]).starts_with("The captain"), "{line}");
+    }
+    assert!(scored.matches(signal).count() > 20, "{scored}");
+    let keep = format!("[common_crawl]\nkeep = \"{signal} > 0\"\n");
+    place.write("keep.toml", keep);
+    place.run("build keep.toml --corpus k").exits(2).names(&[signal, "sluice train importance"]);
+}

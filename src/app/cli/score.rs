@@ -3,6 +3,7 @@
 use super::{DONE, DONE_WITH_DEFECTS};
 use crate::Models;
 use crate::inputs::find;
+use crate::models::CommonModels;
 use crate::recipe::Recipe;
 use crate::score::{Event, Job, Summary, score};
 use crate::settings::{Settings, Value};
@@ -78,6 +79,9 @@ pub(crate) struct Score {
     /// Bad English words, one a line, for the signals
     #[arg(long, value_name = "FILE")]
     bad_words: Option<PathBuf>,
+    /// Folder of models for the signals: classifiers, counts of words, UT1's blacklists
+    #[arg(long, value_name = "DIR")]
+    signal_models: Option<PathBuf>,
     /// The field of a line that is its text
     #[arg(long, default_value = "text", value_name = "NAME")]
     text_field: String,
@@ -107,7 +111,8 @@ impl Score {
             }
         }
         let has_lm = settings.declares("lm") && settings.folder("lm").is_some();
-        let models = Models::load(&settings, tokenizer.as_deref(), settings.file("lid"))?;
+        let common = CommonModels::load(tokenizer.as_deref(), settings.file("lid"))?;
+        let models = Models::load(&settings, common)?;
         let job = Job {
             models: &models,
             has_lm,
@@ -159,6 +164,10 @@ impl Score {
             set("lm", Value::Folder(Some(path.clone())))?;
             // All that the folder has, each when its first text comes.
             set("languages", Value::Words(Vec::new()))?;
+        }
+        if let Some(path) = &self.signal_models {
+            ensure!(path.is_dir(), no_such("folder", "signal_models", path));
+            set("signal_models", Value::Folder(Some(path.clone())))?;
         }
         if !self.signals.is_empty() {
             set("signals", Value::Words(self.signals.clone()))?;

@@ -2,6 +2,7 @@
 
 mod classifier;
 mod curve;
+mod importance;
 mod lid;
 mod lm;
 mod references;
@@ -39,6 +40,7 @@ enum What {
     Classifier(classifier::Classifier),
     Lid(lid::Lid),
     References(references::References),
+    Importance(importance::Importance),
 }
 
 impl Train {
@@ -48,6 +50,7 @@ impl Train {
             What::Classifier(classifier) => classifier.run(),
             What::Lid(lid) => lid.run(),
             What::References(references) => references.run(),
+            What::Importance(importance) => importance.run(),
         }
     }
 }

@@ -1,0 +1,83 @@
+//! `sluice train importance`.
+
+use super::{Shown, Telling};
+use crate::cli::DONE;
+use crate::texts::{Part, TextFiles};
+use crate::usage::usage;
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use indicatif::HumanCount;
+use serde_json::json;
+use signals::{WordCounts, counts_file};
+use std::path::PathBuf;
+
+const EXAMPLE: &str = "\
+Example:
+  sluice train importance --collection web --lang en --out models/signals corpus --slice common_crawl
+  sluice train importance --collection books --lang en --out models/signals books.jsonl.zst
+
+and in the recipe signal_models = \"models/signals\". A collection is compared with `web`, so count both.";
+
+/// Counts of a collection's words, for importance weights (DSIR): one of a recipe's signal_models
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Importance {
+    /// What the texts are: wikipedia, books, openwebtext; or web, which these are compared with
+    #[arg(long, value_name = "NAME")]
+    collection: String,
+    /// The language of the texts; of a corpus, those of another are passed over
+    #[arg(long, value_name = "LANG")]
+    lang: String,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Texts that are counted, the first ones (RedPajama-V2: 500,000)
+    #[arg(long, default_value_t = 500_000, value_name = "N")]
+    texts: u64,
+    /// Texts: JSON lines, files with one text a line, corpora
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<String>,
+    #[command(flatten)]
+    part: Part,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+impl Importance {
+    pub fn run(self) -> Result<u8> {
+        let name = counts_file(&self.collection, &self.lang).ok_or_else(|| {
+            let given = &self.collection;
+            usage(format!("--collection {given}: wikipedia, books, openwebtext or web expected"))
+        })?;
+        let files = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
+        let mut shown = Shown::new(&self.telling);
+        let mut counts = WordCounts::default();
+        let counted = files.for_each(&mut |text| {
+            shown.read("counting words", counts.texts);
+            if counts.texts == self.texts {
+                return Err(anyhow!("as many texts as were asked for"));
+            }
+            counts.add(text);
+            Ok(())
+        });
+        if counts.texts < self.texts {
+            counted?;
+        }
+        shown.end();
+        if counts.words == 0 {
+            return Err(usage(format!("{}: no words in these texts", self.inputs.join(" "))));
+        }
+        let path = self.out.join(name);
+        let written = || format!("cannot write {}", path.display());
+        std::fs::create_dir_all(&self.out).with_context(written)?;
+        std::fs::write(&path, serde_json::to_vec(&counts)?).with_context(written)?;
+        if self.telling.json {
+            let told = json!({"texts": counts.texts, "words": counts.words, "file": path});
+            println!("{}", serde_json::to_string_pretty(&told)?);
+        } else {
+            let (texts, words) = (HumanCount(counts.texts), HumanCount(counts.words));
+            println!("{words} words of {texts} texts counted in {}", path.display());
+        }
+        Ok(DONE)
+    }
+}
