@@ -1,7 +1,7 @@
 //! The categories of web sites in the blacklists of the University of Toulouse (UT1), numbered as
 //! RedPajama-V2 does (`artifacts/update_resources.py`).
 
-use crate::lists::ListError;
+use crate::error::ListError;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Trained models that some signals need, from one folder. None comes with the program.
 
+use crate::error::ListError;
 use crate::importance::{Weights, WordCounts};
-use crate::lists::ListError;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use text::fasttext::Scratch;
