@@ -6,7 +6,7 @@
 //! `body` are there whether they are written or not. For the text only this matters: between which
 //! two pieces of text an element begins or ends.
 
-use crate::soup::Soup;
+use crate::soup::{Soup, is_blank};
 use hashbrown::HashMap;
 use std::sync::LazyLock;
 
@@ -312,7 +312,7 @@ impl<'a> Elements<'a> {
         if !outside.contains(&self.innermost()) {
             return self.soup.data(text);
         }
-        let rest = text.trim_start_matches(crate::markup::is_blank);
+        let rest = text.trim_start_matches(is_blank);
         self.soup.data(&text[..text.len() - rest.len()]);
         if !rest.is_empty() {
             self.prepare_text();

@@ -12,5 +12,5 @@ mod markup;
 mod soup;
 mod thread;
 
-pub use soup::html_text;
+pub use markup::html_text;
 pub use thread::{Answer, AnswerOrder, clean, thread_text};

@@ -4,20 +4,24 @@
 //! Every byte is looked at a fixed number of times, whatever the page.
 
 use crate::elements::{Content, Elements, Name};
-use crate::soup::Soup;
+use crate::soup::{Soup, is_blank};
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 
 /// Bytes of a name that count (libxml2: `HTML_PARSER_BUFFER_SIZE`).
 const NAME_BYTES_MAX: usize = 100;
 
-/// A blank of HTML.
-pub(crate) fn is_blank(char: char) -> bool {
-    matches!(char, ' ' | '\n' | '\t' | '\x0c' | '\r')
+/// The text of an HTML page, as `BeautifulSoup(html, "lxml").get_text()` gives it: references
+/// decoded, tags and comments and scripts gone, nothing put between elements.
+pub fn html_text(html: &str) -> String {
+    let mut soup = Soup::with_capacity(html.len());
+    // bs4 takes a byte order mark away before it parses.
+    parse(html.strip_prefix('\u{feff}').unwrap_or(html), &mut soup);
+    soup.finish()
 }
 
 /// Tells `soup` what is in `html`.
-pub(crate) fn parse(html: &str, soup: &mut Soup) {
+fn parse(html: &str, soup: &mut Soup) {
     let elements = Elements::new(soup);
     let mut page = Page { html, at: 0, elements, content: Content::Markup };
     page.prolog();

@@ -1,6 +1,9 @@
 //! What BeautifulSoup's `get_text()` keeps of the events of a page.
 
-use crate::markup;
+/// A blank of HTML.
+pub(crate) fn is_blank(char: char) -> bool {
+    matches!(char, ' ' | '\n' | '\t' | '\x0c' | '\r')
+}
 
 /// Elements whose strings are no text to bs4 (`bs4/builder`: `HTMLTreeBuilder`,
 /// `DEFAULT_STRING_CONTAINERS`).
@@ -8,16 +11,6 @@ const HIDING: &[&str] = &["rp", "rt", "script", "style", "template"];
 
 /// Elements in which blanks stay as they are (`bs4/builder`: `DEFAULT_PRESERVE_WHITESPACE_TAGS`).
 const PREFORMATTED: &[&str] = &["pre", "textarea"];
-
-/// The text of an HTML page, as `BeautifulSoup(html, "lxml").get_text()` gives it: references
-/// decoded, tags and comments and scripts gone, nothing put between elements.
-pub fn html_text(html: &str) -> String {
-    let mut soup = Soup { text: String::with_capacity(html.len()), ..Soup::default() };
-    // bs4 takes a byte order mark away before it parses.
-    markup::parse(html.strip_prefix('\u{feff}').unwrap_or(html), &mut soup);
-    soup.end_string();
-    soup.text
-}
 
 /// The text so far. Its end, from `string_at` on, is the string that is being read.
 #[derive(Default)]
@@ -31,6 +24,17 @@ pub(crate) struct Soup {
 }
 
 impl Soup {
+    /// With room for so many bytes of text.
+    pub fn with_capacity(bytes: usize) -> Soup {
+        Soup { text: String::with_capacity(bytes), ..Soup::default() }
+    }
+
+    /// The whole text.
+    pub fn finish(mut self) -> String {
+        self.end_string();
+        self.text
+    }
+
     pub fn start(&mut self, name: &str) {
         self.end_string();
         self.hiding += usize::from(HIDING.contains(&name));
@@ -52,10 +56,9 @@ impl Soup {
     /// A string of blanks only becomes one of them, a line end where there is one.
     pub fn end_string(&mut self) {
         let string = &self.text[self.string_at..];
-        let is_blank = |byte: u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\x0c' | b'\r');
         if self.hiding > 0 {
             self.text.truncate(self.string_at);
-        } else if self.preformatted == 0 && !string.is_empty() && string.bytes().all(is_blank) {
+        } else if self.preformatted == 0 && !string.is_empty() && string.chars().all(is_blank) {
             let blank = if string.contains('\n') { '\n' } else { ' ' };
             self.text.truncate(self.string_at);
             self.text.push(blank);
@@ -66,7 +69,7 @@ impl Soup {
 
 #[cfg(test)]
 mod tests {
-    use super::html_text;
+    use crate::html_text;
     use proptest::strategy::Strategy;
 
     // Each result is what bs4 4.15 over lxml 6.1 (libxml2 2.14) gives.
