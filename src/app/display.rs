@@ -197,6 +197,10 @@ pub(crate) fn print_summary(summary: &Summary) {
         summary.models.iter().map(|model| format!("{model}; ")).collect::<String>(),
         summary.commit
     );
+    for done in summary.labels.iter().filter(|done| done.label.counts.read == 0) {
+        let (name, slice) = (done.label.full_name(), &done.label.slice);
+        println!("{name}: its files hold no document: are they what {slice} reads?");
+    }
     print_defects(summary);
 }
 

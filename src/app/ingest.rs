@@ -42,6 +42,14 @@ pub(crate) struct How {
 
 /// Opens the corpus, or makes it with `recipe`, and takes the lock.
 fn prepare(root: &Path, recipe: &Recipe, slices: &'static [Slice]) -> Result<(Corpus, Lock)> {
+    if let Some(found) = Corpus::in_the_way(root, &recipe.print(slices))? {
+        bail!(usage(format!(
+            "{} is no corpus, and none can be made there: {} is in the way; give a folder that is \
+             empty or not there yet",
+            root.display(),
+            found.display()
+        )));
+    }
     std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
     let lock = Lock::take(root)?;
     let corpus = Corpus::create(root)?;
@@ -84,6 +92,11 @@ pub(crate) fn ingest(
         let is_asked = |slice: &Slice| inputs.iter().any(|input| input.slice == slice.name);
         for slice in slices.iter().filter(|slice| inputs.is_empty() || is_asked(slice)) {
             loaded.models(slice, recipe)?;
+        }
+        for input in inputs {
+            let slice = slices.iter().find(|slice| slice.name == input.slice);
+            let slice = slice.expect("the slice of an input is known");
+            sources(&input.paths, slice.inputs, &recipe.slices[slice.name])?;
         }
     }
     let (corpus, _lock, mut meeting) = if first {

@@ -246,6 +246,18 @@ fn wanted(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal
 fn keep(settings: &Settings, lists: &Lists) -> anyhow::Result<Option<Keep>> {
     match settings.word("keep") {
         "" => Ok(None),
+        // Without the model the value is absent, and no page would be kept.
+        expression
+            if expression.contains("ccnet_perplexity") && settings.folder("lm").is_none() =>
+        {
+            Err(usage("keep: ccnet_perplexity needs language models: lm = \"FOLDER\""))
+        }
+        expression
+            if expression.contains("rps_doc_ml_wikiref_score")
+                && settings.file("classifier").is_none() =>
+        {
+            Err(usage("keep: rps_doc_ml_wikiref_score needs a model: classifier = \"FILE\""))
+        }
         expression => match Keep::new(expression, lists) {
             Ok(keep) => Ok(Some(keep)),
             Err(error) => Err(usage(format!("keep: {error}"))),

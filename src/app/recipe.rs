@@ -123,7 +123,8 @@ impl Recipe {
         };
         text += &self.print(slices);
         for input in &self.inputs {
-            let paths: Vec<String> = input.paths.iter().map(|path| quoted(path)).collect();
+            let paths: Vec<String> =
+                input.paths.iter().map(|path| quoted(&absolute(path))).collect();
             write!(
                 text,
                 "\n[[input]]\nslice = {}\nlabel = {}\npaths = [{}]\n",
@@ -398,7 +399,19 @@ impl Reader<'_> {
         let DeValue::Array(list) = value.into_inner() else {
             return self.wrong(span, "inputs are written as [[input]]");
         };
-        list.iter().map(|value| self.input(value)).collect()
+        let mut inputs: Vec<Input> = Vec::new();
+        for value in list.iter() {
+            let input = self.input(value)?;
+            if inputs.iter().any(|i| (&i.slice, &i.label) == (&input.slice, &input.label)) {
+                let name = format!("{}/{}", input.slice, input.label);
+                return self.wrong(
+                    value.span(),
+                    format!("{name} is there twice: a label is added as one"),
+                );
+            }
+            inputs.push(input);
+        }
+        Ok(inputs)
     }
 
     fn input(&self, value: &Spanned<DeValue<'_>>) -> Result<Input> {
@@ -433,6 +446,13 @@ impl Reader<'_> {
         let paths = self.words("paths", find("paths")?)?.into_iter().map(relative).collect();
         Ok(Input { slice, label, paths })
     }
+}
+
+/// A path of an input, wherever the recipe it is printed into will lie.
+fn absolute(path: &str) -> String {
+    let (mark, path) = path.strip_prefix('@').map_or(("", path), |list| ("@", list));
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    format!("{mark}{}", whole.display())
 }
 
 fn default(default: Initial, preset: Preset) -> Value {

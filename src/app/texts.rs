@@ -25,6 +25,32 @@ pub(crate) struct Part {
     pub label: Option<String>,
 }
 
+impl Part {
+    /// Fails where a part of a corpus is asked for and none of all the inputs is one.
+    pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a [String]>) -> Result<()> {
+        let inputs: Vec<&str> = inputs.into_iter().flatten().map(String::as_str).collect();
+        let is_asked = self.slice.is_some() || self.label.is_some();
+        if is_asked && !inputs.iter().any(|input| is_corpus(input)) {
+            let shown = inputs.join(" ");
+            return Err(usage(format!(
+                "--slice and --label take a part of a corpus: {shown} is none"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The part of those of `inputs` that are corpora; where none is, there is nothing to choose.
+    pub fn of(&self, inputs: &[String]) -> Part {
+        let is_there = inputs.iter().any(|input| is_corpus(input));
+        let chosen = |name: &Option<String>| name.clone().filter(|_| is_there);
+        Part { slice: chosen(&self.slice), label: chosen(&self.label) }
+    }
+}
+
+fn is_corpus(input: &str) -> bool {
+    Path::new(input).join("commits").is_dir()
+}
+
 /// Files with texts in them.
 pub(crate) struct TextFiles {
     files: Vec<PathBuf>,
@@ -40,18 +66,15 @@ impl TextFiles {
         let mut has_corpus = false;
         for input in inputs {
             let folder = Path::new(input);
-            if folder.join("commits").is_dir() {
+            if is_corpus(input) {
                 has_corpus = true;
                 files.extend(segments(&Corpus::open(folder)?, part)?);
             } else {
                 named.push(input.clone());
             }
         }
-        if !has_corpus && (part.slice.is_some() || part.label.is_some()) {
-            let shown = inputs.join(" ");
-            return Err(usage(format!(
-                "--slice and --label take a part of a corpus: {shown} is none"
-            )));
+        if !has_corpus {
+            part.check([inputs])?;
         }
         if !named.is_empty() {
             let sources = inputs::files(&named)?;

@@ -31,6 +31,34 @@ impl Corpus {
         Ok(Corpus { root: root.to_owned() })
     }
 
+    /// What is in the way of making a corpus with `recipe` in a folder: the first thing there that
+    /// neither a corpus has nor one that was cut short while it was made. `None` where there is a
+    /// corpus, or nothing.
+    pub fn in_the_way(root: &Path, recipe: &str) -> Result<Option<PathBuf>, Error> {
+        let corpus = Corpus { root: root.to_owned() };
+        if !root.is_dir() || corpus.newest()?.is_some() {
+            return Ok(None);
+        }
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(root).map_err(Error::io(root))? {
+            entries.push(entry.map_err(Error::io(root))?.path());
+        }
+        entries.sort();
+        for path in entries {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let is_ours = match &name[..] {
+                "lock" | "recipe.toml.tmp" => true,
+                "recipe.toml" => fs::read_to_string(&path).is_ok_and(|text| text == recipe),
+                // What is in it is looked at below.
+                name => FOLDERS.contains(&name) && !path.is_symlink() && path.is_dir(),
+            };
+            if !is_ours {
+                return Ok(Some(path));
+            }
+        }
+        Ok(corpus.files()?.into_iter().find(|path| !corpus.is_own(path)))
+    }
+
     /// A corpus that is there.
     pub fn open(root: &Path) -> Result<Corpus, Error> {
         let corpus = Corpus { root: root.to_owned() };
@@ -153,13 +181,14 @@ impl Corpus {
         folders.iter().try_for_each(|folder| sync_dir(&self.root.join(folder)))
     }
 
-    /// Removes what no manifest names: leftovers of a crash, and older manifests. Only for the
-    /// holder of the lock. Returns how many files went.
+    /// Removes what no manifest names: leftovers of a crash, and older manifests. What has no name
+    /// of ours stays, whoever put it there. Only for the holder of the lock. Returns how many files
+    /// went.
     pub fn sweep(&self, manifest: &Manifest) -> Result<u64, Error> {
         let named: BTreeSet<PathBuf> = manifest.files().map(|file| self.root.join(file)).collect();
         let newest = self.commit_path(manifest.commit);
         let mut removed = 0;
-        for path in self.files()? {
+        for path in self.files()?.into_iter().filter(|path| self.is_own(path)) {
             if path != newest && !named.contains(&path) {
                 fs::remove_file(&path).map_err(Error::io(&path))?;
                 removed += 1;
@@ -185,10 +214,29 @@ impl Corpus {
         self.remove([format!("commits/{commit:06}.json")])
     }
 
+    /// Whether a file in the corpus' own folders has a name as we give them.
+    fn is_own(&self, path: &Path) -> bool {
+        let folder = path.strip_prefix(&self.root).ok().and_then(|path| path.iter().next());
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let numbers = |digits: usize| {
+            name.len() > digits && name.bytes().take(digits).all(|byte| byte.is_ascii_digit())
+        };
+        match folder.and_then(|folder| folder.to_str()) {
+            Some("commits") => numbers(6) && name.contains(".json"),
+            // Epoch and worker.
+            Some("data" | "ledger") => numbers(8) && name[8..].starts_with('-'),
+            Some("state") => name.ends_with(".run"),
+            // Named for a moment only.
+            Some("tmp") => name.starts_with(".tmp") || name.ends_with(".spill"),
+            _ => false,
+        }
+    }
+
     /// Every file in the corpus' own folders.
     pub(crate) fn files(&self) -> Result<Vec<PathBuf>, Error> {
         let mut files = Vec::new();
-        let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|f| self.root.join(f)).collect();
+        let folders = FOLDERS.iter().map(|folder| self.root.join(folder));
+        let mut folders: Vec<PathBuf> = folders.filter(|folder| folder.is_dir()).collect();
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).map_err(Error::io(&folder))? {
                 let entry = entry.map_err(Error::io(&folder))?;

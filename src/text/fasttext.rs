@@ -95,6 +95,11 @@ impl FastText {
         Ok(Self { id, args, dictionary, buckets, input, output })
     }
 
+    /// The labels it may give, without their `__label__`.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.dictionary.labels.iter().map(String::as_str)
+    }
+
     /// The `k` likeliest labels, best first, without their `__label__`. Line ends count as blanks:
     /// the text is one example. As in fastText a label of less than one in 100 000 may be missing,
     /// a probability may exceed 1 by as much, and a text without any known feature gets no label.

@@ -18,7 +18,12 @@ pub struct WikiReferences {
 impl WikiReferences {
     /// Opens a model, `.bin` or `.ftz`.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        Ok(WikiReferences { model: FastText::open(path)? })
+        let model = FastText::open(path)?;
+        if !model.labels().any(|label| label == AS_THEY_COME) {
+            let known = model.labels().take(5).collect::<Vec<_>>().join(", ");
+            return Err(ModelError::NoLabel { path: path.to_owned(), wanted: AS_THEY_COME, known });
+        }
+        Ok(WikiReferences { model })
     }
 
     /// The probability that a text is such a page, as upstream has it: that of the likelier label,

@@ -112,3 +112,16 @@ fn a_slice_can_be_exported_alone_and_an_unknown_one_cannot() {
     wrong.names(&["did you mean common_crawl?"]);
     assert!(!place.path("none").exists());
 }
+
+#[test]
+fn an_export_writes_over_nothing_but_an_export() {
+    let place = Place::new();
+    place.run("add corpus --slice common_crawl --label a fixtures/2019-30").exits(0);
+    place.write("mine/README.md", "precious");
+    place.run("export corpus --out mine").exits(2).names(&["mine", "README.md", "no export made"]);
+    assert_eq!(std::fs::read_to_string(place.path("mine/README.md")).unwrap(), "precious");
+    place.run("export corpus --out corpus").exits(2).names(&["corpus", "no export made"]);
+    place.run("export corpus --out out").exits(0);
+    place.run("export corpus --out out").exits(0);
+    place.run("export corpus --out other --slice books").exits(2).names(&["nothing to export"]);
+}

@@ -139,3 +139,79 @@ fn a_command_that_cannot_be_is_wrong_usage() {
     place.run("build").exits(2).names(&["which recipe?"]);
     place.run("status corpus").exits(1).names(&["no corpus here"]);
 }
+
+#[test]
+fn a_folder_of_other_things_is_left_as_it_is() {
+    let place = Place::new();
+    let things = ["mine/data/raw/dump.wet.gz", "mine/tmp/notes.txt", "mine/recipe.toml", "mine/x"];
+    let refused = |made: &[&str], inputs: &str| {
+        for thing in made {
+            place.write(thing, "precious");
+        }
+        let told = place.run(&format!("add mine --slice common_crawl --label a {inputs}")).exits(2);
+        told.names(&["mine", "in the way"]);
+        for thing in made {
+            assert_eq!(std::fs::read_to_string(place.path(thing)).unwrap(), "precious", "{thing}");
+        }
+        assert!(!place.path("mine/commits").exists());
+        std::fs::remove_dir_all(place.path("mine")).unwrap();
+    };
+    for thing in things {
+        refused(&[thing], "fixtures/2019-30");
+    }
+    refused(&things, "fixtures/2019-30");
+    // A folder that is another's by a link.
+    place.write("other/dump", "precious");
+    std::fs::create_dir(place.path("mine")).unwrap();
+    std::os::unix::fs::symlink(place.path("other"), place.path("mine/data")).unwrap();
+    refused(&[], "fixtures/2019-30");
+    assert!(place.path("other/dump").exists());
+}
+
+#[test]
+fn a_file_that_is_put_into_a_corpus_stays() {
+    let place = Place::new();
+    place.run("add corpus --slice common_crawl --label a fixtures/2019-30").exits(0);
+    place.write("corpus/data/raw/dump.wet.gz", "precious");
+    place.write("corpus/tmp/notes.txt", "precious");
+    place.run("add corpus --slice common_crawl --label b fixtures/2020-05").exits(0);
+    assert!(place.path("corpus/data/raw/dump.wet.gz").exists());
+    assert!(place.path("corpus/tmp/notes.txt").exists());
+}
+
+#[test]
+fn inputs_that_are_not_there_make_no_corpus() {
+    let place = Place::new();
+    place.run("add corpus --slice common_crawl --label a nope.gz").exits(2).names(&["nope.gz"]);
+    assert!(!place.path("corpus").exists());
+}
+
+#[test]
+fn a_recipe_printed_for_another_folder_reads_the_same_inputs() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("sub")).unwrap();
+    let list = "[[input]]\nslice = \"common_crawl\"\nlabel = \"a\"\npaths = [\"@list.txt\"]\n";
+    let listed = place.path("fixtures/2020-05");
+    place.write("sub/list.txt", format!("{}/*.wet.gz\n", listed.display()));
+    place.write("sub/r.toml", list.to_owned() + &input("b", "../fixtures/2019-30/*.wet.gz"));
+    let printed = place.run("build --print-recipe sub/r.toml").exits(0).stdout;
+    place.write("sub/printed.toml", printed);
+    place.run("build sub/r.toml --corpus one").exits(0);
+    place.run("build sub/printed.toml --corpus two").exits(0);
+    crate::support::assert_same(&place.export("one"), &place.export("two"), "printed");
+}
+
+#[test]
+fn a_label_that_is_there_twice_is_refused_with_its_line() {
+    let recipe = input("a", "fixtures/2019-30") + &input("a", "fixtures/2020-05");
+    refused(&recipe, 5, &["common_crawl/a", "twice"]);
+}
+
+#[test]
+fn a_filter_on_what_no_model_gives_is_refused() {
+    for (name, key) in [("ccnet_perplexity", "lm"), ("rps_doc_ml_wikiref_score", "classifier")] {
+        let place = Place::new();
+        place.write("recipe.toml", format!("[common_crawl]\nkeep = \"{name} < 340\"\n"));
+        place.run("build recipe.toml --corpus corpus").exits(2).names(&["keep", name, key]);
+    }
+}

@@ -278,3 +278,21 @@ fn a_reader_that_has_enough_ends_it_without_a_word() {
     assert_eq!(ended.stdout.iter().filter(|b| **b == b'\n').count(), 1);
     assert_eq!(String::from_utf8(ended.stderr).unwrap(), "");
 }
+
+#[test]
+fn an_input_is_never_the_output() {
+    let place = Place::new();
+    place.write("in.jsonl", lines(3));
+    place.run("score in.jsonl --out ./in.jsonl").exits(2).names(&["in.jsonl", "one of the inputs"]);
+    assert_eq!(read(&place, "in.jsonl"), lines(3));
+}
+
+#[test]
+fn any_slice_may_be_the_one_whose_settings_count() {
+    let place = Place::new();
+    place.write("in.jsonl", lines(3));
+    for slice in ["books", "github", "c4"] {
+        place.run(&format!("score in.jsonl --out out.jsonl --slice {slice}")).exits(0);
+        assert_eq!(read(&place, "out.jsonl").lines().count(), 3, "{slice}");
+    }
+}

@@ -253,3 +253,22 @@ fn importance_weights_are_of_collections_that_a_user_counts() {
     place.write("keep.toml", keep);
     place.run("build keep.toml --corpus k").exits(2).names(&[signal, "sluice train importance"]);
 }
+
+#[test]
+fn a_part_is_taken_of_those_inputs_that_are_corpora() {
+    let place = Place::new();
+    let page =
+        |what: &str, n: usize| format!("{{\"text\":\"{what} {n} {}\"}}\n", "word ".repeat(250));
+    let pages = |what: &str| (0..40).map(|n| page(what, n)).collect::<String>();
+    place.write("references.jsonl", pages("good"));
+    place.run("add corpus --slice common_crawl --label a fixtures/2019-30").exits(0);
+    let line =
+        "train classifier --positive references.jsonl --slice common_crawl --out m.ftz --quiet";
+    place.run(&format!("{line} --negative corpus")).exits(0);
+    place.run(&format!("{line} --negative references.jsonl")).exits(2).names(&["is none"]);
+    let lid = "train lid --out lid.ftz --quiet en=references.jsonl de=references.jsonl";
+    place.run(lid).exits(0);
+    place.write("in.jsonl", page("good", 1));
+    let wrong = place.run("score in.jsonl --out out.jsonl --classifier lid.ftz").exits(2);
+    wrong.names(&["lid.ftz has no label cc", "en"]);
+}

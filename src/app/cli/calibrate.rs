@@ -76,6 +76,7 @@ impl Calibrate {
             return Err(usage(format!("{} has no {SETTING} to choose", self.slice)));
         }
         let now = settings.fraction(SETTING);
+        let is_global = recipe.global_dedup;
         let has_filter = settings.declares("keep") && !settings.word("keep").is_empty();
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         if self.apply {
@@ -84,6 +85,7 @@ impl Calibrate {
         }
         let curve = Curve::of_slice(&corpus, &manifest, &self.slice)?;
         let found = curve.threshold_for(self.tokens);
+        let can_apply = !is_global && found >= now;
         for path in &self.curve {
             let file = match kind(path) {
                 "csv" => csv(&curve),
@@ -138,7 +140,8 @@ impl Calibrate {
             true => println!(
                 "commit {commit}: the corpus has {SETTING} = {found} now; put it into your recipe too"
             ),
-            false => println!("to make the corpus so: the same command with --apply"),
+            false if can_apply => println!("to make the corpus so: the same command with --apply"),
+            false => println!("to have it so, build the corpus again with {SETTING} = {found}"),
         }
         Ok(DONE)
     }

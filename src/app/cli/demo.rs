@@ -34,6 +34,9 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
+        if self.flags.how()?.cluster.processes() > 1 {
+            return Err(usage("demo runs as one process; -w 2 takes two threads"));
+        }
         make_room(&self.out)?;
         let corpus = self.out.join("corpus");
         let recipe = write_recipe(slices, &self.out)?;

@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use corpus::Corpus;
 use corpus::export::{Format, export};
 use indicatif::{HumanBytes, HumanCount};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 const EXAMPLE: &str = "\
 Example:
@@ -61,6 +62,14 @@ impl Export {
             let name = label.full_name();
             eprintln!("{name} is not complete: the export has what is committed of it so far");
         }
+        let is_wanted = |slice: &String| self.slice.contains(slice);
+        if !self.slice.is_empty() && !manifest.labels.iter().any(|label| is_wanted(&label.slice)) {
+            let (shown, slices) = (self.corpus.display(), self.slice.join(", "));
+            return Err(usage(format!(
+                "{shown} has no label of {slices}: there is nothing to export"
+            )));
+        }
+        check_out(&self.out)?;
         let format = match self.format {
             FormatName::Jsonl => Format::Jsonl,
             FormatName::JsonlZst => Format::JsonlZst,
@@ -79,5 +88,25 @@ impl Export {
             }
         }
         Ok(DONE)
+    }
+}
+
+/// Fails for a folder with files that no export made: some would be written over.
+fn check_out(out: &Path) -> Result<()> {
+    if out.join("manifest.json").is_file() && !out.join("commits").exists() {
+        return Ok(());
+    }
+    let shown = || format!("cannot read {}", out.display());
+    match std::fs::read_dir(out) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        entries => match entries.with_context(shown)?.next().transpose().with_context(shown)? {
+            None => Ok(()),
+            Some(entry) => Err(usage(format!(
+                "--out {}: {} is there, which no export made; give a folder that is empty or not \
+                 there yet",
+                out.display(),
+                entry.path().display()
+            ))),
+        },
     }
 }

@@ -14,7 +14,8 @@ use clap::Args;
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const EXAMPLE: &str = "\
@@ -99,10 +100,13 @@ pub(crate) struct Score {
     json: bool,
 }
 
+/// The settings of a slice, the tokenizer, and the identifier of languages.
+type ScoreSettings = (Settings, Option<PathBuf>, Option<PathBuf>);
+
 impl Score {
     pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
         ensure!(self.workers > 0, usage("-w 0: at least one thread has to score"));
-        let (settings, tokenizer) = self.settings(slices)?;
+        let (settings, tokenizer, lid) = self.settings(slices)?;
         let mut inputs = Vec::new();
         for input in &self.inputs {
             match input.as_str() {
@@ -110,8 +114,12 @@ impl Score {
                 _ => inputs.extend(paths(input)?),
             }
         }
+        let same = |path: &String| fs::canonicalize(path).ok() == fs::canonicalize(&self.out).ok();
+        if Path::new(&self.out).is_file() && inputs.iter().any(same) {
+            return Err(usage(format!("--out {}: this is one of the inputs", self.out)));
+        }
         let has_lm = settings.declares("lm") && settings.folder("lm").is_some();
-        let common = CommonModels::load(tokenizer.as_deref(), settings.file("lid"))?;
+        let common = CommonModels::load(tokenizer.as_deref(), lid.as_deref())?;
         let models = Models::load(&settings, common)?;
         let job = Job {
             models: &models,
@@ -129,12 +137,14 @@ impl Score {
         Ok(if summary.malformed > 0 { DONE_WITH_DEFECTS } else { DONE })
     }
 
-    /// The settings of the slice, those of the flags before those of the recipe.
-    fn settings(&self, slices: &'static [Slice]) -> Result<(Settings, Option<PathBuf>)> {
+    /// The settings of the slice, the tokenizer and the identifier of languages: those of the flags
+    /// before those of the recipe.
+    fn settings(&self, slices: &'static [Slice]) -> Result<ScoreSettings> {
         let mut recipe = match &self.recipe {
             Some(path) => Recipe::open(slices, path)?,
             None => Recipe::default(slices),
         };
+        let lid = self.lid.clone().or_else(|| recipe.lid().map(PathBuf::from));
         let name = self.slice.as_str();
         let mut settings = recipe.slices.remove(name).ok_or_else(|| {
             let hint = suggest(name, slices.iter().map(|slice| slice.name));
@@ -148,11 +158,13 @@ impl Score {
             None => Err(usage(format!("the slice {name} has no setting {key}"))),
         };
         let files = [
-            ("lid", &self.lid),
             ("classifier", &self.classifier),
             ("stop_words", &self.stop_words),
             ("bad_words", &self.bad_words),
         ];
+        if let Some(path) = &self.lid {
+            ensure!(path.is_file(), no_such("file", "lid", path));
+        }
         for (key, path) in files {
             if let Some(path) = path {
                 ensure!(path.is_file(), no_such("file", key, path));
@@ -175,7 +187,7 @@ impl Score {
         if let Some(path) = &self.tokenizer {
             ensure!(path.is_file(), no_such("file", "tokenizer", path));
         }
-        Ok((settings, self.tokenizer.clone().or(recipe.tokenizer)))
+        Ok((settings, self.tokenizer.clone().or(recipe.tokenizer), lid))
     }
 
     /// The summary, on standard output unless the documents go there.

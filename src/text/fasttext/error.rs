@@ -76,6 +76,19 @@ pub enum ModelError {
         /// What is wrong.
         problem: String,
     },
+    /// The model is for something else.
+    #[error(
+        "{} has no label {wanted}, but {known}: it is no classifier of pages; give one whose labels \
+         are wiki and cc", path.display()
+    )]
+    NoLabel {
+        /// The model file.
+        path: PathBuf,
+        /// The label that is missing.
+        wanted: &'static str,
+        /// The first labels that are there.
+        known: String,
+    },
     /// The model holds word vectors and no labels.
     #[error(
         "{} is an unsupervised fastText model, it has no labels to predict; \

@@ -59,7 +59,9 @@ impl Classifier {
         let options = Options { supervised, positive_chars_min, ..Options::default() };
         curve::check_names(&self.curve)?;
         let mut trainer = Trainer::new(options).map_err(wrong)?;
-        let find = |inputs| TextFiles::find(inputs, &self.part, self.language.as_deref());
+        self.part.check([&self.positive[..], &self.negative])?;
+        let language = self.language.as_deref();
+        let find = |inputs: &[String]| TextFiles::find(inputs, &self.part.of(inputs), language);
         let (positive, negative) = (find(&self.positive)?, find(&self.negative)?);
 
         let mut shown = Shown::new(&self.telling);
