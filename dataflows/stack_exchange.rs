@@ -10,6 +10,7 @@ use arrangement::Rule;
 use formats::Defect;
 use formats::stack_exchange::{self as sites, Alone, Found, Thread, Threads};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use threads::{Answer, AnswerOrder, thread_text};
 
@@ -78,6 +79,16 @@ fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<P
     paths.retain(|path| sites::may_hold_posts(path));
     paths.sort();
     paths.dedup();
+    let mut sites: BTreeMap<String, &PathBuf> = BTreeMap::new();
+    for path in &paths {
+        let name = sites::name(path);
+        if let Some(other) = sites.insert(name.clone(), path) {
+            let (one, two) = (other.display(), path.display());
+            anyhow::bail!(
+                "the site {name} is there twice, as {one} and as {two}: give one of them"
+            );
+        }
+    }
     let most = settings.whole("sites_max") as usize;
     if most == 0 || paths.len() <= most {
         return Ok(paths);

@@ -223,6 +223,10 @@ fn print_defects(summary: &Summary) {
     if count > DEFECTS_SHOWN as u64 {
         println!("  and {} more: see --json", count - DEFECTS_SHOWN as u64);
     }
+    println!(
+        "a label is added as one: to have it with these files mended, build a corpus anew, with \
+         --strict to stop at the first of them"
+    );
 }
 
 /// Prints the counts of labels, a table for each slice; of several slices also what they come to.

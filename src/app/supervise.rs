@@ -124,12 +124,15 @@ impl Processes {
             .min_by_key(|(_, status)| status.code().is_some())
             .expect("an end once seen stays");
         self.end(GRACE);
-        eprintln!(
-            "process {process} ended with {status}; all processes were ended, and the corpus is at \
-             its last commit: run the same command again to go on from there"
-        );
+        eprintln!("process {process} ended with {status}; all processes were ended");
         // Wrong usage is wrong in every process.
-        Ok(if status.code() == Some(2) { 2 } else { 1 })
+        if status.code() == Some(2) {
+            return Ok(2);
+        }
+        eprintln!(
+            "the corpus is at its last commit: run the same command again to go on from there"
+        );
+        Ok(1)
     }
 
     /// How each process ended, `None` while it runs.

@@ -167,3 +167,13 @@ fn real_sites_keep_the_promises() {
     assert_eq!((&archive["read"], number(&archive["kept"])), (&folder["read"], 0));
     assert!(texts(&found).iter().all(|text| text.starts_with("Q: ")));
 }
+
+#[test]
+fn a_site_that_is_there_twice_is_refused_by_name() {
+    let place = Place::new();
+    let posts = "<posts>\n  <row Id=\"1\" PostTypeId=\"1\" Title=\"T\" Body=\"B\" Score=\"1\" />\n</posts>\n";
+    place.write("dumps/math.stackexchange.com/Posts.xml", posts);
+    place.write("dumps/math.stackexchange.com.xml", posts);
+    let told = place.run("add corpus --slice stack_exchange --label a dumps").exits(1);
+    told.names(&["math.stackexchange.com is there twice", "math.stackexchange.com.xml"]);
+}
