@@ -124,6 +124,8 @@ fn row_book(row: Row) -> Document {
     let mut text = None;
     for (name, value) in fields {
         let string = serde_json::from_str::<String>(value.get()).ok();
+        // Every document of a corpus has an `id` of its own.
+        let name = if name == "id" { "source_id".to_owned() } else { name };
         match (&name[..], string) {
             ("text", string) => text = string,
             (_, Some(string)) => {

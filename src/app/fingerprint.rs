@@ -44,17 +44,22 @@ pub(crate) fn fingerprint(
 /// MiB of each: language models take gigabytes, and to read all of them at each start would take
 /// minutes.
 fn digest_folder(path: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
+    digest_within(path, hasher, FOLDERS_DEEP_MAX)
+}
+
+/// Folders within folders that are looked into: a link may lead back to where it is.
+const FOLDERS_DEEP_MAX: usize = 3;
+
+fn digest_within(path: &Path, hasher: &mut blake3::Hasher, deep: usize) -> Result<()> {
     const PART: u64 = 1 << 20;
     let wrong = |path: &Path| format!("cannot read {}", path.display());
     let entries = std::fs::read_dir(path).with_context(|| wrong(path))?;
     let mut entries: Vec<PathBuf> =
         entries.map(|e| e.map(|e| e.path())).collect::<std::io::Result<_>>()?;
     entries.sort();
-    // A link to a folder may lead back here.
-    let is_folder = |path: &PathBuf| path.is_dir() && !path.is_symlink();
-    for folder in entries.iter().filter(|path| is_folder(path)) {
+    for folder in entries.iter().filter(|path| deep > 0 && path.is_dir()) {
         hasher.update(folder.file_name().unwrap_or_default().as_encoded_bytes());
-        digest_folder(folder, hasher)?;
+        digest_within(folder, hasher, deep - 1)?;
     }
     for file in entries.into_iter().filter(|path| path.is_file()) {
         let read = || -> std::io::Result<(u64, Vec<u8>)> {

@@ -225,9 +225,8 @@ impl Corpus {
             Some("commits") => numbers(6) && name.contains(".json"),
             // Epoch and worker.
             Some("data" | "ledger") => numbers(8) && name[8..].starts_with('-'),
-            Some("state") => name.ends_with(".run"),
-            // Named for a moment only.
-            Some("tmp") => name.starts_with(".tmp") || name.ends_with(".spill"),
+            // Spills have their names for a moment only.
+            Some("state" | "tmp") => name.ends_with(".run") || name.ends_with(".spill"),
             _ => false,
         }
     }

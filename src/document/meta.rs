@@ -66,6 +66,16 @@ impl Meta {
         }
     }
 
+    /// About the bytes that all values take.
+    pub fn weight(&self) -> usize {
+        let of = |value: &Value| match value {
+            Value::Text(text) | Value::Json(text) => text.len(),
+            Value::Ints(list) => 4 * list.len(),
+            Value::Int(_) | Value::Float(_) => 0,
+        };
+        self.0.iter().map(|(name, value)| 64 + name.len() + of(value)).sum()
+    }
+
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)

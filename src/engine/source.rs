@@ -59,7 +59,7 @@ pub(crate) fn source<'scope>(
         })
         .collect();
     let weight = |fetched: &Fetched| match fetched {
-        Fetched::Document(_, document) => 256 + document.text.len(),
+        Fetched::Document(_, document) => 256 + document.text.len() + document.meta.weight(),
         _ => 64,
     };
     let feed = Feed { pieces, reader, open: None, ready: VecDeque::new() };

@@ -48,10 +48,16 @@ pub fn read(archive: &mut Archive, defects: &mut Vec<Defect>) -> Result<Book, De
         defects.push(Defect::new(offset, format!("EPUB: {path}: {error}; what follows is lost")));
     }
     let mut book = Book { metadata: package.metadata, text: String::new() };
+    let (mut read, mut defects_left) = (0, DEFECTS_MAX);
     for id in package.spine {
+        if defects_left == 0 || read > READ_BYTES_MAX {
+            let what = format!("EPUB: {path}: its pages are damaged, or too many; it is left out");
+            return Err(Defect::new(offset, shortened(&what)));
+        }
         let Some(item) = package.manifest.get(&id) else {
             let what = format!("EPUB: {path}: the spine names {id:?}, which the manifest does not");
-            defects.push(Defect::new(offset, what));
+            defects.push(Defect::new(offset, shortened(&what)));
+            defects_left -= 1;
             continue;
         };
         if !item.is_page {
@@ -62,12 +68,15 @@ pub fn read(archive: &mut Archive, defects: &mut Vec<Defect>) -> Result<Book, De
             Ok(page) => page,
             Err(defect) => {
                 defects.push(defect);
+                defects_left -= 1;
                 continue;
             }
         };
+        read += page.len();
         if let Err(error) = add_text(&page, &mut book.text) {
             let what = format!("EPUB: {name}: {error}; the rest of the chapter is left out");
-            defects.push(Defect::new(offset, what));
+            defects.push(Defect::new(offset, shortened(&what)));
+            defects_left -= 1;
         }
         if book.text.len() > MEMBER_BYTES_MAX {
             let most = MEMBER_BYTES_MAX >> 20;
@@ -78,10 +87,22 @@ pub fn read(archive: &mut Archive, defects: &mut Vec<Defect>) -> Result<Book, De
     Ok(book)
 }
 
+/// Pages of a book that may be damaged.
+const DEFECTS_MAX: usize = 100;
+
+/// Bytes of all pages of a book, one that is named again counted again.
+const READ_BYTES_MAX: usize = 1 << 30;
+
+/// A message of bounded length, whatever the names in it are.
+fn shortened(what: &str) -> String {
+    const BYTES_MAX: usize = 500;
+    what[..what.floor_char_boundary(BYTES_MAX)].to_owned()
+}
+
 /// A part as text, and where it begins.
 fn part(archive: &mut Archive, name: &str) -> Result<(u64, String), Defect> {
     let Some(number) = archive.find(name) else {
-        return Err(Defect::new(0, format!("EPUB: {name} is not in the archive")));
+        return Err(Defect::new(0, shortened(&format!("EPUB: {name} is not in the archive"))));
     };
     let (offset, bytes) = archive.read(number)?;
     // UTF-8, or UTF-16 with its mark: the specification knows no others.

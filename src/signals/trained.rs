@@ -55,8 +55,13 @@ impl Trained {
         let entries = std::fs::read_dir(folder).map_err(wrong)?;
         let mut trained = Trained::default();
         let mut counts: HashMap<String, HashMap<String, WordCounts>> = HashMap::new();
-        for entry in entries {
-            let path = entry.map_err(wrong)?.path();
+        let mut paths = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<std::io::Result<Vec<PathBuf>>>()
+            .map_err(wrong)?;
+        // No file system promises an order: of `palm.en.bin` and `palm.en.ftz` the latter counts.
+        paths.sort();
+        for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let Some((what, rest)) = name.split_once('.') else { continue };
             let Some((language, kind)) = rest.split_once('.') else { continue };

@@ -269,3 +269,15 @@ fn real_editions_of_a_book_are_near() {
     assert!(alice.ends_with("THE END"), "{}", &alice[alice.len() - 60..]);
     assert!(found.iter().all(|book| !text(&book["text"]).contains("PROJECT GUTENBERG EBOOK")));
 }
+
+#[test]
+fn a_field_that_is_called_id_gets_another_name() {
+    let place = Place::new();
+    let many: String = (0..1001).map(|n| format!("\"f{n}\":1,")).collect();
+    let lines = format!("{{\"id\":\"Y\",\"text\":\"A book.\"}}\n{{{many}\"text\":\"B\"}}\n");
+    place.write("a.jsonl", lines);
+    let told = place.run("add corpus --slice books --label a a.jsonl").exits(3).stdout;
+    assert!(told.contains("a.jsonl: byte 28: this record is no JSON object"), "{told}");
+    let meta = &place.documents("corpus")[0]["meta"];
+    assert_eq!(*meta, serde_json::json!({"source_id": "Y", "id": "books/a/a.jsonl#0"}));
+}

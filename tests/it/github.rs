@@ -487,3 +487,30 @@ fn files_of_few_letters_for_each_token_go_where_there_is_a_tokenizer() {
     place.run("build none.toml --corpus all").exits(0);
     assert_eq!(documents(&place.export("all") as &Export).len(), 2);
 }
+
+#[test]
+fn links_and_folders_have_no_bytes_whatever_their_header_says() {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, kind, bytes) in [
+        ("r/link.py", tar::EntryType::Link, 1024),
+        ("r/folder", tar::EntryType::Directory, 512),
+        ("r/a.py", tar::EntryType::Regular, 6),
+        ("r/b.py", tar::EntryType::Regular, 6),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_path(path).unwrap();
+        header.set_entry_type(kind);
+        header.set_size(bytes);
+        header.set_cksum();
+        let body: &[u8] = if kind.is_file() { b"x = 1\n" } else { b"" };
+        archive.append(&header, body).unwrap();
+    }
+    let place = Place::new();
+    place.write("r.tar", archive.into_inner().unwrap());
+    place.write("recipe.toml", "[github]\nlicenses = []\ndedup = \"none\"\n");
+    place.run("build recipe.toml --corpus corpus").exits(0);
+    place.run("add corpus --slice github --label a r.tar").exits(0);
+    let found = place.documents("corpus");
+    let paths: Vec<&str> = found.iter().map(|file| text(&file["meta"]["path"])).collect();
+    assert_eq!(paths, ["a.py", "b.py"]);
+}

@@ -153,5 +153,5 @@ fn or_fail_at<T>(path: &Path, result: io::Result<T>) -> T {
 
 /// About the bytes a held document takes.
 fn weight(document: &Document) -> usize {
-    1024 + document.text.len() + document.text.len() / 4
+    1024 + document.text.len() + document.text.len() / 4 + document.meta.weight()
 }

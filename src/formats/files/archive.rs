@@ -145,6 +145,9 @@ impl Archive {
         let path = String::from_utf8_lossy(&name);
         let path = path.strip_prefix("./").unwrap_or(&path).to_owned();
         let kind = header.entry_type();
+        // Only files have bytes, whatever the header says.
+        let has_none = matches!(kind, EntryType::Symlink | EntryType::Link) || kind.is_dir();
+        let bytes = if has_none { 0 } else { bytes };
         // The oldest form has no type for folders.
         if kind.is_dir() || kind.is_file() && path.ends_with('/') || is_gits(&path) {
             self.skip(header, bytes)?;

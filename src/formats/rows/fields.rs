@@ -1,6 +1,6 @@
 //! The fields of a record.
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -12,6 +12,9 @@ pub fn fields(json: &[u8]) -> Result<Vec<(String, Box<RawValue>)>, serde_json::E
     reader.end()?;
     Ok(fields)
 }
+
+/// More fields than any record has; each is compared with all before it.
+const FIELDS_MAX: usize = 1_000;
 
 struct Fields;
 
@@ -25,6 +28,9 @@ impl<'de> Visitor<'de> for Fields {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Vec::new();
         while let Some(field) = map.next_entry()? {
+            if fields.len() == FIELDS_MAX {
+                return Err(A::Error::custom("an object of more than 1,000 fields"));
+            }
             fields.push(field);
         }
         Ok(fields)

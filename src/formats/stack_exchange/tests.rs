@@ -199,7 +199,7 @@ fn a_document_type_is_not_looked_at() {
 
 #[test]
 fn rows_and_threads_have_limits() {
-    let limits = Limits { row_bytes_max: 500, thread_bytes_max: 20, ..Limits::default() };
+    let limits = Limits { row_bytes_max: 500, thread_bytes_max: 3 * 128 + 26, ..Limits::default() };
     let long = question(2).replace("B2", &"x".repeat(1000));
     let rows = [question(1), long, question(3), answer(4, 1, 0), answer(5, 1, 9), answer(6, 1, 0)];
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();

@@ -78,6 +78,9 @@ pub struct Limits {
     pub thread_bytes_max: usize,
 }
 
+/// What a post takes beside its texts.
+const POST_BYTES: usize = 128;
+
 impl Default for Limits {
     fn default() -> Limits {
         let thread_bytes_max = 64 << 20;
@@ -230,28 +233,31 @@ impl Threads {
 
     fn post(&mut self, post: Post) {
         let offset = self.scale.offset(post.offset);
-        let bytes = post.body.len() + post.title.as_ref().map_or(0, String::len);
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let bytes = post.body.len() + of(&post.title);
+        // What it takes in memory, where it may be one of millions of answers.
+        let held = bytes + of(&post.score) + POST_BYTES;
         let open = self.open.as_mut().expect("opened for this row");
         let reason = match (&mut open.thread, post.parent, post.title) {
             (thread @ None, None, Some(title)) => {
                 let question = Question { id: post.id, title, body: post.body, score: post.score };
                 *thread = Some(Thread { offset, question, answers: Vec::new() });
                 open.answers.insert(post.id);
-                open.bytes += bytes;
+                open.bytes += held;
                 return;
             }
             (_, None, None) => "no_title",
             (None, Some(_), _) => "no_question",
             (Some(_), None, Some(_)) => "duplicate_id",
             (Some(_), Some(_), _) if open.answers.contains(&post.id) => "duplicate_id",
-            (Some(_), Some(_), _) if open.bytes + bytes > self.limits.thread_bytes_max => {
+            (Some(_), Some(_), _) if open.bytes + held > self.limits.thread_bytes_max => {
                 "thread_too_large"
             }
             (Some(thread), Some(_), _) => {
                 let score = post.score.unwrap_or_default();
                 thread.answers.push(Answer { id: post.id, body: post.body, score });
                 open.answers.insert(post.id);
-                open.bytes += bytes;
+                open.bytes += held;
                 return;
             }
         };

@@ -28,13 +28,17 @@ fn text(bytes: &[u8], of_project: Option<&'static Encoding>) -> String {
     }
 }
 
+/// More than the options of a package take.
+const OPTIONS_BYTES_MAX: usize = 4096;
+
 /// What the options of the package `inputenc`, or an environment `CJK`, say of a file that is not
 /// UTF-8.
 fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let package = memmem::find_iter(bytes, b"{inputenc}").find_map(|at| {
         let before = &bytes[..at];
         let options = before.strip_suffix(b"]")?;
-        let start = options.iter().rposition(|byte| b"[\n".contains(byte))?;
+        let line = &options[options.len().saturating_sub(OPTIONS_BYTES_MAX)..];
+        let start = options.len() - line.len() + line.iter().rposition(|b| b"[]\n".contains(b))?;
         // Of several options the last one holds.
         let last = options[start + 1..].rsplit(|byte| *byte == b',').next()?;
         not_commented(bytes, at).then(|| of_inputenc(last.trim_ascii()))?

@@ -102,6 +102,9 @@ struct Use {
     work: usize,
 }
 
+/// What it counts to open a file, in bytes of work.
+const INPUT_COST: usize = 4 << 10;
+
 impl<'a> Frame<'a> {
     /// A file: all of it, or what is inside its document where another one reads it.
     fn of_file(project: &'a Project, number: usize, inside: bool) -> Frame<'a> {
@@ -328,6 +331,8 @@ impl<'a> Reading<'a> {
                 self.top().at += bytes;
                 // What a file holds is not made by the macro that inputs it.
                 self.current_use = None;
+                // Files that only input others make no text, and still take time.
+                self.spend(INPUT_COST);
                 self.at_seam = true;
                 self.frames.push(Frame::of_file(self.project, number, self.in_document));
             }

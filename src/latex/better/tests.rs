@@ -442,3 +442,24 @@ proptest! {
         let _ = crate::redpajama::clean(&[file("a.tex", bytes)]);
     }
 }
+
+#[test]
+fn files_that_only_input_others_end() {
+    let next = |name: &str| format!("\\input{{{name}}}").repeat(200);
+    let main = format!("\\begin{{document}}\\section{{One}} text {}", next("a"));
+    let files = [
+        file("main.tex", main),
+        file("a.tex", next("b")),
+        file("b.tex", next("c")),
+        file("c.tex", next("d")),
+        file("d.tex", next("e")),
+        file("e.tex", ""),
+    ];
+    assert!(clean(&files).unwrap().starts_with("\\section{One} text"));
+}
+
+#[test]
+fn a_line_of_packages_is_looked_at_in_linear_time() {
+    let line = "]{inputenc}".repeat(200_000);
+    assert!(clean(&[file("main.tex", format!("\\section{{One}}\n{line}"))]).is_ok());
+}
