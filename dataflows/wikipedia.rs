@@ -7,7 +7,6 @@ use app::prelude::*;
 use formats::Defect;
 use formats::mediawiki::{self, Page, Site};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use std::io;
 use std::path::Path;
 use wikitext::LANGUAGES;
 
@@ -73,8 +72,9 @@ fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     let Some(language) = named.language.or_else(|| language_of(pages.site())) else {
         let what = "cannot tell which Wikipedia this is a dump of: neither its name, such as \
                     enwiki-20230320-pages-articles.xml.bz2, nor its <siteinfo> says";
-        let source = io::Error::new(io::ErrorKind::InvalidData, what);
-        return Err(ReadError { path: path.to_owned(), source });
+        // No error: the other dumps of the label are to be read.
+        let defect = Defect { offset: 0, what: what.to_owned(), device: None };
+        return Ok(Box::new(std::iter::once(Err(defect))));
     };
     let timestamp = match settings.word("timestamp") {
         "" => named.date.unwrap_or_default(),

@@ -49,9 +49,14 @@ pub fn cut_notice(text: &mut String) {
         after_blank = line.trim().is_empty();
     }
     paragraphs.retain(|(from, to)| says_copyright(&text[*from..*to]));
-    for (from, to) in paragraphs.into_iter().rev() {
-        text.drain(from..to);
+    let mut rest = String::with_capacity(text.len());
+    let mut done = 0;
+    for (from, to) in paragraphs {
+        rest.push_str(&text[done..from]);
+        done = to;
     }
+    rest.push_str(&text[done..]);
+    *text = rest;
 }
 
 /// The first block comment of C's form; none where it is not closed.

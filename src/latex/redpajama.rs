@@ -269,7 +269,8 @@ fn definitions(
     name: fn(&str) -> Option<(&str, usize)>,
     into: &mut Macros,
 ) {
-    let mut from = 0;
+    // Where the line ends that was looked at last.
+    let (mut from, mut end) = (0, None);
     for at in memmem::find_iter(text.as_bytes(), command) {
         if at < from {
             continue;
@@ -277,10 +278,12 @@ fn definitions(
         let behind = at + command.len();
         let Some((name, value)) = name(&text[behind..]) else { continue };
         let value = behind + value;
-        let end = memchr(b'\n', &text.as_bytes()[value..]).map_or(text.len(), |end| value + end);
-        let Some(inner) = text[value..end].strip_suffix('}') else { continue };
+        let to_end = || memchr(b'\n', &text.as_bytes()[value..]).map_or(text.len(), |n| value + n);
+        let of_line = end.filter(|end| value <= *end).unwrap_or_else(to_end);
+        end = Some(of_line);
+        let Some(inner) = text[value..of_line].strip_suffix('}') else { continue };
         into.set(name.to_owned(), inner.to_owned());
-        from = end;
+        from = of_line;
     }
 }
 

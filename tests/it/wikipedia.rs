@@ -177,11 +177,20 @@ fn damaged_dumps_are_listed_and_lose_no_other_page() {
 }
 
 #[test]
-fn a_dump_of_an_unknown_wiki_is_refused_by_name() {
+fn a_dump_of_an_unknown_wiki_is_named_and_the_others_are_read() {
     let place = Place::new();
-    place.write("pages.xml", "<mediawiki><page><title>A</title></page></mediawiki>");
-    let add = "add corpus --slice wikipedia --label a pages.xml";
-    place.run(add).exits(1).names(&["pages.xml", "enwiki-20230320-pages-articles.xml.bz2"]);
+    let page =
+        "<page><title>A</title><ns>0</ns><revision><text>An article.</text></revision></page>";
+    let dump = format!("<mediawiki>{page}</mediawiki>");
+    place.write("in/pages.xml", &dump);
+    place.write("in/zuwiki-20230320-pages-articles.xml", &dump);
+    place.write("recipe.toml", "[wikipedia]\nlanguages = []\n");
+    place.run("build recipe.toml --corpus corpus").exits(0);
+    let told = place.run("add corpus --slice wikipedia --label a in").exits(3).stdout;
+    for word in ["in/pages.xml", "enwiki-20230320-pages-articles.xml.bz2"] {
+        assert!(told.contains(word), "{told}");
+    }
+    assert_eq!(place.documents("corpus").len(), 1);
 }
 
 #[test]

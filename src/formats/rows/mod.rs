@@ -5,6 +5,7 @@
 //! looked at: it may be no JSON, and no UTF-8.
 
 mod fields;
+mod footer;
 mod lines;
 mod parquet;
 

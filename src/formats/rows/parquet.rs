@@ -41,6 +41,9 @@ impl Table {
     /// Goes on with the row groups from the `from`-th on.
     fn open(&mut self, from: usize) -> Result<(), String> {
         let file = self.file.try_clone().map_err(|error| error.to_string())?;
+        if self.unopened && !super::footer::is_sane(&file).map_err(|error| error.to_string())? {
+            return Err("its schema is damaged, or nests deeper than 64 levels".to_owned());
+        }
         let wanted = ReadOptionsBuilder::new().with_predicate(Box::new(move |_, at| at >= from));
         let opened = unpanicked(|| SerializedFileReader::new_with_options(file, wanted.build()))?;
         if self.unopened {

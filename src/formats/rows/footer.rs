@@ -1,0 +1,214 @@
+//! A look at a Parquet file's schema before the parquet crate reads it: that crate goes down one call
+//! for each level of nesting, and takes memory for as many children as a group says it has.
+//!
+//! Thrift's compact protocol, as far as the schema goes (parquet-format, `parquet.thrift`:
+//! `FileMetaData`, `SchemaElement`).
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+/// Levels of nesting that are read.
+const LEVELS_MAX: usize = 64;
+
+/// Structures within structures that are passed by.
+const DEEP_MAX: usize = 16;
+
+const BYTE: u8 = 3;
+const DOUBLE: u8 = 7;
+const BINARY: u8 = 8;
+const LIST: u8 = 9;
+const SET: u8 = 10;
+const STRUCT: u8 = 12;
+
+/// Whether the schema of a file is one that can be read, or the file is none of Parquet's, which the
+/// parquet crate tells better.
+pub(super) fn is_sane(file: &File) -> std::io::Result<bool> {
+    const END: u64 = 8;
+    let mut file = file;
+    let bytes = file.seek(SeekFrom::End(0))?;
+    if bytes < END {
+        return Ok(true);
+    }
+    let mut end = [0; END as usize];
+    file.seek(SeekFrom::Start(bytes - END))?;
+    file.read_exact(&mut end)?;
+    let length = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
+    if &end[4..] != b"PAR1" || length > bytes - END {
+        return Ok(true);
+    }
+    let mut footer = Vec::new();
+    file.seek(SeekFrom::Start(bytes - END - length))?;
+    file.take(length).read_to_end(&mut footer)?;
+    Ok(Thrift { rest: &footer }.schema_is_sane().unwrap_or(false))
+}
+
+struct Thrift<'a> {
+    rest: &'a [u8],
+}
+
+impl Thrift<'_> {
+    /// `None` where the footer ends or is something else.
+    fn schema_is_sane(&mut self) -> Option<bool> {
+        const SCHEMA: i64 = 2;
+        let mut field = 0;
+        while let Some(kind) = self.field(&mut field)? {
+            if field == SCHEMA && kind == LIST {
+                let (elements, _) = self.list()?;
+                return self.elements_are_sane(elements);
+            }
+            self.skip(kind, DEEP_MAX)?;
+        }
+        None
+    }
+
+    fn elements_are_sane(&mut self, elements: u64) -> Option<bool> {
+        // Children that are still to come, of each group that is open.
+        let mut open: Vec<u64> = Vec::new();
+        for number in 0..elements {
+            let children = self.children()?;
+            while open.last() == Some(&0) {
+                open.pop();
+            }
+            if let Some(left) = open.last_mut() {
+                *left -= 1;
+            }
+            if children > elements - number - 1 || open.len() == LEVELS_MAX {
+                return Some(false);
+            }
+            if children > 0 {
+                open.push(children);
+            }
+        }
+        Some(true)
+    }
+
+    /// How many children an element of the schema has.
+    fn children(&mut self) -> Option<u64> {
+        const CHILDREN: i64 = 5;
+        let (mut field, mut children) = (0, 0);
+        while let Some(kind) = self.field(&mut field)? {
+            if field == CHILDREN && kind != STRUCT {
+                children = u64::try_from(self.zigzag()?).unwrap_or(0);
+            } else {
+                self.skip(kind, DEEP_MAX)?;
+            }
+        }
+        Some(children)
+    }
+
+    /// The type of a structure's next field; `Some(None)` at its end.
+    fn field(&mut self, field: &mut i64) -> Option<Option<u8>> {
+        let head = self.byte()?;
+        if head == 0 {
+            return Some(None);
+        }
+        *field = match head >> 4 {
+            0 => self.zigzag()?,
+            step => field.checked_add(i64::from(step))?,
+        };
+        Some(Some(head & 15))
+    }
+
+    /// The size of a list and the type of what is in it.
+    fn list(&mut self) -> Option<(u64, u8)> {
+        let head = self.byte()?;
+        let size = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+        Some((size, head & 15))
+    }
+
+    fn skip(&mut self, kind: u8, deep: usize) -> Option<()> {
+        match kind {
+            1 | 2 => Some(()),
+            BYTE => self.byte().map(|_| ()),
+            4..=6 => self.varint().map(|_| ()),
+            DOUBLE => self.take(8),
+            BINARY => {
+                let length = self.varint()?;
+                self.take(length)
+            }
+            LIST | SET => {
+                let (size, kind) = self.list()?;
+                // In a list a truth value is a byte.
+                let kind = if kind <= 2 { BYTE } else { kind };
+                (0..size).try_for_each(|_| self.skip(kind, deep.checked_sub(1)?))
+            }
+            STRUCT => {
+                let mut field = 0;
+                while let Some(kind) = self.field(&mut field)? {
+                    self.skip(kind, deep.checked_sub(1)?)?;
+                }
+                Some(())
+            }
+            // Maps are not in a schema, nor before it.
+            _ => None,
+        }
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*first)
+    }
+
+    fn take(&mut self, bytes: u64) -> Option<()> {
+        self.rest = self.rest.get(usize::try_from(bytes).ok()?..)?;
+        Some(())
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn zigzag(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A file whose schema has elements with so many children each.
+    fn with(children: &[u32]) -> bool {
+        let mut footer = vec![0x15, 0x02, 0x19, 0xfc];
+        let varint = |mut value: u32, into: &mut Vec<u8>| {
+            while value >= 0x80 {
+                into.push(value as u8 | 0x80);
+                value >>= 7;
+            }
+            into.push(value as u8);
+        };
+        varint(children.len() as u32, &mut footer);
+        for count in children {
+            // A name in field 4, and the number of children in field 5.
+            footer.extend([0x48, 0x01, b'a', 0x15]);
+            varint(count << 1, &mut footer);
+            footer.push(0);
+        }
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(b"PAR1").expect("written");
+        file.write_all(&footer).expect("written");
+        file.write_all(&(footer.len() as u32).to_le_bytes()).expect("written");
+        file.write_all(b"PAR1").expect("written");
+        is_sane(&file).expect("read")
+    }
+
+    #[test]
+    fn schemas_nest_so_deep_and_have_no_more_children_than_elements() {
+        assert!(with(&[2, 0, 1, 0]));
+        let nested = |levels: usize| [vec![1; levels], vec![0]].concat();
+        assert!(with(&nested(60)) && !with(&nested(200_000)));
+        assert!(!with(&[1 << 30, 0]) && !with(&[3, 0, 0]));
+        assert!(with(&[100, 0].iter().copied().chain([0; 99]).collect::<Vec<_>>()));
+    }
+}
