@@ -197,7 +197,10 @@ fn the_demo_shows_what_models_find() {
         assert_eq!(meta["bucket"], if head { "head" } else { "middle" }, "{meta}");
     }
     assert!(pages.len() > 40, "{} pages", pages.len());
-    place.run("demo --out demo -w 2 --quiet").exits(0);
+    let told = place.run("demo --out demo -w 2 --quiet").exits(0).stdout;
+    for name in ["bucket", "perplexity", "wiki_prob"] {
+        assert!(told.contains(name), "the first page is shown with its {name}: {told}");
+    }
     let again = crate::support::files_below(&place.path("demo/export"));
     crate::support::assert_same(&again, &first, "once more, with two workers");
 }

@@ -61,7 +61,10 @@ impl Demo {
         for file in &files {
             println!("{}: {} documents", out.join(&file.path).display(), file.documents);
         }
-        for file in files.iter().take(1) {
+        // Of the first slice, whose documents have the scores of models.
+        let is_first =
+            |path: &str| slices.first().is_some_and(|slice| path.starts_with(slice.name));
+        if let Some(file) = files.iter().find(|file| is_first(&file.path)) {
             println!("\n== {}, the first document", file.path);
             print_first(&out.join(&file.path))?;
         }
