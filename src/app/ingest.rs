@@ -10,7 +10,7 @@ use crate::summary::{LabelSummary, Summary};
 use crate::usage::usage;
 use anyhow::{Context, Result, bail};
 use arrangement::Rule;
-use corpus::{Corpus, Label, Lock, Manifest, Position};
+use corpus::{Corpus, Label, Lock, Manifest, Position, Source};
 use document::DocRef;
 use engine::cluster::{Cluster, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
@@ -94,9 +94,7 @@ pub(crate) fn ingest(
             loaded.models(slice, recipe)?;
         }
         for input in inputs {
-            let slice = slices.iter().find(|slice| slice.name == input.slice);
-            let slice = slice.expect("the slice of an input is known");
-            sources(&input.paths, slice.inputs, &recipe.slices[slice.name])?;
+            sources_of(input, slices, recipe)?;
         }
     }
     let (corpus, _lock, mut meeting) = if first {
@@ -162,6 +160,13 @@ impl Loaded {
     }
 }
 
+/// The sources that an input names.
+fn sources_of(input: &Input, slices: &'static [Slice], recipe: &Recipe) -> Result<Vec<Source>> {
+    let slice = slices.iter().find(|slice| slice.name == input.slice);
+    let slice = slice.expect("the slice of an input is known");
+    sources(&input.paths, slice.inputs, &recipe.slices[slice.name])
+}
+
 /// Adds the new labels of `inputs` to the manifest; gives the names of those that are complete.
 fn add_labels(
     manifest: &mut Manifest,
@@ -171,9 +176,7 @@ fn add_labels(
 ) -> Result<Vec<String>> {
     let mut skipped = Vec::new();
     for input in inputs {
-        let slice = slices.iter().find(|slice| slice.name == input.slice);
-        let slice = slice.expect("the slice of an input is known");
-        let sources = sources(&input.paths, slice.inputs, &recipe.slices[slice.name])?;
+        let sources = sources_of(input, slices, recipe)?;
         let name = format!("{}/{}", input.slice, input.label);
         match manifest.label(&input.slice, &input.label) {
             None => {
