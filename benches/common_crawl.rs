@@ -15,6 +15,7 @@ use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use models::language::LanguageIdentifier;
 use rustix::time::{ClockId, clock_gettime};
 use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
@@ -25,7 +26,6 @@ use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use text::ccnet::paragraph_key;
-use text::language::LanguageIdentifier;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -7,7 +7,10 @@
 //!
 //! MB of text as read (millions of tokens for KenLM) per CPU second, best of three, one thread.
 
-use lm::{Perplexity, kenlm, sentencepiece};
+use models::language::LanguageIdentifier;
+use models::tokenizer::TokenCounter;
+use models::wikiref::{WikiReferences, in_one_line};
+use models::{Perplexity, kenlm, sentencepiece};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use signals::{Facts, Lists, SIGNALS, View};
@@ -18,9 +21,6 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use text::ccnet::normalize_for_lm;
-use text::language::LanguageIdentifier;
-use text::wikiref::{WikiReferences, in_one_line};
-use tokens::TokenCounter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -61,7 +61,7 @@ fn main() -> Result<()> {
     for name in ["quality_wiki_vs_cc.bin", "quality_wiki_vs_cc.ftz"] {
         let path = models.join("quality").join(name);
         let model = WikiReferences::open(&path)?;
-        let mut scratch = text::fasttext::Scratch::default();
+        let mut scratch = models::fasttext::Scratch::default();
         let mut run = || pages.iter().map(|page| model.probability(page, &mut scratch)).sum();
         table.row(&format!("classifier, {name}"), mb, "MB", &mut run);
         table.original("fasttext", &path, &plain);

@@ -6,8 +6,9 @@
 use app::prelude::*;
 use arrangement::Rule;
 use formats::{Defect, WarcRecord};
+use models::wikiref;
 use std::path::Path;
-use text::{ccnet, wikiref};
+use text::ccnet;
 
 /// This slice's row in the table of `lib.rs`.
 pub const COMMON_CRAWL: Slice = Slice {

@@ -8,8 +8,8 @@ use crate::recipe::Recipe;
 use crate::usage::usage;
 use anyhow::{Result, bail};
 use corpus::{Corpus, LedgerRow, Manifest, ledger_rows, revise};
+use models::wikiref::is_below;
 use std::collections::BTreeSet;
-use text::wikiref::is_below;
 
 /// The reason of a page that is below the threshold.
 pub(crate) const REASON: &str = "quality";

@@ -4,15 +4,15 @@ use crate::Settings;
 use crate::usage::usage;
 use document::{Document, Value};
 use engine::fail;
-use lm::Perplexity;
+use models::Perplexity;
+use models::language::LanguageIdentifier;
+use models::tokenizer::TokenCounter;
+use models::wikiref::WikiReferences;
 use signals::rules::c4::BadWords;
 use signals::{Facts, Keep, Lists, SIGNALS, Signal, View};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use text::language::LanguageIdentifier;
-use text::wikiref::WikiReferences;
-use tokens::TokenCounter;
 
 /// The models of one slice.
 #[derive(Clone)]
@@ -112,7 +112,7 @@ impl Models {
     /// Writes a document's perplexity and bucket, as CCNet finds them, into it. A language without
     /// a model, or no model at all: no perplexity, and the bucket `all`.
     pub fn perplexity(&self) -> impl FnMut(&mut Document) + 'static {
-        let (model, mut scratch) = (self.perplexity.clone(), lm::Scratch::default());
+        let (model, mut scratch) = (self.perplexity.clone(), models::Scratch::default());
         move |document| {
             let language = document.language.as_ref().map_or("", |language| &language.code);
             let perplexity = model.as_ref().and_then(|model| {
@@ -120,14 +120,14 @@ impl Models {
                 found.unwrap_or_else(|error| fail(error))
             });
             document.scores.perplexity = perplexity;
-            document.scores.bucket = Some(lm::bucket(language, perplexity).name().into());
+            document.scores.bucket = Some(models::bucket(language, perplexity).name().into());
         }
     }
 
     /// Writes how much a document is like a page that Wikipedia refers to into it, where there is a
     /// classifier.
     pub fn quality(&self) -> impl FnMut(&mut Document) + 'static {
-        let (model, mut scratch) = (self.quality.clone(), text::fasttext::Scratch::default());
+        let (model, mut scratch) = (self.quality.clone(), models::fasttext::Scratch::default());
         move |document| {
             let model = model.as_ref();
             let probability = model.map(|model| model.probability(&document.text, &mut scratch));
@@ -191,7 +191,7 @@ fn perplexity(settings: &Settings) -> anyhow::Result<Option<Perplexity>> {
     let Some(folder) = folder else { return Ok(None) };
     let models = Perplexity::open(folder).map_err(wrong)?;
     for language in settings.words("languages") {
-        let found = models.of(language, "a", &mut lm::Scratch::default()).map_err(wrong)?;
+        let found = models.of(language, "a", &mut models::Scratch::default()).map_err(wrong)?;
         if found.is_none() {
             let (shown, pieces) = (folder.display(), format!("{language}.sp.model"));
             let what = format!(

@@ -49,7 +49,7 @@ pub enum ListError {
     },
     /// A classifier cannot be used.
     #[error(transparent)]
-    Model(Box<text::fasttext::ModelError>),
+    Model(Box<models::ModelError>),
     /// The folder has none of the categories.
     #[error(
         "{} has no category of UT1: there should be a file such as {} in it; give the folder \

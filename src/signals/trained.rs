@@ -2,10 +2,10 @@
 
 use crate::error::ListError;
 use crate::importance::{Weights, WordCounts};
+use models::fasttext::Scratch;
+use models::wikiref::WikiReferences;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use text::fasttext::Scratch;
-use text::wikiref::WikiReferences;
 
 /// Collections whose weight is a signal (RedPajama-V2, `importance_weights.py`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +200,6 @@ mod tests {
         std::fs::remove_file(path("web.en.counts.json")).expect("removed");
         std::fs::remove_file(path("books.en.counts.json")).expect("removed");
         write(path("palm.en.ftz"), "no model").expect("written");
-        assert!(refused().contains("palm.en.ftz is no fastText model"), "{}", refused());
+        assert!(refused().contains("palm.en.ftz is not a fastText model"), "{}", refused());
     }
 }

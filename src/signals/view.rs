@@ -21,7 +21,7 @@ pub struct Scratch {
     vocabulary: Vocabulary,
     ngrams: RepeatedNgrams,
     lower: String,
-    fasttext: text::fasttext::Scratch,
+    fasttext: models::fasttext::Scratch,
 }
 
 /// A line of the raw text, with its newline if it has one.

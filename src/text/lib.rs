@@ -1,23 +1,19 @@
-//! Pure functions and models on text: what a rule of the recipe computes, without where the text
-//! came from or what becomes of it. Nothing here reads a corpus or keeps state between documents.
+//! Pure functions on text: what a rule of the recipe computes, without where the text came from or
+//! what becomes of it. Nothing here reads a file or keeps state between documents.
 //!
 //! * [`python`]: the string semantics that upstream's rules rest on.
 //! * [`c4`]: what identifies C4's pages and lines.
 //! * [`ccnet`]: pages, paragraphs and their keys, as CCNet cuts and compares them.
 //! * [`digest`]: SHA-1 as web archives write it.
-//! * [`language`]: which language a text is in.
-//! * [`fasttext`]: fastText's supervised models, read and run.
 //! * [`gutenberg`]: the book in a file of Project Gutenberg.
-//! * [`wikiref`]: RedPajama's quality classifier on top of one.
+//! * [`references`]: the addresses that articles of Wikipedia refer to.
 
 pub mod c4;
 pub mod ccnet;
 pub mod digest;
-pub mod fasttext;
 pub mod gutenberg;
-pub mod language;
 pub mod python;
-pub mod wikiref;
+pub mod references;
 
 #[cfg(test)]
 mod golden;

@@ -5,7 +5,7 @@
 //! is what comes before and after it:
 //!
 //! * A part of the texts, chosen by their hash, is held out and tried on the finished model, with
-//!   the reader that applies models elsewhere (`text::fasttext`).
+//!   the reader that applies models elsewhere (`models::fasttext`).
 //! * The others are put in an order by their hash. Training goes through them one by one, and would
 //!   forget the first label over the last if they came sorted by label.
 //! * Words that begin with `__label__` are left out, since they would be taken for labels, and so is
@@ -23,8 +23,9 @@ use crate::output::Output;
 use crate::{Progress, TrainingError};
 use examples::{Example, Examples};
 use fasttext::args::{Args, LossName, ModelName};
+use models::ModelError;
+use models::fasttext::{FastText, Scratch};
 use std::path::{Path, PathBuf};
-use text::fasttext::{FastText, ModelError, Scratch};
 
 /// How a label is marked in training texts.
 pub(crate) const LABEL_PREFIX: &str = "__label__";

@@ -1,8 +1,8 @@
 //! Models trained by the program are read by it, and are as good as the text allows.
 
 use crate::support::{Place, input, list, number, text};
+use models::fasttext::FastText;
 use std::fmt::Write;
-use text::fasttext::FastText;
 
 /// Paragraphs of a book, one a line.
 fn book(place: &Place, name: &str) -> Vec<String> {

@@ -1,18 +1,27 @@
 //! For tests: results of upstream's own code, which are not in the repository. The folder that
-//! `SLUICE_TEST_DATA` names has them, or `../shared/data` beside the repository; where there is
-//! neither, the tests say so and pass.
+//! `SLUICE_TEST_DATA` names has them. Without the variable, tests print `skipped: no data` and pass.
 
+use flate2::read::MultiGzDecoder;
 use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
-/// The folder of the data, or `None` after saying that there is none.
+/// The folder of the data, or `None` after printing that there is none.
+///
+/// # Panics
+///
+/// If the variable names a folder that does not hold the data.
 pub fn folder() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let folder = PathBuf::from(std::env::var_os("SLUICE_TEST_DATA").unwrap_or(beside.into()));
-    if !folder.join("golden").is_dir() {
+    let Some(folder) = std::env::var_os("SLUICE_TEST_DATA").map(PathBuf::from) else {
         println!("skipped: no data");
         return None;
-    }
+    };
+    assert!(
+        folder.join("golden").is_dir(),
+        "SLUICE_TEST_DATA is {}, which has no folder golden/",
+        folder.display()
+    );
     Some(folder.canonicalize().expect("a folder that is there"))
 }
 
@@ -25,6 +34,17 @@ pub fn file(name: &str) -> Option<PathBuf> {
     let path = folder()?.join(name);
     assert!(path.exists(), "{} is not there", path.display());
     Some(path)
+}
+
+/// Texts with the results of upstream's programs; none where there is no data.
+///
+/// # Panics
+///
+/// If there is data, but not these results.
+pub fn outputs() -> Vec<Value> {
+    let Some(path) = file("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
+    let lines = BufReader::new(MultiGzDecoder::new(File::open(path).expect("results"))).lines();
+    lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("JSON")).collect()
 }
 
 /// The golden cases of a `slice` with that `rule`; none where there is no data.
@@ -51,11 +71,11 @@ pub fn cases_where(slice: &str, is_meant: impl Fn(&str) -> bool) -> Vec<Value> {
     cases
 }
 
-/// A value that is a string.
+/// The string that a value is.
 ///
 /// # Panics
 ///
-/// If it is none.
+/// If it is something else.
 pub fn text(value: &Value) -> &str {
     value.as_str().expect("a string")
 }

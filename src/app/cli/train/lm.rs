@@ -25,7 +25,7 @@ Then, in a recipe:
 /// One text of so many is held out, by its hash.
 const HELD_OUT_EVERY: u64 = 50;
 /// As long as a text may be to have a perplexity; the rest of the length is for its pieces.
-const TEXT_BYTES_MAX: usize = ::lm::sentencepiece::TEXT_BYTES_MAX / 4;
+const TEXT_BYTES_MAX: usize = models::sentencepiece::TEXT_BYTES_MAX / 4;
 /// Models that would be taken instead of the one that is written here.
 const TAKEN_FIRST: [&str; 2] = [".arpa.bin", ".arpa.trie.bin"];
 
@@ -162,7 +162,7 @@ impl Lm {
 
     /// A recipe that names the folder gets this model.
     fn check_use(&self, lm_path: &Path) -> Result<()> {
-        let files = ::lm::Perplexity::open(&self.out)?.files(&self.lang)?;
+        let files = models::Perplexity::open(&self.out)?.files(&self.lang)?;
         let used = files.map(|(_, lm)| lm);
         anyhow::ensure!(
             used.as_deref() == Some(lm_path),
@@ -228,7 +228,7 @@ impl Lm {
 
 impl HeldOut {
     fn perplexity(&self) -> Option<f64> {
-        (self.tokens > 0).then(|| ::lm::perplexity(self.log10, self.tokens))
+        (self.tokens > 0).then(|| models::perplexity(self.log10, self.tokens))
     }
 }
 
@@ -255,13 +255,13 @@ fn for_each_normal(
 
 /// Cuts texts into the pieces of a model.
 struct Cutter {
-    model: ::lm::sentencepiece::Model,
+    model: models::sentencepiece::Model,
     pieces: Vec<Vec<u8>>,
 }
 
 impl Cutter {
     fn open(path: &Path) -> Result<Cutter> {
-        let model = ::lm::sentencepiece::Model::open(path)?;
+        let model = models::sentencepiece::Model::open(path)?;
         let pieces = model.pieces().map(<[u8]>::to_vec).collect();
         Ok(Cutter { model, pieces })
     }
@@ -270,7 +270,7 @@ impl Cutter {
     fn line(
         &self,
         text: &str,
-        scratch: &mut ::lm::sentencepiece::Scratch,
+        scratch: &mut models::sentencepiece::Scratch,
         line: &mut String,
     ) -> Result<()> {
         line.clear();
@@ -284,7 +284,7 @@ impl Cutter {
 
     /// Scores the texts held out, with the reader that scores pages.
     fn held_out(&self, texts: &TextFiles, lm_path: &Path, shown: &mut Shown) -> Result<HeldOut> {
-        let model = ::lm::kenlm::Model::open(lm_path)?;
+        let model = models::kenlm::Model::open(lm_path)?;
         let words: Vec<u32> = self.pieces.iter().map(|piece| model.word(piece)).collect();
         let (mut pieces, mut scratch) = Default::default();
         let mut found = HeldOut::default();

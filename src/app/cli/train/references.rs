@@ -10,7 +10,7 @@ use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
-use text::wikiref::references;
+use text::references::references;
 
 const EXAMPLE: &str = "\
 Example:

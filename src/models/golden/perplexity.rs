@@ -1,12 +1,10 @@
-//! Upstream's own results, from the shared test data: scores of KenLM and pieces of SentencePiece.
+//! Upstream's own results, from the shared test data: scores of KenLM and
+//! pieces of SentencePiece.
 //! Where the data is not at hand, they say so and pass.
 
 use crate::{Perplexity, Scratch, bucket, kenlm, perplexity, sentencepiece};
-use flate2::read::MultiGzDecoder;
-use reference::{cases, file, text};
+use reference::{cases, file, outputs, text};
 use serde_json::Value;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use text::ccnet::normalize_for_lm;
 
@@ -61,21 +59,17 @@ struct Reference {
 }
 
 fn references() -> Vec<Reference> {
-    let Some(path) = file("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
-    let file = MultiGzDecoder::new(File::open(path).expect("reference results"));
-    let rows = BufReader::new(file).lines();
-    rows.map(|row| serde_json::from_str::<Value>(&row.expect("a line")).expect("JSON"))
-        .filter(|row| row.get("ccnet_like").is_some())
-        .map(|row| {
-            let whole = row["ccnet_like"].clone();
-            Reference {
-                language: text(&whole["model"]).to_owned(),
-                text: text(&row["text"]).to_owned(),
-                lines: whole["lines"].as_array().expect("lines").clone(),
-                whole,
-            }
-        })
-        .collect()
+    let rows = outputs().into_iter().filter(|row| row.get("ccnet_like").is_some());
+    rows.map(|row| {
+        let whole = row["ccnet_like"].clone();
+        Reference {
+            language: text(&whole["model"]).to_owned(),
+            text: text(&row["text"]).to_owned(),
+            lines: whole["lines"].as_array().expect("lines").clone(),
+            whole,
+        }
+    })
+    .collect()
 }
 
 const LANGUAGES: [&str; 4] = ["de", "en", "es", "fr"];

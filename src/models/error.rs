@@ -1,4 +1,4 @@
-//! Why a model cannot be used.
+//! Why a model file cannot be used.
 
 use std::path::PathBuf;
 
@@ -82,5 +82,53 @@ pub enum ModelError {
         line: u64,
         /// What is wrong.
         problem: String,
+    },
+    /// The file is something else.
+    #[error(
+        "{} is not a fastText model: it begins with {found:#010x}, not {expected:#010x}; \
+         give a .bin or .ftz file, uncompressed", path.display()
+    )]
+    NotFastText {
+        /// The file.
+        path: PathBuf,
+        /// Its first four bytes, as a little-endian number.
+        found: u32,
+        /// What every model begins with.
+        expected: u32,
+    },
+    /// The model was written by a later fastText.
+    #[error(
+        "{} has fastText format version {found}, newest known is {newest}; \
+         save it again with fastText 0.9", path.display()
+    )]
+    Version {
+        /// The model file.
+        path: PathBuf,
+        /// Its version.
+        found: i32,
+        /// The newest version that is read.
+        newest: i32,
+    },
+    /// The model is for something else.
+    #[error(
+        "{} has no label {wanted}, but {known}: it is not a classifier of pages; give one whose labels \
+         are wiki and cc", path.display()
+    )]
+    NoLabel {
+        /// The model file.
+        path: PathBuf,
+        /// The label that is missing.
+        wanted: &'static str,
+        /// The first labels that are there.
+        known: String,
+    },
+    /// The model holds word vectors and no labels.
+    #[error(
+        "{} is an unsupervised fastText model, it has no labels to predict; \
+         give one trained with `fasttext supervised`", path.display()
+    )]
+    NotSupervised {
+        /// The model file.
+        path: PathBuf,
     },
 }

@@ -21,10 +21,10 @@
 
 use super::header::Header;
 use super::model::Model;
-use super::source::{Source, f32_at, u64_at};
 use super::table::{Gram, NO_EXTENSION, Table, longer_key};
 use super::vocabulary::Vocabulary;
 use crate::ModelError;
+use crate::reader::{ModelReader, f32_at, u64_at};
 use std::io::Read;
 
 const QUANTISATION_VERSION: u8 = 2;
@@ -35,7 +35,7 @@ const SIGN: u32 = 1 << 31;
 const REBUILD: &str = "make it again from the ARPA file with KenLM's build_binary";
 
 pub(super) fn read<R: Read>(
-    source: &mut Source<'_, R>,
+    source: &mut ModelReader<'_, R>,
     header: &Header,
     quantised: bool,
     array: bool,
@@ -65,7 +65,7 @@ pub(super) fn read<R: Read>(
 }
 
 fn read_vocabulary<R: Read>(
-    source: &mut Source<'_, R>,
+    source: &mut ModelReader<'_, R>,
     words: u64,
 ) -> Result<Vocabulary, ModelError> {
     const PART: &str = "vocabulary";
@@ -87,7 +87,7 @@ enum Weights {
 
 /// The weights of each order from the second.
 fn read_weights<R: Read>(
-    source: &mut Source<'_, R>,
+    source: &mut ModelReader<'_, R>,
     order: usize,
     quantised: bool,
 ) -> Result<Vec<Weights>, ModelError> {
@@ -127,7 +127,7 @@ struct Parents {
 }
 
 fn read_unigrams<R: Read>(
-    source: &mut Source<'_, R>,
+    source: &mut ModelReader<'_, R>,
     counts: &[u64],
 ) -> Result<(Vec<Gram>, Parents), ModelError> {
     let bytes = source.items(counts[0].saturating_add(2), 16, "1-grams")?;
@@ -148,7 +148,7 @@ fn read_unigrams<R: Read>(
 
 /// Children follow each other without gaps.
 fn check_range<R: Read>(
-    source: &Source<'_, R>,
+    source: &ModelReader<'_, R>,
     begin: u64,
     end: u64,
     last: u64,
@@ -177,7 +177,7 @@ struct Pointers {
 
 impl Pointers {
     fn read_array<R: Read>(
-        source: &mut Source<'_, R>,
+        source: &mut ModelReader<'_, R>,
         count: u64,
         children: u64,
         bits: &mut Option<u8>,
@@ -237,7 +237,7 @@ struct Level<'w> {
 
 impl<'w> Level<'w> {
     fn read<R: Read>(
-        source: &mut Source<'_, R>,
+        source: &mut ModelReader<'_, R>,
         count: u64,
         words: u64,
         weights: &'w Weights,
@@ -265,7 +265,7 @@ impl<'w> Level<'w> {
     /// them, makes parents of them.
     fn enter<const WAYS: usize, R: Read>(
         &self,
-        source: &Source<'_, R>,
+        source: &ModelReader<'_, R>,
         parents: &Parents,
         children: Option<u64>,
     ) -> Result<(Table<WAYS>, Parents), ModelError> {

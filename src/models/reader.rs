@@ -1,34 +1,51 @@
-//! A model file read front to back. The file is not trusted: nothing is allocated for a length
-//! that the rest of the file cannot hold.
+//! A binary model file, read front to back. The file is not trusted: nothing is allocated for a
+//! length that the rest of the file cannot hold.
 
-use super::ModelError;
-use std::io::BufRead;
+use crate::ModelError;
+use std::io::{BufRead, Read};
 use std::path::Path;
 
-pub(super) struct ModelReader<'p, R> {
+pub(crate) struct ModelReader<'p, R> {
     inner: R,
     path: &'p Path,
     offset: u64,
     len: u64,
 }
 
-impl<'p, R: BufRead> ModelReader<'p, R> {
+impl<'p, R: Read> ModelReader<'p, R> {
     /// `inner` holds `len` bytes; `path` is named in errors.
-    pub(super) fn new(inner: R, len: u64, path: &'p Path) -> Self {
+    pub(crate) fn new(inner: R, len: u64, path: &'p Path) -> Self {
         Self { inner, path, offset: 0, len }
     }
 
-    pub(super) fn path(&self) -> &'p Path {
+    pub(crate) fn path(&self) -> &'p Path {
         self.path
     }
 
-    pub(super) fn damaged(&self, problem: impl Into<String>) -> ModelError {
+    /// Size of the whole file.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub(crate) fn unsupported(
+        &self,
+        problem: impl Into<String>,
+        remedy: &'static str,
+    ) -> ModelError {
+        ModelError::Unsupported { path: self.path.to_owned(), problem: problem.into(), remedy }
+    }
+
+    pub(crate) fn damaged(&self, problem: impl Into<String>) -> ModelError {
         let (path, offset) = (self.path.to_owned(), self.offset);
         ModelError::Damaged { path, offset, problem: problem.into() }
     }
 
     /// Fails unless `count` items of `item_bytes` each fit into the rest of the file.
-    pub(super) fn expect(
+    pub(crate) fn expect(
         &self,
         count: u64,
         item_bytes: u64,
@@ -60,19 +77,36 @@ impl<'p, R: BufRead> ModelReader<'p, R> {
         Ok(bytes)
     }
 
-    pub(super) fn bytes(&mut self, count: u64, part: &'static str) -> Result<Vec<u8>, ModelError> {
-        self.expect(count, 1, part)?;
-        let mut bytes = vec![0; self.size(count)?];
+    /// The next `count` items of `item_bytes` each.
+    pub(crate) fn items(
+        &mut self,
+        count: u64,
+        item_bytes: u64,
+        part: &'static str,
+    ) -> Result<Vec<u8>, ModelError> {
+        self.expect(count, item_bytes, part)?;
+        let size = self.size(count * item_bytes)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(size).map_err(|error| ModelError::Read {
+            path: self.path.to_owned(),
+            offset: self.offset,
+            source: std::io::Error::other(error),
+        })?;
+        bytes.resize(size, 0);
         self.fill(&mut bytes, part)?;
         Ok(bytes)
     }
 
-    pub(super) fn u8(&mut self, part: &'static str) -> Result<u8, ModelError> {
+    pub(crate) fn bytes(&mut self, count: u64, part: &'static str) -> Result<Vec<u8>, ModelError> {
+        self.items(count, 1, part)
+    }
+
+    pub(crate) fn u8(&mut self, part: &'static str) -> Result<u8, ModelError> {
         Ok(self.array::<1>(part)?[0])
     }
 
     /// A C++ `bool`.
-    pub(super) fn flag(&mut self, part: &'static str) -> Result<bool, ModelError> {
+    pub(crate) fn flag(&mut self, part: &'static str) -> Result<bool, ModelError> {
         match self.u8(part)? {
             0 => Ok(false),
             1 => Ok(true),
@@ -80,28 +114,28 @@ impl<'p, R: BufRead> ModelReader<'p, R> {
         }
     }
 
-    pub(super) fn i32(&mut self, part: &'static str) -> Result<i32, ModelError> {
+    pub(crate) fn i32(&mut self, part: &'static str) -> Result<i32, ModelError> {
         Ok(i32::from_le_bytes(self.array(part)?))
     }
 
-    pub(super) fn i64(&mut self, part: &'static str) -> Result<i64, ModelError> {
+    pub(crate) fn i64(&mut self, part: &'static str) -> Result<i64, ModelError> {
         Ok(i64::from_le_bytes(self.array(part)?))
     }
 
     /// A 32-bit number that counts something.
-    pub(super) fn count32(&mut self, part: &'static str) -> Result<u32, ModelError> {
+    pub(crate) fn count32(&mut self, part: &'static str) -> Result<u32, ModelError> {
         let count = self.i32(part)?;
         u32::try_from(count).map_err(|_| self.damaged(format!("{part} is {count}")))
     }
 
     /// A 64-bit number that counts something.
-    pub(super) fn count64(&mut self, part: &'static str) -> Result<u64, ModelError> {
+    pub(crate) fn count64(&mut self, part: &'static str) -> Result<u64, ModelError> {
         let count = self.i64(part)?;
         u64::try_from(count).map_err(|_| self.damaged(format!("{part} is {count}")))
     }
 
     /// Weights. One that is not finite would make nonsense of every prediction it takes part in.
-    pub(super) fn floats(
+    pub(crate) fn floats(
         &mut self,
         count: u64,
         part: &'static str,
@@ -116,14 +150,21 @@ impl<'p, R: BufRead> ModelReader<'p, R> {
             self.fill(chunk, part)?;
             floats.extend(chunk.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
         }
-        match floats.iter().all(|float| float.is_finite()) {
-            true => Ok(floats),
-            false => Err(self.damaged(format!("{part} has a weight that is no finite number"))),
+        if floats.iter().all(|float| float.is_finite()) {
+            Ok(floats)
+        } else {
+            Err(self.damaged(format!("{part} has a weight that is not a finite number")))
         }
     }
 
+    fn size(&self, count: u64) -> Result<usize, ModelError> {
+        usize::try_from(count).map_err(|_| self.damaged("it does not fit into this machine"))
+    }
+}
+
+impl<R: BufRead> ModelReader<'_, R> {
     /// Appends the bytes before the next NUL and skips it.
-    pub(super) fn until_nul(
+    pub(crate) fn until_nul(
         &mut self,
         to: &mut Vec<u8>,
         part: &'static str,
@@ -135,13 +176,29 @@ impl<'p, R: BufRead> ModelReader<'p, R> {
             source,
         })?;
         self.offset = self.len.min(self.offset + read as u64);
-        match read > 0 && to.pop() == Some(0) {
-            true => Ok(()),
-            false => Err(self.damaged(format!("{part} does not end"))),
+        if read > 0 && to.pop() == Some(0) {
+            Ok(())
+        } else {
+            Err(self.damaged(format!("{part} does not end")))
         }
     }
+}
 
-    fn size(&self, count: u64) -> Result<usize, ModelError> {
-        usize::try_from(count).map_err(|_| self.damaged("it does not fit into this machine"))
-    }
+/// The little-endian number at `offset`.
+pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
+    u32::from_le_bytes(array_at(bytes, offset))
+}
+
+/// The little-endian number at `offset`.
+pub(crate) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
+    u64::from_le_bytes(array_at(bytes, offset))
+}
+
+/// The little-endian number at `offset`.
+pub(crate) fn f32_at(bytes: &[u8], offset: usize) -> f32 {
+    f32::from_le_bytes(array_at(bytes, offset))
+}
+
+fn array_at<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
+    bytes[offset..offset + N].try_into().expect("the range is N bytes long")
 }

@@ -10,7 +10,7 @@
 //! array-compressed. It is looked up in for many words at a time, so that the processor does not wait
 //! for each miss of its cache: that makes it faster than KenLM on both.
 //!
-//! * `source`, `header`, `probing`, `trie`, `arpa`: the forms of files, checked as they are read.
+//! * `header`, `probing`, `trie`, `arpa`: the forms of files, checked as they are read.
 //! * `vocabulary`, `table`: words and n-grams in memory.
 //! * `model`: from words to a score.
 
@@ -18,7 +18,6 @@ mod arpa;
 mod header;
 mod model;
 mod probing;
-mod source;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -28,9 +27,9 @@ mod vocabulary;
 pub use model::{Model, Scratch};
 
 use crate::ModelError;
+use crate::reader::ModelReader;
 use flate2::bufread::MultiGzDecoder;
 use header::{Header, Kind, MAGIC};
-use source::Source;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -67,7 +66,7 @@ impl Model {
         if !head.starts_with(MAGIC) {
             return arpa::read(inner, path);
         }
-        let source = &mut Source::new(inner, len, path);
+        let source = &mut ModelReader::new(inner, len, path);
         let header = Header::read(source)?;
         match header.kind {
             Kind::Probing => probing::read(source, &header),

@@ -10,16 +10,16 @@
 
 use super::header::Header;
 use super::model::Model;
-use super::source::{Source, f32_at, u32_at, u64_at};
 use super::table::{Gram, NO_EXTENSION, Table};
 use super::vocabulary::Vocabulary;
 use crate::ModelError;
+use crate::reader::{ModelReader, f32_at, u32_at, u64_at};
 use std::io::Read;
 
 const VOCABULARY_VERSION: u32 = 0;
 
 pub(super) fn read<R: Read>(
-    source: &mut Source<'_, R>,
+    source: &mut ModelReader<'_, R>,
     header: &Header,
 ) -> Result<Model, ModelError> {
     let vocabulary = read_vocabulary(source, header)?;
@@ -34,7 +34,7 @@ pub(super) fn read<R: Read>(
 }
 
 fn read_vocabulary<R: Read>(
-    source: &mut Source<'_, R>,
+    source: &mut ModelReader<'_, R>,
     header: &Header,
 ) -> Result<Vocabulary, ModelError> {
     const PART: &str = "vocabulary";
@@ -51,7 +51,7 @@ fn read_vocabulary<R: Read>(
 }
 
 fn read_unigrams<R: Read>(
-    source: &mut Source<'_, R>,
+    source: &mut ModelReader<'_, R>,
     header: &Header,
     vocabulary: &Vocabulary,
 ) -> Result<Vec<Gram>, ModelError> {
@@ -69,7 +69,7 @@ fn read_unigrams<R: Read>(
 
 /// Buckets without backoff are those of 12 bytes.
 fn read_table<const WAYS: usize, R: Read>(
-    source: &mut Source<'_, R>,
+    source: &mut ModelReader<'_, R>,
     buckets: u64,
     bucket_bytes: usize,
 ) -> Result<Table<WAYS>, ModelError> {

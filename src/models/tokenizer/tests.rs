@@ -2,20 +2,9 @@
 //! data; where the data is not at hand, the tests say so and pass.
 
 use super::*;
-use flate2::read::MultiGzDecoder;
 use proptest::prelude::*;
-use reference::file;
-use serde_json::Value;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-
-/// Texts with the results of upstream's programs.
-fn references() -> Vec<Value> {
-    let Some(path) = file("golden/reference_outputs_shared.jsonl.gz") else { return Vec::new() };
-    let file = MultiGzDecoder::new(File::open(path).expect("reference results"));
-    let lines = BufReader::new(file).lines();
-    lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("JSON")).collect()
-}
+use reference::{file, outputs};
+use std::io::Write;
 
 fn counter(name: &str) -> Option<TokenCounter> {
     let path = file(&format!("models/tokenizers/{name}"))?;
@@ -24,7 +13,7 @@ fn counter(name: &str) -> Option<TokenCounter> {
 
 fn counts_agree(name: &str, field: &str) {
     let Some(counter) = counter(name) else { return };
-    for reference in references() {
+    for reference in outputs() {
         let text = reference["text"].as_str().expect("a text");
         let expected = reference[field].as_u64().expect("a count");
         assert_eq!(counter.count(text).expect("a count"), expected, "text {}", reference["id"]);
@@ -50,7 +39,7 @@ fn counts_of_llama_are_upstreams() {
 fn ids_of_gpt_neox_are_upstreams() {
     let Some(counter) = counter("gpt_neox_20B_tokenizer.json") else { return };
     // The data has the first 400 of each text, if any.
-    for reference in references() {
+    for reference in outputs() {
         let Some(expected) = reference["neox_ids"].as_array() else { continue };
         let encoding = counter.encode(reference["text"].as_str().expect("a text")).expect("ids");
         let found: Vec<u64> = encoding.ids().iter().map(|token| token.id().into()).collect();
@@ -78,7 +67,7 @@ fn extreme_texts_are_counted() {
 fn what_the_file_says_of_truncation_is_ignored() {
     let Some(path) = file("models/tokenizers/gpt2_tokenizer.json") else { return };
     let text = std::fs::read_to_string(path).expect("a tokenizer");
-    let mut tokenizer: Value = serde_json::from_str(&text).expect("JSON");
+    let mut tokenizer: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     tokenizer["truncation"] = serde_json::json!({
         "direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0
     });

@@ -1,6 +1,7 @@
 //! Which language a text is in, by fastText's lid.176 or by what is built in.
 
-use crate::fasttext::{FastText, ModelError, Scratch};
+use crate::ModelError;
+use crate::fasttext::{FastText, Scratch};
 use document::Language;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

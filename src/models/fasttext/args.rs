@@ -6,8 +6,8 @@
 //! f64 t
 //! ```
 
-use super::ModelError;
-use super::reader::ModelReader;
+use crate::ModelError;
+use crate::reader::ModelReader;
 use std::io::BufRead;
 
 const MAGIC: i32 = 793_712_314;

@@ -49,7 +49,7 @@ impl TokenCounter {
         let failed = |cause: String| TokenizerError::Encode { path: self.path.clone(), cause };
         let encodings = self.tokenizer.encode(text, &self.options).wait();
         let encodings = encodings.map_err(|error| failed(error.to_string()))?;
-        encodings.into_iter().next().ok_or_else(|| failed("it gave no result".to_owned()))
+        encodings.into_iter().next().ok_or_else(|| failed("it returned nothing".to_owned()))
     }
 }
 
@@ -61,18 +61,18 @@ pub enum TokenizerError {
     Read {
         /// The tokenizer file.
         path: PathBuf,
-        /// What the system says.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file is no tokenizer, or one with a part that the library does not know.
+    /// The file is not a tokenizer, or it is one with a part that the library does not know.
     #[error(
-        "{} is no tokenizer that can be used: {cause}; give the tokenizer.json of a Hugging Face \
+        "{} is not a tokenizer that can be used: {cause}; give the tokenizer.json of a Hugging Face \
          model", path.display()
     )]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What the library says.
+        /// What the library reports.
         cause: String,
     },
     /// The tokenizer has no token for a part of the text, nor one that means "unknown".
@@ -80,7 +80,7 @@ pub enum TokenizerError {
     Encode {
         /// The tokenizer file.
         path: PathBuf,
-        /// What the library says.
+        /// What the library reports.
         cause: String,
     },
 }

@@ -8,30 +8,27 @@
 //! looks its probabilities up in a table with steps of up to 0.008, so that a sum which differs in
 //! its last bit may fall on the next step.
 //!
-//! * `reader`, `args`, `dictionary`, `matrix`: the parts of a model file, checked as they are read.
+//! * `args`, `dictionary`, `matrix`: the parts of a model file, checked as they are read.
 //! * `buckets`, `features`: from a text to rows of the input matrix and their average.
 //! * `output`: from the average to the labels.
 
 mod args;
 mod buckets;
 mod dictionary;
-mod error;
 mod features;
 mod matrix;
 mod output;
-mod reader;
 #[cfg(test)]
 mod tests;
 
-pub use error::ModelError;
-
+use crate::ModelError;
+use crate::reader::ModelReader;
 use args::Args;
 use buckets::{Buckets, PRUNED_BUCKETS_MAX};
 use dictionary::Dictionary;
 use features::WordCache;
 use matrix::Matrix;
 use output::{Output, Ranking};
-use reader::ModelReader;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -6,8 +6,8 @@
 //! pruned n-grams times:        i32 bucket, i32 row
 //! ```
 
-use super::ModelError;
-use super::reader::ModelReader;
+use crate::ModelError;
+use crate::reader::ModelReader;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;

@@ -10,8 +10,8 @@
 //! A quantised row is cut into pieces of `dsub` columns, the last of `lastdsub`; each piece is one
 //! of 256 centroids, and the whole row is scaled by its norm where that was quantised by itself.
 
-use super::ModelError;
-use super::reader::ModelReader;
+use crate::ModelError;
+use crate::reader::ModelReader;
 use std::io::BufRead;
 
 pub(super) struct Matrix {

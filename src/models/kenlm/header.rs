@@ -10,8 +10,8 @@
 //! ```
 
 use super::ORDER_MAX;
-use super::source::{Source, f32_at, u32_at, u64_at};
 use crate::ModelError;
+use crate::reader::{ModelReader, f32_at, u32_at, u64_at};
 use std::io::Read;
 
 /// What every binary file of KenLM begins with.
@@ -39,7 +39,7 @@ pub(super) enum Kind {
 }
 
 impl Header {
-    pub(super) fn read<R: Read>(source: &mut Source<'_, R>) -> Result<Self, ModelError> {
+    pub(super) fn read<R: Read>(source: &mut ModelReader<'_, R>) -> Result<Self, ModelError> {
         const PART: &str = "header";
         let sanity = source.bytes(SANITY_BYTES as u64, PART)?;
         check_sanity(source, &sanity)?;
@@ -76,7 +76,7 @@ impl Header {
     }
 }
 
-fn check_sanity<R: Read>(source: &Source<'_, R>, sanity: &[u8]) -> Result<(), ModelError> {
+fn check_sanity<R: Read>(source: &ModelReader<'_, R>, sanity: &[u8]) -> Result<(), ModelError> {
     if sanity.starts_with(MAGIC_INCOMPLETE) {
         return Err(source.unsupported("was never finished by build_binary", REBUILD));
     }
@@ -96,7 +96,7 @@ fn check_sanity<R: Read>(source: &Source<'_, R>, sanity: &[u8]) -> Result<(), Mo
     Ok(())
 }
 
-fn kind<R: Read>(source: &Source<'_, R>, kind: u32, version: u32) -> Result<Kind, ModelError> {
+fn kind<R: Read>(source: &ModelReader<'_, R>, kind: u32, version: u32) -> Result<Kind, ModelError> {
     let (kind, known) = match kind {
         0 => (Kind::Probing, 0),
         2..=5 => (Kind::Trie { quantised: kind % 2 == 1, array: kind >= 4 }, 1),
