@@ -4,7 +4,7 @@ use crate::{Initial, Setting, Setup};
 use arrangement::Rule;
 use document::Document;
 use engine::Docs;
-use near::{DISTANCE_MAX, MinHash, Room, simhash};
+use similarity::{DISTANCE_MAX, MinHash, Scratch, simhash};
 use text::ccnet;
 
 /// The setting by which [`Deduplicate::deduplicate`] goes, with RedPajama's choice for the slice.
@@ -50,9 +50,9 @@ impl Deduplicate for Docs<'_> {
                 self.reject_near_repeats(&index, "near_duplicate", hash, DISTANCE_MAX)
             }
             "minhash" => {
-                let (minhash, mut room) = (MinHash::default(), Room::default());
+                let (minhash, mut scratch) = (MinHash::default(), Scratch::default());
                 let bands = move |document: &Document, keys: &mut Vec<u64>| {
-                    minhash.bands(&document.text, &mut room, keys);
+                    minhash.bands(&document.text, &mut scratch, keys);
                 };
                 self.reject_repeated_bands(&index, "near_duplicate", bands, first)
             }

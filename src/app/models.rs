@@ -9,7 +9,7 @@ use models::language::LanguageIdentifier;
 use models::tokenizer::TokenCounter;
 use models::wikiref::WikiReferences;
 use signals::rules::c4::BadWords;
-use signals::{Facts, Keep, Lists, SIGNALS, Signal, View};
+use signals::{Facts, Keep, Lists, RULES, SIGNALS, Signal, View, named};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -225,11 +225,10 @@ fn lists(
 
 fn wanted(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal>> {
     let all = names.iter().any(|name| name == "all");
-    let known = |name: &str| SIGNALS.iter().find(|signal| signal.name == name);
     let mut wanted = Vec::new();
     for name in names.iter().filter(|name| *name != "all") {
-        let signal = known(name).ok_or_else(|| {
-            let hint = crate::usage::suggest(name, SIGNALS.iter().map(|signal| signal.name));
+        let signal = named(name).ok_or_else(|| {
+            let hint = crate::usage::suggest(name, SIGNALS.iter().chain(&RULES).map(|s| s.name));
             usage(format!("signals: there is no signal {name}{hint}"))
         })?;
         if let Some(needed) = signal.missing(lists) {
@@ -244,25 +243,30 @@ fn wanted(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal
 }
 
 fn keep(settings: &Settings, lists: &Lists) -> anyhow::Result<Option<Keep>> {
-    match settings.word("keep") {
-        "" => Ok(None),
-        // Without the model the value is absent, and no page would be kept.
-        expression
-            if expression.contains("ccnet_perplexity") && settings.folder("lm").is_none() =>
-        {
-            Err(usage("keep: ccnet_perplexity needs language models: lm = \"FOLDER\""))
-        }
-        expression
-            if expression.contains("rps_doc_ml_wikiref_score")
-                && settings.file("classifier").is_none() =>
-        {
-            Err(usage("keep: rps_doc_ml_wikiref_score needs a model: classifier = \"FILE\""))
-        }
-        expression => match Keep::new(expression, lists) {
-            Ok(keep) => Ok(Some(keep)),
-            Err(error) => Err(usage(format!("keep: {error}"))),
-        },
+    let expression = settings.word("keep");
+    if expression.is_empty() {
+        return Ok(None);
     }
+    let keep = Keep::new(expression, lists).map_err(|error| usage(format!("keep: {error}")))?;
+    // Without the model these values are absent, and no page would be kept.
+    let of_models: [(&[&str], bool, &str); 2] = [
+        (
+            &["ccnet_perplexity", "ccnet_bucket", "bucket"],
+            settings.folder("lm").is_some(),
+            "language models: lm = \"FOLDER\"",
+        ),
+        (
+            &["rps_doc_ml_wikiref_score"],
+            settings.file("classifier").is_some(),
+            "a model: classifier = \"FILE\"",
+        ),
+    ];
+    for (names, is_given, remedy) in of_models {
+        if let Some(name) = names.iter().find(|name| !is_given && keep.uses(name)) {
+            return Err(usage(format!("keep: {name} needs {remedy}")));
+        }
+    }
+    Ok(Some(keep))
 }
 
 /// What is known of a document beside its text.

@@ -5,10 +5,10 @@
 //! of no use elsewhere: collections are counted here with a hash of our own. Upstream's correction for
 //! the length compares characters with a mean of words, and is nearly none; here both are words.
 
-use crate::class::{SPACE, WORD, classes};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
+use text::unicode::{SPACE, WORD, classes};
 
 /// Places that words and pairs of words are hashed to (`artifacts/hash_dist.py`).
 const BUCKETS: usize = 10_000;

@@ -1,15 +1,16 @@
 //! Filter expressions over the signals, as recipes have them.
 
-use crate::SIGNALS;
 use crate::filter::{Datum, Filter, FilterError, Kind, Name};
 use crate::lists::Lists;
+use crate::signal::Signal;
 use crate::view::View;
+use crate::{RULES, SIGNALS};
 
-/// Facts that expressions can compare with strings, behind the signals in the list of names.
+/// Facts that expressions can compare with strings. They follow the signals in the list of names.
 const TEXTS: [&str; 3] = ["language", "bucket", "source_domain"];
 
-/// Which documents to keep: a [filter expression](crate::filter) over the names of [`SIGNALS`],
-/// which are numbers, and over `language`, `bucket` and `source_domain`, which are texts.
+/// Which documents to keep: a [filter expression](crate::filter) over the names of [`SIGNALS`]
+/// and [`RULES`], which are numbers, and over `language`, `bucket` and `source_domain`, which are texts.
 ///
 /// A signal of lines stands for the mean of its values: where these are 0 or 1, for the share of
 /// lines.
@@ -21,11 +22,11 @@ pub struct Keep {
 impl Keep {
     /// Reads an expression. Refuses one with a signal that cannot have a value for want of a list.
     pub fn new(expression: &str, lists: &Lists) -> Result<Self, KeepError> {
-        let signals = SIGNALS.iter().map(|signal| Name { name: signal.name, kind: Kind::Number });
+        let signals = signals().map(|signal| Name { name: signal.name, kind: Kind::Number });
         let texts = TEXTS.iter().map(|name| Name { name, kind: Kind::Text });
         let names: Vec<Name> = signals.chain(texts).collect();
         let filter = Filter::new(expression, &names)?;
-        for signal in filter.uses().into_iter().filter_map(|at| SIGNALS.get(at)) {
+        for signal in filter.uses().into_iter().filter_map(signal) {
             if let Some(needed) = signal.missing(lists) {
                 return Err(KeepError::NeedsList { signal: signal.name, needed });
             }
@@ -33,14 +34,23 @@ impl Keep {
         Ok(Keep { filter })
     }
 
+    /// Whether the expression uses the signal or the fact of that name.
+    pub fn uses(&self, name: &str) -> bool {
+        let texts = SIGNALS.len() + RULES.len();
+        self.filter.uses().into_iter().any(|at| match signal(at) {
+            Some(signal) => signal.name == name,
+            None => TEXTS[at - texts] == name,
+        })
+    }
+
     /// Whether to keep the document. Computes the signals that decide, and no others.
     pub fn holds(&self, view: &mut View) -> bool {
         let facts = view.facts();
         self.filter.holds(|at| {
             let text = |text: Option<_>| text.map_or(Datum::Absent, Datum::Text);
-            match SIGNALS.get(at) {
+            match signal(at) {
                 Some(signal) => signal.value(view).number().map_or(Datum::Absent, Datum::Number),
-                None => match TEXTS[at - SIGNALS.len()] {
+                None => match TEXTS[at - SIGNALS.len() - RULES.len()] {
                     "language" => text(facts.language),
                     "bucket" => text(facts.bucket),
                     _ => text(facts.source_domain),
@@ -48,6 +58,15 @@ impl Keep {
             }
         })
     }
+}
+
+fn signals() -> impl Iterator<Item = &'static Signal> {
+    SIGNALS.iter().chain(&RULES)
+}
+
+/// The signal at a place of the list of names; none where a text stands.
+fn signal(at: usize) -> Option<&'static Signal> {
+    SIGNALS.get(at).or_else(|| RULES.get(at - SIGNALS.len()))
 }
 
 /// A filter expression that cannot be used.
@@ -115,11 +134,19 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_apart() {
-        let mut names: Vec<&str> = SIGNALS.iter().map(|signal| signal.name).collect();
+    fn an_expression_knows_what_it_uses() {
+        let keep = Keep::new("bucket == \"head\" or gopher_quality == 1", &Lists::default());
+        let keep = keep.expect("an expression");
+        assert!(keep.uses("bucket") && keep.uses("gopher_quality"));
+        assert!(!keep.uses("ccnet_bucket") && !keep.uses("language"));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<&str> = signals().map(|signal| signal.name).collect();
         names.extend(TEXTS);
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), SIGNALS.len() + TEXTS.len());
+        assert_eq!(names.len(), signals().count() + TEXTS.len());
     }
 }

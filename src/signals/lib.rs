@@ -7,6 +7,7 @@
 //! * [`Lists`]: stop words, bad words, domains and models, from files of the user.
 //! * [`Facts`]: what earlier steps and models found.
 //! * [`rules`]: the rules of C4, Gopher, FineWeb, Dolma and DCLM, as upstream applies them.
+//! * [`RULES`]: the same rules as signals, for expressions such as `gopher_quality == 1`.
 //! * [`Keep`]: a filter expression such as `ccnet_perplexity < 340 and rps_doc_word_count > 50`.
 //!
 //! ```
@@ -24,7 +25,6 @@
 //! ```
 
 mod ccnet;
-mod class;
 mod content;
 mod domains;
 mod error;
@@ -43,6 +43,7 @@ mod signal;
 mod table;
 mod trained;
 mod value;
+mod verdicts;
 mod view;
 mod vocabulary;
 
@@ -60,6 +61,7 @@ pub use lists::{Lists, Phrases, WordSet};
 pub use signal::{Signal, Source, Span};
 pub use trained::{Collection, counts_file};
 pub use value::Value;
+pub use verdicts::RULES;
 pub use view::{Scratch, View};
 
 /// All signals, in the order in which RedPajama-V2 writes them.
@@ -110,6 +112,11 @@ pub static SIGNALS: [Signal; 45] = [
     models::WIKIPEDIA_IMPORTANCE,
     models::WIKIPEDIA_IMPORTANCE_LENGTH_CORRECTION,
 ];
+
+/// The signal of that name, of [`SIGNALS`] or [`RULES`].
+pub fn named(name: &str) -> Option<&'static Signal> {
+    SIGNALS.iter().chain(&RULES).find(|signal| signal.name == name)
+}
 
 /// How property tests run. They keep no record of failures: proptest would write it to a folder
 /// beside this crate, which Cargo would take for a member of the workspace.

@@ -1,11 +1,11 @@
 //! How much like natural language a text is (RedPajama-V2,
 //! `core/quality_signals/natural_language.py`).
 
-use crate::class::{WORD, class};
 use crate::signal::{Of, Signal, Source};
 use crate::value::{Value, round8};
 use crate::view::View;
 use memchr::memmem;
+use text::unicode::{WORD, class};
 
 /// Sentences.
 pub const NUM_SENTENCES: Signal = Signal {

@@ -7,6 +7,7 @@ mod scan;
 use crate::facts::Facts;
 use crate::lists::Lists;
 use crate::ngrams::RepeatedNgrams;
+use crate::rules::dolma::GopherAttributes;
 use crate::trained::Collection;
 use crate::vocabulary::Vocabulary;
 use std::ops::Range;
@@ -79,6 +80,7 @@ pub struct View<'a> {
     counted: bool,
     repetition: Option<Repetition>,
     weights: [Option<Option<(f64, f64)>>; 3],
+    dolma: Option<GopherAttributes>,
 }
 
 impl<'a> View<'a> {
@@ -91,7 +93,16 @@ impl<'a> View<'a> {
         scratch: &'a mut Scratch,
     ) -> Self {
         scan::scan(text, lists.stop_words(facts.language), scratch);
-        View { text, facts, lists, scratch, counted: false, repetition: None, weights: [None; 3] }
+        View {
+            text,
+            facts,
+            lists,
+            scratch,
+            counted: false,
+            repetition: None,
+            weights: [None; 3],
+            dolma: None,
+        }
     }
 
     /// The raw text.
@@ -194,6 +205,11 @@ impl<'a> View<'a> {
     pub(crate) fn weight(&mut self, collection: Collection) -> Option<(f64, f64)> {
         let find = || self.lists.trained().weight(collection, self.facts.language, self.text);
         *self.weights[collection as usize].get_or_insert_with(find)
+    }
+
+    /// Dolma's attributes, computed when the first of them is asked for.
+    pub(crate) fn dolma(&mut self) -> &GopherAttributes {
+        self.dolma.get_or_insert_with(|| GopherAttributes::of(self.text))
     }
 
     /// The repeated n-grams of normalised words.

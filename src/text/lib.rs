@@ -6,6 +6,7 @@
 //! * [`ccnet`]: pages, paragraphs and their keys, as CCNet cuts and compares them.
 //! * [`digest`]: SHA-1 as web archives write it.
 //! * [`gutenberg`]: the book in a file of Project Gutenberg.
+//! * [`unicode`]: character classes.
 //! * [`references`]: the addresses that articles of Wikipedia refer to.
 
 pub mod c4;
@@ -14,6 +15,7 @@ pub mod digest;
 pub mod gutenberg;
 pub mod python;
 pub mod references;
+pub mod unicode;
 
 #[cfg(test)]
 mod golden;

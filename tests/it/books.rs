@@ -24,7 +24,7 @@ fn label(place: &Place, corpus: &str, label: &str) -> Value {
 
 /// RedPajama's rule, pair by pair: whether each of `texts` stays.
 fn reference(texts: &[&str]) -> Vec<bool> {
-    let hashes: Vec<u64> = texts.iter().map(|text| near::simhash(text)).collect();
+    let hashes: Vec<u64> = texts.iter().map(|text| similarity::simhash(text)).collect();
     let is_near = |one: u64, two: u64| (one ^ two).count_ones() <= 5;
     (0..hashes.len())
         .map(|at| !hashes[..at].iter().any(|before| is_near(*before, hashes[at])))
@@ -152,7 +152,7 @@ fn what_stays_is_what_all_pairs_leave() {
     assert_eq!(found.iter().map(|book| text(&book["text"])).collect::<Vec<_>>(), expected);
     assert!((80..280).contains(&expected.len()), "{} stay: no test", expected.len());
     // A chain: some that go are near to none that stay.
-    let hash = |text: &str| near::simhash(text);
+    let hash = |text: &str| similarity::simhash(text);
     let kept: Vec<u64> = expected.iter().map(|text| hash(text)).collect();
     let is_far = |text: &str| kept.iter().all(|k| (k ^ hash(text)).count_ones() > 5);
     assert!(texts.iter().zip(&stay).any(|(text, stays)| !stays && is_far(text)), "no chain");

@@ -4,12 +4,12 @@
 
 use super::english::sentences;
 use super::{Verdict, check, python_lines};
-use crate::class::{WORD, class};
 use crate::lists::Phrases;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::ops::Range;
 use text::python::{is_space, strip};
+use text::unicode::{WORD, class};
 
 /// What the two forms of the rules differ in.
 #[derive(Clone, Copy, Debug, PartialEq)]

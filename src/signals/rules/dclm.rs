@@ -5,12 +5,12 @@
 use super::copies::{all_copies, repeated_ngrams};
 use super::gopher::STOP_WORDS;
 use super::{Verdict, chars, check, share};
-use crate::class::{ALPHABETIC, UPPER, WORD, class};
 use crate::rules::is_digit;
 use regex::Regex;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 use text::python::{is_space, strip};
+use text::unicode::{ALPHABETIC, UPPER, WORD, class};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The least score of DCLM's quality classifier that a page of DCLM-Baseline has.

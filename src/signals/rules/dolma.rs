@@ -4,8 +4,8 @@
 use super::copies::{all_copies, repeated_ngrams};
 use super::gopher::STOP_WORDS;
 use super::{chars, share};
-use crate::class::{ALPHABETIC, class};
 use text::python::is_space;
+use text::unicode::{ALPHABETIC, class};
 
 /// Dolma's attributes of a text. Words are what stands between blanks.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,11 +1,11 @@
 //! English words and sentences, near to what spaCy's blank English pipeline gives, by plain rules:
 //! punctuation at both ends of a word stands alone, and so do marks inside it where letters meet.
 
-use crate::class::{ALPHABETIC, class};
 use icu_properties::CodePointMapData;
 use icu_properties::props::GeneralCategory;
 use std::ops::Range;
 use text::python::is_space;
+use text::unicode::{ALPHABETIC, class};
 
 /// The words and marks of a text, in order.
 pub(super) fn words(text: &str) -> Vec<&str> {

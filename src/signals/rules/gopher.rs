@@ -5,12 +5,12 @@
 use super::copies::{jumped_over, later_copies, repeated_ngrams};
 use super::english::words;
 use super::{Verdict, chars, check, python_lines, share};
-use crate::class::{ALPHABETIC, class};
 use crate::view::View;
-use crate::{SIGNALS, Value};
+use crate::{Value, named};
 use icu_properties::CodePointSetData;
 use icu_properties::props::SentenceTerminal;
 use text::python::strip;
+use text::unicode::{ALPHABETIC, class};
 
 /// Words of which two different ones have to be in a text, in small letters.
 pub(super) const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
@@ -153,8 +153,7 @@ pub const ON_SIGNALS: [Bounds; 15] = [
 /// The first signal of [`ON_SIGNALS`] that is out of its bounds, or absent.
 pub fn on_signals(view: &mut View) -> Verdict {
     for (name, least, greatest) in ON_SIGNALS {
-        let signal = SIGNALS.iter().find(|signal| signal.name == name);
-        let value = signal.map_or(Value::Absent, |signal| signal.value(view));
+        let value = named(name).map_or(Value::Absent, |signal| signal.value(view));
         check(value.number().is_some_and(|value| least <= value && value <= greatest), name)?;
     }
     Ok(())
@@ -196,7 +195,7 @@ mod tests {
     #[test]
     fn every_name_is_a_signals() {
         for (name, ..) in ON_SIGNALS {
-            assert!(SIGNALS.iter().any(|signal| signal.name == name), "{name}");
+            assert!(named(name).is_some(), "{name}");
         }
     }
 }

@@ -5,11 +5,11 @@
 //! is one. So the words of the text are those of its lines, and each is normalised once.
 
 use super::{Line, RawWords, Scratch, Word};
-use crate::class::{
-    ASCII_LETTER, Class, LOWER, NUMERIC, SPACE, UNSTABLE, UPPER, WORD, class, classes,
-};
 use crate::lists::WordSet;
 use icu_normalizer::DecomposingNormalizerBorrowed;
+use text::unicode::{
+    ASCII_LETTER, CASED, Class, DECOMPOSES, LOWER, NUMERIC, SPACE, UPPER, WORD, class, classes,
+};
 
 /// Fills the scratch's lines, raw words, normalised text and words.
 pub(super) fn scan(text: &str, stop_words: Option<&WordSet>, scratch: &mut Scratch) {
@@ -191,7 +191,7 @@ impl NormalWord {
         if self.chars == 0 {
             return;
         }
-        if self.class & UNSTABLE != 0 {
+        if self.class & (CASED | DECOMPOSES) != 0 {
             self.stabilise(scratch);
         }
         let bytes = self.start..scratch.normal.len();

@@ -27,9 +27,9 @@ pub struct MinHash {
     summands: [u64; BANDS * ROWS],
 }
 
-/// Room to work in, for one text after another.
+/// Buffers that are reused from text to text.
 #[derive(Default)]
-pub struct Room {
+pub struct Scratch {
     simplified: String,
     /// Where its words begin.
     starts: Vec<usize>,
@@ -47,12 +47,12 @@ impl Default for MinHash {
 impl MinHash {
     /// Puts the keys of a text's bands into `keys`: 64 bits of the SHA-1 of the band's number and
     /// its hashes. A text of fewer than five words has none.
-    pub fn bands(&self, text: &str, room: &mut Room, keys: &mut Vec<u64>) {
-        shingles(text, room);
-        if room.shingles.is_empty() {
+    pub fn bands(&self, text: &str, scratch: &mut Scratch, keys: &mut Vec<u64>) {
+        shingles(text, scratch);
+        if scratch.shingles.is_empty() {
             return;
         }
-        let signature = self.signature(&room.shingles);
+        let signature = self.signature(&scratch.shingles);
         let bands = signature.chunks_exact(ROWS).enumerate();
         keys.extend(bands.map(|(band, hashes)| band_key(band, hashes)));
     }
@@ -100,10 +100,10 @@ fn smallest_of(shingles: &[u64], factor: u64, summand: u64) -> u64 {
     smallest
 }
 
-/// Puts the hashes of a text's shingles into the room: runs of five words of its simplified text,
+/// Puts the hashes of a text's shingles into the scratch: runs of five words of its simplified text,
 /// joined by a blank (`minhash.py`: `get_shingles`). Words are what stands between blanks.
-fn shingles(text: &str, room: &mut Room) {
-    let Room { simplified, starts, shingles } = room;
+fn shingles(text: &str, scratch: &mut Scratch) {
+    let Scratch { simplified, starts, shingles } = scratch;
     simplify(text, simplified);
     // A word of marks alone is gone, and two blanks are left.
     if simplified.contains("  ") {
@@ -133,14 +133,14 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     pub(crate) fn simplified_shingles(text: &str) -> Vec<u64> {
-        let mut room = Room::default();
-        shingles(text, &mut room);
-        room.shingles
+        let mut scratch = Scratch::default();
+        shingles(text, &mut scratch);
+        scratch.shingles
     }
 
     fn keys(text: &str) -> Vec<u64> {
-        let (mut room, mut keys) = (Room::default(), Vec::new());
-        MinHash::default().bands(text, &mut room, &mut keys);
+        let (mut scratch, mut keys) = (Scratch::default(), Vec::new());
+        MinHash::default().bands(text, &mut scratch, &mut keys);
         keys
     }
 
@@ -172,7 +172,7 @@ pub(crate) mod tests {
     /// How many of a thousand pairs of texts have a key in common, whose shingles are so much alike:
     /// a word in so many is another one.
     fn found_of_pairs(same_words: usize, pairs: u64) -> (f64, f64) {
-        let (minhash, mut room) = (MinHash::default(), Room::default());
+        let (minhash, mut scratch) = (MinHash::default(), Scratch::default());
         let (mut found, mut likeness) = (0, 0.0);
         for pair in 0..pairs {
             let word = |of: u64, place: u64| {
@@ -191,8 +191,8 @@ pub(crate) mod tests {
             });
             likeness += one.intersection(&two).count() as f64 / one.union(&two).count() as f64;
             let (mut first, mut second) = (Vec::new(), Vec::new());
-            minhash.bands(&texts[0], &mut room, &mut first);
-            minhash.bands(&texts[1], &mut room, &mut second);
+            minhash.bands(&texts[0], &mut scratch, &mut first);
+            minhash.bands(&texts[1], &mut scratch, &mut second);
             found += usize::from(first.iter().any(|key| second.contains(key)));
         }
         (likeness / pairs as f64, found as f64 / pairs as f64)

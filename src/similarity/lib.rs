@@ -8,7 +8,6 @@
 //! Finding the near ones among many is the dataflow's part (`reject_near_repeats` and
 //! `reject_repeated_bands` of `engine`).
 
-mod class;
 mod count;
 #[cfg(test)]
 mod golden;
@@ -18,7 +17,7 @@ mod permutations;
 mod simhash;
 mod simplify;
 
-pub use minhash::{MinHash, Room};
+pub use minhash::{MinHash, Scratch};
 pub use simhash::{DISTANCE_MAX, simhash};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Text before it is compared, as datatrove simplifies it.
 
-use crate::class::{DIGIT, PUNCTUATION, SEPARATOR, SPACE, UNSTABLE, classes, is_mark};
 use icu_normalizer::DecomposingNormalizerBorrowed;
+use text::unicode::{DECOMPOSES, DIGIT, MARK, PUNCTUATION, SEPARATOR, SPACE, classes};
 
 /// Lower case; a number, with one part behind a point or comma, becomes `0`; punctuation becomes
 /// blank, and blanks one blank; accents go. In this order, as datatrove `utils/text.py`
@@ -22,7 +22,7 @@ pub(crate) fn simplify(text: &str, simplified: &mut String) {
             simplified.push(' ');
         }
         blank = false;
-        unstable |= kind & UNSTABLE != 0;
+        unstable |= kind & (DECOMPOSES | MARK) != 0;
         if kind & DIGIT == 0 {
             simplified.push(c);
             continue;
@@ -40,7 +40,7 @@ pub(crate) fn simplify(text: &str, simplified: &mut String) {
     }
     if unstable {
         let plain = DecomposingNormalizerBorrowed::new_nfd().normalize(simplified);
-        let plain: String = plain.chars().filter(|c| !is_mark(*c)).collect();
+        let plain: String = plain.chars().filter(|c| class(*c) & MARK == 0).collect();
         simplified.clear();
         simplified.push_str(plain.trim_matches(text::python::is_space));
     }

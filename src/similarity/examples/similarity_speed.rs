@@ -1,10 +1,10 @@
 //! How fast are the digests of near texts? Prints MB of text per CPU second.
 //!
-//! `cargo run --release -p near --example near_speed -- FILE...` on plain text files, each taken
+//! `cargo run --release -p similarity --example similarity_speed -- FILE...` on plain text files, each taken
 //! as one document, and once more cut into documents of some 4 kB.
 
-use near::{MinHash, Room, simhash};
 use rustix::time::{ClockId, clock_gettime};
+use similarity::{MinHash, Scratch, simhash};
 use std::hint::black_box;
 
 fn main() -> std::io::Result<()> {
@@ -13,14 +13,14 @@ fn main() -> std::io::Result<()> {
         texts.push(String::from_utf8_lossy(&std::fs::read(path)?).into_owned());
     }
     let short: Vec<String> = texts.iter().flat_map(|text| pages(text)).collect();
-    let (minhash, mut room, mut keys) = (MinHash::default(), Room::default(), Vec::new());
+    let (minhash, mut scratch, mut keys) = (MinHash::default(), Scratch::default(), Vec::new());
     for (name, texts) in [("whole", &texts), ("in pages", &short)] {
         measure(&format!("SimHash, {name}"), texts, |text| {
             black_box(simhash(text));
         });
         measure(&format!("MinHash, {name}"), texts, |text| {
             keys.clear();
-            minhash.bands(text, &mut room, &mut keys);
+            minhash.bands(text, &mut scratch, &mut keys);
             black_box(&keys);
         });
     }

@@ -1,5 +1,5 @@
-//! Characters as Python's string methods and regular expressions tell them apart: upstream's rules
-//! are written in those terms. Categories are those of the Unicode version that `icu_properties`
+//! Character classes as Python's string methods, its regular expressions and datatrove's lists
+//! define them: upstream's rules are written in those terms. Categories are those of the Unicode version that `icu_properties`
 //! has, where upstream ran with Unicode 12 to 14; only characters added since differ.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
@@ -8,41 +8,50 @@ use icu_properties::CodePointMapData;
 use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 use std::sync::LazyLock;
 
-/// What is known of a character: a set of the constants below. Classes of several characters are
-/// joined with `|`.
-pub(crate) type Class = u8;
+/// The properties of a character: a set of the constants below, joined with `|`.
+pub type Class = u16;
 
-/// `\w`: a letter, a number or `_`. Marks are none, other than in Rust's `regex`.
-pub(crate) const WORD: Class = 1;
+/// `\w`: a letter, a number or `_`. Marks are not in it, unlike in Rust's `regex`.
+pub const WORD: Class = 1;
 /// `isspace`, and `\s`.
-pub(crate) const SPACE: Class = 1 << 1;
+pub const SPACE: Class = 1 << 1;
 /// `isupper` of a single character.
-pub(crate) const UPPER: Class = 1 << 2;
+pub const UPPER: Class = 1 << 2;
 /// `islower` or `istitle`: a word with one of these is not all capitals.
-pub(crate) const LOWER: Class = 1 << 3;
+pub const LOWER: Class = 1 << 3;
 /// `isnumeric`: digits, fractions, Roman and Chinese numerals.
-pub(crate) const NUMERIC: Class = 1 << 4;
+pub const NUMERIC: Class = 1 << 4;
 /// `isalpha`: a letter.
-pub(crate) const ALPHABETIC: Class = 1 << 5;
+pub const ALPHABETIC: Class = 1 << 5;
 /// A letter from a to z or A to Z.
-pub(crate) const ASCII_LETTER: Class = 1 << 6;
-/// Lower-casing and canonical decomposition may change it, or its place among its neighbours.
-pub(crate) const UNSTABLE: Class = 1 << 7;
+pub const ASCII_LETTER: Class = 1 << 6;
+/// Canonical decomposition may change it, or its place among its neighbours.
+pub const DECOMPOSES: Class = 1 << 7;
+/// Lower-casing changes it.
+pub const CASED: Class = 1 << 8;
+/// A nonspacing mark: category Mn.
+pub const MARK: Class = 1 << 9;
+/// Category Nd.
+pub const DIGIT: Class = 1 << 10;
+/// May stand between the digits of one number (datatrove `text.py`: `NUMBERS_PATTERN`).
+pub const SEPARATOR: Class = 1 << 11;
+/// Becomes a blank (datatrove `text.py`: `PUNCTUATION`).
+pub const PUNCTUATION: Class = 1 << 12;
 
 /// The class of a character.
-pub(crate) fn class(c: char) -> Class {
+pub fn class(c: char) -> Class {
     classes()(c)
 }
 
-/// The function that tells the class of a character, for loops over many.
-pub(crate) fn classes() -> impl Fn(char) -> Class + Copy {
+/// A function from a character to its class, for loops over many characters.
+pub fn classes() -> impl Fn(char) -> Class + Copy {
     let classes: &[Class] = &CLASSES;
     move |c| classes.get(c as usize).copied().unwrap_or_else(|| determine(c))
 }
 
-/// The classes of the basic plane, 64 KiB, of which a text touches a few lines.
+/// The classes of the basic plane, 128 KiB, of which a text touches a few lines.
 static CLASSES: LazyLock<Box<[Class]>> = LazyLock::new(|| {
-    // Surrogates are no characters; their places are never read.
+    // Surrogates are not characters: their places are never read.
     (0..=0xFFFF).map(|c| char::from_u32(c).map_or(0, determine)).collect()
 });
 
@@ -53,24 +62,40 @@ fn determine(c: char) -> Class {
     let is_title = category == GeneralCategory::TitlecaseLetter;
     [
         (WORD, is_letter || is_number || c == '_'),
-        (SPACE, text::python::is_space(c)),
+        (SPACE, crate::python::is_space(c)),
         (UPPER, c.is_uppercase()),
         (LOWER, c.is_lowercase() || is_title),
         (NUMERIC, is_number || is_chinese_numeral(c)),
         (ALPHABETIC, is_letter),
         (ASCII_LETTER, c.is_ascii_alphabetic()),
-        (UNSTABLE, is_unstable(c)),
+        (DECOMPOSES, decomposes(c)),
+        (CASED, !c.to_lowercase().eq([c])),
+        (MARK, category == GeneralCategory::NonspacingMark),
+        (DIGIT, category == GeneralCategory::DecimalNumber),
+        (SEPARATOR, ".,،٫⎖⎗⎘".contains(c)),
+        (PUNCTUATION, is_punctuation(c)),
     ]
     .into_iter()
     .filter_map(|(class, holds)| holds.then_some(class))
     .fold(0, |all, class| all | class)
 }
 
-fn is_unstable(c: char) -> bool {
+/// ASCII's marks and controls, those of C1, and the marks that datatrove lists beside them. Tab and
+/// line break are blanks already.
+fn is_punctuation(c: char) -> bool {
+    match c {
+        '\t' | '\n' => false,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' => true,
+        _ => c.is_ascii_punctuation() || WIDE_PUNCTUATION.contains(c),
+    }
+}
+
+const WIDE_PUNCTUATION: &str = "´«»–—’“”„…∶━►、。〈〉《》「」【】！％（），．１：；？～";
+
+fn decomposes(c: char) -> bool {
     let mut bytes = [0; 4];
     let nfd = DecomposingNormalizerBorrowed::new_nfd();
-    !c.to_lowercase().eq([c])
-        || !nfd.is_normalized(c.encode_utf8(&mut bytes))
+    !nfd.is_normalized(c.encode_utf8(&mut bytes))
         || CanonicalCombiningClassMapBorrowed::new().get_u8(c) != 0
 }
 
@@ -131,9 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn stable_characters_stay_as_they_are_between_any_others() {
-        assert!(has('É', UNSTABLE) && has('é', UNSTABLE) && has('\u{301}', UNSTABLE));
-        assert!(has('A', UNSTABLE) && has('한', UNSTABLE) && has('\u{2126}', UNSTABLE));
-        assert!(!has('a', UNSTABLE) && !has('ß', UNSTABLE) && !has('中', UNSTABLE));
+    fn characters_that_lower_casing_or_decomposition_changes_are_known() {
+        for c in ['É', 'é', '\u{301}', '한', '\u{2126}'] {
+            assert!(has(c, DECOMPOSES), "{c:?}");
+        }
+        assert!(has('A', CASED) && has('É', CASED) && has('\u{301}', MARK));
+        for c in ['a', 'ß', '中'] {
+            assert!(class(c) & (DECOMPOSES | CASED | MARK) == 0, "{c:?}");
+        }
     }
 }

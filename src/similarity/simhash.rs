@@ -1,8 +1,8 @@
 //! SimHash, as RedPajama compares books.
 
-use crate::class::{WORD, classes};
 use crate::count::BitCounts;
 use crate::md5::{LANES, last_halves, message_bytes_max, words};
+use text::unicode::{WORD, classes};
 
 /// Characters of a window (RedPajama-Data@rp_v1 `data_prep/book/dedup.py`: `-w`).
 const WINDOW_CHARS: usize = 6;
