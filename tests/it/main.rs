@@ -25,6 +25,8 @@ mod dedup;
 mod deterministic;
 /// The export's forms, its card, its digests, its ids.
 mod export;
+/// What earlier versions wrote is still read, and means the same.
+mod formats;
 /// Source files of tables, repositories and archives come out as RedPajama's scripts would have them.
 mod github;
 /// Damaged and foreign files are named, and never stop what is healthy.
