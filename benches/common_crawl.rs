@@ -6,7 +6,6 @@
 //! limit of the same run: inflating the files and nothing else. One worker; CPU time of the whole
 //! process, reading thread included.
 
-use app::Slice;
 use arrangement::{Arrangement, Rule};
 use corpus::{Corpus, Label, Manifest, PartWriter, Position, Source};
 use document::{DocRef, Document};
@@ -16,6 +15,7 @@ use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use models::language::LanguageIdentifier;
+use recipe::{AnySlice, Preset};
 use rustix::time::{ClockId, clock_gettime};
 use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
@@ -114,9 +114,11 @@ fn make_files(dir: &Path, copies: u64) -> Result<(Vec<PathBuf>, String)> {
     let real = data().join("commoncrawl/wet_derived/derived_shared.warc.wet.gz");
     let original = match real.exists() {
         true => vec![real.clone()],
-        false => {
-            common_crawl().fixtures.iter().map(|f| write_fixture(dir, f)).collect::<Result<_>>()?
-        }
+        false => common_crawl()
+            .fixtures()
+            .iter()
+            .map(|f| write_fixture(dir, f))
+            .collect::<Result<_>>()?,
     };
     let mut records = Vec::new();
     for path in &original {
@@ -146,7 +148,7 @@ fn make_files(dir: &Path, copies: u64) -> Result<(Vec<PathBuf>, String)> {
     Ok((files, if real.exists() { name } else { "the bundled pages".into() }))
 }
 
-fn write_fixture(dir: &Path, fixture: &app::Fixture) -> Result<PathBuf> {
+fn write_fixture(dir: &Path, fixture: &recipe::Fixture) -> Result<PathBuf> {
     let path = dir.join(fixture.name);
     std::fs::write(&path, fixture.bytes)?;
     Ok(path)
@@ -219,13 +221,17 @@ fn read_records(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn common_crawl() -> &'static Slice {
-    dataflows::SLICES.iter().find(|slice| slice.name == "common_crawl").expect("the first slice")
+fn common_crawl() -> &'static dyn AnySlice {
+    recipe::find_slice(dataflows::SLICES, "common_crawl").expect("the first slice")
+}
+
+fn reader() -> engine::Reader {
+    common_crawl().reader(&*common_crawl().defaults(Preset::Global))
 }
 
 fn read_pages(files: &[PathBuf]) -> Result<Vec<Document>> {
     let mut pages = Vec::new();
-    let read = common_crawl().default_reader();
+    let read = reader();
     for (source, file) in files.iter().enumerate() {
         for (record, page) in read(file)?.enumerate() {
             let at = DocRef::new(0, source as u64, record as u64);
@@ -305,7 +311,7 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
             .reject("duplicate_paragraphs", |page| page.text.is_empty())
             .reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
     });
-    let slices = BTreeMap::from([("common_crawl", (common_crawl().default_reader(), graph))]);
+    let slices = BTreeMap::from([("common_crawl", (reader(), graph))]);
     let options = Options {
         workers: 1,
         engine,

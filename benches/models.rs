@@ -213,9 +213,9 @@ fn write_lines(dir: &Path, name: &str, lines: &[String]) -> Result<PathBuf> {
 fn english_pages(identifier: &LanguageIdentifier) -> Result<Vec<String>> {
     let path = data().join("commoncrawl/wet_derived/derived_shared.warc.wet.gz");
     let slices = dataflows::SLICES.iter();
-    let slice = slices.into_iter().find(|s| s.name == "common_crawl").ok_or("the first slice")?;
+    let slice = slices.into_iter().find(|s| s.name() == "common_crawl").ok_or("the first slice")?;
     let mut pages = Vec::new();
-    for page in (slice.default_reader())(&path)?.flatten() {
+    for page in (slice.reader(&*slice.defaults(recipe::Preset::Global)))(&path)?.flatten() {
         if page.is_kept() && identifier.ccnet_language(&page.text).code == "en" {
             pages.push(page.text);
         }

@@ -3,40 +3,59 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/arxiv`. What we do differently, and why, is in
 //! docs/fidelity.md under "arXiv".
 
-use app::prelude::*;
 use formats::eprint::{self, Eprint, Member};
 use latex::{Loss, TexFile};
+use recipe::prelude::*;
 use std::path::Path;
 
-/// This slice's row in the table of `lib.rs`.
-pub const ARXIV: Slice = Slice {
-    name: "arxiv",
-    about: "arXiv: papers from the LaTeX sources of its bulk archives",
-    settings: SETTINGS,
-    inputs: Inputs { is_source: eprint::is_folder_of_paper, ..Inputs::FILES },
-    reader: papers,
-    graph,
-    fixtures: FIXTURES,
-    models: &[],
-    demo_settings: "",
-};
+settings! {
+    /// The recipe's numbers, each with the file that sets it.
+    pub struct Settings {
+        /// how LaTeX becomes text: better, redpajama
+        clean: Clean = Clean::Better, redpajama = Clean::RedPajama; // arxiv_cleaner.py
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        dedup: Dedup = Dedup::None; // no step of data_prep/arxiv compares papers
+    }
+}
 
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "clean", // the second is what arxiv_cleaner.py does
-        default: Initial::Choice("better", "redpajama", &["better", "redpajama"]),
-        about: "how LaTeX becomes text: better, redpajama",
-    },
-    dedup_setting("none"), // no step of data_prep/arxiv compares papers
-];
+choice! {
+    /// How LaTeX becomes text.
+    pub enum Clean {
+        Better = "better",
+        RedPajama = "redpajama",
+    }
+}
 
-/// Papers in; those whose text is not there yet, if that is asked for, out.
-fn graph<'scope>(papers: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    papers
-        .deduplicate(setup)
-        .tag("Language", setup.models.language_in_lower_case())
-        .tag("Tokens", setup.models.tokens())
-        .tag("Record", record)
+/// The slice.
+pub struct Arxiv;
+
+impl Slice for Arxiv {
+    const NAME: &'static str = "arxiv";
+    const ABOUT: &'static str = "arXiv: papers from the LaTeX sources of its bulk archives";
+    const FIXTURES: &'static [Fixture] = FIXTURES;
+
+    type Settings = Settings;
+
+    fn identifies_languages(_: &Settings) -> bool {
+        true
+    }
+
+    fn is_source(folder: &Path) -> bool {
+        eprint::is_folder_of_paper(folder)
+    }
+
+    fn read(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
+        papers(path, settings)
+    }
+
+    /// Papers in; those whose text is new, if that is asked for, out.
+    fn graph<'scope>(papers: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
+        papers
+            .deduplicate(setup, setup.settings.dedup)
+            .tag("Language", setup.models.language_in_lower_case())
+            .tag("Tokens", setup.models.tokens())
+            .tag("Record language", record_language)
+    }
 }
 
 /// How the files of a paper become its text.
@@ -52,7 +71,10 @@ const REDPAJAMA: Cleaning =
 
 /// The papers of a bulk archive, or one paper (`arxiv_cleaner.py`: `arxiv_iterator`).
 fn papers(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
-    let cleaning = if settings.word("clean") == "redpajama" { REDPAJAMA } else { BETTER };
+    let cleaning = match settings.clean {
+        Clean::Better => BETTER,
+        Clean::RedPajama => REDPAJAMA,
+    };
     let eprints = eprint::open(path, cleaning.reads)?;
     Ok(Box::new(eprints.map(move |eprint| eprint.map(|eprint| paper(eprint, cleaning)))))
 }
@@ -90,24 +112,13 @@ fn paper(eprint: Eprint, cleaning: Cleaning) -> Document {
     paper
 }
 
-/// What was found of the text.
-fn record(paper: &mut Document) {
+fn record_language(paper: &mut Document) {
     let language = paper.language.as_ref().map_or("", |language| &language.code).to_owned();
     paper.meta.set("language", language);
-    if let Some(tokens) = paper.scores.tokens {
-        paper.meta.set("tokens", tokens as usize);
-    }
 }
 
-macro_rules! fixture {
-    ($label:literal, $name:literal) => {
-        Fixture {
-            label: $label,
-            name: $name,
-            bytes: include_bytes!(concat!("../fixtures/arxiv/", $label, "/", $name)),
-        }
-    };
-}
-
-const FIXTURES: &[Fixture] =
-    &[fixture!("2301", "arXiv_src_2301_001.tar"), fixture!("2302", "arXiv_src_2302_001.tar")];
+const FIXTURES: &[Fixture] = fixtures!(
+    "arxiv":
+    "2301" / "arXiv_src_2301_001.tar",
+    "2302" / "arXiv_src_2302_001.tar",
+);

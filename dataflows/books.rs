@@ -4,47 +4,49 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/book/dedup.py`. What we do differently, and why, is in
 //! docs/fidelity.md under "Books".
 
-use app::prelude::*;
 use formats::{Archive, Defect, Row, ZIP_MAGIC, epub};
+use recipe::prelude::*;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 use text::gutenberg;
 
-/// This slice's row in the table of `lib.rs`.
-pub const BOOKS: Slice = Slice {
-    name: "books",
-    about: "Books: JSON lines, Parquet, Gutenberg's texts and EPUB, near copies dropped",
-    settings: SETTINGS,
-    inputs: Inputs::FILES,
-    reader: books,
-    graph,
-    fixtures: FIXTURES,
-    models: &[],
-    demo_settings: "",
-};
-
-/// RedPajama's scripts set nothing else: window and distance of the SimHash are constants of `near`.
-const SETTINGS: &[Setting] = &[dedup_setting("simhash")];
-
-/// Books in; each but those near to one before it out.
-fn graph<'scope>(books: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    books
-        // Upstream compares what is empty too, and keeps the first.
-        .reject("empty", |book| book.text.trim().is_empty())
-        .deduplicate(setup)
-        .tag("Tokens", setup.models.tokens())
-        .tag("Record tokens", record_tokens)
+settings! {
+    /// RedPajama's scripts set nothing else: window and distance of the SimHash are constants of the
+    /// crate `similarity`.
+    pub struct Settings {
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        dedup: Dedup = Dedup::Simhash; // data_prep/book/dedup.py
+    }
 }
 
-fn record_tokens(book: &mut Document) {
-    if let Some(tokens) = book.scores.tokens {
-        book.meta.set("tokens", tokens as usize);
+/// The slice.
+pub struct Books;
+
+impl Slice for Books {
+    const NAME: &'static str = "books";
+    const ABOUT: &'static str =
+        "Books: JSON lines, Parquet, Gutenberg's texts and EPUB, similar copies dropped";
+    const FIXTURES: &'static [Fixture] = FIXTURES;
+
+    type Settings = Settings;
+
+    fn read(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
+        books(path)
+    }
+
+    /// Books in; each but those similar to an earlier one out.
+    fn graph<'scope>(books: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
+        books
+            // Upstream compares what is empty too, and keeps the first.
+            .reject("empty", |book| book.text.trim().is_empty())
+            .deduplicate(setup, setup.settings.dedup)
+            .tag("Tokens", setup.models.tokens())
     }
 }
 
 /// The books of a file: the rows of JSON lines or Parquet, the files of a zip archive, or one book.
-fn books(path: &Path, _settings: &Settings) -> Result<Documents, ReadError> {
+fn books(path: &Path) -> Result<Documents, ReadError> {
     let form = form(path).map_err(|source| ReadError { path: path.to_owned(), source })?;
     Ok(match form {
         Form::Rows => {
@@ -210,20 +212,11 @@ fn stem(path: &str) -> &str {
     name.split_once('.').map_or(name, |(stem, _)| stem)
 }
 
-macro_rules! fixture {
-    ($label:literal, $name:literal) => {
-        Fixture {
-            label: $label,
-            name: $name,
-            bytes: include_bytes!(concat!("../fixtures/books/", $label, "/", $name)),
-        }
-    };
-}
-
-const FIXTURES: &[Fixture] = &[
-    fixture!("pg19", "books.jsonl.gz"),
-    fixture!("shelf", "fernley.epub"),
-    fixture!("shelf", "harrowmere.txt"),
-    fixture!("shelf", "larkfield.txt"),
-    fixture!("shelf", "texts.zip"),
-];
+const FIXTURES: &[Fixture] = fixtures!(
+    "books":
+    "pg19" / "books.jsonl.gz",
+    "shelf" / "fernley.epub",
+    "shelf" / "harrowmere.txt",
+    "shelf" / "larkfield.txt",
+    "shelf" / "texts.zip",
+);

@@ -4,71 +4,87 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/c4`, and for a dump tensorflow_datasets
 //! `text/c4_utils.py`. What we do differently, and why, is in docs/fidelity.md under "C4".
 
-use app::prelude::*;
 use arrangement::Rule;
 use engine::Span;
 use formats::{Defect, Row, WarcRecord};
+use recipe::prelude::*;
 use serde::Deserialize;
 use signals::rules::c4::{self as rules, TFDS};
 use std::ops::Range;
 use std::path::Path;
 use text::c4;
 
-/// This slice's row in the table of `lib.rs`.
-pub const C4: Slice = Slice {
-    name: "c4",
-    about: "C4: AllenAI's shards, or C4's rules on WET dumps",
-    settings: SETTINGS,
-    inputs: Inputs::FILES,
-    reader: pages,
-    graph,
-    fixtures: FIXTURES,
-    models: &[],
-    demo_settings: "",
-};
-
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "source",
-        default: Initial::Choice("json", "json", &["json", "wet"]),
-        about: "json: shards of allenai/c4, taken as they are; wet: a dump, to which C4's rules apply",
-    },
-    dedup_setting("none"), // data_prep/c4: none, and the shards are deduplicated among themselves
-    Setting {
-        name: "repeats", // c4_utils.py: lines; "Exploring the Limits of Transfer Learning": spans
-        default: Initial::Choice("lines", "lines", &["lines", "spans"]),
-        about: "what stays once of a dump: lines (as C4 was made), or spans of three sentences",
-    },
-    Setting {
-        name: "languages", // c4_utils.py: is_language
-        default: Initial::Words(&["en"]),
-        about: "languages kept of a dump; [] for all",
-    },
-    Setting {
-        name: "min_language_score",
-        default: Initial::Fraction(0.5),
-        about: "pages of a dump whose language is less certain are dropped",
-    },
-    Setting {
-        name: "bad_words", // c4_utils.py: get_badwords_filter_fn
-        default: Initial::File,
-        about: "bad English words, one a line: pages of a dump that have one are dropped",
-    },
-];
-
-/// Pages in; from shards all of them, from a dump those that C4's rules leave, out.
-fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    let pages = match setup.settings.word("source") {
-        "wet" => cleaned(pages, setup),
-        _ => pages,
-    };
-    pages.deduplicate(setup).tag("Tokens", setup.models.tokens())
+settings! {
+    /// The recipe's numbers, each with the file that sets it.
+    pub struct Settings {
+        /// json: shards of allenai/c4, taken as they are; wet: a dump, to which C4's rules apply
+        source: Source = Source::Json;
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        dedup: Dedup = Dedup::None; // data_prep/c4: none; a shard has no copies
+        /// what stays once of a dump: lines (as C4 was made), or spans of three sentences
+        repeats: Repeats = Repeats::Lines; // c4_utils.py; spans: Raffel et al. 2020
+        /// languages kept of a dump; [] for all
+        languages: Vec<String> = list(&["en"]); // c4_utils.py: is_language
+        /// pages of a dump whose language is less certain are dropped
+        min_language_score: f64 = 0.5;
+        /// bad English words, one a line: pages of a dump that have one are dropped
+        bad_words: Option<FilePath> = None; // c4_utils.py: get_badwords_filter_fn
+    }
 }
 
-/// C4's own rules, in their order (recipe 14).
-fn cleaned<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    let score_min = setup.settings.fraction("min_language_score");
-    let languages = setup.settings.words("languages").to_vec();
+choice! {
+    /// What the sources are.
+    pub enum Source {
+        Json = "json",
+        Wet = "wet",
+    }
+}
+
+choice! {
+    /// What stays once of a dump.
+    pub enum Repeats {
+        Lines = "lines",
+        Spans = "spans",
+    }
+}
+
+/// The slice.
+pub struct C4;
+
+impl Slice for C4 {
+    const NAME: &'static str = "c4";
+    const ABOUT: &'static str = "C4: AllenAI's shards, or C4's rules on WET dumps";
+    const FIXTURES: &'static [Fixture] = FIXTURES;
+
+    type Settings = Settings;
+
+    fn models(settings: &Settings) -> ModelFiles {
+        let bad_words = settings.bad_words.as_ref().map(|path| path.0.clone());
+        ModelFiles { bad_words, ..ModelFiles::default() }
+    }
+
+    fn identifies_languages(settings: &Settings) -> bool {
+        settings.source == Source::Wet
+    }
+
+    fn read(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
+        pages(path, settings)
+    }
+
+    /// Pages in; from shards all of them, from a dump those that C4's rules leave, out.
+    fn graph<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
+        let pages = match setup.settings.source {
+            Source::Json => pages,
+            Source::Wet => cleaned(pages, setup),
+        };
+        pages.deduplicate(setup, setup.settings.dedup).tag("Tokens", setup.models.tokens())
+    }
+}
+
+/// C4's own rules, in their order (`c4_utils.py`).
+fn cleaned<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
+    let score_min = setup.settings.min_language_score;
+    let languages = setup.settings.languages.clone();
     let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
     let cleaned = pages
         .reject("too_long", |page| page.chars() > c4::PAGE_CHARS_MAX)
@@ -83,13 +99,13 @@ fn cleaned<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
         .tag("Record language", record_language)
 }
 
-fn without_repeats<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
+fn without_repeats<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
     let first = Rule::first_of_all();
-    match setup.settings.word("repeats") {
-        "spans" => pages
+    match setup.settings.repeats {
+        Repeats::Spans => pages
             .cut_repeated_spans("c4_spans", spans, first, |page| page.text = c4::tidy(&page.text))
             .reject("duplicate_spans", |page| page.text.is_empty()),
-        _ => pages
+        Repeats::Lines => pages
             .cut_repeated_paragraphs("c4_lines", |line, _| c4::line_key(line), first, |_, _| ())
             .reject("duplicate_lines", |page| page.text.is_empty()),
     }
@@ -127,7 +143,7 @@ fn language(page: &Document) -> (&str, f64) {
 }
 
 fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
-    if settings.word("source") == "wet" {
+    if settings.source == Source::Wet {
         let records = formats::wet::open(path)?;
         return Ok(with_defects(records.map(|record| record.map(page_of_dump))));
     }
@@ -224,8 +240,7 @@ fn describe(page: &mut Document, timestamp: String, url: String) {
     page.url = url;
 }
 
-const FIXTURES: &[Fixture] = &[Fixture {
-    label: "en",
-    name: "c4-train.00000-of-00001.json.gz",
-    bytes: include_bytes!("../fixtures/c4/en/c4-train.00000-of-00001.json.gz"),
-}];
+const FIXTURES: &[Fixture] = fixtures!(
+    "c4":
+    "en" / "c4-train.00000-of-00001.json.gz",
+);

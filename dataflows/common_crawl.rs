@@ -3,174 +3,232 @@
 //! Follows cc_net `mine.py` as RedPajama-Data@rp_v1 `data_prep/cc` drives it. What we do
 //! differently, and why, is in docs/fidelity.md under "CommonCrawl".
 
-use app::prelude::*;
 use arrangement::Rule;
+use document::DocRef;
 use formats::{Defect, WarcRecord};
-use models::wikiref;
+use models::wikiref::is_below;
+use recipe::prelude::*;
+use signals::Facts;
 use std::path::Path;
+use std::sync::Arc;
 use text::ccnet;
 
-/// This slice's row in the table of `lib.rs`.
-pub const COMMON_CRAWL: Slice = Slice {
-    name: "common_crawl",
-    about: "CommonCrawl: pages of WET dumps through CCNet's steps",
-    settings: SETTINGS,
-    inputs: Inputs::FILES,
-    reader: pages,
-    graph,
-    fixtures: FIXTURES,
-    models: MODELS,
-    demo_settings: DEMO_SETTINGS,
-};
-
-// The recipe's numbers, each with the file that sets it.
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "min_chars", // cc_net mine.py: min_len
-        default: Initial::Whole(300),
-        about: "pages with fewer characters are dropped, before deduplication",
-    },
-    dedup_setting("paragraphs"), // and then whole pages, data_prep/cc/dedup
-    Setting {
-        name: "copies", // the last is what cc_net dedup.py does
-        default: Initial::Choice("first", "none", &["first", "none"]),
-        about: "how many copies of a repeated paragraph stay: first, none",
-    },
-    Setting {
-        name: "scope",
-        default: Initial::Choice("corpus", "shard", &["corpus", "label", "shard"]),
-        about: "where paragraphs are compared: corpus, label, shard",
-    },
-    Setting {
-        name: "shards", // data_prep/cc/cc_net README: --num_shards 5000
-        default: Initial::Whole(5000),
-        about: "parts a label is cut into, where scope is shard",
-    },
-    Setting {
-        name: "hash_in_mem", // data_prep/cc/cc_net README: --hash_in_mem 1
-        default: Initial::Whole(1),
-        about: "shards compared together, where scope is shard",
-    },
-    Setting {
-        name: "lid", // cc_net Makefile: lid.176.bin
-        default: Initial::File,
-        about: "fastText model for languages, .bin or .ftz; none: a built-in one",
-    },
-    Setting {
-        name: "min_language_score", // cc_net mine.py: lang_threshold
-        default: Initial::Fraction(0.5),
-        about: "pages whose language is less certain are dropped",
-    },
-    Setting {
-        name: "languages", // data_prep/cc/cc_net README: -l en
-        default: Initial::Words(&["en"]),
-        about: "languages kept; [] for all",
-    },
-    Setting {
-        name: "lm", // cc_net Makefile: data/lm_sp
-        default: Initial::Folder,
-        about: "folder of language models: {lang}.sp.model, {lang}.arpa.bin",
-    },
-    Setting {
-        name: "buckets", // data_prep/cc/dedup: files of head and middle
-        default: Initial::Words(&["head", "middle", "all"]),
-        about: "buckets of perplexity kept; all: pages without perplexity",
-    },
-    Setting {
-        name: "classifier", // data_prep/cc/classifier: wikiref.model.bin
-        default: Initial::File,
-        about: "fastText model with the labels wiki and cc, .bin or .ftz",
-    },
-    Setting {
-        name: "min_score", // data_prep/cc README: jq 'select(.wiki_prob >= 0.25)'
-        default: Initial::Fraction(0.25),
-        about: "pages less likely than this to be wiki are dropped, where there is a classifier",
-    },
-    Setting {
-        name: "keep",
-        default: Initial::Text,
-        about: "keep only pages for which this holds: ccnet_perplexity < 340 and ...",
-    },
-    Setting {
-        name: "signals", // RedPajama-V2
-        default: Initial::Words(&[]),
-        about: "quality signals written to the ledger, by name; [\"all\"] for all",
-    },
-    Setting {
-        name: "stop_words",
-        default: Initial::File,
-        about: "stop words by language, JSON as stopwords-iso has it, for the signals",
-    },
-    Setting {
-        name: "bad_words",
-        default: Initial::File,
-        about: "bad English words, one a line, for the signals",
-    },
-    Setting {
-        name: "signal_models", // RedPajama-V2: artifacts
-        default: Initial::Folder,
-        about: "folder of models for the signals: classifiers, counts of words, UT1's blacklists",
-    },
-];
-
-/// Pages in; those of the wanted languages, each the first of its kind, out.
-fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    let chars_min = setup.settings.whole("min_chars") as usize;
-    let score_min = setup.settings.fraction("min_language_score");
-    let languages = setup.settings.words("languages").to_vec();
-    let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
-    let buckets = setup.settings.words("buckets").to_vec();
-    let in_bucket = move |page: &Document| {
-        let bucket = page.scores.bucket.as_deref();
-        buckets.iter().any(|wanted| Some(wanted.as_str()) == bucket)
-    };
-    let quality_min = setup.settings.fraction("min_score");
-    let is_poor = move |page: &Document| {
-        page.scores.quality.is_some_and(|q| wikiref::is_below(q, quality_min))
-    };
-    let long = pages.reject("too_short", move |page| page.chars() < chars_min);
-    let likely = without_repeated_paragraphs(long, setup)
-        // After the cut, as in CCNet: menus and cookie notices sway the guess.
-        .tag("Language", setup.models.language())
-        .tag("Record language", record_language)
-        .reject("language_score", move |page| score(page) < score_min)
-        .reject("language", move |page| !wanted(language(page)))
-        .tag("Perplexity", setup.models.perplexity())
-        .tag("Record perplexity", record_perplexity)
-        .reject("bucket", move |page| !in_bucket(page));
-    without_copies(likely, setup)
-        .tag("Quality", setup.models.quality())
-        // Of poor pages too: `sluice calibrate` asks what another threshold would keep.
-        .tag("Tokens", setup.models.tokens())
-        .reject("quality", is_poor)
-        // Beyond RedPajama-1T.
-        .tag("Signals", setup.models.signals())
-        .reject("filter", setup.models.fails_filter())
-        .tag("Record quality", record_quality)
-}
-
-/// CCNet's first step, where the recipe does not choose otherwise.
-fn without_repeated_paragraphs<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    match setup.settings.word("dedup") {
-        "paragraphs" => pages
-            .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, setup.rule(), record_cut)
-            .reject("duplicate_paragraphs", |page| page.text.is_empty()),
-        _ => pages,
+settings! {
+    /// The recipe's numbers, each with the file that sets it.
+    pub struct Settings {
+        /// pages with fewer characters are dropped, before deduplication
+        min_chars: u64 = 300; // cc_net mine.py: min_len
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        dedup: Dedup = Dedup::Paragraphs; // and then whole pages, data_prep/cc/dedup
+        /// how many copies of a repeated paragraph stay: first, none
+        copies: Copies = Copies::First, redpajama = Copies::None; // cc_net dedup.py
+        /// where paragraphs are compared: corpus, label, shard
+        scope: Scope = Scope::Corpus, redpajama = Scope::Shard;
+        /// parts a label is cut into, where scope is shard
+        shards: u64 = 5000; // data_prep/cc/cc_net README: --num_shards 5000
+        /// shards compared together, where scope is shard
+        hash_in_mem: u64 = 1; // data_prep/cc/cc_net README: --hash_in_mem 1
+        /// pages whose language is less certain are dropped
+        min_language_score: f64 = 0.5; // cc_net mine.py: lang_threshold
+        /// languages kept; [] for all
+        languages: Vec<String> = list(&["en"]); // data_prep/cc/cc_net README: -l en
+        /// folder of language models: {lang}.sp.model, {lang}.arpa.bin
+        lm: Option<FolderPath> = None; // cc_net Makefile: data/lm_sp
+        /// buckets of perplexity kept; all: pages without perplexity
+        buckets: Vec<String> = list(&["head", "middle", "all"]); // data_prep/cc/dedup: files read
+        /// fastText model with the labels wiki and cc, .bin or .ftz
+        classifier: Option<FilePath> = None; // data_prep/cc/classifier: wikiref.model.bin
+        /// pages less likely than this to be wiki are dropped, where there is a classifier
+        min_score: f64 = 0.25; // data_prep/cc README: jq 'select(.wiki_prob >= 0.25)'
+        /// keep only pages for which this holds: ccnet_perplexity < 340 and ...
+        keep: String = String::new();
+        /// quality signals written to the ledger, by name; ["all"] for all
+        signals: Vec<String> = Vec::new(); // RedPajama-V2
+        /// stop words by language, JSON as stopwords-iso has it, for the signals
+        stop_words: Option<FilePath> = None;
+        /// bad English words, one a line, for the signals
+        bad_words: Option<FilePath> = None;
+        /// folder of models for the signals: classifiers, counts of words, UT1's blacklists
+        signal_models: Option<FolderPath> = None; // RedPajama-V2: artifacts
     }
 }
 
+choice! {
+    /// How many copies of a repeated paragraph stay.
+    pub enum Copies {
+        First = "first",
+        None = "none",
+    }
+}
+
+choice! {
+    /// Where paragraphs are compared.
+    pub enum Scope {
+        Corpus = "corpus",
+        Label = "label",
+        Shard = "shard",
+    }
+}
+
+/// The slice.
+pub struct CommonCrawl;
+
+impl Slice for CommonCrawl {
+    const NAME: &'static str = "common_crawl";
+    const ABOUT: &'static str = "CommonCrawl: pages of WET dumps through CCNet's steps";
+    const FIXTURES: &'static [Fixture] = FIXTURES;
+    const MODELS: &'static [FixtureModel] = MODELS;
+    const DEMO_SETTINGS: &'static str = "lm = \"models\"\nclassifier = \"models/wiki.bin\"\n";
+    const HAS_LID: bool = true;
+
+    type Settings = Settings;
+
+    fn check(settings: &Settings) -> Result<(), String> {
+        match (settings.copies, settings.scope) {
+            (Copies::None, Scope::Corpus) => {
+                Err("copies = \"none\" with scope = \"corpus\" would \
+                change documents of earlier labels with each new one; use scope = \"label\" or \
+                \"shard\""
+                    .into())
+            }
+            (Copies::None, Scope::Label | Scope::Shard) | (Copies::First, _) => Ok(()),
+        }
+    }
+
+    fn models(settings: &Settings) -> ModelFiles {
+        let file = |path: &Option<FilePath>| path.as_ref().map(|path| path.0.clone());
+        let folder = |path: &Option<FolderPath>| path.as_ref().map(|path| path.0.clone());
+        ModelFiles {
+            classifier: file(&settings.classifier),
+            lm: folder(&settings.lm),
+            languages: settings.languages.clone(),
+            stop_words: file(&settings.stop_words),
+            bad_words: file(&settings.bad_words),
+            signal_models: folder(&settings.signal_models),
+            signals: settings.signals.clone(),
+            keep: settings.keep.clone(),
+        }
+    }
+
+    fn identifies_languages(_: &Settings) -> bool {
+        true
+    }
+
+    fn calibration(settings: &mut Settings) -> Option<Calibration<'_>> {
+        let filter = (!settings.keep.is_empty()).then_some(FILTER);
+        let threshold = &mut settings.min_score;
+        Some(Calibration { setting: "min_score", reason: QUALITY, threshold, filter })
+    }
+
+    fn read(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
+        pages(path)
+    }
+
+    /// Pages in; those of the wanted languages, each the first of its kind, out.
+    fn graph<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
+        let Settings { min_chars, min_language_score, min_score, .. } = setup.settings;
+        let languages = setup.settings.languages.clone();
+        let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+        let buckets = setup.settings.buckets.clone();
+        let in_bucket = move |page: &Document| {
+            let bucket = page.scores.bucket.as_deref();
+            buckets.iter().any(|wanted| Some(wanted.as_str()) == bucket)
+        };
+        let is_poor =
+            move |page: &Document| page.scores.quality.is_some_and(|q| is_below(q, min_score));
+        let long = pages.reject("too_short", move |page| (page.chars() as u64) < min_chars);
+        let likely = without_repeated_paragraphs(long, setup)
+            // After the cut, as in CCNet: menus and cookie notices sway the guess.
+            .tag("Language", setup.models.language())
+            .tag("Record language", record_language)
+            .reject("language_score", move |page| score(page) < min_language_score)
+            .reject("language", move |page| !wanted(language(page)))
+            .tag("Perplexity", setup.models.perplexity())
+            .tag("Record perplexity", record_perplexity)
+            .reject("bucket", move |page| !in_bucket(page));
+        without_copies(likely, setup)
+            .tag("Quality", setup.models.quality())
+            // Of poor pages too: `sluice calibrate` asks what another threshold would keep.
+            .tag("Tokens", setup.models.tokens())
+            .reject(QUALITY, is_poor)
+            // Beyond RedPajama-1T.
+            .tag("Signals", setup.models.signals(facts))
+            .reject(FILTER, setup.models.fails_filter(facts))
+            .tag("Record quality", record_quality)
+    }
+
+    /// Where no copy stays, a later page of a group changes the earlier ones.
+    fn groups(setup: &Setup<Settings>, label: usize) -> Option<Vec<u64>> {
+        match (setup.settings.copies, setup.settings.scope) {
+            (Copies::First, _) => None,
+            (Copies::None, Scope::Shard) => Some(shard_groups(setup, label)),
+            (Copies::None, Scope::Label | Scope::Corpus) => Some(vec![0]),
+        }
+    }
+}
+
+const QUALITY: &str = "quality";
+const FILTER: &str = "filter";
+
+/// CCNet's first step, where the recipe does not choose otherwise.
+fn without_repeated_paragraphs<'scope>(
+    pages: Docs<'scope>,
+    setup: &Setup<Settings>,
+) -> Docs<'scope> {
+    match setup.settings.dedup {
+        Dedup::Paragraphs => pages
+            .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, rule(setup), record_cut)
+            .reject("duplicate_paragraphs", |page| page.text.is_empty()),
+        Dedup::None | Dedup::Exact | Dedup::Simhash | Dedup::Minhash => pages,
+    }
+}
+
+/// Which copies of a paragraph are dropped.
+fn rule(setup: &Setup<Settings>) -> Rule {
+    let copies = match setup.settings.copies {
+        Copies::First => arrangement::Copies::First,
+        Copies::None => arrangement::Copies::None,
+    };
+    let scope = match setup.settings.scope {
+        Scope::Corpus => arrangement::Scope::Everything,
+        Scope::Label => {
+            arrangement::Scope::Ranges(Arc::new(|at| DocRef::new(DocRef(at).label(), 0, 0).0))
+        }
+        Scope::Shard => {
+            let groups: Vec<Vec<u64>> =
+                (0..setup.labels.len()).map(|label| shard_groups(setup, label)).collect();
+            arrangement::Scope::Ranges(Arc::new(move |at| {
+                let at = DocRef(at);
+                let firsts = &groups[at.label() as usize];
+                let group = firsts.partition_point(|first| *first <= at.source()) - 1;
+                DocRef::new(at.label(), firsts[group], 0).0
+            }))
+        }
+    };
+    Rule { copies, scope }
+}
+
+/// First sources of the groups of shards that are hashed together (cc_net `mine.py`: `num_shards`,
+/// `hash_in_mem`).
+fn shard_groups(setup: &Setup<Settings>, label: usize) -> Vec<u64> {
+    let (sources, shards) = (setup.labels[label].sources, setup.settings.shards.max(1));
+    let together = setup.settings.hash_in_mem.max(1);
+    let group = |source| ccnet::shard_of(source, sources, shards) / together;
+    (0..sources).filter(|s| *s == 0 || group(*s) != group(s - 1)).collect()
+}
+
 /// From here on RedPajama looks across dumps, at whole pages.
-fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    match setup.settings.word("dedup") {
-        "paragraphs" => {
+fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
+    match setup.settings.dedup {
+        Dedup::Paragraphs => {
             pages.reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
         }
-        _ => pages.deduplicate(setup),
+        method => pages.deduplicate(setup, method),
     }
 }
 
 /// The pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
-fn pages(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
+fn pages(path: &Path) -> Result<Documents, ReadError> {
     let records = formats::wet::open(path)?;
     let pages = records.flat_map(|record| match record.map(page) {
         Ok(page) => {
@@ -266,13 +324,34 @@ fn record_perplexity(page: &mut Document) {
     }
 }
 
-/// What RedPajama's classifier and tokenizer found, where there are such.
+/// What RedPajama's classifier found, where there is one.
 fn record_quality(page: &mut Document) {
     if let Some(quality) = page.scores.quality {
         page.meta.set("wiki_prob", quality);
     }
-    if let Some(tokens) = page.scores.tokens {
-        page.meta.set("tokens", tokens as usize);
+}
+
+/// What the steps above found, for signals that repeat it.
+fn facts(page: &Document) -> Facts<'_> {
+    let int = |name: &str| match page.meta.get(name) {
+        Some(Value::Int(number)) => Some(*number as u64),
+        _ => None,
+    };
+    let text = |name: &str| match page.meta.get(name) {
+        Some(Value::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    Facts {
+        language: page.language.as_ref().map(|language| language.code.as_str()),
+        language_score: page.language.as_ref().map(|language| language.score),
+        perplexity: page.scores.perplexity,
+        bucket: page.scores.bucket.as_deref(),
+        source_domain: text("source_domain"),
+        length: int("length"),
+        original_length: int("original_length"),
+        nlines: int("nlines"),
+        original_nlines: int("original_nlines"),
+        wikiref_score: page.scores.quality,
     }
 }
 
@@ -284,24 +363,15 @@ fn score(page: &Document) -> f64 {
     page.language.as_ref().map_or(0.0, |language| language.score)
 }
 
-macro_rules! fixture {
-    ($label:literal, $name:literal) => {
-        Fixture {
-            label: $label,
-            name: $name,
-            bytes: include_bytes!(concat!("../fixtures/common_crawl/", $label, "/", $name)),
-        }
-    };
-}
-
-const FIXTURES: &[Fixture] = &[
-    fixture!("2019-30", "CC-MAIN-20190715175205-20190715200159-00000.warc.wet.gz"),
-    fixture!("2019-30", "CC-MAIN-20190715175205-20190715200159-00001.warc.wet.gz"),
-    fixture!("2019-30", "CC-MAIN-20190715175205-20190715200159-00002.warc.wet.gz"),
-    fixture!("2019-30", "CC-MAIN-20190715175205-20190715200159-00003.warc.wet.gz"),
-    fixture!("2020-05", "CC-MAIN-20200117152059-20200117180059-00000.warc.wet.gz"),
-    fixture!("2020-05", "CC-MAIN-20200117152059-20200117180059-00001.warc.wet.gz"),
-];
+const FIXTURES: &[Fixture] = fixtures!(
+    "common_crawl":
+    "2019-30" / "CC-MAIN-20190715175205-20190715200159-00000.warc.wet.gz",
+    "2019-30" / "CC-MAIN-20190715175205-20190715200159-00001.warc.wet.gz",
+    "2019-30" / "CC-MAIN-20190715175205-20190715200159-00002.warc.wet.gz",
+    "2019-30" / "CC-MAIN-20190715175205-20190715200159-00003.warc.wet.gz",
+    "2020-05" / "CC-MAIN-20200117152059-20200117180059-00000.warc.wet.gz",
+    "2020-05" / "CC-MAIN-20200117152059-20200117180059-00001.warc.wet.gz",
+);
 
 macro_rules! model {
     ($name:literal) => {
@@ -311,5 +381,3 @@ macro_rules! model {
 
 /// Toys, made by fixtures/models/train.sh: for the demo, and for no corpus.
 const MODELS: &[FixtureModel] = &[model!("en.sp.model"), model!("en.arpa.gz"), model!("wiki.bin")];
-
-const DEMO_SETTINGS: &str = "lm = \"models\"\nclassifier = \"models/wiki.bin\"\n";

@@ -4,7 +4,6 @@
 //! `github_clean_dedup_local.py`, `github_global_dedup.py` and `github_run_filter.py`. What we do
 //! differently, and why, is in docs/fidelity.md under "GitHub".
 
-use app::prelude::*;
 use arrangement::Rule;
 use code::repository::{self, RepositoryFile};
 use code::row::{Content as Cell, Row};
@@ -12,94 +11,97 @@ use code::{header, licence, path, statistics};
 use formats::files::{self, Content, StoredFile};
 use formats::{Defect, ReadError};
 use md5::{Digest, Md5};
+use recipe::prelude::*;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-/// This slice's row in the table of `lib.rs`.
-pub const GITHUB: Slice = Slice {
-    name: "github",
-    about: "GitHub: source files of tables, repositories and archives",
-    settings: SETTINGS,
-    inputs: Inputs { is_source: repository::is_repository, select },
-    reader: source_files,
-    graph,
-    fixtures: FIXTURES,
-    models: &[],
-    demo_settings: "",
-};
+settings! {
+    /// The recipe's numbers, each with the file that sets it.
+    pub struct Settings {
+        /// licences kept, by how their names begin; [] for all files, under whatever licence
+        licenses: Vec<String> = list(&["mit", "bsd", "apache"]); // data_prep/github README: LIKE 'mit%' ..
+        /// what is cut at a file's head: strict (as upstream), fixed (notices only), none
+        clean: Clean = Clean::Strict; // github_clean_dedup_local.py: clean_copyright_comments
+        /// files with a longer line are dropped
+        max_line_length: u64 = 1000; // github_run_filter.py, and the three below
+        /// files whose lines are longer on average are dropped
+        max_avg_line_length: f64 = 100.0;
+        /// files with a smaller share of letters and digits are dropped
+        min_alnum_prop: f64 = 0.25;
+        /// files with fewer letters for each token are dropped, where there is a tokenizer
+        min_letters_per_token: f64 = 1.5;
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        dedup: Dedup = Dedup::Exact; // github_global_dedup.py
+    }
+}
 
-// The recipe's numbers, each with the file that sets it.
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "licenses", // data_prep/github README: license LIKE 'mit%' OR 'bsd%' OR 'apache%'
-        default: Initial::Words(&["mit", "bsd", "apache"]),
-        about: "licences kept, by how their names begin; [] for all files, under whatever licence",
-    },
-    Setting {
-        name: "clean", // github_clean_dedup_local.py: clean_copyright_comments
-        default: Initial::Choice("strict", "strict", &["strict", "fixed", "none"]),
-        about: "what is cut at a file's head: strict (as upstream), fixed (notices only), none",
-    },
-    Setting {
-        name: "max_line_length", // github_run_filter.py, and the four below
-        default: Initial::Whole(1000),
-        about: "files with a longer line are dropped",
-    },
-    Setting {
-        name: "max_avg_line_length",
-        default: Initial::Fraction(100.0),
-        about: "files whose lines are longer on average are dropped",
-    },
-    Setting {
-        name: "min_alnum_prop",
-        default: Initial::Fraction(0.25),
-        about: "files with a smaller share of letters and digits are dropped",
-    },
-    Setting {
-        name: "min_letters_per_token",
-        default: Initial::Fraction(1.5),
-        about: "files with fewer letters for each token are dropped, where there is a tokenizer",
-    },
-    dedup_setting("exact"), // github_global_dedup.py
-];
+choice! {
+    /// What is cut at a file's head.
+    pub enum Clean {
+        Strict = "strict",
+        Fixed = "fixed",
+        None = "none",
+    }
+}
 
-/// Files in; source code under a wanted licence, each the first of its kind, out.
-fn graph<'scope>(files: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    let wanted = setup.settings.words("licenses").to_vec();
-    let line_max = setup.settings.whole("max_line_length") as i64;
-    let average_max = setup.settings.fraction("max_avg_line_length");
-    let alnum_min = setup.settings.fraction("min_alnum_prop");
-    let letters_min = setup.settings.fraction("min_letters_per_token");
-    let licensed = files
-        .reject("license", move |file| !is_licensed(file, &wanted))
-        .reject("certificate", |file| path::is_certificate(at(file)))
-        .reject("license_file", |file| path::is_root_licence(at(file)));
-    let good = without_exact_copies(licensed, setup)
-        .tag("Cut header", cut_header(setup.settings.word("clean")))
-        .tag("Statistics", record_statistics)
-        .reject("empty", |file| file.text.is_empty())
-        .reject("extension", |file| !path::is_source_code(at(file)))
-        .reject("max_line_length", move |file| int(file, "max_line_length") > line_max)
-        .reject("avg_line_length", move |file| float(file, "avg_line_length") > average_max)
-        .reject("alnum_prop", move |file| float(file, "alnum_prop") < alnum_min)
-        .tag("Tokens", setup.models.tokens())
-        .reject("tokens_ratio", move |file| letters_per_token(file) < letters_min)
-        .tag("Record tokens", record_tokens);
-    match setup.settings.word("dedup") {
-        "exact" => good,
-        _ => good.deduplicate(setup), // Beyond RedPajama-1T.
+/// The slice.
+pub struct GitHub;
+
+impl Slice for GitHub {
+    const NAME: &'static str = "github";
+    const ABOUT: &'static str = "GitHub: source files of tables, repositories and archives";
+    const FIXTURES: &'static [Fixture] = FIXTURES;
+
+    type Settings = Settings;
+
+    fn is_source(folder: &Path) -> bool {
+        repository::is_repository(folder)
+    }
+
+    fn select(found: Vec<PathBuf>, _: &Settings) -> anyhow::Result<Vec<PathBuf>> {
+        select(found)
+    }
+
+    fn read(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
+        source_files(path)
+    }
+
+    /// Files in; source code under a wanted licence, each the first of its kind, out.
+    fn graph<'scope>(files: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
+        let settings = setup.settings.clone();
+        let Settings { licenses, max_avg_line_length, min_alnum_prop, .. } = settings;
+        let min_letters = settings.min_letters_per_token;
+        let line_max = settings.max_line_length as i64;
+        let licensed = files
+            .reject("license", move |file| !is_licensed(file, &licenses))
+            .reject("certificate", |file| path::is_certificate(at(file)))
+            .reject("license_file", |file| path::is_root_licence(at(file)));
+        let good = without_exact_copies(licensed, settings.dedup)
+            .tag("Cut header", cut_header(settings.clean))
+            .tag("Statistics", record_statistics)
+            .reject("empty", |file| file.text.is_empty())
+            .reject("extension", |file| !path::is_source_code(at(file)))
+            .reject("max_line_length", move |file| int(file, "max_line_length") > line_max)
+            .reject("avg_line_length", move |f| float(f, "avg_line_length") > max_avg_line_length)
+            .reject("alnum_prop", move |file| float(file, "alnum_prop") < min_alnum_prop)
+            .tag("Tokens", setup.models.tokens())
+            .reject("tokens_ratio", move |file| letters_per_token(file) < min_letters);
+        match settings.dedup {
+            Dedup::Exact => good,
+            method => good.deduplicate(setup, method), // Beyond RedPajama-1T.
+        }
     }
 }
 
 /// Files are one where they are so as read, before the head is cut: those that differ there only
 /// both stay, as upstream.
-fn without_exact_copies<'scope>(files: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    match setup.settings.word("dedup") {
-        "exact" => {
+fn without_exact_copies(files: Docs<'_>, method: Dedup) -> Docs<'_> {
+    match method {
+        Dedup::Exact => {
             let first = Rule::first_of_all();
             files.reject_repeats("github_files", "duplicate", |file| file.digest, first)
         }
-        _ => files,
+        Dedup::None | Dedup::Paragraphs | Dedup::Simhash | Dedup::Minhash => files,
     }
 }
 
@@ -117,11 +119,11 @@ fn is_licensed(file: &Document, wanted: &[String]) -> bool {
         }
 }
 
-fn cut_header(rule: &str) -> fn(&mut Document) {
+fn cut_header(rule: Clean) -> fn(&mut Document) {
     match rule {
-        "strict" => |file| header::cut(&mut file.text),
-        "fixed" => |file| header::cut_notice(&mut file.text),
-        _ => |_| (),
+        Clean::Strict => |file| header::cut(&mut file.text),
+        Clean::Fixed => |file| header::cut_notice(&mut file.text),
+        Clean::None => |_| (),
     }
 }
 
@@ -137,12 +139,6 @@ fn record_statistics(file: &mut Document) {
 fn letters_per_token(file: &Document) -> f64 {
     let letters = |tokens| statistics::alphabetic(&file.text) as f64 / tokens as f64;
     file.scores.tokens.filter(|tokens| *tokens > 0).map_or(f64::INFINITY, letters)
-}
-
-fn record_tokens(file: &mut Document) {
-    if let Some(tokens) = file.scores.tokens {
-        file.meta.set("tokens", tokens as usize);
-    }
 }
 
 fn at(file: &Document) -> &str {
@@ -167,7 +163,7 @@ fn float(file: &Document, name: &str) -> f64 {
 }
 
 /// All that were found, unless one can never be read.
-fn select(found: Vec<PathBuf>, _: &Settings) -> anyhow::Result<Vec<PathBuf>> {
+fn select(found: Vec<PathBuf>) -> anyhow::Result<Vec<PathBuf>> {
     if let Some(bare) = found.iter().find(|path| repository::is_bare(path)) {
         anyhow::bail!(
             "{} is a bare git repository, without the files themselves: make a working tree by \
@@ -179,7 +175,7 @@ fn select(found: Vec<PathBuf>, _: &Settings) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// The files of a table, of a repository's folder, or of an archive.
-fn source_files(source: &Path, _: &Settings) -> Result<Documents, ReadError> {
+fn source_files(source: &Path) -> Result<Documents, ReadError> {
     if source.is_dir() || files::is_archive(source)? {
         let files = repository::files(source)?;
         return Ok(Box::new(files.flat_map(|file| given(file.map(of_repository)))));
@@ -343,18 +339,9 @@ fn document(offset: u64, text: String) -> Document {
     file
 }
 
-macro_rules! fixture {
-    ($label:literal, $name:literal) => {
-        Fixture {
-            label: $label,
-            name: $name,
-            bytes: include_bytes!(concat!("../fixtures/github/", $label, "/", $name)),
-        }
-    };
-}
-
-const FIXTURES: &[Fixture] = &[
-    fixture!("2022-11", "github_000000000000.gz"),
-    fixture!("2023-03", "github_000000000000.gz"),
-    fixture!("2023-03", "harbour-tools-1.2.tar.gz"),
-];
+const FIXTURES: &[Fixture] = fixtures!(
+    "github":
+    "2022-11" / "github_000000000000.gz",
+    "2023-03" / "github_000000000000.gz",
+    "2023-03" / "harbour-tools-1.2.tar.gz",
+);

@@ -11,13 +11,15 @@ mod github;
 mod stack_exchange;
 mod wikipedia;
 
+use recipe::Slices;
+
 /// Every slice, in the order of RedPajama's table.
-pub static SLICES: &[app::Slice] = &[
-    common_crawl::COMMON_CRAWL,
-    c4::C4,
-    github::GITHUB,
-    arxiv::ARXIV,
-    books::BOOKS,
-    wikipedia::WIKIPEDIA,
-    stack_exchange::STACK_EXCHANGE,
+pub static SLICES: Slices = &[
+    &common_crawl::CommonCrawl,
+    &c4::C4,
+    &github::GitHub,
+    &arxiv::Arxiv,
+    &books::Books,
+    &wikipedia::Wikipedia,
+    &stack_exchange::StackExchange,
 ];

@@ -5,56 +5,74 @@
 //!
 //! A record is a thread, or a row that is in none.
 
-use app::prelude::*;
 use arrangement::Rule;
 use formats::Defect;
 use formats::stack_exchange::{self as sites, Alone, Found, Thread, Threads};
+use recipe::prelude::*;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use threads::{Answer, AnswerOrder, thread_text};
 
-/// This slice's row in the table of `lib.rs`.
-pub const STACK_EXCHANGE: Slice = Slice {
-    name: "stack_exchange",
-    about: "StackExchange: questions with their answers, from dumps of sites",
-    settings: SETTINGS,
-    inputs: Inputs { is_source: sites::is_site, select: largest },
-    reader: records,
-    graph,
-    fixtures: FIXTURES,
-    models: &[],
-    demo_settings: "",
-};
+settings! {
+    /// The recipe's numbers, each with the file that sets it.
+    pub struct Settings {
+        /// at most this many sites of a label are read, those with the most posts; 0 for all
+        sites_max: u64 = 28; // README: the 28 largest sites
+        /// answers by score: numeric, or redpajama, which sorts scores as words
+        answers: Answers = Answers::Numeric, redpajama = Answers::RedPajama; // post_processing.py
+        /// date of the dump, as it is published; empty: the label
+        timestamp: String = String::new(); // post_processing.py: 2023-03-29
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        dedup: Dedup = Dedup::None; // data_prep/stack_exchange: none
+    }
+}
 
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "sites_max", // README: the 28 largest sites
-        default: Initial::Whole(28),
-        about: "so many sites of a label are read, those with most posts; 0 for all",
-    },
-    Setting {
-        name: "answers", // the last is what post_processing.py does
-        default: Initial::Choice("numeric", "redpajama", &["numeric", "redpajama"]),
-        about: "answers by score: numeric, or redpajama, which sorts scores as words",
-    },
-    Setting {
-        name: "timestamp", // post_processing.py: 2023-03-29
-        default: Initial::Text,
-        about: "date of the dump, as it is published; empty: the label",
-    },
-    dedup_setting("none"), // data_prep/stack_exchange: none
-];
+choice! {
+    /// In which order the answers of a question stand.
+    pub enum Answers {
+        Numeric = "numeric",
+        RedPajama = "redpajama",
+    }
+}
 
-/// Threads in; those that are new, or not as they were, out.
-fn graph<'scope>(threads: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    threads
-        // A later dump of a site has the threads of the earlier one again.
-        .reject_repeats("stack_exchange_threads", "unchanged", thread_key, Rule::first_of_all())
-        .deduplicate(setup)
-        .tag("Language", setup.models.language_of_lines())
-        .tag("Record", record(setup))
-        .tag("Tokens", setup.models.tokens())
+/// The slice.
+pub struct StackExchange;
+
+impl Slice for StackExchange {
+    const NAME: &'static str = "stack_exchange";
+    const ABOUT: &'static str = "StackExchange: questions with their answers, from dumps of sites";
+    const FIXTURES: &'static [Fixture] = FIXTURES;
+
+    type Settings = Settings;
+
+    fn identifies_languages(_: &Settings) -> bool {
+        true
+    }
+
+    fn is_source(folder: &Path) -> bool {
+        sites::is_site(folder)
+    }
+
+    fn select(found: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<PathBuf>> {
+        largest(found, settings)
+    }
+
+    fn read(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
+        records(path, settings)
+    }
+
+    /// Threads in; those that are new, or have changed, out.
+    fn graph<'scope>(threads: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
+        let first = Rule::first_of_all();
+        threads
+            // A later dump of a site has the threads of the earlier one again.
+            .reject_repeats("stack_exchange_threads", "unchanged", thread_key, first)
+            .deduplicate(setup, setup.settings.dedup)
+            .tag("Language", setup.models.language_of_lines())
+            .tag("Record", record(setup))
+            .tag("Tokens", setup.models.tokens())
+    }
 }
 
 /// A thread is what it was where its URL and its text are.
@@ -63,12 +81,12 @@ fn thread_key(thread: &Document) -> u128 {
 }
 
 /// Writes what is known only now into the places that the reader left.
-fn record(setup: &Setup) -> impl FnMut(&mut Document) + 'static {
-    let (labels, timestamp) = (setup.labels.clone(), setup.settings.word("timestamp").to_owned());
+fn record(setup: &Setup<Settings>) -> impl FnMut(&mut Document) + 'static {
+    let (labels, timestamp) = (setup.labels.clone(), setup.settings.timestamp.clone());
     move |thread| {
         let language = thread.language.as_ref().map_or("", |language| &language.code).to_owned();
         thread.meta.set("language", language);
-        let label = &labels[thread.at.label() as usize];
+        let label = &labels[thread.at.label() as usize].name;
         let date = if timestamp.is_empty() { label } else { &timestamp };
         thread.meta.set("timestamp", date.as_str());
     }
@@ -89,7 +107,7 @@ fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<P
             );
         }
     }
-    let most = settings.whole("sites_max") as usize;
+    let most = settings.sites_max as usize;
     if most == 0 || paths.len() <= most {
         return Ok(paths);
     }
@@ -105,9 +123,9 @@ fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<P
 /// The records of a site.
 fn records(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     let site = sites::name(path);
-    let order = match settings.word("answers") {
-        "redpajama" => AnswerOrder::RedPajama,
-        _ => AnswerOrder::Numeric,
+    let order = match settings.answers {
+        Answers::Numeric => AnswerOrder::Numeric,
+        Answers::RedPajama => AnswerOrder::RedPajama,
     };
     let found = Threads::open(path)?;
     let document = move |found: Result<Found, Defect>| match found? {
@@ -149,18 +167,9 @@ fn alone(row: &Alone) -> Document {
     alone
 }
 
-macro_rules! fixture {
-    ($label:literal, $name:literal) => {
-        Fixture {
-            label: $label,
-            name: $name,
-            bytes: include_bytes!(concat!("../fixtures/stack_exchange/", $label, "/", $name)),
-        }
-    };
-}
-
-const FIXTURES: &[Fixture] = &[
-    fixture!("2023-03-29", "kettles.example.7z"),
-    fixture!("2023-03-29", "allotments.example.Posts.xml"),
-    fixture!("2024-04-02", "kettles.example.7z"),
-];
+const FIXTURES: &[Fixture] = fixtures!(
+    "stack_exchange":
+    "2023-03-29" / "kettles.example.7z",
+    "2023-03-29" / "allotments.example.Posts.xml",
+    "2024-04-02" / "kettles.example.7z",
+);

@@ -3,50 +3,51 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/wiki`, which takes Hugging Face's `wikipedia` script
 //! 2.0.0 as it is. What we do differently, and why, is in docs/fidelity.md under "Wikipedia".
 
-use app::prelude::*;
 use formats::Defect;
 use formats::mediawiki::{self, Page, Site};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use recipe::prelude::*;
 use std::path::Path;
 use wikitext::LANGUAGES;
 
-/// This slice's row in the table of `lib.rs`.
-pub const WIKIPEDIA: Slice = Slice {
-    name: "wikipedia",
-    about: "Wikipedia: articles of pages-articles dumps, wikitext to plain text",
-    settings: SETTINGS,
-    inputs: Inputs::FILES,
-    reader: pages,
-    graph,
-    fixtures: FIXTURES,
-    models: &[],
-    demo_settings: "",
-};
+settings! {
+    /// The recipe's numbers, each with the file that sets it.
+    pub struct Settings {
+        /// Wikipedias kept, by their codes; [] for all
+        languages: Vec<String> = list(&LANGUAGES); // data_prep/wiki: its list of dumps
+        /// date of the dumps, such as 20230320; none: the one in each file's name
+        timestamp: String = String::new(); // data_prep/wiki: date of the dump
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        dedup: Dedup = Dedup::None; // data_prep/wiki: none
+    }
+}
 
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "languages", // data_prep/wiki: the languages of its list of dumps
-        default: Initial::Words(&LANGUAGES),
-        about: "Wikipedias kept, by their codes; [] for all",
-    },
-    Setting {
-        name: "timestamp", // data_prep/wiki: date of the dump
-        default: Initial::Text,
-        about: "date of the dumps, such as 20230320; none: the one in each file's name",
-    },
-    dedup_setting("none"), // data_prep/wiki: none
-];
+/// The slice.
+pub struct Wikipedia;
 
-/// Pages in, with their wikitext; articles, with their text, out.
-fn graph<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
-    let languages = setup.settings.words("languages").to_vec();
-    let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
-    pages
-        .reject("language", move |page| !wanted(language(page)))
-        .tag("Clean", clean)
-        .reject("empty", |page| page.text.is_empty())
-        .deduplicate(setup)
-        .tag("Tokens", setup.models.tokens())
+impl Slice for Wikipedia {
+    const NAME: &'static str = "wikipedia";
+    const ABOUT: &'static str =
+        "Wikipedia: articles of pages-articles dumps, wikitext to plain text";
+    const FIXTURES: &'static [Fixture] = FIXTURES;
+
+    type Settings = Settings;
+
+    fn read(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
+        pages(path, settings)
+    }
+
+    /// Pages in, with their wikitext; articles, with their text, out.
+    fn graph<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
+        let languages = setup.settings.languages.clone();
+        let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+        pages
+            .reject("language", move |page| !wanted(language(page)))
+            .tag("Clean", clean)
+            .reject("empty", |page| page.text.is_empty())
+            .deduplicate(setup, setup.settings.dedup)
+            .tag("Tokens", setup.models.tokens())
+    }
 }
 
 /// The text of an article (`wikipedia.py`: `_parse_and_clean_wikicode`).
@@ -76,7 +77,7 @@ fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         let defect = Defect { offset: 0, what: what.to_owned(), device: None };
         return Ok(Box::new(std::iter::once(Err(defect))));
     };
-    let timestamp = match settings.word("timestamp") {
+    let timestamp = match settings.timestamp.as_str() {
         "" => named.date.unwrap_or_default(),
         date => date.to_owned(),
     };
@@ -161,21 +162,12 @@ fn url(title: &str, language: &str) -> String {
     format!("https://{language}.wikipedia.org/wiki/{}", utf8_percent_encode(title, UNQUOTED))
 }
 
-macro_rules! fixture {
-    ($label:literal, $name:literal) => {
-        Fixture {
-            label: $label,
-            name: $name,
-            bytes: include_bytes!(concat!("../fixtures/wikipedia/", $label, "/", $name)),
-        }
-    };
-}
-
-const FIXTURES: &[Fixture] = &[
-    fixture!("20230320", "enwiki-20230320-pages-articles.xml.bz2"),
-    fixture!("20230320", "slwiki-20230320-pages-articles.xml"),
-    fixture!("20230401", "dewiki-20230401-pages-articles-multistream.xml.bz2"),
-];
+const FIXTURES: &[Fixture] = fixtures!(
+    "wikipedia":
+    "20230320" / "enwiki-20230320-pages-articles.xml.bz2",
+    "20230320" / "slwiki-20230320-pages-articles.xml",
+    "20230401" / "dewiki-20230401-pages-articles-multistream.xml.bz2",
+);
 
 #[cfg(test)]
 mod tests {

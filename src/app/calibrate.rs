@@ -4,18 +4,12 @@
 //! (paper, table 10). The ledger has the quality and the tokens of every page that came to the
 //! classifier, kept or not, so the choice can be made again without reading any page.
 
-use crate::recipe::Recipe;
-use crate::usage::usage;
 use anyhow::{Result, bail};
 use corpus::{Corpus, LedgerRow, Manifest, ledger_rows, revise};
 use models::wikiref::is_below;
+use recipe::usage::usage;
+use recipe::{AnySlice, Calibration, Recipe, Slices};
 use std::collections::BTreeSet;
-
-/// The reason of a page that is below the threshold.
-pub(crate) const REASON: &str = "quality";
-
-/// The setting that is the threshold.
-pub(crate) const SETTING: &str = "min_score";
 
 /// Thresholds looked at, all steps of a millionth: memory does not depend on the number of pages.
 const STEPS: usize = 1_000_000;
@@ -29,6 +23,10 @@ pub(crate) struct Kept {
 
 /// What each threshold keeps.
 pub(crate) struct Curve {
+    /// The key of the threshold in a recipe.
+    pub setting: &'static str,
+    /// The reason of documents below it.
+    pub reason: &'static str,
     /// What the threshold of that number of millionths keeps.
     kept: Vec<Kept>,
 }
@@ -36,14 +34,20 @@ pub(crate) struct Curve {
 impl Curve {
     /// The curve of a slice: of its documents that have a quality, and are kept or turned away for
     /// that alone.
-    pub fn of_slice(corpus: &Corpus, manifest: &Manifest, slice: &str) -> Result<Curve> {
+    pub fn of_slice(
+        corpus: &Corpus,
+        manifest: &Manifest,
+        slice: &str,
+        calibration: &Calibration<'_>,
+    ) -> Result<Curve> {
+        let Calibration { setting, reason: own, .. } = *calibration;
         let mut kept = vec![Kept::default(); STEPS + 1];
         let mut without_tokens = 0;
         for file in manifest.labels.iter().filter(|l| l.slice == slice).flat_map(|l| &l.ledger) {
             for row in ledger_rows(corpus, file)? {
                 let row = row?;
                 let Some(quality) = row.scores.quality else { continue };
-                if row.reason.as_ref().is_some_and(|reason| reason != REASON) {
+                if row.reason.as_ref().is_some_and(|reason| reason != own) {
                     continue;
                 }
                 let Some(tokens) = row.scores.tokens else {
@@ -72,7 +76,7 @@ impl Curve {
                 "no document of {slice} has a quality: the recipe of this corpus names no classifier"
             )));
         }
-        Ok(Curve { kept })
+        Ok(Curve { setting, reason: own, kept })
     }
 
     /// The threshold that keeps the number of tokens nearest to `tokens`; of several the highest.
@@ -116,25 +120,35 @@ fn highest_step(quality: f64) -> usize {
 /// # Errors
 /// Where documents would have to come back: their texts are not in the corpus.
 pub(crate) fn apply(
-    slices: &'static [crate::Slice],
+    slices: Slices,
     corpus: &Corpus,
-    recipe: Recipe,
-    slice: &str,
+    mut recipe: Recipe,
+    slice: &'static dyn AnySlice,
     threshold: f64,
 ) -> Result<Manifest> {
     let manifest = corpus.manifest()?.expect("the caller has read it");
-    let old = recipe.slices[slice].fraction(SETTING);
+    let name = slice.name();
+    let mut found = None;
+    let is_global = recipe.global_dedup;
+    recipe.change(slices, name, |settings| {
+        found = slice.calibration(settings).map(
+            |Calibration { setting, reason, filter, threshold: value }| {
+                (setting, reason, filter, std::mem::replace(value, threshold))
+            },
+        );
+    })?;
+    let (setting, own, filter, old) = found.expect("the caller has calibrated it");
     if threshold < old {
         bail!(usage(format!(
-            "the corpus was built with {SETTING} = {old}, and the texts below are not in it; to go \
-             down to {threshold}, build it again with {SETTING} = {threshold} (a corpus built with \
-             {SETTING} = 0 can be calibrated to any threshold)"
+            "the corpus was built with {setting} = {old}, and the texts below are not in it; to go \
+             down to {threshold}, build it again with {setting} = {threshold} (a corpus built with \
+             {setting} = 0 can be calibrated to any threshold)"
         )));
     }
-    if recipe.global_dedup {
+    if is_global {
         bail!(usage(format!(
-            "[global] dedup compares what is left of {slice} with other slices: with another \
-             threshold other documents of these would stay; build the corpus again with {SETTING} = \
+            "[global] dedup compares what is left of {name} with other slices: with another \
+             threshold other documents of these would stay; build the corpus again with {setting} = \
              {threshold}"
         )));
     }
@@ -144,18 +158,17 @@ pub(crate) fn apply(
             label.full_name()
         );
     }
-    let recipe = recipe.with_fraction(slice, SETTING, threshold)?;
     let mut next = manifest.clone();
     next.commit += 1;
     next.recipe = recipe.fingerprint.clone();
     let mark = format!("r{}", next.commit);
     // What a later step turned away would not have come so far.
     let falls = |row: &LedgerRow| {
-        let came_so_far = row.reason.as_ref().is_none_or(|reason| reason == "filter");
+        let came_so_far = row.reason.as_ref().is_none_or(|reason| Some(&**reason) == filter);
         came_so_far && row.scores.quality.is_some_and(|quality| is_below(quality, threshold))
     };
-    for label in next.labels.iter_mut().filter(|label| label.slice == slice) {
-        *label = revise(corpus, label, &mark, |row| falls(row).then(|| REASON.into()))?;
+    for label in next.labels.iter_mut().filter(|label| label.slice == name) {
+        *label = revise(corpus, label, &mark, |row| falls(row).then(|| own.into()))?;
     }
     corpus.write_next_recipe(&recipe.print(slices))?;
     corpus.commit(&next)?;
@@ -179,7 +192,7 @@ mod tests {
                 kept.tokens += tokens;
             }
         }
-        Curve { kept }
+        Curve { setting: "min_score", reason: "quality", kept }
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! without a published checksum is held to what its first fetch brought: `checksums`.
 
 use crate::checksums::Checksum;
-use crate::usage::{suggest, usage};
 use anyhow::Result;
+use recipe::usage::{suggest, usage};
 use std::borrow::Cow;
 
 /// A model: one file, or several that are of use only together.

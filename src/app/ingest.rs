@@ -1,19 +1,18 @@
 //! Adding labels to a corpus: what is to be read, the run, and what came of it.
 
-use crate::dedup::text_digest;
 use crate::display::{Display, Verbosity};
 use crate::inputs::sources;
-use crate::models::{CommonModels, Models};
-use crate::recipe::{Input, Recipe};
-use crate::slice::{Setup, Slice};
 use crate::summary::{LabelSummary, Summary};
-use crate::usage::usage;
 use anyhow::{Context, Result, bail};
-use arrangement::Rule;
 use corpus::{Corpus, Label, Lock, Manifest, Position, Source};
 use document::DocRef;
 use engine::cluster::{Cluster, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
+use recipe::usage::usage;
+use recipe::{
+    AnySlice, CommonModels, Input, Models, Prepared, Recipe, SetupLabel, Slices, find_slice,
+    global_dedup,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -41,7 +40,7 @@ pub(crate) struct How {
 }
 
 /// Opens the corpus, or makes it with `recipe`, and takes the lock.
-fn prepare(root: &Path, recipe: &Recipe, slices: &'static [Slice]) -> Result<(Corpus, Lock)> {
+fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(Corpus, Lock)> {
     if let Some(found) = Corpus::in_the_way(root, &recipe.print(slices))? {
         bail!(usage(format!(
             "{} is no corpus, and none can be made there: {} is in the way; give a folder that is \
@@ -78,7 +77,7 @@ fn prepare(root: &Path, recipe: &Recipe, slices: &'static [Slice]) -> Result<(Co
 /// Adds every one of `inputs` that the corpus does not have yet, after those that an earlier run
 /// left unfinished.
 pub(crate) fn ingest(
-    slices: &'static [Slice],
+    slices: Slices,
     root: &Path,
     recipe: &Recipe,
     inputs: &[Input],
@@ -89,9 +88,9 @@ pub(crate) fn ingest(
     let mut loaded = Loaded::default();
     if first && Corpus::open(root).is_err() {
         // A corpus is not made with a recipe that cannot be run: it would have to keep to it.
-        let is_asked = |slice: &Slice| inputs.iter().any(|input| input.slice == slice.name);
-        for slice in slices.iter().filter(|slice| inputs.is_empty() || is_asked(slice)) {
-            loaded.models(slice, recipe)?;
+        let is_asked = |name: &str| inputs.iter().any(|input| input.slice == name);
+        for slice in slices.iter().filter(|slice| inputs.is_empty() || is_asked(slice.name())) {
+            loaded.models(*slice, recipe)?;
         }
         for input in inputs {
             sources_of(input, slices, recipe)?;
@@ -131,11 +130,6 @@ pub(crate) fn ingest(
     Ok(Summary { commit, labels, skipped, elapsed: started.elapsed(), models, tells: first })
 }
 
-/// Of documents of one text, in whatever slices, the one added first stays.
-fn global_dedup(docs: engine::Docs<'_>) -> engine::Docs<'_> {
-    docs.reject_repeats("texts", "duplicate_text", text_digest, Rule::first_of_all())
-}
-
 /// Models that have been loaded.
 #[derive(Default)]
 struct Loaded {
@@ -145,32 +139,32 @@ struct Loaded {
 
 impl Loaded {
     /// The models of a slice, loaded once.
-    fn models(&mut self, slice: &'static Slice, recipe: &Recipe) -> Result<Models> {
-        if let Some(models) = self.slices.get(slice.name) {
+    fn models(&mut self, slice: &'static dyn AnySlice, recipe: &Recipe) -> Result<Models> {
+        if let Some(models) = self.slices.get(slice.name()) {
             return Ok(models.clone());
         }
         let common = match &self.common {
             Some(common) => common.clone(),
-            None => CommonModels::load(recipe.tokenizer.as_deref(), recipe.lid())?,
+            None => CommonModels::load(recipe.tokenizer.as_deref(), recipe.lid.as_deref())?,
         };
-        let models = Models::load(&recipe.slices[slice.name], common.clone())?;
+        let files = slice.models(recipe.settings(slice.name()));
+        let models = Models::load(&files, common.clone())?;
         self.common = Some(common);
-        self.slices.insert(slice.name, models.clone());
+        self.slices.insert(slice.name(), models.clone());
         Ok(models)
     }
 }
 
 /// The sources that an input names.
-fn sources_of(input: &Input, slices: &'static [Slice], recipe: &Recipe) -> Result<Vec<Source>> {
-    let slice = slices.iter().find(|slice| slice.name == input.slice);
-    let slice = slice.expect("the slice of an input is known");
-    sources(&input.paths, slice.inputs, &recipe.slices[slice.name])
+fn sources_of(input: &Input, slices: Slices, recipe: &Recipe) -> Result<Vec<Source>> {
+    let slice = find_slice(slices, &input.slice)?;
+    sources(&input.paths, slice, recipe.settings(slice.name()))
 }
 
 /// Adds the new labels of `inputs` to the manifest; gives the names of those that are complete.
 fn add_labels(
     manifest: &mut Manifest,
-    slices: &'static [Slice],
+    slices: Slices,
     recipe: &Recipe,
     inputs: &[Input],
 ) -> Result<Vec<String>> {
@@ -211,7 +205,7 @@ fn add_labels(
 
 /// Plans and runs what is to be done; gives the names of the models used.
 fn run(
-    slices: &'static [Slice],
+    slices: Slices,
     corpus: &Corpus,
     recipe: &Recipe,
     mut loaded: Loaded,
@@ -220,19 +214,20 @@ fn run(
     meeting: engine::cluster::Meeting,
 ) -> Result<Vec<String>> {
     let used: BTreeSet<&str> = labels.iter().map(|l| manifest.labels[*l].slice.as_str()).collect();
-    let sources = Arc::new(manifest.labels.iter().map(|l| l.sources.len() as u64).collect());
-    let names: Arc<Vec<String>> =
-        Arc::new(manifest.labels.iter().map(|label| label.name.clone()).collect());
-    let mut setups: BTreeMap<&str, Setup> = BTreeMap::new();
-    let mut graphs = BTreeMap::new();
-    for slice in slices.iter().filter(|slice| used.contains(slice.name)) {
-        let settings = recipe.slices[slice.name].clone();
-        let of_slice = loaded.models(slice, recipe)?;
-        let (labels, sources) = (Arc::clone(&names), Arc::clone(&sources));
-        let setup = Setup { slice: slice.name, settings, models: of_slice, labels, sources };
-        setups.insert(slice.name, setup.clone());
-        let graph: Graph = Arc::new(move |docs: engine::Docs<'_>| (slice.graph)(docs, &setup));
-        graphs.insert(slice.name, (slice.reader(&recipe.slices[slice.name]), graph));
+    let of_setup = manifest
+        .labels
+        .iter()
+        .map(|label| SetupLabel { name: label.name.clone(), sources: label.sources.len() as u64 });
+    let of_setup: Arc<Vec<SetupLabel>> = Arc::new(of_setup.collect());
+    let mut prepared: BTreeMap<&'static str, Prepared> = BTreeMap::new();
+    let mut identifiers = Vec::new();
+    for slice in slices.iter().filter(|slice| used.contains(slice.name())) {
+        let (name, settings) = (slice.name(), recipe.settings(slice.name()));
+        let models = loaded.models(*slice, recipe)?;
+        if slice.identifies_languages(settings) {
+            identifiers.push(format!("{name}: language by {}", models.language_name()));
+        }
+        prepared.insert(name, slice.prepare(settings, models, of_setup.clone()));
     }
     let work: Vec<Work> = labels
         .iter()
@@ -242,7 +237,7 @@ fn run(
                 label: number as u64,
                 sizes: label.sizes(),
                 from: label.position.expect("only unfinished labels are work"),
-                groups: setups[label.slice.as_str()].groups(number),
+                groups: (prepared[label.slice.as_str()].groups)(number),
             }
         })
         .collect();
@@ -266,11 +261,9 @@ fn run(
     let display = Display::start(progress.clone(), how.verbosity, &how.cluster)?;
     let together = recipe.global_dedup.then(|| Arc::new(global_dedup) as Graph);
     let recipe = recipe.fingerprint.clone();
-    let job = Job { manifest, recipe, plan, slices: graphs, together, progress };
+    let slices = prepared.into_iter().map(|(name, slice)| (name, (slice.reader, slice.graph)));
+    let job = Job { manifest, recipe, plan, slices: slices.collect(), together, progress };
     engine::run(corpus, job, meeting, &options)?;
     display.finish();
-    let told = |(slice, setup): (&&str, &Setup)| {
-        format!("{slice}: language by {}", setup.models.language_name())
-    };
-    Ok(setups.iter().filter(|(_, setup)| setup.models.identify()).map(told).collect())
+    Ok(identifiers)
 }

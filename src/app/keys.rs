@@ -3,24 +3,19 @@
 use crate::texts::{Texts, is_json, json_lines};
 use anyhow::{Result, anyhow};
 use document::DocRef;
-use engine::Reader;
 use engine::bench::{Fed, Feed};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use text::ccnet::paragraph_key;
+use text::ccnet::{page, paragraph_key};
 
 /// Keys after which what was read is sent on.
 const BATCH_KEYS: usize = 1 << 14;
 
-/// The files of a dump, numbered from `first`, whose pages `wet` reads where they are no JSON lines.
+/// The files of a dump, numbered from `first`, JSON lines or WET.
 /// Of n workers each takes every nth file.
-pub(crate) fn of_files(
-    files: Arc<[PathBuf]>,
-    first: usize,
-    wet: Reader,
-) -> impl Fn(usize, usize) -> Feed {
+pub(crate) fn of_files(files: Arc<[PathBuf]>, first: usize) -> impl Fn(usize, usize) -> Feed {
     move |worker, workers| {
-        let (files, wet) = (files.clone(), wet.clone());
+        let files = files.clone();
         let mut mine = (worker..files.len()).step_by(workers);
         let mut open: Option<(usize, Texts)> = None;
         let (mut keys, mut room, mut record) = (Vec::new(), Vec::new(), 0);
@@ -31,7 +26,7 @@ pub(crate) fn of_files(
                     let Some(file) = mine.next() else {
                         return Ok(Fed { is_last: true, ..fed });
                     };
-                    let texts = texts(&files[file], &wet).map_err(|error| format!("{error:#}"))?;
+                    let texts = texts(&files[file]).map_err(|error| format!("{error:#}"))?;
                     (open, record) = (Some((file, texts)), 0);
                     continue;
                 };
@@ -56,13 +51,16 @@ pub(crate) fn of_files(
 }
 
 /// The texts of a file: `text` of JSON lines, by the file's name, or else the pages of a WET file.
-fn texts(path: &Path, wet: &Reader) -> Result<Texts> {
+fn texts(path: &Path) -> Result<Texts> {
     if is_json(path) {
         return json_lines(path, None);
     }
-    let documents = wet(path)?;
-    let texts = documents.filter_map(|document| match document {
-        Ok(document) => document.is_kept().then_some(Ok(document.text)),
+    let records = formats::wet::open(path)?;
+    let texts = records.filter_map(|record| match record {
+        Ok(record) => {
+            let body = std::str::from_utf8(&record.body).ok()?;
+            Some(Ok(page(body)?.text))
+        }
         Err(defect) => Some(Err(anyhow!("{defect}"))),
     });
     let path = path.to_owned();

@@ -1,8 +1,8 @@
 //! `sluice launch`: several processes of one run on this machine.
 
-use crate::usage::usage;
 use anyhow::{Context, Result};
 use engine::cluster::new_token;
+use recipe::usage::usage;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};

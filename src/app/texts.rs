@@ -1,10 +1,10 @@
 //! Texts of files: what models are trained on, and what `sluice bench dedup --input` compares.
 
 use crate::inputs;
-use crate::usage::usage;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use corpus::Corpus;
+use recipe::usage::usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;

@@ -51,7 +51,11 @@ pub(crate) fn write<'scope>(
                     let label = labels[number as usize].clone();
                     PartWriter::new(&worker.corpus, label, epoch, worker.index)
                 });
-                for document in batch.iter() {
+                for document in batch.iter_mut() {
+                    // In every slice, after the fields of its own.
+                    if let Some(tokens) = document.scores.tokens {
+                        document.meta.set("tokens", tokens as usize);
+                    }
                     or_fail(part.push(document));
                 }
                 let kept = batch.iter().filter(|document| document.is_kept()).count();

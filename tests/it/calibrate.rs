@@ -1,13 +1,8 @@
 //! The quality threshold is chosen from the ledger, and a corpus under a new one is the corpus that
 //! a build with it makes.
 
-use crate::support::{Place, assert_same, both_dumps, list, number};
+use crate::support::{Place, WORDS, assert_same, both_dumps, list, number};
 use serde_json::Value;
-
-/// Counts words; enough to have tokens without a download.
-const WORDS: &str = r#"{"version": "1.0", "added_tokens": [], "normalizer": null,
-    "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
-    "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}}"#;
 
 /// A place with recipes, whose corpus keeps pages from `min_score` on.
 fn place() -> Place {

@@ -1,7 +1,7 @@
 //! Perplexity, the classifier, tokens, signals and filters, through the whole program: upstream's
 //! own results for real texts.
 
-use crate::support::{Place, input, keeping_all, list, number, record, text, wet};
+use crate::support::{Place, WORDS, input, keeping_all, list, number, record, text, wet};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +80,40 @@ fn perplexities_are_those_of_kenlm_and_sentencepiece() {
     }
     assert!(compared > 200, "{compared} lines compared");
     assert_eq!(seen, BTreeSet::from(["all", "head", "middle", "tail"]));
+}
+
+#[test]
+fn every_slice_publishes_the_tokens_of_its_documents() {
+    let place = Place::new();
+    place.write("words.json", WORDS);
+    let all = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
+    let labels = [
+        ("common_crawl", "2019-30"),
+        ("c4", "en"),
+        ("github", "2022-11"),
+        ("arxiv", "2301"),
+        ("books", "pg19"),
+        ("wikipedia", "20230320"),
+        ("stack_exchange", "2023-03-29"),
+    ];
+    let inputs = labels.map(|(slice, label)| {
+        let paths = format!("{all}/{slice}/{label}");
+        format!("[[input]]\nslice = \"{slice}\"\nlabel = \"{label}\"\npaths = [\"{paths}\"]\n")
+    });
+    let top = "corpus = \"corpus\"\ntokenizer = \"words.json\"\n";
+    place.write("recipe.toml", format!("{top}{}", inputs.concat()));
+    place.run("build recipe.toml").exits(0);
+    let documents = place.documents("corpus");
+    for (slice, _) in labels {
+        let mut of_slice = documents
+            .iter()
+            .filter(|document| text(&document["meta"]["id"]).starts_with(slice))
+            .peekable();
+        assert!(of_slice.peek().is_some(), "no document of {slice}");
+        for document in of_slice {
+            assert!(number(&document["meta"]["tokens"]) > 0, "{document}");
+        }
+    }
 }
 
 #[test]

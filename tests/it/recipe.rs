@@ -61,6 +61,25 @@ fn a_model_that_is_not_there_is_named() {
 }
 
 #[test]
+fn the_language_identifier_is_named_at_the_top_or_in_the_table_of_common_crawl() {
+    let top = "lid = \"models/no.ftz\"";
+    refused(top, 1, &["lid", "no such file", "models/no.ftz"]);
+    let place = Place::new();
+    for name in ["one.ftz", "two.ftz"] {
+        place.write(name, name);
+    }
+    let printed = |recipe: &str| {
+        place.write("r.toml", recipe);
+        place.run("build r.toml --print-recipe")
+    };
+    let of_top = printed("lid = \"one.ftz\"\n").exits(0).stdout;
+    assert!(of_top.contains("one.ftz\""), "{of_top}");
+    assert_eq!(printed("[common_crawl]\nlid = \"one.ftz\"\n").exits(0).stdout, of_top);
+    let both = "lid = \"one.ftz\"\n[common_crawl]\nlid = \"two.ftz\"\n";
+    printed(both).exits(2).names(&["r.toml:3", "lid", "name one"]);
+}
+
+#[test]
 fn a_model_that_is_none_is_named() {
     let place = Place::new();
     place.write("lid.ftz", "no model at all");

@@ -14,6 +14,11 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// A tokenizer that counts words; enough to have tokens without a download.
+pub const WORDS: &str = r#"{"version": "1.0", "added_tokens": [], "normalizer": null,
+    "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+    "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}}"#;
+
 /// No command of a test takes nearly as long; what does hangs.
 const DEADLINE: Duration = Duration::from_secs(120);
 

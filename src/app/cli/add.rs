@@ -2,13 +2,11 @@
 
 use super::run_flags::RunFlags;
 use crate::ingest::ingest;
-use crate::inputs::check_label;
-use crate::recipe::{Input, Recipe};
-use crate::slice::Slice;
-use crate::usage::{suggest, usage};
 use anyhow::Result;
 use clap::Args;
 use corpus::Corpus;
+use recipe::usage::usage;
+use recipe::{Input, Recipe, Slices, check_label, find_slice};
 use std::path::PathBuf;
 
 const EXAMPLE: &str = "\
@@ -37,11 +35,8 @@ pub(crate) struct Add {
 }
 
 impl Add {
-    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
-        if !slices.iter().any(|slice| slice.name == self.slice) {
-            let hint = suggest(&self.slice, slices.iter().map(|slice| slice.name));
-            return Err(usage(format!("unknown slice {}{hint}", self.slice)));
-        }
+    pub fn run(self, slices: Slices) -> Result<u8> {
+        find_slice(slices, &self.slice)?;
         check_label(&self.label).map_err(usage)?;
         let recipe = match Corpus::open(&self.corpus) {
             Ok(corpus) => Recipe::of_corpus(slices, &corpus)?,

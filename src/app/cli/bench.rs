@@ -2,10 +2,8 @@
 
 use super::DONE;
 use super::run_flags::ClusterFlags;
-use crate::slice::Slice;
 use crate::supervise::{is_supervised, launch};
 use crate::units::count;
-use crate::usage::usage;
 use crate::{inputs, keys};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
@@ -13,6 +11,7 @@ use corpus::Corpus;
 use engine::bench::{BenchEngine, Dumps, Feed, Joined, Keys, Used, join_dumps};
 use engine::{Engine, cluster};
 use indicatif::{HumanBytes, HumanCount};
+use recipe::usage::usage;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -100,14 +99,14 @@ impl EngineName {
 }
 
 impl Bench {
-    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
+    pub fn run(self) -> Result<u8> {
         let What::Dedup(dedup) = self.what;
-        dedup.run(slices)
+        dedup.run()
     }
 }
 
 impl Dedup {
-    fn run(self, slices: &'static [Slice]) -> Result<u8> {
+    fn run(self) -> Result<u8> {
         if self.keys == 0 || self.epoch_keys == 0 {
             return Err(usage("at least one key, and one key in an epoch, are needed"));
         }
@@ -124,7 +123,7 @@ impl Dedup {
             };
             let made = made.context("cannot make a folder for the state")?;
             return match cluster.processes() {
-                1 => self.measure(slices, made.path(), &cluster),
+                1 => self.measure(made.path(), &cluster),
                 processes => {
                     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
                     arguments.extend(["--dir".into(), made.path().to_string_lossy().into_owned()]);
@@ -133,17 +132,12 @@ impl Dedup {
             };
         }
         let dir = self.dir.clone().context(usage("processes started by hand need one --dir"))?;
-        self.measure(slices, &dir, &cluster)
+        self.measure(&dir, &cluster)
     }
 
     /// Runs the dumps, with the state in `dir`, and tells what became of them.
-    fn measure(
-        &self,
-        slices: &'static [Slice],
-        dir: &Path,
-        cluster: &cluster::Cluster,
-    ) -> Result<u8> {
-        let dumps = self.dumps(slices)?;
+    fn measure(&self, dir: &Path, cluster: &cluster::Cluster) -> Result<u8> {
+        let dumps = self.dumps()?;
         // The others may read it once they have met the first process.
         let corpus = Corpus::create(dir)?;
         let meeting = cluster::meet(cluster)?;
@@ -173,7 +167,7 @@ impl Dedup {
     }
 
     /// The first dump and, if there is to be one, the second.
-    fn dumps(&self, slices: &'static [Slice]) -> Result<Dumps> {
+    fn dumps(&self) -> Result<Dumps> {
         let share = self.increment / (1.0 + self.increment);
         if self.input.is_empty() {
             let added = (self.keys as f64 * self.increment) as u64;
@@ -185,8 +179,6 @@ impl Dedup {
             };
             return Ok(ranges.into_iter().filter(|r| !r.is_empty()).map(made_up).collect());
         }
-        let wet = slices.iter().find(|slice| slice.name == "common_crawl");
-        let wet = wet.context("this program has no slice that reads WET files")?.default_reader();
         let sources = inputs::files(&self.input)?;
         let all: u64 = sources.iter().map(|source| source.bytes).sum();
         let mut behind = all;
@@ -198,9 +190,9 @@ impl Dedup {
         let second = second.unwrap_or(sources.len()).max(1);
         let paths: Vec<PathBuf> = sources.into_iter().map(|source| source.path.into()).collect();
         let (first, rest) = paths.split_at(second);
-        let mut dumps: Dumps = vec![Arc::new(keys::of_files(first.into(), 0, wet.clone()))];
+        let mut dumps: Dumps = vec![Arc::new(keys::of_files(first.into(), 0))];
         if !rest.is_empty() {
-            dumps.push(Arc::new(keys::of_files(rest.into(), second, wet)));
+            dumps.push(Arc::new(keys::of_files(rest.into(), second)));
         }
         Ok(dumps)
     }

@@ -3,11 +3,11 @@
 use super::DONE;
 use super::run_flags::RunFlags;
 use crate::ingest::ingest;
-use crate::recipe::Recipe;
-use crate::slice::Slice;
-use crate::usage::usage;
 use anyhow::Result;
 use clap::Args;
+use recipe::Recipe;
+use recipe::Slices;
+use recipe::usage::usage;
 use std::path::PathBuf;
 
 const EXAMPLE: &str = "\
@@ -40,7 +40,7 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
+    pub fn run(self, slices: Slices) -> Result<u8> {
         let recipe = match &self.recipe {
             Some(path) => Recipe::open(slices, path)?,
             None if self.print_recipe => Recipe::default(slices),

@@ -1,17 +1,16 @@
 //! `sluice calibrate`.
 
 use super::DONE;
-use crate::calibrate::{Curve, Kept, REASON, SETTING, apply};
+use crate::calibrate::{Curve, Kept, apply};
 use crate::plot::Plot;
-use crate::recipe::Recipe;
-use crate::slice::Slice;
 use crate::units::count;
-use crate::usage::{suggest, usage};
 use anyhow::{Context, Result};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
 use corpus::{Corpus, Lock};
 use indicatif::HumanCount;
+use recipe::usage::usage;
+use recipe::{Recipe, Slices, find_slice};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -53,15 +52,8 @@ pub(crate) struct Calibrate {
 }
 
 impl Calibrate {
-    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
-        let known = || slices.iter().map(|slice| slice.name);
-        if !known().any(|name| name == self.slice) {
-            return Err(usage(format!(
-                "unknown slice {}{}",
-                self.slice,
-                suggest(&self.slice, known())
-            )));
-        }
+    pub fn run(self, slices: Slices) -> Result<u8> {
+        let slice = find_slice(slices, &self.slice)?;
         if let Some(path) = self.curve.iter().find(|p| !["csv", "svg", "html"].contains(&kind(p))) {
             let shown = path.display();
             return Err(usage(format!(
@@ -70,20 +62,21 @@ impl Calibrate {
         }
         let corpus = Corpus::open(&self.corpus)?;
         let _lock = if self.apply { Some(Lock::take(&self.corpus)?) } else { None };
-        let recipe = Recipe::of_corpus(slices, &corpus)?;
-        let settings = &recipe.slices[self.slice.as_str()];
-        if !settings.declares(SETTING) {
-            return Err(usage(format!("{} has no {SETTING} to choose", self.slice)));
-        }
-        let now = settings.fraction(SETTING);
+        let mut recipe = Recipe::of_corpus(slices, &corpus)?;
         let is_global = recipe.global_dedup;
-        let has_filter = settings.declares("keep") && !settings.word("keep").is_empty();
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         if self.apply {
             Recipe::settle(slices, &corpus, &manifest)?;
             corpus.sweep(&manifest)?;
         }
-        let curve = Curve::of_slice(&corpus, &manifest, &self.slice)?;
+        let settings =
+            &mut **recipe.slices.get_mut(slice.name()).expect("a recipe has every slice");
+        let Some(calibration) = slice.calibration(settings) else {
+            return Err(usage(format!("{} has no threshold to choose", self.slice)));
+        };
+        let (now, has_filter) = (*calibration.threshold, calibration.filter.is_some());
+        let curve = Curve::of_slice(&corpus, &manifest, &self.slice, &calibration)?;
+        let (setting, reason) = (curve.setting, curve.reason);
         let found = curve.threshold_for(self.tokens);
         let can_apply = !is_global && found >= now;
         for path in &self.curve {
@@ -97,13 +90,13 @@ impl Calibrate {
         }
         let commit = match self.apply {
             true if found == now => manifest.commit,
-            true => apply(slices, &corpus, recipe, &self.slice, found)?.commit,
+            true => apply(slices, &corpus, recipe, slice, found)?.commit,
             false => manifest.commit,
         };
         if self.json {
             let point = |threshold: f64| {
                 let Kept { documents, tokens } = curve.kept(threshold);
-                json!({SETTING: threshold, "documents": documents, "tokens": tokens})
+                json!({setting: threshold, "documents": documents, "tokens": tokens})
             };
             let told = json!({
                 "slice": self.slice,
@@ -119,7 +112,7 @@ impl Calibrate {
         }
         let Kept { documents, tokens } = curve.all();
         println!(
-            "{}: {} documents have a quality and are dropped for nothing but `{REASON}`, {} tokens",
+            "{}: {} documents have a quality and are dropped for nothing but `{reason}`, {} tokens",
             self.slice,
             HumanCount(documents),
             HumanCount(tokens)
@@ -132,16 +125,16 @@ impl Calibrate {
         }
         let kept = curve.kept(found);
         println!(
-            "{SETTING} = {found} keeps {} of the {} tokens wanted",
+            "{setting} = {found} keeps {} of the {} tokens wanted",
             HumanCount(kept.tokens),
             HumanCount(self.tokens)
         );
         match self.apply {
             true => println!(
-                "commit {commit}: the corpus has {SETTING} = {found} now; put it into your recipe too"
+                "commit {commit}: the corpus has {setting} = {found} now; put it into your recipe too"
             ),
             false if can_apply => println!("to make the corpus so: the same command with --apply"),
-            false => println!("to have it so, build the corpus again with {SETTING} = {found}"),
+            false => println!("to have it so, build the corpus again with {setting} = {found}"),
         }
         Ok(DONE)
     }
@@ -152,7 +145,7 @@ impl Calibrate {
         let line = |of: &dyn Fn(Kept) -> f64| steps(1000).map(|t| (t, of(curve.kept(t)))).collect();
         let plot = Plot {
             title: &format!("{}: tokens and documents kept, by quality threshold", self.slice),
-            across: SETTING,
+            across: curve.setting,
             marks: &[now, found],
             series: &[
                 ("tokens", line(&|kept| share(kept.tokens, all.tokens))),
@@ -170,11 +163,12 @@ impl Calibrate {
             writeln!(rows, "<tr><td>{threshold}<td>{documents}<td>{tokens}<td>{name}</tr>")
                 .expect("a string takes all");
         }
+        let setting = curve.setting;
         format!(
-            "<!doctype html>\n<meta charset=\"utf-8\">\n<title>{0}: {SETTING}</title>\n\
+            "<!doctype html>\n<meta charset=\"utf-8\">\n<title>{0}: {setting}</title>\n\
              <style>body{{font-family:sans-serif}}td,th{{text-align:right;padding:0 1em}}</style>\n\
              <h1>{0}: what a quality threshold keeps</h1>\n{1}\
-             <table>\n<tr><th>{SETTING}<th>documents<th>tokens<th></tr>\n{rows}</table>\n",
+             <table>\n<tr><th>{setting}<th>documents<th>tokens<th></tr>\n{rows}</table>\n",
             self.slice,
             self.svg(curve, now, found)
         )
@@ -203,7 +197,13 @@ fn named(now: f64, found: f64) -> Vec<(&'static str, f64)> {
 
 fn table(curve: &Curve, now: f64, found: f64) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_BORDERS_ONLY).set_header([SETTING, "documents", "tokens", "of all", ""]);
+    table.load_style(UTF8_BORDERS_ONLY).set_header([
+        curve.setting,
+        "documents",
+        "tokens",
+        "of all",
+        "",
+    ]);
     for (name, threshold) in named(now, found) {
         let kept = curve.kept(threshold);
         let share = 100.0 * kept.tokens as f64 / curve.all().tokens.max(1) as f64;
@@ -222,7 +222,7 @@ fn table(curve: &Curve, now: f64, found: f64) -> Table {
 }
 
 fn csv(curve: &Curve) -> String {
-    let mut file = format!("{SETTING},documents,tokens\n");
+    let mut file = format!("{},documents,tokens\n", curve.setting);
     for threshold in steps(IN_CSV) {
         let Kept { documents, tokens } = curve.kept(threshold);
         writeln!(file, "{threshold},{documents},{tokens}").expect("a string takes all");

@@ -3,13 +3,13 @@
 use super::status::{print_status, status_json};
 use super::{DONE, run_flags::RunFlags};
 use crate::ingest::ingest;
-use crate::recipe::{Input, Recipe};
-use crate::slice::Slice;
-use crate::usage::usage;
 use anyhow::{Context, Result};
 use clap::Args;
 use corpus::Corpus;
 use corpus::export::{Format, export};
+use recipe::Slices;
+use recipe::usage::usage;
+use recipe::{Input, Recipe};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
+    pub fn run(self, slices: Slices) -> Result<u8> {
         if self.flags.how()?.cluster.processes() > 1 {
             return Err(usage("demo runs as one process; -w 2 takes two threads"));
         }
@@ -63,7 +63,7 @@ impl Demo {
         }
         // Of the first slice, whose documents have the scores of models.
         let is_first =
-            |path: &str| slices.first().is_some_and(|slice| path.starts_with(slice.name));
+            |path: &str| slices.first().is_some_and(|slice| path.starts_with(slice.name()));
         if let Some(file) = files.iter().find(|file| is_first(&file.path)) {
             println!("\n== {}, the first document", file.path);
             print_first(&out.join(&file.path))?;
@@ -101,16 +101,16 @@ fn make_room(out: &Path) -> Result<()> {
 }
 
 /// Writes the bundled models, and a recipe that names them.
-fn write_recipe(slices: &'static [Slice], dir: &Path) -> Result<Recipe> {
+fn write_recipe(slices: Slices, dir: &Path) -> Result<Recipe> {
     let models = dir.join("models");
     fs::create_dir_all(&models).with_context(|| format!("cannot make {}", models.display()))?;
     let mut text = String::new();
     for slice in slices {
-        for model in slice.models {
+        for model in slice.fixture_models() {
             let path = models.join(model.name);
             fs::write(&path, model.bytes).with_context(|| format!("{}", path.display()))?;
         }
-        text += &format!("[{}]\n{}", slice.name, slice.demo_settings);
+        text += &format!("[{}]\n{}", slice.name(), slice.demo_settings());
     }
     let path = dir.join("recipe.toml");
     fs::write(&path, text).with_context(|| format!("{}", path.display()))?;
@@ -118,21 +118,21 @@ fn write_recipe(slices: &'static [Slice], dir: &Path) -> Result<Recipe> {
 }
 
 /// Writes the bundled files as a user would have them; gives the labels in order.
-fn write_inputs(slices: &[Slice], dir: &Path) -> Result<Vec<Input>> {
+fn write_inputs(slices: Slices, dir: &Path) -> Result<Vec<Input>> {
     let mut labels: Vec<Input> = Vec::new();
     for slice in slices {
-        for fixture in slice.fixtures {
-            let folder = dir.join(slice.name).join(fixture.label);
+        for fixture in slice.fixtures() {
+            let folder = dir.join(slice.name()).join(fixture.label);
             fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
             let path = folder.join(fixture.name);
             fs::write(&path, fixture.bytes).with_context(|| format!("{}", path.display()))?;
             let path = path.to_string_lossy().into_owned();
             match labels.last_mut() {
-                Some(last) if (&*last.slice, &*last.label) == (slice.name, fixture.label) => {
+                Some(last) if (&*last.slice, &*last.label) == (slice.name(), fixture.label) => {
                     last.paths.push(path);
                 }
                 _ => labels.push(Input {
-                    slice: slice.name.into(),
+                    slice: slice.name().into(),
                     label: fixture.label.into(),
                     paths: vec![path],
                 }),

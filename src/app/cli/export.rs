@@ -1,13 +1,13 @@
 //! `sluice export`.
 
 use super::DONE;
-use crate::slice::Slice;
-use crate::usage::{suggest, usage};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use corpus::Corpus;
 use corpus::export::{Format, export};
 use indicatif::{HumanBytes, HumanCount};
+use recipe::usage::usage;
+use recipe::{Slices, find_slice};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -49,12 +49,9 @@ enum FormatName {
 }
 
 impl Export {
-    pub fn run(self, slices: &[Slice]) -> Result<u8> {
+    pub fn run(self, slices: Slices) -> Result<u8> {
         for name in &self.slice {
-            if !slices.iter().any(|slice| slice.name == name) {
-                let hint = suggest(name, slices.iter().map(|slice| slice.name));
-                return Err(usage(format!("unknown slice {name}{hint}")));
-            }
+            find_slice(slices, name)?;
         }
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;

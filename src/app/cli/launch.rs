@@ -1,9 +1,9 @@
 //! `sluice launch`.
 
 use crate::supervise::launch;
-use crate::usage::usage;
 use anyhow::Result;
 use clap::Args;
+use recipe::usage::usage;
 
 const EXAMPLE: &str = "\
 Example:

@@ -15,12 +15,12 @@ mod train;
 mod verify;
 
 use crate::score::ReaderGone;
-use crate::slice::Slice;
 use crate::supervise::end_with_supervisor;
-use crate::usage::Usage;
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use recipe::Slices;
+use recipe::usage::Usage;
 use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
@@ -77,7 +77,7 @@ enum Command {
 }
 
 /// Runs the program on `slices`.
-pub fn main(slices: &'static [Slice]) -> ExitCode {
+pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
     engine::on_failure(say);
     let cli = Cli::parse();
@@ -91,7 +91,7 @@ pub fn main(slices: &'static [Slice]) -> ExitCode {
     }
 }
 
-fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
+fn run(command: Command, slices: Slices) -> Result<u8> {
     match command {
         Command::Demo(command) => command.run(slices),
         Command::Build(command) => command.run(slices),
@@ -103,7 +103,7 @@ fn run(command: Command, slices: &'static [Slice]) -> Result<u8> {
         Command::Calibrate(command) => command.run(slices),
         Command::Verify(command) => command.run(),
         Command::Train(command) => command.run(),
-        Command::Bench(command) => command.run(slices),
+        Command::Bench(command) => command.run(),
         Command::Launch(command) => command.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());

@@ -5,11 +5,11 @@ use crate::ingest::How;
 use crate::summary::Summary;
 use crate::supervise::TOKEN;
 use crate::units::{commit_every, size};
-use crate::usage::usage;
 use anyhow::{Context, Result};
 use clap::{ArgAction, Args, ValueEnum};
 use engine::cluster::Cluster;
 use engine::{CommitEvery, Engine};
+use recipe::usage::usage;
 use std::path::PathBuf;
 
 /// What a worker may use where the user does not say.

@@ -1,17 +1,13 @@
 //! `sluice score`.
 
 use super::{DONE, DONE_WITH_DEFECTS};
-use crate::Models;
 use crate::inputs::find;
-use crate::models::CommonModels;
-use crate::recipe::Recipe;
 use crate::score::{Event, Job, Summary, score};
-use crate::settings::{Settings, Value};
-use crate::slice::Slice;
-use crate::usage::{suggest, usage};
 use anyhow::{Result, ensure};
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
+use recipe::usage::usage;
+use recipe::{CommonModels, ModelFiles, Models, Recipe, Slices, find_slice};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -100,13 +96,17 @@ pub(crate) struct Score {
     json: bool,
 }
 
-/// The settings of a slice, the tokenizer, and the identifier of languages.
-type ScoreSettings = (Settings, Option<PathBuf>, Option<PathBuf>);
+/// The models to score with: those of a slice, and those of all slices.
+struct ScoreModels {
+    files: ModelFiles,
+    tokenizer: Option<PathBuf>,
+    lid: Option<PathBuf>,
+}
 
 impl Score {
-    pub fn run(self, slices: &'static [Slice]) -> Result<u8> {
+    pub fn run(self, slices: Slices) -> Result<u8> {
         ensure!(self.workers > 0, usage("-w 0: at least one thread has to score"));
-        let (settings, tokenizer, lid) = self.settings(slices)?;
+        let ScoreModels { files, tokenizer, lid } = self.models(slices)?;
         let mut inputs = Vec::new();
         for input in &self.inputs {
             match input.as_str() {
@@ -118,9 +118,9 @@ impl Score {
         if Path::new(&self.out).is_file() && inputs.iter().any(same) {
             return Err(usage(format!("--out {}: this is one of the inputs", self.out)));
         }
-        let has_lm = settings.declares("lm") && settings.folder("lm").is_some();
+        let has_lm = files.lm.is_some();
         let common = CommonModels::load(tokenizer.as_deref(), lid.as_deref())?;
-        let models = Models::load(&settings, common)?;
+        let models = Models::load(&files, common)?;
         let job = Job {
             models: &models,
             has_lm,
@@ -137,57 +137,43 @@ impl Score {
         Ok(if summary.malformed > 0 { DONE_WITH_DEFECTS } else { DONE })
     }
 
-    /// The settings of the slice, the tokenizer and the identifier of languages: those of the flags
-    /// before those of the recipe.
-    fn settings(&self, slices: &'static [Slice]) -> Result<ScoreSettings> {
-        let mut recipe = match &self.recipe {
+    /// The models of the flags, and those of the recipe where there is no flag.
+    fn models(&self, slices: Slices) -> Result<ScoreModels> {
+        let recipe = match &self.recipe {
             Some(path) => Recipe::open(slices, path)?,
             None => Recipe::default(slices),
         };
-        let lid = self.lid.clone().or_else(|| recipe.lid().map(PathBuf::from));
-        let name = self.slice.as_str();
-        let mut settings = recipe.slices.remove(name).ok_or_else(|| {
-            let hint = suggest(name, slices.iter().map(|slice| slice.name));
-            usage(format!("unknown slice {name}{hint}"))
-        })?;
-        let mut set = |key: &'static str, value: Value| match settings.0.get_mut(key) {
-            Some(place) => {
-                *place = value;
-                Ok(())
-            }
-            None => Err(usage(format!("the slice {name} has no setting {key}"))),
-        };
-        let files = [
-            ("classifier", &self.classifier),
-            ("stop_words", &self.stop_words),
-            ("bad_words", &self.bad_words),
-        ];
-        if let Some(path) = &self.lid {
-            ensure!(path.is_file(), no_such("file", "lid", path));
-        }
-        for (key, path) in files {
-            if let Some(path) = path {
-                ensure!(path.is_file(), no_such("file", key, path));
-                set(key, Value::File(Some(path.clone())))?;
-            }
-        }
-        if let Some(path) = &self.lm {
-            ensure!(path.is_dir(), no_such("folder", "lm", path));
-            set("lm", Value::Folder(Some(path.clone())))?;
+        let slice = find_slice(slices, &self.slice)?;
+        let mut files = slice.models(recipe.settings(slice.name()));
+        if self.lm.is_some() {
             // All that the folder has, each when its first text comes.
-            set("languages", Value::Words(Vec::new()))?;
+            files.languages.clear();
         }
-        if let Some(path) = &self.signal_models {
-            ensure!(path.is_dir(), no_such("folder", "signal_models", path));
-            set("signal_models", Value::Folder(Some(path.clone())))?;
-        }
+        let file = |name: &str, flag: &Option<PathBuf>, of_recipe: Option<PathBuf>| {
+            if let Some(path) = flag {
+                ensure!(path.is_file(), no_such("file", name, path));
+            }
+            Ok(flag.clone().or(of_recipe))
+        };
+        let folder = |name: &str, flag: &Option<PathBuf>, of_recipe: Option<PathBuf>| {
+            if let Some(path) = flag {
+                ensure!(path.is_dir(), no_such("folder", name, path));
+            }
+            Ok(flag.clone().or(of_recipe))
+        };
+        files.classifier = file("classifier", &self.classifier, files.classifier)?;
+        files.stop_words = file("stop_words", &self.stop_words, files.stop_words)?;
+        files.bad_words = file("bad_words", &self.bad_words, files.bad_words)?;
+        files.lm = folder("lm", &self.lm, files.lm)?;
+        files.signal_models = folder("signal_models", &self.signal_models, files.signal_models)?;
         if !self.signals.is_empty() {
-            set("signals", Value::Words(self.signals.clone()))?;
+            files.signals.clone_from(&self.signals);
         }
-        if let Some(path) = &self.tokenizer {
-            ensure!(path.is_file(), no_such("file", "tokenizer", path));
-        }
-        Ok((settings, self.tokenizer.clone().or(recipe.tokenizer), lid))
+        // Lines are scored, not dropped.
+        files.keep.clear();
+        let tokenizer = file("tokenizer", &self.tokenizer, recipe.tokenizer.map(|path| path.0))?;
+        let lid = file("lid", &self.lid, recipe.lid.map(|path| path.0))?;
+        Ok(ScoreModels { files, tokenizer, lid })
     }
 
     /// The summary, on standard output unless the documents go there.

@@ -7,10 +7,10 @@ mod lid;
 mod lm;
 mod references;
 
-use crate::usage::usage;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use indicatif::{HumanCount, ProgressBar};
+use recipe::usage::usage;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::path::Path;

@@ -1,12 +1,13 @@
 //! One line: its text found, scored, and the line written again with the scores at its end.
 
 use super::read::{Item, Place};
-use crate::Models;
 use document::{Document, Scores};
+use recipe::Models;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use signals::Facts;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -39,7 +40,7 @@ impl Scorer {
             steps.push(Box::new(models.perplexity()));
         }
         steps.push(Box::new(models.quality()));
-        steps.push(Box::new(models.signals()));
+        steps.push(Box::new(models.signals(facts)));
         steps.push(Box::new(models.tokens()));
         Scorer { steps, text_field }
     }
@@ -82,11 +83,22 @@ impl Scorer {
     fn document(&mut self, text: String) -> Document {
         let bytes_read = text.len() as u64;
         let mut document = Document { text, bytes_read, ..Document::default() };
-        // Two signals repeat these. They are those of the text as it is given.
-        document.meta.set("length", document.chars());
-        document.meta.set("nlines", document.text.split('\n').count());
         self.steps.iter_mut().for_each(|step| step(&mut document));
         document
+    }
+}
+
+/// What the steps before found. Length and lines are those of the text as it is given.
+fn facts(document: &Document) -> Facts<'_> {
+    Facts {
+        language: document.language.as_ref().map(|language| language.code.as_str()),
+        language_score: document.language.as_ref().map(|language| language.score),
+        perplexity: document.scores.perplexity,
+        bucket: document.scores.bucket.as_deref(),
+        length: Some(document.chars() as u64),
+        nlines: Some(document.text.split('\n').count() as u64),
+        wikiref_score: document.scores.quality,
+        ..Facts::default()
     }
 }
 

@@ -9,12 +9,12 @@ mod line;
 mod read;
 mod write;
 
-use crate::Models;
-use crate::usage::usage;
 use anyhow::{Context, Result};
 use formats::{Ahead, prefetch};
 use line::{Scored, Scorer};
 use read::{Item, Place};
+use recipe::Models;
+use recipe::usage::usage;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -1,9 +1,9 @@
 //! The file that is written: plain lines or compressed ones, by its name.
 
-use crate::usage::usage;
 use anyhow::{Context, Result, anyhow};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use recipe::usage::usage;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};

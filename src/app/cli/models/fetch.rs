@@ -6,10 +6,10 @@ use crate::checksums::{Basis, Records, Verdict, check};
 use crate::cli::DONE;
 use crate::fetch::{Source, fetch};
 use crate::meter::Meter;
-use crate::usage::usage;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::HumanBytes;
+use recipe::usage::usage;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! Precision and recall by threshold, as a table, as CSV and as a drawing.
 
 use crate::plot::Plot;
-use crate::usage::usage;
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
+use recipe::usage::usage;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use training::classifier::Point;

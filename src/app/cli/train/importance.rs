@@ -3,10 +3,10 @@
 use super::{Shown, Telling};
 use crate::cli::DONE;
 use crate::texts::{Part, TextFiles};
-use crate::usage::usage;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::HumanCount;
+use recipe::usage::usage;
 use serde_json::json;
 use signals::{WordCounts, counts_file};
 use std::path::PathBuf;

@@ -3,9 +3,9 @@
 use super::{FastTextFlags, Shown, Telling, print_summary, summary_json, wrong};
 use crate::cli::DONE;
 use crate::texts::{Part, TextFiles};
-use crate::usage::usage;
 use anyhow::Result;
 use clap::Args;
+use recipe::usage::usage;
 use serde_json::json;
 use std::path::PathBuf;
 use training::lid::{options, quantization};

@@ -1,39 +1,38 @@
-//! What decides a corpus, as one digest: a corpus keeps to its own.
+//! What decides a corpus, as one digest. A corpus keeps the recipe it was made with.
 
-use crate::recipe::shown;
-use crate::settings::{Settings, Value};
+use crate::recipe::Recipe;
+use crate::settings::SettingValue;
+use crate::slice::Slices;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Digest of all settings, the bytes of models included.
-pub(crate) fn fingerprint(
-    tokenizer: Option<&Path>,
-    global_dedup: bool,
-    slices: &BTreeMap<&'static str, Settings>,
-) -> Result<String> {
+///
+/// # Errors
+/// When a model cannot be read.
+pub(crate) fn fingerprint(slices: Slices, recipe: &Recipe) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
-    if let Some(path) = tokenizer {
-        let bytes =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        hasher.update(b"tokenizer=").update(blake3::hash(&bytes).as_bytes()).update(b"\n");
+    if recipe.tokenizer.is_some() {
+        hasher.update(b"tokenizer=");
+        recipe.tokenizer.digest(&mut hasher)?;
+        hasher.update(b"\n");
     }
-    hasher.update(format!("global.dedup={global_dedup}\n").as_bytes());
-    for (slice, settings) in slices {
-        for (name, value) in &settings.0 {
-            hasher.update(format!("{slice}.{name}=").as_bytes());
-            match value {
-                Value::File(Some(path)) => {
-                    let bytes = std::fs::read(path)
-                        .with_context(|| format!("cannot read {}", path.display()))?;
-                    hasher.update(blake3::hash(&bytes).as_bytes());
-                }
-                Value::Folder(Some(path)) => digest_folder(path, &mut hasher)?,
-                value => {
-                    hasher.update(shown(value).as_bytes());
-                }
-            }
+    hasher.update(format!("global.dedup={}\n", recipe.global_dedup).as_bytes());
+    // In the order of names, and `lid` where earlier versions had it: digests must not change.
+    let mut in_order: Vec<_> = slices.iter().collect();
+    in_order.sort_by_key(|slice| slice.name());
+    for slice in in_order {
+        let settings = recipe.settings(slice.name());
+        let mut values: BTreeMap<&str, &dyn SettingValue> =
+            slice.keys().iter().map(|key| (key.name, settings.value(key.name))).collect();
+        if slice.has_lid() {
+            values.insert("lid", &recipe.lid);
+        }
+        for (name, value) in values {
+            hasher.update(format!("{}.{name}=", slice.name()).as_bytes());
+            value.digest(&mut hasher)?;
             hasher.update(b"\n");
         }
     }
@@ -43,11 +42,11 @@ pub(crate) fn fingerprint(
 /// The names and sizes of a folder's files, those of folders in it too, and the first and the last
 /// MiB of each: language models take gigabytes, and to read all of them at each start would take
 /// minutes.
-fn digest_folder(path: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
+pub(crate) fn digest_folder(path: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
     digest_within(path, hasher, FOLDERS_DEEP_MAX)
 }
 
-/// Folders within folders that are looked into: a link may lead back to where it is.
+/// At most this many levels of folders are read: a link may lead back to its own folder.
 const FOLDERS_DEEP_MAX: usize = 3;
 
 fn digest_within(path: &Path, hasher: &mut blake3::Hasher, deep: usize) -> Result<()> {

@@ -1,10 +1,13 @@
-//! Errors that are the user's to mend: exit code 2.
+//! Errors that the user can fix: exit code 2.
 
 use std::fmt;
 
 /// A wrong command line or recipe. The message says where and what would be right.
 #[derive(Debug)]
-pub(crate) struct Usage(pub String);
+pub struct Usage(
+    /// The message.
+    pub String,
+);
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,13 +17,13 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// An error of usage as any error.
-pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+/// A usage error as any error.
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
-/// `; did you mean NAME?` where one of `known` is near to `name`, else all of them.
-pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+/// `; did you mean NAME?` where one of `known` is similar to `name`, else all of them.
+pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let near = known.iter().map(|k| (strsim::osa_distance(name, k), k)).min();
     match near {

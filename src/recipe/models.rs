@@ -1,8 +1,7 @@
 //! The models that slices use, each loaded once for a process and shared by its workers.
 
-use crate::Settings;
 use crate::usage::usage;
-use document::{Document, Value};
+use document::Document;
 use engine::fail;
 use models::Perplexity;
 use models::language::LanguageIdentifier;
@@ -10,16 +9,13 @@ use models::tokenizer::TokenCounter;
 use models::wikiref::WikiReferences;
 use signals::rules::c4::BadWords;
 use signals::{Facts, Keep, Lists, RULES, SIGNALS, Signal, View, named};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The models of one slice.
 #[derive(Clone)]
 pub struct Models {
     language: Arc<LanguageIdentifier>,
-    /// Whether the slice asks for languages at all.
-    language_asked: Arc<AtomicBool>,
     perplexity: Option<Arc<Perplexity>>,
     quality: Option<Arc<WikiReferences>>,
     tokens: Option<Arc<TokenCounter>>,
@@ -29,15 +25,42 @@ pub struct Models {
     bad_words: Option<Arc<BadWords>>,
 }
 
+/// What earlier steps of a slice found of a document.
+pub type FactsOf = fn(&Document) -> Facts<'_>;
+
+/// The model files that a slice's settings name, and what is computed with them.
+#[derive(Clone, Debug, Default)]
+pub struct ModelFiles {
+    /// RedPajama's quality classifier.
+    pub classifier: Option<PathBuf>,
+    /// Folder of language models.
+    pub lm: Option<PathBuf>,
+    /// Languages that must have a language model.
+    pub languages: Vec<String>,
+    /// Stop words by language.
+    pub stop_words: Option<PathBuf>,
+    /// Bad English words.
+    pub bad_words: Option<PathBuf>,
+    /// Folder of models for signals.
+    pub signal_models: Option<PathBuf>,
+    /// Signals that are written to the ledger.
+    pub signals: Vec<String>,
+    /// Filter expression; empty for none.
+    pub keep: String,
+}
+
 /// The models that all slices of a recipe have in common, in memory once.
 #[derive(Clone)]
-pub(crate) struct CommonModels {
+pub struct CommonModels {
     language: Arc<LanguageIdentifier>,
     tokens: Option<Arc<TokenCounter>>,
 }
 
 impl CommonModels {
     /// Loads the files that are named; languages have a built-in identifier.
+    ///
+    /// # Errors
+    /// When a file cannot be used.
     pub fn load(tokenizer: Option<&Path>, lid: Option<&Path>) -> anyhow::Result<CommonModels> {
         let language = match lid {
             Some(path) => LanguageIdentifier::open(path).map_err(wrong)?,
@@ -49,22 +72,20 @@ impl CommonModels {
 }
 
 impl Models {
-    /// Loads what `settings` name.
-    pub(crate) fn load(settings: &Settings, common: CommonModels) -> anyhow::Result<Models> {
-        let file = |name: &str| settings.declares(name).then(|| settings.file(name)).flatten();
-        let quality = file("classifier").map(WikiReferences::open).transpose().map_err(wrong)?;
-        let folder = |name: &str| settings.declares(name).then(|| settings.folder(name)).flatten();
-        let lists = lists(file("stop_words"), file("bad_words"), folder("signal_models"))?;
-        let lists = Arc::new(lists);
+    /// Loads the files that a slice's settings name.
+    ///
+    /// # Errors
+    /// When a file cannot be used, or a filter or signal needs one that is not named.
+    pub fn load(files: &ModelFiles, common: CommonModels) -> anyhow::Result<Models> {
+        let quality = files.classifier.as_deref().map(WikiReferences::open);
+        let quality = quality.transpose().map_err(wrong)?;
+        let lists = Arc::new(lists(files)?);
         let bad_words = lists.bad_words(Some("en")).map(|list| BadWords::new(list, "en"));
-        let (signals, keep) = match settings.declares("signals") {
-            true => (wanted(settings.words("signals"), &lists)?, keep(settings, &lists)?),
-            false => (Vec::new(), None),
-        };
+        let signals = wanted(&files.signals, &lists)?;
+        let keep = keep(files, &lists)?;
         Ok(Models {
             language: common.language,
-            language_asked: Arc::default(),
-            perplexity: perplexity(settings)?.map(Arc::new),
+            perplexity: perplexity(files)?.map(Arc::new),
             quality: quality.map(Arc::new),
             tokens: common.tokens,
             lists,
@@ -75,29 +96,19 @@ impl Models {
     }
 
     /// The name of the language identifier.
-    pub(crate) fn language_name(&self) -> &str {
+    pub fn language_name(&self) -> &str {
         self.language.name()
-    }
-
-    /// Whether a graph made so far asks for languages.
-    pub(crate) fn identify(&self) -> bool {
-        self.language_asked.load(Relaxed)
-    }
-
-    fn identifier(&self) -> Arc<LanguageIdentifier> {
-        self.language_asked.store(true, Relaxed);
-        Arc::clone(&self.language)
     }
 
     /// Writes a document's language, as CCNet finds it, into it.
     pub fn language(&self) -> impl Fn(&mut Document) + 'static {
-        let identifier = self.identifier();
+        let identifier = Arc::clone(&self.language);
         move |document| document.language = Some(identifier.ccnet_language(&document.text))
     }
 
     /// Writes the language of a document's text in lower case, as RedPajama finds a paper's, into it.
     pub fn language_in_lower_case(&self) -> impl Fn(&mut Document) + 'static {
-        let identifier = self.identifier();
+        let identifier = Arc::clone(&self.language);
         move |document| {
             document.language = Some(identifier.identify(&document.text.to_lowercase()));
         }
@@ -105,7 +116,7 @@ impl Models {
 
     /// Writes the likeliest language of a document's text, line ends read as blanks, into it.
     pub fn language_of_lines(&self) -> impl Fn(&mut Document) + 'static {
-        let identifier = self.identifier();
+        let identifier = Arc::clone(&self.language);
         move |document| document.language = Some(identifier.identify(&document.text))
     }
 
@@ -145,8 +156,9 @@ impl Models {
         }
     }
 
-    /// Writes the signals that the recipe asks for into a document.
-    pub fn signals(&self) -> impl FnMut(&mut Document) + 'static {
+    /// Writes the signals that the recipe asks for into a document. `facts` are those that earlier
+    /// steps found.
+    pub fn signals(&self, facts: FactsOf) -> impl FnMut(&mut Document) + 'static {
         let (wanted, lists) = (self.signals.clone(), self.lists.clone());
         let mut scratch = signals::Scratch::default();
         move |document| {
@@ -169,7 +181,7 @@ impl Models {
     }
 
     /// Whether a document fails the recipe's filter expression; no expression lets all pass.
-    pub fn fails_filter(&self) -> impl FnMut(&Document) -> bool + 'static {
+    pub fn fails_filter(&self, facts: FactsOf) -> impl FnMut(&Document) -> bool + 'static {
         let (keep, lists) = (self.keep.clone(), self.lists.clone());
         let mut scratch = signals::Scratch::default();
         move |document| {
@@ -185,18 +197,17 @@ fn wrong(error: impl std::fmt::Display) -> anyhow::Error {
 }
 
 /// The language models of the folder `lm`. Those of the languages that are kept are loaded at once:
-/// what is wrong with them is better known before anything is read.
-fn perplexity(settings: &Settings) -> anyhow::Result<Option<Perplexity>> {
-    let folder = settings.declares("lm").then(|| settings.folder("lm")).flatten();
-    let Some(folder) = folder else { return Ok(None) };
+/// an error in them is better reported before anything is read.
+fn perplexity(files: &ModelFiles) -> anyhow::Result<Option<Perplexity>> {
+    let Some(folder) = &files.lm else { return Ok(None) };
     let models = Perplexity::open(folder).map_err(wrong)?;
-    for language in settings.words("languages") {
+    for language in &files.languages {
         let found = models.of(language, "a", &mut models::Scratch::default()).map_err(wrong)?;
         if found.is_none() {
             let (shown, pieces) = (folder.display(), format!("{language}.sp.model"));
             let what = format!(
                 "lm: {shown} has no model for the language {language}: {pieces} and \
-                                {language}.arpa.bin are expected; drop lm, or the language"
+                 {language}.arpa.bin are expected; drop lm, or the language"
             );
             return Err(usage(what));
         }
@@ -204,20 +215,16 @@ fn perplexity(settings: &Settings) -> anyhow::Result<Option<Perplexity>> {
     Ok(Some(models))
 }
 
-fn lists(
-    stop_words: Option<&Path>,
-    bad_words: Option<&Path>,
-    models: Option<&Path>,
-) -> anyhow::Result<Lists> {
+fn lists(files: &ModelFiles) -> anyhow::Result<Lists> {
     let mut lists = Lists::default();
-    if let Some(path) = stop_words {
+    if let Some(path) = &files.stop_words {
         lists.read_stop_words_json(path).map_err(wrong)?;
     }
-    if let Some(path) = bad_words {
+    if let Some(path) = &files.bad_words {
         // The recipe's own: its list is English.
         lists.read_bad_words("en", path).map_err(wrong)?;
     }
-    if let Some(folder) = models {
+    if let Some(folder) = &files.signal_models {
         lists.read_models(folder).map_err(wrong)?;
     }
     Ok(lists)
@@ -242,22 +249,21 @@ fn wanted(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal
     Ok(wanted)
 }
 
-fn keep(settings: &Settings, lists: &Lists) -> anyhow::Result<Option<Keep>> {
-    let expression = settings.word("keep");
-    if expression.is_empty() {
+fn keep(files: &ModelFiles, lists: &Lists) -> anyhow::Result<Option<Keep>> {
+    if files.keep.is_empty() {
         return Ok(None);
     }
-    let keep = Keep::new(expression, lists).map_err(|error| usage(format!("keep: {error}")))?;
+    let keep = Keep::new(&files.keep, lists).map_err(|error| usage(format!("keep: {error}")))?;
     // Without the model these values are absent, and no page would be kept.
     let of_models: [(&[&str], bool, &str); 2] = [
         (
             &["ccnet_perplexity", "ccnet_bucket", "bucket"],
-            settings.folder("lm").is_some(),
+            files.lm.is_some(),
             "language models: lm = \"FOLDER\"",
         ),
         (
             &["rps_doc_ml_wikiref_score"],
-            settings.file("classifier").is_some(),
+            files.classifier.is_some(),
             "a model: classifier = \"FILE\"",
         ),
     ];
@@ -267,28 +273,4 @@ fn keep(settings: &Settings, lists: &Lists) -> anyhow::Result<Option<Keep>> {
         }
     }
     Ok(Some(keep))
-}
-
-/// What is known of a document beside its text.
-fn facts(document: &Document) -> Facts<'_> {
-    let int = |name: &str| match document.meta.get(name) {
-        Some(Value::Int(number)) => Some(*number as u64),
-        _ => None,
-    };
-    let text = |name: &str| match document.meta.get(name) {
-        Some(Value::Text(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    Facts {
-        language: document.language.as_ref().map(|language| language.code.as_str()),
-        language_score: document.language.as_ref().map(|language| language.score),
-        perplexity: document.scores.perplexity,
-        bucket: document.scores.bucket.as_deref(),
-        source_domain: text("source_domain"),
-        length: int("length"),
-        original_length: int("original_length"),
-        nlines: int("nlines"),
-        original_nlines: int("original_nlines"),
-        wikiref_score: document.scores.quality,
-    }
 }

@@ -1,0 +1,41 @@
+//! What is added as one label.
+
+/// An input of a recipe, or of `sluice add`.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The slice.
+    pub slice: String,
+    /// The label.
+    pub label: String,
+    /// Files, globs, folders, `@lists`.
+    pub paths: Vec<String>,
+}
+
+/// Checks the name of a label, which becomes the name of folders and files.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_label(label: &str) -> Result<(), String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if label.is_empty() || label.len() > 100 || label.starts_with('.') || !label.chars().all(fine) {
+        return Err(format!(
+            "the label {label:?} must be 1 to 100 of A-Z a-z 0-9 . _ - and not begin with a dot"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_cannot_leave_their_folder() {
+        for label in ["2019-30", "a.b_c", "X"] {
+            check_label(label).unwrap();
+        }
+        for label in ["", ".", "..", "a/b", "../x", "a b", ".hidden", "ü"] {
+            assert!(check_label(label).is_err(), "{label}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What is a slice, and what does its recipe say? The contract between a slice's file in
+//! `dataflows/` and the program that runs it.
+//!
+//! * [`Slice`]: settings, reader and graph of one slice.
+//! * [`settings!`] and [`choice!`]: its settings, typed.
+//! * [`Recipe`]: a recipe file, read, printed and digested.
+//! * [`Models`]: the trained models that a recipe names, loaded once.
+//! * [`Deduplicate`]: the setting `dedup`.
+
+mod dedup;
+mod fingerprint;
+mod input;
+mod models;
+mod print;
+mod read;
+mod recipe;
+mod settings;
+mod slice;
+pub mod usage;
+
+pub use dedup::{Dedup, Deduplicate, global_dedup};
+pub use input::{Input, check_label};
+pub use models::{CommonModels, FactsOf, ModelFiles, Models};
+pub use recipe::Recipe;
+pub use settings::{
+    AnySettings, Choice, FilePath, FolderPath, Key, Preset, SettingType, SettingValue, Settings,
+    WrongValue, list,
+};
+pub use slice::{
+    AnySlice, Calibration, Fixture, FixtureModel, Prepared, Setup, SetupLabel, Slice, Slices,
+    find_slice,
+};
+/// For [`settings!`].
+#[doc(hidden)]
+pub use toml;
+
+/// What the file of a slice needs.
+pub mod prelude {
+    pub use crate::{
+        Calibration, Dedup, Deduplicate, FilePath, Fixture, FixtureModel, FolderPath, ModelFiles,
+        Setup, Slice, choice, fixtures, list, settings,
+    };
+    pub use document::{Document, Value};
+    pub use engine::{Docs, Documents};
+    pub use formats::ReadError;
+}

@@ -1,0 +1,227 @@
+//! Reading a recipe file. Every error names its line.
+
+use crate::fingerprint::fingerprint;
+use crate::input::{Input, check_label};
+use crate::recipe::Recipe;
+use crate::settings::{AnySettings, FilePath, Preset, SettingType, WrongValue, absolute, string};
+use crate::slice::{AnySlice, Slices};
+use crate::usage::{suggest, usage};
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+const TOP_KEYS: [&str; 6] = ["corpus", "preset", "tokenizer", "lid", "global", "input"];
+const INPUT_KEYS: [&str; 3] = ["slice", "label", "paths"];
+
+/// A recipe file that is being read.
+pub(crate) struct Reader<'a> {
+    slices: Slices,
+    path: &'a Path,
+    text: &'a str,
+}
+
+type Entry<'i> = (Spanned<DeString<'i>>, Spanned<DeValue<'i>>);
+
+impl<'a> Reader<'a> {
+    pub fn new(slices: Slices, path: &'a Path, text: &'a str) -> Self {
+        Reader { slices, path, text }
+    }
+
+    fn wrong<T>(&self, at: Range<usize>, what: impl std::fmt::Display) -> Result<T> {
+        let line = self.text[..at.start.min(self.text.len())].matches('\n').count() + 1;
+        Err(usage(format!("{}:{line}: {what}", self.path.display())))
+    }
+
+    pub fn read(&self) -> Result<Recipe> {
+        let table = match DeTable::parse(self.text) {
+            Ok(table) => table.into_inner(),
+            Err(error) => {
+                return self.wrong(error.span().unwrap_or_default(), error.message());
+            }
+        };
+        let mut recipe = Recipe {
+            corpus: None,
+            preset: Preset::Global,
+            tokenizer: None,
+            lid: None,
+            global_dedup: false,
+            slices: BTreeMap::new(),
+            inputs: Vec::new(),
+            fingerprint: String::new(),
+        };
+        let mut tables = BTreeMap::new();
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "corpus" => {
+                    let path = absolute(&value, self.folder());
+                    recipe.corpus = Some(self.named("corpus", path)?);
+                }
+                "preset" => recipe.preset = self.preset(&value)?,
+                "tokenizer" => recipe.tokenizer = self.value("tokenizer", &value)?,
+                "lid" => recipe.lid = self.value("lid", &value)?,
+                "global" => recipe.global_dedup = self.global(value)?,
+                "input" => recipe.inputs = self.inputs(value)?,
+                name => match self.slices.iter().find(|slice| slice.name() == name) {
+                    Some(slice) => {
+                        tables.insert(slice.name(), (key, value));
+                    }
+                    None => {
+                        let slices = self.slices.iter().map(|slice| slice.name());
+                        let hint = suggest(name, TOP_KEYS.into_iter().chain(slices));
+                        return self.wrong(key.span(), format!("unknown key {name}{hint}"));
+                    }
+                },
+            }
+        }
+        for slice in self.slices {
+            let mut settings = slice.defaults(recipe.preset);
+            if let Some(entry) = tables.remove(slice.name()) {
+                self.slice(*slice, &mut *settings, &mut recipe.lid, entry)?;
+            }
+            recipe.slices.insert(slice.name(), settings);
+        }
+        recipe.fingerprint = fingerprint(self.slices, &recipe)?;
+        Ok(recipe)
+    }
+
+    /// Reads the table of a slice into its `settings`.
+    fn slice(
+        &self,
+        slice: &dyn AnySlice,
+        settings: &mut dyn AnySettings,
+        lid: &mut Option<FilePath>,
+        (at, table): Entry<'_>,
+    ) -> Result<()> {
+        let of_slice = slice.name();
+        let DeValue::Table(table) = table.into_inner() else {
+            return self.wrong(at.span(), format!("{of_slice} must be a table: [{of_slice}]"));
+        };
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            if name == "lid" && slice.has_lid() {
+                let named: Option<FilePath> = self.value("lid", &value)?;
+                if lid.is_some() && named.is_some() && *lid != named {
+                    let what = "lid is named at the top of the recipe too: name one";
+                    return self.wrong(key.span(), what);
+                }
+                *lid = named.or(lid.take());
+            } else if slice.keys().iter().any(|known| known.name == name) {
+                let done = settings.read(name, &value, self.folder());
+                self.named(name, done)?;
+            } else {
+                let hint = suggest(name, slice.keys().iter().map(|known| known.name));
+                return self.wrong(key.span(), format!("unknown key {of_slice}.{name}{hint}"));
+            }
+        }
+        slice.check(settings).or_else(|what| self.wrong(at.span(), what))
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// A value of the key `name`.
+    fn value<T: SettingType>(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<T> {
+        self.named(name, T::read(value, self.folder()))
+    }
+
+    fn named<T>(&self, name: &str, value: Result<T, WrongValue>) -> Result<T> {
+        value.or_else(|WrongValue { at, what }| self.wrong(at, format!("{name}{what}")))
+    }
+
+    fn text<'v>(&self, name: &str, value: &'v Spanned<DeValue<'_>>) -> Result<&'v str> {
+        self.named(name, string(value))
+    }
+
+    fn preset(&self, value: &Spanned<DeValue<'_>>) -> Result<Preset> {
+        let name = self.text("preset", value)?;
+        match Preset::ALL.into_iter().find(|preset| preset.name() == name) {
+            Some(preset) => Ok(preset),
+            None => {
+                let hint = suggest(name, Preset::ALL.iter().map(|preset| preset.name()));
+                self.wrong(value.span(), format!("unknown preset {name}{hint}"))
+            }
+        }
+    }
+
+    /// The table `[global]`: whether there is deduplication over all slices.
+    fn global(&self, value: Spanned<DeValue<'_>>) -> Result<bool> {
+        let span = value.span();
+        let DeValue::Table(table) = value.into_inner() else {
+            return self.wrong(span, "global must be a table: [global]");
+        };
+        let mut dedup = false;
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("dedup", DeValue::Boolean(wanted)) => dedup = *wanted,
+                ("dedup", other) => {
+                    let found = other.type_str();
+                    return self
+                        .wrong(value.span(), format!("dedup must be true or false, not {found}"));
+                }
+                (name, _) => {
+                    let hint = suggest(name, ["dedup"]);
+                    return self.wrong(key.span(), format!("unknown key global.{name}{hint}"));
+                }
+            }
+        }
+        Ok(dedup)
+    }
+
+    fn inputs(&self, value: Spanned<DeValue<'_>>) -> Result<Vec<Input>> {
+        let span = value.span();
+        let DeValue::Array(list) = value.into_inner() else {
+            return self.wrong(span, "inputs are written as [[input]]");
+        };
+        let mut inputs: Vec<Input> = Vec::new();
+        for value in list.iter() {
+            let input = self.input(value)?;
+            if inputs.iter().any(|i| (&i.slice, &i.label) == (&input.slice, &input.label)) {
+                let name = format!("{}/{}", input.slice, input.label);
+                return self.wrong(
+                    value.span(),
+                    format!("{name} is there twice: a label is added as one"),
+                );
+            }
+            inputs.push(input);
+        }
+        Ok(inputs)
+    }
+
+    fn input(&self, value: &Spanned<DeValue<'_>>) -> Result<Input> {
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong(value.span(), "inputs are written as [[input]]");
+        };
+        if let Some((key, _)) =
+            table.iter().find(|(k, _)| !INPUT_KEYS.contains(&k.get_ref().as_ref()))
+        {
+            let name = key.get_ref();
+            let hint = suggest(name, INPUT_KEYS);
+            return self.wrong(key.span(), format!("unknown key input.{name}{hint}"));
+        }
+        let find = |name: &str| match table.get(name) {
+            Some(value) => Ok(value),
+            None => self.wrong(value.span(), format!("this input has no {name}")),
+        };
+        let slice = self.text("slice", find("slice")?)?.to_owned();
+        if !self.slices.iter().any(|known| known.name() == slice) {
+            let hint = suggest(&slice, self.slices.iter().map(|known| known.name()));
+            return self.wrong(find("slice")?.span(), format!("unknown slice {slice}{hint}"));
+        }
+        let label = self.text("label", find("label")?)?.to_owned();
+        if let Err(error) = check_label(&label) {
+            return self.wrong(find("label")?.span(), error);
+        }
+        let folder = self.folder();
+        let relative = |path: String| match path.strip_prefix('@') {
+            Some(list) => format!("@{}", folder.join(list).display()),
+            None => folder.join(path).to_string_lossy().into_owned(),
+        };
+        let paths: Vec<String> = self.value("paths", find("paths")?)?;
+        let paths = paths.into_iter().map(relative).collect();
+        Ok(Input { slice, label, paths })
+    }
+}

@@ -1,0 +1,104 @@
+//! The recipe: what a corpus is made with, and from what.
+
+use crate::fingerprint::fingerprint;
+use crate::input::Input;
+use crate::read::Reader;
+use crate::settings::{AnySettings, FilePath, Preset};
+use crate::slice::Slices;
+use crate::usage::usage;
+use anyhow::Result;
+use corpus::{Corpus, Manifest};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A recipe with every default filled in.
+pub struct Recipe {
+    /// Where the corpus is kept, if the recipe says so.
+    pub corpus: Option<PathBuf>,
+    /// The rules that defaults follow.
+    pub preset: Preset,
+    /// Counts the tokens of all slices.
+    pub tokenizer: Option<FilePath>,
+    /// Identifies the languages of all slices. Without one, a built-in identifier does.
+    pub lid: Option<FilePath>,
+    /// Of texts that are equal, in whatever slices, the first stays.
+    pub global_dedup: bool,
+    /// Settings of every slice, by name.
+    pub slices: BTreeMap<&'static str, Box<dyn AnySettings>>,
+    /// What is added, in order.
+    pub inputs: Vec<Input>,
+    /// Digest of everything that decides what the corpus is: settings, and the bytes of models.
+    pub fingerprint: String,
+}
+
+impl Recipe {
+    /// The recipe of an empty file.
+    pub fn default(slices: Slices) -> Recipe {
+        Reader::new(slices, Path::new(""), "").read().expect("an empty recipe is a recipe")
+    }
+
+    /// Reads a recipe file. Paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a recipe; the message names the line and the key.
+    pub fn open(slices: Slices, path: &Path) -> Result<Recipe> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            usage(format!("cannot read the recipe {}: {error}", path.display()))
+        })?;
+        Reader::new(slices, path, &text).read()
+    }
+
+    /// The settings of a slice.
+    pub fn settings(&self, slice: &str) -> &dyn AnySettings {
+        &**self.slices.get(slice).expect("a recipe has every slice")
+    }
+
+    /// Changes settings of a slice.
+    ///
+    /// # Errors
+    /// When a model cannot be read for the new digest.
+    pub fn change(
+        &mut self,
+        slices: Slices,
+        slice: &str,
+        change: impl FnOnce(&mut dyn AnySettings),
+    ) -> Result<()> {
+        change(&mut **self.slices.get_mut(slice).expect("a recipe has every slice"));
+        self.fingerprint = fingerprint(slices, self)?;
+        Ok(())
+    }
+
+    /// The recipe of a corpus: the one that its newest commit was made with.
+    ///
+    /// # Errors
+    /// When recipe or manifest cannot be read.
+    pub fn of_corpus(slices: Slices, corpus: &Corpus) -> Result<Recipe> {
+        let recipe = Recipe::open(slices, &corpus.recipe_path())?;
+        let Some(manifest) = corpus.manifest()? else { return Ok(recipe) };
+        let next = corpus.next_recipe_path();
+        if manifest.recipe != recipe.fingerprint && next.exists() {
+            let next = Recipe::open(slices, &next)?;
+            if manifest.recipe == next.fingerprint {
+                return Ok(next);
+            }
+        }
+        Ok(recipe)
+    }
+
+    /// Ends what a run left undone that was killed while it gave the corpus another recipe. For the
+    /// holder of the lock.
+    ///
+    /// # Errors
+    /// When the recipes cannot be read or renamed.
+    pub fn settle(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
+        let next = corpus.next_recipe_path();
+        if !next.exists() {
+            return Ok(());
+        }
+        if Recipe::open(slices, &next)?.fingerprint == manifest.recipe {
+            Ok(corpus.take_next_recipe()?)
+        } else {
+            Ok(corpus.remove_next_recipe()?)
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! The settings of a slice: a struct with a typed field for each key of the slice's table. The
+//! macros [`settings!`](crate::settings!) and [`choice!`](crate::choice!) declare them.
+
+use anyhow::Context;
+use std::any::Any;
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// The dedup rules that defaults follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// The first copy in the whole corpus stays.
+    Global,
+    /// What RedPajama's run did.
+    RedPajama,
+}
+
+impl Preset {
+    /// All presets.
+    pub const ALL: [Preset; 2] = [Preset::Global, Preset::RedPajama];
+
+    /// Its name in a recipe.
+    pub fn name(self) -> &'static str {
+        match self {
+            Preset::Global => "global",
+            Preset::RedPajama => "redpajama",
+        }
+    }
+}
+
+/// A key of a slice's table.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+}
+
+/// A value in a recipe that cannot be used. The text follows the key: ` must be a number, ...`.
+#[derive(Debug)]
+pub struct WrongValue {
+    /// Where it stands, in bytes of the file.
+    pub at: Range<usize>,
+    /// What is expected there.
+    pub what: String,
+}
+
+/// All settings of a slice. Declared by [`settings!`](crate::settings!).
+pub trait Settings: Clone + PartialEq + Send + Sync + 'static {
+    /// The keys, in the order in which a recipe shows them.
+    const KEYS: &'static [Key];
+
+    /// The values where a recipe says nothing.
+    fn defaults(preset: Preset) -> Self;
+
+    /// Sets the field of one of [`Self::KEYS`] from a recipe. Paths are relative to `folder`.
+    ///
+    /// # Errors
+    /// When the value is not of the field's type, or names a file that does not exist.
+    fn read(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        folder: &Path,
+    ) -> Result<(), WrongValue>;
+
+    /// The value of one of [`Self::KEYS`].
+    fn value(&self, key: &str) -> &dyn SettingValue;
+}
+
+/// [`Settings`] of whatever slice.
+pub trait AnySettings: Any + Send + Sync {
+    /// As [`Settings::read`].
+    ///
+    /// # Errors
+    /// As [`Settings::read`].
+    fn read(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        folder: &Path,
+    ) -> Result<(), WrongValue>;
+
+    /// As [`Settings::value`].
+    fn value(&self, key: &str) -> &dyn SettingValue;
+}
+
+impl<S: Settings> AnySettings for S {
+    fn read(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        folder: &Path,
+    ) -> Result<(), WrongValue> {
+        Settings::read(self, key, value, folder)
+    }
+
+    fn value(&self, key: &str) -> &dyn SettingValue {
+        Settings::value(self, key)
+    }
+}
+
+/// A value of a setting, whatever its type.
+pub trait SettingValue {
+    /// The value as a recipe has it.
+    fn print(&self) -> String;
+
+    /// Whether it is a file or folder that the recipe does not name: printed as a comment.
+    fn is_unset(&self) -> bool {
+        false
+    }
+
+    /// Adds what decides the corpus to a digest: the value, or the bytes of the file it names.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    fn digest(&self, hasher: &mut blake3::Hasher) -> anyhow::Result<()> {
+        hasher.update(self.print().as_bytes());
+        Ok(())
+    }
+}
+
+/// A type that a setting may have.
+pub trait SettingType: SettingValue + Clone + PartialEq + Send + Sync + 'static {
+    /// Reads a value of a recipe. Paths are relative to `folder`.
+    ///
+    /// # Errors
+    /// When the value is of another type, or names a file that does not exist.
+    fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue>;
+}
+
+fn wrong<T>(value: &Spanned<DeValue<'_>>, wanted: &str) -> Result<T, WrongValue> {
+    let what = format!(" must be {wanted}, not {}", value.get_ref().type_str());
+    Err(WrongValue { at: value.span(), what })
+}
+
+impl SettingValue for u64 {
+    fn print(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl SettingType for u64 {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, WrongValue> {
+        match value.get_ref() {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
+                .or_else(|_| wrong(value, "a whole number from 0 on")),
+            _ => wrong(value, "a whole number"),
+        }
+    }
+}
+
+impl SettingValue for f64 {
+    fn print(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl SettingType for f64 {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, WrongValue> {
+        let number = match value.get_ref() {
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            DeValue::Integer(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        number.map_or_else(|| wrong(value, "a number"), Ok)
+    }
+}
+
+impl SettingValue for String {
+    fn print(&self) -> String {
+        quoted(self)
+    }
+}
+
+impl SettingType for String {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, WrongValue> {
+        Ok(string(value)?.to_owned())
+    }
+}
+
+/// The string that a value is.
+pub(crate) fn string<'v>(value: &'v Spanned<DeValue<'_>>) -> Result<&'v str, WrongValue> {
+    match value.get_ref() {
+        DeValue::String(text) => Ok(text),
+        _ => wrong(value, "a text in quotes"),
+    }
+}
+
+impl SettingValue for Vec<String> {
+    fn print(&self) -> String {
+        let words: Vec<String> = self.iter().map(|word| quoted(word)).collect();
+        format!("[{}]", words.join(", "))
+    }
+}
+
+impl SettingType for Vec<String> {
+    fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue> {
+        match value.get_ref() {
+            DeValue::Array(list) => list.iter().map(|word| String::read(word, folder)).collect(),
+            _ => wrong(value, "a list of texts"),
+        }
+    }
+}
+
+/// A list as a default.
+pub fn list(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// An enum of which each variant is a word in a recipe. Declared by
+/// [`choice!`](crate::choice!).
+pub trait Choice: Copy + PartialEq + Send + Sync + 'static {
+    /// Each word with its variant.
+    const ALL: &'static [(&'static str, Self)];
+
+    /// Its word.
+    fn word(self) -> &'static str {
+        let variant = Self::ALL.iter().find(|(_, variant)| *variant == self);
+        variant.expect("every variant is in the table").0
+    }
+}
+
+impl<C: Choice> SettingValue for C {
+    fn print(&self) -> String {
+        quoted(self.word())
+    }
+}
+
+impl<C: Choice> SettingType for C {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, WrongValue> {
+        let DeValue::String(word) = value.get_ref() else {
+            return wrong(value, "a word in quotes");
+        };
+        let variant = C::ALL.iter().find(|(known, _)| *known == &**word);
+        variant.map(|(_, variant)| *variant).ok_or_else(|| {
+            let hint = crate::usage::suggest(word, C::ALL.iter().map(|(word, _)| *word));
+            WrongValue { at: value.span(), what: format!(" cannot be {word}{hint}") }
+        })
+    }
+}
+
+/// A file that a recipe names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePath(pub PathBuf);
+
+/// A folder that a recipe names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderPath(pub PathBuf);
+
+impl Deref for FilePath {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Deref for FolderPath {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl SettingValue for Option<FilePath> {
+    fn print(&self) -> String {
+        quoted(&self.as_ref().map_or("".into(), |path| path.to_string_lossy()))
+    }
+
+    fn is_unset(&self) -> bool {
+        self.is_none()
+    }
+
+    fn digest(&self, hasher: &mut blake3::Hasher) -> anyhow::Result<()> {
+        let Some(path) = self else {
+            hasher.update(self.print().as_bytes());
+            return Ok(());
+        };
+        let bytes =
+            std::fs::read(&**path).with_context(|| format!("cannot read {}", path.display()))?;
+        hasher.update(blake3::hash(&bytes).as_bytes());
+        Ok(())
+    }
+}
+
+impl SettingType for Option<FilePath> {
+    fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue> {
+        let path = path(value, folder, Path::is_file, "file")?;
+        Ok(path.map(FilePath))
+    }
+}
+
+impl SettingValue for Option<FolderPath> {
+    fn print(&self) -> String {
+        quoted(&self.as_ref().map_or("".into(), |path| path.to_string_lossy()))
+    }
+
+    fn is_unset(&self) -> bool {
+        self.is_none()
+    }
+
+    fn digest(&self, hasher: &mut blake3::Hasher) -> anyhow::Result<()> {
+        match self {
+            Some(path) => crate::fingerprint::digest_folder(path, hasher),
+            None => {
+                hasher.update(self.print().as_bytes());
+                Ok(())
+            }
+        }
+    }
+}
+
+impl SettingType for Option<FolderPath> {
+    fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue> {
+        let path = path(value, folder, Path::is_dir, "folder")?;
+        Ok(path.map(FolderPath))
+    }
+}
+
+fn path(
+    value: &Spanned<DeValue<'_>>,
+    folder: &Path,
+    exists: fn(&Path) -> bool,
+    kind: &str,
+) -> Result<Option<PathBuf>, WrongValue> {
+    if string(value)?.is_empty() {
+        return Ok(None);
+    }
+    let path = absolute(value, folder)?;
+    if !exists(&path) {
+        let what = format!(": no such {kind}: {}", path.display());
+        return Err(WrongValue { at: value.span(), what });
+    }
+    Ok(Some(path))
+}
+
+/// A path, absolute: the corpus keeps its recipe, and is used from other folders.
+pub(crate) fn absolute(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<PathBuf, WrongValue> {
+    let path = folder.join(string(value)?);
+    std::path::absolute(&path).map_err(|error| WrongValue {
+        at: value.span(),
+        what: format!(": {}: {error}", path.display()),
+    })
+}
+
+/// A text as a recipe has it.
+pub(crate) fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+/// Declares the settings of a slice. Each key has a line of documentation, which a printed recipe
+/// shows, a type, and a default; `redpajama = VALUE` is its default in that preset.
+///
+/// ```
+/// use recipe::{Preset, Settings, choice, settings};
+///
+/// choice! {
+///     /// Which copies stay.
+///     pub enum Copies {
+///         First = "first",
+///         None = "none",
+///     }
+/// }
+///
+/// settings! {
+///     /// Settings of a slice.
+///     pub struct Keep {
+///         /// pages with fewer characters are dropped
+///         min_chars: u64 = 300;
+///         /// how many copies stay
+///         copies: Copies = Copies::First, redpajama = Copies::None;
+///     }
+/// }
+///
+/// let settings = Keep::defaults(Preset::RedPajama);
+/// assert_eq!((settings.min_chars, settings.copies), (300, Copies::None));
+/// assert_eq!(Settings::value(&settings, "copies").print(), "\"none\"");
+/// ```
+#[macro_export]
+macro_rules! settings {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident {
+            $(
+                #[doc = $about:literal]
+                $key:ident : $type:ty = $default:expr $(, redpajama = $other:expr)?;
+            )+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        $vis struct $name {
+            $( #[doc = $about] pub $key: $type, )+
+        }
+
+        impl $crate::Settings for $name {
+            const KEYS: &'static [$crate::Key] =
+                &[$( $crate::Key { name: stringify!($key), about: $about.trim_ascii() } ),+];
+
+            fn defaults(preset: $crate::Preset) -> Self {
+                $name { $( $key: $crate::settings!(@default preset, $default $(, $other)?) ),+ }
+            }
+
+            fn read(
+                &mut self,
+                key: &str,
+                value: &$crate::toml::Spanned<$crate::toml::de::DeValue<'_>>,
+                folder: &::std::path::Path,
+            ) -> Result<(), $crate::WrongValue> {
+                match key {
+                    $( stringify!($key) => self.$key = $crate::SettingType::read(value, folder)?, )+
+                    _ => unreachable!("{key} is not one of the keys"),
+                }
+                Ok(())
+            }
+
+            fn value(&self, key: &str) -> &dyn $crate::SettingValue {
+                match key {
+                    $( stringify!($key) => &self.$key, )+
+                    _ => unreachable!("{key} is not one of the keys"),
+                }
+            }
+        }
+    };
+    (@default $preset:ident, $default:expr) => {{
+        let _ = $preset;
+        $default
+    }};
+    (@default $preset:ident, $default:expr, $other:expr) => {
+        match $preset {
+            $crate::Preset::Global => $default,
+            $crate::Preset::RedPajama => $other,
+        }
+    };
+}
+
+/// Declares an enum of which each variant is a word in a recipe.
+#[macro_export]
+macro_rules! choice {
+    (
+        $(#[$meta:meta])*
+        $vis:vis enum $name:ident { $( $variant:ident = $word:literal, )+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $vis enum $name { $( #[doc = concat!("`", $word, "`")] $variant ),+ }
+
+        impl $crate::Choice for $name {
+            const ALL: &'static [(&'static str, Self)] = &[$( ($word, $name::$variant) ),+];
+        }
+    };
+}

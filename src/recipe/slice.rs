@@ -1,0 +1,310 @@
+//! What a slice is to the program.
+
+use crate::models::{ModelFiles, Models};
+use crate::settings::{AnySettings, Key, Preset, Settings};
+use crate::usage::{suggest, usage};
+use engine::{Docs, Documents, Graph, Reader};
+use formats::ReadError;
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A slice: its settings, its reader and its graph. A file of `dataflows/` implements it, and a row
+/// of [`Slices`] makes it known.
+pub trait Slice: Send + Sync + 'static {
+    /// Its name, the same everywhere: file, recipe table, folder, command line.
+    const NAME: &'static str;
+    /// What it holds, in a line.
+    const ABOUT: &'static str;
+    /// Small inputs of our own, for the demo.
+    const FIXTURES: &'static [Fixture];
+    /// Small models of our own, for the demo.
+    const MODELS: &'static [FixtureModel] = &[];
+    /// The demo's settings, as lines of the slice's table. They find the models in `models/`.
+    const DEMO_SETTINGS: &'static str = "";
+    /// Whether its table may hold `lid`, a key of the recipe's top, as earlier versions had it.
+    const HAS_LID: bool = false;
+
+    /// The keys of its table in a recipe.
+    type Settings: Settings;
+
+    /// Checks settings that exclude each other.
+    ///
+    /// # Errors
+    /// What is wrong, and what would be right.
+    fn check(_settings: &Self::Settings) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The model files that the settings name.
+    fn models(_settings: &Self::Settings) -> ModelFiles {
+        ModelFiles::default()
+    }
+
+    /// Whether its graph identifies languages.
+    fn identifies_languages(_settings: &Self::Settings) -> bool {
+        false
+    }
+
+    /// The threshold that `sluice calibrate` chooses, if there is one.
+    fn calibration(_settings: &mut Self::Settings) -> Option<Calibration<'_>> {
+        None
+    }
+
+    /// Whether a folder is one source, such as a repository. Any other folder is walked.
+    fn is_source(_folder: &Path) -> bool {
+        false
+    }
+
+    /// Keeps those of the paths found that the settings ask for.
+    ///
+    /// # Errors
+    /// When a path can never be read.
+    fn select(found: Vec<PathBuf>, _settings: &Self::Settings) -> anyhow::Result<Vec<PathBuf>> {
+        Ok(found)
+    }
+
+    /// Opens a source and returns its documents.
+    ///
+    /// # Errors
+    /// When the source cannot be opened.
+    fn read(path: &Path, settings: &Self::Settings) -> Result<Documents, ReadError>;
+
+    /// Documents in; the same documents, kept or rejected, out.
+    fn graph<'scope>(docs: Docs<'scope>, setup: &Setup<Self::Settings>) -> Docs<'scope>;
+
+    /// First sources of the groups of a label that must be compared in one epoch, if any.
+    fn groups(_setup: &Setup<Self::Settings>, _label: usize) -> Option<Vec<u64>> {
+        None
+    }
+}
+
+/// Every slice of the program, in the order in which it shows them.
+pub type Slices = &'static [&'static dyn AnySlice];
+
+/// The slice of that name.
+///
+/// # Errors
+/// A usage error with the nearest name, if there is none.
+pub fn find_slice(slices: Slices, name: &str) -> anyhow::Result<&'static dyn AnySlice> {
+    let slice = slices.iter().find(|slice| slice.name() == name).copied();
+    slice.ok_or_else(|| {
+        let hint = suggest(name, slices.iter().map(|slice| slice.name()));
+        usage(format!("unknown slice {name}{hint}"))
+    })
+}
+
+/// The threshold of a slice that decides how much of it is kept.
+pub struct Calibration<'s> {
+    /// Its key in the recipe.
+    pub setting: &'static str,
+    /// The reason of documents below it.
+    pub reason: &'static str,
+    /// Its value.
+    pub threshold: &'s mut f64,
+    /// The filter that what passes must pass too, if there is one.
+    pub filter: Option<&'static str>,
+}
+
+/// A bundled input file.
+pub struct Fixture {
+    /// The label it belongs to.
+    pub label: &'static str,
+    /// Its file name.
+    pub name: &'static str,
+    /// Its bytes.
+    pub bytes: &'static [u8],
+}
+
+/// A bundled model.
+pub struct FixtureModel {
+    /// Its file name.
+    pub name: &'static str,
+    /// Its bytes.
+    pub bytes: &'static [u8],
+}
+
+/// Bundled input files of a slice: `fixtures!("c4": "en" / "c4-train.json.gz", ...)`.
+#[macro_export]
+macro_rules! fixtures {
+    ($slice:literal: $( $label:literal / $name:literal ),+ $(,)?) => {
+        &[$( $crate::Fixture {
+            label: $label,
+            name: $name,
+            bytes: include_bytes!(concat!("../fixtures/", $slice, "/", $label, "/", $name)),
+        } ),+]
+    };
+}
+
+/// What a graph is built with.
+#[derive(Clone)]
+pub struct Setup<S> {
+    /// The slice's name.
+    pub slice: &'static str,
+    /// The slice's settings.
+    pub settings: S,
+    /// The models they name.
+    pub models: Models,
+    /// The labels of the corpus, by number.
+    pub labels: Arc<Vec<SetupLabel>>,
+}
+
+/// What a graph may know of a label.
+#[derive(Clone, Debug)]
+pub struct SetupLabel {
+    /// Its name.
+    pub name: String,
+    /// How many sources it has.
+    pub sources: u64,
+}
+
+/// A [`Slice`] with settings of whatever type.
+pub trait AnySlice: Send + Sync {
+    /// [`Slice::NAME`].
+    fn name(&self) -> &'static str;
+    /// [`Slice::ABOUT`].
+    fn about(&self) -> &'static str;
+    /// [`Slice::FIXTURES`].
+    fn fixtures(&self) -> &'static [Fixture];
+    /// [`Slice::MODELS`].
+    fn fixture_models(&self) -> &'static [FixtureModel];
+    /// [`Slice::DEMO_SETTINGS`].
+    fn demo_settings(&self) -> &'static str;
+    /// [`Slice::HAS_LID`].
+    fn has_lid(&self) -> bool;
+    /// The keys of its table, in the order in which a recipe shows them.
+    fn keys(&self) -> &'static [Key];
+    /// The settings where a recipe says nothing.
+    fn defaults(&self, preset: Preset) -> Box<dyn AnySettings>;
+    /// [`Slice::check`].
+    ///
+    /// # Errors
+    /// As there.
+    fn check(&self, settings: &dyn AnySettings) -> Result<(), String>;
+    /// [`Slice::models`].
+    fn models(&self, settings: &dyn AnySettings) -> ModelFiles;
+    /// [`Slice::identifies_languages`].
+    fn identifies_languages(&self, settings: &dyn AnySettings) -> bool;
+    /// [`Slice::calibration`].
+    fn calibration<'s>(&self, settings: &'s mut dyn AnySettings) -> Option<Calibration<'s>>;
+    /// [`Slice::is_source`].
+    fn is_source(&self, folder: &Path) -> bool;
+    /// [`Slice::select`].
+    ///
+    /// # Errors
+    /// As there.
+    fn select(
+        &self,
+        found: Vec<PathBuf>,
+        settings: &dyn AnySettings,
+    ) -> anyhow::Result<Vec<PathBuf>>;
+    /// Its reader, with these settings.
+    fn reader(&self, settings: &dyn AnySettings) -> Reader;
+    /// The slice with these settings and models, for a corpus with these labels.
+    fn prepare(
+        &self,
+        settings: &dyn AnySettings,
+        models: Models,
+        labels: Arc<Vec<SetupLabel>>,
+    ) -> Prepared;
+}
+
+/// A slice that is ready to run.
+pub struct Prepared {
+    /// Opens a source.
+    pub reader: Reader,
+    /// Documents in, documents out.
+    pub graph: Graph,
+    /// [`Slice::groups`] of a label.
+    pub groups: Box<dyn Fn(usize) -> Option<Vec<u64>>>,
+}
+
+fn of_slice<S: Slice>(settings: &dyn AnySettings) -> &S::Settings {
+    let any: &dyn Any = settings;
+    any.downcast_ref().expect("the settings of this slice")
+}
+
+impl<S: Slice> AnySlice for S {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+
+    fn about(&self) -> &'static str {
+        S::ABOUT
+    }
+
+    fn fixtures(&self) -> &'static [Fixture] {
+        S::FIXTURES
+    }
+
+    fn fixture_models(&self) -> &'static [FixtureModel] {
+        S::MODELS
+    }
+
+    fn demo_settings(&self) -> &'static str {
+        S::DEMO_SETTINGS
+    }
+
+    fn has_lid(&self) -> bool {
+        S::HAS_LID
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        S::Settings::KEYS
+    }
+
+    fn defaults(&self, preset: Preset) -> Box<dyn AnySettings> {
+        Box::new(S::Settings::defaults(preset))
+    }
+
+    fn check(&self, settings: &dyn AnySettings) -> Result<(), String> {
+        S::check(of_slice::<S>(settings))
+    }
+
+    fn models(&self, settings: &dyn AnySettings) -> ModelFiles {
+        S::models(of_slice::<S>(settings))
+    }
+
+    fn identifies_languages(&self, settings: &dyn AnySettings) -> bool {
+        S::identifies_languages(of_slice::<S>(settings))
+    }
+
+    fn calibration<'s>(&self, settings: &'s mut dyn AnySettings) -> Option<Calibration<'s>> {
+        let any: &mut dyn Any = settings;
+        S::calibration(any.downcast_mut().expect("the settings of this slice"))
+    }
+
+    fn is_source(&self, folder: &Path) -> bool {
+        S::is_source(folder)
+    }
+
+    fn select(
+        &self,
+        found: Vec<PathBuf>,
+        settings: &dyn AnySettings,
+    ) -> anyhow::Result<Vec<PathBuf>> {
+        S::select(found, of_slice::<S>(settings))
+    }
+
+    fn reader(&self, settings: &dyn AnySettings) -> Reader {
+        let settings = of_slice::<S>(settings).clone();
+        Arc::new(move |path: &Path| S::read(path, &settings))
+    }
+
+    fn prepare(
+        &self,
+        settings: &dyn AnySettings,
+        models: Models,
+        labels: Arc<Vec<SetupLabel>>,
+    ) -> Prepared {
+        let reader = self.reader(settings);
+        let settings = of_slice::<S>(settings).clone();
+        let setup = Arc::new(Setup { slice: S::NAME, settings, models, labels });
+        let of_groups = setup.clone();
+        Prepared {
+            reader,
+            graph: Arc::new(move |docs: Docs<'_>| S::graph(docs, &setup)),
+            groups: Box::new(move |label| S::groups(&of_groups, label)),
+        }
+    }
+}
