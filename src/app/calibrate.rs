@@ -8,7 +8,6 @@ use crate::recipe::Recipe;
 use crate::usage::usage;
 use anyhow::{Result, bail};
 use corpus::{Corpus, LedgerRow, Manifest, ledger_rows, revise};
-use std::collections::BTreeSet;
 use text::wikiref::is_below;
 
 /// The reason of a page that is below the threshold.
@@ -154,15 +153,16 @@ pub(crate) fn apply(
         let came_so_far = row.reason.as_ref().is_none_or(|reason| reason == "filter");
         came_so_far && row.scores.quality.is_some_and(|quality| is_below(quality, threshold))
     };
+    corpus.begin_writing(&manifest)?;
     for label in next.labels.iter_mut().filter(|label| label.slice == slice) {
         *label = revise(corpus, label, &mark, |row| falls(row).then(|| REASON.into()))?;
     }
-    corpus.write_next_recipe(&recipe.print(slices))?;
+    let text = recipe.print(slices);
+    next.recipe_toml = Some(text.clone());
+    corpus.write_next_recipe(&text)?;
     corpus.commit(&next)?;
     corpus.take_next_recipe()?;
-    corpus.remove_manifest(manifest.commit)?;
-    let named: BTreeSet<String> = next.files().collect();
-    corpus.remove(manifest.files().filter(|file| !named.contains(file)))?;
+    corpus.end_writing()?;
     Ok(next)
 }
 

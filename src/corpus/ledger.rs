@@ -297,7 +297,7 @@ pub(crate) fn recount(path: &Path, first: DocRef, last: DocRef) -> Result<Counts
 pub(crate) fn rows(
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<LedgerRow, Error>> + use<>, Error> {
-    let file = File::open(path).map_err(Error::io(path))?;
+    let file = File::open(path).map_err(Error::unopened(path))?;
     let reader = SerializedFileReader::new(file).map_err(wrong(path))?;
     let rows = RowIter::from_file_into(Box::new(reader));
     let path = path.to_owned();
