@@ -18,6 +18,7 @@ mod recipe;
 mod score;
 mod settings;
 pub mod slice;
+mod source_state;
 mod summary;
 mod supervise;
 mod texts;

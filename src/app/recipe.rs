@@ -82,9 +82,11 @@ impl Recipe {
 
     /// The recipe of a corpus: the one that its newest commit was made with.
     pub fn of_corpus(slices: &'static [Slice], corpus: &Corpus) -> Result<Recipe> {
-        let recipe = Recipe::open(slices, &corpus.recipe_path())?;
-        let Some(manifest) = corpus.manifest()? else { return Ok(recipe) };
-        let next = corpus.next_recipe_path();
+        let manifest = corpus.manifest()?;
+        let (path, next) = (corpus.recipe_path(), corpus.next_recipe_path());
+        manifest.as_ref().map_or(Ok(()), |manifest| Recipe::check_there(corpus, manifest))?;
+        let recipe = Recipe::open(slices, &path)?;
+        let Some(manifest) = manifest else { return Ok(recipe) };
         if manifest.recipe != recipe.fingerprint && next.exists() {
             let next = Recipe::open(slices, &next)?;
             if manifest.recipe == next.fingerprint {
@@ -92,6 +94,24 @@ impl Recipe {
             }
         }
         Ok(recipe)
+    }
+
+    /// Fails where the corpus has lost its recipe.
+    pub fn check_there(corpus: &Corpus, manifest: &Manifest) -> Result<()> {
+        let path = corpus.recipe_path();
+        let (root, shown) = (corpus.root().display(), path.display());
+        match manifest.recipe_toml {
+            _ if path.exists() => Ok(()),
+            Some(_) => anyhow::bail!(
+                "{shown}: this file is missing; the corpus needs it: sluice verify --repair {root} \
+                 writes it again from the newest commit"
+            ),
+            None => anyhow::bail!(
+                "{shown}: this file is missing; the corpus needs it: restore it from a copy, or \
+                 write it again from the recipe the corpus was built with: sluice build \
+                 RECIPE.toml --print-recipe > {shown}"
+            ),
+        }
     }
 
     /// Ends what a run left undone that was killed while it gave the corpus another recipe. For the

@@ -17,9 +17,7 @@ pub(crate) enum Written {
 pub(crate) fn written(path: &Path) -> Option<Written> {
     let parts: Vec<&str> = path.iter().map(|part| part.to_str()).collect::<Option<_>>()?;
     match parts[..] {
-        ["commits", name] => {
-            number(name.strip_suffix(".json.tmp")?, 6).map(|_| Written::Scratch)
-        }
+        ["commits", name] => number(name.strip_suffix(".json.tmp")?, 6).map(|_| Written::Scratch),
         ["data", _, _, name] => part(name, "jsonl.zst"),
         ["ledger", _, _, name] => part(name, "parquet"),
         ["state", name] => match name.strip_suffix(".spill") {

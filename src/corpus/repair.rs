@@ -4,7 +4,6 @@
 use crate::manifest::{Counts, Manifest};
 use crate::names::Written;
 use crate::{Corpus, Error, ledger, sync_dir};
-use document::DocRef;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +55,7 @@ pub fn repair(corpus: &Corpus) -> Result<Option<Repair>, Error> {
         }
         let is_of_an_epoch =
             |(path, written): (PathBuf, Written)| (written != Written::Scratch).then_some(path);
-        let unnamed = match passed_over.is_empty() && corpus.was_cut_short(&manifest)? {
+        let unnamed = match passed_over.is_empty() && corpus.cut_short(&manifest)?.is_some() {
             // The next run removes it.
             true => Vec::new(),
             false => corpus.unnamed(&manifest)?.into_iter().filter_map(is_of_an_epoch).collect(),
@@ -95,14 +94,17 @@ fn lost(
         return lost;
     }
     for path in unnamed {
-        let parts: Vec<_> = corpus.relative(path).iter().map(|part| part.to_string_lossy()).collect();
+        let parts: Vec<_> =
+            corpus.relative(path).iter().map(|part| part.to_string_lossy()).collect();
         let [folder, slice, label, _] = &parts[..] else { continue };
         if folder != "ledger" {
             continue;
         }
         let lost = lost.entry(format!("{slice}/{label}")).or_default();
-        match ledger::recount(path, DocRef(0), DocRef(u64::MAX)) {
-            Ok(Counts { read, kept, .. }) => (lost.read, lost.kept) = (lost.read + read, lost.kept + kept),
+        match ledger::recount(path) {
+            Ok(Counts { read, kept, .. }) => {
+                (lost.read, lost.kept) = (lost.read + read, lost.kept + kept)
+            }
             Err(_) => lost.unreadable += 1,
         }
     }

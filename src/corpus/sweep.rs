@@ -5,10 +5,9 @@
 //!
 //! - if a manifest older than those two names it and neither of them does (a merge or a revision put
 //!   another in its place), or
-//! - if no manifest names it, its name is of our form, its epoch or revision is later than the
-//!   older of the two, and a run was cut short here: the mark that the run made when it began is
-//!   still there. Nothing else can have left such a file, but for a manifest that has been lost,
-//!   and that must not cost the data it named.
+//! - if no manifest names it, its name is of our form, and it is of an epoch (or revision) of a run
+//!   that was cut short: the mark that the run made when it began is still there. Where there is no
+//!   mark, a manifest must have been lost, and that must not cost the data it named.
 //!
 //! All else stays, whoever put it there. Only the holder of the lock removes anything.
 
@@ -58,10 +57,12 @@ impl Corpus {
     /// Where there are such files and no run was cut short.
     pub fn sweep(&self, newest: &Manifest) -> Result<u64, Error> {
         self.retire(newest)?;
-        let (scratch, left): (Vec<_>, Vec<_>) =
-            self.leftovers(newest)?.into_iter().partition(|(_, written)| *written == Written::Scratch);
+        let (scratch, left): (Vec<_>, Vec<_>) = self
+            .leftovers(newest)?
+            .into_iter()
+            .partition(|(_, written)| *written == Written::Scratch);
         if let Some((path, _)) = left.first()
-            && !self.was_cut_short(newest)?
+            && self.cut_short(newest)?.is_none()
         {
             let (root, path, count) = (self.root().to_owned(), path.clone(), left.len());
             return Err(Error::Stray { root, path, count, commit: newest.commit });
@@ -72,14 +73,20 @@ impl Corpus {
         Ok((scratch.len() + left.len()) as u64)
     }
 
-    /// Files that a run may have left that was cut short after the predecessor of `newest`.
+    /// Files that no manifest names and that were written by the run that was cut short or, where
+    /// there was none, after the predecessor of `newest`.
     pub(crate) fn leftovers(&self, newest: &Manifest) -> Result<Vec<(PathBuf, Written)>, Error> {
-        let predecessor = self.predecessor(newest.commit).ok().flatten();
-        let since = predecessor.as_ref().unwrap_or(newest);
+        let since = match self.cut_short(newest)? {
+            Some(began) => began,
+            None => {
+                let predecessor = self.predecessor(newest.commit).ok().flatten();
+                Began::after(predecessor.as_ref().unwrap_or(newest))
+            }
+        };
         let is_later = |written: &Written| match *written {
             Written::Scratch => true,
             Written::In { epoch, revision } => {
-                epoch >= since.next_epoch || revision.is_some_and(|commit| commit > since.commit)
+                epoch >= since.epoch || revision.is_some_and(|commit| commit > since.commit)
             }
         };
         let mut unnamed = self.unnamed(newest)?;
@@ -90,8 +97,12 @@ impl Corpus {
     /// Files with names of our form that neither `newest` nor its predecessor names.
     pub(crate) fn unnamed(&self, newest: &Manifest) -> Result<Vec<(PathBuf, Written)>, Error> {
         let predecessor = self.predecessor(newest.commit).ok().flatten();
-        let named: BTreeSet<PathBuf> =
-            predecessor.iter().chain([newest]).flat_map(Manifest::files).map(PathBuf::from).collect();
+        let named: BTreeSet<PathBuf> = predecessor
+            .iter()
+            .chain([newest])
+            .flat_map(Manifest::files)
+            .map(PathBuf::from)
+            .collect();
         let files = self.files()?.into_iter();
         let files = files.filter(|path| !named.contains(self.relative(path)));
         Ok(files.filter_map(|path| written(self.relative(&path)).map(|w| (path, w))).collect())
@@ -116,7 +127,8 @@ impl Corpus {
     /// Marks that files are about to be written which no manifest names. The mark stays if the
     /// process ends before [`Corpus::end_writing`].
     pub fn begin_writing(&self, newest: &Manifest) -> Result<(), Error> {
-        write_durably(&self.mark_path(), format!("commit {}\n", newest.commit).as_bytes())?;
+        let Began { commit, epoch } = Began::after(newest);
+        write_durably(&self.mark_path(), format!("commit {commit} epoch {epoch}\n").as_bytes())?;
         sync_dir(&self.tmp_dir())
     }
 
@@ -125,20 +137,40 @@ impl Corpus {
         self.remove(["tmp/writing".to_owned()])
     }
 
-    /// A run that began at `newest` or before was cut short.
-    pub(crate) fn was_cut_short(&self, newest: &Manifest) -> Result<bool, Error> {
-        // Versions that wrote the format before made no mark.
+    /// Where a run began that was cut short, at `newest` or before; `None` if none was.
+    pub(crate) fn cut_short(&self, newest: &Manifest) -> Result<Option<Began>, Error> {
+        // Versions that wrote the format before made no mark, and kept no manifest but the newest.
         if newest.format < Manifest::FORMAT {
-            return Ok(true);
+            return Ok(Some(Began { commit: 0, epoch: 0 }));
         }
         let path = self.mark_path();
         let mark = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             mark => mark.map_err(Error::io(&path))?,
         };
-        let commit = mark.strip_prefix("commit ").and_then(|rest| rest.trim_end().parse().ok());
-        // One that was cut short itself says nothing of the commit.
-        Ok(commit.is_none_or(|commit: u64| commit <= newest.commit))
+        // A mark that was cut short itself: nothing was written after it.
+        let began = Began::read(&mark).unwrap_or(Began::after(newest));
+        Ok(Some(began).filter(|began| began.commit <= newest.commit))
+    }
+}
+
+/// What a run found when it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Began {
+    /// The newest commit.
+    commit: u64,
+    /// The first epoch of its own.
+    epoch: u64,
+}
+
+impl Began {
+    fn after(manifest: &Manifest) -> Began {
+        Began { commit: manifest.commit, epoch: manifest.next_epoch }
+    }
+
+    fn read(mark: &str) -> Option<Began> {
+        let (commit, epoch) = mark.strip_prefix("commit ")?.trim_end().split_once(" epoch ")?;
+        Some(Began { commit: commit.parse().ok()?, epoch: epoch.parse().ok()? })
     }
 }
 
@@ -212,6 +244,10 @@ mod tests {
         corpus.sweep(&newest).unwrap_err();
         corpus.begin_writing(&newest).unwrap();
         assert_eq!(corpus.sweep(&newest).unwrap(), 5);
+        // A merge that a run began some commits ago, and did not end.
+        corpus.begin_writing(&naming(0, 1, &[])).unwrap();
+        place(dir.path(), "state/i-00000001-0000-02.run");
+        assert_eq!(corpus.sweep(&newest).unwrap(), 1);
         corpus.end_writing().unwrap();
         let left = ["commits/000000.json", "commits/000001.json", "commits/000002.json.damaged"];
         assert_eq!(found(&corpus), [&left[..], &[OLD, "state/mine.run"]].concat());

@@ -172,8 +172,7 @@ impl Committer {
         let corpus: &Corpus = &self.worker.corpus;
         corpus.commit(&self.manifest)?;
         let now: BTreeSet<String> = run_files(&self.manifest.state).collect();
-        let never_named =
-            |file: &&String| !now.contains(*file) && !self.named.contains(*file);
+        let never_named = |file: &&String| !now.contains(*file) && !self.named.contains(*file);
         corpus.remove(self.written.iter().filter(never_named).cloned())?;
         crash::point("commit-ended");
         self.named = now;

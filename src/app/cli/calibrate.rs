@@ -80,8 +80,11 @@ impl Calibrate {
         let has_filter = settings.declares("keep") && !settings.word("keep").is_empty();
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         if self.apply {
+            corpus.check_whole(&manifest)?;
+            Corpus::create(&self.corpus)?;
             Recipe::settle(slices, &corpus, &manifest)?;
             corpus.sweep(&manifest)?;
+            corpus.end_writing()?;
         }
         let curve = Curve::of_slice(&corpus, &manifest, &self.slice)?;
         let found = curve.threshold_for(self.tokens);
