@@ -290,7 +290,7 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
     let sources = files.iter().map(|file| {
         let bytes = file.metadata().map_or(0, |meta| meta.len());
         let name = file.display().to_string();
-        Source { path: name.clone(), name, bytes }
+        Source { path: name.clone(), name, bytes, ..Source::default() }
     });
     let label = Label {
         slice: "common_crawl".into(),

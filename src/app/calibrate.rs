@@ -9,7 +9,6 @@ use corpus::{Corpus, LedgerRow, Manifest, ledger_rows, revise};
 use models::wikiref::is_below;
 use recipe::usage::usage;
 use recipe::{AnySlice, Calibration, Recipe, Slices};
-use std::collections::BTreeSet;
 
 /// Thresholds looked at, all steps of a millionth: memory does not depend on the number of pages.
 const STEPS: usize = 1_000_000;
@@ -167,15 +166,16 @@ pub(crate) fn apply(
         let came_so_far = row.reason.as_ref().is_none_or(|reason| Some(&**reason) == filter);
         came_so_far && row.scores.quality.is_some_and(|quality| is_below(quality, threshold))
     };
+    corpus.begin_writing(&manifest)?;
     for label in next.labels.iter_mut().filter(|label| label.slice == name) {
         *label = revise(corpus, label, &mark, |row| falls(row).then(|| own.into()))?;
     }
-    corpus.write_next_recipe(&recipe.print(slices))?;
+    let text = recipe.print(slices);
+    next.recipe_toml = Some(text.clone());
+    corpus.write_next_recipe(&text)?;
     corpus.commit(&next)?;
     corpus.take_next_recipe()?;
-    corpus.remove_manifest(manifest.commit)?;
-    let named: BTreeSet<String> = next.files().collect();
-    corpus.remove(manifest.files().filter(|file| !named.contains(file)))?;
+    corpus.end_writing()?;
     Ok(next)
 }
 

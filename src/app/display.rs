@@ -1,9 +1,9 @@
 //! What a user sees of a run: bars on a terminal, lines otherwise, a table at the end.
 
-use crate::summary::{Summary, total};
+use crate::summary::{Skipped, Summary, total};
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
-use corpus::{Counts, Label};
+use corpus::{Counts, DefectRow, Label};
 use engine::Progress;
 use engine::cluster::Cluster;
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
@@ -168,10 +168,17 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
             (done.label.full_name(), label)
         })
         .collect();
+    let notes = summary.skipped.iter().filter_map(|skipped| {
+        let note = json!({"sources": skipped.note, "malformed": skipped.label.defects});
+        let is_any = skipped.note.is_some() || skipped.label.defects_count > 0;
+        is_any.then(|| (skipped.label.full_name(), note))
+    });
+    let notes: serde_json::Map<String, Value> = notes.collect();
     json!({
         "commit": summary.commit,
         "labels": labels,
-        "skipped": summary.skipped,
+        "skipped": summary.skipped.iter().map(|s| s.label.full_name()).collect::<Vec<_>>(),
+        "notes": notes,
         "models": summary.models,
         "seconds": summary.elapsed.as_secs_f64(),
         "mb_per_second": summary.bytes_read() as f64 / 1e6 / summary.elapsed.as_secs_f64(),
@@ -180,8 +187,8 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
 
 /// The summary for people.
 pub(crate) fn print_summary(summary: &Summary) {
-    for name in &summary.skipped {
-        println!("{name}: in the corpus already");
+    for skipped in &summary.skipped {
+        print_skipped(skipped);
     }
     if summary.labels.is_empty() {
         println!("nothing to do; the corpus is at commit {}", summary.commit);
@@ -204,6 +211,18 @@ pub(crate) fn print_summary(summary: &Summary) {
     print_defects(summary);
 }
 
+fn print_skipped(Skipped { label, note }: &Skipped) {
+    let name = label.full_name();
+    println!("{name}: in the corpus already");
+    if let Some(note) = note {
+        println!("{name}: {note}");
+    }
+    if label.defects_count > 0 {
+        println!("{name} has {} defects, from when it was added:", label.defects_count);
+        print_rows(label.defects.iter(), label.defects_count);
+    }
+}
+
 /// Defects shown one by one; the rest stand in the summary for machines and in the manifest.
 const DEFECTS_SHOWN: usize = 20;
 
@@ -217,16 +236,20 @@ fn print_defects(summary: &Summary) {
         let old = done.label.defects_count - done.defects_new;
         done.label.defects.iter().skip(old as usize)
     });
-    for defect in listed.take(DEFECTS_SHOWN) {
+    print_rows(listed, count);
+    println!(
+        "a label is added as one: to have it with these files mended, build a corpus anew, with \
+         --strict to stop at the first of them"
+    );
+}
+
+fn print_rows<'a>(rows: impl Iterator<Item = &'a DefectRow>, count: u64) {
+    for defect in rows.take(DEFECTS_SHOWN) {
         println!("  {}: byte {}: {}", defect.source, defect.offset, defect.what);
     }
     if count > DEFECTS_SHOWN as u64 {
         println!("  and {} more: see --json", count - DEFECTS_SHOWN as u64);
     }
-    println!(
-        "a label is added as one: to have it with these files mended, build a corpus anew, with \
-         --strict to stop at the first of them"
-    );
 }
 
 /// Prints the counts of labels, a table for each slice; of several slices also what they come to.

@@ -2,7 +2,8 @@
 
 use crate::display::{Display, Verbosity};
 use crate::inputs::sources;
-use crate::summary::{LabelSummary, Summary};
+use crate::source_state::{changed_sources, observe, other_sources};
+use crate::summary::{LabelSummary, Skipped, Summary};
 use anyhow::{Context, Result, bail};
 use corpus::{Corpus, Label, Lock, Manifest, Position, Source};
 use document::DocRef;
@@ -51,27 +52,53 @@ fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(Corpus, Lock
     }
     std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
     let lock = Lock::take(root)?;
-    let corpus = Corpus::create(root)?;
-    let manifest = match corpus.manifest()? {
-        Some(manifest) if manifest.recipe != recipe.fingerprint => bail!(usage(format!(
-            "{} was built with another recipe (its own is {}); settings and models of a corpus \
-             cannot change: build a new one with --corpus",
-            root.display(),
-            corpus.recipe_path().display()
-        ))),
-        Some(manifest) => {
-            Recipe::settle(slices, &corpus, &manifest)?;
-            manifest
-        }
-        None => {
-            corpus.write_recipe(&recipe.print(slices))?;
-            let manifest = Manifest::empty(recipe.fingerprint.clone());
-            corpus.commit(&manifest)?;
-            manifest
-        }
+    let manifest = match Corpus::open(root) {
+        Ok(corpus) => corpus.manifest()?.map(|manifest| (corpus, manifest)),
+        Err(corpus::Error::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
     };
+    let Some((corpus, manifest)) = manifest else {
+        let corpus = Corpus::create(root)?;
+        let text = recipe.print(slices);
+        corpus.write_recipe(&text)?;
+        let recipe_toml = Some(text);
+        corpus.commit(&Manifest { recipe_toml, ..Manifest::empty(recipe.fingerprint.clone()) })?;
+        return Ok((corpus, lock));
+    };
+    check_recipe(&corpus, &manifest, recipe, slices)?;
+    corpus.check_whole(&manifest)?;
+    Corpus::create(root)?;
+    Recipe::settle(slices, &corpus, &manifest)?;
     corpus.sweep(&manifest)?;
+    corpus.end_writing()?;
     Ok((corpus, lock))
+}
+
+/// Fails unless the corpus was built with `recipe`.
+fn check_recipe(
+    corpus: &Corpus,
+    manifest: &Manifest,
+    recipe: &Recipe,
+    slices: Slices,
+) -> Result<()> {
+    Recipe::check_there(corpus, manifest)?;
+    if manifest.recipe == recipe.fingerprint {
+        return Ok(());
+    }
+    let (root, path) = (corpus.root().display(), corpus.recipe_path());
+    match Recipe::of_corpus(slices, corpus) {
+        Ok(own) if own.fingerprint == manifest.recipe => bail!(usage(format!(
+            "{root} was built with another recipe (its own is {}); settings and models of a corpus \
+             cannot change: build a new one with --corpus",
+            path.display()
+        ))),
+        _ => bail!(usage(format!(
+            "{root} was built with another recipe than {} is now: that file, or a model that it \
+             names, has changed since; put it back as it was (sluice verify --repair {root} writes \
+             the file as the newest commit has it), or build a new corpus",
+            path.display()
+        ))),
+    }
 }
 
 /// Adds every one of `inputs` that the corpus does not have yet, after those that an earlier run
@@ -106,15 +133,24 @@ pub(crate) fn ingest(
     };
     let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
     let before = manifest.clone();
-    let skipped = add_labels(&mut manifest, slices, recipe, inputs)?;
+    if first {
+        manifest.recipe_toml = std::fs::read_to_string(corpus.recipe_path()).ok();
+    }
+    let skipped = add_labels(&mut manifest, slices, recipe, inputs, first)?;
     let work: Vec<usize> =
         (0..manifest.labels.len()).filter(|l| !manifest.labels[*l].is_complete()).collect();
     let mut models = Vec::new();
     if work.is_empty() {
         meeting.agree(blake3::hash(recipe.fingerprint.as_bytes()).as_bytes())?;
     } else {
+        if first {
+            corpus.begin_writing(&before)?;
+        }
         let job = (manifest, &work[..]);
         models = run(slices, &corpus, recipe, loaded, job, &how, meeting)?;
+        if first {
+            corpus.end_writing()?;
+        }
     }
     let after = corpus.manifest()?.context("the corpus has no commit")?;
     let labels = work.iter().map(|&label| {
@@ -161,46 +197,93 @@ fn sources_of(input: &Input, slices: Slices, recipe: &Recipe) -> Result<Vec<Sour
     sources(&input.paths, slice, recipe.settings(slice.name()))
 }
 
-/// Adds the new labels of `inputs` to the manifest; gives the names of those that are complete.
+/// Adds the new labels of `inputs` to the manifest; gives those that are complete. Only the first
+/// process looks into sources: the manifest is its.
 fn add_labels(
     manifest: &mut Manifest,
     slices: Slices,
     recipe: &Recipe,
     inputs: &[Input],
-) -> Result<Vec<String>> {
+    first: bool,
+) -> Result<Vec<Skipped>> {
     let mut skipped = Vec::new();
     for input in inputs {
-        let sources = sources_of(input, slices, recipe)?;
-        let name = format!("{}/{}", input.slice, input.label);
-        match manifest.label(&input.slice, &input.label) {
-            None => {
-                if manifest.labels.len() as u64 == DocRef::LABELS_MAX {
-                    bail!("a corpus holds at most {} labels", DocRef::LABELS_MAX);
-                }
-                manifest.labels.push(Label {
-                    slice: input.slice.clone(),
-                    name: input.label.clone(),
-                    sources,
-                    position: Some(Position::default()),
-                    ..Label::default()
-                });
+        let sources = sources_of(input, slices, recipe);
+        let Some(known) = manifest.label(&input.slice, &input.label) else {
+            if manifest.labels.len() as u64 == DocRef::LABELS_MAX {
+                bail!("a corpus holds at most {} labels", DocRef::LABELS_MAX);
             }
-            Some(known) => {
-                let same = known.sources.iter().map(|s| (&s.name, s.bytes));
-                if !same.eq(sources.iter().map(|s| (&s.name, s.bytes))) {
-                    bail!(
-                        "{name} is in the corpus with {} other sources or sizes; a label is added \
-                         as one: give what is new a label of its own",
-                        known.sources.len()
-                    );
-                }
-                if known.is_complete() {
-                    skipped.push(name);
-                }
-            }
+            manifest.labels.push(new_label(input, sources?, first)?);
+            continue;
+        };
+        if known.is_complete() {
+            let note = note_of_complete(known, sources, first)?;
+            skipped.push(Skipped { label: known.clone(), note });
+        } else {
+            check_unchanged(known, &sources?, first)?;
         }
     }
     Ok(skipped)
+}
+
+fn new_label(input: &Input, mut sources: Vec<Source>, first: bool) -> Result<Label> {
+    if first {
+        sources.iter_mut().try_for_each(observe)?;
+    }
+    Ok(Label {
+        slice: input.slice.clone(),
+        name: input.label.clone(),
+        sources,
+        position: Some(Position::default()),
+        ..Label::default()
+    })
+}
+
+/// What is to be said of the sources of a label that is in the corpus. It does not need them: dumps
+/// are large, and removed once they are read.
+fn note_of_complete(
+    label: &Label,
+    sources: Result<Vec<Source>>,
+    first: bool,
+) -> Result<Option<String>> {
+    let sources = match sources {
+        Ok(sources) => sources,
+        Err(error) => {
+            let note = format!("its sources cannot be looked at ({error:#}), and are not needed");
+            return Ok(Some(note));
+        }
+    };
+    let name = label.full_name();
+    if let Some(differ) = other_sources(label, &sources) {
+        bail!(
+            "{name} is in the corpus with other sources or sizes: {differ}; a label is added as one: \
+             give what is new a label of its own"
+        );
+    }
+    let changed = if first { changed_sources(label, &sources)? } else { None };
+    Ok(changed.map(|changed| {
+        format!(
+            "{changed}; the corpus has what was read when the label was added: for the new content, \
+             add these files under a new label, or build a new corpus"
+        )
+    }))
+}
+
+/// Fails where the sources of a label that is to be continued are not those it was begun with: what
+/// was read of them, and what is still to be read, would not fit.
+fn check_unchanged(label: &Label, sources: &[Source], first: bool) -> Result<()> {
+    let differ = match other_sources(label, sources) {
+        None if first => changed_sources(label, sources)?,
+        differ => differ,
+    };
+    match differ {
+        None => Ok(()),
+        Some(differ) => bail!(
+            "{} is not complete, and cannot be continued with other sources than it was begun with: \
+             {differ}; put them back as they were, or build a new corpus",
+            label.full_name()
+        ),
+    }
 }
 
 /// Plans and runs what is to be done; gives the names of the models used.

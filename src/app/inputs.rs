@@ -57,7 +57,8 @@ fn in_order(files: Vec<PathBuf>, paths: &[String]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for (path, name) in paths.iter().zip(names(&paths)) {
         let bytes = size(path, 0)?;
-        sources.push(Source { name, path: path.to_string_lossy().into_owned(), bytes });
+        let path = path.to_string_lossy().into_owned();
+        sources.push(Source { name, path, bytes, ..Source::default() });
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sources)

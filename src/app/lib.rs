@@ -12,6 +12,7 @@ mod keys;
 mod meter;
 mod plot;
 mod score;
+mod source_state;
 mod summary;
 mod supervise;
 mod texts;

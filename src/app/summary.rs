@@ -8,7 +8,7 @@ pub(crate) struct Summary {
     pub commit: u64,
     pub labels: Vec<LabelSummary>,
     /// Labels that were there already.
-    pub skipped: Vec<String>,
+    pub skipped: Vec<Skipped>,
     pub elapsed: Duration,
     /// The language identifiers in use.
     pub models: Vec<String>,
@@ -24,10 +24,19 @@ pub(crate) struct LabelSummary {
     pub defects_new: u64,
 }
 
+/// A label that was complete before this run.
+pub(crate) struct Skipped {
+    pub label: Label,
+    /// What is to be said of its sources as they are now.
+    pub note: Option<String>,
+}
+
 impl Summary {
-    /// Something could not be read.
+    /// Something could not be read, in this run or when a label was added that is asked for again:
+    /// the same command ends with the same code.
     pub fn has_defects(&self) -> bool {
         self.labels.iter().any(|label| label.defects_new > 0)
+            || self.skipped.iter().any(|skipped| skipped.label.defects_count > 0)
     }
 
     pub fn bytes_read(&self) -> u64 {

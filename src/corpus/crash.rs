@@ -11,6 +11,7 @@ pub const POINTS: &[&str] = &[
     "commit-begun",
     "manifest-written",
     "manifest-renamed",
+    "old-files-removed",
     "commit-ended",
 ];
 

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Files are written once under names that no manifest names yet, fsynced, and named by the next
-//! manifest. What no manifest names is not part of the corpus and goes at the next start.
+//! manifest. The two newest manifests and all they name are kept, see `sweep`.
 //!
 //! Knows nothing of dataflows or of what the slices do.
 
@@ -22,10 +22,13 @@ pub mod export;
 mod ledger;
 mod lock;
 mod manifest;
+mod names;
 mod part;
+mod repair;
 mod revise;
 mod segment;
 mod store;
+mod sweep;
 mod verify;
 
 pub use error::Error;
@@ -35,6 +38,7 @@ pub use manifest::{
     Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position, Source,
 };
 pub use part::{EpochReport, PartWriter};
+pub use repair::{Lost, Repair, repair};
 pub use revise::{ledger_rows, revise};
 pub use store::{Corpus, sync_dir};
 pub use verify::{Finding, verify};

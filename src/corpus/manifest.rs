@@ -1,4 +1,7 @@
 //! The manifest: the one file that says what the corpus is.
+//!
+//! One JSON object. Its first member, `crc32c`, is the checksum of every byte after the comma that
+//! ends it, so damage anywhere in the file is noticed.
 
 use arrangement::RunMeta;
 use document::{DocRef, Document, Reason};
@@ -17,6 +20,9 @@ pub struct Manifest {
     pub commit: u64,
     /// Digest of the recipe's settings, models included.
     pub recipe: String,
+    /// The recipe itself, as `recipe.toml` had it: with the manifest, a corpus goes back to it.
+    #[serde(default)]
+    pub recipe_toml: Option<String>,
     /// The epoch at which the next run goes on.
     pub next_epoch: u64,
     /// Everything added, in order of adding; the place is the label's number in a `DocRef`.
@@ -57,6 +63,13 @@ pub struct Source {
     pub path: String,
     /// Its size, as stored.
     pub bytes: u64,
+    /// When it was last changed, as it was when the label was begun: nanoseconds since 1970, the
+    /// newest of its files where it is a folder.
+    #[serde(default)]
+    pub modified: Option<u64>,
+    /// CRC-32C of what it began and ended with then.
+    #[serde(default)]
+    pub ends: Option<u32>,
 }
 
 /// Where a label goes on.
@@ -192,13 +205,66 @@ impl Label {
     }
 }
 
+/// Why a manifest cannot be read.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Unread {
+    /// It is not what was written.
+    Damaged(String),
+    /// It has a format that this version does not know.
+    Unknown(u32),
+}
+
+const SUM_BEGINS: &str = "{\"crc32c\":\"";
+const SUM_ENDS: &str = "\",";
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+/// The checksum that a manifest's file has, and what it is of.
+fn split_sum(file: &[u8]) -> Option<(u32, &[u8])> {
+    let (sum, summed) = file.strip_prefix(SUM_BEGINS.as_bytes())?.split_at_checked(8)?;
+    let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
+    Some((sum, summed.strip_prefix(SUM_ENDS.as_bytes())?))
+}
+
 impl Manifest {
-    /// The format that this version writes and reads.
-    pub const FORMAT: u32 = 1;
+    /// The format that this version writes. It also reads the one before, which has no checksum.
+    pub const FORMAT: u32 = 2;
 
     /// The manifest of a corpus without documents.
     pub fn empty(recipe: String) -> Manifest {
         Manifest { format: Self::FORMAT, recipe, next_epoch: 1, ..Manifest::default() }
+    }
+
+    /// The file that holds it.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let current = Manifest { format: Self::FORMAT, ..self.clone() };
+        let json = serde_json::to_vec(&current).expect("a manifest is plain data");
+        let summed = &json[1..];
+        let mut file = format!("{SUM_BEGINS}{:08x}{SUM_ENDS}", crc32c::crc32c(summed)).into_bytes();
+        file.extend_from_slice(summed);
+        file
+    }
+
+    /// Reads its file.
+    pub(crate) fn decode(file: &[u8]) -> Result<Manifest, Unread> {
+        let damaged = |what: String| Unread::Damaged(what);
+        let has_sum = match split_sum(file) {
+            Some((sum, summed)) if crc32c::crc32c(summed) != sum => {
+                return Err(damaged("its checksum is not that of its content".into()));
+            }
+            sum => sum.is_some(),
+        };
+        let Format { format } =
+            serde_json::from_slice(file).map_err(|error| damaged(error.to_string()))?;
+        match format {
+            Self::FORMAT if !has_sum => return Err(damaged("its checksum is missing".into())),
+            1 | Self::FORMAT => {}
+            other => return Err(Unread::Unknown(other)),
+        }
+        serde_json::from_slice(file).map_err(|error| damaged(error.to_string()))
     }
 
     /// The label of that slice and name.
@@ -208,8 +274,51 @@ impl Manifest {
 
     /// Every file it names, relative to the corpus.
     pub fn files(&self) -> impl Iterator<Item = String> + '_ {
+        self.sizes().map(|(file, _)| file)
+    }
+
+    /// The same, each with its size. A run may come several times.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (String, u64)> + '_ {
         let parts = self.labels.iter().flat_map(|label| label.segments.iter().chain(&label.ledger));
         let runs = self.state.values().flatten();
-        parts.map(|file| file.path.clone()).chain(runs.map(|run| format!("state/{}", run.name)))
+        let runs = runs.map(|run| (format!("state/{}", run.name), run.bytes));
+        parts.map(|file| (file.path.clone(), file.bytes)).chain(runs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let source = Source { name: "a".into(), modified: Some(1 << 60), ..Source::default() };
+        let label = Label { sources: vec![source], ..Label::default() };
+        Manifest { commit: 7, labels: vec![label], ..Manifest::empty("r".into()) }
+    }
+
+    #[test]
+    fn a_manifest_comes_back_and_no_changed_bit_passes() {
+        let file = manifest().encode();
+        assert_eq!(Manifest::decode(&file), Ok(manifest()));
+        serde_json::from_slice::<serde_json::Value>(&file).unwrap();
+        for bit in 0..file.len() * 8 {
+            let mut changed = file.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            // The hexadecimal digits of the checksum may change their case.
+            let same = Manifest::decode(&changed) == Ok(manifest());
+            assert!(!same || changed.eq_ignore_ascii_case(&file), "bit {bit}");
+        }
+        for len in 0..file.len() {
+            assert!(Manifest::decode(&file[..len]).is_err(), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn the_format_without_a_checksum_is_read_and_later_ones_are_refused() {
+        let old = Manifest { format: 1, ..manifest() };
+        assert_eq!(Manifest::decode(&serde_json::to_vec(&old).unwrap()), Ok(old));
+        let later = Manifest { format: 3, ..manifest() };
+        let later = serde_json::to_vec(&later).unwrap();
+        assert_eq!(Manifest::decode(&later), Err(Unread::Unknown(3)));
     }
 }

@@ -6,7 +6,6 @@ use crate::manifest::{Counts, File, Label};
 use crate::segment::{SegmentReader, SegmentWriter};
 use crate::{Corpus, Error};
 use document::Reason;
-use std::path::PathBuf;
 
 /// The rows of one of a label's ledger files.
 pub fn ledger_rows(
@@ -58,7 +57,7 @@ fn revise_part(
 ) -> Result<(), Error> {
     let path = |name: &str| corpus.root().join(name);
     let ledger_name = marked(&ledger.path, mark, "parquet");
-    let mut rows = LedgerWriter::create(&fresh(path(&ledger_name))?)?;
+    let mut rows = LedgerWriter::create(&path(&ledger_name))?;
     let mut lines = segment.map(|file| SegmentReader::open(&path(&file.path))).transpose()?;
     let segment_name = segment.map(|file| marked(&file.path, mark, "jsonl.zst"));
     let mut kept: Option<SegmentWriter> = None;
@@ -78,7 +77,7 @@ fn revise_part(
         } else if had_line {
             let name = segment_name.as_ref().expect("a line comes of a segment");
             if kept.is_none() {
-                kept = Some(SegmentWriter::create(&fresh(path(name))?)?);
+                kept = Some(SegmentWriter::create(&path(name))?);
             }
             kept.as_mut().expect("made above").push_line(row.at, &line)?;
         }
@@ -97,14 +96,6 @@ fn marked(name: &str, mark: &str, kind: &str) -> String {
     let file = name.rfind('/').map_or(0, |slash| slash + 1);
     let stem = name[file..].find('.').map_or(name.len(), |dot| file + dot);
     format!("{}.{mark}.{kind}", &name[..stem])
-}
-
-/// The place of a new file: what an earlier run left there without a commit goes.
-fn fresh(path: PathBuf) -> Result<PathBuf, Error> {
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&path)(error)),
-        _ => Ok(path),
-    }
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ pub(crate) struct SegmentReader {
 
 impl SegmentReader {
     pub fn open(path: &Path) -> Result<SegmentReader, Error> {
-        let file = File::open(path).map_err(Error::io(path))?;
+        let file = File::open(path).map_err(Error::unopened(path))?;
         let decoder = zstd::Decoder::new(file).map_err(Error::io(path))?;
         Ok(SegmentReader {
             path: path.to_owned(),
@@ -168,7 +168,7 @@ impl SegmentReader {
 
 /// Size and checksum of a file as it is.
 pub(crate) fn checksum(path: &Path) -> Result<(u64, u32), Error> {
-    let mut file = File::open(path).map_err(Error::io(path))?;
+    let mut file = File::open(path).map_err(Error::unopened(path))?;
     let mut buffer = vec![0; 1 << 18];
     let (mut bytes, mut crc) = (0, 0);
     loop {

@@ -1,7 +1,7 @@
-//! A corpus folder: opening it, committing to it, sweeping it.
+//! A corpus folder: opening it, committing to it.
 
-use crate::manifest::Manifest;
-use crate::{Error, crash};
+use crate::manifest::{Manifest, Unread};
+use crate::{Error, crash, names};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
@@ -34,11 +34,18 @@ impl Corpus {
     /// What is in the way of making a corpus with `recipe` in a folder: the first thing there that
     /// neither a corpus has nor one that was cut short while it was made. `None` where there is a
     /// corpus, or nothing.
+    ///
+    /// # Errors
+    /// Where data of a corpus lies there: it has lost its manifests, and is not to be written over.
     pub fn in_the_way(root: &Path, recipe: &str) -> Result<Option<PathBuf>, Error> {
         let corpus = Corpus { root: root.to_owned() };
-        if !root.is_dir() || corpus.newest()?.is_some() {
+        if !root.is_dir() {
+            return Ok(root.exists().then(|| root.to_owned()));
+        }
+        if corpus.newest()?.is_some() {
             return Ok(None);
         }
+        corpus.holds_no_data()?;
         let mut entries = Vec::new();
         for entry in fs::read_dir(root).map_err(Error::io(root))? {
             entries.push(entry.map_err(Error::io(root))?.path());
@@ -56,16 +63,35 @@ impl Corpus {
                 return Ok(Some(path));
             }
         }
-        Ok(corpus.files()?.into_iter().find(|path| !corpus.is_own(path)))
+        let is_own = |path: &PathBuf| names::written(corpus.relative(path)).is_some();
+        Ok(corpus.files()?.into_iter().find(|path| !is_own(path)))
+    }
+
+    /// Fails where files of a corpus lie in a folder without a manifest.
+    fn holds_no_data(&self) -> Result<(), Error> {
+        let is_data = |path: &PathBuf| {
+            matches!(names::written(self.relative(path)), Some(names::Written::In { .. }))
+        };
+        match self.files()?.iter().find(|path| is_data(path)) {
+            None => Ok(()),
+            Some(found) => {
+                let found = self.relative(found).display().to_string();
+                Err(Error::NoManifest { root: self.root.clone(), found })
+            }
+        }
     }
 
     /// A corpus that is there.
     pub fn open(root: &Path) -> Result<Corpus, Error> {
         let corpus = Corpus { root: root.to_owned() };
-        match corpus.newest()? {
-            Some(_) => Ok(corpus),
-            None => Err(Error::Missing { path: root.to_owned() }),
+        if root.is_file() {
+            return Err(Error::corrupt(root, "this is a file; a corpus is a folder"));
         }
+        if corpus.newest()?.is_none() {
+            corpus.holds_no_data()?;
+            return Err(Error::Missing { path: root.to_owned() });
+        }
+        Ok(corpus)
     }
 
     /// Its folder.
@@ -88,24 +114,30 @@ impl Corpus {
         self.root.join("recipe.toml")
     }
 
-    fn commit_path(&self, commit: u64) -> PathBuf {
+    pub(crate) fn commit_path(&self, commit: u64) -> PathBuf {
         self.root.join(format!("commits/{commit:06}.json"))
+    }
+
+    /// Numbers of the manifests that are there, rising.
+    pub(crate) fn commits(&self) -> Result<Vec<u64>, Error> {
+        let dir = self.root.join("commits");
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(Error::io(&dir))?,
+        };
+        let mut commits = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(Error::io(&dir))?.file_name();
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            commits.extend(stem.and_then(|stem| names::number(stem, 6)));
+        }
+        commits.sort_unstable();
+        Ok(commits)
     }
 
     /// Number of the newest commit.
     fn newest(&self) -> Result<Option<u64>, Error> {
-        let dir = self.root.join("commits");
-        let entries = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            entries => entries.map_err(Error::io(&dir))?,
-        };
-        let mut newest = None;
-        for entry in entries {
-            let name = entry.map_err(Error::io(&dir))?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(".json")?.parse().ok());
-            newest = newest.max(number);
-        }
-        Ok(newest)
+        Ok(self.commits()?.last().copied())
     }
 
     /// The newest commit, `None` in a folder without any.
@@ -113,27 +145,109 @@ impl Corpus {
         // A writer may remove the commit between our looking and our reading: look again.
         for _ in 0..5 {
             let Some(newest) = self.newest()? else { return Ok(None) };
-            let path = self.commit_path(newest);
-            match fs::read(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                bytes => return parse(&path, &bytes.map_err(Error::io(&path))?).map(Some),
+            if let Some(manifest) = self.manifest_of(newest)? {
+                return Ok(Some(manifest));
             }
         }
         Err(Error::corrupt(&self.root.join("commits"), "commits vanish as fast as they are read"))
     }
 
+    /// The manifest of a commit, `None` where it is not there.
+    pub(crate) fn manifest_of(&self, commit: u64) -> Result<Option<Manifest>, Error> {
+        let path = self.commit_path(commit);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(Error::io(&path))?,
+        };
+        let damaged = |what| Error::Damaged { root: self.root.clone(), path: path.clone(), what };
+        let manifest = Manifest::decode(&bytes).map_err(|unread| match unread {
+            Unread::Damaged(what) => damaged(what),
+            Unread::Unknown(format) => {
+                let known = Manifest::FORMAT;
+                let what = format!(
+                    "format {format} is not known to this version, which reads up to {known}; use \
+                     the version that wrote it"
+                );
+                Error::corrupt(&path, what)
+            }
+        })?;
+        if manifest.commit != commit {
+            return Err(damaged(format!("it is the manifest of commit {}", manifest.commit)));
+        }
+        Ok(Some(manifest))
+    }
+
+    /// The manifest before the newest one, which is kept to go back to.
+    pub(crate) fn predecessor(&self, newest: u64) -> Result<Option<Manifest>, Error> {
+        let before = self.commits()?.into_iter().rfind(|commit| *commit < newest);
+        before.map_or(Ok(None), |before| self.manifest_of(before))
+    }
+
+    /// Fails unless every file that the manifest names is there and has its size. Content is not
+    /// looked at.
+    pub fn check_whole(&self, manifest: &Manifest) -> Result<(), Error> {
+        let lacking = self.lacking(manifest);
+        match lacking.first() {
+            None => Ok(()),
+            Some(first) => {
+                let mut missing = first.clone();
+                if lacking.len() > 1 {
+                    missing += &format!(" (and {} more files)", lacking.len() - 1);
+                }
+                Err(self.incomplete(manifest, missing))
+            }
+        }
+    }
+
+    /// Fails where a folder of the corpus is not there. For who only looks.
+    pub fn check_folders(&self, manifest: &Manifest) -> Result<(), Error> {
+        for folder in ["data", "ledger", "state"] {
+            let is_needed =
+                |(name, _): &(String, u64)| Path::new(name).iter().next() == Some(folder.as_ref());
+            if !self.root.join(folder).is_dir() && manifest.sizes().any(|file| is_needed(&file)) {
+                let path = self.root.join(folder);
+                let missing = format!("{}: this folder is missing", path.display());
+                return Err(self.incomplete(manifest, missing));
+            }
+        }
+        Ok(())
+    }
+
+    fn incomplete(&self, manifest: &Manifest, missing: String) -> Error {
+        Error::Incomplete { root: self.root.clone(), commit: manifest.commit, missing }
+    }
+
+    /// What is wrong with files that the manifest names: those that are not there, or have another
+    /// size.
+    pub(crate) fn lacking(&self, manifest: &Manifest) -> Vec<String> {
+        let wrong = |(name, bytes): (String, u64)| {
+            let path = self.root.join(name);
+            let shown = path.display();
+            match fs::metadata(&path) {
+                Ok(meta) if !meta.is_file() => Some(format!("{shown}: this is not a file")),
+                Ok(meta) if meta.len() != bytes => {
+                    Some(format!("{shown}: {bytes} bytes expected, {} found", meta.len()))
+                }
+                Ok(_) => None,
+                Err(error) => Some(format!("{shown}: {error}")),
+            }
+        };
+        manifest.sizes().filter_map(wrong).collect()
+    }
+
     /// Makes `manifest` the corpus: from the rename on, and not before. Every file it names is
-    /// durable already. Then the files go that only its predecessor named.
+    /// durable already. Then the files go that neither it nor its predecessor names.
     pub fn commit(&self, manifest: &Manifest) -> Result<(), Error> {
         crash::point("commit-begun");
         self.sync_folders(manifest)?;
         let path = self.commit_path(manifest.commit);
         let tmp = path.with_extension("json.tmp");
-        write_durably(&tmp, &serde_json::to_vec(manifest).expect("a manifest is plain data"))?;
+        write_durably(&tmp, &manifest.encode())?;
         crash::point("manifest-written");
         fs::rename(&tmp, &path).map_err(Error::io(&path))?;
         crash::point("manifest-renamed");
-        sync_dir(&self.root.join("commits"))
+        sync_dir(&self.root.join("commits"))?;
+        self.retire(manifest)
     }
 
     /// Writes the recipe of a new corpus; it is whole, or not there.
@@ -181,54 +295,9 @@ impl Corpus {
         folders.iter().try_for_each(|folder| sync_dir(&self.root.join(folder)))
     }
 
-    /// Removes what no manifest names: leftovers of a crash, and older manifests. What has no name
-    /// of ours stays, whoever put it there. Only for the holder of the lock. Returns how many files
-    /// went.
-    pub fn sweep(&self, manifest: &Manifest) -> Result<u64, Error> {
-        let named: BTreeSet<PathBuf> = manifest.files().map(|file| self.root.join(file)).collect();
-        let newest = self.commit_path(manifest.commit);
-        let mut removed = 0;
-        for path in self.files()?.into_iter().filter(|path| self.is_own(path)) {
-            if path != newest && !named.contains(&path) {
-                fs::remove_file(&path).map_err(Error::io(&path))?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
-    }
-
-    /// Removes files that the commit made superfluous.
-    pub fn remove(&self, files: impl IntoIterator<Item = String>) -> Result<(), Error> {
-        for file in files {
-            let path = self.root.join(file);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                done => done.map_err(Error::io(&path))?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Forgets the manifests before `commit`.
-    pub fn remove_manifest(&self, commit: u64) -> Result<(), Error> {
-        self.remove([format!("commits/{commit:06}.json")])
-    }
-
-    /// Whether a file in the corpus' own folders has a name as we give them.
-    fn is_own(&self, path: &Path) -> bool {
-        let folder = path.strip_prefix(&self.root).ok().and_then(|path| path.iter().next());
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let numbers = |digits: usize| {
-            name.len() > digits && name.bytes().take(digits).all(|byte| byte.is_ascii_digit())
-        };
-        match folder.and_then(|folder| folder.to_str()) {
-            Some("commits") => numbers(6) && name.contains(".json"),
-            // Epoch and worker.
-            Some("data" | "ledger") => numbers(8) && name[8..].starts_with('-'),
-            // Spills have their names for a moment only.
-            Some("state" | "tmp") => name.ends_with(".run") || name.ends_with(".spill"),
-            _ => false,
-        }
+    /// A path in the corpus, relative to it.
+    pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).expect("a file of the corpus")
     }
 
     /// Every file in the corpus' own folders.
@@ -248,7 +317,7 @@ impl Corpus {
     }
 }
 
-fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || {
         let mut file = File::create(path)?;
         file.write_all(bytes)?;
@@ -257,30 +326,12 @@ fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write().map_err(Error::io(path))
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Manifest, Error> {
-    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| {
-        Error::corrupt(
-            path,
-            format!("{error}; remove this file to go back to the commit before it"),
-        )
-    })?;
-    if manifest.format != Manifest::FORMAT {
-        let what = format!(
-            "format {} is not known to this version, which reads {}; use the version that wrote it",
-            manifest.format,
-            Manifest::FORMAT
-        );
-        return Err(Error::corrupt(path, what));
-    }
-    Ok(manifest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_commit_counts_and_a_sweep_leaves_only_what_it_names() {
+    fn the_newest_commit_counts() {
         let dir = tempfile::tempdir().unwrap();
         let corpus = Corpus::create(dir.path()).unwrap();
         assert!(corpus.manifest().unwrap().is_none());
@@ -290,18 +341,20 @@ mod tests {
         manifest.commit = 1;
         corpus.commit(&manifest).unwrap();
         fs::write(dir.path().join("commits/000002.json.tmp"), "{").unwrap();
-        fs::write(dir.path().join("state/left.run"), "over").unwrap();
-        assert_eq!(corpus.manifest().unwrap().unwrap().commit, 1);
-        assert_eq!(corpus.sweep(&manifest).unwrap(), 3);
-        assert_eq!(corpus.files().unwrap(), [dir.path().join("commits/000001.json")]);
+        assert_eq!(corpus.manifest().unwrap(), Some(manifest));
     }
 
     #[test]
-    fn a_manifest_that_is_none_is_named() {
+    fn a_damaged_manifest_and_one_under_another_name_are_named_with_the_remedy() {
         let dir = tempfile::tempdir().unwrap();
         let corpus = Corpus::create(dir.path()).unwrap();
+        let names = |file: &str| {
+            let error = corpus.manifest().unwrap_err().to_string();
+            assert!(error.contains(file) && error.contains("verify --repair"), "{error}");
+        };
         fs::write(dir.path().join("commits/000007.json"), "{\"format\":1").unwrap();
-        let error = corpus.manifest().unwrap_err().to_string();
-        assert!(error.contains("000007.json") && error.contains("remove"), "{error}");
+        names("000007.json");
+        fs::write(dir.path().join("commits/000008.json"), Manifest::default().encode()).unwrap();
+        names("000008.json");
     }
 }

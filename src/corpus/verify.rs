@@ -1,15 +1,38 @@
-//! Checking a corpus: files against the manifest, sums against the ledger.
+//! Checking a corpus: files against the manifest, documents against the ledger, the state against
+//! both.
 
-use crate::manifest::{Counts, File, Manifest};
+use crate::ledger::{self, LedgerRow};
+use crate::manifest::{Counts, File, Label, Manifest, Position};
+use crate::names::{Written, written};
 use crate::segment::{SegmentReader, checksum};
-use crate::{Corpus, Error, Lock, ledger};
+use crate::{Corpus, Error, Lock};
 use arrangement::RunMeta;
 use document::DocRef;
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-/// Something that is not as it should be, as a sentence that names the file.
-pub type Finding = String;
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The file, or the label.
+    pub at: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.what)?;
+        if self.remedy.is_empty() { Ok(()) } else { write!(f, "; {}", self.remedy) }
+    }
+}
+
+const RESTORE: &str = "restore it from a copy, or rebuild the corpus";
+const REBUILD: &str = "restore the folder from a copy, or rebuild the corpus";
 
 /// Checks sizes, checksums, order and sums; with `deep` also every update of the state against the
 /// ledger. Calls `progress` with each file. Gives everything found, nothing if the corpus is sound.
@@ -17,92 +40,412 @@ pub fn verify(
     corpus: &Corpus,
     manifest: &Manifest,
     deep: bool,
-    mut progress: impl FnMut(&str),
+    progress: impl FnMut(&str),
 ) -> Result<Vec<Finding>, Error> {
-    let mut findings = Vec::new();
-    for label in &manifest.labels {
+    let mut check = Check { corpus, manifest, deep, progress, findings: Vec::new() };
+    for number in 0..manifest.labels.len() {
+        check.label(number as u64);
+    }
+    check.names_of_labels();
+    check.epochs();
+    for (index, runs) in &manifest.state {
+        check.index(index, runs);
+    }
+    check.predecessor();
+    // Files that the next manifest will name are not superfluous.
+    if !Lock::is_held(corpus.root())? {
+        check.unnamed()?;
+    }
+    Ok(check.findings)
+}
+
+struct Check<'a, P> {
+    corpus: &'a Corpus,
+    manifest: &'a Manifest,
+    deep: bool,
+    progress: P,
+    findings: Vec<Finding>,
+}
+
+impl<P: FnMut(&str)> Check<'_, P> {
+    fn found(&mut self, at: impl Into<String>, what: impl Into<String>, remedy: &str) {
+        self.findings.push(Finding { at: at.into(), what: what.into(), remedy: remedy.into() });
+    }
+
+    /// Adds what went wrong, once for each file; true if nothing did.
+    fn is_fine<T>(&mut self, file: &File, done: Result<T, Error>) -> Option<T> {
+        let error = match done {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let path = self.corpus.root().join(&file.path).display().to_string();
+        let what = match error {
+            Error::Corrupt { what, .. } => what,
+            Error::Unopened { error, .. } | Error::Io { error, .. } => error.to_string(),
+            other => other.to_string(),
+        };
+        self.found(path, what, RESTORE);
+        None
+    }
+
+    /// The files of a label, then what they say together.
+    fn label(&mut self, number: u64) {
+        let manifest = self.manifest;
+        let label = &manifest.labels[number as usize];
+        let name = label.full_name();
         let mut sums = Counts::default();
-        for file in &label.ledger {
-            progress(&file.path);
-            check(&mut findings, file_is_whole(corpus, file));
-            let path = corpus.root().join(&file.path);
-            match ledger::recount(&path, file.first, file.last) {
-                Ok(counts) => sums.add(&counts),
-                Err(error) => findings.push(error.to_string()),
+        let (mut is_readable, mut end) = (true, Expected::start(number));
+        let mut ledger: Vec<&File> = label.ledger.iter().collect();
+        ledger.sort_by_key(|file| file.first);
+        let mut segments: Vec<&File> = label.segments.iter().collect();
+        segments.sort_by_key(|file| file.first);
+        for part in ledger {
+            (self.progress)(&part.path);
+            let segment = match segments.first() {
+                Some(first) if part.first <= first.first && first.last <= part.last => {
+                    Some(segments.remove(0))
+                }
+                _ => None,
+            };
+            let kept = self.ledger_part(label, part, &mut end, &mut sums);
+            is_readable &= kept.is_some();
+            if let Some(segment) = segment {
+                (self.progress)(&segment.path);
+                self.segment(segment, kept.as_deref());
+            } else if let Some(id) = kept.iter().flatten().next() {
+                let path = self.corpus.root().join(&part.path).display().to_string();
+                self.found(path, format!("{id} is kept, and no segment has it"), REBUILD);
             }
         }
-        if sums != label.counts {
-            findings.push(format!(
-                "{}: the ledger adds up to {sums:?}, the manifest says {:?}",
-                label.full_name(),
-                label.counts
-            ));
+        for segment in segments {
+            let path = self.corpus.root().join(&segment.path).display().to_string();
+            self.found(path, "this segment is not of one part of the ledger", REBUILD);
+        }
+        if !is_readable {
+            // What cannot be read cannot be added up.
+            return;
+        }
+        if let Some(what) = differences(&sums, &label.counts) {
+            self.found(&name, format!("the ledger and the manifest differ: {what}"), REBUILD);
         }
         if label.counts.read != label.counts.kept + label.counts.dropped_total() {
-            findings.push(format!("{}: read is not kept + dropped", label.full_name()));
+            self.found(&name, "the manifest's read is not kept + dropped", REBUILD);
         }
-        let mut kept = 0;
-        for file in &label.segments {
-            progress(&file.path);
-            check(&mut findings, file_is_whole(corpus, file));
-            check(&mut findings, segment_reads(corpus, file).map(|records| kept += records));
-        }
-        if kept != label.counts.kept {
-            let (name, wanted) = (label.full_name(), label.counts.kept);
-            findings.push(format!("{name}: {kept} documents in segments, {wanted} kept"));
+        if let Some(position) = label.position
+            && let Err(what) = end.ends_at(position, label.sources.len() as u64)
+        {
+            self.found(&name, what, REBUILD);
         }
     }
-    for (index, runs) in &manifest.state {
+
+    /// Checks a part of the ledger, and that it goes on where the one before ended. Returns the ids
+    /// of the documents that it says are kept, if it can be read.
+    fn ledger_part(
+        &mut self,
+        label: &Label,
+        part: &File,
+        end: &mut Expected,
+        sums: &mut Counts,
+    ) -> Option<Vec<String>> {
+        let path = self.corpus.root().join(&part.path);
+        let whole = file_is_whole(&path, part);
+        let is_whole = self.is_fine(part, whole).is_some();
+        let mut kept = Vec::new();
+        let mut each = |row: LedgerRow| -> Result<(), Error> {
+            let wrong = |what| Error::corrupt(&path, what);
+            end.take(row.at).map_err(wrong)?;
+            if row.at.source() >= label.sources.len() as u64 {
+                return Err(wrong(format!("{} is of a source that the label lacks", row.at)));
+            }
+            let id = label.document_id(row.at);
+            if row.id != id {
+                return Err(wrong(format!("{} has the id {} and not {id}", row.at, row.id)));
+            }
+            row.count(sums);
+            if row.reason.is_none() {
+                kept.push(id);
+            }
+            Ok(())
+        };
+        let mut read = || -> Result<(), Error> {
+            let (mut first, mut last, mut rows) = (None, DocRef(0), 0);
+            for row in ledger::rows(&path)? {
+                let row = row?;
+                (first, last, rows) = (first.or(Some(row.at)), row.at, rows + 1);
+                each(row)?;
+            }
+            let (wanted, found) =
+                ((part.first, part.last, part.records), (first.unwrap_or_default(), last, rows));
+            if wanted != found {
+                let show = |(first, last, rows): (DocRef, DocRef, u64)| {
+                    format!("{rows} rows, {first} to {last}")
+                };
+                let what = format!("{} expected, {} found", show(wanted), show(found));
+                return Err(Error::corrupt(&path, what));
+            }
+            Ok(())
+        };
+        let done = read();
+        // Where the file is damaged, that is said already.
+        match is_whole {
+            true => self.is_fine(part, done).map(|()| kept),
+            false => {
+                *end = Expected::after(part.last);
+                None
+            }
+        }
+    }
+
+    /// Checks a segment; it must have the documents `kept` and no others.
+    fn segment(&mut self, segment: &File, kept: Option<&[String]>) {
+        let path = self.corpus.root().join(&segment.path);
+        let done = file_is_whole(&path, segment).and_then(|()| {
+            let ids = segment_ids(&path)?;
+            if ids.len() as u64 != segment.records {
+                let what = format!("{} documents expected, {} found", segment.records, ids.len());
+                return Err(Error::corrupt(&path, what));
+            }
+            let Some(kept) = kept else { return Ok(()) };
+            let same = ids.iter().zip(kept).take_while(|(a, b)| a == b).count();
+            let what = match (ids.get(same), kept.get(same)) {
+                (None, None) => return Ok(()),
+                (Some(id), None) => format!("it has {id}, which the ledger does not say is kept"),
+                (found, Some(id)) => format!(
+                    "the ledger says that {id} is kept here; {} found",
+                    found.map_or("nothing", String::as_str)
+                ),
+            };
+            Err(Error::corrupt(&path, what))
+        });
+        self.is_fine(segment, done);
+    }
+
+    fn names_of_labels(&mut self) {
+        let mut seen = BTreeSet::new();
+        for label in &self.manifest.labels {
+            if !seen.insert((&label.slice, &label.name)) {
+                self.found(label.full_name(), "the manifest has this label twice", REBUILD);
+            }
+        }
+    }
+
+    /// The next run would write over what belongs to an epoch to come.
+    fn epochs(&mut self) {
+        let next = self.manifest.next_epoch;
+        let files: BTreeSet<String> = self.manifest.files().collect();
+        for file in files {
+            let path = self.corpus.root().join(&file).display().to_string();
+            match written(Path::new(&file)) {
+                Some(Written::In { epoch, .. }) if epoch >= next => {
+                    let what = format!("of epoch {epoch}, and the manifest's next one is {next}");
+                    self.found(path, what, REBUILD);
+                }
+                Some(Written::In { .. }) => {}
+                _ => self.found(path, "the manifest names it, with no name of our form", REBUILD),
+            }
+        }
+    }
+
+    fn index(&mut self, index: &str, runs: &[RunMeta]) {
+        let mut parts: BTreeMap<&str, Vec<&RunMeta>> = BTreeMap::new();
+        let mut unreadable = BTreeSet::new();
         for run in runs {
-            progress(&run.name);
-            check(&mut findings, run_reads(corpus, manifest, index, run, deep));
+            (self.progress)(&run.name);
+            parts.entry(&run.name).or_default().push(run);
+            let path = self.corpus.state_dir().join(&run.name).display().to_string();
+            if let Err(what) = run_reads(self.corpus, self.manifest, index, run, self.deep)
+                && unreadable.insert(&run.name)
+            {
+                self.found(path, what, RESTORE);
+            }
+        }
+        for (name, mut parts) in parts {
+            parts.sort_by_key(|part| part.keys.first);
+            if parts.windows(2).any(|pair| pair[0].keys.last >= pair[1].keys.first) {
+                let path = self.corpus.state_dir().join(name).display().to_string();
+                self.found(path, "the manifest means some of its keys twice", REBUILD);
+            }
         }
     }
-    if Lock::is_held(corpus.root())? {
-        // Files that the next manifest will name are not superfluous.
-        return Ok(findings);
-    }
-    let named: BTreeSet<PathBuf> = manifest.files().map(|file| corpus.root().join(file)).collect();
-    let commit = format!("{:06}.json", manifest.commit);
-    for path in corpus.files()? {
-        if !named.contains(&path) && !path.ends_with(&commit) {
-            findings.push(format!("{}: no manifest names this file", path.display()));
+
+    /// The manifest that is kept to go back to.
+    fn predecessor(&mut self) {
+        if let Err(Error::Damaged { path, what, .. }) =
+            self.corpus.predecessor(self.manifest.commit)
+        {
+            let what = format!("this manifest is damaged: {what}");
+            let remedy = "the corpus is at a later commit and does not need it, but cannot go back \
+                          to it; restore it from a copy, or add a label";
+            self.found(path.display().to_string(), what, remedy);
         }
     }
-    Ok(findings)
-}
 
-fn check(findings: &mut Vec<Finding>, done: Result<(), Error>) {
-    if let Err(error) = done {
-        findings.push(error.to_string());
+    fn unnamed(&mut self) -> Result<(), Error> {
+        let mut leftovers: BTreeSet<_> =
+            self.corpus.leftovers(self.manifest)?.into_iter().map(|(path, _)| path).collect();
+        leftovers.extend(self.retiring()?);
+        let was_cut_short = self.corpus.cut_short(self.manifest)?.is_some();
+        let predecessor = self.corpus.predecessor(self.manifest.commit).ok().flatten();
+        let named: BTreeSet<String> = predecessor
+            .iter()
+            .chain([self.manifest])
+            .flat_map(|manifest| {
+                let commit = format!("commits/{:06}.json", manifest.commit);
+                manifest.files().chain([commit])
+            })
+            .collect();
+        for path in self.corpus.files()? {
+            let name = self.corpus.relative(&path).to_string_lossy().into_owned();
+            let is_aside = name.starts_with("commits/") && name.contains(".json.damaged");
+            let is_reported = predecessor.is_none() && self.is_older_manifest(&name);
+            if named.contains(&name) || is_aside || is_reported || path == self.corpus.mark_path() {
+                continue;
+            }
+            let why = match leftovers.contains(&path) {
+                true if was_cut_short => {
+                    "left by a run that was cut short; the next `add` or `build` removes it"
+                }
+                true => "a later manifest is lost: restore it, or give `sluice verify --repair`",
+                false => "not written by a run that is known; move it away if you do not need it",
+            };
+            let what = format!("{why}: no manifest names this file");
+            self.found(path.display().to_string(), what, "");
+        }
+        Ok(())
+    }
+
+    /// Manifests older than the two that are kept, and what they name: a commit was cut short when
+    /// it had just been made.
+    fn retiring(&self) -> Result<Vec<PathBuf>, Error> {
+        let commits = self.corpus.commits()?.into_iter().rev();
+        let mut files = Vec::new();
+        for commit in commits.filter(|commit| *commit < self.manifest.commit).skip(1) {
+            files.push(self.corpus.commit_path(commit));
+            let manifest = self.corpus.manifest_of(commit).ok().flatten();
+            files.extend(
+                manifest.iter().flat_map(Manifest::files).map(|f| self.corpus.root().join(f)),
+            );
+        }
+        Ok(files)
+    }
+
+    /// A manifest before the newest, of which `predecessor` has spoken.
+    fn is_older_manifest(&self, name: &str) -> bool {
+        let stem = name.strip_prefix("commits/").and_then(|name| name.strip_suffix(".json"));
+        let number = stem.and_then(|stem| crate::names::number(stem, 6));
+        number.is_some_and(|number| number < self.manifest.commit)
     }
 }
 
-fn file_is_whole(corpus: &Corpus, file: &File) -> Result<(), Error> {
-    let path = corpus.root().join(&file.path);
-    let (bytes, crc32c) = checksum(&path)?;
+/// What differs between two sums, in words.
+fn differences(ledger: &Counts, manifest: &Counts) -> Option<String> {
+    let mut rows = vec![
+        ("read".to_owned(), ledger.read, manifest.read),
+        ("kept".to_owned(), ledger.kept, manifest.kept),
+        ("bytes_read".to_owned(), ledger.bytes_read, manifest.bytes_read),
+        ("bytes_kept".to_owned(), ledger.bytes_kept, manifest.bytes_kept),
+        ("paragraphs.read".to_owned(), ledger.paragraphs.read, manifest.paragraphs.read),
+        (
+            "paragraphs.duplicate".to_owned(),
+            ledger.paragraphs.duplicate,
+            manifest.paragraphs.duplicate,
+        ),
+        ("tokens".to_owned(), ledger.tokens.unwrap_or(0), manifest.tokens.unwrap_or(0)),
+    ];
+    let reasons: BTreeSet<_> = ledger.dropped.keys().chain(manifest.dropped.keys()).collect();
+    for reason in reasons {
+        let of = |counts: &Counts| counts.dropped.get(reason).copied().unwrap_or(0);
+        rows.push((format!("dropped for {reason}"), of(ledger), of(manifest)));
+    }
+    let differ = rows.into_iter().filter(|(_, ledger, manifest)| ledger != manifest);
+    let differ: Vec<String> = differ
+        .map(|(name, ledger, manifest)| format!("{name} is {ledger} there and {manifest} here"))
+        .collect();
+    (!differ.is_empty()).then(|| differ.join(", "))
+}
+
+/// Records of a source are numbered from 0, without a gap; sources come in order.
+#[derive(Clone, Copy)]
+struct Expected {
+    label: u64,
+    last: Option<DocRef>,
+}
+
+impl Expected {
+    fn start(label: u64) -> Expected {
+        Expected { label, last: None }
+    }
+
+    fn after(last: DocRef) -> Expected {
+        Expected { label: last.label(), last: Some(last) }
+    }
+
+    fn take(&mut self, at: DocRef) -> Result<(), String> {
+        let begins = at.record() == 0;
+        let follows = match self.last {
+            None => begins,
+            Some(last) if last.source() == at.source() => at.record() == last.record() + 1,
+            Some(last) => begins && last.source() < at.source(),
+        };
+        if !follows || at.label() != self.label {
+            return Err(match self.last {
+                None => format!("label {} begins with {at}", self.label),
+                Some(last) => format!("{at} follows on {last}: there is a gap, or an overlap"),
+            });
+        }
+        self.last = Some(at);
+        Ok(())
+    }
+
+    /// What was taken ends where the label goes on.
+    fn ends_at(&self, position: Position, sources: u64) -> Result<(), String> {
+        let Position { source, record, .. } = position;
+        let is_end = match self.last {
+            None => record == 0,
+            Some(last) if record == 0 => last.source() < source,
+            Some(last) => (last.source(), last.record() + 1) == (source, record),
+        };
+        if is_end && source < sources {
+            return Ok(());
+        }
+        let end = self.last.map_or("is empty".to_owned(), |last| format!("ends with {last}"));
+        Err(format!(
+            "the manifest goes on at record {record} of source {source}, and the ledger {end}"
+        ))
+    }
+}
+
+fn file_is_whole(path: &Path, file: &File) -> Result<(), Error> {
+    let (bytes, crc32c) = checksum(path)?;
     if (bytes, crc32c) != (file.bytes, file.crc32c) {
         let what = format!(
             "{} bytes with checksum {:08x} expected, {bytes} with {crc32c:08x} found",
             file.bytes, file.crc32c
         );
-        return Err(Error::corrupt(&path, what));
+        return Err(Error::corrupt(path, what));
     }
     Ok(())
 }
 
-fn segment_reads(corpus: &Corpus, file: &File) -> Result<u64, Error> {
-    let path = corpus.root().join(&file.path);
-    let mut reader = SegmentReader::open(&path)?;
-    let (mut line, mut records) = (Vec::new(), 0);
+/// The ids of a segment's documents.
+fn segment_ids(path: &Path) -> Result<Vec<String>, Error> {
+    #[derive(Deserialize)]
+    struct Line {
+        meta: Meta,
+    }
+    #[derive(Deserialize)]
+    struct Meta {
+        id: String,
+    }
+    let mut reader = SegmentReader::open(path)?;
+    let (mut line, mut ids) = (Vec::new(), Vec::new());
     while reader.next_line(&mut line)? {
-        records += 1;
+        let Line { meta } = serde_json::from_slice(&line).map_err(|error| {
+            Error::corrupt(path, format!("document {} is no JSON: {error}", ids.len()))
+        })?;
+        ids.push(meta.id);
     }
-    if records != file.records {
-        let what = format!("{} documents expected, {records} found", file.records);
-        return Err(Error::corrupt(&path, what));
-    }
-    Ok(records)
+    Ok(ids)
 }
 
 /// A run is whole, and (with `deep`) every document it speaks of is one that was read.
@@ -112,16 +455,21 @@ fn run_reads(
     index: &str,
     meta: &RunMeta,
     deep: bool,
-) -> Result<(), Error> {
+) -> Result<(), String> {
     let mut unread = 0;
     arrangement::check(&corpus.state_dir(), meta, !deep, &mut |at| {
         unread += u64::from(!was_read(manifest, DocRef(at)));
+    })
+    .map_err(|error| match error {
+        arrangement::Error::Io { error, .. } | arrangement::Error::Unopened { error, .. } => {
+            error.to_string()
+        }
+        arrangement::Error::Corrupt { offset, what, .. } => format!("byte {offset}: {what}"),
     })?;
-    if unread > 0 {
-        let what = format!("{unread} updates of the index of {index} are of documents never read");
-        return Err(Error::corrupt(&corpus.state_dir().join(&meta.name), what));
+    match unread {
+        0 => Ok(()),
+        _ => Err(format!("{unread} updates of the index of {index} are of documents never read")),
     }
-    Ok(())
 }
 
 /// The document lies in one of the ranges that the ledger covers.
@@ -130,4 +478,34 @@ fn was_read(manifest: &Manifest, at: DocRef) -> bool {
         // Parts are few against updates, and cover ranges of refs of their own.
         label.ledger.iter().any(|part| (part.first..=part.last).contains(&at))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_follow_on_each_other_up_to_the_position() {
+        let at = |source, record| DocRef::new(3, source, record);
+        let taken = |refs: &[DocRef]| {
+            let mut end = Expected::start(3);
+            refs.iter().try_for_each(|at| end.take(*at)).map(|()| end)
+        };
+        for wrong in [
+            &[at(0, 1)][..],
+            &[at(0, 0), at(0, 2)],
+            &[at(0, 0), at(0, 0)],
+            &[at(1, 0), at(0, 0)],
+            &[at(0, 0), at(2, 1)],
+            &[DocRef::new(2, 0, 0)],
+        ] {
+            assert!(taken(wrong).is_err(), "{wrong:?}");
+        }
+        // A source may be empty.
+        let end = taken(&[at(0, 0), at(0, 1), at(2, 0)]).ok().unwrap();
+        let goes_on =
+            |source, record| end.ends_at(Position { source, record, defects: 0 }, 5).is_ok();
+        assert!(goes_on(2, 1) && goes_on(3, 0) && goes_on(4, 0));
+        assert!(!goes_on(2, 0) && !goes_on(2, 2) && !goes_on(3, 1) && !goes_on(5, 0));
+    }
 }

@@ -36,10 +36,13 @@ impl Notes {
         self.0.borrow_mut().positions.insert(epoch, position);
     }
 
-    /// The worker's share of an index is `runs` from `epoch` on.
+    /// The worker's share of an index is `runs` from `epoch` on, or from the newest epoch that was
+    /// noted, if that is later.
     pub fn runs(&self, index: &str, epoch: Epoch, runs: Vec<RunMeta>) {
         let mut inner = self.0.borrow_mut();
-        inner.runs.entry(index.to_owned()).or_default().insert(epoch, runs);
+        let epochs = inner.runs.entry(index.to_owned()).or_default();
+        let newest = epochs.last_key_value().map_or(epoch, |(newest, _)| *newest);
+        epochs.insert(epoch.max(newest), runs);
     }
 
     /// The runs that an index ended with.

@@ -149,6 +149,11 @@ impl Plan {
         self.first_epoch + self.epochs.len() as u64
     }
 
+    /// The last epoch; the one before the first where there are none.
+    pub(crate) fn last_epoch(&self) -> Epoch {
+        self.end_epoch() - 1
+    }
+
     /// The label that an epoch belongs to.
     pub(crate) fn label_of(&self, epoch: Epoch) -> u64 {
         self.epochs[(epoch - self.first_epoch) as usize].label

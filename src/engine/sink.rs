@@ -122,7 +122,8 @@ struct Committer {
     manifest: Manifest,
     /// State files that the last manifest named.
     named: BTreeSet<String>,
-    /// State files written since; those that a merge made superfluous go with the next commit.
+    /// State files written since. Those that a merge has replaced before any commit go with the next
+    /// one; those that a commit named go with the commit after, see `corpus::sweep`.
     written: BTreeSet<String>,
     every: CommitEvery,
     last: Instant,
@@ -174,12 +175,9 @@ impl Committer {
         self.manifest.commit += 1;
         let corpus: &Corpus = &self.worker.corpus;
         corpus.commit(&self.manifest)?;
-        // Only now may files go: a crash before this line finds the corpus of the last commit.
         let now: BTreeSet<String> = run_files(&self.manifest.state).collect();
-        let gone: Vec<String> =
-            self.named.union(&self.written).filter(|file| !now.contains(*file)).cloned().collect();
-        corpus.remove(gone)?;
-        corpus.remove_manifest(self.manifest.commit - 1)?;
+        let never_named = |file: &&String| !now.contains(*file) && !self.named.contains(*file);
+        corpus.remove(self.written.iter().filter(never_named).cloned())?;
         crash::point("commit-ended");
         self.named = now;
         self.written.clear();

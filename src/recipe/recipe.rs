@@ -73,8 +73,12 @@ impl Recipe {
     /// # Errors
     /// When recipe or manifest cannot be read.
     pub fn of_corpus(slices: Slices, corpus: &Corpus) -> Result<Recipe> {
+        let manifest = corpus.manifest()?;
+        if let Some(manifest) = &manifest {
+            Recipe::check_there(corpus, manifest)?;
+        }
         let recipe = Recipe::open(slices, &corpus.recipe_path())?;
-        let Some(manifest) = corpus.manifest()? else { return Ok(recipe) };
+        let Some(manifest) = manifest else { return Ok(recipe) };
         let next = corpus.next_recipe_path();
         if manifest.recipe != recipe.fingerprint && next.exists() {
             let next = Recipe::open(slices, &next)?;
@@ -83,6 +87,29 @@ impl Recipe {
             }
         }
         Ok(recipe)
+    }
+
+    /// Fails where the corpus has lost its recipe.
+    ///
+    /// # Errors
+    /// What to do about the missing file.
+    pub fn check_there(corpus: &Corpus, manifest: &Manifest) -> Result<()> {
+        let path = corpus.recipe_path();
+        if path.exists() {
+            return Ok(());
+        }
+        let (root, shown) = (corpus.root().display(), path.display());
+        if manifest.recipe_toml.is_some() {
+            anyhow::bail!(
+                "{shown}: this file is missing; the corpus needs it: sluice verify --repair {root} \
+                 writes it again from the newest commit"
+            );
+        }
+        anyhow::bail!(
+            "{shown}: this file is missing; the corpus needs it: restore it from a copy, or write \
+             it again from the recipe the corpus was built with: sluice build RECIPE.toml \
+             --print-recipe > {shown}"
+        )
     }
 
     /// Ends what a run left undone that was killed while it gave the corpus another recipe. For the

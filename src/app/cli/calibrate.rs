@@ -66,8 +66,11 @@ impl Calibrate {
         let is_global = recipe.global_dedup;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         if self.apply {
+            corpus.check_whole(&manifest)?;
+            Corpus::create(&self.corpus)?;
             Recipe::settle(slices, &corpus, &manifest)?;
             corpus.sweep(&manifest)?;
+            corpus.end_writing()?;
         }
         let settings =
             &mut **recipe.slices.get_mut(slice.name()).expect("a recipe has every slice");

@@ -101,7 +101,7 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
         Command::Calibrate(command) => command.run(slices),
-        Command::Verify(command) => command.run(),
+        Command::Verify(command) => command.run(slices),
         Command::Train(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Launch(command) => command.run(),

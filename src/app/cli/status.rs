@@ -30,6 +30,7 @@ impl Status {
     pub fn run(self) -> Result<u8> {
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
+        corpus.check_folders(&manifest)?;
         match self.json {
             true => println!("{}", serde_json::to_string_pretty(&status_json(&manifest))?),
             false => print_status(&manifest),
@@ -79,6 +80,10 @@ pub(super) fn print_status(manifest: &Manifest) {
     print_counts(&manifest.labels);
     for label in manifest.labels.iter().filter(|label| !label.is_complete()) {
         println!("{} is not complete: give the command that added it again", label.full_name());
+    }
+    for label in manifest.labels.iter().filter(|label| label.defects_count > 0) {
+        let (name, count) = (label.full_name(), label.defects_count);
+        println!("{name} has {count} defects: the command that added it, given again, lists them");
     }
     for (index, runs) in &manifest.state {
         let size = index_size(runs);

@@ -3,12 +3,24 @@
 use super::{DONE, FAILED};
 use anyhow::{Context, Result};
 use clap::Args;
-use corpus::{Corpus, verify};
+use corpus::{Corpus, Error, Finding, Lock, Manifest, repair, verify};
+use indicatif::HumanCount;
+use recipe::Recipe;
+use recipe::Slices;
+use serde_json::json;
 use std::path::PathBuf;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice verify corpus --deep && echo sound";
+  sluice verify corpus --deep && echo sound
+
+--repair is for a corpus whose newest commit cannot be used: its manifest is damaged or lost, or
+files that it names are gone. It says what going back to the newest whole commit loses, goes back, and
+checks the result. It deletes nothing: manifests that are passed over get names that end in .damaged,
+and data that is not part of that commit is moved to CORPUS/set-aside/. It also writes recipe.toml
+again where that is missing or not what the commit was made with.
+
+Exit codes: 0 sound; 1 something was found, or there is no commit to go back to.";
 
 /// Check a corpus: checksums, order, sums; with --deep also state against ledger
 #[derive(Args)]
@@ -19,15 +31,23 @@ pub(crate) struct Verify {
     /// Read the whole state, and hold it against the ledger
     #[arg(long)]
     deep: bool,
+    /// Go back to the newest commit that is whole, then check
+    #[arg(long)]
+    repair: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     /// Name each file as it is read
     #[arg(short, long)]
     verbose: bool,
 }
 
 impl Verify {
-    pub fn run(self) -> Result<u8> {
+    pub fn run(self, slices: Slices) -> Result<u8> {
         let corpus = Corpus::open(&self.corpus)?;
-        let manifest = corpus.manifest()?.context("the corpus has no commit")?;
+        if self.repair {
+            self.repair(&corpus, slices)?;
+        }
         let mut files = 0;
         let tell = |name: &str| {
             files += 1;
@@ -35,14 +55,121 @@ impl Verify {
                 eprintln!("{name}");
             }
         };
-        let findings = verify(&corpus, &manifest, self.deep, tell)?;
-        for finding in &findings {
-            println!("{finding}");
-        }
-        match findings.len() {
-            0 => println!("commit {}: {files} files, all as they should be", manifest.commit),
-            found => println!("commit {}: {files} files, {found} findings", manifest.commit),
+        let (commit, findings) = match corpus.manifest() {
+            Ok(manifest) => {
+                let manifest = manifest.context("the corpus has no commit")?;
+                let mut findings = verify(&corpus, &manifest, self.deep, tell)?;
+                findings.extend(recipe_finding(&corpus, &manifest, slices));
+                (Some(manifest.commit), findings)
+            }
+            Err(Error::Damaged { path, what, .. }) => (None, vec![self.damaged(path, &what)]),
+            Err(error) => return Err(error.into()),
+        };
+        if self.json {
+            let told = json!({
+                "commit": commit,
+                "files": files,
+                "sound": findings.is_empty(),
+                "findings": findings,
+            });
+            println!("{}", serde_json::to_string_pretty(&told)?);
+        } else {
+            findings.iter().for_each(|finding| println!("{finding}"));
+            let commit = commit.map_or("no commit".into(), |commit| format!("commit {commit}"));
+            match findings.len() {
+                0 => println!("{commit}: {files} files, all as they should be"),
+                1 => println!("{commit}: {files} files, 1 finding"),
+                found => println!("{commit}: {files} files, {found} findings"),
+            }
         }
         Ok(if findings.is_empty() { DONE } else { FAILED })
     }
+
+    fn damaged(&self, path: PathBuf, what: &str) -> Finding {
+        Finding {
+            at: path.display().to_string(),
+            what: format!("this manifest is damaged: {what}"),
+            remedy: format!(
+                "restore it from a copy, or: sluice verify --repair {} goes back to the newest \
+                 commit that is whole, and says what that loses",
+                self.corpus.display()
+            ),
+        }
+    }
+
+    fn say(&self, words: &str) {
+        match self.json {
+            true => eprintln!("{words}"),
+            false => println!("{words}"),
+        }
+    }
+
+    fn repair(&self, corpus: &Corpus, slices: Slices) -> Result<()> {
+        let _lock = Lock::take(&self.corpus)?;
+        let mut is_sound = true;
+        if let Some(repair) = repair(corpus)? {
+            is_sound = false;
+            for (commit, what) in &repair.passed_over {
+                self.say(&format!("commit {commit} cannot be used: {what}"));
+            }
+            let to = repair.to.commit;
+            match repair.lost.is_empty() {
+                true => self.say(&format!("back to commit {to}: no documents are lost")),
+                false => self.say(&format!("back to commit {to}; what that loses:")),
+            }
+            for (label, lost) in &repair.lost {
+                let (read, kept) = (HumanCount(lost.read), HumanCount(lost.kept));
+                let unreadable = match lost.unreadable {
+                    0 => String::new(),
+                    files => format!(", and {files} ledger files that cannot be read"),
+                };
+                self.say(&format!(
+                    "  {label}: {read} documents read, {kept} of them kept{unreadable}; the command \
+                     that added it adds them again"
+                ));
+            }
+            if let Some(folder) = repair.carry_out(corpus)? {
+                self.say(&format!(
+                    "what commit {to} does not name is in {} now: remove it when you do not need it",
+                    folder.display()
+                ));
+            }
+        }
+        Corpus::create(&self.corpus)?;
+        let manifest = corpus.manifest()?.context("the corpus has no commit")?;
+        if recipe_finding(corpus, &manifest, slices).is_some()
+            && let Some(text) = &manifest.recipe_toml
+            && std::fs::read_to_string(corpus.recipe_path()).ok().as_ref() != Some(text)
+        {
+            is_sound = false;
+            corpus.restore_recipe(text)?;
+            let shown = corpus.recipe_path();
+            self.say(&format!("{}: written as commit {} has it", shown.display(), manifest.commit));
+        }
+        if is_sound {
+            self.say("nothing to repair");
+        }
+        Ok(())
+    }
+}
+
+/// The recipe is there, and is the one that the corpus was made with.
+fn recipe_finding(corpus: &Corpus, manifest: &Manifest, slices: Slices) -> Option<Finding> {
+    let (root, commit) = (corpus.root().display(), manifest.commit);
+    let what = match Recipe::of_corpus(slices, corpus) {
+        Ok(recipe) if recipe.fingerprint == manifest.recipe => return None,
+        Ok(_) => format!("this file, or a model that it names, is not what commit {commit} has"),
+        Err(_) if !corpus.recipe_path().exists() => "this file is missing".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    let remedy = match manifest.recipe_toml {
+        Some(_) => format!(
+            "put the file or the model back as it was; sluice verify --repair {root} writes the file \
+             as commit {commit} has it"
+        ),
+        None => "restore it from a copy, or write it again from the recipe the corpus was built \
+                 with: sluice build RECIPE.toml --print-recipe"
+            .to_owned(),
+    };
+    Some(Finding { at: corpus.recipe_path().display().to_string(), what, remedy })
 }

@@ -50,16 +50,25 @@ pub(crate) fn duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
     }
 }
 
+/// What an operator that gathers updates by epoch is called for.
+enum Moment<'a, K: Key> {
+    /// An epoch is complete; whether any may follow; its updates.
+    Epoch(Epoch, bool, &'a mut Batch<K>),
+    /// No epoch follows. Comes once, also where the worker had no updates in the last epochs.
+    End,
+}
+
 /// Collects the updates of each epoch at their owners. When one is complete, calls `act` until that
-/// says that it is done with it, and lets others work in between. `act` is told whether any epoch
-/// may follow.
+/// says that it is done with it, and lets others work in between. Once there are no more, calls it
+/// for the end; the last epoch of the run is held open until then, so what is noted at the end is in
+/// its commit.
 fn by_epoch<'scope, K, D>(
     name: &str,
     worker: &WorkerContext,
     updates: UpdateStream<'scope, K>,
     at_start: impl FnOnce(&mut Vec<D>) -> Option<Epoch> + 'static,
     new_batch: impl Fn() -> Batch<K> + 'static,
-    mut act: impl FnMut(Epoch, bool, &mut Batch<K>, &mut Vec<D>) -> bool + 'static,
+    mut act: impl FnMut(Moment<'_, K>, &mut Vec<D>) -> bool + 'static,
 ) -> StreamVec<'scope, Epoch, D>
 where
     K: Key + Serialize + DeserializeOwned,
@@ -69,9 +78,11 @@ where
     let route = Exchange::new(move |update: &Update<K>| owner(update.0.high(), peers) as u64);
     type Builder<D> = CapacityContainerBuilder<Vec<D>>;
     let scope = updates.scope();
+    let last = worker.plan.last_epoch();
     updates.unary_frontier::<Builder<D>, _, _, _>(route, name, move |cap, info| {
         let activator = scope.activator_for(info.address);
         let mut open: BTreeMap<Epoch, (Capability<Epoch>, Batch<K>)> = BTreeMap::new();
+        let mut until_end = Some(cap.delayed(&last));
         let mut start = Some((cap, at_start));
         // What epochs that are over leave to the next ones: to have memory cleared by the system
         // for every epoch takes a quarter of the time.
@@ -89,13 +100,19 @@ where
                     .or_insert_with(|| (cap, spare.pop().unwrap_or_else(&new_batch)));
                 or_fail(batch.extend(updates.drain(..)));
             });
-            let Some(mut first) = open.first_entry() else { return };
+            let Some(mut first) = open.first_entry() else {
+                if frontier.is_empty() && until_end.is_some() {
+                    act(Moment::End, &mut out);
+                    until_end = None;
+                }
+                return;
+            };
             let epoch = *first.key();
             if frontier.less_equal(&epoch) {
                 return;
             }
             let (cap, batch) = first.get_mut();
-            let done = act(epoch, frontier.is_empty(), batch, &mut out);
+            let done = act(Moment::Epoch(epoch, frontier.is_empty(), batch), &mut out);
             output.session(cap).give_iterator(out.drain(..));
             if done {
                 spare.push(first.remove().1);
@@ -103,6 +120,22 @@ where
             activator.activate();
         }
     })
+}
+
+/// Notes what `share` is after `epoch`. After the last one no merge is left under way: its file
+/// would be in no commit.
+pub(crate) fn store<K: Key>(
+    worker: &WorkerContext,
+    index: &str,
+    share: &mut Arrangement<K>,
+    epoch: Epoch,
+    is_last: bool,
+) {
+    if is_last {
+        or_fail(share.settle());
+    }
+    crash::point("run-written");
+    worker.notes.runs(index, epoch, share.runs());
 }
 
 fn by_arrangement<'scope, K: Key + Serialize + DeserializeOwned>(
@@ -121,16 +154,18 @@ fn by_arrangement<'scope, K: Key + Serialize + DeserializeOwned>(
         updates,
         |_| None,
         new_batch,
-        move |epoch, is_last, updates, facts| {
-            let done = or_fail(share.apply(epoch, updates, &rule, facts));
-            if done {
-                if is_last {
-                    or_fail(share.settle());
+        move |moment, facts| {
+            let (epoch, is_last) = match moment {
+                Moment::Epoch(epoch, is_last, updates) => {
+                    if !or_fail(share.apply(epoch, updates, &rule, facts)) {
+                        return false;
+                    }
+                    (epoch, is_last)
                 }
-                crash::point("run-written");
-                worker.notes.runs(&index, epoch, share.runs());
-            }
-            done
+                Moment::End => (worker.plan.last_epoch(), true),
+            };
+            store(&worker, &index, &mut share, epoch, is_last);
+            true
         },
     )
 }
@@ -153,18 +188,19 @@ fn by_differential<'scope, K: Key + Serialize + DeserializeOwned>(
     };
     let new_batch = share.batches(worker.memory.updates_limit);
     let context = worker.clone();
-    let rows =
-        by_epoch(&name, &context, updates, load, new_batch, move |epoch, last, batch, rows| {
-            let updates = or_fail(batch.consolidated());
-            or_fail(share.append(epoch, &updates));
-            if last {
-                or_fail(share.settle());
+    let rows = by_epoch(&name, &context, updates, load, new_batch, move |moment, rows| {
+        let (epoch, is_last) = match moment {
+            Moment::Epoch(epoch, is_last, batch) => {
+                let updates = or_fail(batch.consolidated());
+                or_fail(share.append(epoch, &updates));
+                rows.extend(updates.iter().map(|&(key, at, diff)| ((key, at), epoch, diff)));
+                (epoch, is_last)
             }
-            crash::point("run-written");
-            worker.notes.runs(&index, epoch, share.runs());
-            rows.extend(updates.iter().map(|&(key, at, diff)| ((key, at), epoch, diff)));
-            true
-        });
+            Moment::End => (worker.plan.last_epoch(), true),
+        };
+        store(&worker, &index, &mut share, epoch, is_last);
+        true
+    });
     let arranged = arrange_core::<_, _, _, OrdValSpine<K, u64, Epoch, i64>>(
         rows,
         Pipeline, // The store has sent every key to its owner.

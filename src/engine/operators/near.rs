@@ -2,11 +2,10 @@
 
 use crate::docs::{Docs, WorkerContext};
 use crate::operators::blocks::Blocks;
-use crate::operators::join::{FactStream, UpdateStream};
+use crate::operators::join::{FactStream, UpdateStream, store};
 use crate::operators::keyed::Keys;
 use crate::or_fail;
 use arrangement::{Arrangement, Update, owner};
-use corpus::crash;
 use document::{Document, Epoch, Reason};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -81,9 +80,12 @@ pub(crate) fn near_repeats<'scope>(
     let name = format!("Compare with {index}");
     let updates = updates.broadcast();
     let scope = updates.scope();
+    let last = share.worker.plan.last_epoch();
     type Builder = CapacityContainerBuilder<Vec<(u64, u64, i64)>>;
-    updates.unary_frontier::<Builder, _, _, _>(Pipeline, &name, move |_cap, info| {
+    updates.unary_frontier::<Builder, _, _, _>(Pipeline, &name, move |cap, info| {
         let activator = scope.activator_for(info.address);
+        // Until what the share is at its end is noted.
+        let mut until_end = Some(cap.delayed(&last));
         let mut open: BTreeMap<Epoch, (Capability<Epoch>, Comparing)> = BTreeMap::new();
         move |(input, frontier), output| {
             input.for_each(|cap, updates| {
@@ -92,7 +94,13 @@ pub(crate) fn near_repeats<'scope>(
                     open.entry(*cap.time()).or_insert_with(|| (cap, Comparing::default()));
                 epoch.updates.append(updates);
             });
-            let Some(mut first) = open.first_entry() else { return };
+            let Some(mut first) = open.first_entry() else {
+                if frontier.is_empty() && until_end.is_some() {
+                    share.end();
+                    until_end = None;
+                }
+                return;
+            };
             let epoch = *first.key();
             if frontier.less_equal(&epoch) {
                 return;
@@ -161,11 +169,13 @@ impl Share {
         mine.sort_unstable();
         mine.iter().for_each(|(key, at, _)| self.blocks.insert(hash(*key), *at));
         or_fail(self.stored.append(epoch, &mine));
-        if is_last {
-            or_fail(self.stored.settle());
-        }
-        crash::point("run-written");
-        worker.notes.runs(&self.index, epoch, self.stored.runs());
+        store(worker, &self.index, &mut self.stored, epoch, is_last);
+    }
+
+    /// No epoch follows.
+    fn end(&mut self) {
+        let last = self.worker.plan.last_epoch();
+        store(&self.worker, &self.index, &mut self.stored, last, true);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A queue of held documents that goes to disk beyond a limit of memory.
 
-use lz4_flex::frame::{FrameDecoder, FrameEncoder};
+use lz4_flex::frame::{FrameDecoder, FrameEncoder, FrameInfo};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
@@ -10,7 +10,8 @@ use std::marker::PhantomData;
 use std::path::Path;
 
 /// First in, first out; what comes after the memory is full goes through a file that has no name,
-/// so that nothing is left of it however the process ends.
+/// so that nothing is left of it however the process ends. Each block of the file has a checksum,
+/// which is compared as it is read.
 pub(crate) struct SpillQueue<T> {
     memory: VecDeque<T>,
     writer: Option<FrameEncoder<File>>,
@@ -37,7 +38,10 @@ impl<T: Serialize + DeserializeOwned> SpillQueue<T> {
         }
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            None => self.writer.insert(FrameEncoder::new(nameless_file(dir)?)),
+            None => {
+                let info = FrameInfo::new().block_checksums(true);
+                self.writer.insert(FrameEncoder::with_frame_info(info, nameless_file(dir)?))
+            }
         };
         bincode::serialize_into(writer, &item).map_err(io::Error::other)?;
         self.on_disk += 1;
@@ -50,19 +54,37 @@ impl<T: Serialize + DeserializeOwned> SpillQueue<T> {
             return Ok(Some((item, true)));
         }
         if let Some(writer) = self.writer.take() {
-            let mut file = writer.finish().map_err(io::Error::other)?;
-            file.rewind()?;
-            let buffered = BufReader::with_capacity(1 << 18, file);
-            self.reader = Some(FrameDecoder::new(buffered));
+            self.reader = Some(reader_of(writer.finish().map_err(io::Error::other)?)?);
         }
         if self.on_disk == 0 {
             return Ok(None);
         }
         self.on_disk -= 1;
         let reader = self.reader.as_mut().expect("opened above");
-        let item = bincode::deserialize_from(reader).map_err(io::Error::other)?;
+        let item = bincode::deserialize_from(reader).map_err(read_back)?;
         Ok(Some((item, false)))
     }
+}
+
+/// What the system said where it could not read; else the file is not what was written.
+fn read_back(error: Box<bincode::ErrorKind>) -> io::Error {
+    match *error {
+        bincode::ErrorKind::Io(error) if error.raw_os_error().is_some() => error,
+        error => io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!(
+                "documents that waited on disk are not what was written there ({error}): check the \
+                 disk and the memory of this machine; nothing of them is committed, and the same \
+                 command continues from the last commit"
+            ),
+        ),
+    }
+}
+
+/// Reads a file from its beginning.
+fn reader_of(mut file: File) -> io::Result<FrameDecoder<BufReader<File>>> {
+    file.rewind()?;
+    Ok(FrameDecoder::new(BufReader::with_capacity(1 << 18, file)))
 }
 
 fn nameless_file(dir: &Path) -> io::Result<File> {
@@ -97,5 +119,38 @@ mod tests {
             assert_eq!(text.len(), number as usize % 50 * 5);
         }
         assert!(queue.pop().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_changed_bit_in_the_file_is_an_error() {
+        use std::os::unix::fs::FileExt;
+        let dir = tempfile::tempdir().unwrap();
+        let text = |number: u64| {
+            let words = (0..20).map(|word| (number * 131 + word * 7919).to_string());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let mut at = 0;
+        loop {
+            let mut queue = SpillQueue::default();
+            for number in 0..40u64 {
+                queue.push((number, text(number)), false, dir.path()).unwrap();
+            }
+            let file = queue.writer.take().unwrap().finish().unwrap();
+            let len = file.metadata().unwrap().len();
+            if at >= len {
+                break;
+            }
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, at).unwrap();
+            file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+            queue.reader = Some(reader_of(file).unwrap());
+            let found: io::Result<Vec<(u64, String)>> = std::iter::from_fn(|| {
+                queue.pop().map(|item| item.map(|(item, _)| item)).transpose()
+            })
+            .collect();
+            // The mark of the end is not read: the number of documents is known.
+            assert!(found.is_err() || at + 4 >= len, "byte {at} of {len}");
+            at += 61;
+        }
     }
 }

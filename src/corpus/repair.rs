@@ -1,0 +1,174 @@
+//! Going back to the newest commit that is whole. Nothing is deleted: what that commit does not
+//! name is moved aside.
+
+use crate::manifest::{Counts, Manifest};
+use crate::names::Written;
+use crate::{Corpus, Error, ledger, sync_dir};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is to be done to a corpus, and what that loses.
+pub struct Repair {
+    /// The commit that it goes back to.
+    pub to: Manifest,
+    /// Commits after it, each with what is wrong with it.
+    pub passed_over: Vec<(u64, String)>,
+    /// What the corpus has no more, by label.
+    pub lost: BTreeMap<String, Lost>,
+    /// Files that neither that commit nor the one before it names.
+    unnamed: Vec<PathBuf>,
+}
+
+/// What is lost of one label.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Documents read.
+    pub read: u64,
+    /// Of these, documents kept.
+    pub kept: u64,
+    /// Ledger files that cannot be read, and say nothing of their documents.
+    pub unreadable: u64,
+}
+
+/// Finds out what is to be done; `None` where nothing is. Changes nothing.
+pub fn repair(corpus: &Corpus) -> Result<Option<Repair>, Error> {
+    let mut passed_over = Vec::new();
+    for commit in corpus.commits()?.into_iter().rev() {
+        let manifest = match corpus.manifest_of(commit) {
+            Ok(Some(manifest)) => manifest,
+            Ok(None) => continue,
+            Err(Error::Damaged { what, .. }) => {
+                passed_over.push((commit, what));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let lacking = corpus.lacking(&manifest);
+        if let Some(first) = lacking.first() {
+            let more = match lacking.len() - 1 {
+                0 => String::new(),
+                more => format!(" (and {more} more files)"),
+            };
+            passed_over.push((commit, format!("{first}{more}")));
+            continue;
+        }
+        let is_of_an_epoch =
+            |(path, written): (PathBuf, Written)| (written != Written::Scratch).then_some(path);
+        let unnamed = match passed_over.is_empty() && corpus.cut_short(&manifest)?.is_some() {
+            // The next run removes it.
+            true => Vec::new(),
+            false => corpus.unnamed(&manifest)?.into_iter().filter_map(is_of_an_epoch).collect(),
+        };
+        if passed_over.is_empty() && unnamed.is_empty() {
+            return Ok(None);
+        }
+        let lost = lost(corpus, &manifest, &passed_over, &unnamed);
+        return Ok(Some(Repair { to: manifest, passed_over, lost, unnamed }));
+    }
+    let what: Vec<String> =
+        passed_over.iter().map(|(commit, what)| format!("commit {commit}: {what}")).collect();
+    Err(Error::Beyond { root: corpus.root().to_owned(), what: what.join("; ") })
+}
+
+/// What the corpus has no more: by the newest manifest if that can be read, else by the ledger
+/// files that are not named any more.
+fn lost(
+    corpus: &Corpus,
+    to: &Manifest,
+    passed_over: &[(u64, String)],
+    unnamed: &[PathBuf],
+) -> BTreeMap<String, Lost> {
+    let mut lost: BTreeMap<String, Lost> = BTreeMap::new();
+    let newest = passed_over.first().and_then(|(commit, _)| corpus.manifest_of(*commit).ok());
+    if let Some(newest) = newest.flatten() {
+        for label in &newest.labels {
+            let before = to.label(&label.slice, &label.name).map(|label| &label.counts);
+            let (read, kept) = before.map_or((0, 0), |counts| (counts.read, counts.kept));
+            let read = label.counts.read.saturating_sub(read);
+            let kept = label.counts.kept.saturating_sub(kept);
+            if read > 0 || before.is_none() {
+                lost.insert(label.full_name(), Lost { read, kept, unreadable: 0 });
+            }
+        }
+        return lost;
+    }
+    for path in unnamed {
+        let parts: Vec<_> =
+            corpus.relative(path).iter().map(|part| part.to_string_lossy()).collect();
+        let [folder, slice, label, _] = &parts[..] else { continue };
+        if folder != "ledger" {
+            continue;
+        }
+        let lost = lost.entry(format!("{slice}/{label}")).or_default();
+        match ledger::recount(path) {
+            Ok(Counts { read, kept, .. }) => {
+                (lost.read, lost.kept) = (lost.read + read, lost.kept + kept)
+            }
+            Err(_) => lost.unreadable += 1,
+        }
+    }
+    lost
+}
+
+impl Repair {
+    /// Goes back: the manifests that are passed over get names that end in `.damaged`, and what is
+    /// not named any more is moved to a folder in `set-aside/`, which is returned if anything was.
+    /// For the holder of the lock.
+    pub fn carry_out(&self, corpus: &Corpus) -> Result<Option<PathBuf>, Error> {
+        for (commit, _) in &self.passed_over {
+            corpus.set_manifest_aside(*commit)?;
+        }
+        if self.unnamed.is_empty() {
+            return Ok(None);
+        }
+        let all = corpus.root().join("set-aside");
+        let folder = free(|number| all.join(number.to_string()));
+        for path in &self.unnamed {
+            let place = folder.join(corpus.relative(path));
+            let dir = place.parent().expect("a folder of it");
+            fs::create_dir_all(dir).map_err(Error::io(dir))?;
+            fs::rename(path, &place).map_err(Error::io(&place))?;
+            sync_dir(dir)?;
+            sync_dir(path.parent().expect("a folder of the corpus"))?;
+        }
+        sync_dir(&all)?;
+        sync_dir(corpus.root())?;
+        Ok(Some(folder))
+    }
+}
+
+impl Corpus {
+    /// Takes a manifest out of the count, and keeps it.
+    pub(crate) fn set_manifest_aside(&self, commit: u64) -> Result<(), Error> {
+        set_aside(&self.commit_path(commit))
+    }
+
+    /// Puts the recipe of a manifest back into its place; what was there is kept.
+    pub fn restore_recipe(&self, text: &str) -> Result<(), Error> {
+        let path = self.recipe_path();
+        if path.exists() {
+            set_aside(&path)?;
+        }
+        self.write_recipe(text)
+    }
+}
+
+/// Adds `.damaged` to the name of a file.
+fn set_aside(path: &Path) -> Result<(), Error> {
+    let place = free(|number| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".damaged");
+        if number > 1 {
+            name.push(format!(".{number}"));
+        }
+        PathBuf::from(name)
+    });
+    fs::rename(path, &place).map_err(Error::io(&place))?;
+    sync_dir(path.parent().expect("a file in a folder"))
+}
+
+/// The first of these paths that nothing has.
+fn free(path: impl Fn(u32) -> PathBuf) -> PathBuf {
+    (1..).map(path).find(|path| !path.exists()).expect("a folder cannot hold every number")
+}

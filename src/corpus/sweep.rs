@@ -1,0 +1,255 @@
+//! Removing what the corpus does not need, and nothing else.
+//!
+//! The invariant: the two newest manifests are kept, and every file that either names. A file goes
+//! only
+//!
+//! - if a manifest older than those two names it and neither of them does (a merge or a revision put
+//!   another in its place), or
+//! - if no manifest names it, its name is of our form, and it is of an epoch (or revision) of a run
+//!   that was cut short: the mark that the run made when it began is still there. Where there is no
+//!   mark, a manifest must have been lost, and that must not cost the data it named.
+//!
+//! All else stays, whoever put it there. Only the holder of the lock removes anything.
+
+use crate::manifest::Manifest;
+use crate::names::{Written, written};
+use crate::store::write_durably;
+use crate::{Corpus, Error, crash, sync_dir};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+impl Corpus {
+    /// Removes the manifests before the predecessor of `newest`, and the files that only they name.
+    pub(crate) fn retire(&self, newest: &Manifest) -> Result<(), Error> {
+        let commits = self.commits()?;
+        let older = commits.iter().rev().filter(|commit| **commit < newest.commit).skip(1);
+        let older: Vec<u64> = older.copied().collect();
+        if older.is_empty() {
+            return Ok(());
+        }
+        // Where the predecessor cannot be read, nobody knows what it needs.
+        let Ok(predecessor) = self.predecessor(newest.commit) else { return Ok(()) };
+        let kept: BTreeSet<String> =
+            predecessor.iter().chain([newest]).flat_map(Manifest::files).collect();
+        for commit in older.into_iter().rev() {
+            match self.manifest_of(commit) {
+                Ok(manifest) => {
+                    let files: BTreeSet<String> =
+                        manifest.iter().flat_map(Manifest::files).collect();
+                    self.remove(files.difference(&kept).cloned())?;
+                    crash::point("old-files-removed");
+                    let path = self.commit_path(commit);
+                    self.remove([self.relative(&path).to_string_lossy().into_owned()])?;
+                }
+                // What it named is not known; it stays as a witness.
+                Err(Error::Damaged { .. }) => self.set_manifest_aside(commit)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what a run that was cut short left behind. Returns how many files went.
+    ///
+    /// # Errors
+    /// Where there are such files and no run was cut short.
+    pub fn sweep(&self, newest: &Manifest) -> Result<u64, Error> {
+        self.retire(newest)?;
+        let (scratch, left): (Vec<_>, Vec<_>) = self
+            .leftovers(newest)?
+            .into_iter()
+            .partition(|(_, written)| *written == Written::Scratch);
+        if let Some((path, _)) = left.first()
+            && self.cut_short(newest)?.is_none()
+        {
+            let (root, path, count) = (self.root().to_owned(), path.clone(), left.len());
+            return Err(Error::Stray { root, path, count, commit: newest.commit });
+        }
+        for (path, _) in scratch.iter().chain(&left) {
+            fs::remove_file(path).map_err(Error::io(path))?;
+        }
+        Ok((scratch.len() + left.len()) as u64)
+    }
+
+    /// Files that no manifest names and that were written by the run that was cut short or, where
+    /// there was none, after the predecessor of `newest`.
+    pub(crate) fn leftovers(&self, newest: &Manifest) -> Result<Vec<(PathBuf, Written)>, Error> {
+        let since = match self.cut_short(newest)? {
+            Some(began) => began,
+            None => {
+                let predecessor = self.predecessor(newest.commit).ok().flatten();
+                Began::after(predecessor.as_ref().unwrap_or(newest))
+            }
+        };
+        let is_later = |written: &Written| match *written {
+            Written::Scratch => true,
+            Written::In { epoch, revision } => {
+                epoch >= since.epoch || revision.is_some_and(|commit| commit > since.commit)
+            }
+        };
+        let mut unnamed = self.unnamed(newest)?;
+        unnamed.retain(|(_, written)| is_later(written));
+        Ok(unnamed)
+    }
+
+    /// Files with names of our form that neither `newest` nor its predecessor names.
+    pub(crate) fn unnamed(&self, newest: &Manifest) -> Result<Vec<(PathBuf, Written)>, Error> {
+        let predecessor = self.predecessor(newest.commit).ok().flatten();
+        let named: BTreeSet<PathBuf> = predecessor
+            .iter()
+            .chain([newest])
+            .flat_map(Manifest::files)
+            .map(PathBuf::from)
+            .collect();
+        let files = self.files()?.into_iter();
+        let files = files.filter(|path| !named.contains(self.relative(path)));
+        Ok(files.filter_map(|path| written(self.relative(&path)).map(|w| (path, w))).collect())
+    }
+
+    /// Removes files that no manifest ever named, of a run that is still going on.
+    pub fn remove(&self, files: impl IntoIterator<Item = String>) -> Result<(), Error> {
+        for file in files {
+            let path = self.root().join(file);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                done => done.map_err(Error::io(&path))?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn mark_path(&self) -> PathBuf {
+        self.tmp_dir().join("writing")
+    }
+
+    /// Marks that files are about to be written which no manifest names. The mark stays if the
+    /// process ends before [`Corpus::end_writing`].
+    pub fn begin_writing(&self, newest: &Manifest) -> Result<(), Error> {
+        let Began { commit, epoch } = Began::after(newest);
+        write_durably(&self.mark_path(), format!("commit {commit} epoch {epoch}\n").as_bytes())?;
+        sync_dir(&self.tmp_dir())
+    }
+
+    /// Takes the mark away: every file that was written is named, or removed.
+    pub fn end_writing(&self) -> Result<(), Error> {
+        self.remove(["tmp/writing".to_owned()])
+    }
+
+    /// Where a run began that was cut short, at `newest` or before; `None` if none was.
+    pub(crate) fn cut_short(&self, newest: &Manifest) -> Result<Option<Began>, Error> {
+        // Versions that wrote the format before made no mark, and kept no manifest but the newest.
+        if newest.format < Manifest::FORMAT {
+            return Ok(Some(Began { commit: 0, epoch: 0 }));
+        }
+        let path = self.mark_path();
+        let mark = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            mark => mark.map_err(Error::io(&path))?,
+        };
+        // A mark that was cut short itself: nothing was written after it.
+        let began = Began::read(&mark).unwrap_or(Began::after(newest));
+        Ok(Some(began).filter(|began| began.commit <= newest.commit))
+    }
+}
+
+/// What a run found when it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Began {
+    /// The newest commit.
+    commit: u64,
+    /// The first epoch of its own.
+    epoch: u64,
+}
+
+impl Began {
+    fn after(manifest: &Manifest) -> Began {
+        Began { commit: manifest.commit, epoch: manifest.next_epoch }
+    }
+
+    fn read(mark: &str) -> Option<Began> {
+        let (commit, epoch) = mark.strip_prefix("commit ")?.trim_end().split_once(" epoch ")?;
+        Some(Began { commit: commit.parse().ok()?, epoch: epoch.parse().ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{File, Label};
+    use std::path::Path;
+
+    const OLD: &str = "ledger/s/l/00000001-0000.parquet";
+    const REVISED: &str = "ledger/s/l/00000001-0000.r2.parquet";
+    const LATER: &str = "ledger/s/l/00000002-0000.parquet";
+
+    fn place(dir: &Path, file: &str) {
+        let path = dir.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+
+    fn naming(commit: u64, next_epoch: u64, files: &[&str]) -> Manifest {
+        let file = |path: &&str| File { path: (*path).to_owned(), ..File::default() };
+        let label = Label { ledger: files.iter().map(file).collect(), ..Label::default() };
+        Manifest { commit, next_epoch, labels: vec![label], ..Manifest::empty("r".into()) }
+    }
+
+    fn found(corpus: &Corpus) -> Vec<String> {
+        let files = corpus.files().unwrap();
+        files.iter().map(|f| corpus.relative(f).to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_goes_with_the_commit_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let corpus = Corpus::create(dir.path()).unwrap();
+        corpus.commit(&naming(0, 1, &[])).unwrap();
+        place(dir.path(), OLD);
+        corpus.commit(&naming(1, 2, &[OLD])).unwrap();
+        place(dir.path(), REVISED);
+        corpus.commit(&naming(2, 2, &[REVISED])).unwrap();
+        let manifests = ["commits/000001.json", "commits/000002.json"];
+        assert_eq!(found(&corpus), [&manifests[..], &[OLD, REVISED]].concat());
+        place(dir.path(), LATER);
+        let third = naming(3, 3, &[REVISED, LATER]);
+        corpus.commit(&third).unwrap();
+        let manifests = ["commits/000002.json", "commits/000003.json"];
+        assert_eq!(found(&corpus), [&manifests[..], &[REVISED, LATER]].concat());
+        assert_eq!(corpus.sweep(&third).unwrap(), 0);
+    }
+
+    #[test]
+    fn only_what_a_run_that_was_cut_short_can_have_left_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let corpus = Corpus::create(dir.path()).unwrap();
+        corpus.commit(&naming(0, 1, &[])).unwrap();
+        place(dir.path(), OLD);
+        let newest = naming(1, 2, &[OLD]);
+        corpus.commit(&newest).unwrap();
+        for file in [LATER, REVISED, "state/mine.run", "commits/000002.json.damaged"] {
+            place(dir.path(), file);
+        }
+        for scratch in ["commits/000002.json.tmp", "tmp/held-1-0", "state/i-0000.spill"] {
+            place(dir.path(), scratch);
+        }
+        let before = found(&corpus);
+        // A manifest after this one is lost, for all that is known.
+        let error = corpus.sweep(&newest).unwrap_err().to_string();
+        assert!(error.contains("and 1 more") && error.contains("verify --repair"), "{error}");
+        assert_eq!(found(&corpus), before);
+        // A mark of a run that began later proves nothing.
+        corpus.begin_writing(&naming(2, 3, &[])).unwrap();
+        corpus.sweep(&newest).unwrap_err();
+        corpus.begin_writing(&newest).unwrap();
+        assert_eq!(corpus.sweep(&newest).unwrap(), 5);
+        // A merge that a run began some commits ago, and did not end.
+        corpus.begin_writing(&naming(0, 1, &[])).unwrap();
+        place(dir.path(), "state/i-00000001-0000-02.run");
+        assert_eq!(corpus.sweep(&newest).unwrap(), 1);
+        corpus.end_writing().unwrap();
+        let left = ["commits/000000.json", "commits/000001.json", "commits/000002.json.damaged"];
+        assert_eq!(found(&corpus), [&left[..], &[OLD, "state/mine.run"]].concat());
+    }
+}
