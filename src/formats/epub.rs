@@ -3,7 +3,7 @@
 
 use crate::archive::{Archive, MEMBER_BYTES_MAX};
 use crate::defect::Defect;
-use crate::xhtml::add_text;
+use html::add_text;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use std::collections::HashMap;
@@ -73,8 +73,8 @@ pub fn read(archive: &mut Archive, defects: &mut Vec<Defect>) -> Result<Book, De
             }
         };
         read += page.len();
-        if let Err(error) = add_text(&page, &mut book.text) {
-            let what = format!("EPUB: {name}: {error}; the rest of the chapter is left out");
+        if let Some(at) = add_text(&page, &mut book.text).cut_at {
+            let what = format!("EPUB: {name}: byte {at} of the page: it ends within a tag or comment, which is left out");
             defects.push(Defect::new(offset, shortened(&what)));
             defects_left -= 1;
         }

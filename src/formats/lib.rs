@@ -19,6 +19,7 @@
 mod archive;
 pub mod compressed;
 mod defect;
+pub mod encoding;
 pub mod eprint;
 pub mod epub;
 pub mod files;
@@ -29,7 +30,6 @@ pub mod stack_exchange;
 pub mod warc;
 pub mod wet;
 mod whole;
-mod xhtml;
 
 pub use archive::{Archive, ZIP_MAGIC};
 pub use compressed::open;
