@@ -57,9 +57,9 @@ pub(super) fn zip_books(path: &Path) -> Documents {
     }
     let (texts, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, name)| is_text(name));
     let what = match (&texts[..], &others[..]) {
-        ([], _) => {
-            Some("zip: it is no EPUB, and no text or page of HTML is in it; it is left out".to_owned())
-        }
+        ([], _) => Some(
+            "zip: it is no EPUB, and no text or page of HTML is in it; it is left out".to_owned(),
+        ),
         (_, []) => None,
         (_, [(_, first), ..]) => Some(shortened(&format!(
             "zip: {} files are neither texts nor pages of HTML, {first} the first; they are left out: \
@@ -183,7 +183,8 @@ fn page(page: &str, defects: &mut Vec<String>) -> (String, Option<String>) {
 
 /// Whether a text is a page of HTML: by its beginning, or by a name that says so and a tag in it.
 fn is_page(path: &str, text: &str) -> bool {
-    let head: String = text.trim_start().chars().take(1000).collect::<String>().to_ascii_lowercase();
+    let head: String =
+        text.trim_start().chars().take(1000).collect::<String>().to_ascii_lowercase();
     let path = path.to_ascii_lowercase();
     let packed = [".gz", ".zst", ".bz2", ".lz4", ".utf8"];
     let path = packed.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);

@@ -90,7 +90,8 @@ pub fn decode<'b>(bytes: &'b [u8], declared: Option<&str>) -> Result<Decoded<'b>
 /// The label of the encoding that a page of HTML or XML names, in its declaration or in `meta`.
 pub fn declared_by_page(bytes: &[u8]) -> Option<String> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]).to_ascii_lowercase();
-    let declaration = head.trim_start().strip_prefix("<?xml").and_then(|rest| rest.split_once("?>"));
+    let declaration =
+        head.trim_start().strip_prefix("<?xml").and_then(|rest| rest.split_once("?>"));
     let of_declaration = declaration.and_then(|(inside, _)| value_of(inside, "encoding"));
     of_declaration.or_else(|| value_of(&head, "charset"))
 }
@@ -141,8 +142,11 @@ fn damaged_utf8(bytes: &[u8]) -> Option<Decoded<'_>> {
         damaged += usize::from(!chunk.invalid().is_empty());
     }
     let text = || String::from_utf8_lossy(bytes);
-    (damaged * SEQUENCES_PER_DAMAGED <= sequences)
-        .then(|| Decoded { text: text(), encoding: UTF_8.name(), damaged })
+    (damaged * SEQUENCES_PER_DAMAGED <= sequences).then(|| Decoded {
+        text: text(),
+        encoding: UTF_8.name(),
+        damaged,
+    })
 }
 
 /// UTF-32, which `encoding_rs` does not know.
@@ -188,7 +192,9 @@ fn without_mark(bytes: &[u8]) -> Option<Decoded<'_>> {
         let blanks = found.text.chars().filter(|c| matches!(c, ' ' | '\n' | '\u{3000}')).count();
         let strange = found.text.chars().filter(|c| is_unassigned(*c)).count();
         let chars = found.text.chars().count();
-        blanks * 200 >= chars && strange == 0 && is_control_free(&found.text)
+        blanks * 200 >= chars
+            && strange == 0
+            && is_control_free(&found.text)
             && memchr_iter(0, found.text.as_bytes()).next().is_none()
     });
     found.next()
@@ -211,7 +217,8 @@ fn is_unassigned(c: char) -> bool {
 }
 
 /// Marks that stand within words, or right behind one.
-const WITHIN_WORDS: &str = "\u{ad}\u{2019}\u{2010}\u{2011}\u{2013}\u{2014}\u{b7}\u{30fb}\u{b4}\u{2018}\u{a0}";
+const WITHIN_WORDS: &str =
+    "\u{ad}\u{2019}\u{2010}\u{2011}\u{2013}\u{2014}\u{b7}\u{30fb}\u{b4}\u{2018}\u{a0}";
 
 /// Marks of windows-1252 that never follow a letter: in a text of MS-DOS or of a Macintosh, letters
 /// with accents come out as these.
@@ -236,7 +243,11 @@ fn makes_sense(text: &str) -> bool {
             let is_letter = |c: char| c.is_alphabetic() && !NEVER_AFTER_A_LETTER.contains(c);
             let is_sign = !middle.is_alphanumeric() && !WITHIN_WORDS.contains(middle);
             let is_mark = is_combining(middle);
-            let is_odd = is_sign && !is_mark && is_letter(first) && is_letter(c) && !is_wide(first)
+            let is_odd = is_sign
+                && !is_mark
+                && is_letter(first)
+                && is_letter(c)
+                && !is_wide(first)
                 && !is_wide(c)
                 || NEVER_AFTER_A_LETTER.contains(middle) && is_letter(first)
                 || middle.is_uppercase() && first.is_lowercase();
@@ -246,7 +257,9 @@ fn makes_sense(text: &str) -> bool {
         }
         before = [middle, c];
     }
-    odd * CHARS_PER_ODD <= beyond && half_width * 4 <= beyond && accented <= plain + ACCENTED_MORE_MAX
+    odd * CHARS_PER_ODD <= beyond
+        && half_width * 4 <= beyond
+        && accented <= plain + ACCENTED_MORE_MAX
 }
 
 /// Letters of scripts that have no blanks between words, where signs stand beside letters.

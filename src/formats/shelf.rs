@@ -68,7 +68,8 @@ fn rank(name: &str, number: &str) -> Option<u8> {
     let name = name.to_ascii_lowercase();
     let rest = name.strip_prefix("pg").unwrap_or(&name).strip_prefix(number)?;
     let is_packed = rest.ends_with(".zip");
-    let rank = match rest.trim_end_matches(".zip").trim_end_matches(".utf8").trim_end_matches(".gz") {
+    let rank = match rest.trim_end_matches(".zip").trim_end_matches(".utf8").trim_end_matches(".gz")
+    {
         "-0.txt" | "-0" => 0,
         ".txt" if name.starts_with("pg") => 0,
         "-8.txt" | "-8" => 2,
@@ -118,8 +119,16 @@ mod tests {
     #[test]
     fn a_book_is_read_in_its_best_form() {
         let names = [
-            "1342-h/1342-h.htm", "1342-h/images/a.jpg", "1342.txt", "1342-8.txt", "1342-8.zip",
-            "1342-0.txt", "1342-0.zip", "1342-h.zip", "old/pandp10.txt", "old/1342-0.txt",
+            "1342-h/1342-h.htm",
+            "1342-h/images/a.jpg",
+            "1342.txt",
+            "1342-8.txt",
+            "1342-8.zip",
+            "1342-0.txt",
+            "1342-0.zip",
+            "1342-h.zip",
+            "old/pandp10.txt",
+            "old/1342-0.txt",
             "readme.txt",
         ];
         let (_root, folder) = place(&names);
@@ -130,13 +139,23 @@ mod tests {
             below.map(|file| file.to_string_lossy().into_owned()).collect()
         };
         let expected = [
-            "1342-0.txt", "1342-0.zip", "1342-8.txt", "1342-8.zip", "1342.txt",
-            "1342-h/1342-h.htm", "1342-h.zip", "old/1342-0.txt", "old/pandp10.txt",
+            "1342-0.txt",
+            "1342-0.zip",
+            "1342-8.txt",
+            "1342-8.zip",
+            "1342.txt",
+            "1342-h/1342-h.htm",
+            "1342-h.zip",
+            "old/1342-0.txt",
+            "old/pandp10.txt",
         ];
         assert_eq!(below(&found.forms), expected);
         assert_eq!(below(&found.others), ["readme.txt"]);
         let (_root, folder) = place(&["pg1342.epub", "pg1342.txt", "pg1342.rdf"]);
-        assert_eq!(below_names(&shelf(&folder).unwrap().forms), ["pg1342.txt", "pg1342.epub", "pg1342.rdf"]);
+        assert_eq!(
+            below_names(&shelf(&folder).unwrap().forms),
+            ["pg1342.txt", "pg1342.epub", "pg1342.rdf"]
+        );
     }
 
     fn below_names(files: &[PathBuf]) -> Vec<String> {

@@ -176,7 +176,10 @@ mod tests {
     #[test]
     fn html_of_any_quality_is_read() {
         assert_eq!(text("<p>a<p>b</div> c"), "a\n\nb c");
-        assert_eq!(text("<TITLE>t</TITLE><P CLASS=x>a &amp b<BR>c & d < e<LI>f"), "a & b\nc & d < e\nf");
+        assert_eq!(
+            text("<TITLE>t</TITLE><P CLASS=x>a &amp b<BR>c & d < e<LI>f"),
+            "a & b\nc & d < e\nf"
+        );
         assert_eq!(text("<p title=a\"b>x</p><p title='>'>y"), "x\n\ny");
     }
 

@@ -3,8 +3,8 @@
 //!
 //! Every byte is looked at a fixed number of times, whatever the page.
 
-use crate::elements::{Content, Elements, Name};
 use crate::Sink;
+use crate::elements::{Content, Elements, Name};
 use crate::soup::is_blank;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;

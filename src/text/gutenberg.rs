@@ -170,7 +170,8 @@ fn ends_text(line: &str) -> bool {
     }
     let line = line.trim_start_matches(['*', ' ', '\t']);
     let word = line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-    if line.len() > END_LINE_BYTES_MAX || !END_WORDS.iter().any(|end| end.eq_ignore_ascii_case(word))
+    if line.len() > END_LINE_BYTES_MAX
+        || !END_WORDS.iter().any(|end| end.eq_ignore_ascii_case(word))
     {
         return false;
     }

@@ -70,7 +70,8 @@ fn utf_16(text: &str, is_big: bool) -> Vec<u8> {
 }
 
 fn utf_32(text: &str, is_big: bool) -> Vec<u8> {
-    let bytes = |c: char| if is_big { u32::from(c).to_be_bytes() } else { u32::from(c).to_le_bytes() };
+    let bytes =
+        |c: char| if is_big { u32::from(c).to_be_bytes() } else { u32::from(c).to_le_bytes() };
     text.chars().flat_map(bytes).collect()
 }
 
@@ -79,7 +80,8 @@ fn encodings_are_told_by_what_the_bytes_are() {
     for (text, encodings) in TEXTS {
         for encoding in *encodings {
             let bytes = encoded(text, encoding);
-            let found = decode(&bytes, None).unwrap_or_else(|error| panic!("{}: {error}", encoding.name()));
+            let found =
+                decode(&bytes, None).unwrap_or_else(|error| panic!("{}: {error}", encoding.name()));
             assert_eq!(found.text, *text, "{} was read as {}", encoding.name(), found.encoding);
         }
         assert_eq!(decode(text.as_bytes(), None).unwrap().encoding, "UTF-8");
@@ -126,7 +128,8 @@ fn what_makes_no_sense_is_not_read() {
     assert_eq!(decode(&macintosh, None), Err(NoText::UnknownEncoding));
     assert_eq!(decode(b"PK\0\x01", None), Err(NoText::Binary));
     assert_eq!(decode(&[1, 2, 3, 4, 5, 6, 7, 8], None), Err(NoText::Binary));
-    let noise: Vec<u8> = (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 21) as u8 | 1).collect();
+    let noise: Vec<u8> =
+        (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 21) as u8 | 1).collect();
     assert!(decode(&noise, None).is_err());
     assert_eq!(decode(b"\xff\xfe\0\xd8", None), Err(NoText::UnknownEncoding));
 }

@@ -7,7 +7,7 @@
 mod package;
 mod parts;
 
-use crate::archive::{Archive, MEMBER_BYTES_MAX};
+use crate::archive::MEMBER_BYTES_MAX;
 use crate::defect::Defect;
 use crate::encoding::{declared_by_page, decode};
 use html::add_text;
@@ -185,8 +185,9 @@ impl Reading<'_> {
                 Some(at) => items.push(package.manifest[*at].clone()),
                 None if self.defects.len() <= DEFECTS_MAX => {
                     let path = &self.path;
-                    let what =
-                        format!("EPUB: {path}: the spine names {id:?}, which the manifest does not");
+                    let what = format!(
+                        "EPUB: {path}: the spine names {id:?}, which the manifest does not"
+                    );
                     self.defects.push(Defect::new(self.offset, shortened(&what)));
                 }
                 None => {}
@@ -239,7 +240,9 @@ impl Reading<'_> {
                     return self.add_part(number, &name, &page, text);
                 }
                 let kind = &item.media_type;
-                let what = format!(" ({kind}) is in the order of reading and is not a page; it is left out");
+                let what = format!(
+                    " ({kind}) is in the order of reading and is not a page; it is left out"
+                );
                 return self.defects.push(told(what));
             }
         };
@@ -248,7 +251,8 @@ impl Reading<'_> {
             self.defects.push(told(format!(": {count} damaged places of the page are U+FFFD now")));
         }
         if let Some(at) = add_text(&page.text, text).cut_at {
-            let what = format!(": the page ends within the tag or comment at byte {at}: it is cut short");
+            let what =
+                format!(": the page ends within the tag or comment at byte {at}: it is cut short");
             self.defects.push(told(what));
         }
     }

@@ -81,7 +81,8 @@ impl Parts {
         let name = files[number].display();
         match read {
             Err(error) => {
-                let device = (error.kind() != io::ErrorKind::PermissionDenied).then(|| error.kind());
+                let device =
+                    (error.kind() != io::ErrorKind::PermissionDenied).then(|| error.kind());
                 let what = format!("cannot read {name}: {error}; it is left out");
                 Err(Defect { device, ..Defect::new(0, what) })
             }

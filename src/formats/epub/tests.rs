@@ -1,4 +1,5 @@
 use super::*;
+use crate::Archive;
 use proptest::prelude::*;
 use std::io::{Cursor, Write};
 use zip::ZipWriter;
@@ -131,7 +132,10 @@ fn what_is_no_page_is_named_and_images_have_no_text() {
     let files = [(CONTAINER, ROOT), ("o/b.opf", &opf), ("o/a.png", "x"), ("o/c.html", "<p> </p>")];
     let (found, defects) = text(&files);
     assert_eq!(found, "");
-    assert!(defects[0].contains("of the 2 parts in the order of reading, 1 are images"), "{defects:?}");
+    assert!(
+        defects[0].contains("of the 2 parts in the order of reading, 1 are images"),
+        "{defects:?}"
+    );
 }
 
 #[test]
@@ -150,7 +154,10 @@ fn the_package_is_found_by_its_kind_or_its_name() {
     let kinds = "<container><rootfiles><rootfile full-path='o/b.pdf' media-type='application/pdf'/>\
         <rootfile full-path='o/b.opf' media-type='application/oebps-package+xml'/></rootfiles></container>";
     assert_eq!(of(kinds), ("Text.".into(), vec![]));
-    assert_eq!(of("<container><rootfile full-path='O/B.OPF'/></container>"), ("Text.".into(), vec![]));
+    assert_eq!(
+        of("<container><rootfile full-path='O/B.OPF'/></container>"),
+        ("Text.".into(), vec![])
+    );
     for container in ["", "<container><rootfile full-path='gone.opf'/></container>", "<nothing/>"] {
         let (found, defects) = of(container);
         assert_eq!(found, "Text.", "{container}");
@@ -160,7 +167,8 @@ fn the_package_is_found_by_its_kind_or_its_name() {
 
 #[test]
 fn names_are_found_in_any_case_and_however_they_are_escaped() {
-    let opf = package(&[("Text/One%20a.HTML", ""), ("./../x/%C3%A9.html#top", ""), ("b%20c.html", "")]);
+    let opf =
+        package(&[("Text/One%20a.HTML", ""), ("./../x/%C3%A9.html#top", ""), ("b%20c.html", "")]);
     let files = [
         (CONTAINER, ROOT),
         ("o/b.opf", &opf),
@@ -173,7 +181,8 @@ fn names_are_found_in_any_case_and_however_they_are_escaped() {
 
 #[test]
 fn a_book_whose_order_is_missing_has_its_pages() {
-    let opf = package(&[("a.html", "media-type='text/html'"), ("b.html", "media-type='text/html'")]);
+    let opf =
+        package(&[("a.html", "media-type='text/html'"), ("b.html", "media-type='text/html'")]);
     let files = |opf: &str| {
         let pages = [("o/a.html", "<p>One.</p>"), ("o/b.html", "<p>Two.</p>")];
         text(&[(CONTAINER, ROOT), ("o/b.opf", opf), pages[0], pages[1]])
@@ -187,7 +196,8 @@ fn a_book_whose_order_is_missing_has_its_pages() {
 
 #[test]
 fn encrypted_pages_are_said_once_and_hidden_fonts_are_no_matter() {
-    let opf = package(&[("a.html", "media-type='text/html'"), ("b.html", "media-type='text/html'")]);
+    let opf =
+        package(&[("a.html", "media-type='text/html'"), ("b.html", "media-type='text/html'")]);
     let of = |algorithm: &str| {
         let data = |name: &str| {
             format!(
