@@ -4,12 +4,13 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/book/dedup.py`. What we do differently, and why, is in
 //! docs/fidelity.md under "Books".
 
-use formats::{Archive, Defect, Row, ZIP_MAGIC, epub};
+mod files;
+
+use formats::{Defect, Row, ZIP_MAGIC, epub, shelf};
 use recipe::prelude::*;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
-use std::path::Path;
-use text::gutenberg;
+use std::path::{Path, PathBuf};
 
 settings! {
     /// RedPajama's scripts set nothing else: window and distance of the SimHash are constants of the
@@ -26,10 +27,18 @@ pub struct Books;
 impl Slice for Books {
     const NAME: &'static str = "books";
     const ABOUT: &'static str =
-        "Books: JSON lines, Parquet, Gutenberg's texts and EPUB, similar copies dropped";
+        "Books: JSON lines, Parquet, texts, HTML and EPUB, similar copies dropped";
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;
+
+    fn is_source(folder: &Path) -> bool {
+        is_one_book(folder)
+    }
+
+    fn select(found: Vec<PathBuf>, _: &Settings) -> anyhow::Result<Vec<PathBuf>> {
+        Ok(works(found))
+    }
 
     fn read(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
         books(path)
@@ -45,32 +54,71 @@ impl Slice for Books {
     }
 }
 
-/// The books of a file: the rows of JSON lines or Parquet, the files of a zip archive, or one book.
+/// Whether a folder is one book: in the forms that Gutenberg's mirrors have, or an EPUB unpacked.
+fn is_one_book(folder: &Path) -> bool {
+    epub::is_epub_folder(folder) || shelf::is_shelf(folder)
+}
+
+/// What is no picture or style sheet of a page.
+fn works(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    paths.retain(|path| path.is_dir() || !shelf::is_part_of_a_page(path));
+    paths
+}
+
+/// The books of a source.
 fn books(path: &Path) -> Result<Documents, ReadError> {
+    let open = |source| ReadError { path: path.to_owned(), source };
+    if !path.is_dir() {
+        return of_file(path);
+    }
+    if epub::is_epub_folder(path) {
+        let parts = epub::Parts::of_folder(path).map_err(open)?;
+        return Ok(Box::new(files::epub_book(parts, path).into_iter()));
+    }
+    let shelf = shelf::shelf(path).map_err(open)?;
+    Ok(Box::new(of_shelf(shelf)?.into_iter()))
+}
+
+/// The books of a file: the rows of JSON lines or Parquet, the files of a zip archive, or one book.
+fn of_file(path: &Path) -> Result<Documents, ReadError> {
     let form = form(path).map_err(|source| ReadError { path: path.to_owned(), source })?;
     Ok(match form {
         Form::Rows => {
             let rows = formats::rows(path)?;
             Box::new(rows.flat_map(|row| told(row.map(row_book))))
         }
-        Form::Zip => match Archive::open(path) {
-            Ok(archive) if epub::is_epub(&archive) => epub_book(archive, path),
-            Ok(archive) => zip_books(archive),
-            Err(defect) => Box::new([Err(defect)].into_iter()),
-        },
-        Form::Text => {
-            let name = stem(&path.to_string_lossy()).to_owned();
-            let book = formats::whole(path).map(|bytes| text_book(0, &name, &bytes));
-            Box::new(told(book).into_iter())
-        }
+        Form::Zip => files::zip_books(path),
+        Form::One => Box::new(files::book(path).into_iter()),
     })
+}
+
+/// One book: the first of its forms that can be read. The others are counted.
+fn of_shelf(shelf: shelf::Shelf) -> Result<Vec<Result<Document, Defect>>, ReadError> {
+    let (mut found, mut offset, mut is_found) = (Vec::new(), 0, false);
+    let forms = shelf.forms.into_iter().map(|path| (path, true));
+    for (path, is_form) in forms.chain(shelf.others.into_iter().map(|path| (path, false))) {
+        if is_form && is_found {
+            let mut other = Document { offset, ..Document::default() };
+            other.reject(OTHER_FORM);
+            found.push(Ok(other));
+        } else {
+            for book in of_file(&path)? {
+                let book = book.map(|book| Document { offset, ..book });
+                is_found |= is_form
+                    && book.as_ref().is_ok_and(|b| b.is_kept() && !b.text.trim().is_empty());
+                found.push(book);
+            }
+        }
+        offset += std::fs::metadata(&path).map_or(0, |meta| meta.len());
+    }
+    Ok(found)
 }
 
 /// What a file can be.
 enum Form {
     Rows,
     Zip,
-    Text,
+    One,
 }
 
 /// Told by what the file holds: of texts, those that begin as an object does are rows, unless their
@@ -86,8 +134,8 @@ fn form(path: &Path) -> io::Result<Form> {
         .iter()
         .find_map(|end| name.strip_suffix(end))
         .unwrap_or(&name);
-    if name.ends_with(".txt") {
-        return Ok(Form::Text);
+    if [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end)) {
+        return Ok(Form::One);
     }
     if magic == b"PAR1" || [".jsonl", ".json", ".ndjson"].iter().any(|end| name.ends_with(end)) {
         return Ok(Form::Rows);
@@ -95,7 +143,8 @@ fn form(path: &Path) -> io::Result<Form> {
     // What cannot be inflated is told when it is read.
     let mut begin = formats::open(path)?;
     let begin = begin.fill_buf().unwrap_or_default().trim_ascii_start();
-    Ok(if begin.starts_with(b"{") { Form::Rows } else { Form::Text })
+    let is_rows = begin.starts_with(b"{") && !begin.starts_with(files::RTF_MAGIC);
+    Ok(if is_rows { Form::Rows } else { Form::One })
 }
 
 /// A document, and behind it what is wrong with a record that cannot be one.
@@ -103,7 +152,6 @@ fn told(book: Result<Document, Defect>) -> Vec<Result<Document, Defect>> {
     let what = book.as_ref().ok().and_then(|book| match book.verdict.as_deref()? {
         NO_JSON => Some("this record is no JSON object; it is left out"),
         NO_TEXT => Some("this record has no field text with a string; it is left out"),
-        NOT_TEXT => Some("this file is no text; it is left out: name it otherwise than .txt"),
         _ => None,
     });
     let defect = what
@@ -114,7 +162,7 @@ fn told(book: Result<Document, Defect>) -> Vec<Result<Document, Defect>> {
 
 const NO_JSON: &str = "no_json";
 const NO_TEXT: &str = "no_text";
-const NOT_TEXT: &str = "not_text";
+const OTHER_FORM: &str = "other_form";
 
 /// A book of a row: every field but the text is published as it is (`dedup.py`: `meta`).
 fn row_book(row: Row) -> Document {
@@ -147,69 +195,6 @@ fn row_book(row: Row) -> Document {
         None => book.reject(NO_TEXT),
     }
     book
-}
-
-/// A book of a text file, without what is Gutenberg's in it.
-fn text_book(offset: u64, name: &str, bytes: &[u8]) -> Document {
-    let mut book = Document { offset, bytes_read: bytes.len() as u64, ..Document::default() };
-    let Some(text) = gutenberg::decode(bytes) else {
-        book.reject(NOT_TEXT);
-        return book;
-    };
-    let found = gutenberg::book(&text);
-    if found.fields.iter().all(|(field, _)| *field != "title") {
-        book.meta.set("title", name);
-    }
-    for (field, value) in found.fields {
-        book.meta.set(field, value);
-    }
-    if let Some(number) = found.number {
-        // As PG19 has it.
-        book.url = format!("http://www.gutenberg.org/ebooks/{number}");
-        book.meta.set("url", book.url.as_str());
-    }
-    book.text = found.text.replace("\r\n", "\n").replace('\r', "\n");
-    book
-}
-
-/// The texts of a zip archive, each a book.
-fn zip_books(mut archive: Archive) -> Documents {
-    let mut files = archive.files();
-    files.retain(|(_, name)| name.to_lowercase().ends_with(".txt"));
-    if files.is_empty() {
-        let what = "zip: it is no EPUB, and no file in it ends in .txt; it is left out";
-        return Box::new([Err(Defect { offset: 0, what: what.into(), device: None })].into_iter());
-    }
-    Box::new(files.into_iter().flat_map(move |(number, name)| {
-        let read = archive.read(number);
-        told(read.map(|(offset, bytes)| text_book(offset, stem(&name), &bytes)))
-    }))
-}
-
-/// One EPUB, one book.
-fn epub_book(mut archive: Archive, path: &Path) -> Documents {
-    let mut defects = Vec::new();
-    let book = epub::read(&mut archive, &mut defects).map(|found| {
-        let mut book = Document { bytes_read: found.text.len() as u64, ..Document::default() };
-        if found.metadata.iter().all(|(field, _)| field != "title") {
-            book.meta.set("title", stem(&path.to_string_lossy()));
-        }
-        for (field, value) in found.metadata {
-            // Where there are several, the first is the chief one.
-            if book.meta.get(&field).is_none() {
-                book.meta.set(field, value);
-            }
-        }
-        book.text = found.text;
-        book
-    });
-    Box::new([book].into_iter().chain(defects.into_iter().map(Err)))
-}
-
-/// The name of a file without its folders and endings.
-fn stem(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.split_once('.').map_or(name, |(stem, _)| stem)
 }
 
 const FIXTURES: &[Fixture] = fixtures!(

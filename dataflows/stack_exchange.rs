@@ -21,7 +21,7 @@ settings! {
         sites_max: u64 = 28; // README: the 28 largest sites
         /// answers by score: numeric, or redpajama, which sorts scores as words
         answers: Answers = Answers::Numeric, redpajama = Answers::RedPajama; // post_processing.py
-        /// date of the dump, as it is published; empty: the label
+        /// date of the dump; empty: the label if it is a date, else the day of the newest post
         timestamp: String = String::new(); // post_processing.py: 2023-03-29
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::None; // data_prep/stack_exchange: none
@@ -80,15 +80,35 @@ fn thread_key(thread: &Document) -> u128 {
     text::digest::sha1(format!("{}\n{}", thread.url, thread.text).as_bytes())
 }
 
-/// Writes what is known only now into the places that the reader left.
+/// Writes what is known only now into the places that the reader left: the date of the dump is the
+/// reader's where neither the setting nor the label is one.
 fn record(setup: &Setup<Settings>) -> impl FnMut(&mut Document) + 'static {
     let (labels, timestamp) = (setup.labels.clone(), setup.settings.timestamp.clone());
     move |thread| {
         let language = thread.language.as_ref().map_or("", |language| &language.code).to_owned();
         thread.meta.set("language", language);
         let label = &labels[thread.at.label() as usize].name;
-        let date = if timestamp.is_empty() { label } else { &timestamp };
-        thread.meta.set("timestamp", date.as_str());
+        if !timestamp.is_empty() {
+            thread.meta.set("timestamp", timestamp.as_str());
+        } else if is_date(label) {
+            thread.meta.set("timestamp", label.as_str());
+        }
+    }
+}
+
+/// Whether a label is a date: `2024-04-02`, `2024-04`, `20240402`.
+fn is_date(label: &str) -> bool {
+    let parts: Vec<&str> = match label.len() {
+        8 if label.is_ascii() => vec![&label[..4], &label[4..6], &label[6..]],
+        _ => label.split('-').collect(),
+    };
+    let within = |part: &str, digits: usize, most: u32| {
+        part.len() == digits && part.parse().is_ok_and(|number| (1..=most).contains(&number))
+    };
+    match parts[..] {
+        [year, month] => within(year, 4, 9999) && within(month, 2, 12),
+        [year, month, day] => within(year, 4, 9999) && within(month, 2, 12) && within(day, 2, 31),
+        _ => false,
     }
 }
 
@@ -99,7 +119,7 @@ fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<P
     paths.dedup();
     let mut sites: BTreeMap<String, &PathBuf> = BTreeMap::new();
     for path in &paths {
-        let name = sites::name(path);
+        let Some(name) = sites::name(path) else { continue };
         if let Some(other) = sites.insert(name.clone(), path) {
             let (one, two) = (other.display(), path.display());
             anyhow::bail!(
@@ -122,21 +142,30 @@ fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<P
 
 /// The records of a site.
 fn records(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
-    let site = sites::name(path);
+    let Some(site) = sites::name(path) else {
+        let what = "cannot tell which site this is of, so its threads have no address; it is left \
+                    out: name the archive or the folder as the site, such as math.stackexchange.com";
+        // No error: the other sites of the label are to be read.
+        let defect = Defect { offset: 0, what: what.to_owned(), device: None };
+        return Ok(Box::new(std::iter::once(Err(defect))));
+    };
     let order = match settings.answers {
         Answers::Numeric => AnswerOrder::Numeric,
         Answers::RedPajama => AnswerOrder::RedPajama,
     };
-    let found = Threads::open(path)?;
-    let document = move |found: Result<Found, Defect>| match found? {
-        Found::Thread(found) => Ok(thread(&site, &found, order)),
-        Found::Alone(row) => Ok(alone(&row)),
-    };
-    Ok(Box::new(found.map(document)))
+    let mut found = Threads::open(path)?;
+    Ok(Box::new(std::iter::from_fn(move || {
+        let record = found.next()?;
+        let day = found.newest_day();
+        Some(record.map(|record| match record {
+            Found::Thread(found) => thread(&site, &found, order, day),
+            Found::Alone(row) => alone(&row),
+        }))
+    })))
 }
 
 /// A thread with upstream's fields in their order (`post_processing.py`).
-fn thread(site: &str, found: &Thread, order: AnswerOrder) -> Document {
+fn thread(site: &str, found: &Thread, order: AnswerOrder, day: Option<&str>) -> Document {
     let Thread { offset, question, answers } = found;
     let html = format!("{} {}", question.title, question.body);
     let of_answers: Vec<_> =
@@ -151,7 +180,7 @@ fn thread(site: &str, found: &Thread, order: AnswerOrder) -> Document {
     };
     thread.meta.set("language", "");
     thread.meta.set("url", url.as_str());
-    thread.meta.set("timestamp", "");
+    thread.meta.set("timestamp", day.map_or(Value::Json("null".to_owned()), Value::from));
     thread.meta.set("source", "stackexchange");
     let score = question.score.as_deref().map_or(Value::Int(0), Value::from);
     thread.meta.set("question_score", score);

@@ -3,11 +3,14 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/wiki`, which takes Hugging Face's `wikipedia` script
 //! 2.0.0 as it is. What we do differently, and why, is in docs/fidelity.md under "Wikipedia".
 
+use arrangement::{Copies, Rule, Scope};
+use document::DocRef;
 use formats::Defect;
 use formats::mediawiki::{self, Page, Site};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use recipe::prelude::*;
 use std::path::Path;
+use std::sync::Arc;
 use wikitext::LANGUAGES;
 
 settings! {
@@ -43,11 +46,24 @@ impl Slice for Wikipedia {
         let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
         pages
             .reject("language", move |page| !wanted(language(page)))
+            // A dump and its parts, or a dump in both of its forms, have the same pages.
+            .reject_repeats("wikipedia_pages", "duplicate_page", page_key, once_a_label())
             .tag("Clean", clean)
             .reject("empty", |page| page.text.is_empty())
             .deduplicate(setup, setup.settings.dedup)
             .tag("Tokens", setup.models.tokens())
     }
+}
+
+/// A page is the same where its address is.
+fn page_key(page: &Document) -> u128 {
+    text::digest::sha1(page.url.as_bytes())
+}
+
+/// Of the pages of one address in a label, the first one stays. Another label is another dump.
+fn once_a_label() -> Rule {
+    let scope = Scope::Ranges(Arc::new(|at| DocRef::new(DocRef(at).label(), 0, 0).0));
+    Rule { copies: Copies::First, scope }
 }
 
 /// The text of an article (`wikipedia.py`: `_parse_and_clean_wikicode`).
@@ -68,6 +84,9 @@ fn language(page: &Document) -> &str {
 /// The pages of a dump.
 fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     let pages = mediawiki::open(path)?;
+    if pages.is_list() {
+        return Ok(Box::new(std::iter::empty()));
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let named = Name::of(&name);
     let Some(language) = named.language.or_else(|| language_of(pages.site())) else {
@@ -112,7 +131,9 @@ impl Name {
 fn language_of(site: &Site) -> Option<String> {
     let host = site.base.as_deref().and_then(|base| base.split('/').nth(2));
     let of_host = host.and_then(|host| host.strip_suffix(".wikipedia.org"));
-    let of_name = || site.dbname.as_deref().and_then(|name| name.strip_suffix("wiki"));
+    // Commons, Wikidata and others have databases called so too, and another address.
+    let name = site.dbname.as_deref().filter(|_| host.is_none());
+    let of_name = || name.and_then(|name| name.strip_suffix("wiki"));
     Some(of_host.or_else(of_name).filter(|code| !code.is_empty())?.replace('_', "-"))
 }
 
@@ -201,6 +222,7 @@ mod tests {
         assert_eq!(site("tmp", "https://ltg.wikipedia.org/wiki/X").as_deref(), Some("ltg"));
         assert_eq!(site("slwiki", "").as_deref(), Some("sl"));
         assert_eq!(site("enwiktionary", "https://en.wiktionary.org/wiki/Main"), None);
+        assert_eq!(site("commonswiki", "https://commons.wikimedia.org/wiki/Main_Page"), None);
         assert_eq!(site("", ""), None);
     }
 

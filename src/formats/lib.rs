@@ -7,7 +7,9 @@
 //! - [`mediawiki`]: pages of MediaWiki's XML exports, such as Wikipedia's dumps.
 //! - [`mod@rows`]: records that have fields, from JSON lines or Parquet.
 //! - [`files`]: whole files, of a folder or of a tar archive.
-//! - [`Archive`]: zip archives; [`epub`]: books that are such.
+//! - [`Archive`]: zip archives; [`epub`]: books that are such; [`shelf`]: folders of one book in
+//!   several forms.
+//! - [`encoding`]: the text that bytes stand for.
 //! - [`whole()`]: files that are one record.
 //! - [`stack_exchange`]: the threads of a StackExchange site, from its table of posts.
 //! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
@@ -19,17 +21,18 @@
 mod archive;
 pub mod compressed;
 mod defect;
+pub mod encoding;
 pub mod eprint;
 pub mod epub;
 pub mod files;
 pub mod mediawiki;
 pub mod prefetch;
 pub mod rows;
+pub mod shelf;
 pub mod stack_exchange;
 pub mod warc;
 pub mod wet;
 mod whole;
-mod xhtml;
 
 pub use archive::{Archive, ZIP_MAGIC};
 pub use compressed::open;

@@ -5,8 +5,10 @@
 //! package `gutenberg` (`_domain_model/text.py`, after Johannes Krugel's `strip_headers.cpp`) has
 //! found, as far as they begin or end something by themselves: its many lines of thanks are left to
 //! a rule on whole paragraphs.
+//!
+//! No such line is believed by itself: collected works have one after each volume. What stands
+//! between it and the next goes only where it reads as a notice of Gutenberg's ([`is_notice`]).
 
-use encoding_rs::{Encoding, WINDOWS_1252};
 use std::borrow::Cow;
 
 /// Lines among which a header ends: the longest, of 1995, have 350.
@@ -25,8 +27,8 @@ const DECLARATION_BYTES_MAX: usize = 1 << 16;
 /// A book, and what its header says of it.
 #[derive(Debug, Default, PartialEq)]
 pub struct Book<'t> {
-    /// The text without header and footer, its line ends as they were.
-    pub text: &'t str,
+    /// The text without headers and footers, its line ends as they were.
+    pub text: Cow<'t, str>,
     /// `Title`, `Author` and the like, in the order in which they stand there.
     pub fields: Vec<(&'static str, String)>,
     /// Its number: `[EBook #11]`.
@@ -43,7 +45,7 @@ const FIELDS: [(&str, &str); 6] = [
     ("release date", "release_date"),
 ];
 
-/// What begins the text behind it, in lower case and without stars and blanks before it.
+/// What begins the text after it, in lower case and without stars and blanks before it.
 const STARTS: [&str; 8] = [
     "start of the project gutenberg",
     "start of this project gutenberg",
@@ -56,18 +58,54 @@ const STARTS: [&str; 8] = [
 ];
 
 /// What ends the text before it, in the same way.
-const ENDS: [&str; 10] = [
-    "end of the project gutenberg",
-    "end of this project gutenberg",
-    "end of project gutenberg",
-    "end of the copyrighted project gutenberg",
-    "end of this copyrighted project gutenberg",
-    "end of this etext of",
-    "ende dieses project gutenberg",
-    "ende dieses projekt gutenberg",
-    "fin de project gutenberg",
-    "fin du project gutenberg",
+const ENDS: [&str; 3] = ["end of this etext of", "start: full license", "start full license"];
+
+/// First words of a line that ends a text, in the languages of Gutenberg's notices, where the line
+/// names the project as well.
+const END_WORDS: [&str; 11] =
+    ["end", "ende", "fin", "fine", "fim", "slut", "einde", "loppu", "koniec", "konec", "finis"];
+
+/// The project's name in those languages.
+const PROJECT: [&str; 9] = [
+    "project gutenberg",
+    "projekt gutenberg",
+    "projet gutenberg",
+    "proyecto gutenberg",
+    "progetto gutenberg",
+    "projeto gutenberg",
+    "projektin gutenberg",
+    "gutenberg project",
+    "gutenberg-projekt",
 ];
+
+/// Longer lines are sentences of a text.
+const END_LINE_BYTES_MAX: usize = 160;
+
+/// Words of Gutenberg's notices.
+const NOTICE_WORDS: [&str; 14] = [
+    "gutenberg",
+    "project",
+    "etext",
+    "e-text",
+    "ebook",
+    "license",
+    "redistribut",
+    "small print",
+    "copyright",
+    "public domain",
+    "donat",
+    "warrant",
+    "liab",
+    "refund",
+];
+
+/// Of so many bytes of a notice, one such word is in it, and between two of them are at most so
+/// many. The licences of 1994, 2003 and today have one in some 80 bytes, and 1,027 at most between.
+const NOTICE_BYTES_PER_WORD: usize = 600;
+const NOTICE_GAP_BYTES_MAX: usize = 1500;
+
+/// Shorter pieces after the end of a text are notices, whatever their words.
+const NOTICE_BYTES_MIN: usize = 200;
 
 /// What begins a paragraph of thanks, in the same way.
 const CREDITS: [&str; 11] = [
@@ -86,45 +124,79 @@ const CREDITS: [&str; 11] = [
 
 /// Takes a file apart. One without any such line is all book.
 pub fn book(text: &str) -> Book<'_> {
-    let Some((start, header)) = start(text) else {
-        let end = end(text, 0).unwrap_or(text.len());
-        return Book { text: trim_lines(&text[..end]), ..Book::default() };
-    };
-    let end = end(text, start).unwrap_or(text.len());
+    let (start, header) = start(text).unwrap_or_default();
+    let mut pieces = Vec::new();
+    let mut from = start;
+    let mut ends = lines(&text[start..]).filter(|(_, line)| ends_text(line));
+    loop {
+        let end = ends.next().map(|(at, line)| (start + at, start + at + line.len()));
+        let piece = &text[from..end.map_or(text.len(), |(at, _)| at)];
+        if pieces.is_empty() || !is_notice(piece) {
+            pieces.push(if from == start { piece } else { without_header(piece) });
+        }
+        match end {
+            Some((_, behind)) => from = behind,
+            None => break,
+        }
+    }
     let (fields, number) = fields(&text[..header]);
-    Book { text: trim_lines(without_credits(&text[start..end])), fields, number }
+    let first = if header > 0 || start > 0 { without_credits(pieces[0]) } else { pieces[0] };
+    let text = match &pieces[1..] {
+        [] => trim_lines(first).into(),
+        more => {
+            let pieces = [first].into_iter().chain(more.iter().copied()).map(trim_lines);
+            let pieces = pieces.filter(|piece| !piece.is_empty());
+            pieces.collect::<Vec<_>>().join("\n\n\n").into()
+        }
+    };
+    Book { text, fields, number }
 }
 
-/// The text of a file: UTF-8, or what it says of itself, or windows-1252, which has all of
-/// latin-1's characters. `None` for what is no text.
-pub fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
-    let bytes_of_mark = Encoding::for_bom(bytes);
-    if let Some((encoding, mark)) = bytes_of_mark {
-        let (text, damaged) = encoding.decode_without_bom_handling(&bytes[mark..]);
-        return (!damaged).then_some(text);
-    }
-    if bytes.contains(&0) {
-        return None;
-    }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return Some(text.into());
-    }
-    let (text, damaged) = declared(bytes).decode_without_bom_handling(bytes);
-    (!damaged).then_some(text)
-}
-
-/// The encoding that a header names, if it is one that can be meant where UTF-8 is not.
-fn declared(bytes: &[u8]) -> &'static Encoding {
+/// What the header says of the file's encoding: `Character set encoding: ISO-8859-1`.
+pub fn declared_encoding(bytes: &[u8]) -> Option<String> {
     let head = &bytes[..bytes.len().min(DECLARATION_BYTES_MAX)];
-    let lines = head.split(|byte| *byte == b'\n');
-    let mut named = lines.filter_map(|line| {
+    let mut named = head.split(|byte| *byte == b'\n').filter_map(|line| {
         let line = line.trim_ascii();
         let (name, value) = (line.get(..23)?, line.get(23..)?);
         name.eq_ignore_ascii_case(b"character set encoding:").then(|| value.trim_ascii())
     });
-    // "ISO Latin-1" and the like are no labels that browsers know, and mean the default.
-    let encoding = named.next().and_then(Encoding::for_label);
-    encoding.filter(|encoding| *encoding != encoding_rs::UTF_8).unwrap_or(WINDOWS_1252)
+    Some(String::from_utf8_lossy(named.next()?).into_owned())
+}
+
+/// Whether a line says that the text before it has ended.
+fn ends_text(line: &str) -> bool {
+    if begins(line, &ENDS) {
+        return true;
+    }
+    let line = line.trim_start_matches(['*', ' ', '\t']);
+    let word = line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    if line.len() > END_LINE_BYTES_MAX
+        || !END_WORDS.iter().any(|end| end.eq_ignore_ascii_case(word))
+    {
+        return false;
+    }
+    let line = line.to_ascii_lowercase();
+    PROJECT.iter().any(|name| line.contains(name))
+}
+
+/// Whether a piece of a file is a notice of Gutenberg's, or next to nothing.
+fn is_notice(piece: &str) -> bool {
+    let piece = piece.trim();
+    let lower = piece.to_ascii_lowercase();
+    let mut words: Vec<usize> = vec![0, piece.len()];
+    for word in NOTICE_WORDS {
+        words.extend(lower.match_indices(word).map(|(at, _)| at));
+    }
+    words.sort_unstable();
+    let is_dense = (words.len() - 2) * NOTICE_BYTES_PER_WORD >= piece.len();
+    let is_even = || words.windows(2).all(|two| two[1] - two[0] <= NOTICE_GAP_BYTES_MAX);
+    piece.len() < NOTICE_BYTES_MIN || is_dense && is_even()
+}
+
+/// What follows the last line that ends a header, if all before it is a notice.
+fn without_header(piece: &str) -> &str {
+    let found = start(piece).filter(|(_, header)| is_notice(&piece[..*header]));
+    found.map_or(piece, |(start, _)| &piece[start..])
 }
 
 /// Lines with the byte at which each begins.
@@ -145,10 +217,18 @@ fn begins(line: &str, marks: &[&str]) -> bool {
 }
 
 /// Where the text begins, and where the header before it ends: at the last of the lines that say
-/// so, before the first that says that the text has ended.
+/// so, as far as only notices stand between them, before the first that says that a text has ended.
 fn start(text: &str) -> Option<(usize, usize)> {
-    let head = lines(text).take(HEADER_LINES_MAX).take_while(|(_, line)| !begins(line, &ENDS));
-    let (at, line) = head.filter(|(_, line)| begins(line, &STARTS)).last()?;
+    let head = lines(text).take(HEADER_LINES_MAX).take_while(|(_, line)| !ends_text(line));
+    let mut found = None;
+    for (at, line) in head.filter(|(_, line)| begins(line, &STARTS)) {
+        let from = found.map_or(0, |(at, line): (usize, &str)| at + line.len());
+        if found.is_some() && !is_notice(&text[from..at]) {
+            break;
+        }
+        found = Some((at, line));
+    }
+    let (at, line) = found?;
     if !line.starts_with('*') || line.trim_end().ends_with('*') {
         return Some((at + line.len(), at));
     }
@@ -157,12 +237,6 @@ fn start(text: &str) -> Option<(usize, usize)> {
     let more = more.take_while(|(_, line)| !line.trim().is_empty());
     let last = more.filter(|(_, line)| line.trim_end().ends_with("***")).last();
     Some((last.map_or(at + line.len(), |(from, line)| at + from + line.len()), at))
-}
-
-/// Where the text that begins at `from` ends.
-fn end(text: &str, from: usize) -> Option<usize> {
-    let mut marks = lines(&text[from..]).filter(|(_, line)| begins(line, &ENDS));
-    marks.next().map(|(at, _)| from + at)
 }
 
 /// The text behind the paragraphs that say who made the file.
@@ -296,15 +370,71 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_other_encodings_are_read() {
-        assert_eq!(decode("\u{feff}Ünï".as_bytes()).unwrap(), "Ünï");
-        assert_eq!(decode(b"caf\xe9 \x97 na\xefve").unwrap(), "café — naïve");
-        let named = b"Character set encoding: ISO-8859-2\r\n\r\n\xb1\xea";
-        assert!(decode(named).unwrap().ends_with("ąę"));
-        let mistaken = b"Character set encoding: ISO Latin-1\n\xe9";
-        assert!(decode(mistaken).unwrap().ends_with('é'));
-        assert_eq!(decode(b"\xff\xfea\0b\0").unwrap(), "ab");
-        assert_eq!(decode(b"PK\0\x01"), None);
+    fn a_header_may_name_the_encoding() {
+        let named = b"Title: X\r\nCharacter set encoding: ISO-8859-2\r\n\r\n\xb1\xea";
+        assert_eq!(declared_encoding(named).as_deref(), Some("ISO-8859-2"));
+        assert_eq!(declared_encoding(b"Title: X\n"), None);
+    }
+
+    /// A volume whose words are its own.
+    fn volume(name: &str, lines: usize) -> String {
+        (0..lines).map(|n| format!("{name}: the keeper wrote line {n} of his journal.\n")).collect()
+    }
+
+    const START: &str = "*** START OF THE PROJECT GUTENBERG EBOOK WORKS ***\n";
+    const END: &str = "*** END OF THE PROJECT GUTENBERG EBOOK WORKS ***\n";
+    const LICENCE: &str = "Updated editions will replace the previous one. Redistribution is \
+        subject to the license of the Project Gutenberg ebook. Donations are welcome.\n";
+
+    /// The book has all of these volumes, in this order, and nothing of Gutenberg's.
+    fn has_volumes(text: &str, volumes: &[&String]) {
+        let expected: Vec<&str> = volumes.iter().map(|volume| volume.trim_end()).collect();
+        assert_eq!(book(text).text, expected.join("\n\n\n"));
+    }
+
+    #[test]
+    fn collected_works_have_all_their_volumes() {
+        let volumes = ["one", "two", "three"].map(|name| volume(name, 120));
+        let [one, two, three] = &volumes;
+        let inner = "End of this Project Gutenberg Etext of Lamps, v1\n\n";
+        let tail = format!("End of the Project Gutenberg EBook of Works\n\n{END}{LICENCE}");
+        let all = [one, two, three];
+        has_volumes(&format!("{START}{one}{inner}{two}{inner}{three}{inner}{tail}"), &all);
+        // Without a line at the end of all.
+        has_volumes(&format!("{START}{one}{inner}{two}{inner}{three}"), &all);
+        // Whole files joined: each with its header and licence.
+        let file = |text: &String| format!("Title: Lamps\n\n{START}{text}{END}{LICENCE}\n\n");
+        has_volumes(&all.map(file).concat(), &all);
+        // A short first volume, and the header of the next in its old form.
+        let short = volume("short", 40);
+        let small_print = "***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***\nThis \
+            etext is in the public domain. Copyright laws are changing.\n*END*THE SMALL PRINT!*\n";
+        let text = format!("{small_print}{short}{inner}{small_print}{two}");
+        has_volumes(&text, &[&short, two]);
+        // No line says that the first one has ended, so the header within is text.
+        let joined = format!("{short}{small_print}{two}");
+        has_volumes(&format!("{START}{joined}{END}"), &[&joined]);
+    }
+
+    #[test]
+    fn notices_of_other_languages_end_a_text() {
+        for end in [
+            "Ende dieses Projekt Gutenberg Etextes X",
+            "Fin du Projet Gutenberg de X",
+            "Fine del Progetto Gutenberg",
+            "*** Fin de Project Gutenberg's X ***",
+        ] {
+            let text = format!("{START}Text.\n\n{end}\n{LICENCE}");
+            assert_eq!(book(&text).text, "Text.", "{end}");
+        }
+        let line = "End of May, the professor read a book of Gutenberg's.";
+        assert_eq!(book(&format!("{START}{line}\nMore.\n{END}")).text, format!("{line}\nMore."));
+    }
+
+    #[test]
+    fn a_licence_goes_however_it_is_introduced() {
+        let text = format!("{START}Text.\n\n*** START: FULL LICENSE ***\n{LICENCE}{LICENCE}");
+        assert_eq!(book(&text).text, "Text.");
     }
 
     proptest! {
@@ -313,15 +443,8 @@ mod tests {
         #[test]
         fn any_text_is_taken_apart(text in "([*]{0,3} ?(START OF THE PROJECT GUTENBERG|END OF THIS PROJECT GUTENBERG|END[*]THE SMALL PRINT|Produced by|Title:|é|#|\\[EBook #|\\]|\\*\\*\\*)?[ \r\n]{0,2}){0,12}") {
             let book = book(&text);
-            prop_assert!(text.contains(book.text));
-            prop_assert_eq!(book.text.trim_end(), book.text);
-        }
-
-        #[test]
-        fn any_bytes_are_a_text_or_none(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            if let Some(text) = decode(&bytes) {
-                prop_assert!(!text.contains('\0') || bytes.contains(&0));
-            }
+            prop_assert!(book.text.split("\n\n\n").all(|piece| text.contains(piece)));
+            prop_assert_eq!(book.text.trim_end(), &book.text[..]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Question and answers in one text.
 
-use crate::html_text;
+use html::html_text;
 
 /// One answer of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -220,7 +220,7 @@ fn what_is_damaged_or_foreign_is_named_and_the_rest_is_read() {
     place.write("in/f.zip", archive(&[("readme.md", b"no book")]));
     let page = b"<p>A chapter with words of its own.</p>".as_slice();
     let broken = b"<p>The beginning of a chapter <broken".as_slice();
-    let parts = [("o/one.xhtml", page), ("o/two.xhtml", broken), ("o/bad.xhtml", b"\xff\xff")];
+    let parts = [("o/one.xhtml", page), ("o/two.xhtml", broken), ("o/bad.xhtml", b"\xff\0\xff")];
     let spine = package(&["one.xhtml", "gone.xhtml", "two.xhtml", "bad.xhtml"]);
     place.write("in/g.epub", epub(&spine, &parts));
     place.write("in/h.epub", epub("<package><spine><itemref idref=\"x\"/></spine>", &[]));
@@ -259,9 +259,11 @@ fn real_editions_of_a_book_are_near() {
     }
     let found = place.documents("corpus");
     assert_eq!(found, left_by_the_reference(&place, &labels));
-    // Three files are Alice, four are Pride and Prejudice; and Alice is among LitBank's as well.
+    // Three files are Alice, four are Pride and Prejudice, and of each one is another form of its
+    // folder's book; and Alice is among LitBank's as well.
     let near = |of: &str| number(&label(&place, "corpus", of)["dropped"]["near_duplicate"]);
-    assert_eq!((near("gutenberg"), near("litbank")), (5, 1));
+    assert_eq!((near("gutenberg"), near("litbank")), (3, 1));
+    assert_eq!(label(&place, "corpus", "gutenberg")["dropped"]["other_form"], 2);
     let is_alice = |book: &&Value| book["meta"]["title"] == "Alice’s Adventures in Wonderland";
     let alice = found.iter().find(is_alice).expect("the first of the three stays");
     let alice = text(&alice["text"]);
@@ -280,4 +282,132 @@ fn a_field_that_is_called_id_gets_another_name() {
     assert!(told.contains("a.jsonl: byte 28: this record is no JSON object"), "{told}");
     let meta = &place.documents("corpus")[0]["meta"];
     assert_eq!(*meta, serde_json::json!({"source_id": "Y", "id": "books/a/a.jsonl#0"}));
+}
+
+/// A book of its own words, one paragraph a line.
+fn tale(name: &str, lines: usize) -> String {
+    (1..=lines)
+        .map(|n| format!("{name}, {n}: the keeper wrote of the tide and the lamp.\n"))
+        .collect()
+}
+
+const GUTENBERG_END: &str = "*** END OF THE PROJECT GUTENBERG EBOOK X ***\nUpdated editions of this \
+    Project Gutenberg ebook will replace the license.\n";
+
+/// A file of Project Gutenberg's.
+fn of_gutenberg(number: usize, text: &str) -> String {
+    format!(
+        "The Project Gutenberg eBook of X\n\nTitle: Tale {number}\n\nRelease date: May, 2003 [eBook \
+         #{number}]\n\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\n{text}\n{GUTENBERG_END}"
+    )
+}
+
+#[test]
+fn a_folder_of_a_mirror_is_one_book() {
+    let place = Place::new();
+    place.write("recipe.toml", "[books]\ndedup = \"none\"\n");
+    place.run("build recipe.toml --corpus corpus").exits(0);
+    let html =
+        |text: &str| format!("<html><body><pre>{}</pre></body></html>", of_gutenberg(77, text));
+    place.write("mirror/7/77/77-0.txt", of_gutenberg(77, &tale("first", 40)));
+    place.write("mirror/7/77/77.txt", of_gutenberg(77, &tale("of ASCII", 40)));
+    place.write("mirror/7/77/77-h/77-h.htm", html(&tale("of HTML", 40)));
+    place.write("mirror/7/77/77-h/images/a.jpg", b"\xff\xd8\xff\0");
+    place.write("mirror/7/77/old/tale10.txt", tale("old", 40));
+    // Its first form is damaged.
+    place.write("mirror/7/78/78-0.txt", b"\0\x01\x02");
+    place.write("mirror/7/78/78-h/78-h.htm", html(&tale("from HTML", 40)));
+    // A text beside the book is another.
+    place.write("mirror/7/78/notes.txt", tale("notes", 40));
+    place
+        .run("add corpus --slice books --label m mirror")
+        .exits(3)
+        .names(&["78: byte 0: this file is binary"]);
+    let begins: Vec<String> =
+        place.documents("corpus").iter().map(|b| text(&b["text"])[..9].to_owned()).collect();
+    assert_eq!(begins, ["first, 1:", "from HTML", "notes, 1:"]);
+    let dropped = json!({"not_text": 1, "other_form": 3});
+    assert_eq!(label(&place, "corpus", "m")["dropped"], dropped);
+}
+
+#[test]
+fn pages_of_html_and_texts_of_any_encoding_are_books() {
+    let place = Place::new();
+    place.write("recipe.toml", "[books]\ndedup = \"none\"\n");
+    place.run("build recipe.toml --corpus corpus").exits(0);
+    // "Lamp", in Russian, by windows-1251.
+    let lamp =
+        b"\xcb\xe0\xec\xef\xe0 \xe3\xee\xf0\xe8\xf2 \xe2 \xee\xea\xed\xe5 \xec\xe0\xff\xea\xe0. ";
+    let mut page =
+        b"<html><head><meta charset=windows-1251><title>A Lamp</title></head><body><p>".to_vec();
+    page.extend(lamp.repeat(9));
+    place.write("in/a.htm", &page);
+    place.write("in/b.txt", lamp.repeat(9));
+    place.write("in/c", "<!DOCTYPE html><p>Unclosed <b>tags &amp; all<p>of them.");
+    // Letters of MS-DOS: no encoding that is known.
+    place.write("in/d.txt", b"caf\x82, d\x82j\x85, t\x88te, tr\x8as. ".repeat(20));
+    place.write("in/e.pdf", "%PDF-1.7 and so on");
+    let collected: String = (1..=3)
+        .map(|n| tale(&format!("volume {n}"), 100) + "End of this Project Gutenberg Etext of X\n\n")
+        .collect();
+    place.write("in/f.txt", of_gutenberg(5, &collected));
+    let pictures: [(&str, &[u8]); 4] = [
+        ("9-h/9-h.htm", b"<p>A page of an archive."),
+        ("9-h/images/a.png", b"\x89PNG"),
+        ("9-h/a.css", b"p {}"),
+        ("9.mobi", b"?"),
+    ];
+    place.write("in/g.zip", archive(&pictures));
+    place.write("in/h.png", b"\x89PNG\0");
+    let told = place.run("add corpus --slice books --label m in").exits(3);
+    told.names(&["d.txt", "encoding of this text is unknown", "e.pdf", "file of PDF", "9.mobi"]);
+    let books = place.documents("corpus");
+    let russian = "Лампа горит в окне маяка.";
+    assert!(
+        text(&books[0]["text"]).starts_with(russian)
+            && text(&books[1]["text"]).starts_with(russian)
+    );
+    assert_eq!(
+        (&books[0]["meta"]["title"], &books[0]["meta"]["encoding"]),
+        (&json!("A Lamp"), &json!("windows-1251"))
+    );
+    assert_eq!(books[2]["text"], "Unclosed tags & all\n\nof them.");
+    let volumes: Vec<bool> =
+        (1..=3).map(|n| text(&books[3]["text"]).contains(&format!("volume {n}, 100:"))).collect();
+    assert_eq!(volumes, [true; 3]);
+    assert!(!text(&books[3]["text"]).contains("Gutenberg"));
+    assert_eq!(books[4]["text"], "A page of an archive.");
+    assert_eq!(
+        label(&place, "corpus", "m")["dropped"],
+        json!({"not_text": 1, "unknown_encoding": 1})
+    );
+    assert_eq!(label(&place, "corpus", "m")["sources"], 7);
+}
+
+#[test]
+fn an_epub_loses_no_chapter_without_a_word() {
+    let place = Place::new();
+    let parts: [(&str, &[u8]); 3] = [
+        ("o/one.htm", b"<P>One<BR>of tag soup."),
+        (
+            "o/two.xml",
+            b"<?xml version='1.0' encoding='ISO-8859-1'?><html><body><p>Tw\xf6</p></body></html>",
+        ),
+        ("o/three.pdf", b"%PDF-1.4"),
+    ];
+    let spine = package(&["one.htm", "two.xml", "three.pdf"]);
+    let labels = ["TEXT/HTML; charset=x", "application/xml", "application/pdf"];
+    let spine =
+        labels.iter().fold(spine, |spine, label| spine.replacen("application/xhtml+xml", label, 1));
+    place.write("in/a.epub", epub(&spine, &parts));
+    let mut images = vec![(
+        "META-INF/encryption.xml",
+        &b"<EncryptedData><CipherReference URI='o/one.htm'/>"[..],
+    )];
+    images.extend(&parts);
+    place.write("in/b.epub", epub(&spine, &images));
+    let told = place.run("add corpus --slice books --label m in").exits(3);
+    told.names(&["three.pdf (application/pdf)", "DRM"]);
+    assert_eq!(place.documents("corpus")[0]["text"], "One\nof tag soup.\n\nTwö");
+    assert_eq!(label(&place, "corpus", "m")["dropped"], json!({"encrypted": 1}));
 }

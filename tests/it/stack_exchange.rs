@@ -177,3 +177,45 @@ fn a_site_that_is_there_twice_is_refused_by_name() {
     let told = place.run("add corpus --slice stack_exchange --label a dumps").exits(1);
     told.names(&["math.stackexchange.com is there twice", "math.stackexchange.com.xml"]);
 }
+
+#[test]
+fn dumps_of_today_are_read_as_they_come() {
+    let place = Place::new();
+    let dated = |row: String, day: &str| format!("{row} CreationDate=\"{day}T01:02:03.000\"");
+    let rows = [
+        dated(answer(5, 3, 2), "2025-03-01"),
+        dated(question(3, "x"), "2024-01-01"),
+        dated(question(1, "y"), "2023-01-01"),
+    ];
+    let file = posts(&rows);
+    let file = file.replace("<posts>", "<!-- of the dump\n of 2025 -->\n<!DOCTYPE posts>\n<posts>");
+    place.write("in/a.example/posts.xml", &file);
+    place.write("in/b.example-Posts.xml", &file);
+    place.write("in/b.example-Votes.xml", "<votes/>");
+    place.write("in/_readme.txt", "of archive.org");
+    place.run("add corpus --slice stack_exchange --label mylabel in").exits(0);
+    let found = place.documents("corpus");
+    let told: Vec<(&str, &str)> =
+        found.iter().map(|d| (text(&d["meta"]["url"]), text(&d["meta"]["timestamp"]))).collect();
+    let day = "2025-03-01";
+    let expected = [
+        ("https://a.example/questions/1", day),
+        ("https://a.example/questions/3", day),
+        ("https://b.example/questions/1", day),
+        ("https://b.example/questions/3", day),
+    ];
+    assert_eq!(told, expected);
+    assert!(text(&found[1]["text"]).contains("A: answer 5"));
+    // A label that is a date is the dump's; without any date there is none.
+    place.write("undated/c.example.xml", posts(&[question(1, "z")]));
+    place.run("add corpus --slice stack_exchange --label 2025-04 undated").exits(0);
+    place.write("nameless/posts/Posts.xml", posts(&[question(1, "z")]));
+    place.write("nameless/d.example.xml", posts(&[question(1, "z")]));
+    let told = place.run("add corpus --slice stack_exchange --label n nameless").exits(3);
+    told.names(&["cannot tell which site", "such as math.stackexchange.com"]);
+    let found = place.documents("corpus");
+    let of =
+        |url: &str| &found.iter().find(|d| d["meta"]["url"] == url).unwrap()["meta"]["timestamp"];
+    assert_eq!(of("https://c.example/questions/1"), "2025-04");
+    assert_eq!(*of("https://d.example/questions/1"), Value::Null);
+}

@@ -207,3 +207,38 @@ fn real_dumps_are_read_whole() {
     // As Python counts them: 903 are articles with text.
     assert_eq!((number(&counts["read"]), number(&counts["kept"])), (2004, 903), "{counts}");
 }
+
+#[test]
+fn a_folder_as_it_is_served_gives_each_page_once() {
+    let place = Place::new();
+    let pages: Vec<String> =
+        (0..6).map(|n| article(&format!("P{n}"), &format!("Text {n}."))).collect();
+    let name = |rest: &str| format!("in/frwiki-20230320-{rest}");
+    place.write(&name("pages-articles.xml.bz2"), bzip2(export(&pages).as_bytes()));
+    place.write(&name("pages-articles1.xml-p1p3.bz2"), bzip2(export(&pages[..3]).as_bytes()));
+    place.write(&name("pages-articles2.xml-p4p6.bz2"), bzip2(export(&pages[3..]).as_bytes()));
+    place.write(&name("pages-articles-multistream.xml.bz2"), bzip2(export(&pages).as_bytes()));
+    let index = bzip2(b"616:1:P0\n616:2:P1\n");
+    place.write(&name("pages-articles-multistream-index.txt.bz2"), &index);
+    place.write(&name("md5sums.txt"), "d41d8cd98f00b204e9800998ecf8427e  frwiki-20230320-x.bz2\n");
+    place.write("in/sha1sums.txt", "da39a3ee5e6b4b0d3255bfef95601890afd80709  frwiki-x.bz2\n");
+    place.write(&name("page.sql.gz"), gzip(b"-- MySQL dump 10.19\n--\n"));
+    let found = promises::hold(&place, "wikipedia", "", &[("a", "in")], 0);
+    let titles: Vec<&str> = found.iter().map(|page| text(&page["meta"]["title"])).collect();
+    assert_eq!(titles, ["P0", "P1", "P2", "P3", "P4", "P5"]);
+    assert_eq!(label(&place, "plain", "a")["dropped"], json!({"duplicate_page": 12}));
+    // A later dump has its pages all the same.
+    place.write("later/frwiki-20230401-pages-articles.xml", export(&pages));
+    place.run("add plain --slice wikipedia --label b later").exits(0);
+    assert_eq!(label(&place, "plain", "b")["kept"], 6);
+}
+
+#[test]
+fn a_dump_that_ends_between_pages_is_named() {
+    let place = Place::new();
+    let whole = export(&[article("A", "one"), article("B", "two")]);
+    place.write("frwiki-1.xml", whole.replace("</mediawiki>", ""));
+    let told = place.run("add corpus --slice wikipedia --label a frwiki-1.xml").exits(3);
+    told.names(&["ends without </mediawiki>"]);
+    assert_eq!(place.documents("corpus").len(), 2);
+}

@@ -11,7 +11,8 @@
 //! | a page begins within another one | the second | yes |
 //! | a page that is no XML or no UTF-8, or that has an unknown entity | nothing of it | yes |
 //! | a page over [`PAGE_BYTES_MAX`] | nothing of it | yes |
-//! | no page at all | | yes |
+//! | the file ends without `</mediawiki>` | all pages before | yes |
+//! | no page at all | | yes, unless the file is plainly a list beside a dump: its index, digests, a table of SQL |
 
 mod page;
 #[cfg(test)]
@@ -32,7 +33,12 @@ pub const PAGE_BYTES_MAX: usize = 64 << 20;
 /// How far `<siteinfo>` is looked for.
 const SITE_BYTES_MAX: usize = 1 << 20;
 
+/// How much of a file without pages is looked at.
+const HEAD_BYTES: usize = 4096;
+
 const BEGIN: &[u8] = b"<page";
+const ROOT: &[u8] = b"<mediawiki";
+const ROOT_END: &[u8] = b"</mediawiki";
 const END: &[u8] = b"</page>";
 
 /// Which wiki an export is of.
@@ -58,6 +64,12 @@ pub struct Pages {
     out: VecDeque<Result<Page, Defect>>,
     anything: bool,
     ended: bool,
+    /// The first bytes of the file.
+    head: Vec<u8>,
+    /// `</mediawiki>` was there, or something else was said of the end.
+    is_closed: bool,
+    /// The place of the file where the last piece begins.
+    read_to: u64,
 }
 
 struct Place {
@@ -83,6 +95,9 @@ impl Pages {
             out: VecDeque::new(),
             anything: false,
             ended: false,
+            head: Vec::new(),
+            is_closed: false,
+            read_to: 0,
         };
         pages.read_site();
         pages
@@ -91,6 +106,11 @@ impl Pages {
     /// Which wiki this is, as far as the export says.
     pub fn site(&self) -> &Arc<Site> {
         &self.site
+    }
+
+    /// Whether the file is no dump but stands beside dumps: an index, digests, a table of SQL.
+    pub fn is_list(&self) -> bool {
+        is_list(&self.head)
     }
 
     /// Reads as far as the first page, or the end of `<siteinfo>`.
@@ -124,7 +144,10 @@ impl Pages {
                 self.forget();
                 let place =
                     Place { from: self.text.len(), offset: piece.offset, plain: piece.plain };
+                self.read_to = piece.offset;
                 self.places.push_back(place);
+                let room = HEAD_BYTES.saturating_sub(self.head.len());
+                self.head.extend_from_slice(&piece.bytes[..piece.bytes.len().min(room)]);
                 self.text.extend_from_slice(&piece.bytes);
                 true
             }
@@ -178,7 +201,16 @@ impl Pages {
                 self.read_page();
             }
             None if self.ended && !self.anything => {
-                self.tell(Defect::new(0, "no <page> in this file: not a MediaWiki export"));
+                self.anything = true;
+                if !is_list(&self.head) {
+                    self.tell(Defect::new(0, "no <page> in this file: not a MediaWiki export"));
+                }
+            }
+            None if self.ended && !self.is_closed && memmem::find(&self.head, ROOT).is_some() => {
+                self.is_closed = true;
+                let what = "the file ends without </mediawiki>: pages after the last one may be \
+                            missing; fetch it again";
+                self.tell(Defect::new(self.read_to, what));
             }
             None => {}
         }
@@ -190,8 +222,9 @@ impl Pages {
             if let Some(at) = begin_of_page(&self.text[self.from..]) {
                 return Some(self.from + at);
             }
+            self.is_closed |= memmem::find(&self.text[self.from..], ROOT_END).is_some();
             // A tag may be cut by the end of the text.
-            self.from = self.from.max(self.text.len().saturating_sub(BEGIN.len()));
+            self.from = self.from.max(self.text.len().saturating_sub(ROOT_END.len()));
             if !self.more() {
                 self.drop_text();
                 return None;
@@ -234,8 +267,12 @@ impl Pages {
             looked = page.len().saturating_sub(END.len()).max(BEGIN.len());
             let defects = self.out.len();
             if !self.more() {
-                let what =
-                    "the text ends within this page, which is left out: fetch the file again";
+                let title = page::title(&self.text[self.from..]);
+                let title = title.map(|title| format!(", {title:?},")).unwrap_or_default();
+                let what = format!(
+                    "the text ends within this page{title} which is left out: fetch the file again"
+                );
+                self.is_closed = true;
                 self.out.insert(defects, Err(Defect::new(offset, what)));
                 self.anything = true;
                 return self.drop_text();
@@ -255,6 +292,25 @@ impl Pages {
             Err(what) => self.tell(Defect::new(offset, format!("{what}; the page is left out"))),
         }
     }
+}
+
+/// Whether a file that begins so is no dump and is not meant to be one, but stands beside dumps: the
+/// index of a multistream dump (`616:10:Title`), a list of digests, a table of SQL, a feed.
+fn is_list(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.lines().map(str::trim).filter(|line| !line.is_empty());
+    let Some(first) = lines.next() else { return false };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let mut fields = first.splitn(3, ':');
+    let is_index = fields.next().is_some_and(is_number)
+        && fields.next().is_some_and(is_number)
+        && fields.next().is_some();
+    let digest = first.split_ascii_whitespace().next().unwrap_or_default();
+    let is_digest = [32, 40, 64, 128].contains(&digest.len())
+        && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && digest.len() < first.len();
+    let is_table = first.starts_with("-- MySQL dump") || first.starts_with("-- MariaDB dump");
+    is_index || is_digest || is_table || head.contains("<rss ")
 }
 
 /// Where `<page>` or `<page ` stands.

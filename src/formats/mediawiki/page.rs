@@ -52,13 +52,20 @@ pub(super) fn parse(xml: &[u8]) -> Result<Page, String> {
 pub(super) fn site(head: &[u8]) -> Site {
     let mut site = Site::default();
     let head = String::from_utf8_lossy(head);
-    let Some(begin) = head.find("<siteinfo>") else { return site };
+    let Some(begin) = head.find("<siteinfo") else { return site };
     let _ = elements(&head[begin..], |path, event| match (path, event) {
         (["siteinfo", "dbname"], Part::Text(text)) => site.dbname = Some(text),
         (["siteinfo", "base"], Part::Text(text)) => site.base = Some(text),
         _ => {}
     });
     site
+}
+
+/// The title of a page of which the end is missing, as it is written there.
+pub(super) fn title(xml: &[u8]) -> Option<String> {
+    let xml = String::from_utf8_lossy(&xml[..xml.len().min(4096)]);
+    let (_, rest) = xml.split_once("<title>")?;
+    Some(rest.split_once("</title>")?.0.chars().take(200).collect())
 }
 
 enum Part {

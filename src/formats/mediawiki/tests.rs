@@ -43,6 +43,40 @@ fn told(pages: &[Result<Page, Defect>]) -> Vec<String> {
 }
 
 #[test]
+fn lists_beside_a_dump_are_no_dumps_and_no_defects() {
+    for list in [
+        "616:10:AccessibleComputing\n616:12:Anarchism\n",
+        "d41d8cd98f00b204e9800998ecf8427e  slwiki-20230320-pages-articles.xml.bz2\n",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709  slwiki-20230320-pages-articles.xml.bz2\n",
+        "-- MySQL dump 10.19  Distrib 10.3.38-MariaDB\n--\n",
+        "<?xml version=\"1.0\"?>\n<rss version=\"2.0\"><channel/></rss>\n",
+    ] {
+        assert_eq!(read(list), [], "{list}");
+    }
+    for other in
+        ["", "<html><body>404</body></html>", "a:b:c\n", "d41d8cd98f00b204e9800998ecf8427e"]
+    {
+        let found = read(other);
+        assert!(told(&found)[0].contains("not a MediaWiki export"), "{other}: {found:?}");
+    }
+}
+
+#[test]
+fn a_file_that_ends_between_pages_is_named() {
+    let file = format!("{HEAD}{}{}", page("A", "x"), page("B", "y"));
+    for bytes in [7, 4096] {
+        let found = told(&read_by(file.as_bytes(), bytes));
+        assert_eq!(found[..2], ["A", "B"]);
+        assert!(found.len() == 3 && found[2].contains("ends without </mediawiki>"), "{found:?}");
+        let whole = format!("{file}</mediawiki>\n");
+        assert_eq!(told(&read_by(whole.as_bytes(), bytes)), ["A", "B"]);
+    }
+    let cut = format!("{HEAD}{}<page>\n <title>Left out</title><revi", page("A", "x"));
+    let found = told(&read(&cut));
+    assert!(found.len() == 2 && found[1].contains("\"Left out\""), "{found:?}");
+}
+
+#[test]
 fn pages_come_with_what_they_say() {
     let talk = "<page><title>Talk:B</title><ns>1</ns><redirect title=\"x\" /><revision>\
                 <model>javascript</model><text bytes=\"0\" /></revision></page>";
@@ -70,7 +104,8 @@ fn the_last_revision_counts() {
 
 #[test]
 fn any_cut_into_pieces_gives_the_same() {
-    let file = format!("{HEAD}{}{}{}", page("A", "one"), page("B", "two"), page("C", "three"));
+    let pages = [page("A", "one"), page("B", "two"), page("C", "three")].concat();
+    let file = format!("{HEAD}{pages}</mediawiki>\n");
     let whole = read(&file);
     assert_eq!(told(&whole), ["A", "B", "C"]);
     for bytes in 1..60 {

@@ -1,10 +1,13 @@
 //! The bytes of a `Posts.xml`, whatever it lies in. Nothing is ever written by an entry's name.
 
+use crate::archive::ZIP_MAGIC;
 use crate::compressed;
 use sevenz_rust2::{Archive, BlockDecoder, Error, Password};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
+use zip::ZipArchive;
+use zip::result::ZipError;
 
 const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
 
@@ -64,6 +67,10 @@ pub(crate) fn read(
         opened.rewind()?;
         return read_7z(opened, each);
     }
+    if first.starts_with(ZIP_MAGIC) {
+        opened.rewind()?;
+        return read_zip(opened, each);
+    }
     drop(opened);
     // A file of posts begins with a mark, a tag or a blank; compressed ones do not.
     let is_plain = matches!(first[0], b'<' | 0xef | b' ' | b'\n' | b'\r' | b'\t');
@@ -82,6 +89,47 @@ fn fill(file: &mut File, into: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
+/// Whether an entry is the posts of a site.
+fn is_posts(name: &str) -> bool {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    name.eq_ignore_ascii_case("Posts.xml")
+}
+
+/// Only the posts are unpacked.
+fn read_zip(
+    file: File,
+    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let told = |error: ZipError| match error {
+        ZipError::Io(error) => Trouble::from(error),
+        other => Trouble::new(format!(
+            "the zip archive cannot be read ({other}): fetch it again, or unpack it"
+        )),
+    };
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(told)?;
+    let is_posts =
+        |at: &usize| matches!(archive.name_for_index(*at), Some(Ok(name)) if is_posts(&name));
+    let found: Vec<usize> = (0..archive.len()).filter(is_posts).collect();
+    let Some(first) = found.first() else {
+        return Err(Trouble::new(
+            "this zip archive holds no Posts.xml; the posts of a site are what is read of it",
+        ));
+    };
+    let posts = archive.by_index(*first).map_err(told)?;
+    each(&mut BufReader::with_capacity(64 << 10, posts), Stored::Compressed)?;
+    match found.len() {
+        1 => Ok(()),
+        count => Err(several("zip", count)),
+    }
+}
+
+fn several(form: &str, count: usize) -> Trouble {
+    Trouble::new(format!(
+        "this {form} archive holds {count} files Posts.xml; the first was read, no other: pack \
+         each site into an archive of its own"
+    ))
+}
+
 /// Only the block with the posts is unpacked, up to their end.
 fn read_7z(
     mut file: File,
@@ -90,7 +138,6 @@ fn read_7z(
     let none = Password::empty();
     let archive = Archive::read_with_memory_limit(&mut file, &none, DICTIONARY_KB_MAX);
     let archive = archive.map_err(told)?;
-    let is_posts = |name: &str| name.rsplit(['/', '\\']).next() == Some("Posts.xml");
     let count = archive.files.iter().filter(|entry| is_posts(entry.name())).count();
     if count == 0 {
         return Err(Trouble::new(
@@ -129,10 +176,7 @@ fn read_7z(
     match (done, count) {
         (Some(Err(trouble)), _) => Err(trouble),
         (Some(Ok(())), 1) => Ok(()),
-        (Some(Ok(())), _) => Err(Trouble::new(format!(
-            "this 7z archive holds {count} files Posts.xml; the first was read, no other: pack \
-             each site into an archive of its own"
-        ))),
+        (Some(Ok(())), _) => Err(several("7z", count)),
         (None, _) => each(&mut io::empty(), Stored::Compressed),
     }
 }
@@ -146,6 +190,10 @@ fn told(error: Error) -> Trouble {
         Error::UnsupportedCompressionMethod(method) if method.to_uppercase().contains("AES") => {
             "this 7z archive is encrypted; unpack it, or pack it without a password".to_owned()
         }
+        Error::UnsupportedCompressionMethod(method) => format!(
+            "this 7z archive is packed by {method}, which is not read: unpack it, or pack it anew \
+             with 7-Zip's defaults"
+        ),
         Error::MaxMemLimited { max_kb, actaul_kb } => format!(
             "this 7z archive wants {actaul_kb} KiB of memory, more than {max_kb}; pack it with a \
              smaller dictionary"

@@ -1,11 +1,12 @@
-//! Rows of a `Posts.xml`: one `<row .../>` a line.
+//! Rows of a `Posts.xml`: one `<row .../>` a line, as a rule.
 //!
-//! A row that cannot be read is malformed, with its line; reading goes on at the next line. Other
+//! A row may go on over lines. One that cannot be read is malformed, with its line; reading goes on
+//! at the next line. Comments, processing instructions and a document type are passed over; other
 //! lines are counted together. Entities are those of XML only: a document type that declares others
 //! is not looked at, so none is ever expanded.
 
 use super::archive::Trouble;
-use memchr::memchr;
+use memchr::{memchr, memchr2, memchr3, memmem};
 use quick_xml::Reader;
 use quick_xml::escape::{resolve_xml_entity, unescape_with};
 use quick_xml::events::{BytesStart, Event};
@@ -26,6 +27,9 @@ pub(crate) struct Post {
     pub score: Option<String>,
     /// HTML.
     pub body: String,
+    /// The latest of its dates, as it is written: `2023-03-29T10:00:00.000`.
+    #[serde(skip)]
+    pub date: Option<String>,
 }
 
 /// A line, or lines, of no use.
@@ -50,11 +54,27 @@ pub(crate) fn read(
     row_bytes_max: usize,
     each: &mut dyn FnMut(Line) -> io::Result<()>,
 ) -> Result<(), Trouble> {
-    let mut rows =
-        Rows { each, others: None, number: 0, offset: 0, is_open: false, is_closed: false };
+    let mut rows = Rows {
+        each,
+        others: None,
+        number: 0,
+        offset: 0,
+        row: Vec::new(),
+        row_at: (0, 0),
+        until: None,
+        is_open: false,
+        is_closed: false,
+    };
     let result = rows.read(input, row_bytes_max);
+    rows.end_row()?;
     rows.tell_others()?;
     result?;
+    if let Some(mark) = rows.until {
+        let mark = String::from_utf8_lossy(mark).into_owned();
+        return Err(Trouble::new(format!(
+            "the file ends before the {mark} of what it passes over"
+        )));
+    }
     match (rows.is_open, rows.is_closed) {
         (false, _) => Err(Trouble::new("no posts: neither <posts> nor a <row> is in this file")),
         (true, false) => {
@@ -70,6 +90,11 @@ struct Rows<'a> {
     others: Option<(Malformed, u64)>,
     number: u64,
     offset: u64,
+    /// The lines so far of a row that goes on, and the number and the offset of the first.
+    row: Vec<u8>,
+    row_at: (u64, u64),
+    /// What ends the comment, instruction or document type that goes on.
+    until: Option<&'static [u8]>,
     /// `<posts>` was there, or a row; and `</posts>`.
     is_open: bool,
     is_closed: bool,
@@ -84,11 +109,16 @@ impl Rows<'_> {
                 return Ok(());
             }
             self.number += 1;
-            let is_whole = length <= row_bytes_max as u64;
+            let begins_row = is_tag(line.trim_ascii_start(), b"row");
+            if begins_row || line.trim_ascii_start().starts_with(b"</posts") {
+                self.end_row()?;
+            }
+            let is_whole = self.row.len() as u64 + length <= row_bytes_max as u64;
             if is_whole {
                 self.line(&line)?;
-            } else if is_tag(line.trim_ascii_start(), b"row") {
+            } else if begins_row || !self.row.is_empty() {
                 self.is_open = true;
+                let length = length + std::mem::take(&mut self.row).len() as u64;
                 let what = format!("a row of more than {row_bytes_max} bytes is not read");
                 self.malformed(length, what)?;
             } else {
@@ -99,16 +129,20 @@ impl Rows<'_> {
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Trouble> {
-        let mut text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+        if !self.row.is_empty() {
+            self.row.extend_from_slice(line);
+            return Ok(self.rows_so_far()?);
+        }
+        let mut text = self.without_asides(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line));
         if let Some(rest) = text.strip_prefix(b"<posts>") {
             self.is_open = true;
-            text = rest.trim_ascii();
+            text = self.without_asides(rest);
         }
         if let Some(rest) = text.strip_suffix(b"</posts>") {
             self.is_closed = true;
             text = rest.trim_ascii();
         }
-        if text.is_empty() || text.starts_with(b"<?xml") || text == b"<posts/>" {
+        if text.is_empty() || text == b"<posts/>" {
             self.is_open |= text == b"<posts/>";
             self.is_closed |= text == b"<posts/>";
             return Ok(());
@@ -116,7 +150,10 @@ impl Rows<'_> {
         if is_tag(text, b"row") {
             self.is_open = true;
             self.tell_others()?;
-            return Ok(self.rows(text)?);
+            self.row_at = (self.number, self.offset);
+            self.row.extend_from_slice(text);
+            self.row.push(b'\n');
+            return Ok(self.rows_so_far()?);
         }
         if !self.is_open && is_tag(text, b"posts") {
             self.is_open = true;
@@ -134,20 +171,78 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// A line without the comments, processing instructions and document type at its beginning.
+    fn without_asides<'l>(&mut self, line: &'l [u8]) -> &'l [u8] {
+        let mut text = line.trim_ascii();
+        loop {
+            let Some(mark) = self.until.take() else {
+                self.until = match text {
+                    [b'<', b'!', b'-', b'-', ..] => Some(b"-->"),
+                    [b'<', b'?', ..] => Some(b"?>"),
+                    [b'<', b'!', b'D' | b'd', rest @ ..] => match memchr2(b'[', b'>', rest) {
+                        Some(at) if rest[at] == b'[' => Some(b"]>"),
+                        _ => Some(b">"),
+                    },
+                    _ => return text,
+                };
+                continue;
+            };
+            match memmem::find(text, mark) {
+                Some(at) => text = text[at + mark.len()..].trim_ascii(),
+                None => {
+                    self.until = Some(mark);
+                    return b"";
+                }
+            }
+        }
+    }
+
+    /// Reads the lines of a row, once its tag is closed.
+    fn rows_so_far(&mut self) -> io::Result<()> {
+        if is_in_tag(&self.row) {
+            return Ok(());
+        }
+        self.end_row()
+    }
+
+    /// Reads the lines of a row as far as they go.
+    fn end_row(&mut self) -> io::Result<()> {
+        if self.row.is_empty() {
+            return Ok(());
+        }
+        let row = std::mem::take(&mut self.row);
+        let here = std::mem::replace(&mut self.row_at, (self.number, self.offset));
+        let line = (self.number, self.offset);
+        (self.number, self.offset) = here;
+        let mut text = row.trim_ascii();
+        if let Some(rest) = text.strip_suffix(b"</posts>") {
+            self.is_closed = true;
+            text = rest;
+        }
+        let result = self.rows(text);
+        (self.number, self.offset) = line;
+        result
+    }
+
     /// The rows of one line: one, as a rule.
     fn rows(&mut self, line: &[u8]) -> io::Result<()> {
         let Ok(text) = std::str::from_utf8(line) else {
             return self.malformed(line.len() as u64, "a row that is not UTF-8".to_owned());
         };
         let mut reader = Reader::from_str(text);
+        reader.config_mut().check_end_names = false;
+        reader.config_mut().allow_unmatched_ends = true;
         loop {
             match reader.read_event() {
-                Ok(Event::Empty(row)) if row.name().0 == "row" => match post(&row) {
-                    Ok(post) => (self.each)(Line::Post(Post { offset: self.offset, ..post }))?,
-                    Err(what) => self.malformed(row.len() as u64, what)?,
-                },
+                Ok(Event::Empty(row) | Event::Start(row)) if row.name().0 == "row" => {
+                    match post(&row) {
+                        Ok(post) => (self.each)(Line::Post(Post { offset: self.offset, ..post }))?,
+                        Err(what) => self.malformed(row.len() as u64, what)?,
+                    }
+                }
                 Ok(Event::Eof) => return Ok(()),
                 Ok(Event::Text(text)) if text.trim_ascii().is_empty() => {}
+                Ok(Event::End(_) | Event::Comment(_)) => {}
                 Ok(_) => {
                     let what = "a line with something else than rows <row .../>".to_owned();
                     return self.malformed(line.len() as u64, what);
@@ -186,10 +281,33 @@ impl Rows<'_> {
     }
 }
 
+/// Whether markup ends within a tag: its `>` is missing, or the quotation mark of a value.
+fn is_in_tag(text: &[u8]) -> bool {
+    let (mut rest, mut quote) = (text, None);
+    let mut is_open = false;
+    loop {
+        let next = match quote {
+            Some(mark) => memchr(mark, rest),
+            None if is_open => memchr3(b'"', b'\'', b'>', rest),
+            None => memchr(b'<', rest),
+        };
+        let Some(at) = next else { return is_open };
+        match (quote, rest[at]) {
+            (Some(_), _) => quote = None,
+            (None, b'<') => is_open = true,
+            (None, b'>') => is_open = false,
+            (None, mark) => quote = Some(mark),
+        }
+        rest = &rest[at + 1..];
+    }
+}
+
 /// Whether a tag of that name begins `text`.
 fn is_tag(text: &[u8], name: &[u8]) -> bool {
     let rest = text.strip_prefix(b"<").and_then(|rest| rest.strip_prefix(name));
-    rest.is_some_and(|rest| matches!(rest.first(), Some(b' ' | b'\t' | b'/' | b'>')))
+    rest.is_some_and(|rest| {
+        matches!(rest.first(), None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'/' | b'>'))
+    })
 }
 
 /// Reads up to a line end, at most `bytes_max` of it into `line`; gives the length of all of it,
@@ -223,6 +341,7 @@ pub(crate) fn read_line(
 /// or what is wrong with it.
 fn post(row: &BytesStart) -> Result<Post, String> {
     let [mut id, mut parent, mut title, mut score, mut body] = [const { None }; 5];
+    let mut date: Option<String> = None;
     // The parser's own check for names given twice compares each with each.
     for attribute in row.attributes().with_checks(false) {
         let attribute = attribute.map_err(|error| format!("broken XML: {error}"))?;
@@ -233,6 +352,10 @@ fn post(row: &BytesStart) -> Result<Post, String> {
             "Title" => &mut title,
             "Score" => &mut score,
             "Body" => &mut body,
+            "CreationDate" | "LastEditDate" | "LastActivityDate" => {
+                date = date.max(Some(attribute.value.to_string()));
+                continue;
+            }
             _ => continue,
         };
         if place.is_some() {
@@ -252,6 +375,7 @@ fn post(row: &BytesStart) -> Result<Post, String> {
         title,
         score,
         body: body.unwrap_or_default(),
+        date,
     })
 }
 
@@ -261,6 +385,44 @@ fn value(raw: &str) -> Result<String, String> {
         true => Cow::Owned(raw.replace(['\t', '\r', '\n'], " ")),
         false => Cow::Borrowed(raw),
     };
-    let text = unescape_with(&blanked, resolve_xml_entity).map_err(|error| error.to_string())?;
+    let text = match unescape_with(&blanked, resolve_xml_entity) {
+        Ok(text) => text,
+        // Numbers of no character, such as half a pair of surrogates, which sites have written.
+        Err(_) => match unescape_with(&with_characters(&blanked), resolve_xml_entity) {
+            Ok(text) => Cow::Owned(text.into_owned()),
+            Err(error) => return Err(error.to_string()),
+        },
+    };
     Ok(text.into_owned())
+}
+
+/// The same with U+FFFD in the place of references to what is no character.
+fn with_characters(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((before, behind)) = rest.split_once("&#") {
+        text.push_str(before);
+        let end = behind.bytes().take(10).position(|byte| byte == b';');
+        let digits = end.map_or("", |end| &behind[..end]);
+        let number = match digits.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16),
+            None => digits.parse(),
+        };
+        match (number, end) {
+            (Ok(number), Some(end)) => {
+                text.push(char::from_u32(number).filter(|c| *c != '\0').unwrap_or('\u{fffd}'));
+                // Markup stays escaped for the second reading.
+                if let Some(escaped @ ('&' | '<')) = text.chars().next_back() {
+                    text.pop();
+                    text.push_str(if escaped == '&' { "&amp;" } else { "&lt;" });
+                }
+                rest = &behind[end + 1..];
+            }
+            _ => {
+                text.push_str("&#");
+                rest = behind;
+            }
+        }
+    }
+    text + rest
 }

@@ -4,65 +4,139 @@ use super::archive;
 use super::rows::read_line;
 use crate::ReadError;
 use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Names of a site's posts, in the order in which they are looked for.
-const POSTS: [&str; 5] =
-    ["Posts.xml", "Posts.xml.gz", "Posts.xml.zst", "Posts.xml.bz2", "Posts.xml.lz4"];
+const POSTS: [&str; 8] = [
+    "Posts.xml",
+    "Posts.xml.gz",
+    "Posts.xml.zst",
+    "Posts.xml.bz2",
+    "Posts.xml.lz4",
+    "Posts.xml.xz",
+    "Posts.xml.7z",
+    "Posts.xml.zip",
+];
 
 /// The other tables of a dump, which archive.org packs one by one for Stack Overflow.
-const OTHER_TABLES: [&str; 7] =
-    ["Badges", "Comments", "PostHistory", "PostLinks", "Tags", "Users", "Votes"];
+const OTHER_TABLES: [&str; 10] = [
+    "badges",
+    "comments",
+    "posthistory",
+    "postlinks",
+    "posttags",
+    "sites",
+    "tags",
+    "users",
+    "votes",
+    "pendingflags",
+];
 
-const ENDS: [&str; 6] = [".7z", ".gz", ".zst", ".bz2", ".lz4", ".xml"];
+const ENDS: [&str; 8] = [".7z", ".zip", ".gz", ".xz", ".zst", ".bz2", ".lz4", ".xml"];
+
+/// Files that stand beside dumps: licences, lists of archive.org's items, and the like.
+const PAPERS: [&str; 11] = [
+    ".txt",
+    ".md",
+    ".pdf",
+    ".html",
+    ".torrent",
+    ".sqlite",
+    "_meta.xml",
+    "_files.xml",
+    "_reviews.xml",
+    "readme",
+    "license",
+];
+
+/// How many folders up the name of a site is looked for.
+const FOLDERS_MAX: usize = 2;
 
 /// Whether a folder is that of one site.
 pub fn is_site(folder: &Path) -> bool {
-    POSTS.iter().any(|name| folder.join(name).is_file())
+    posts_in(folder).is_some()
+}
+
+/// The posts in a folder, by their name in any case.
+fn posts_in(folder: &Path) -> Option<PathBuf> {
+    let exact = POSTS.iter().map(|name| folder.join(name)).find(|file| file.is_file());
+    let in_any_case = || {
+        let entries = fs::read_dir(folder).ok()?.flatten();
+        let mut found: Vec<PathBuf> = entries
+            .filter(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                POSTS.iter().any(|posts| posts.eq_ignore_ascii_case(&name))
+            })
+            .map(|entry| entry.path())
+            .filter(|path| path.is_file())
+            .collect();
+        found.sort();
+        found.into_iter().next()
+    };
+    exact.or_else(in_any_case)
 }
 
 /// The file of a site's posts, which is in `path` or is it.
 pub(crate) fn posts_file(path: &Path) -> PathBuf {
-    let files = POSTS.iter().map(|name| path.join(name));
     match path.is_dir() {
-        true => files.into_iter().find(|file| file.is_file()).unwrap_or(path.join(POSTS[0])),
+        true => posts_in(path).unwrap_or(path.join(POSTS[0])),
         false => path.to_owned(),
     }
 }
 
-/// Whether a source may hold posts, by its name: a site's folder, an archive that is of no other
-/// table, or XML.
+/// Whether a source may hold posts, by its name: a site's folder, or a file that is of no other table
+/// and no paper beside the dump.
 pub fn may_hold_posts(source: &Path) -> bool {
     if source.is_dir() {
         return is_site(source);
     }
-    let name = file_name(source);
+    let name = file_name(source).to_ascii_lowercase();
     let stem = stem(&name);
     let is_of = |table: &str| {
         stem.strip_suffix(table).is_some_and(|rest| rest.is_empty() || rest.ends_with(['-', '.']))
     };
-    stem.len() < name.len() && !OTHER_TABLES.iter().any(|table| is_of(table))
+    !PAPERS.iter().any(|end| name.ends_with(end)) && !OTHER_TABLES.iter().any(|table| is_of(table))
 }
 
-/// The host of a site, from the name of its archive, its folder, or its file:
+/// The host of a site, from the name of its archive, its file, or its folder:
 /// `stackoverflow.com-Posts.7z`, `math.stackexchange.com/Posts.xml` and `es.stackoverflow.com.7z`
-/// are of `stackoverflow.com`, `math.stackexchange.com` and `es.stackoverflow.com`.
+/// are of `stackoverflow.com`, `math.stackexchange.com` and `es.stackoverflow.com`. None where no
+/// name is one of a host.
 ///
 /// Upstream (`post_processing.py`) takes the file name without its end, which calls Stack Overflow
 /// `stackoverflow.com-Posts`.
-pub fn name(source: &Path) -> String {
+pub fn name(source: &Path) -> Option<String> {
     let file_name = file_name(source);
-    let stem = match source.is_dir() {
-        true => file_name.as_str(),
-        false => stem(&file_name),
+    let of_source = match source.is_dir() {
+        true => host(&file_name),
+        false => host(stem(&file_name)),
     };
-    let site = stem.strip_suffix("Posts").map(|site| site.trim_end_matches(['-', '.', '_']));
-    match site {
-        Some("") => source.parent().map(self::file_name).unwrap_or_default(),
-        Some(site) => site.to_owned(),
-        None => stem.to_owned(),
-    }
+    let folders = source.ancestors().skip(1).take(FOLDERS_MAX);
+    of_source.or_else(|| folders.map(self::file_name).find_map(|folder| host(stem(&folder))))
+}
+
+/// The host that a name is, or begins with.
+fn host(name: &str) -> Option<String> {
+    let is_host = |name: &str| {
+        let labels: Vec<&str> = name.split('.').collect();
+        let is_label = |label: &&str| {
+            let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            !label.is_empty() && label.bytes().all(fine)
+        };
+        let end = labels.last().copied().unwrap_or_default();
+        labels.len() > 1
+            && labels.iter().all(is_label)
+            && end.len() > 1
+            && end.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    let lower = name.to_ascii_lowercase();
+    let site = lower.strip_suffix("posts").map(|site| site.trim_end_matches(['-', '.', '_', ' ']));
+    let site = site.unwrap_or(&lower);
+    // A copy, a part, a date: `math.stackexchange.com (1)`, `math.stackexchange.com_20240402`.
+    let cut = site.split(['_', ' ', '(']).next().unwrap_or_default();
+    [site, cut].into_iter().find(|name| is_host(name)).map(str::to_owned)
 }
 
 fn file_name(path: &Path) -> String {
@@ -71,8 +145,12 @@ fn file_name(path: &Path) -> String {
 
 fn stem(name: &str) -> &str {
     let mut stem = name;
-    while let Some(shorter) = ENDS.iter().find_map(|end| stem.strip_suffix(end)) {
-        stem = shorter;
+    let has = |stem: &str, end: &str| {
+        let from = stem.len().checked_sub(end.len());
+        from.and_then(|from| stem.get(from..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+    };
+    while let Some(end) = ENDS.iter().find(|end| has(stem, end)) {
+        stem = &stem[..stem.len() - end.len()];
     }
     stem
 }

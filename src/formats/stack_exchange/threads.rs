@@ -105,6 +105,8 @@ pub struct Threads {
     open: Option<Open>,
     /// Unpacked bytes to stored ones.
     scale: Scale,
+    /// The latest date of any post.
+    newest: Option<String>,
 }
 
 enum State {
@@ -119,6 +121,15 @@ struct Open {
     thread: Option<Thread>,
     answers: HashSet<u64>,
     bytes: usize,
+}
+
+/// Whether a text is a day of ISO 8601.
+fn is_day(text: &str) -> bool {
+    let is_right = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    text.len() == 10 && text.bytes().enumerate().all(is_right)
 }
 
 /// Unpacked bytes become about as many stored ones.
@@ -147,13 +158,20 @@ impl Threads {
         // What cannot be opened at all is no defect of the file.
         std::fs::File::open(&file).map_err(|error| ReadError::new(&file, error))?;
         let (ready, scale) = (VecDeque::new(), Scale { stored: 1, unpacked: 1 });
-        Ok(Threads { state: State::Unread(file), limits, ready, open: None, scale })
+        Ok(Threads { state: State::Unread(file), limits, ready, open: None, scale, newest: None })
+    }
+
+    /// The day of the newest post, `2023-03-29`, once the first record is read: the dump is of no
+    /// earlier day.
+    pub fn newest_day(&self) -> Option<&str> {
+        self.newest.as_ref()?.get(..10).filter(|day| is_day(day))
     }
 
     /// Reads and sorts all rows. What is wrong with the file as a whole is told last.
     fn read(&mut self, file: &Path) -> Result<Sorted, Trouble> {
         let mut sorter = Sorter::new(self.limits.sort_bytes_max);
         let (mut number, mut end) = (0, 0);
+        let mut newest: Option<String> = None;
         let mut entry = Vec::new();
         let mut sort = |line: Line| {
             number += 1;
@@ -161,6 +179,9 @@ impl Threads {
             let key = match &line {
                 Line::Post(post) => {
                     end = post.offset;
+                    if post.date > newest {
+                        newest.clone_from(&post.date);
+                    }
                     encode(&mut entry, post)?;
                     let is_answer = if post.parent.is_some() { IS_ANSWER } else { 0 };
                     (post.parent.unwrap_or(post.id), number | is_answer)
@@ -179,6 +200,7 @@ impl Threads {
             stored = how;
             rows::read(input, row_bytes_max, &mut sort)
         });
+        self.newest = newest;
         let stored_bytes = std::fs::metadata(file)?.len();
         self.scale = match stored {
             Stored::Plain => Scale { stored: 1, unpacked: 1 },

@@ -1,5 +1,16 @@
 //! What BeautifulSoup's `get_text()` keeps of the events of a page.
 
+use crate::Sink;
+use crate::markup::parse;
+
+/// The text of an HTML page, as `BeautifulSoup(html, "lxml").get_text()` returns it: references
+/// decoded, tags and comments and scripts gone, nothing put between elements.
+pub fn html_text(html: &str) -> String {
+    let mut soup = Soup::with_capacity(html.len());
+    parse(html, &mut soup);
+    soup.finish()
+}
+
 /// A blank of HTML.
 pub(crate) fn is_blank(char: char) -> bool {
     matches!(char, ' ' | '\n' | '\t' | '\x0c' | '\r')
@@ -14,7 +25,7 @@ const PREFORMATTED: &[&str] = &["pre", "textarea"];
 
 /// The text so far. Its end, from `string_at` on, is the string that is being read.
 #[derive(Default)]
-pub(crate) struct Soup {
+struct Soup {
     text: String,
     string_at: usize,
     /// Open elements that hide their strings.
@@ -25,36 +36,40 @@ pub(crate) struct Soup {
 
 impl Soup {
     /// With room for so many bytes of text.
-    pub fn with_capacity(bytes: usize) -> Soup {
+    fn with_capacity(bytes: usize) -> Soup {
         Soup { text: String::with_capacity(bytes), ..Soup::default() }
     }
 
     /// The whole text.
-    pub fn finish(mut self) -> String {
+    fn finish(mut self) -> String {
         self.end_string();
         self.text
     }
+}
 
-    pub fn start(&mut self, name: &str) {
+impl Sink for Soup {
+    const MAY_BE_XML: bool = false;
+
+    fn start(&mut self, name: &str) {
         self.end_string();
         self.hiding += usize::from(HIDING.contains(&name));
         self.preformatted += usize::from(PREFORMATTED.contains(&name));
     }
 
-    pub fn end(&mut self, name: &str) {
+    fn end(&mut self, name: &str) {
         self.end_string();
         self.hiding -= usize::from(HIDING.contains(&name));
         self.preformatted -= usize::from(PREFORMATTED.contains(&name));
     }
 
-    /// Text. What follows without anything between is the same string.
-    pub fn data(&mut self, text: &str) {
+    /// What follows without anything between is the same string.
+    fn data(&mut self, text: &str) {
         self.text += text;
     }
 
     /// A comment or a doctype, or whatever else ends a string (`bs4/__init__.py`: `endData`).
     /// A string of blanks only becomes one of them, a line end where there is one.
-    pub fn end_string(&mut self) {
+    fn end_string(&mut self) {
         let string = &self.text[self.string_at..];
         if self.hiding > 0 {
             self.text.truncate(self.string_at);

@@ -6,13 +6,14 @@
 //! `body` are there whether they are written or not. For the text only this matters: between which
 //! two pieces of text an element begins or ends.
 
-use crate::soup::{Soup, is_blank};
+use crate::Sink;
+use crate::soup::is_blank;
 use hashbrown::HashMap;
 use std::sync::LazyLock;
 
 /// Open elements, first outermost.
-pub(crate) struct Elements<'a> {
-    pub soup: &'a mut Soup,
+pub(crate) struct Elements<'a, S> {
+    pub sink: &'a mut S,
     open: Vec<Name>,
     /// Where each name is open, by its number: looked up and not searched for, so that a page of
     /// end tags costs no more than another.
@@ -197,10 +198,10 @@ impl Tables {
     }
 }
 
-impl<'a> Elements<'a> {
-    pub fn new(soup: &'a mut Soup) -> Self {
+impl<'a, S: Sink> Elements<'a, S> {
+    pub fn new(sink: &'a mut S) -> Self {
         Elements {
-            soup,
+            sink,
             open: Vec::new(),
             places: Vec::new(),
             others: HashMap::default(),
@@ -260,14 +261,14 @@ impl<'a> Elements<'a> {
         }
         self.places[name].push(self.open.len());
         self.open.push(name);
-        self.soup.start(name_of(name, &self.other_names));
+        self.sink.start(name_of(name, &self.other_names));
     }
 
     /// Ends the innermost element.
     pub fn end_innermost(&mut self) {
         let Some(name) = self.open.pop() else { return };
         self.places[name].pop();
-        self.soup.end(name_of(name, &self.other_names));
+        self.sink.end(name_of(name, &self.other_names));
     }
 
     /// The innermost element ends at once, or its content is read so.
@@ -310,13 +311,13 @@ impl<'a> Elements<'a> {
     pub fn text(&mut self, text: &str) {
         let outside = [None, Some(TABLES.html), Some(TABLES.head)];
         if !outside.contains(&self.innermost()) {
-            return self.soup.data(text);
+            return self.sink.data(text);
         }
         let rest = text.trim_start_matches(is_blank);
-        self.soup.data(&text[..text.len() - rest.len()]);
+        self.sink.data(&text[..text.len() - rest.len()]);
         if !rest.is_empty() {
             self.prepare_text();
-            self.soup.data(rest);
+            self.sink.data(rest);
         }
     }
 

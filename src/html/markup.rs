@@ -3,27 +3,25 @@
 //!
 //! Every byte is looked at a fixed number of times, whatever the page.
 
+use crate::Sink;
 use crate::elements::{Content, Elements, Name};
-use crate::soup::{Soup, is_blank};
+use crate::soup::is_blank;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
+
+/// What begins text without markup in XML.
+const CDATA: &[u8] = b"<![CDATA[";
 
 /// Bytes of a name that count (libxml2: `HTML_PARSER_BUFFER_SIZE`).
 const NAME_BYTES_MAX: usize = 100;
 
-/// The text of an HTML page, as `BeautifulSoup(html, "lxml").get_text()` gives it: references
-/// decoded, tags and comments and scripts gone, nothing put between elements.
-pub fn html_text(html: &str) -> String {
-    let mut soup = Soup::with_capacity(html.len());
-    // bs4 takes a byte order mark away before it parses.
-    parse(html.strip_prefix('\u{feff}').unwrap_or(html), &mut soup);
-    soup.finish()
-}
-
-/// Tells `soup` what is in `html`.
-fn parse(html: &str, soup: &mut Soup) {
-    let elements = Elements::new(soup);
-    let mut page = Page { html, at: 0, elements, content: Content::Markup };
+/// Tells `sink` what is in `html`. Returns where the tag or comment begins within which the page
+/// ends, if it does.
+pub(crate) fn parse<S: Sink>(html: &str, sink: &mut S) -> Option<usize> {
+    // A byte order mark is not part of the page.
+    let html = html.strip_prefix('\u{feff}').unwrap_or(html);
+    let elements = Elements::new(sink);
+    let mut page = Page { html, at: 0, elements, content: Content::Markup, cut_at: None };
     page.prolog();
     while page.at < html.len() {
         match page.content {
@@ -31,17 +29,20 @@ fn parse(html: &str, soup: &mut Soup) {
             content => page.raw(content),
         }
     }
+    page.cut_at
 }
 
-struct Page<'a, 'soup> {
+struct Page<'a, 'sink, S> {
     html: &'a str,
     at: usize,
-    elements: Elements<'soup>,
+    elements: Elements<'sink, S>,
     /// Of the element that was opened last, until its end tag.
     content: Content,
+    /// Where the tag or comment begins that the page ends in.
+    cut_at: Option<usize>,
 }
 
-impl Page<'_, '_> {
+impl<S: Sink> Page<'_, '_, S> {
     fn rest(&self) -> &[u8] {
         &self.html.as_bytes()[self.at..]
     }
@@ -50,9 +51,13 @@ impl Page<'_, '_> {
         self.html.as_bytes().get(self.at + ahead).copied()
     }
 
-    /// Goes to `place`, or to the end of the page where there is no such place.
-    fn go_to(&mut self, place: Option<usize>) {
+    /// Goes to `place`, or to the end of the page where there is no such place: it ends within
+    /// what begins at `begin`.
+    fn go_to(&mut self, place: Option<usize>, begin: usize) {
         self.at = place.unwrap_or(self.html.len());
+        if place.is_none() {
+            self.cut_at = Some(begin);
+        }
     }
 
     fn skip_blanks(&mut self) {
@@ -68,7 +73,7 @@ impl Page<'_, '_> {
                 [b'<', b'!', b'-', b'-', ..] => self.comment(),
                 [b'<', b'?', ..] => self.bogus_comment(1),
                 [b'<', b'!', ..] if self.is_doctype() => {
-                    self.bogus_comment(2);
+                    self.document_type();
                     self.second_prolog();
                     return;
                 }
@@ -98,19 +103,22 @@ impl Page<'_, '_> {
         match self.rest() {
             [b'<', b'/'] => {
                 self.elements.prepare_text();
-                self.elements.soup.data("</");
+                self.elements.sink.data("</");
                 self.at += 2;
             }
             [b'<', b'/', b'>', ..] => self.at += 3,
             [b'<', b'/', letter, ..] if letter.is_ascii_alphabetic() => self.end_tag(),
             [b'<', b'/', ..] => self.bogus_comment(2),
             [b'<', b'!', b'-', b'-', ..] => self.comment(),
+            [b'<', b'!', b'[', ..] if S::MAY_BE_XML && self.rest().starts_with(CDATA) => {
+                self.cdata();
+            }
             [b'<', b'!', ..] => self.bogus_comment(2),
             [b'<', b'?', ..] => self.bogus_comment(1),
             [b'<', letter, ..] if letter.is_ascii_alphabetic() => self.start_tag(),
             [b'<', ..] => {
                 self.elements.prepare_text();
-                self.elements.soup.data("<");
+                self.elements.sink.data("<");
                 self.at += 1;
             }
             text => {
@@ -124,6 +132,7 @@ impl Page<'_, '_> {
 
     /// `<!--` up to `-->` or `--!>`, or up to the end.
     fn comment(&mut self) {
+        let begin = self.at;
         self.at += 4;
         match self.rest() {
             [b'>', ..] => self.at += 1,
@@ -138,26 +147,47 @@ impl Page<'_, '_> {
                     };
                     Some(self.at + dash + length)
                 });
-                self.go_to(ends);
+                self.go_to(ends, begin);
             }
         }
-        self.elements.soup.end_string();
+        self.elements.sink.end_string();
     }
 
     /// What is read as a comment, from `ahead` on up to the next `>`: a doctype too.
     fn bogus_comment(&mut self, ahead: usize) {
+        let begin = self.at;
         self.at += ahead;
         let end = memchr(b'>', self.rest()).map(|length| self.at + length + 1);
-        self.go_to(end);
-        self.elements.soup.end_string();
+        self.go_to(end, begin);
+        self.elements.sink.end_string();
+    }
+
+    /// `<!DOCTYPE ...>`. Of XML its declarations, in brackets, belong to it.
+    fn document_type(&mut self) {
+        let rest = self.rest();
+        let declarations = memchr2(b'[', b'>', rest).filter(|at| rest[*at] == b'[');
+        let end = declarations.and_then(|from| Some(from + memchr(b']', &rest[from..])?));
+        self.bogus_comment(end.filter(|_| S::MAY_BE_XML).unwrap_or(2));
+    }
+
+    /// `<![CDATA[` up to `]]>`, as it stands.
+    fn cdata(&mut self) {
+        let (begin, from) = (self.at, self.at + CDATA.len());
+        let length = memchr::memmem::find(&self.html.as_bytes()[from..], b"]]>");
+        let text = unix_lines(&self.html[from..length.map_or(self.html.len(), |n| from + n)]);
+        self.go_to(length.map(|length| from + length + 3), begin);
+        self.elements.prepare_text();
+        self.elements.sink.data(&text);
     }
 
     fn start_tag(&mut self) {
+        let begin = self.at;
         self.at += 1;
         let name = self.tag_name();
         let opens = self.elements.prepare(name);
         self.attributes();
         if self.at == self.html.len() {
+            self.cut_at = Some(begin);
             return;
         }
         if opens {
@@ -174,11 +204,15 @@ impl Page<'_, '_> {
     }
 
     fn end_tag(&mut self) {
+        let begin = self.at;
         self.at += 2;
         let name = self.tag_name();
         self.attributes();
         match self.byte(0) {
-            None => return,
+            None => {
+                self.cut_at = Some(begin);
+                return;
+            }
             Some(b'/') => self.at += 2,
             Some(_) => self.at += 1,
         }
@@ -234,7 +268,7 @@ impl Page<'_, '_> {
             }
         };
         let is_quoted = from > self.at;
-        self.go_to(end.map(|end| end + usize::from(is_quoted)));
+        self.at = end.map_or(self.html.len(), |end| end + usize::from(is_quoted));
     }
 
     /// The text of an element that has no elements in it.
@@ -251,7 +285,7 @@ impl Page<'_, '_> {
             _ => unix_lines(text),
         };
         self.at += end;
-        self.elements.soup.data(&text);
+        self.elements.sink.data(&text);
         self.content = Content::Markup;
     }
 }

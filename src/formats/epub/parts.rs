@@ -1,0 +1,110 @@
+//! The parts of a book by their names: members of a zip archive, or files of a folder.
+
+use crate::archive::{Archive, MEMBER_BYTES_MAX};
+use crate::defect::Defect;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// How deep folders are walked.
+const DEPTH_MAX: usize = 32;
+
+/// A book's parts.
+pub struct Parts {
+    source: Source,
+    /// Names, with `/`, in an order of their own.
+    names: Vec<String>,
+    /// Number of a part in its source, by name.
+    by_name: HashMap<String, usize>,
+    /// The same by the name in lower case, where it is the only one of that kind.
+    by_lower: HashMap<String, Option<usize>>,
+}
+
+enum Source {
+    Zip(Archive),
+    Folder { root: PathBuf, files: Vec<PathBuf> },
+}
+
+impl Parts {
+    /// The members of an archive.
+    pub fn of_archive(archive: Archive) -> Parts {
+        let names = archive.files();
+        Parts::new(Source::Zip(archive), names)
+    }
+
+    /// The files of a folder. Links are not followed.
+    pub fn of_folder(root: &Path) -> io::Result<Parts> {
+        let mut files = Vec::new();
+        walk(root, Path::new(""), 0, &mut files)?;
+        files.sort();
+        let names = files.iter().map(|path| path.to_string_lossy().into_owned());
+        let names = names.enumerate().collect();
+        Ok(Parts::new(Source::Folder { root: root.to_owned(), files }, names))
+    }
+
+    fn new(source: Source, numbers: Vec<(usize, String)>) -> Parts {
+        let (mut names, mut by_name) = (Vec::new(), HashMap::new());
+        let mut by_lower: HashMap<String, Option<usize>> = HashMap::new();
+        for (number, name) in numbers {
+            let name = name.replace('\\', "/");
+            let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
+            let lower = name.to_lowercase();
+            by_lower.entry(lower).and_modify(|known| *known = None).or_insert(Some(number));
+            by_name.entry(name.clone()).or_insert(number);
+            names.push(name);
+        }
+        Parts { source, names, by_name, by_lower }
+    }
+
+    /// The names of all parts.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The number of the part of this name: in the same letters, or in any case if there is one.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        let in_any_case = || *self.by_lower.get(&name.to_lowercase())?;
+        self.by_name.get(name).copied().or_else(in_any_case)
+    }
+
+    /// Where a part begins in its source, and what is in it.
+    pub fn read(&mut self, number: usize) -> Result<(u64, Vec<u8>), Defect> {
+        let (root, files) = match &mut self.source {
+            Source::Zip(archive) => return archive.read(number),
+            Source::Folder { root, files } => (root, files),
+        };
+        let mut bytes = Vec::new();
+        let most = MEMBER_BYTES_MAX as u64 + 1;
+        let read = File::open(root.join(&files[number]));
+        let read = read.and_then(|file| file.take(most).read_to_end(&mut bytes));
+        let name = files[number].display();
+        match read {
+            Err(error) => {
+                let device =
+                    (error.kind() != io::ErrorKind::PermissionDenied).then(|| error.kind());
+                let what = format!("cannot read {name}: {error}; it is left out");
+                Err(Defect { device, ..Defect::new(0, what) })
+            }
+            Ok(_) if bytes.len() > MEMBER_BYTES_MAX => {
+                let most = MEMBER_BYTES_MAX >> 20;
+                Err(Defect::new(0, format!("{name} has more than {most} MiB; it is left out")))
+            }
+            Ok(_) => Ok((0, bytes)),
+        }
+    }
+}
+
+fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        let path = folder.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() && depth < DEPTH_MAX {
+            walk(root, &path, depth + 1, files)?;
+        } else if kind.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

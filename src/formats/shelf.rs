@@ -1,0 +1,171 @@
+//! Folders of Project Gutenberg's mirrors: each is one book in several forms.
+//!
+//! `1/3/4/1342/` has `1342-0.txt` (UTF-8), `1342-8.txt` (of 8 bits), `1342.txt` (ASCII), zip archives
+//! of these, `1342-h/1342-h.htm`, and earlier editions in `old/`; `cache/epub/1342/` has `pg1342.txt`,
+//! `pg1342.epub` and others.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How deep such a folder is looked into.
+const DEPTH_MAX: usize = 3;
+
+/// The files of such a folder.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Shelf {
+    /// The book in each of its forms, the one to be read first.
+    pub forms: Vec<PathBuf>,
+    /// Works that are no form of it by their names.
+    pub others: Vec<PathBuf>,
+}
+
+/// Whether a folder is that of one book: it is named by a number, and so is a text in it.
+pub fn is_shelf(folder: &Path) -> bool {
+    let Some(number) = number(folder) else { return false };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| rank(&entry.file_name().to_string_lossy(), number).is_some())
+}
+
+/// What is in such a folder. Pictures, style sheets and the like are parts of pages.
+pub fn shelf(folder: &Path) -> io::Result<Shelf> {
+    let number = number(folder).unwrap_or_default();
+    let mut files = Vec::new();
+    walk(folder, Path::new(""), 0, &mut files)?;
+    let (mut forms, mut shelf) = (Vec::new(), Shelf::default());
+    for file in files.into_iter().filter(|file| !is_part_of_a_page(file)) {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut folders = file.components().rev().skip(1).map(|part| part.as_os_str());
+        let is_old = folders.any(|part| part == "old");
+        // Before an earlier edition anything else counts, and an unpacked file before its archive.
+        let rank = rank(&name, number).map(|rank| (is_old, rank));
+        match rank.or(is_old.then_some((true, u8::MAX))) {
+            Some(rank) => forms.push((rank, file)),
+            None => shelf.others.push(folder.join(file)),
+        }
+    }
+    forms.sort();
+    shelf.forms = forms.into_iter().map(|(_, file)| folder.join(file)).collect();
+    shelf.others.sort();
+    Ok(shelf)
+}
+
+/// Whether a file is shown within a page, or says how one looks.
+pub fn is_part_of_a_page(file: &Path) -> bool {
+    let ends = ["jpg", "jpeg", "png", "gif", "svg", "webp", "css", "js", "ico"];
+    let end = file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    ends.contains(&&end[..])
+}
+
+fn number(folder: &Path) -> Option<&str> {
+    let name = folder.file_name()?.to_str()?;
+    name.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
+}
+
+/// How early a form is read, by its name: texts before books before pages, and of texts those that
+/// have all characters first. None for what is no form of this book.
+fn rank(name: &str, number: &str) -> Option<u8> {
+    let name = name.to_ascii_lowercase();
+    let rest = name.strip_prefix("pg").unwrap_or(&name).strip_prefix(number)?;
+    let is_packed = rest.ends_with(".zip");
+    let rank = match rest.trim_end_matches(".zip").trim_end_matches(".utf8").trim_end_matches(".gz")
+    {
+        "-0.txt" | "-0" => 0,
+        ".txt" if name.starts_with("pg") => 0,
+        "-8.txt" | "-8" => 2,
+        ".txt" | "" => 4,
+        text if text.starts_with('-') && text.ends_with(".txt") => 6,
+        book if book.ends_with(".epub") || book.ends_with(".epub3") => 8,
+        "-h" | "-h.htm" | "-h.html" | ".html" | "-images.html" | ".htm" => 10,
+        other if other.starts_with(['-', '.']) => 12,
+        _ => return None,
+    };
+    Some(rank + u8::from(is_packed))
+}
+
+fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let path = folder.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            if depth < DEPTH_MAX {
+                walk(root, &path, depth + 1, files)?;
+            }
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(names: &[&str]) -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("1342");
+        for name in names {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        (root, folder)
+    }
+
+    #[test]
+    fn a_book_is_read_in_its_best_form() {
+        let names = [
+            "1342-h/1342-h.htm",
+            "1342-h/images/a.jpg",
+            "1342.txt",
+            "1342-8.txt",
+            "1342-8.zip",
+            "1342-0.txt",
+            "1342-0.zip",
+            "1342-h.zip",
+            "old/pandp10.txt",
+            "old/1342-0.txt",
+            "readme.txt",
+        ];
+        let (_root, folder) = place(&names);
+        assert!(is_shelf(&folder));
+        let found = shelf(&folder).unwrap();
+        let below = |files: &[PathBuf]| -> Vec<String> {
+            let below = files.iter().map(|file| file.strip_prefix(&folder).unwrap());
+            below.map(|file| file.to_string_lossy().into_owned()).collect()
+        };
+        let expected = [
+            "1342-0.txt",
+            "1342-0.zip",
+            "1342-8.txt",
+            "1342-8.zip",
+            "1342.txt",
+            "1342-h/1342-h.htm",
+            "1342-h.zip",
+            "old/1342-0.txt",
+            "old/pandp10.txt",
+        ];
+        assert_eq!(below(&found.forms), expected);
+        assert_eq!(below(&found.others), ["readme.txt"]);
+        let (_root, folder) = place(&["pg1342.epub", "pg1342.txt", "pg1342.rdf"]);
+        assert_eq!(
+            below_names(&shelf(&folder).unwrap().forms),
+            ["pg1342.txt", "pg1342.epub", "pg1342.rdf"]
+        );
+    }
+
+    fn below_names(files: &[PathBuf]) -> Vec<String> {
+        files.iter().map(|f| f.file_name().unwrap().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn other_folders_are_none() {
+        let (root, folder) = place(&["one.txt", "13421.txt"]);
+        assert!(!is_shelf(&folder), "another book's number");
+        assert!(!is_shelf(root.path()));
+    }
+}
