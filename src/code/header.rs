@@ -141,7 +141,9 @@ mod tests {
             cut(&mut text);
             assert_eq!(text, "int a;  int b;", "{word}");
         }
-        for other in ["copyr1ght", "copyrght", "copyrïght", "copyri", "copyr", "copyriıght", "ⓒopyright"] {
+        for other in
+            ["copyr1ght", "copyrght", "copyrïght", "copyri", "copyr", "copyriıght", "ⓒopyright"]
+        {
             let text = format!("/* {other} X */\nint a;\n");
             assert_eq!(noticed(&text), text);
         }

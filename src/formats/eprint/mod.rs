@@ -20,8 +20,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 pub use id::{arxiv_id, iso_time, yymm};
-pub use paper::{Want, Wanted};
 use paper::{Bounded, Fault, Paper};
+pub use paper::{Want, Wanted};
 use tar::{Entry, Kind, Step, Tar};
 
 /// The source of a paper, as stored.
@@ -158,7 +158,7 @@ impl Papers {
     fn is_bulk(&mut self) -> bool {
         let first = loop {
             match self.tar.next() {
-                Step::Entry(entry) if entry.kind == Kind::Folder => {}
+                Step::Entry(entry) if entry.kind == Kind::Folder || is_apples(&entry.path) => {}
                 other => break other,
             }
         };
@@ -220,7 +220,7 @@ impl Iterator for Papers {
         }
         while !self.ended {
             match self.first.take().unwrap_or_else(|| self.tar.next()) {
-                Step::Entry(entry) if entry.kind == Kind::Folder => {}
+                Step::Entry(entry) if entry.kind == Kind::Folder || is_apples(&entry.path) => {}
                 Step::Entry(entry) => {
                     let mut given = self.paper(entry).into_iter();
                     let paper = given.next();
@@ -279,6 +279,11 @@ fn defect(offset: u64, fault: &Fault) -> Defect {
         _ => format!("it cannot be read ({}): fetch it again", fault.what),
     };
     Defect { offset, what, device: fault.device }
+}
+
+/// Whether a file is what macOS puts beside each file of an archive.
+fn is_apples(path: &str) -> bool {
+    path.rsplit('/').next().unwrap_or(path).starts_with("._") || path.starts_with("__MACOSX/")
 }
 
 /// Whether a file of this path is a paper of a bulk archive.

@@ -1,7 +1,7 @@
 //! The files of one paper, in memory: those that are wanted, up to a limit.
 
 use super::tar::{Kind, Step, Tar};
-use super::{Member, Unreadable};
+use super::{Member, Unreadable, is_apples};
 use flate2::bufread::MultiGzDecoder;
 use std::fs;
 use std::io::{self, BufReader, Cursor, Read};
@@ -131,7 +131,7 @@ impl Paper {
         loop {
             match step {
                 Step::Entry(entry) => {
-                    if entry.kind == Kind::File {
+                    if entry.kind == Kind::File && !is_apples(&entry.path) {
                         if (self.wanted)(&entry.path) == Want::Always {
                             self.modified = self.modified.max(entry.modified);
                         }

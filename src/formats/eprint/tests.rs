@@ -283,7 +283,10 @@ fn files_that_others_may_need_are_read_if_they_are_small_and_named_otherwise() {
     let found = read("a.gz", &gzip(&archive(&files)));
     let Ok(Eprint { files: Ok(files), unread, .. }) = &found[0] else { panic!("{found:?}") };
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    assert_eq!((names, unread), (vec!["a.tex", "small.txt", "b.tex"], &vec!["large.txt".to_owned()]));
+    assert_eq!(
+        (names, unread),
+        (vec!["a.tex", "small.txt", "b.tex"], &vec!["large.txt".to_owned()])
+    );
     // However many and large they are, the paper is read.
     let small = vec![b'x'; 4 << 20];
     let many: Vec<_> = (0..20).map(|_| ("many.txt", small.as_slice())).collect();
