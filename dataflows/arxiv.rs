@@ -3,8 +3,10 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/arxiv`. What we do differently, and why, is in
 //! docs/fidelity.md under "arXiv".
 
-use formats::eprint::{self, Eprint, Member};
-use latex::{Loss, TexFile};
+use formats::Defect;
+use formats::eprint::{self, Eprint, Member, Want};
+use latex::TexFile;
+use latex::better::Cleaned;
 use recipe::prelude::*;
 use std::path::Path;
 
@@ -61,13 +63,27 @@ impl Slice for Arxiv {
 /// How the files of a paper become its text.
 #[derive(Clone, Copy)]
 struct Cleaning {
+    /// Whether a file of this name is a source of the paper.
     reads: fn(&str) -> bool,
-    clean: fn(&[TexFile]) -> Result<String, Loss>,
+    wanted: eprint::Wanted,
+    clean: fn(&[TexFile], &[String]) -> Cleaned,
 }
 
-const BETTER: Cleaning = Cleaning { reads: latex::better::reads, clean: latex::better::clean };
-const REDPAJAMA: Cleaning =
-    Cleaning { reads: latex::redpajama::reads, clean: latex::redpajama::clean };
+const BETTER: Cleaning = Cleaning {
+    reads: latex::better::reads,
+    wanted: |name| match name {
+        _ if latex::better::reads(name) => Want::Always,
+        _ if latex::better::may_be_input(name) => Want::IfSmall,
+        _ => Want::Never,
+    },
+    clean: latex::better::clean,
+};
+
+const REDPAJAMA: Cleaning = Cleaning {
+    reads: latex::redpajama::reads,
+    wanted: |name| if latex::redpajama::reads(name) { Want::Always } else { Want::Never },
+    clean: |files, _| Cleaned { text: latex::redpajama::clean(files), left_out: Vec::new() },
+};
 
 /// The papers of a bulk archive, or one paper (`arxiv_cleaner.py`: `arxiv_iterator`).
 fn papers(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
@@ -75,12 +91,31 @@ fn papers(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         Clean::Better => BETTER,
         Clean::RedPajama => REDPAJAMA,
     };
-    let eprints = eprint::open(path, cleaning.reads)?;
-    Ok(Box::new(eprints.map(move |eprint| eprint.map(|eprint| paper(eprint, cleaning)))))
+    let eprints = eprint::open(path, cleaning.wanted)?;
+    Ok(Box::new(eprints.flat_map(move |eprint| match eprint {
+        Ok(eprint) => {
+            let (paper, defect) = paper(eprint, cleaning);
+            vec![Ok(paper)].into_iter().chain(defect.map(Err)).collect()
+        }
+        Err(defect) => vec![Err(defect)],
+    })))
 }
 
-/// A paper of its source, cleaned (`create_record`).
-fn paper(eprint: Eprint, cleaning: Cleaning) -> Document {
+/// What was left out of a paper, in one line.
+fn left_out(paper: &Document, id: &str, what: &[String]) -> Option<Defect> {
+    const NAMED_MAX: usize = 5;
+    let mut words = what.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
+    match what.len() {
+        0 => return None,
+        count if count > NAMED_MAX => words += &format!("; and {} more", count - NAMED_MAX),
+        _ => {}
+    }
+    let becomes = if paper.is_kept() { "; the rest of the paper is kept" } else { "" };
+    Some(Defect { offset: paper.offset, what: format!("{id}: {words}{becomes}"), device: None })
+}
+
+/// A paper of its source, cleaned (`create_record`), and what of it was left out.
+fn paper(eprint: Eprint, cleaning: Cleaning) -> (Document, Option<Defect>) {
     let id = eprint::arxiv_id(&eprint.stem);
     let url = format!("https://arxiv.org/abs/{id}");
     let mut paper = Document { offset: eprint.offset, url: url.clone(), ..Document::default() };
@@ -89,7 +124,7 @@ fn paper(eprint: Eprint, cleaning: Cleaning) -> Document {
         None => paper.meta.set("timestamp", Value::Json("null".into())),
     }
     paper.meta.set("yymm", eprint::yymm(&eprint.folder, &eprint.stem));
-    paper.meta.set("arxiv_id", id);
+    paper.meta.set("arxiv_id", id.as_str());
     // In its place; what is found comes later.
     paper.meta.set("language", "");
     paper.meta.set("url", url);
@@ -100,16 +135,23 @@ fn paper(eprint: Eprint, cleaning: Cleaning) -> Document {
         }
         Err(why) => {
             paper.reject(why.reason());
-            return paper;
+            return (paper, None);
         }
     };
-    paper.bytes_read = files.iter().map(|file| file.bytes.len() as u64).sum();
-    paper.digest = text::digest::sha1_of(files.iter().map(|file| file.bytes.as_slice()));
-    match (cleaning.clean)(&files) {
+    // What other files it inputs does not count: two papers are one if their sources are.
+    let sources = files.iter().filter(|file| (cleaning.reads)(&file.name));
+    paper.bytes_read = sources.clone().map(|file| file.bytes.len() as u64).sum();
+    paper.digest = match sources.clone().next() {
+        Some(_) => text::digest::sha1_of(sources.map(|file| file.bytes.as_slice())),
+        None => text::digest::sha1_of(files.iter().map(|file| file.bytes.as_slice())),
+    };
+    let Cleaned { text, left_out: what } = (cleaning.clean)(&files, &eprint.unread);
+    match text {
         Ok(text) => paper.text = text,
         Err(why) => paper.reject(why.reason()),
     }
-    paper
+    let defect = left_out(&paper, &id, &what);
+    (paper, defect)
 }
 
 fn record_language(paper: &mut Document) {

@@ -5,7 +5,7 @@
 //! differently, and why, is in docs/fidelity.md under "GitHub".
 
 use arrangement::Rule;
-use code::repository::{self, RepositoryFile};
+use code::repository::{self, Repository, RepositoryFile};
 use code::row::{Content as Cell, Row};
 use code::{header, licence, path, statistics};
 use formats::files::{self, Content, StoredFile};
@@ -13,6 +13,7 @@ use formats::{Defect, ReadError};
 use md5::{Digest, Md5};
 use recipe::prelude::*;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 settings! {
@@ -62,8 +63,8 @@ impl Slice for GitHub {
         select(found)
     }
 
-    fn read(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
-        source_files(path)
+    fn read(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
+        source_files(path, settings)
     }
 
     /// Files in; source code under a wanted licence, each the first of its kind, out.
@@ -175,13 +176,65 @@ fn select(found: Vec<PathBuf>) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// The files of a table, of a repository's folder, or of an archive.
-fn source_files(source: &Path) -> Result<Documents, ReadError> {
+fn source_files(source: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     if source.is_dir() || files::is_archive(source)? {
-        let files = repository::files(source)?;
-        return Ok(Box::new(files.flat_map(|file| given(file.map(of_repository)))));
+        let mut unlicensed = Unlicensed::new(&settings.licenses);
+        let mut files = repository::files(source)?.map(Some).chain(std::iter::once(None));
+        return Ok(Box::new(
+            std::iter::from_fn(move || {
+                Some(match files.next()? {
+                    Some(Ok(file)) => {
+                        let repository = file.repository.clone();
+                        let found = of_repository(file);
+                        unlicensed.see(&found.0, &repository);
+                        given(Ok(found)).collect::<Vec<_>>()
+                    }
+                    Some(Err(defect)) => vec![Err(defect)],
+                    None => unlicensed.defects().map(Err).collect(),
+                })
+            })
+            .flatten(),
+        ));
     }
     let rows = formats::rows(source)?;
     Ok(Box::new(rows.flat_map(|row| given(row.map(of_row)))))
+}
+
+/// Repositories whose files are turned away since they state no licence that can be used, each to be
+/// named once.
+struct Unlicensed {
+    wanted: Vec<String>,
+    /// By name: why, and of how many files.
+    found: BTreeMap<String, (String, u64)>,
+    offset: u64,
+}
+
+impl Unlicensed {
+    fn new(wanted: &[String]) -> Unlicensed {
+        Unlicensed { wanted: wanted.to_vec(), found: BTreeMap::new(), offset: 0 }
+    }
+
+    fn see(&mut self, file: &Document, repository: &Repository) {
+        self.offset = file.offset;
+        if let Some(why) = &repository.stated.why
+            && file.is_kept()
+            && !is_licensed(file, &self.wanted)
+        {
+            let new = || (why.clone(), 0);
+            self.found.entry(repository.name.clone()).or_insert_with(new).1 += 1;
+        }
+    }
+
+    fn defects(&mut self) -> impl Iterator<Item = Defect> {
+        let offset = self.offset;
+        std::mem::take(&mut self.found).into_iter().map(move |(name, (why, files))| {
+            let what = format!(
+                "{name}: no licence that could be wanted: {why}; {files} files are left out \
+                 (licenses = [] keeps them)"
+            );
+            Defect { offset, what, device: None }
+        })
+    }
 }
 
 /// A document that is none comes with what is wrong with it, if that is worth a word.
@@ -270,10 +323,10 @@ fn of_repository(found: RepositoryFile) -> Found {
     file.url = place(&repository.name, &path);
     file.bytes_read = bytes_read;
     file.meta.set("repo_name", repository.name.as_str());
-    file.meta.set("path", path);
+    file.meta.set("path", path.as_str());
     // A text, as BigQuery has it.
     file.meta.set("size", bytes_read.to_string());
-    match &repository.licences[..] {
+    match &repository.stated.of_file(&path, &file.text)[..] {
         [] => {}
         [one] => file.meta.set("license", one.as_str()),
         several => {

@@ -3,6 +3,7 @@
 
 #![no_main]
 
+use formats::eprint::Want;
 use latex::{TexFile, better, redpajama};
 use libfuzzer_sys::fuzz_target;
 use std::fs;
@@ -12,7 +13,8 @@ fuzz_target!(|input: &[u8]| {
     let path = dir.path().join("arXiv_src_0704_001.tar");
     fs::write(&path, input).expect("a file can be written");
     let mut offset = 0;
-    for eprint in formats::eprint::open(&path, better::reads).expect("a file").flatten() {
+    let wanted = |name: &str| if better::reads(name) { Want::Always } else { Want::IfSmall };
+    for eprint in formats::eprint::open(&path, wanted).expect("a file").flatten() {
         assert!(offset <= eprint.offset && eprint.offset <= input.len() as u64);
         offset = eprint.offset;
         let files = eprint.files.into_iter().flatten();
@@ -29,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
 
 fn clean(files: &[TexFile]) {
     let bytes: usize = files.iter().map(|file| file.bytes.len()).sum();
-    if let Ok(text) = better::clean(files) {
+    if let Ok(text) = better::clean(files, &[]).text {
         assert!(!text.is_empty() && text.len() <= 70 * bytes + (17 << 20));
     }
     let _ = redpajama::clean(files);

@@ -67,11 +67,24 @@ fn block_comment(text: &str) -> Option<(usize, usize)> {
     Some((from, body + end + 2))
 }
 
+/// Whether Python's `re.search("copyright", comment, re.IGNORECASE)` finds something. It takes the
+/// Turkish letters `İ` and `ı` for an `i`; no other letter of the word has such relatives.
 fn says_copyright(comment: &str) -> bool {
-    const WORD: &[u8] = b"copyright";
     let bytes = comment.as_bytes();
-    memchr::memchr2_iter(b'c', b'C', bytes)
-        .any(|at| bytes.get(at..at + WORD.len()).is_some_and(|w| w.eq_ignore_ascii_case(WORD)))
+    memchr::memchr2_iter(b'c', b'C', bytes).any(|at| begins_with_copyright(&bytes[at..]))
+}
+
+fn begins_with_copyright(bytes: &[u8]) -> bool {
+    let eat = |bytes: &mut &[u8], word: &[u8]| {
+        let found = bytes.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+        *bytes = if found { &bytes[word.len()..] } else { bytes };
+        found
+    };
+    let mut rest = bytes;
+    let i = ["i", "\u{130}", "\u{131}"];
+    eat(&mut rest, b"copyr")
+        && i.iter().any(|letter| eat(&mut rest, letter.as_bytes()))
+        && eat(&mut rest, b"ght")
 }
 
 /// The leading lines that begin as line comments do, or are empty, each with its line feed.
@@ -117,6 +130,23 @@ mod tests {
         assert_eq!(noticed(script), "#!/bin/sh\n# What this does.\necho\n");
         let code = "// Copyright X\nint a; /* not the first thing */\n";
         assert_eq!(noticed(code), "int a; /* not the first thing */\n");
+    }
+
+    #[test]
+    fn the_word_is_found_in_all_forms_that_python_takes_for_it() {
+        for word in ["copyright", "COPYRIGHT", "CopyRight", "COPYRİGHT", "copyrıght", "ccopyright"]
+        {
+            assert_eq!(noticed(&format!("/* {word} X */\nint a;\n")), "\nint a;\n", "{word}");
+            let mut text = format!("int a; /* {word} */ int b;");
+            cut(&mut text);
+            assert_eq!(text, "int a;  int b;", "{word}");
+        }
+        for other in
+            ["copyr1ght", "copyrght", "copyrïght", "copyri", "copyr", "copyriıght", "ⓒopyright"]
+        {
+            let text = format!("/* {other} X */\nint a;\n");
+            assert_eq!(noticed(&text), text);
+        }
     }
 
     /// Upstream's step 2, line by line.

@@ -88,14 +88,18 @@ pub fn is_root_licence(path: &str) -> bool {
 }
 
 /// Whether a file of this name states a licence: `LICENSE`, `LICENSE-MIT`, `COPYING.txt`,
-/// `MIT-LICENSE`, but no `license.py`. Ours: upstream had BigQuery's column.
+/// `MIT-LICENSE`, `COMMONS-CLAUSE.md`, but no `license.py`. Ours: upstream had BigQuery's column.
 pub fn states_licence(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let stem = upper.split('.').next().unwrap_or_default();
-    let begins = ["LICENSE", "LICENCE", "COPYING", "UNLICENSE"].iter().any(|w| stem.starts_with(w));
-    let ends = ["-LICENSE", "-LICENCE", "_LICENSE"].iter().any(|w| stem.ends_with(w));
-    let is_prose = [".md", ".markdown", ".rst", ".html"].iter().any(|e| name.ends_with(e));
-    (begins || ends) && (is_prose || !is_source_code(name))
+    let begins = ["LICENSE", "LICENCE", "COPYING", "UNLICENSE", "COMMONS-CLAUSE", "COMMONS_CLAUSE"];
+    let ends = ["-LICENSE", "-LICENCE", "_LICENSE", "_LICENCE"];
+    let is_named = begins.iter().any(|word| stem.starts_with(word))
+        || ends.iter().any(|word| stem.ends_with(word));
+    let is_prose = [".MD", ".MARKDOWN", ".RST", ".HTML"].iter().any(|e| upper.ends_with(e));
+    let is_data = [".JSON", ".YAML", ".YML", ".TOML", ".CSV", ".PNG", ".SVG", ".TS", ".HEADER"];
+    let is_other = is_source_code(name) || is_data.iter().any(|e| upper.ends_with(e));
+    is_named && (is_prose || !is_other)
 }
 
 #[cfg(test)]

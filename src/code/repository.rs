@@ -1,11 +1,13 @@
 //! Repositories on disk: a working tree, or an archive of one or of several, each file with the
 //! repository that it is of, and the licences that this one is under.
 //!
-//! Upstream had names and licences in BigQuery's tables. Here they come from what lies at the root
-//! of the repository: the files that state a licence, and git's configuration.
+//! Upstream had names and licences in BigQuery's tables. Here they come from what lies in the
+//! repository, see [`statement`](crate::statement), and from git's configuration.
 
-use crate::licence::{TEXT_BYTES_MAX, licences};
+use crate::licence::TEXT_BYTES_MAX;
+use crate::manifest;
 use crate::path::states_licence;
+use crate::statement::{FOLDERS, Gathering, Statements, is_stated_by};
 use formats::files::{self, Archive, Content, StoredFile, Tree};
 use formats::{Defect, ReadError};
 use std::collections::BTreeMap;
@@ -19,8 +21,8 @@ use std::sync::Arc;
 pub struct Repository {
     /// `owner/name` where git knows from where it was cloned, else the name of its folder.
     pub name: String,
-    /// The licences stated at its root, each once, by name.
-    pub licences: Vec<String>,
+    /// What it says of its licence.
+    pub stated: Statements,
 }
 
 /// A file of a repository, its path below the repository's root.
@@ -32,9 +34,14 @@ pub struct RepositoryFile {
     pub repository: Arc<Repository>,
 }
 
-/// Whether a folder is a repository: git's own things are in it, or a file that states a licence.
+/// Whether a folder is a repository: git's own things are in it, or a file that states a licence, or
+/// the manifest of a package.
 pub fn is_repository(folder: &Path) -> bool {
-    folder.join(".git").exists() || is_bare(folder) || !licence_files(folder).is_empty()
+    let states = |name: &String| states_licence(name) || manifest::is_told_by(name);
+    folder.join(".git").exists()
+        || is_bare(folder)
+        || files_in(folder).any(|name| states(&name))
+        || folder.join("LICENSES").is_dir()
 }
 
 /// Whether a folder is a repository without a working tree: nothing but git's own things.
@@ -44,8 +51,9 @@ pub fn is_bare(folder: &Path) -> bool {
 
 /// The files of a repository's folder, or of the repositories in a tar archive.
 ///
-/// An archive is one repository where a file lies at its root; otherwise each folder at its root is
-/// one. It is read twice: licences may stand at its end.
+/// An archive is one repository where a licence is stated at its root, or where files lie there and
+/// none is stated in a folder at its root; otherwise each folder at its root is one. It is read
+/// twice: licences may stand at its end.
 pub fn files(source: &Path) -> Result<Files, ReadError> {
     if source.is_dir() {
         return Ok(Files::Tree(files::tree(source)?, Arc::new(of_tree(source))));
@@ -77,27 +85,38 @@ impl Iterator for Files {
 
 fn of_tree(root: &Path) -> Repository {
     let folder = root.file_name().unwrap_or_default().to_string_lossy();
-    let mut found = Vec::new();
-    for name in licence_files(root) {
-        let mut bytes = Vec::new();
-        let file = File::open(root.join(name));
-        let read = file.and_then(|f| f.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
-        // One that cannot be read is met again among the files, and told there.
-        if read.is_ok() {
-            found.extend(licences(&String::from_utf8_lossy(&bytes)));
+    let mut found = Gathering::default();
+    for within in std::iter::once("").chain(FOLDERS) {
+        let at = root.join(within);
+        // A link may lead out.
+        if !fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir()) {
+            continue;
+        }
+        for name in files_in(&at) {
+            let path = if within.is_empty() { name } else { format!("{within}/{name}") };
+            if !is_stated_by(&path) {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let file = File::open(root.join(&path));
+            let read = file.and_then(|f| f.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
+            // One that cannot be read is met again among the files, and told there.
+            if read.is_ok() {
+                found.add(&path, &bytes);
+            }
         }
     }
-    found.sort_unstable();
-    found.dedup();
-    Repository { name: origin(root).unwrap_or_else(|| folder.into_owned()), licences: found }
+    Repository { name: origin(root).unwrap_or_else(|| folder.into_owned()), stated: found.finish() }
 }
 
-/// The names of the files, not of the links, at a folder's root that state a licence.
-fn licence_files(folder: &Path) -> Vec<String> {
+/// The names of the files, not of the links, in a folder, in their order.
+fn files_in(folder: &Path) -> impl Iterator<Item = String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    let names = files.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| states_licence(name)).collect()
+    let mut names: Vec<String> =
+        files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    names.into_iter()
 }
 
 /// `owner/name` of the remote `origin` (git-config(1)), whatever host it is on.
@@ -122,40 +141,51 @@ fn origin(root: &Path) -> Option<String> {
     Some(format!("{owner}/{name}"))
 }
 
-/// What the files at the roots of an archive's repositories state.
+/// What the files of an archive's repositories state.
 pub struct Stated {
     /// The archive is one repository.
     whole: Option<Arc<Repository>>,
-    /// Those under a licence, by the folder at the archive's root.
+    /// Otherwise each of the folders at its root is one.
     folders: BTreeMap<String, Arc<Repository>>,
+    /// And this is what lies beside them.
+    beside: Arc<Repository>,
 }
 
 impl Stated {
     fn read(archive: &Path) -> Result<Stated, ReadError> {
-        let mut is_whole = false;
-        let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut at_root = Gathering::default();
+        let mut has_files_at_root = false;
+        let mut in_folders: BTreeMap<String, Gathering> = BTreeMap::new();
         // What cannot be read is told when it is read for good.
         for file in files::archive(archive)?.flatten() {
-            let Content::Bytes(bytes) = file.content else { continue };
-            let (folder, name) = file.path.split_once('/').unwrap_or(("", &file.path));
-            is_whole |= folder.is_empty();
-            if states_licence(name) && !name.contains('/') && bytes.len() <= TEXT_BYTES_MAX {
-                let licences = licences(&String::from_utf8_lossy(&bytes));
-                found.entry(folder.to_owned()).or_default().extend(licences);
+            let is_read = |bytes: &Vec<u8>| bytes.len() <= TEXT_BYTES_MAX;
+            let bytes = match &file.content {
+                Content::Bytes(bytes) if is_read(bytes) => bytes.as_slice(),
+                Content::Bytes(_) => &[],
+                _ => continue,
+            };
+            if let Some((folder, path)) = file.path.split_once('/') {
+                in_folders.entry(folder.to_owned()).or_default().add(path, bytes);
+            } else {
+                has_files_at_root |= !is_packers(&file.path);
             }
+            at_root.add(&file.path, bytes);
         }
-        let repository = |name: &str, mut licences: Vec<String>| {
-            licences.sort_unstable();
-            licences.dedup();
-            Arc::new(Repository { name: name.to_owned(), licences })
-        };
-        let whole =
-            is_whole.then(|| repository(&stem(archive), found.remove("").unwrap_or_default()));
-        let folders = found.into_iter().map(|(name, found)| {
-            let repository = repository(&name, found);
+        let is_whole =
+            at_root.states() || has_files_at_root && !in_folders.values().any(Gathering::states);
+        let repository =
+            |name: String, found: Gathering| Arc::new(Repository { name, stated: found.finish() });
+        let whole_name = stem(archive);
+        if is_whole {
+            let whole = Some(repository(whole_name, at_root));
+            return Ok(Stated { whole, folders: BTreeMap::new(), beside: Arc::default() });
+        }
+        let folders = in_folders.into_iter().map(|(name, found)| {
+            let repository = repository(name.clone(), found);
             (name, repository)
         });
-        Ok(Stated { whole, folders: folders.collect() })
+        let folders = folders.collect();
+        Ok(Stated { whole: None, folders, beside: repository(whole_name, at_root) })
     }
 
     fn place(&self, mut file: StoredFile) -> RepositoryFile {
@@ -163,14 +193,20 @@ impl Stated {
             return RepositoryFile { file, repository: whole.clone() };
         }
         let Some((folder, path)) = file.path.split_once('/') else {
-            return RepositoryFile { file, repository: Arc::default() };
+            return RepositoryFile { file, repository: self.beside.clone() };
         };
         let repository = self.folders.get(folder).cloned().unwrap_or_else(|| {
-            Arc::new(Repository { name: folder.to_owned(), licences: Vec::new() })
+            Arc::new(Repository { name: folder.to_owned(), ..Repository::default() })
         });
         file.path = path.to_owned();
         RepositoryFile { file, repository }
     }
+}
+
+/// Whether a file at the root of an archive is of whoever packed it, and not of a repository.
+fn is_packers(name: &str) -> bool {
+    let others = ["pax_global_header", ".DS_Store", "Thumbs.db", "desktop.ini"];
+    name.starts_with("._") || others.contains(&name)
 }
 
 /// The name of an archive without what says that it is one.
@@ -199,7 +235,7 @@ mod tests {
     fn found(source: &Path) -> Vec<(String, String, Vec<String>)> {
         let files = files(source).unwrap().map(Result::unwrap);
         files
-            .map(|f| (f.repository.name.clone(), f.file.path, f.repository.licences.clone()))
+            .map(|f| (f.repository.name.clone(), f.file.path, f.repository.stated.licences.clone()))
             .collect()
     }
 
@@ -273,5 +309,141 @@ mod tests {
             row("one", "LICENSE.txt", licence),
         ];
         assert_eq!(found(&path), expected);
+    }
+
+    #[test]
+    fn what_lies_beside_a_repository_in_its_archive_does_not_hide_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let licence = &["apache-2.0"][..];
+        for beside in ["._one", ".DS_Store", "pax_global_header", "README", "notes.py", "x/b.py"] {
+            let files = [(beside, "x"), ("one/LICENSE", APACHE), ("one/a.py", "y")];
+            let path = tar(folder.path(), "several.tar", &files);
+            let found = found(&path);
+            assert_eq!(found[1..], [row("one", "LICENSE", licence), row("one", "a.py", licence)]);
+            let own = if beside == "x/b.py" {
+                row("x", "b.py", &[])
+            } else {
+                row("several", beside, &[])
+            };
+            assert_eq!(found[0], own, "{beside}");
+        }
+        let root = [("LICENSE", APACHE), ("sub/LICENSE", "other"), ("sub/a.py", "y")];
+        let path = tar(folder.path(), "whole.tar", &root);
+        assert!(found(&path).iter().all(|file| file.0 == "whole" && file.2 == licence));
+        let none = [("a.py", "x"), ("sub/b.py", "y")];
+        let path = tar(folder.path(), "none.tar", &none);
+        assert!(found(&path).iter().all(|file| file.0 == "none" && file.2.is_empty()));
+    }
+
+    /// What a repository of these files says of its licence, as a folder and as an archive.
+    fn stated(files: &[(&str, &str)]) -> Statements {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("p");
+        for (path, text) in files {
+            write(&root, path, text);
+        }
+        let of_folder = of_tree(&root).stated;
+        let within: Vec<(String, &str)> =
+            files.iter().map(|(path, text)| (format!("p/{path}"), *text)).collect();
+        let within: Vec<(&str, &str)> = within.iter().map(|(p, t)| (p.as_str(), *t)).collect();
+        let archive = tar(folder.path(), "p.tar", &within);
+        let of_archive = Stated::read(&archive).unwrap().folders["p"].stated.clone();
+        assert_eq!(of_folder, of_archive);
+        of_folder
+    }
+
+    fn mit() -> String {
+        format!("MIT License\n\nCopyright (c) 2020 A Person\n\n{}", crate::licence::text("MIT"))
+    }
+
+    #[test]
+    fn licences_are_found_wherever_a_repository_states_them() {
+        let mit = mit();
+        for (path, text, expected) in [
+            ("LICENSE", APACHE, "apache-2.0"),
+            ("licence.md", &mit, "mit"),
+            ("COPYING.rst", &mit, "mit"),
+            ("License.HTML", &mit, "mit"),
+            ("LICENSE.txt", "Licensed under the MIT license.", "mit"),
+            (
+                "LICENSE",
+                "Under the Apache License, Version 2.0, or the MIT license, at your option.",
+                "apache-2.0 OR mit",
+            ),
+            ("docs/LICENSE", &mit, "mit"),
+            ("package.json", r#"{"license":"MIT"}"#, "mit"),
+            ("Cargo.toml", "[package]\nlicense = \"MIT/Apache-2.0\"", "MIT/Apache-2.0"),
+            (
+                "README.md",
+                "# P\n\nWords.\n\n## License\n\nMIT, see the web.\n\n## Other\nGPL\n",
+                "mit",
+            ),
+            ("README.rst", "P\n=\n\nLicense\n-------\n\nBSD 3-Clause\n", "bsd-3-clause"),
+            ("LICENSES/MIT.txt", &mit, "MIT"),
+        ] {
+            let found = stated(&[(path, text), ("a.py", "x")]);
+            assert_eq!(
+                (found.licences.join(" ").as_str(), &found.why),
+                (expected, &None),
+                "{path}"
+            );
+        }
+        let two = stated(&[("LICENSE-MIT", &mit), ("LICENSE-APACHE", APACHE)]);
+        assert_eq!(two.licences, ["apache-2.0", "mit"]);
+    }
+
+    #[test]
+    fn what_does_not_agree_or_is_restricted_is_no_free_licence_and_is_said() {
+        let mit = mit();
+        let clause = format!("\"Commons Clause\" License Condition v1.0\n\n{mit}");
+        for (files, word) in [
+            (vec![("a.py", "x")], "no file LICENSE"),
+            (vec![("LICENSE", "Ask me.")], "LICENSE is like no licence"),
+            (vec![("LICENSE", "Ask me."), ("package.json", r#"{"license":"MIT"}"#)], "like no"),
+            (vec![("LICENSE", &clause)], "LICENSE restricts mit: \"commons clause\""),
+            (
+                vec![("LICENSE", &mit), ("COMMONS-CLAUSE.md", "The Commons Clause applies.")],
+                "commons clause",
+            ),
+            (
+                vec![("LICENSE", &mit), ("package.json", r#"{"license":"GPL-3.0"}"#)],
+                "package.json says GPL-3.0, and LICENSE",
+            ),
+            (vec![("README.md", "## License\nMIT, for non-commercial use only.")], "commercial"),
+        ] {
+            let found = stated(&files);
+            assert!(found.why.as_ref().is_some_and(|why| why.contains(word)), "{word}: {found:?}");
+            let wanted = ["mit".to_owned()];
+            let is_wanted = |licence: &String| crate::licence::is_wanted(licence, &wanted);
+            assert!(!(found.licences.iter().all(is_wanted) && !found.licences.is_empty()));
+        }
+        // npm writes ISC unasked.
+        let isc = stated(&[("LICENSE", &mit), ("package.json", r#"{"license":"ISC"}"#)]);
+        assert_eq!((isc.licences, isc.why), (vec!["mit".to_owned()], None));
+    }
+
+    #[test]
+    fn headers_of_files_count_beside_the_repositorys_licence_and_in_place_of_it_under_reuse() {
+        let mit = mit();
+        let plain = stated(&[("LICENSE", &mit)]);
+        assert_eq!(plain.of_file("a.c", "int a;"), ["mit"]);
+        assert_eq!(plain.of_file("a.c", "// SPDX-License-Identifier: MIT\n"), ["mit"]);
+        let gpl = "// SPDX-License-Identifier: GPL-2.0\n";
+        assert_eq!(plain.of_file("a.c", gpl), ["GPL-2.0", "mit"]);
+        let toml = "[[annotations]]\npath = [\"data/**\", \"x.c\"]\nSPDX-License-Identifier = \"CC0-1.0\"\n";
+        for list in [
+            ("REUSE.toml", toml),
+            (".reuse/dep5", "Format: x\n\nFiles: data/* x.c\nCopyright: A\nLicense: CC0-1.0\n"),
+        ] {
+            let reuse =
+                stated(&[("LICENSES/MIT.txt", &mit), ("LICENSES/GPL-2.0.txt", "gpl"), list]);
+            assert_eq!(reuse.of_file("a.c", "// SPDX-License-Identifier: MIT\n"), ["MIT"]);
+            assert_eq!(reuse.of_file("a.c", gpl), ["GPL-2.0"]);
+            assert_eq!(reuse.of_file("data/b/c.c", "int a;"), ["CC0-1.0"]);
+            assert_eq!(reuse.of_file("x.c", "int a;"), ["CC0-1.0"]);
+            assert_eq!(reuse.of_file("other.c", "int a;"), ["GPL-2.0", "MIT"]);
+        }
+        let none = stated(&[("a.py", "x")]);
+        assert_eq!(none.of_file("a.c", "# SPDX-License-Identifier: MIT\n"), ["MIT"]);
     }
 }

@@ -31,6 +31,8 @@ pub enum Loss {
     NoSection,
     /// A macro's value has a character that upstream's replacement fails on.
     MacroValue,
+    /// There is a notice that the paper is withdrawn.
+    Withdrawn,
     /// What its macros make of the text is too long.
     MacroBomb,
 }
@@ -43,6 +45,7 @@ impl Loss {
             Loss::NotUtf8 => "not_utf8",
             Loss::NoSection => "no_section",
             Loss::MacroValue => "macro_value",
+            Loss::Withdrawn => "withdrawn",
             Loss::MacroBomb => "macro_bomb",
         }
     }

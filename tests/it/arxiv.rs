@@ -102,7 +102,7 @@ fn every_paper_is_counted_once() {
     let (first, second) = (label(&place, "corpus", "2301"), label(&place, "corpus", "2302"));
     adds_up(&first, of("2301"));
     adds_up(&second, of("2302"));
-    assert_eq!(first["dropped"].to_string(), r#"{"no_section":1,"no_tex":1,"pdf_only":1}"#);
+    assert_eq!(first["dropped"].to_string(), r#"{"no_tex":1,"pdf_only":1,"withdrawn":1}"#);
     assert_eq!(second["dropped"].to_string(), r#"{"duplicate":1}"#);
     place.assert_sound("corpus");
 
@@ -178,6 +178,44 @@ fn single_eprints_and_folders_are_papers() {
 }
 
 #[test]
+fn what_a_paper_inputs_and_does_not_have_is_named_and_costs_nothing_else() {
+    let place = Place::new();
+    let main = "\\documentclass{a}\\newcommand{\\dir}{parts}\\begin{document}\\section{One}\nText of \
+                one.\n\\input{\\dir/two}\n\\input{gone}\n\\input epsf\n\\end{document}";
+    let files: [(&str, &[u8]); 5] = [
+        ("paper/main.tex", main.as_bytes()),
+        ("paper/parts/two.tex", b"\\section{Two} \\input{parts/three} \\input{own}"),
+        ("paper/parts/three.tikz", b"never"),
+        ("paper/parts/three.tex", b"Text of three, at 5\\% % gone\n"),
+        ("paper/parts/own.tex", b"Text of its own."),
+    ];
+    place.write("in/2301.00001.tar.gz", gzip(&archive(&files)));
+    place.write("in/2301.00002.gz", gzip(b"\\section{A}\nText of another."));
+    place.write("recipe.toml", "[arxiv]");
+    let mut summaries = Vec::new();
+    for (number, way) in ["", "-w 2 --epoch-bytes 1"].iter().enumerate() {
+        let corpus = format!("corpus-{number}");
+        place.run(&format!("build recipe.toml --corpus {corpus}")).exits(0);
+        let add = format!("add {corpus} --slice arxiv --label a in --json {way}");
+        let summary = place.run(&add).exits(3).json();
+        place.assert_sound(&corpus);
+        let malformed = list(&summary["labels"]["arxiv/a"]["malformed"]).to_vec();
+        assert_eq!(malformed.len(), 1, "{malformed:#?}");
+        let what = text(&malformed[0]["what"]);
+        assert!(what.contains("2301.00001: paper/main.tex: \\input{gone}: no such file"), "{what}");
+        summaries.push(malformed);
+        let documents = place.documents(&corpus);
+        assert_eq!(documents.len(), 2);
+        let body = text(&paper(&documents, "2301.00001")["text"]);
+        for words in ["Text of one.", "Text of three, at 5\\%", "Text of its own."] {
+            assert!(body.contains(words), "{words}: {body}");
+        }
+        assert!(!body.contains("\\input") && !body.contains("gone"), "{body}");
+    }
+    assert_eq!(summaries[0], summaries[1]);
+}
+
+#[test]
 fn damaged_and_hostile_archives_cost_what_is_damaged_only() {
     let place = Place::new();
     let tex = |name: &str| gzip(format!("\\section{{{name}}}\nText of {name}.").as_bytes());
@@ -238,7 +276,9 @@ fn real_papers_are_read_however_they_are_packed() {
         let recipe = format!("[arxiv]\nclean = \"{clean}\"\n{inputs}");
         place.write("recipe.toml", recipe);
         let corpus = format!("corpus-{clean}");
-        place.run(&format!("build recipe.toml --corpus {corpus} -w 2")).exits(0);
+        // Three of them input a file that their authors did not send.
+        let code = if clean == "better" { 3 } else { 0 };
+        place.run(&format!("build recipe.toml --corpus {corpus} -w 2")).exits(code);
         assert_eq!(number(&label(&place, &corpus, "src")["dropped"]["pdf_only"]), 1);
         let documents = place.documents(&corpus);
         assert!(documents.len() >= 9, "{}", documents.len());

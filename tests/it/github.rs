@@ -409,9 +409,77 @@ fn a_repository_without_a_licence_is_counted_as_such() {
     place.write("in/two/b.py", program(2));
     place.write("in/three/LICENSE", LICENCE);
     place.write("in/three/c.py", program(3));
-    let (counts, paths) = add(&place, 0);
+    let (counts, paths) = add(&place, 3);
     assert_eq!(paths, ["c.py"]);
     assert_eq!(counts["dropped"], json!({"license": 3, "license_file": 1}));
+    let listed: Vec<&str> = list(&counts["malformed"]).iter().map(|d| text(&d["what"])).collect();
+    for words in [
+        "one: no licence that could be wanted: no file LICENSE",
+        "two: no licence that could be wanted: COPYING is like no licence",
+    ] {
+        assert!(listed.iter().any(|what| what.contains(words)), "{words}: {listed:#?}");
+    }
+}
+
+#[test]
+fn a_repository_under_a_known_licence_that_is_not_wanted_is_no_defect() {
+    let place = Place::new();
+    place.write("in/one/package.json", r#"{"name": "one", "license": "GPL-3.0"}"#);
+    place.write("in/one/a.js", program(1));
+    place.write("in/two/Cargo.toml", "[package]\nlicense = \"GPL-3.0 OR MIT\"\n");
+    place.write("in/two/b.rs", program(2));
+    let (counts, paths) = add(&place, 0);
+    assert_eq!(paths, ["b.rs"], "{counts}");
+    assert_eq!(counts["dropped"]["license"], 2, "{counts}");
+}
+
+#[test]
+fn a_clause_that_restricts_a_free_licence_is_named_and_takes_the_repository_out() {
+    let place = Place::new();
+    let clause = "\"Commons Clause\" License Condition v1.0\n\nThe License does not grant to you, the \
+                  right to Sell the Software.\n\n";
+    place.write("in/one/LICENSE", format!("{clause}{LICENCE}"));
+    place.write("in/one/a.py", program(1));
+    place.write("in/two/LICENSE", LICENCE);
+    place.write("in/two/b.py", program(2));
+    place.write("in/two/c.py", format!("# SPDX-License-Identifier: GPL-2.0-only\n{}", program(3)));
+    let (counts, paths) = add(&place, 3);
+    assert_eq!(paths, ["b.py"]);
+    assert_eq!(counts["dropped"], json!({"license": 3, "license_file": 1}));
+    let listed: Vec<&str> = list(&counts["malformed"]).iter().map(|d| text(&d["what"])).collect();
+    assert_eq!(listed.len(), 1);
+    assert!(listed[0].contains("LICENSE restricts apache-2.0: \"commons clause\""), "{listed:?}");
+}
+
+#[test]
+fn an_archive_that_macos_packed_is_read_as_any_other() {
+    let double = b"\0\x05\x16\x07\0\x02\0\0Mac OS X        ";
+    let packed = |doubles: bool| {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut put = |path: &str, body: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(body.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, path, body).unwrap();
+        };
+        for (folder, name, body) in
+            [("", "lights", ""), ("lights/", "LICENSE", LICENCE), ("lights/", "a.py", &program(1))]
+        {
+            if doubles {
+                put(&format!("{folder}._{name}"), double);
+            }
+            if !body.is_empty() {
+                put(&format!("{folder}{name}"), body.as_bytes());
+            }
+        }
+        let place = Place::new();
+        place.write("in/lights.tar", archive.into_inner().unwrap());
+        let (counts, paths) = add(&place, 0);
+        let kept = text(&place.documents("corpus")[0]["meta"]["repo_name"]).to_owned();
+        (counts["dropped"].clone(), paths, kept)
+    };
+    assert_eq!(packed(true), packed(false));
+    assert_eq!(packed(true).1, ["a.py"]);
 }
 
 #[test]

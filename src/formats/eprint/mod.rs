@@ -20,8 +20,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 pub use id::{arxiv_id, iso_time, yymm};
-pub use paper::Wanted;
 use paper::{Bounded, Fault, Paper};
+pub use paper::{Want, Wanted};
 use tar::{Entry, Kind, Step, Tar};
 
 /// The source of a paper, as stored.
@@ -37,6 +37,8 @@ pub struct Eprint {
     pub modified: Option<u64>,
     /// Its files that were wanted, in the order of the archive, or why there are none to be had.
     pub files: Result<Vec<Member>, Unreadable>,
+    /// Names of files that were wanted if they were small, and are not.
+    pub unread: Vec<String>,
 }
 
 /// A file of a paper.
@@ -90,7 +92,7 @@ impl Unreadable {
 pub type Eprints = Box<dyn Iterator<Item = Result<Eprint, Defect>> + Send>;
 
 /// Opens a bulk archive, a single e-print or a folder that is one. Of a paper's files those are
-/// read for whose names `wanted` holds.
+/// read that `wanted` asks for by their names.
 ///
 /// An archive is one of many papers if its first file lies in a folder of four digits, as `YYMM`,
 /// and ends in `.gz` or `.pdf`; any other is one paper.
@@ -156,7 +158,7 @@ impl Papers {
     fn is_bulk(&mut self) -> bool {
         let first = loop {
             match self.tar.next() {
-                Step::Entry(entry) if entry.kind == Kind::Folder => {}
+                Step::Entry(entry) if entry.kind == Kind::Folder || is_apples(&entry.path) => {}
                 other => break other,
             }
         };
@@ -176,8 +178,7 @@ impl Papers {
             None => unreachable!("the first step was taken"),
         };
         let modified = paper.modified;
-        let files = read.map(|()| paper.files);
-        given(Place { offset: 0, name: &name, folder, modified }, files)
+        given(Place { offset: 0, name: &name, folder, modified }, read.map(|()| paper))
     }
 
     /// The paper that an entry is.
@@ -196,10 +197,10 @@ impl Papers {
         given(Place { offset, name, folder, modified: entry.modified }, files)
     }
 
-    fn gzipped(&mut self, entry: &Entry) -> Result<Vec<Member>, Fault> {
+    fn gzipped(&mut self, entry: &Entry) -> Result<Paper, Fault> {
         let mut paper = Paper::new(self.wanted);
         paper.gzipped(&entry.path, &mut self.tar)?;
-        Ok(paper.files)
+        Ok(paper)
     }
 
     /// An offset as [`Eprint`] has it.
@@ -219,7 +220,7 @@ impl Iterator for Papers {
         }
         while !self.ended {
             match self.first.take().unwrap_or_else(|| self.tar.next()) {
-                Step::Entry(entry) if entry.kind == Kind::Folder => {}
+                Step::Entry(entry) if entry.kind == Kind::Folder || is_apples(&entry.path) => {}
                 Step::Entry(entry) => {
                     let mut given = self.paper(entry).into_iter();
                     let paper = given.next();
@@ -252,9 +253,9 @@ struct Place<'a> {
 }
 
 /// A paper, and its defect where it is damaged.
-fn given(place: Place, files: Result<Vec<Member>, Fault>) -> Vec<Result<Eprint, Defect>> {
+fn given(place: Place, paper: Result<Paper, Fault>) -> Vec<Result<Eprint, Defect>> {
     let Place { offset, name, folder, modified } = place;
-    let damage = files.as_ref().err().and_then(|fault| {
+    let damage = paper.as_ref().err().and_then(|fault| {
         let fault = fault.is_damage().then_some(fault)?;
         let Defect { what, device, .. } = defect(offset, fault);
         Some(Defect { offset, what: format!("{name}: {what}"), device })
@@ -263,8 +264,11 @@ fn given(place: Place, files: Result<Vec<Member>, Fault>) -> Vec<Result<Eprint, 
     if damage.as_ref().is_some_and(|damage| damage.device.is_some()) {
         return damage.into_iter().map(Err).collect();
     }
-    let files = files.map_err(|fault| fault.why);
-    let eprint = Eprint { offset, stem: id::stem(name), folder, modified, files };
+    let (files, unread) = match paper {
+        Ok(paper) => (Ok(paper.files), paper.unread),
+        Err(fault) => (Err(fault.why), Vec::new()),
+    };
+    let eprint = Eprint { offset, stem: id::stem(name), folder, modified, files, unread };
     [Some(Ok(eprint)), damage.map(Err)].into_iter().flatten().collect()
 }
 
@@ -275,6 +279,11 @@ fn defect(offset: u64, fault: &Fault) -> Defect {
         _ => format!("it cannot be read ({}): fetch it again", fault.what),
     };
     Defect { offset, what, device: fault.device }
+}
+
+/// Whether a file is what macOS puts beside each file of an archive.
+fn is_apples(path: &str) -> bool {
+    path.rsplit('/').next().unwrap_or(path).starts_with("._") || path.starts_with("__MACOSX/")
 }
 
 /// Whether a file of this path is a paper of a bulk archive.
@@ -294,8 +303,8 @@ fn of_folder(
 ) -> Vec<Result<Eprint, Defect>> {
     let mut paper = Paper::new(wanted);
     let read = paper.folder(path, "", 0);
-    let files = read.map(|()| paper.files);
-    given(Place { offset: 0, name: &format!("{name}/"), folder, modified: None }, files)
+    let read = read.map(|()| paper);
+    given(Place { offset: 0, name: &format!("{name}/"), folder, modified: None }, read)
 }
 
 impl From<io::Error> for Fault {

@@ -1,14 +1,25 @@
 //! The files of one paper, in memory: those that are wanted, up to a limit.
 
 use super::tar::{Kind, Step, Tar};
-use super::{Member, Unreadable};
+use super::{Member, Unreadable, is_apples};
 use flate2::bufread::MultiGzDecoder;
 use std::fs;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
-/// Holds for the names of the files that are wanted of a paper.
-pub type Wanted = fn(&str) -> bool;
+/// Whether a file of a paper is wanted, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// It is the paper, or a part of it: without it the paper cannot be read.
+    Always,
+    /// Another file may need it. It is read if it is small, and named otherwise.
+    IfSmall,
+    /// It is passed by.
+    Never,
+}
+
+/// Tells which files of a paper are wanted, by their names.
+pub type Wanted = fn(&str) -> Want;
 
 /// What a paper may inflate to, figures and all. arXiv takes 50 MB from an author as a rule.
 pub(super) const INFLATED_BYTES_MAX: u64 = 256 << 20;
@@ -19,6 +30,13 @@ pub(super) const WANTED_BYTES_MAX: u64 = 32 << 20;
 /// Files of a paper that are wanted.
 pub(super) const FILES_MAX: usize = 10_000;
 
+/// What a file that is wanted if it is small may have, and all of them together.
+const SMALL_BYTES_MAX: u64 = 4 << 20;
+const SMALL_FILES_BYTES_MAX: u64 = 32 << 20;
+
+/// So many files that were not read are named.
+const UNREAD_MAX: usize = 1_000;
+
 /// How deep the folders of a paper are walked.
 const DEPTH_MAX: usize = 32;
 
@@ -26,7 +44,11 @@ const DEPTH_MAX: usize = 32;
 pub(super) struct Paper {
     wanted: Wanted,
     pub files: Vec<Member>,
+    /// Names of files that were wanted if they were small, and are not.
+    pub unread: Vec<String>,
     bytes_left: u64,
+    small_bytes_left: u64,
+    small_files: usize,
     /// When the newest of its files was last changed.
     pub modified: Option<u64>,
 }
@@ -61,7 +83,15 @@ impl From<Unreadable> for Fault {
 
 impl Paper {
     pub fn new(wanted: Wanted) -> Paper {
-        Paper { wanted, files: Vec::new(), bytes_left: WANTED_BYTES_MAX, modified: None }
+        Paper {
+            wanted,
+            files: Vec::new(),
+            unread: Vec::new(),
+            bytes_left: WANTED_BYTES_MAX,
+            small_bytes_left: SMALL_FILES_BYTES_MAX,
+            small_files: 0,
+            modified: None,
+        }
     }
 
     /// A gzipped archive, or a gzipped file, of this name.
@@ -101,9 +131,11 @@ impl Paper {
         loop {
             match step {
                 Step::Entry(entry) => {
-                    if entry.kind == Kind::File && (self.wanted)(&entry.path) {
-                        self.modified = self.modified.max(entry.modified);
-                        self.add(entry.path, &mut *tar)?;
+                    if entry.kind == Kind::File && !is_apples(&entry.path) {
+                        if (self.wanted)(&entry.path) == Want::Always {
+                            self.modified = self.modified.max(entry.modified);
+                        }
+                        self.take(entry.path, &mut *tar)?;
                     }
                 }
                 Step::End | Step::NoTar(_) => return Ok(()),
@@ -134,9 +166,34 @@ impl Paper {
             }
             if kind.is_dir() {
                 self.folder(&path, &format!("{name}/"), depth + 1)?;
-            } else if kind.is_file() && (self.wanted)(&name) {
-                self.add(name, fs::File::open(path)?)?;
+            } else if kind.is_file() && (self.wanted)(&name) != Want::Never {
+                self.take(name, fs::File::open(path)?)?;
             }
+        }
+        Ok(())
+    }
+
+    /// A file, as it is wanted.
+    fn take(&mut self, name: String, source: impl Read) -> Result<(), Fault> {
+        match (self.wanted)(&name) {
+            Want::Always => self.add(name, source),
+            Want::IfSmall => self.add_small(name, source),
+            Want::Never => Ok(()),
+        }
+    }
+
+    fn add_small(&mut self, name: String, source: impl Read) -> Result<(), Fault> {
+        let most = SMALL_BYTES_MAX.min(self.small_bytes_left);
+        let mut bytes = Vec::new();
+        if self.small_files < FILES_MAX {
+            source.take(most + 1).read_to_end(&mut bytes)?;
+        }
+        if self.small_files < FILES_MAX && bytes.len() as u64 <= most {
+            self.small_files += 1;
+            self.small_bytes_left -= bytes.len() as u64;
+            self.files.push(Member { name, bytes });
+        } else if self.unread.len() < UNREAD_MAX {
+            self.unread.push(name);
         }
         Ok(())
     }
@@ -147,7 +204,7 @@ impl Paper {
         let Some(left) = self.bytes_left.checked_sub(bytes.len() as u64) else {
             return Err(Fault::too_large(format!("{} MiB of LaTeX", WANTED_BYTES_MAX >> 20)));
         };
-        if self.files.len() >= FILES_MAX {
+        if self.files.len() - self.small_files >= FILES_MAX {
             return Err(Fault::too_large(format!("{FILES_MAX} files")));
         }
         self.bytes_left = left;

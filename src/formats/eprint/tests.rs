@@ -1,4 +1,4 @@
-use super::{Eprint, Unreadable, arxiv_id, iso_time, open, yymm};
+use super::{Eprint, Unreadable, Want, arxiv_id, iso_time, open, yymm};
 use crate::Defect;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -47,11 +47,19 @@ fn block(bytes: &[u8]) -> Vec<u8> {
 type Found = Vec<Result<Eprint, Defect>>;
 
 /// What is read of a file with these bytes.
+fn tex(name: &str) -> Want {
+    match name {
+        name if name.ends_with(".tex") => Want::Always,
+        name if name.ends_with(".txt") => Want::IfSmall,
+        _ => Want::Never,
+    }
+}
+
 fn read(name: &str, bytes: &[u8]) -> Found {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     fs::write(&path, bytes).unwrap();
-    open(&path, |name| name.ends_with(".tex")).unwrap().collect()
+    open(&path, tex).unwrap().collect()
 }
 
 /// Papers with their files, or the reason that there are none.
@@ -133,7 +141,7 @@ fn a_folder_is_one_paper_and_links_in_it_are_not_followed() {
     std::os::unix::fs::symlink("/etc/passwd", at("link.tex")).unwrap();
     std::os::unix::fs::symlink("..", at("parts/loop")).unwrap();
     let folder = dir.path().join("1707.08043");
-    let found: Found = open(&folder, |name| name.ends_with(".tex")).unwrap().collect();
+    let found: Found = open(&folder, tex).unwrap().collect();
     assert_eq!(told(&found), ["1707.08043: main.tex=M parts/one.tex=1"]);
     assert!(super::is_folder_of_paper(&folder));
     assert!(!super::is_folder_of_paper(dir.path()));
@@ -260,6 +268,32 @@ fn a_claimed_size_takes_no_memory_and_a_bomb_is_named() {
     let most = super::paper::FILES_MAX + 1;
     let many = header(EntryType::Regular, b"a.tex", 0).repeat(most);
     assert_eq!(told(&read("a.gz", &gzip(&many)))[0], "a: too_large");
+}
+
+#[test]
+fn files_that_others_may_need_are_read_if_they_are_small_and_named_otherwise() {
+    let large = vec![b'x'; (4 << 20) + 1];
+    let files: [(&str, &[u8]); 5] = [
+        ("a.tex", b"A"),
+        ("large.txt", &large),
+        ("small.txt", b"B"),
+        ("figure.eps", &large),
+        ("b.tex", b"C"),
+    ];
+    let found = read("a.gz", &gzip(&archive(&files)));
+    let Ok(Eprint { files: Ok(files), unread, .. }) = &found[0] else { panic!("{found:?}") };
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(
+        (names, unread),
+        (vec!["a.tex", "small.txt", "b.tex"], &vec!["large.txt".to_owned()])
+    );
+    // However many and large they are, the paper is read.
+    let small = vec![b'x'; 4 << 20];
+    let many: Vec<_> = (0..20).map(|_| ("many.txt", small.as_slice())).collect();
+    let files = [&[("a.tex", &b"A"[..])], many.as_slice(), &[("b.tex", b"B")]].concat();
+    let found = read("a.gz", &gzip(&archive(&files)));
+    let Ok(Eprint { files: Ok(files), unread, .. }) = &found[0] else { panic!("{found:?}") };
+    assert_eq!((files.len(), unread.len()), (2 + 8, 12));
 }
 
 #[test]

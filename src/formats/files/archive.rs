@@ -3,7 +3,7 @@
 //! Headers are the crate `tar`'s. The walk over them is ours: its own borrows the archive, takes
 //! names of any length into memory, and ends at the first damaged header.
 
-use super::{Content, FILE_BYTES_MAX, StoredFile, is_gits};
+use super::{Content, FILE_BYTES_MAX, StoredFile, is_apples, is_gits};
 use crate::compressed::inflate;
 use crate::defect::{Defect, ReadError};
 use std::fs::File;
@@ -165,6 +165,7 @@ impl Archive {
             _ => Content::Special,
         };
         let content = match content {
+            Content::Bytes(bytes) if is_apples(&path, &bytes) => return Ok(None),
             Content::Bytes(_) | Content::Unreadable(_) => content,
             other => match self.skip(header, bytes) {
                 Ok(()) => other,

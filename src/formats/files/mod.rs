@@ -2,7 +2,9 @@
 //! depends on nothing but their names, or on the archive.
 //!
 //! Nothing is written anywhere and nothing outside is read: links are named and not followed,
-//! pipes and devices are named and not opened. What is git's own (`.git`) is passed by.
+//! pipes and devices are named and not opened. What is git's own (`.git`) is passed by, and so is what
+//! macOS puts beside each file where a file system or an archive has no room for its attributes:
+//! `._NAME`, and the folder `__MACOSX`.
 
 mod archive;
 mod tree;
@@ -47,6 +49,15 @@ pub enum Content {
 /// Whether a path is one of git's own.
 fn is_gits(path: &str) -> bool {
     path.split('/').any(|part| part == ".git")
+}
+
+/// Whether a file is of macOS' own making: in its folder, or in the form AppleDouble or AppleSingle
+/// (RFC 1740) under the name that it gives such files.
+fn is_apples(path: &str, bytes: &[u8]) -> bool {
+    const MAGICS: [[u8; 4]; 2] = [[0, 5, 0x16, 7], [0, 5, 0x16, 0]];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    path.split('/').any(|part| part == "__MACOSX")
+        || name.starts_with("._") && MAGICS.iter().any(|magic| bytes.starts_with(magic))
 }
 
 #[cfg(test)]

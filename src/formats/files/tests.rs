@@ -54,6 +54,32 @@ fn defects(files: &[Result<StoredFile, Defect>]) -> Vec<&Defect> {
 const FILE: EntryType = EntryType::Regular;
 
 #[test]
+fn what_macos_puts_beside_files_is_passed_by() {
+    let double: &[u8] = b"\0\x05\x16\x07\0\x02\0\0Mac OS X";
+    let files: [(&str, &[u8]); 6] = [
+        ("p/._a.py", double),
+        ("p/a.py", b"1"),
+        ("p/._own.py", b"x = 1"),
+        ("__MACOSX/p/._a.py", double),
+        ("__MACOSX/note", b"x"),
+        ("p/b/._c", double),
+    ];
+    let entries: Vec<_> = files.iter().map(|(path, body)| (*path, FILE, *body)).collect();
+    let found = read(&tarred(&entries));
+    let paths: Vec<&str> = found.iter().flatten().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["p/a.py", "p/._own.py"]);
+    let folder = tempfile::tempdir().unwrap();
+    for (path, body) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, body).unwrap();
+    }
+    let found: Vec<_> = tree(folder.path()).unwrap().map(Result::unwrap).collect();
+    let paths: Vec<&str> = found.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["p/._own.py", "p/a.py"]);
+}
+
+#[test]
 fn a_tree_gives_its_files_by_name_and_follows_no_link() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");

@@ -1,6 +1,6 @@
 //! The files of a folder and its folders.
 
-use super::{Content, FILE_BYTES_MAX, StoredFile, is_gits};
+use super::{Content, FILE_BYTES_MAX, StoredFile, is_apples, is_gits};
 use crate::defect::{Defect, ReadError};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -69,6 +69,7 @@ impl Iterator for Tree {
                 continue;
             }
             let content = match self.look(&at) {
+                Ok(Some(Content::Bytes(bytes))) if is_apples(&path, &bytes) => continue,
                 Ok(Some(content)) => content,
                 Ok(None) => continue,
                 Err(error) => Content::Unreadable(unreadable(self.offset, &path, &error)),

@@ -4,55 +4,90 @@ use crate::TexFile;
 use encoding_rs::{Encoding, WINDOWS_1252};
 use memchr::memmem;
 
-/// The texts of all files, with `\n` at line ends.
+/// The texts of all files, with `\n` at line ends. What is no text, and no LaTeX by its name, is left
+/// out.
 ///
 /// A file that is UTF-8 is UTF-8, whatever is said. Any other is in what it declares itself, else in
-/// what another file declares, else in Windows-1252, of which Latin-1 is a part.
-pub(super) fn texts(files: &[TexFile]) -> Vec<(String, String)> {
-    let declared = files.iter().find_map(|file| declared(&file.bytes));
-    files.iter().map(|file| (file.name.clone(), text(&file.bytes, declared))).collect()
+/// what another file declares, else in Windows-1252, of which Latin-1 is a part. An encoding that is
+/// declared and not known here is added to `left_out`.
+pub(super) fn texts(files: &[TexFile], left_out: &mut Vec<String>) -> Vec<(String, String)> {
+    let mut of_project = None;
+    for file in files {
+        of_project = of_project.or(declared(&file.bytes).and_then(Result::ok));
+    }
+    let is_text = |file: &&TexFile| super::reads(&file.name) || !is_binary(&file.bytes);
+    let mut texts = Vec::with_capacity(files.len());
+    for file in files.iter().filter(is_text) {
+        let (text, unknown) = text(&file.bytes, of_project);
+        if let Some(unknown) = unknown.filter(|_| super::reads(&file.name)) {
+            let name = &file.name;
+            left_out.push(format!("{name}: its encoding {unknown} is read as Windows-1252"));
+        }
+        texts.push((file.name.clone(), text));
+    }
+    texts
 }
 
-fn text(bytes: &[u8], of_project: Option<&'static Encoding>) -> String {
+/// A NUL among the first bytes, in none of the encodings that have them.
+fn is_binary(bytes: &[u8]) -> bool {
+    const LOOK_BYTES: usize = 8_000;
+    let look = &bytes[..bytes.len().min(LOOK_BYTES)];
+    look.contains(&0) && Encoding::for_bom(bytes).is_none()
+}
+
+/// The text, and the encoding that it declares where that is not known.
+fn text(bytes: &[u8], of_project: Option<&'static Encoding>) -> (String, Option<String>) {
+    let mut unknown = None;
     let text = match (Encoding::for_bom(bytes), std::str::from_utf8(bytes)) {
         (Some((encoding, mark)), _) => encoding.decode_without_bom_handling(&bytes[mark..]).0,
         (None, Ok(text)) => text.into(),
         (None, Err(_)) => {
-            let encoding = declared(bytes).or(of_project).unwrap_or(WINDOWS_1252);
+            let encoding = match declared(bytes) {
+                Some(Ok(encoding)) => encoding,
+                Some(Err(name)) => {
+                    unknown = Some(name);
+                    WINDOWS_1252
+                }
+                None => of_project.unwrap_or(WINDOWS_1252),
+            };
             encoding.decode_without_bom_handling(bytes).0
         }
     };
-    match text.contains('\r') {
+    let text = match text.contains('\r') {
         true => text.replace("\r\n", "\n").replace('\r', "\n"),
         false => text.into_owned(),
-    }
+    };
+    (text, unknown)
 }
 
 /// More than the options of a package take.
 const OPTIONS_BYTES_MAX: usize = 4096;
 
-/// What the options of the package `inputenc`, or an environment `CJK`, say of a file that is not
-/// UTF-8.
-fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
+/// What the options of the package `inputenc`, the command `\inputencoding`, or an environment `CJK`
+/// say of a file that is not UTF-8; the name where that is not known.
+fn declared(bytes: &[u8]) -> Option<Result<&'static Encoding, String>> {
     let package = memmem::find_iter(bytes, b"{inputenc}").find_map(|at| {
         let before = &bytes[..at];
-        let options = before.strip_suffix(b"]")?;
+        let options = before.trim_ascii_end().strip_suffix(b"]")?;
         let line = &options[options.len().saturating_sub(OPTIONS_BYTES_MAX)..];
         let start = options.len() - line.len() + line.iter().rposition(|b| b"[]\n".contains(b))?;
         // Of several options the last one holds.
         let last = options[start + 1..].rsplit(|byte| *byte == b',').next()?;
         not_commented(bytes, at).then(|| of_inputenc(last.trim_ascii()))?
     });
-    let cjk = || {
-        ["\\begin{CJK}", "\\begin{CJK*}"].iter().find_map(|begin| {
-            memmem::find_iter(bytes, begin).find_map(|at| {
-                let rest = bytes[at + begin.len()..].trim_ascii_start().strip_prefix(b"{")?;
-                let end = rest.iter().take(16).position(|byte| *byte == b'}')?;
-                not_commented(bytes, at).then(|| of_cjk(&rest[..end]))?
-            })
+    let argument = |command: &str| {
+        memmem::find_iter(bytes, command).find_map(|at| {
+            let rest = bytes[at + command.len()..].trim_ascii_start().strip_prefix(b"{")?;
+            let end = rest.iter().take(16).position(|byte| *byte == b'}')?;
+            not_commented(bytes, at).then_some(&rest[..end])
         })
     };
-    package.or_else(cjk)
+    let command = || of_inputenc(argument("\\inputencoding")?.trim_ascii());
+    let cjk = || {
+        let begins = ["\\begin{CJK}", "\\begin{CJK*}"];
+        begins.iter().find_map(|begin| of_cjk(argument(begin)?)).map(Ok)
+    };
+    package.or_else(command).or_else(cjk)
 }
 
 /// No percent sign stands before it on its line.
@@ -61,27 +96,39 @@ fn not_commented(bytes: &[u8], at: usize) -> bool {
     !line.clone().any(|byte| *byte == b'%')
 }
 
-/// The encodings of the package inputenc (its manual, "inputenc.pdf", section 2) that are known
-/// here; `utf8` is none for a file that is not UTF-8.
-fn of_inputenc(option: &[u8]) -> Option<&'static Encoding> {
+/// The encodings of the package inputenc (its manual, "inputenc.pdf", section 2) and of babel's
+/// languages that are known here, or their names. `utf8` is none for a file that is not UTF-8, and
+/// neither is a word that inputenc does not know.
+fn of_inputenc(option: &[u8]) -> Option<Result<&'static Encoding, String>> {
     let label = match option {
         b"latin1" | b"ansinew" | b"cp1252" => "windows-1252",
         b"latin2" => "iso-8859-2",
         b"latin3" => "iso-8859-3",
         b"latin4" => "iso-8859-4",
         b"latin5" => "windows-1254",
+        b"latin7" => "iso-8859-13",
         b"latin9" => "iso-8859-15",
         b"latin10" => "iso-8859-16",
         b"cp1250" => "windows-1250",
         b"cp1251" => "windows-1251",
+        b"cp1253" => "windows-1253",
+        b"cp1255" => "windows-1255",
         b"cp1257" => "windows-1257",
-        b"koi8-r" => "koi8-r",
-        b"koi8-u" => "koi8-u",
         b"cp866" => "ibm866",
+        b"iso-8859-5" | b"iso88595" => "iso-8859-5",
+        b"iso-8859-7" | b"iso88597" => "iso-8859-7",
+        b"8859-8" => "iso-8859-8",
+        b"koi8-r" => "koi8-r",
+        b"koi8-u" | b"koi8-ru" => "koi8-u",
         b"applemac" => "macintosh",
+        b"maccyr" | b"macukr" => "x-mac-cyrillic",
+        b"cp437" | b"cp437de" | b"cp850" | b"cp852" | b"cp855" | b"cp858" | b"cp862" | b"cp865"
+        | b"decmulti" | b"next" | b"macce" | b"isoir111" | b"mik" | b"cp866av" | b"cp866nav"
+        | b"cp866mav" | b"cp866tat" | b"ctt" | b"dbk" | b"mls" | b"mnk" | b"mos" | b"ncc"
+        | b"pt154" | b"pt254" => return Some(Err(String::from_utf8_lossy(option).into_owned())),
         _ => return None,
     };
-    Encoding::for_label(label.as_bytes())
+    Encoding::for_label(label.as_bytes()).map(Ok)
 }
 
 /// The encodings of the package CJK.

@@ -6,12 +6,15 @@
 //! it the use stays as it is written, and the macro is given up), how many macros may be given up,
 //! and what all frames together may hold, in proportion to the paper.
 
-use super::macros::{Macros, defines, definition};
-use super::project::{Project, SECTIONS, input};
+use super::conditionals::Conditional;
+use super::inputs::{input, is_systems};
+use super::macros::{Definition, Macros, defines, definition};
+use super::project::{From, Project, SECTIONS};
 use super::scan::{Scanner, environment_name, letters};
 use crate::{Loss, TEXT_BYTES_MAX};
 use memchr::{memchr, memmem};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Frames at once: macros that stand for macros, files that input files.
 const FRAMES_MAX: usize = 200;
@@ -30,13 +33,23 @@ const WORK_OF_PAPER: usize = 64;
 const WORK_BYTES_MIN: usize = 16 << 20;
 
 /// The text of the document that `root` begins; `None` where it has no section, and nothing that
-/// ends an abstract or a title.
-pub(super) fn body(project: &Project, root: usize) -> Result<Option<String>, Loss> {
+/// ends an abstract or a title. What is left out of it is added to `left_out`.
+pub(super) fn body(
+    project: &Project,
+    root: usize,
+    left_out: &mut Vec<String>,
+) -> Result<Option<String>, Loss> {
     let paper: usize = project.files.iter().map(|file| file.stripped.text.len()).sum();
     let mut reading = Reading {
         project,
+        root,
         frames: Vec::new(),
         macros: Macros::default(),
+        flags: HashMap::new(),
+        conditionals: Vec::new(),
+        unended: 0,
+        class_options: project.files[root].class_options(),
+        left_out,
         out: String::new(),
         marks: Marks::default(),
         current_use: None,
@@ -45,7 +58,7 @@ pub(super) fn body(project: &Project, root: usize) -> Result<Option<String>, Los
         work_left: paper.saturating_mul(WORK_OF_PAPER) + WORK_BYTES_MIN,
         in_document: false,
     };
-    reading.frames.push(Frame::of_file(project, root, false));
+    reading.frames.push(Frame::of_file(project, root, false, None));
     while reading.step() {
         if reading.out.len() > TEXT_BYTES_MAX {
             return Err(Loss::MacroBomb);
@@ -55,10 +68,21 @@ pub(super) fn body(project: &Project, root: usize) -> Result<Option<String>, Los
     Ok(marks.section.or(marks.front).map(|start| out.split_off(start)))
 }
 
-struct Reading<'a> {
-    project: &'a Project,
-    frames: Vec<Frame<'a>>,
-    macros: Macros,
+pub(super) struct Reading<'a> {
+    pub project: &'a Project,
+    /// The main file.
+    root: usize,
+    pub frames: Vec<Frame<'a>>,
+    pub macros: Macros,
+    /// What conditionals of the author's stand for, by their names.
+    pub flags: HashMap<String, bool>,
+    /// Conditionals that are open.
+    pub conditionals: Vec<Conditional>,
+    /// Conditionals whose end was sought in vain.
+    pub unended: usize,
+    /// Of the main file's class.
+    pub class_options: Vec<String>,
+    left_out: &'a mut Vec<String>,
     out: String,
     marks: Marks,
     /// The use in a file that made the frames above that file.
@@ -66,19 +90,21 @@ struct Reading<'a> {
     /// The next text comes from another frame than the last.
     at_seam: bool,
     given_up: usize,
-    work_left: usize,
+    pub work_left: usize,
     in_document: bool,
 }
 
 /// Something that is read.
-struct Frame<'a> {
-    text: Cow<'a, str>,
-    at: usize,
-    end: usize,
+pub(super) struct Frame<'a> {
+    pub text: Cow<'a, str>,
+    pub at: usize,
+    pub end: usize,
     /// Its number, if it is a file.
-    file: Option<usize>,
+    pub file: Option<usize>,
     /// The next of the file's verbatim ranges.
-    verbatim: usize,
+    pub verbatim: usize,
+    /// The folder that files are looked for in first, if an import brought it.
+    imported: Option<&'a str>,
 }
 
 /// Where in the output the paper may begin.
@@ -98,6 +124,8 @@ struct Use {
     at: usize,
     out_len: usize,
     marks: Marks,
+    /// Conditionals that were open.
+    conditionals: usize,
     /// What it has made and looked at.
     work: usize,
 }
@@ -107,7 +135,12 @@ const INPUT_COST: usize = 4 << 10;
 
 impl<'a> Frame<'a> {
     /// A file: all of it, or what is inside its document where another one reads it.
-    fn of_file(project: &'a Project, number: usize, inside: bool) -> Frame<'a> {
+    fn of_file(
+        project: &'a Project,
+        number: usize,
+        inside: bool,
+        imported: Option<&'a str>,
+    ) -> Frame<'a> {
         let file = &project.files[number];
         let text = &file.stripped.text;
         let whole = 0..text.len();
@@ -115,14 +148,15 @@ impl<'a> Frame<'a> {
         let before = |range_: &std::ops::Range<usize>| range_.end <= range.start;
         let verbatim = file.stripped.verbatim.partition_point(before);
         let text = Cow::Borrowed(text.as_str());
-        Frame { text, at: range.start, end: range.end, file: Some(number), verbatim }
+        Frame { text, at: range.start, end: range.end, file: Some(number), verbatim, imported }
     }
 
     fn of_macro(text: String) -> Frame<'a> {
-        Frame { at: 0, end: text.len(), text: Cow::Owned(text), file: None, verbatim: 0 }
+        let end = text.len();
+        Frame { at: 0, end, text: Cow::Owned(text), file: None, verbatim: 0, imported: None }
     }
 
-    fn rest(&self) -> &str {
+    pub fn rest(&self) -> &str {
         &self.text[self.at..self.end]
     }
 
@@ -171,12 +205,12 @@ impl<'a> Reading<'a> {
         true
     }
 
-    fn top(&mut self) -> &mut Frame<'a> {
+    pub fn top(&mut self) -> &mut Frame<'a> {
         self.frames.last_mut().expect("a frame is being read")
     }
 
     /// The next bytes to the output.
-    fn copy(&mut self, bytes: usize) {
+    pub fn copy(&mut self, bytes: usize) {
         let frame = self.frames.last_mut().expect("a frame is being read");
         let text = &frame.text[frame.at..frame.at + bytes];
         frame.at += bytes;
@@ -196,8 +230,14 @@ impl<'a> Reading<'a> {
         let length = 1 + name.len();
         match name {
             "" => {
+                let at_input = ["@input{", "@@input{", "@@input "]
+                    .iter()
+                    .find_map(|internal| rest.starts_with(internal).then_some(internal.len()));
                 let symbol = rest.chars().next().map_or(0, char::len_utf8);
-                self.copy(1 + symbol);
+                match at_input {
+                    Some(length) => self.input("input", length),
+                    None => self.copy(1 + symbol),
+                }
             }
             "begin" => self.begin(),
             "end" => self.end(),
@@ -224,7 +264,11 @@ impl<'a> Reading<'a> {
             "long" | "global" | "protected" | "outer" => {
                 let next = rest[name.len()..].trim_start_matches([' ', '\n']);
                 let next = next.strip_prefix('\\').map(|next| &next[..letters(next)]);
-                match next.is_some_and(defines) {
+                let sets = |next: &str| {
+                    let flag = next.strip_suffix("true").or_else(|| next.strip_suffix("false"));
+                    flag.is_some_and(|flag| self.flags.contains_key(&format!("if{flag}")))
+                };
+                match next.is_some_and(|next| defines(next) || sets(next)) {
                     true => self.top().at += length,
                     false => self.copy(length),
                 }
@@ -236,7 +280,12 @@ impl<'a> Reading<'a> {
             }
             _ if defines(name) && self.expands() => self.define(length),
             _ if self.macros.get(name).is_some() => self.expand(name.to_owned()),
-            _ => self.input(length),
+            _ => {
+                let name = name.to_owned();
+                if !self.conditional(&name, length) {
+                    self.input(&name, length);
+                }
+            }
         }
     }
 
@@ -281,7 +330,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Passes by the next bytes, and by the rest of a line that has nothing else.
-    fn drop_next(&mut self, bytes: usize) {
+    pub fn drop_next(&mut self, bytes: usize) {
         const BLANKS_MAX: usize = 1024;
         let is_blank = |byte: &&u8| b" \t".contains(byte);
         let out = self.out.as_bytes();
@@ -307,6 +356,14 @@ impl<'a> Reading<'a> {
         let (bytes, cost) = (ahead.at, ahead.cost);
         match found {
             Some(definition) => {
+                if let Definition::Like(name, other) = definition {
+                    let flag = match other {
+                        "iftrue" => Some(true),
+                        "iffalse" => Some(false),
+                        other => self.flags.get(other).copied(),
+                    };
+                    self.flags.extend(flag.map(|flag| (name.to_owned(), flag)));
+                }
                 self.macros.define(definition);
                 self.drop_next(bytes);
             }
@@ -316,34 +373,92 @@ impl<'a> Reading<'a> {
     }
 
     /// A file in the place of the command that inputs it; any other command as it is.
-    fn input(&mut self, length: usize) {
+    fn input(&mut self, name: &str, length: usize) {
         let frame = self.frames.last().expect("a frame is being read");
         let mut ahead = Scanner::new(frame.rest(), length);
-        let Some(input) = input(&frame.rest()[1..length], &mut ahead) else {
+        let Some(input) = input(name, &mut ahead) else {
             return self.copy(length);
         };
         let bytes = ahead.at;
-        let reads = self.frames.iter().rev().find_map(|frame| frame.file);
-        let found = reads.and_then(|file| self.project.resolve(file, &input));
-        let is_open = |number| self.frames.iter().any(|frame| frame.file == Some(number));
-        match found {
-            Some(number) if self.expands() && !is_open(number) => {
-                self.top().at += bytes;
-                // What a file holds is not made by the macro that inputs it.
-                self.current_use = None;
-                // Files that only input others make no text, and still take time.
-                self.spend(INPUT_COST);
-                self.at_seam = true;
-                self.frames.push(Frame::of_file(self.project, number, self.in_document));
+        let reads = self.frames.iter().rev().find_map(|frame| Some((frame.file?, frame.imported)));
+        let (file, imported) = reads.expect("what is read comes from a file");
+        let value = |name: &str| {
+            let value = self.macros.get(name).filter(|value| value.arguments == 0)?;
+            Some(value.body.trim())
+        };
+        let from = From { root: self.root, file, imported };
+        let found = self.project.resolve(from, &input, value);
+        if let Some((then, otherwise)) = input.branches {
+            if !self.expands() {
+                return self.copy(length);
             }
+            let branch = if found.is_some() { then } else { otherwise }.to_owned();
+            let file = found.filter(|_| !input.asks_only);
+            self.read_in_place(bytes, String::new());
+            file.into_iter().for_each(|file| self.open(file, imported));
+            return self.frames.push(Frame::of_macro(branch));
+        }
+        let project = self.project;
+        let name = input.name.trim();
+        match found {
             // The bibliography, as BibTeX makes it.
-            None if input.name().ends_with(".bbl") => self.drop_next(bytes),
-            _ => self.copy(length),
+            _ if name.ends_with(".bbl") => self.drop_next(bytes),
+            Some(number) if self.frames.iter().any(|frame| frame.file == Some(number)) => {
+                self.leave_out(file, bytes, "it reads itself");
+            }
+            Some(number) if self.expands() => {
+                let own = project.files[number].folder.as_str();
+                let imported = if input.imports { Some(own) } else { imported };
+                self.top().at += bytes;
+                self.open(number, imported);
+            }
+            Some(_) => {
+                const WHY: &str = "the paper's macros make too much for its files to be read on";
+                self.leave_out(file, bytes, WHY);
+            }
+            // A part of a macro's definition that is not followed.
+            None if name.contains('#') => self.copy(length),
+            None if is_systems(name) => self.drop_next(bytes),
+            None => {
+                let why = project.why_missing(&input);
+                self.leave_out(file, bytes, why);
+            }
         }
     }
 
+    /// Puts a file in the place of what was passed by last.
+    fn open(&mut self, number: usize, imported: Option<&'a str>) {
+        // What a file holds is not made by the macro that inputs it.
+        self.current_use = None;
+        // Files that only input others make no text, and still take time.
+        self.spend(INPUT_COST);
+        self.at_seam = true;
+        self.frames.push(Frame::of_file(self.project, number, self.in_document, imported));
+    }
+
+    /// Passes by the next bytes, and reads this in their place.
+    pub fn read_in_place(&mut self, bytes: usize, text: String) {
+        self.top().at += bytes;
+        self.at_seam = true;
+        self.spend(text.len() + EXPANSION_COST);
+        self.frames.push(Frame::of_macro(text));
+    }
+
+    /// Passes by an input of `file` that has no text to give, and says so.
+    fn leave_out(&mut self, file: usize, bytes: usize, why: &str) {
+        const SHOWN_CHARS_MAX: usize = 80;
+        let written = &self.top().rest()[..bytes];
+        let written: String = written.trim().chars().take(SHOWN_CHARS_MAX).collect();
+        let file = &self.project.files[file].name;
+        let what = format!("{file}: {written}: {why}");
+        if !self.left_out.contains(&what) {
+            self.left_out.push(what);
+        }
+        self.drop_next(bytes);
+    }
+
     /// Macros and inputs are still followed.
-    fn expands(&self) -> bool {
+    pub fn expands(&self) -> bool {
         self.work_left > 0 && self.given_up <= GIVEN_UP_MAX && self.frames.len() < FRAMES_MAX
     }
 
@@ -355,8 +470,9 @@ impl<'a> Reading<'a> {
         let at = top.at;
         if self.current_use.is_none() {
             let (out_len, marks) = (self.out.len(), self.marks);
-            let name = name.clone();
-            self.current_use = Some(Use { name, frame, at, out_len, marks, work: 0 });
+            let (name, conditionals) = (name.clone(), self.conditionals.len());
+            let work = 0;
+            self.current_use = Some(Use { name, frame, at, out_len, marks, conditionals, work });
         }
         let Some(arguments) = self.arguments(&name) else { return self.undo(false) };
         let Some(value) = self.macros.get(&name) else { return self.undo(false) };
@@ -427,6 +543,7 @@ impl<'a> Reading<'a> {
         top.verbatim = ranges.map_or(0, |all| all.partition_point(|range| range.end <= undone.at));
         self.out.truncate(undone.out_len);
         self.marks = undone.marks;
+        self.conditionals.truncate(undone.conditionals);
         self.out.push('\\');
         self.out.push_str(&undone.name);
         self.at_seam = false;

@@ -1,5 +1,9 @@
 //! The files of a paper, and which of them are read in which order.
 
+use super::declared::Declared;
+use super::inputs::{Input, input, path};
+use super::macros::{Definition, defines, definition};
+use super::readme::Readme;
 use super::scan::{Scanner, letters};
 use super::strip::{Stripped, strip};
 use memchr::{memchr_iter, memmem};
@@ -9,6 +13,9 @@ use std::ops::Range;
 /// As many main files are compared; more are no paper.
 const ROOTS_MAX: usize = 64;
 
+/// Inputs of all files that are followed to tell main files apart.
+const INPUTS_MAX: usize = 100_000;
+
 /// Commands that begin a section of some level.
 pub(super) const SECTIONS: [&str; 7] =
     ["part", "chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph"];
@@ -17,83 +24,199 @@ pub(super) const SECTIONS: [&str; 7] =
 pub(super) struct Project {
     pub files: Vec<File>,
     by_name: HashMap<String, usize>,
+    /// The same by names in lower case.
+    by_lower_name: HashMap<String, usize>,
+    /// Folders that `\input@path` names.
+    search: Vec<String>,
+    /// Names of files that are in the paper and were not read.
+    unread: Vec<String>,
+    readme: Readme,
+    /// What macros in the names of inputs stand for, as far as that is plain.
+    in_names: HashMap<String, String>,
+    /// Commands that only conditions ask about: nothing defines or uses them.
+    only_asked: HashSet<String>,
 }
 
 pub(super) struct File {
-    name: String,
+    pub name: String,
     /// Folder that it lies in, with `/` behind it, or nothing.
-    folder: String,
+    pub folder: String,
     pub stripped: Stripped,
     /// What stands between `\begin{document}` and `\end{document}`.
     pub document: Option<Range<usize>>,
     /// Something in it begins a section.
     has_section: bool,
+    /// It names the class of its document.
+    has_class: bool,
+    /// It is LaTeX by its name. Any other is read only where one of these inputs it.
+    is_source: bool,
+    /// Its author says that it is no main file: `%auto-ignore`, or it is ancillary.
+    is_aside: bool,
     /// The files that it inputs.
-    inputs: Vec<usize>,
+    inputs: Vec<Named>,
 }
 
-/// A command that reads another file.
-pub(super) struct Input<'a> {
-    folder: &'a str,
-    name: &'a str,
+/// An input as it is written.
+#[derive(PartialEq, Eq, Hash)]
+struct Named {
+    folder: String,
+    name: String,
+    imports: bool,
 }
 
-impl Input<'_> {
-    /// The file as it is named.
-    pub fn name(&self) -> &str {
-        self.name
-    }
+/// From where an input is looked for.
+#[derive(Clone, Copy)]
+pub(super) struct From<'a> {
+    /// The main file.
+    pub root: usize,
+    /// The file that inputs.
+    pub file: usize,
+    /// The folder of the file that brought it by `\import` or its like.
+    pub imported: Option<&'a str>,
 }
 
 impl Project {
-    pub fn new(texts: Vec<(String, String)>) -> Project {
-        let by_name = texts.iter().enumerate().map(|(number, (name, _))| (path("", name), number));
-        let mut project = Project { by_name: by_name.collect(), files: Vec::new() };
-        for (name, text) in texts {
-            let folder =
-                name.rfind('/').map_or(String::new(), |slash| path("", &name[..slash]) + "/");
-            let stripped = strip(&text);
-            let document = document(&stripped.text);
-            let has_section = commands(&stripped.text).any(|(name, _)| SECTIONS.contains(&name));
-            project.files.push(File {
-                name,
-                folder,
-                stripped,
-                document,
-                has_section,
-                inputs: Vec::new(),
-            });
+    /// The project of these files, each a name and a text; `unread` names further ones.
+    pub fn new(texts: Vec<(String, String)>, unread: &[String]) -> Project {
+        let declared = Declared::of(texts.iter().map(|(_, text)| text.as_str()));
+        let number = |(number, (name, _)): (usize, &(String, String))| (path("", name), number);
+        let by_name: HashMap<_, _> = texts.iter().enumerate().map(number).collect();
+        let mut by_lower_name = HashMap::new();
+        for (number, (name, _)) in texts.iter().enumerate() {
+            by_lower_name.entry(path("", name).to_lowercase()).or_insert(number);
         }
-        for number in 0..project.files.len() {
-            let inputs = project.inputs_of(number);
-            project.files[number].inputs = inputs;
+        let search = texts.iter().flat_map(|(_, text)| search_path(text)).collect();
+        let readme = Readme::of(&texts);
+        let files = texts.into_iter().enumerate();
+        let files = files.map(|(number, (name, text))| File::new(name, &text, number, &declared));
+        let mut project = Project {
+            files: files.collect(),
+            by_name,
+            by_lower_name,
+            search,
+            unread: unread.to_vec(),
+            readme,
+            in_names: HashMap::new(),
+            only_asked: HashSet::new(),
+        };
+        let mut left = INPUTS_MAX;
+        for file in &mut project.files {
+            file.inputs = file.inputs_up_to(left);
+            left -= file.inputs.len();
         }
+        project.in_names = project.plain_macros_in_names();
+        project.only_asked = project.commands_only_asked_about();
         project
     }
 
-    /// The file that an input in `file` means. LaTeX looks in the folder of the main file; files that
-    /// are read with `\import` mean their own.
-    pub fn resolve(&self, file: usize, input: &Input) -> Option<usize> {
-        let name = path(input.folder, input.name.trim().trim_matches('"'));
-        let folders = ["", &self.files[file].folder];
-        let names = folders.map(|folder| path(folder, &name));
-        names.iter().find_map(|name| {
-            let tex = || self.by_name.get(&format!("{name}.tex"));
-            self.by_name.get(name).or_else(tex).copied()
-        })
+    /// The file that an input means; `value` tells what a macro in its name stands for. LaTeX looks in
+    /// the folder of the main file; files that are read with `\import` mean their own.
+    pub fn resolve<'v>(
+        &self,
+        from: From,
+        input: &Input,
+        value: impl Fn(&str) -> Option<&'v str>,
+    ) -> Option<usize> {
+        let jobname = self.files[from.root].name.rsplit('/').next().unwrap_or_default();
+        let jobname = jobname.rsplit_once('.').map_or(jobname, |(stem, _)| stem);
+        let expanded = |name: &str| expanded(name, jobname, &value);
+        let name = path(&expanded(input.folder), &expanded(input.name));
+        let own = self.files[from.file].folder.as_str();
+        let root = self.files[from.root].folder.as_str();
+        let parents = own.match_indices('/').rev().map(|(slash, _)| &own[..slash]).skip(1);
+        let imported = from.imported.into_iter().flat_map(|folder| [folder, own]);
+        let folders = imported.chain([root, own]).chain(parents).chain([""]);
+        let searched = self.search.iter().map(|folder| path(root, folder));
+        let names: Vec<String> = folders
+            .map(|folder| path(folder, &name))
+            .chain(searched.map(|folder| path(&folder, &name)))
+            .collect();
+        // LaTeX tries the name with its ending first. Authors of other systems write what it never
+        // finds, and arXiv mends: another case, backslashes.
+        let exact = |name: &String| {
+            let with = |ending: &str| self.by_name.get(&format!("{name}{ending}"));
+            with(".tex").or_else(|| with("")).or_else(|| with(".ltx")).copied()
+        };
+        let any_case = |name: &String| {
+            let lower = name.to_lowercase();
+            let with = |ending: &str| self.by_lower_name.get(&format!("{lower}{ending}"));
+            with(".tex").or_else(|| with("")).copied()
+        };
+        let mended = || {
+            let slashed = input.name.contains('\\').then(|| input.name.replace('\\', "/"))?;
+            let names = [root, own].map(|folder| path(folder, slashed.trim()));
+            names.iter().find_map(exact)
+        };
+        names.iter().find_map(exact).or_else(|| names.iter().find_map(any_case)).or_else(mended)
+    }
+
+    /// Why no file is what an input means.
+    pub fn why_missing(&self, input: &Input) -> &'static str {
+        let name = path("", input.name).to_lowercase();
+        let stem = |name: &str| name.strip_suffix(".tex").unwrap_or(name).to_owned();
+        let is_it = |unread: &String| {
+            let unread = unread.to_lowercase();
+            unread == name || unread.ends_with(&format!("/{name}")) || stem(&unread) == stem(&name)
+        };
+        match self.unread.iter().any(is_it) {
+            true => "the file is too large to be read",
+            false => "no such file in the paper",
+        }
+    }
+
+    /// Whether only conditions ask about this command, so that nothing can have defined it.
+    pub fn is_only_asked_about(&self, command: &str) -> bool {
+        self.only_asked.contains(command)
     }
 
     /// The files that are read first, in order: see [`super::clean`].
     pub fn roots(&self) -> Vec<usize> {
-        let with = |wanted: fn(&File) -> bool| -> Vec<usize> {
-            (0..self.files.len()).filter(|file| wanted(&self.files[*file])).collect()
-        };
-        let mut roots = with(|file| file.document.is_some());
-        if roots.is_empty() {
-            roots = with(|file| file.has_section);
+        let named = self.readme.top_level.iter().filter_map(|name| self.by_name.get(name).copied());
+        let named: Vec<usize> = named.filter(|file| !self.files[*file].is_systems()).collect();
+        if !named.is_empty() {
+            return named;
         }
+        let ignored: HashSet<usize> =
+            self.readme.ignored.iter().filter_map(|name| self.by_name.get(name).copied()).collect();
+        let with = |wanted: fn(&File) -> bool| -> Vec<usize> {
+            let is_root = |file: &usize| wanted(&self.files[*file]) && !ignored.contains(file);
+            (0..self.files.len()).filter(is_root).collect()
+        };
+        let kinds: [fn(&File) -> bool; 5] = [
+            |file| file.document.is_some() && file.is_source && !file.is_aside,
+            |file| file.document.is_some() && file.is_source,
+            |file| file.document.is_some() && file.has_class,
+            |file| file.has_section && file.is_source && !file.is_aside,
+            |file| file.has_section && file.is_source,
+        ];
+        let found = kinds.into_iter().map(with).find(|found| !found.is_empty());
+        let mut roots = found.unwrap_or_default();
         roots.sort_by(|a, b| self.files[*a].name.cmp(&self.files[*b].name));
         roots.truncate(ROOTS_MAX);
+        self.put_wrappers_first(&mut roots);
+        self.order(roots)
+    }
+
+    /// In the place of a file that has a document and no class, the one that names the class and
+    /// inputs it.
+    fn put_wrappers_first(&self, roots: &mut Vec<usize>) {
+        let is_wrapper = |file: &&usize| {
+            let file = &self.files[**file];
+            file.has_class && file.document.is_none() && file.is_source && !file.is_aside
+        };
+        let all: Vec<usize> = (0..self.files.len()).collect();
+        let wrappers = all.iter().filter(is_wrapper).take(ROOTS_MAX);
+        let wrappers: Vec<_> = wrappers.map(|file| (*file, self.reach(*file))).collect();
+        for root in roots.iter_mut().filter(|root| !self.files[**root].has_class) {
+            if let Some((wrapper, _)) = wrappers.iter().find(|(_, reach)| reach.contains(root)) {
+                *root = *wrapper;
+            }
+        }
+        let mut seen = HashSet::new();
+        roots.retain(|root| seen.insert(*root));
+    }
+
+    fn order(&self, roots: Vec<usize>) -> Vec<usize> {
         let reached: Vec<HashSet<usize>> = roots.iter().map(|root| self.reach(*root)).collect();
         let mut order: Vec<usize> = (0..roots.len()).collect();
         // One that another reads is a part of that, unless they read each other.
@@ -123,88 +246,223 @@ impl Project {
 
     /// The files that are read from a root on, itself included.
     fn reach(&self, root: usize) -> HashSet<usize> {
-        let (mut reached, mut open) = (HashSet::from([root]), vec![root]);
-        while let Some(file) = open.pop() {
-            let new = self.files[file].inputs.iter().filter(|input| reached.insert(**input));
-            open.extend(new);
+        let value = |name: &str| self.in_names.get(name).map(String::as_str);
+        let mut reached = HashSet::from([root]);
+        let mut open = vec![(root, None)];
+        while let Some((file, imported)) = open.pop() {
+            let from = From { root, file, imported };
+            for Named { folder, name, imports } in &self.files[file].inputs {
+                let input = Input { folder, name, ..Input::default() };
+                let Some(found) = self.resolve(from, &input, value) else { continue };
+                if reached.insert(found) {
+                    let own = self.files[found].folder.as_str();
+                    open.push((found, if *imports { Some(own) } else { imported }));
+                }
+            }
         }
         reached
     }
 
-    fn inputs_of(&self, file: usize) -> Vec<usize> {
-        let text = &self.files[file].stripped.text;
-        let mut seen = HashSet::new();
-        let inputs = commands(text).filter_map(|(name, at)| {
-            let input = input(name, &mut Scanner::new(text, at))?;
-            self.resolve(file, &input)
-        });
-        inputs.filter(|other| seen.insert(*other)).collect()
+    /// The macros without arguments that stand in the names of inputs, by what they stand for.
+    fn plain_macros_in_names(&self) -> HashMap<String, String> {
+        let inputs = self.files.iter().flat_map(|file| &file.inputs);
+        let names = inputs.flat_map(|input| [&input.folder, &input.name]);
+        let wanted: HashSet<&str> =
+            names.flat_map(|name| commands(name, &[]).map(|(macro_, _)| macro_)).collect();
+        let mut found = HashMap::new();
+        if wanted.is_empty() {
+            return found;
+        }
+        for file in &self.files {
+            for (name, at) in file.commands().filter(|(name, _)| defines(name)) {
+                let mut from = Scanner::new(&file.stripped.text, at);
+                from.group_bytes_max = NAME_BYTES_MAX;
+                if let Some(Definition::Is(name, value)) = definition(name, &mut from)
+                    && wanted.contains(name)
+                    && value.arguments == 0
+                {
+                    found.entry(name.to_owned()).or_insert(value.body);
+                }
+            }
+        }
+        found
+    }
+
+    /// The commands that `\ifdefined` or `\ifx` has as an operand, and that stand nowhere else.
+    fn commands_only_asked_about(&self) -> HashSet<String> {
+        let mut asked: HashMap<&str, usize> = HashMap::new();
+        for file in &self.files {
+            let mut before = ["", ""];
+            for (name, _) in file.commands() {
+                let is_operand = matches!(before[1], "ifdefined" | "ifx") || before[0] == "ifx";
+                if is_operand && !name.is_empty() {
+                    *asked.entry(name).or_default() += 1;
+                }
+                before = [before[1], name];
+            }
+        }
+        if asked.is_empty() {
+            return HashSet::new();
+        }
+        for file in &self.files {
+            for (name, _) in file.commands() {
+                if let Some(left) = asked.get_mut(name) {
+                    *left = left.wrapping_sub(1);
+                }
+            }
+        }
+        asked.into_iter().filter(|(_, left)| *left == 0).map(|(name, _)| name.to_owned()).collect()
     }
 }
 
-/// The commands of a text with the places behind their names.
-fn commands(text: &str) -> impl Iterator<Item = (&str, usize)> {
-    memchr_iter(b'\\', text.as_bytes()).map(|at| {
+impl File {
+    fn new(name: String, text: &str, number: usize, declared: &Declared) -> File {
+        let folder = name.rfind('/').map_or(String::new(), |slash| path("", &name[..slash]) + "/");
+        let stripped = strip(text, number, declared);
+        let document = document(&stripped);
+        let is_aside = text.starts_with("%auto-ignore") || name.starts_with("anc/");
+        let mut file = File {
+            is_source: super::reads(&name),
+            name,
+            folder,
+            stripped,
+            document,
+            has_section: false,
+            has_class: false,
+            is_aside,
+            inputs: Vec::new(),
+        };
+        let is_class = |name: &str| matches!(name, "documentclass" | "documentstyle");
+        let has_section = file.commands().any(|(name, _)| SECTIONS.contains(&name));
+        let has_class = file.commands().any(|(name, _)| is_class(name));
+        (file.has_section, file.has_class) = (has_section, has_class);
+        file
+    }
+
+    /// The options of the class that it names.
+    pub fn class_options(&self) -> Vec<String> {
+        let is_class = |name: &str| matches!(name, "documentclass" | "documentstyle");
+        let Some((_, at)) = self.commands().find(|(name, _)| is_class(name)) else {
+            return Vec::new();
+        };
+        let mut from = Scanner::new(&self.stripped.text, at);
+        from.group_bytes_max = NAME_BYTES_MAX;
+        from.blanks();
+        let options = from.bracket().unwrap_or_default();
+        options.split(',').map(|option| option.trim().to_owned()).collect()
+    }
+
+    fn is_systems(&self) -> bool {
+        !self.is_source && self.document.is_none()
+    }
+
+    /// Its commands, but for what counts as it stands.
+    fn commands(&self) -> impl Iterator<Item = (&str, usize)> {
+        commands(&self.stripped.text, &self.stripped.verbatim)
+    }
+
+    fn inputs_up_to(&self, most: usize) -> Vec<Named> {
+        let text = &self.stripped.text;
+        let inputs = self.commands().filter_map(|(name, at)| {
+            let mut from = Scanner::new(text, at);
+            from.group_bytes_max = NAME_BYTES_MAX;
+            let Input { folder, name, imports, .. } = input(name, &mut from)?;
+            let (folder, name) = (folder.to_owned(), name.to_owned());
+            (!name.contains('#')).then_some(Named { folder, name, imports })
+        });
+        // Each once, in their order.
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for input in inputs.take(INPUTS_MAX) {
+            let key = (input.folder.clone(), input.name.clone());
+            if found.len() < most && seen.insert(key) {
+                found.push(input);
+            }
+        }
+        found
+    }
+}
+
+/// What a name, or a branch of an input, may have at most.
+const NAME_BYTES_MAX: usize = 4096;
+
+/// A name with what its macros stand for, without quotes and the blanks around it.
+fn expanded<'v>(name: &str, jobname: &str, value: &impl Fn(&str) -> Option<&'v str>) -> String {
+    const ROUNDS_MAX: usize = 8;
+    let mut name = name.to_owned();
+    for _ in 0..ROUNDS_MAX {
+        let mut next = String::new();
+        let mut rest = name.as_str();
+        while let Some(slash) = rest.find('\\') {
+            next.push_str(&rest[..slash]);
+            let word = letters(&rest[slash + 1..]);
+            let macro_ = &rest[slash + 1..slash + 1 + word];
+            rest = &rest[slash + 1 + word..];
+            match (macro_, value(macro_)) {
+                (_, Some(value)) => next.push_str(value),
+                ("jobname", _) => next.push_str(jobname),
+                ("space", _) => next.push(' '),
+                ("string" | "detokenize" | "relax", _) => continue,
+                _ => {
+                    next.push('\\');
+                    next.push_str(macro_);
+                    continue;
+                }
+            }
+            // A blank only ends the name of the macro.
+            rest = rest.trim_start().strip_prefix("{}").unwrap_or(rest.trim_start());
+        }
+        next.push_str(rest);
+        let is_done = next == name || next.len() > NAME_BYTES_MAX;
+        name = next;
+        if is_done {
+            break;
+        }
+    }
+    name.retain(|c| !"\"{}".contains(c));
+    name.trim().to_owned()
+}
+
+/// The folders that `\def\input@path{{a/}{b/}}` names.
+fn search_path(text: &str) -> Vec<String> {
+    const SETS: &str = "\\input@path";
+    const FOLDERS_MAX: usize = 16;
+    let sets = memmem::find_iter(text.as_bytes(), SETS).take(FOLDERS_MAX).flat_map(|at| {
+        let mut from = Scanner::new(text, at + SETS.len());
+        from.group_bytes_max = NAME_BYTES_MAX;
+        let all = from.group().unwrap_or_default();
+        all.split(['{', '}']).map(str::trim).filter(|folder| !folder.is_empty())
+    });
+    sets.map(str::to_owned).take(FOLDERS_MAX).collect()
+}
+
+/// The commands of a text with the places behind their names, outside of these ranges.
+fn commands<'t>(
+    text: &'t str,
+    verbatim: &'t [Range<usize>],
+) -> impl Iterator<Item = (&'t str, usize)> {
+    let mut verbatim = verbatim.iter().peekable();
+    memchr_iter(b'\\', text.as_bytes()).filter_map(move |at| {
+        while verbatim.next_if(|range| range.end <= at).is_some() {}
+        if verbatim.peek().is_some_and(|range| range.start <= at) {
+            return None;
+        }
         let end = at + 1 + letters(&text[at + 1..]);
-        (&text[at + 1..end], end)
+        Some((&text[at + 1..end], end))
     })
 }
 
-/// The input that the command `name` makes with what `from` comes to next; passes by that.
-pub(super) fn input<'a>(name: &str, from: &mut Scanner<'a>) -> Option<Input<'a>> {
-    match name {
-        "input" | "include" | "subfile" => {
-            from.blanks();
-            let name = match from.peek()? {
-                b'{' => short_group(from)?,
-                _ if name == "input" => bare_name(from)?,
-                _ => return None,
-            };
-            Some(Input { folder: "", name })
-        }
-        "import" | "subimport" => {
-            let folder = short_group(from)?.trim();
-            Some(Input { folder, name: short_group(from)? })
-        }
-        _ => None,
-    }
-}
-
-/// A group that may be the name of a file.
-fn short_group<'a>(from: &mut Scanner<'a>) -> Option<&'a str> {
-    const NAME_BYTES_MAX: usize = 1024;
-    let inside = from.rest().strip_prefix('{')?;
-    let end = inside.bytes().take(NAME_BYTES_MAX).position(|byte| b"{}\n".contains(&byte))?;
-    from.at += end + 2;
-    inside[end..].starts_with('}').then(|| &inside[..end])
-}
-
-/// TeX's own form of `\input`: the name ends at a blank.
-fn bare_name<'a>(from: &mut Scanner<'a>) -> Option<&'a str> {
-    let rest = from.rest();
-    let ends = |byte: u8| byte.is_ascii_whitespace() || b"\\{}".contains(&byte);
-    let end = rest.bytes().take(1024).position(ends).unwrap_or(rest.len().min(1024));
-    let name = rest.get(..end).filter(|name| !name.is_empty())?;
-    from.at += end;
-    Some(name)
-}
-
-/// A path from `folder`, without `.` and `..`. It only ever names a file of the paper.
-fn path(folder: &str, name: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in folder.split('/').chain(name.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
-}
-
-fn document(text: &str) -> Option<Range<usize>> {
+fn document(file: &Stripped) -> Option<Range<usize>> {
+    let text = &file.text;
+    let find = |words: &str, from: usize| {
+        let places = memmem::find_iter(&text.as_bytes()[from..], words).map(|at| from + at);
+        let mut verbatim = file.verbatim.iter().peekable();
+        places.into_iter().find(|at| {
+            while verbatim.next_if(|range| range.end <= *at).is_some() {}
+            verbatim.peek().is_none_or(|range| range.start > *at)
+        })
+    };
     const BEGIN: &str = "\\begin{document}";
-    let start = memmem::find(text.as_bytes(), BEGIN.as_bytes())? + BEGIN.len();
-    let end = memmem::find(&text.as_bytes()[start..], b"\\end{document}");
-    Some(start..end.map_or(text.len(), |end| start + end))
+    let start = find(BEGIN, 0)? + BEGIN.len();
+    Some(start..find("\\end{document}", start).unwrap_or(text.len()))
 }

@@ -1,5 +1,6 @@
 //! A file without its comments: what `%` hides, the environment `comment`, and `\iffalse` to `\fi`.
 
+use super::declared::{Declared, Inline, short};
 use super::scan::{Scanner, environment_name, letters};
 use memchr::{memchr, memchr2, memmem};
 use std::ops::Range;
@@ -11,42 +12,63 @@ pub(super) struct Stripped {
     pub verbatim: Vec<Range<usize>>,
 }
 
-/// Environments in which a percent sign is one.
-const VERBATIM: [&str; 8] = [
-    "verbatim",
-    "verbatim*",
-    "Verbatim",
-    "lstlisting",
-    "minted",
-    "filecontents",
-    "filecontents*",
-    "alltt",
-];
-
-/// Commands that begin with `if` and have no `\fi`.
-const NO_CONDITIONALS: [&str; 9] = [
-    "iff",
-    "ifthenelse",
-    "iflanguage",
-    "iftoggle",
-    "ifbool",
-    "ifboolexpr",
-    "ifstrequal",
-    "ifstrempty",
-    "ifblank",
-];
+/// Whether a command begins a conditional that a `\fi` ends, by its name: of the commands that begin
+/// with `if`, those of packages take their branches as arguments.
+pub(super) fn is_conditional(name: &str) -> bool {
+    const TAKE_ARGUMENTS: [&str; 37] = [
+        "iff",
+        "ifaltchapter",
+        "ifblank",
+        "ifbool",
+        "ifboolexpr",
+        "ifboolexpe",
+        "ifcsdef",
+        "ifcsempty",
+        "ifcsequal",
+        "ifcsstrequal",
+        "ifcsstring",
+        "ifcsundef",
+        "ifcsvoid",
+        "ifdef",
+        "ifdefempty",
+        "ifdefequal",
+        "ifdefmacro",
+        "ifdefstrequal",
+        "ifdefstring",
+        "ifdefvoid",
+        "ifdimcomp",
+        "ifdimequal",
+        "ifentrytype",
+        "iffieldundef",
+        "ifinlist",
+        "iflanguage",
+        "ifnumcomp",
+        "ifnumequal",
+        "ifnumgreater",
+        "ifnumless",
+        "ifnumodd",
+        "ifstrempty",
+        "ifstrequal",
+        "ifthenelse",
+        "ifthispageodd",
+        "iftoggle",
+        "ifundef",
+    ];
+    name.starts_with("if") && !TAKE_ARGUMENTS.contains(&name)
+}
 
 /// What is looked at of a line, and of blanks behind each other: then no line takes longer than its
 /// length.
 const LINE_BYTES_MAX: usize = 4096;
 const LOOK_BACK_BYTES: usize = 1024;
 
-pub(super) fn strip(text: &str) -> Stripped {
-    let mut stripping = Stripping::new(text, true);
+/// The text of the file of this number, as the paper declares that it is to be read.
+pub(super) fn strip(text: &str, file: usize, declared: &Declared) -> Stripped {
+    let mut stripping = Stripping::new(text, file, declared, true);
     stripping.run();
     if stripping.is_hidden() {
         // An `\iffalse` that nothing ends is none.
-        stripping = Stripping::new(text, false);
+        stripping = Stripping::new(text, file, declared, false);
         stripping.run();
     }
     Stripped { text: stripping.out, verbatim: stripping.verbatim }
@@ -54,6 +76,9 @@ pub(super) fn strip(text: &str) -> Stripped {
 
 struct Stripping<'a> {
     from: Scanner<'a>,
+    declared: &'a Declared,
+    /// Characters that stand for `\verb` with themselves.
+    short: Vec<char>,
     out: String,
     verbatim: Vec<Range<usize>>,
     /// Whether `\iffalse` hides.
@@ -77,9 +102,12 @@ enum Conditional {
 }
 
 impl<'a> Stripping<'a> {
-    fn new(text: &'a str, hides: bool) -> Self {
+    fn new(text: &'a str, file: usize, declared: &'a Declared, hides: bool) -> Self {
+        let of_others = declared.short.iter().filter(|(by, _)| *by != file);
         Stripping {
             from: Scanner::new(text, 0),
+            declared,
+            short: of_others.map(|(_, mark)| *mark).collect(),
             out: String::with_capacity(text.len()),
             verbatim: Vec::new(),
             hides,
@@ -94,14 +122,25 @@ impl<'a> Stripping<'a> {
     }
 
     fn run(&mut self) {
-        while let Some(found) = memchr2(b'%', b'\\', self.from.rest().as_bytes()) {
+        while let Some(found) = self.next_special() {
             self.copy(found);
             match self.from.peek() {
                 Some(b'%') => self.comment(),
-                _ => self.command(),
+                Some(b'\\') => self.command(),
+                _ => self.inline(0, Inline::Verb),
             }
         }
         self.copy(self.from.rest().len());
+    }
+
+    /// Where the next percent sign, backslash or character that stands for `\verb` is.
+    fn next_special(&self) -> Option<usize> {
+        let rest = self.from.rest().as_bytes();
+        if self.short.is_empty() {
+            return memchr2(b'%', b'\\', rest);
+        }
+        let is_short = |byte: u8| self.short.contains(&char::from(byte));
+        rest.iter().position(|byte| b"%\\".contains(byte) || byte.is_ascii() && is_short(*byte))
     }
 
     /// The next bytes, to the output if they are not hidden.
@@ -157,8 +196,12 @@ impl<'a> Stripping<'a> {
                 let symbol = rest[1..].chars().next().map_or(0, char::len_utf8);
                 self.copy(1 + symbol);
             }
-            "verb" => self.verb(length),
-            "url" | "nolinkurl" | "path" | "href" => self.address(length),
+            "MakeShortVerb"
+            | "DefineShortVerb"
+            | "lstMakeShortInline"
+            | "DeleteShortVerb"
+            | "UndefineShortVerb"
+            | "lstDeleteShortInline" => self.change_short(name, length),
             "begin" => self.environment(length),
             // Two commands are named behind it, and done by neither.
             "let" | "newif" => {
@@ -173,14 +216,32 @@ impl<'a> Stripping<'a> {
                 }
                 self.copy(ahead.at);
             }
-            _ if self.hides => self.conditional(name, length),
-            _ => self.copy(length),
+            _ => match self.declared.inline(name) {
+                Some(form) => self.inline(length, form),
+                None if self.hides => self.conditional(name, length),
+                None => self.copy(length),
+            },
         }
+    }
+
+    /// From here on a character stands for `\verb`, or does so no more.
+    fn change_short(&mut self, name: &str, length: usize) {
+        let mut ahead = Scanner::new(line(self.from.rest()), length);
+        ahead.eat("*");
+        ahead.bracket();
+        if let Some(mark) = short(&mut ahead) {
+            self.short.retain(|known| *known != mark);
+            if name.contains("Make") || name == "DefineShortVerb" {
+                self.short.push(mark);
+            }
+            return self.copy(ahead.at);
+        }
+        self.copy(length);
     }
 
     fn conditional(&mut self, name: &str, length: usize) {
         let in_definition = || self.out[..self.before_blanks(b" \t\n")].ends_with('{');
-        let is_if = name.starts_with("if") && !NO_CONDITIONALS.contains(&name);
+        let is_if = is_conditional(name);
         match (name, self.open.last()) {
             ("iffalse", _) if self.is_hidden() || !in_definition() => {
                 self.open.push(Conditional::False);
@@ -212,29 +273,12 @@ impl<'a> Stripping<'a> {
         }
     }
 
-    /// `\verb` and what stands between two of the same character.
-    fn verb(&mut self, length: usize) {
-        let rest = self.from.rest();
-        let star = usize::from(rest[length..].starts_with('*'));
-        let mut chars = rest[length + star..].chars();
-        let inside = chars.next().filter(|c| !c.is_whitespace()).and_then(|mark| {
-            let line = line(chars.as_str());
-            Some(length + star + line.find(mark)? + 2 * mark.len_utf8())
-        });
-        match inside {
+    /// A command, and what behind it counts as it stands.
+    fn inline(&mut self, length: usize, form: Inline) {
+        match inline_bytes(line(self.from.rest()), length, form) {
             Some(bytes) => self.copy_verbatim(bytes),
-            None => self.copy(length),
-        }
-    }
-
-    /// A command whose argument is an address, in which a percent sign is one.
-    fn address(&mut self, length: usize) {
-        let rest = self.from.rest();
-        let mut ahead = Scanner::new(line(rest), length);
-        ahead.blanks();
-        match ahead.group() {
-            Some(_) => self.copy_verbatim(ahead.at),
-            None => self.copy(length),
+            // A character that stands for `\verb`, and has no other on its line.
+            None => self.copy(length.max(1)),
         }
     }
 
@@ -242,8 +286,10 @@ impl<'a> Stripping<'a> {
         let rest = self.from.rest();
         let Some(name) = environment_name(&rest[length..]) else { return self.copy(length) };
         let inside = length + name.len() + 2;
-        let is_comment = name == "comment";
-        if !is_comment && !VERBATIM.contains(&name) || self.endless.contains(&name) {
+        let is_comment = self.declared.is_comment(name);
+        let is_listing = matches!(name, "listing" | "listing*") && !is_float(&rest[inside..]);
+        let is_verbatim = is_listing || self.declared.is_verbatim(name);
+        if !is_comment && !is_verbatim || self.endless.contains(&name) {
             return self.copy(inside);
         }
         let end = format!("\\end{{{name}}}");
@@ -260,6 +306,46 @@ impl<'a> Stripping<'a> {
             self.end_of_what_went();
         }
     }
+}
+
+/// Whether this content of an environment `listing` is a float's, which holds listings of its own,
+/// and not the listing itself: several packages have one of that name.
+fn is_float(content: &str) -> bool {
+    let window = &content.as_bytes()[..content.len().min(LINE_BYTES_MAX)];
+    let end = memmem::find(window, b"\\end{listing").unwrap_or(window.len());
+    let marks: [&[u8]; 3] = [b"\\begin{", b"\\caption", b"\\input"];
+    marks.iter().any(|mark| memmem::find(&window[..end], mark).is_some())
+}
+
+/// How far a command of this form and what it takes reach, if they end on this line.
+fn inline_bytes(line: &str, length: usize, form: Inline) -> Option<usize> {
+    let mut ahead = Scanner::new(line, length);
+    ahead.eat("*");
+    if form != Inline::Verb && form != Inline::Address {
+        ahead.bracket();
+    }
+    if form == Inline::Named {
+        ahead.group()?;
+        ahead.bracket();
+    }
+    if matches!(form, Inline::Address | Inline::Link) {
+        ahead.blanks();
+    }
+    let begin = ahead.at;
+    if form != Inline::Verb && ahead.peek() == Some(b'{') {
+        // Braces count here, and backslashes do not hide them, as a rule.
+        return ahead
+            .group()
+            .map(|_| ahead.at)
+            .or_else(|| Some(begin + line[begin..].find('}')? + 1));
+    }
+    let mut chars = line[begin..].chars();
+    let mark = chars.next().filter(|c| !c.is_whitespace() && form != Inline::Link)?;
+    let is_mark = mark.is_ascii_punctuation() && !"\\{}%".contains(mark);
+    if form != Inline::Verb && !is_mark {
+        return None;
+    }
+    Some(begin + chars.as_str().find(mark)? + 2 * mark.len_utf8())
 }
 
 /// The line that `text` begins with, or as much of it as is looked at.

@@ -1,10 +1,14 @@
-use super::{clean, reads};
+use super::{Cleaned, may_be_input, reads};
 use crate::{Loss, TexFile};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
 fn file(name: &str, bytes: impl AsRef<[u8]>) -> TexFile {
     TexFile { name: name.into(), bytes: bytes.as_ref().to_vec() }
+}
+
+fn clean(files: &[TexFile]) -> Result<String, Loss> {
+    super::clean(files, &[]).text
 }
 
 fn one(text: &str) -> Result<String, Loss> {
@@ -62,7 +66,7 @@ fn what_iffalse_hides_goes() {
     assert_eq!(of("a\n\\iffalse\nb \\ifx c \\fi d\n\\fi\ne"), "a\ne");
     assert_eq!(of("a \\iffalse b\\else c \\ifx d\\fi\\fi e"), "a  c \\ifx d\\fi e");
     assert_eq!(of("a \\iffalse b"), "a \\iffalse b", "nothing ends it");
-    assert_eq!(of("\\let\\iflong\\iffalse\n\\iflong b\\fi"), "\\iflong b\\fi");
+    assert_eq!(of("a\\let\\iflong\\iffalse\n\\iflong b\\fi c"), "a\nc");
     assert_eq!(of("\\def\\hide{\\iffalse}\na \\fi b"), "a \\fi b");
 }
 
@@ -141,8 +145,10 @@ fn files_are_read_where_the_main_file_inputs_them() {
         file("one.tex", "\\section{One}"),
         file("unused.tex", "\\section{Unused}"),
     ];
-    let text = "\\section{One}\n\\section{Two}\ny\n\n\\input{gone}";
-    assert_eq!(clean(&files).unwrap(), text);
+    let text = "\\section{One}\n\\section{Two}\ny";
+    let Cleaned { text: found, left_out } = super::clean(&files, &[]);
+    assert_eq!(found.unwrap(), text);
+    assert_eq!(left_out, ["main.tex: \\input{gone}: no such file in the paper"]);
 }
 
 #[test]
@@ -172,7 +178,9 @@ fn a_main_file_that_a_wrapper_inputs_is_the_main_file() {
         file("a.tex", "\\begin{document}\\section{A}\\input{b}\\end{document}"),
         file("b.tex", "\\begin{document}\\section{B}\\input{a}\\end{document}"),
     ];
-    assert_eq!(clean(&each_other).unwrap(), "\\section{A}\\section{B}\\input{a}");
+    assert_eq!(clean(&each_other).unwrap(), "\\section{A}\\section{B}");
+    let left_out = super::clean(&each_other, &[]).left_out;
+    assert_eq!(left_out, ["b.tex: \\input{a}: it reads itself"]);
 }
 
 #[test]
@@ -233,6 +241,320 @@ fn files_are_told_by_their_names() {
     }
     for name in ["a.pdf", "tex", "a.tex.png", "a.sty", ""] {
         assert!(!reads(name), "{name}");
+    }
+}
+
+/// The text of a paper of these files, and what was left out of it.
+fn of_files(files: &[(&str, &str)]) -> (String, Vec<String>) {
+    let files: Vec<TexFile> = files.iter().map(|(name, text)| file(name, text)).collect();
+    let Cleaned { text, left_out } = super::clean(&files, &[]);
+    (text.unwrap(), left_out)
+}
+
+/// The text behind the section of a main file in the folder `p` that has this body.
+fn with_files(body: &str, files: &[(&str, &str)]) -> (String, Vec<String>) {
+    let main =
+        format!("\\documentclass{{a}}\\begin{{document}}\\section{{A}}\n{body}\n\\end{{document}}");
+    let (text, left_out) = of_files(&[&[("p/main.tex", main.as_str())], files].concat());
+    (text.strip_prefix("\\section{A}").unwrap().trim().to_owned(), left_out)
+}
+
+#[test]
+fn inputs_are_found_as_latex_finds_them_and_as_authors_mean_them() {
+    let found = |body: &str, name: &str| {
+        let (text, left_out) = with_files(body, &[(name, "words")]);
+        assert_eq!((text.as_str(), left_out.len()), ("words", 0), "{body} {name}");
+    };
+    for (body, name) in [
+        ("\\input{s/a}", "p/s/a.tex"),
+        ("\\input{./s/a.tex}", "p/s/a.tex"),
+        ("\\input{../q/a}", "q/a.tex"),
+        ("\\input{\"s/a b\"}", "p/s/a b.tex"),
+        ("\\input{s/a b}", "p/s/a b.tex"),
+        ("\\input \"s/a b\"", "p/s/a b.tex"),
+        ("\\input s/a\n", "p/s/a.tex"),
+        ("\\input s/a\\relax", "p/s/a.tex"),
+        ("\\input{t.tikz}", "p/t.tikz"),
+        ("\\input{t.tikz}", "p/t.tikz.tex"),
+        ("\\input{f.pgf}", "p/f.pgf"),
+        ("\\input{n.txt}", "p/n.txt"),
+        ("\\input{plain}", "p/plain"),
+        ("\\input{S/Intro}", "p/s/intro.TeX"),
+        ("\\input{s\\a}", "p/s/a.tex"),
+        ("\\include{a}", "p/a.tex"),
+        ("\\subfile{s/a}", "p/s/a.tex"),
+        ("\\subfileinclude{s/a}", "p/s/a.tex"),
+        ("\\import{s/}{a}", "p/s/a.tex"),
+        ("\\subimport*{s/}{a.tex}", "p/s/a.tex"),
+        ("\\includefrom{s}{a}", "p/s/a.tex"),
+        ("\\input{a}", "a.tex"),
+        ("\\makeatletter\\@input{a.tex}", "p/a.tex"),
+        ("\\newcommand{\\dir}{s}\\input{\\dir/a}", "p/s/a.tex"),
+        ("\\def\\dir{s/}\\input{\\dir a}", "p/s/a.tex"),
+        ("\\newcommand{\\in}[1]{\\input{s/#1}}\\in{a}", "p/s/a.tex"),
+        ("\\input{\\jobname-a}", "p/main-a.tex"),
+        ("\\makeatletter\\def\\input@path{{s/}{t/}}\\makeatother\\input{a}", "p/t/a.tex"),
+    ] {
+        let (text, left_out) = with_files(body, &[(name, "words")]);
+        let text = text.replace("\\makeatletter", "").replace("\\makeatother", "");
+        let text = text.replace("\\relax", "");
+        assert_eq!((text.trim(), left_out.len()), ("words", 0), "{body} {name} {left_out:?}");
+    }
+    found("\\InputIfFileExists{a}{}{other}", "p/a.tex");
+    let (text, left_out) = with_files(
+        "\\InputIfFileExists{gone}{yes}{other} \\IfFileExists{a.tex}{yes}{no}",
+        &[("p/a.tex", "")],
+    );
+    assert_eq!((text.as_str(), left_out.len()), ("other yes", 0));
+}
+
+#[test]
+fn an_input_of_an_input_is_looked_for_from_the_main_file_and_then_from_its_own() {
+    let files = [
+        ("p/s/one.tex", "one \\input{s/two} \\input{own} \\input{same}"),
+        ("p/s/two.tex", "two"),
+        ("p/s/own.tex", "own"),
+        ("p/s/same.tex", "of the part"),
+        ("p/same.tex", "of the main file"),
+    ];
+    let (text, left_out) = with_files("\\input{s/one}", &files);
+    assert_eq!(text.replace('\n', ""), "one two own of the main file");
+    assert!(left_out.is_empty(), "{left_out:?}");
+    let (text, _) = with_files("\\import{s/}{one}", &files);
+    assert_eq!(text.replace('\n', ""), "one two own of the part");
+}
+
+#[test]
+fn what_cannot_be_input_is_said_and_does_not_stay_in_the_text() {
+    let (text, left_out) = with_files("a\n\\input{gone}\nb \\input s/gone \nc", &[]);
+    assert_eq!(text, "a\nb  \nc");
+    assert_eq!(
+        left_out,
+        [
+            "p/main.tex: \\input{gone}: no such file in the paper",
+            "p/main.tex: \\input s/gone: no such file in the paper"
+        ]
+    );
+    let (text, left_out) = with_files(
+        "a\\input epsf \\input{amssym.def}\\input xy\n\\input{main.bbl}\\input{x.toc}\\input{pst-node}b",
+        &[],
+    );
+    assert_eq!((text.replace([' ', '\n'], "").as_str(), left_out.len()), ("ab", 0), "{left_out:?}");
+    let (text, left_out) = with_files("a \\verb|\\input{x}| \\verbatiminput{x.c}", &[]);
+    assert_eq!((text.as_str(), left_out.len()), ("a \\verb|\\input{x}| \\verbatiminput{x.c}", 0));
+    let large = [file("m.tex", "\\section{A} \\input{big.txt}")];
+    let found = super::clean(&large, &["s/big.txt".into()]);
+    assert_eq!(found.left_out, ["m.tex: \\input{big.txt}: the file is too large to be read"]);
+}
+
+#[test]
+fn what_stands_as_it_is_written_keeps_its_percent_signs_and_backslashes() {
+    for kept in [
+        "\\verb|5% \\x|",
+        "\\verb*+5% \\x+",
+        "\\lstinline|5% \\x|",
+        "\\lstinline[language=C]!5% \\x!",
+        "\\lstinline{5% \\x}",
+        "\\mintinline{c}{5% \\x}",
+        "\\mintinline[opts]{c}|5% \\x|",
+        "\\mint{c}|5% \\x|",
+        "\\Verb|5% \\x|",
+        "\\Verb[fontsize=\\small]!5% \\x!",
+        "\\SaveVerb{name}|5% \\x|",
+        "\\path|5% \\x|",
+        "\\path{5%x}",
+        "\\url|http://a.example/%20|",
+        "\\nolinkurl{a%20b}",
+        "\\href{http://a.example/%20b}",
+        "\\href[opts]{http://a.example/%20b}",
+        "\\begin{BVerbatim}\n5% \\x\n\\end{BVerbatim}",
+        "\\begin{Verbatim*}\n5% \\x\n\\end{Verbatim*}",
+        "\\begin{LVerbatim}\n5% \\x\n\\end{LVerbatim}",
+        "\\begin{SaveVerbatim}{v}\n5% \\x\n\\end{SaveVerbatim}",
+        "\\begin{VerbatimOut}{f}\n5% \\x\n\\end{VerbatimOut}",
+        "\\begin{lstlisting*}\n5% \\x\n\\end{lstlisting*}",
+        "\\begin{minted}{c}\n5% \\x\n\\end{minted}",
+        "\\begin{alltt}\n5% x\n\\end{alltt}",
+        "\\begin{listing}{1}\n5% \\x\n\\end{listing}",
+        "\\begin{tcblisting}{}\n5% \\x\n\\end{tcblisting}",
+        "\\begin{pyverbatim}\n5% \\x\n\\end{pyverbatim}",
+    ] {
+        assert_eq!(
+            of(&format!("\\def\\x{{X}}{kept} on % c\n\\x")),
+            format!("{kept} on\nX"),
+            "{kept}"
+        );
+    }
+    let float = "\\begin{listing}\n\\begin{minted}{c}\n5% x\n\\end{minted}\n\\caption{C} % c\n\\end{listing}";
+    assert_eq!(of(float), float.replace(" % c", ""));
+}
+
+#[test]
+fn commands_and_environments_that_the_paper_declares_as_such_do_too() {
+    for (declares, kept) in [
+        ("\\newminted{cpp}{linenos}", "\\begin{cppcode}\n5% \\x\n\\end{cppcode}"),
+        ("\\newminted{cpp}{linenos}", "\\begin{cppcode*}{o}\n5% \\x\n\\end{cppcode*}"),
+        ("\\newminted[own]{cpp}{}", "\\begin{own}\n5% \\x\n\\end{own}"),
+        ("\\newmintinline{py}{}", "\\pyinline|5% \\x|"),
+        ("\\newmint{py}{}", "\\py|5% \\x|"),
+        ("\\lstnewenvironment{code}[1][]{\\lstset{#1}}{}", "\\begin{code}\n5% \\x\n\\end{code}"),
+        ("\\DefineVerbatimEnvironment{Code}{Verbatim}{}", "\\begin{Code}\n5% \\x\n\\end{Code}"),
+        (
+            "\\newenvironment{shell}{\\small\\verbatim}{\\endverbatim}",
+            "\\begin{shell}\n5% \\x\n\\end{shell}",
+        ),
+        ("\\newtcblisting{lst}{}", "\\begin{lst}\n5% \\x\n\\end{lst}"),
+        ("\\newcommand{\\code}{\\lstinline}", "\\code|5% \\x|"),
+        ("\\newcommand\\code{\\lstinline[language=C]}", "\\code{5% \\x}"),
+        ("\\let\\code=\\verb", "\\code|5% \\x|"),
+        ("\\MakeShortVerb{\\|}", "|5% \\x|"),
+        ("\\DefineShortVerb[o]{\\!}", "!5% \\x!"),
+        ("\\lstMakeShortInline[o]|", "|5% \\x|"),
+        ("\\DeclareUrlCommand\\dataset{}", "\\dataset{5%x}"),
+    ] {
+        let main = format!(
+            "{declares}\n\\def\\x{{X}}\\begin{{document}}\\section{{A}}\n{kept} on % c\n\\x"
+        );
+        let text = one(&main).unwrap();
+        assert_eq!(text, format!("\\section{{A}}\n{kept} on\nX"), "{declares}");
+        let (text, _) = of_files(&[
+            ("main.tex", &format!("\\input{{pre}}\\begin{{document}}\\section{{A}}\n\\input{{s}}")),
+            ("pre.tex", declares),
+            ("s.tex", &format!("{kept} on % c\n")),
+        ]);
+        assert_eq!(text, format!("\\section{{A}}\n{kept} on"), "{declares}");
+    }
+    assert_eq!(of("%\\MakeShortVerb{\\|}\na|5% b|"), "a|5");
+    assert_eq!(of("\\MakeShortVerb|\n|5%| \\DeleteShortVerb|\n|5% b|").lines().last(), Some("|5"));
+    let hidden = "\\excludecomment{draft}\n\\includecomment{comment}\na\n\\begin{draft}\nx\n\\end{draft}\n\\begin{comment}\nb\n\\end{comment}";
+    let text = of(hidden);
+    assert!(text.contains("\nb\n") && !text.contains("\nx\n"), "{text}");
+}
+
+#[test]
+fn conditionals_are_read_as_latex_reads_them() {
+    for (body, text) in [
+        ("\\iftrue a\\else b\\fi.", "a."),
+        ("\\iffalse a\\else b\\fi.", "b."),
+        ("\\iftrue a\\iffalse b\\iftrue c\\fi\\else d\\fi\\else e\\fi.", "a d."),
+        ("\\newif\\iflong\\iflong a\\else b\\fi.", "b."),
+        ("\\newif\\iflong\\longtrue\\iflong a\\else b\\fi.", "a."),
+        ("\\newif\\iflong\\longtrue\\global\\longfalse\\iflong a\\fi.", "."),
+        ("\\newif\\iflong\\newcommand{\\on}{\\longtrue}\\on\\iflong a\\fi.", "a."),
+        (
+            "\\newif\\iflong\\newcommand{\\whenlong}[1]{\\iflong #1\\fi}\\whenlong{a}\\longtrue\\whenlong{b}.",
+            "b.",
+        ),
+        ("\\newif\\ifa\\newif\\ifb\\btrue\\ifa\\ifb x\\else y\\fi\\else\\ifb z\\fi\\fi.", "z."),
+        ("\\let\\iflong=\\iftrue\\iflong a\\else b\\fi.", "a."),
+        ("\\if0 a\\fi.", "."),
+        ("\\if00 a\\else b\\fi.", "a."),
+        ("\\if01 a\\else b\\fi.", "b."),
+        ("\\newcommand{\\blind}{1}\\if1\\blind a\\else b\\fi.", "a."),
+        ("\\newcommand{\\blind}{1}\\if0\\blind a\\else b\\fi.", "b."),
+        ("\\def\\n{2}\\ifnum\\n=1 a\\else b\\fi.", "b."),
+        ("\\ifnum 3>2 a\\else b\\fi.", "a."),
+        ("\\def\\n{}\\ifdefined\\n a\\else b\\fi.", "a."),
+        ("\\ifdefined\\draft a\\else b\\fi.", "b."),
+        ("\\ifx\\draft\\undefined a\\else b\\fi.", "a."),
+        ("\\def\\n{}\\ifx\\n\\empty a\\else b\\fi.", "a."),
+        ("\\def\\n{x}\\def\\m{x}\\ifx\\n\\m a\\else b\\fi.", "a."),
+        ("\\ifpdf a\\else b\\fi.", "a."),
+        ("\\newboolean{l}\\setboolean{l}{true}\\ifthenelse{\\boolean{l}}{a}{b}.", "a."),
+        ("\\newtoggle{l}\\iftoggle{l}{a}{b}.", "b."),
+        ("\\newbool{l}\\booltrue{l}\\ifbool{l}{a}{b}\\notbool{l}{c}{d}.", "ad."),
+        ("\\def\\n{x}\\ifthenelse{\\equal{\\n}{x}}{a}{b}.", "a."),
+        ("\\newcommand{\\hide}{\\iffalse}a\\hide b\\fi c.", "ac."),
+        ("\\iftrue a\\verb|\\fi| b\\fi.", "a\\verb|\\fi| b."),
+        ("\\newif\\ifa\\ifa x\\verb|\\fi| b\\else c\\fi.", "c."),
+        ("a $\\iff$ \\ifcustom b\\else c\\fi", "a $\\iff$ \\ifcustom b\\else c\\fi"),
+        ("\\ifx\\a\\b x\\else y\\fi.", "\\ifx\\a\\b x\\else y\\fi."),
+        ("\\ifdim\\textwidth>1pt x\\else y\\fi.", "\\ifdim\\textwidth>1pt x\\else y\\fi."),
+        ("\\newif\\ifa\\ifa x", "\\ifa x"),
+    ] {
+        assert_eq!(of(body).trim_start(), text, "{body}");
+    }
+    let two = "\\documentclass[onecolumn,draft]{IEEEtran}\\begin{document}\\section{A}\\ifCLASSOPTIONonecolumn a\\else b\\fi\\ifCLASSOPTIONfinal c\\fi";
+    assert_eq!(one(two).unwrap(), "\\section{A}a");
+}
+
+#[test]
+fn a_files_end_and_the_documents_end_are_where_latex_stops() {
+    let (text, _) = with_files("a \\input{s} b", &[("p/s.tex", "c\n\\endinput\nnever")]);
+    assert_eq!(text.replace('\n', " "), "a c  b");
+    let (text, _) = with_files("a\n\\begin{verbatim}\n\\end{document}\n\\end{verbatim}\nb", &[]);
+    assert!(text.ends_with("\nb"), "{text}");
+}
+
+#[test]
+fn the_main_file_is_told_by_the_author_or_by_what_is_in_it() {
+    let main = |name: &'static str, word: &str| {
+        (
+            name,
+            format!("\\documentclass{{a}}\\begin{{document}}\\section{{{word}}}\\end{{document}}"),
+        )
+    };
+    let of = |files: &[(&str, String)]| {
+        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        of_files(&files).0
+    };
+    for readme in [
+        ("00README.XXX", "b.tex toplevelfile\na.tex ignore\n"),
+        ("00readme.xxx", "nohypertex\nb.tex toplevelfile"),
+        (
+            "00README.json",
+            r#"{"version":1,"sources":[{"filename":"a.tex","usage":"ignore"},{"usage":"toplevel","filename":"b.tex"}]}"#,
+        ),
+        (
+            "00README.yaml",
+            "sources:\n  - filename: a.tex\n    usage: include\n  - usage: toplevel\n    filename: \"b.tex\"\n",
+        ),
+        ("00README.toml", "[[sources]]\nfilename = \"b.tex\"\nusage = \"toplevel\"\n"),
+    ] {
+        let files = [main("a.tex", "A long one"), main("b.tex", "B"), (readme.0, readme.1.into())];
+        assert_eq!(of(&files), "\\section{B}", "{}", readme.0);
+    }
+    let ignored = [main("a.tex", "A"), main("b.tex", "B"), ("00README.XXX", "a.tex ignore".into())];
+    assert_eq!(of(&ignored), "\\section{B}");
+    assert_eq!(of(&[main("PAPER.TEX", "A")]), "\\section{A}");
+    assert_eq!(of(&[main("paper.ltx", "A")]), "\\section{A}");
+    assert_eq!(of(&[main("paper", "A"), ("notes.txt", "x".into())]), "\\section{A}");
+    assert_eq!(of(&[main("anc/code.tex", "Ancillary"), main("p.tex", "A")]), "\\section{A}");
+    let auto = ("old.tex", format!("%auto-ignore\n{}", main("", "Old").1));
+    assert_eq!(of(&[auto, main("p.tex", "A")]), "\\section{A}");
+    let commented = "%\\documentclass{a}\n%\\begin{document}\n\\section{Old}";
+    assert_eq!(of(&[("a.tex", commented.into()), main("p.tex", "A")]), "\\section{A}");
+    let wrapper = [
+        ("main.tex", "\\documentclass{a}\\newcommand{\\x}{y}\\input{body}".to_owned()),
+        ("body.tex", "\\begin{document}\\section{A}\\x\\end{document}".to_owned()),
+    ];
+    assert_eq!(of(&wrapper), "\\section{A}y");
+}
+
+#[test]
+fn papers_that_are_taken_back_are_called_so() {
+    let notice = "%auto-ignore\nThis paper has been withdrawn by the author, for an error.\n";
+    assert_eq!(one(notice), Err(Loss::Withdrawn));
+    assert_eq!(clean(&[file("a.txt", "x")]), Err(Loss::NoTex));
+}
+
+#[test]
+fn encodings_that_are_not_known_are_said() {
+    let paper = b"\\usepackage[cp852]{inputenc}\n\\section{A} \xa0";
+    let found = super::clean(&[file("a.tex", paper)], &[]);
+    assert_eq!(found.left_out, ["a.tex: its encoding cp852 is read as Windows-1252"]);
+    let russian =
+        b"\\usepackage[russian]{babel}\n\\inputencoding{koi8-r}\n\\section{A} \xcd\xc9\xd2";
+    assert!(clean(&[file("a.tex", russian)]).unwrap().ends_with("мир"));
+}
+
+#[test]
+fn files_that_may_be_input_are_told_from_pictures_and_data() {
+    for name in ["t.tikz", "a/f.pgf", "n.txt", "f.pstex_t", "main.bbl", "00README.XXX", "plain"] {
+        assert!(may_be_input(name), "{name}");
+    }
+    for name in ["f.eps", "f.PDF", "a.sty", "b.bib", "._x.tikz", "d.dat"] {
+        assert!(!may_be_input(name), "{name}");
     }
 }
 

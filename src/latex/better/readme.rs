@@ -1,0 +1,72 @@
+//! The file in which an author tells arXiv how a paper is typeset: `00README.XXX`, or `00README` with
+//! an ending of its later forms, JSON, YAML and TOML.
+
+use super::inputs::path;
+
+/// What it says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Readme {
+    /// The main files, in their order.
+    pub top_level: Vec<String>,
+    /// Files that are not typeset.
+    pub ignored: Vec<String>,
+}
+
+/// More files are named by none.
+const FILES_MAX: usize = 1_000;
+
+impl Readme {
+    /// What the first such file among these says.
+    pub fn of(files: &[(String, String)]) -> Readme {
+        let is_readme = |name: &str| {
+            let name = name.rsplit('/').next().unwrap_or(name);
+            name.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case("00README"))
+        };
+        let Some((name, text)) = files.iter().find(|(name, _)| is_readme(name)) else {
+            return Readme::default();
+        };
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut readme = Readme::default();
+        let lower = name.to_ascii_lowercase();
+        let is_structured = [".json", ".yaml", ".yml", ".toml"].iter().any(|e| lower.ends_with(e));
+        let said = if is_structured { structured(text) } else { lines(text) };
+        for (file, usage) in said.into_iter().take(FILES_MAX) {
+            match usage.to_ascii_lowercase().as_str() {
+                "toplevel" | "toplevelfile" => readme.top_level.push(path(folder, &file)),
+                "ignore" => readme.ignored.push(path(folder, &file)),
+                _ => {}
+            }
+        }
+        readme
+    }
+}
+
+/// The first form: a line `FILE USAGE` for each.
+fn lines(text: &str) -> Vec<(String, String)> {
+    let pair = |line: &str| {
+        let (file, usage) = line.trim().rsplit_once(char::is_whitespace)?;
+        Some((file.trim().to_owned(), usage.to_owned()))
+    };
+    text.lines().filter_map(pair).collect()
+}
+
+/// The later forms: objects with `filename` and `usage`, in either order. They are all read as words
+/// between punctuation, of which an object begins with `{`, `-` or `[[`.
+fn structured(text: &str) -> Vec<(String, String)> {
+    let mut said = Vec::new();
+    let (mut file, mut usage): (Option<String>, Option<String>) = (None, None);
+    for part in text.split(['\n', ',', '{', '}']) {
+        let part = part.trim().trim_start_matches(['-', '[', ' ']);
+        let Some((key, value)) = part.split_once([':', '=']) else { continue };
+        let plain = |text: &str| text.trim().trim_matches(['"', '\'', ']']).to_owned();
+        match plain(key).as_str() {
+            "filename" => file = Some(plain(value)),
+            "usage" => usage = Some(plain(value)),
+            _ => {}
+        }
+        if let (Some(_), Some(_)) = (&file, &usage) {
+            said.extend(file.take().zip(usage.take()));
+        }
+    }
+    said
+}
