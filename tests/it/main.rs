@@ -25,6 +25,8 @@ mod dedup;
 mod deterministic;
 /// The export's forms, its card, its digests, its ids.
 mod export;
+/// No command removes data that a killed run did not leave.
+mod folder_safety;
 /// Source files of tables, repositories and archives come out as RedPajama's scripts would have them.
 mod github;
 /// Damaged and foreign files are named, and never stop what is healthy.
@@ -41,6 +43,8 @@ mod quality;
 mod recipe;
 /// Lines of other pipelines get the scores that a corpus would give them.
 mod score;
+/// Sources that change, or go, after they were read.
+mod sources;
 /// Threads of StackExchange sites.
 mod stack_exchange;
 /// A damaged state and a full disk are named, and leave the corpus at its last commit.
@@ -49,5 +53,7 @@ mod state_faults;
 mod support;
 /// Models are trained from text, and serve a recipe.
 mod train;
+/// A check says no more and no less than what is wrong.
+mod verify;
 /// Wikipedia's dumps, to plain text.
 mod wikipedia;
