@@ -56,7 +56,7 @@ fn a_damaged_newest_manifest_is_named_and_repair_goes_back_without_deleting_anyt
         place.copy_without("corpus", "kept", &[]);
         place.write(&format!("corpus/{newest}"), &damaged);
         for line in writers().iter().map(String::as_str).chain(["status corpus"]) {
-            refused(&place, line, &[&newest, "verify --repair corpus"]);
+            refused(&place, line, &[&newest, "verify --repair"]);
         }
         let found = place.run("verify corpus").exits(1);
         assert!(found.stdout.contains(&newest) && found.stdout.contains("--repair"), "{found}");
@@ -94,7 +94,7 @@ fn a_lost_newest_manifest_does_not_cost_the_data_that_it_named() {
     fs::remove_file(place.path("corpus").join(&newest)).unwrap();
     for line in writers() {
         // Calibrating has its own reasons to refuse, later.
-        let words: &[&str] = &["no manifest names this file", "verify --repair corpus"];
+        let words: &[&str] = &["no manifest names this file", "verify --repair"];
         refused(&place, &line, words);
     }
     let found = place.run("verify corpus").exits(1);
@@ -164,7 +164,7 @@ fn a_lost_or_edited_recipe_is_named_and_written_again() {
     let path = place.path("corpus/recipe.toml");
     fs::remove_file(&path).unwrap();
     for line in writers() {
-        refused(&place, &line, &["recipe.toml", "missing", "verify --repair corpus"]);
+        refused(&place, &line, &["recipe.toml", "missing", "verify --repair"]);
     }
     let finds = |what: &str| {
         let found = place.run("verify corpus").exits(1);
@@ -178,7 +178,7 @@ fn a_lost_or_edited_recipe_is_named_and_written_again() {
     let edited = edited.replacen("min_chars = 300", "min_chars = 30", 1);
     place.write("corpus/recipe.toml", &edited);
     finds("is not what commit 2 has");
-    place.run(&add("c", "2020-05")).exits(2).names(&["recipe.toml", "verify --repair corpus"]);
+    place.run(&add("c", "2020-05")).exits(2).names(&["recipe.toml", "verify --repair"]);
     place.run("verify --repair corpus").exits(0);
     assert_eq!(folder(&place)["recipe.toml"], whole["recipe.toml"]);
     assert_eq!(folder(&place)["recipe.toml.damaged"], edited.as_bytes());
