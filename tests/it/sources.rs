@@ -108,7 +108,7 @@ fn a_label_with_defects_says_so_again_and_a_mended_file_is_noticed() {
     damaged[middle] ^= 0x55;
     place.write("in/b.wet.gz", &damaged);
     place.run(ADD).exits(3);
-    let told = place.run(ADD).exits(3);
+    let told = place.run(ADD).exits(0);
     assert!(told.stdout.contains("b.wet.gz: byte") && told.stdout.contains("defects"), "{told}");
     assert!(!told.stdout.contains("has changed"), "{told}");
     let status = place.run("status corpus").exits(0);
@@ -116,7 +116,7 @@ fn a_label_with_defects_says_so_again_and_a_mended_file_is_noticed() {
     // The good file is put back, of the same size.
     let before = place.export("corpus");
     place.write("in/b.wet.gz", &sound);
-    let told = place.run(ADD).exits(3);
+    let told = place.run(ADD).exits(0);
     let words = ["b.wet.gz has changed", "under a new label, or build a new corpus"];
     assert!(words.iter().all(|word| told.stdout.contains(word)), "{told}");
     assert_same(&place.export("corpus"), &before, "the corpus stays as it was");
