@@ -372,9 +372,13 @@ fn documents_that_change_while_they_wait_on_disk_end_the_run_and_are_not_publish
     // Nothing of it is read before the epoch, which is the whole label, is at its end.
     signal(run.id(), "-STOP");
     let file = fs::File::options().read(true).write(true).open(file).unwrap();
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, 150 << 10).unwrap();
-    file.write_all_at(&[byte[0] ^ 0x04], 150 << 10).unwrap();
+    // A letter among letters is one of a text, whatever compression makes of the rest.
+    let mut bytes = vec![0; 200 << 10];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    let start = 100 << 10;
+    let is_text = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_lowercase);
+    let at = start + 5 + bytes[start..].windows(11).position(is_text).expect("some text");
+    file.write_all_at(&[bytes[at] ^ 0x01], at as u64).unwrap();
     signal(run.id(), "-CONT");
     run.wait().exits(1).names(&["corpus/tmp", "not what was written", "check the disk"]);
     setting.is_at_its_last_commit("", "a bit of a waiting document");
