@@ -32,11 +32,10 @@ pub(crate) struct Skipped {
 }
 
 impl Summary {
-    /// Something could not be read, in this run or when a label was added that is asked for again:
-    /// the same command ends with the same code.
+    /// Something could not be read. What a label had when it was added is listed again where it is
+    /// asked for again, but is no result of this run.
     pub fn has_defects(&self) -> bool {
         self.labels.iter().any(|label| label.defects_new > 0)
-            || self.skipped.iter().any(|skipped| skipped.label.defects_count > 0)
     }
 
     pub fn bytes_read(&self) -> u64 {

@@ -93,7 +93,10 @@ struct ExportList<'a> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    fs::write(path, bytes).map_err(Error::io(path))
+    let write = || {
+        File::create(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+    };
+    write().map_err(Error::io(path))
 }
 
 /// Writes under a name of its own first, so that a file with the right name is whole.

@@ -56,7 +56,9 @@ impl Written {
     /// Gives it its name.
     pub(crate) fn keep(self) -> Result<(), TrainingError> {
         let kept = self.named.persist(&self.path).map_err(|error| error.error);
-        kept.map(|_| ()).map_err(TrainingError::write(&self.path))
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        kept.and_then(|_| File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
+            .map_err(TrainingError::write(&self.path))
     }
 }
 

@@ -27,6 +27,8 @@ mod deterministic;
 mod export;
 /// What earlier versions wrote is still read, and means the same.
 mod formats;
+/// No command removes data that a killed run did not leave.
+mod folder_safety;
 /// Source files of tables, repositories and archives come out as RedPajama's scripts would have them.
 mod github;
 /// Damaged and foreign files are named, and never stop what is healthy.
@@ -43,6 +45,8 @@ mod quality;
 mod recipe;
 /// Lines of other pipelines get the scores that a corpus would give them.
 mod score;
+/// Sources that change, or go, after they were read.
+mod sources;
 /// Threads of StackExchange sites.
 mod stack_exchange;
 /// A damaged state and a full disk are named, and leave the corpus at its last commit.
@@ -51,5 +55,7 @@ mod state_faults;
 mod support;
 /// Models are trained from text, and serve a recipe.
 mod train;
+/// A check says no more and no less than what is wrong.
+mod verify;
 /// Wikipedia's dumps, to plain text.
 mod wikipedia;

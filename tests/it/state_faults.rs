@@ -5,8 +5,9 @@
 use crate::support::{Export, Outcome, Place, assert_same, files_below, keeping_all, record, wet};
 use std::fs;
 use std::ops::Range;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A corpus of one label, in many epochs and so in several runs, and a second label to be added.
 struct Setting {
@@ -99,7 +100,7 @@ impl Setting {
         }
         let manifests = files_below(&self.path("commits")).into_keys();
         let manifests: Vec<_> = manifests.filter(|name| name.ends_with(".json")).collect();
-        assert_eq!(manifests, ["000001.json"], "{what}");
+        assert_eq!(manifests, ["000000.json", "000001.json"], "{what}");
         assert_same(&self.place.export("corpus"), &self.before, what);
     }
 
@@ -331,4 +332,55 @@ fn a_manifest_that_does_not_fit_stops_the_run_without_harm() {
         }
     });
     setting.stops_where_full(Full { blocks: 120, flags: "", file: "commits/000002.json.tmp" });
+}
+
+/// A file of documents that wait on disk, of a process that is under way: it has no name, but the
+/// system shows it.
+fn held_file(process: u32, bytes_min: u64) -> Option<PathBuf> {
+    let open = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    open.map(|entry| entry.path()).find(|path| {
+        let is_held =
+            fs::read_link(path).is_ok_and(|to| to.to_string_lossy().contains("/tmp/held-"));
+        is_held && fs::metadata(path).is_ok_and(|meta| meta.len() >= bytes_min)
+    })
+}
+
+fn signal(process: u32, name: &str) {
+    let done = Command::new("kill").args([name, &process.to_string()]).status();
+    assert!(done.unwrap().success());
+}
+
+#[test]
+fn documents_that_change_while_they_wait_on_disk_end_the_run_and_are_not_published() {
+    let setting = Setting::new(|place| {
+        let hash = |number: u64| (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let letters = |number: u64| format!("{:016x}", hash(number)).replace(char::is_numeric, "z");
+        let page = |page: u64| {
+            let lines: Vec<String> = (0..60).map(|line| letters(page * 60 + line)).collect();
+            record(&format!("http://{}.example/", letters(page)), "title", &lines.join("\n"))
+        };
+        place.write("in/many.wet.gz", wet(&(0..6000).map(page).collect::<Vec<_>>()));
+    });
+    let mut run = setting.place.start(&format!("{} --memory 64K --epoch-bytes 1G", setting.add));
+    let file = loop {
+        assert!(!run.is_over(), "the run was over before a document waited on disk");
+        if let Some(file) = held_file(run.id(), 300 << 10) {
+            break file;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    // Nothing of it is read before the epoch, which is the whole label, is at its end.
+    signal(run.id(), "-STOP");
+    let file = fs::File::options().read(true).write(true).open(file).unwrap();
+    // A letter among letters is one of a text, whatever compression makes of the rest.
+    let mut bytes = vec![0; 200 << 10];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    let start = 100 << 10;
+    let is_text = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_lowercase);
+    let at = start + 5 + bytes[start..].windows(11).position(is_text).expect("some text");
+    file.write_all_at(&[bytes[at] ^ 0x01], at as u64).unwrap();
+    signal(run.id(), "-CONT");
+    run.wait().exits(1).names(&["corpus/tmp", "not what was written", "check the disk"]);
+    setting.is_at_its_last_commit("", "a bit of a waiting document");
+    setting.goes_on("a bit of a waiting document");
 }

@@ -159,32 +159,54 @@ impl Place {
         self.status(corpus)["slices"]["common_crawl"]["labels"][label].clone()
     }
 
-    /// Fails unless the corpus is sound and holds no file that its commit does not name.
+    /// Fails unless the corpus is sound and holds no file that its two newest commits do not name.
     pub fn assert_sound(&self, corpus: &str) {
         self.run(&format!("verify {corpus} --deep")).exits(0);
         let found: BTreeSet<String> = files_below(&self.path(corpus)).into_keys().collect();
         assert_eq!(found, self.files_named(corpus));
     }
 
-    /// What the newest manifest names, and the three files that belong to every corpus.
+    /// What the two newest manifests name, and the files that belong to every corpus.
     fn files_named(&self, corpus: &str) -> BTreeSet<String> {
-        let commits: Vec<String> = files_below(&self.path(corpus).join("commits"))
-            .into_keys()
-            .filter(|name| name.ends_with(".json"))
-            .collect();
-        let newest = format!("commits/{}", commits.last().expect("a commit"));
-        let bytes = fs::read(self.path(corpus).join(&newest)).unwrap();
-        let manifest: Value = serde_json::from_slice(&bytes).unwrap();
-        let mut named = BTreeSet::from([newest, "lock".to_owned(), "recipe.toml".to_owned()]);
-        for label in list(&manifest["labels"]) {
-            for file in list(&label["segments"]).iter().chain(list(&label["ledger"])) {
-                named.insert(text(&file["path"]).to_owned());
+        let mut named = BTreeSet::from(["lock".to_owned(), "recipe.toml".to_owned()]);
+        let commits = self.commits(corpus);
+        assert!(!commits.is_empty() && commits.len() <= 2, "{commits:?}");
+        for commit in commits {
+            let bytes = fs::read(self.path(corpus).join(&commit)).unwrap();
+            let manifest: Value = serde_json::from_slice(&bytes).unwrap();
+            named.insert(commit);
+            for label in list(&manifest["labels"]) {
+                for file in list(&label["segments"]).iter().chain(list(&label["ledger"])) {
+                    named.insert(text(&file["path"]).to_owned());
+                }
+            }
+            for run in manifest["state"].as_object().unwrap().values().flat_map(list) {
+                named.insert(format!("state/{}", text(&run["name"])));
             }
         }
-        for run in manifest["state"].as_object().unwrap().values().flat_map(list) {
-            named.insert(format!("state/{}", text(&run["name"])));
-        }
         named
+    }
+
+    /// The manifests of a corpus, oldest first, as paths in it.
+    pub fn commits(&self, corpus: &str) -> Vec<String> {
+        let names = files_below(&self.path(corpus).join("commits")).into_keys();
+        names.filter(|name| name.ends_with(".json")).map(|n| format!("commits/{n}")).collect()
+    }
+
+    /// The newest manifest of a corpus, as a path in it.
+    pub fn newest_commit(&self, corpus: &str) -> String {
+        self.commits(corpus).pop().expect("a commit")
+    }
+
+    /// Copies a corpus, without the files and folders that `left_out` names.
+    pub fn copy_without(&self, from: &str, to: &str, left_out: &[&str]) {
+        let _ = fs::remove_dir_all(self.path(to));
+        fs::create_dir_all(self.path(to).join("tmp")).unwrap();
+        for (name, bytes) in files_below(&self.path(from)) {
+            if !left_out.iter().any(|out| Path::new(&name).starts_with(out)) {
+                self.write(&format!("{to}/{name}"), bytes);
+            }
+        }
     }
 }
 

@@ -79,7 +79,7 @@ impl Out {
             Form::Zstd(encoder) => encoder.finish(),
         };
         let named = ended.and_then(|mut bytes| bytes.flush()).and_then(|()| match &self.rename {
-            Some((partial, path)) => fs::rename(partial, path),
+            Some((partial, path)) => rename_durably(partial, path),
             None => Ok(()),
         });
         named.map_err(|error| self.failed(error))?;
@@ -93,6 +93,14 @@ impl Out {
             _ => anyhow!(error).context(format!("cannot write {}", self.shown)),
         }
     }
+}
+
+/// A file has its name only once its bytes are on the disk.
+fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
+    File::open(from)?.sync_all()?;
+    fs::rename(from, to)?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 impl Drop for Out {
