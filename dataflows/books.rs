@@ -76,7 +76,7 @@ fn books(path: &Path) -> Result<Documents, ReadError> {
         return Ok(Box::new(files::epub_book(parts, path).into_iter()));
     }
     let shelf = shelf::shelf(path).map_err(open)?;
-    Ok(Box::new(of_shelf(shelf)?.into_iter()))
+    Ok(Box::new(of_shelf(shelf).into_iter()))
 }
 
 /// The books of a file: the rows of JSON lines or Parquet, the files of a zip archive, or one book.
@@ -93,7 +93,7 @@ fn of_file(path: &Path) -> Result<Documents, ReadError> {
 }
 
 /// One book: the first of its forms that can be read. The others are counted.
-fn of_shelf(shelf: shelf::Shelf) -> Result<Vec<Result<Document, Defect>>, ReadError> {
+fn of_shelf(shelf: shelf::Shelf) -> files::Found {
     let (mut found, mut offset, mut is_found) = (Vec::new(), 0, false);
     let forms = shelf.forms.into_iter().map(|path| (path, true));
     for (path, is_form) in forms.chain(shelf.others.into_iter().map(|path| (path, false))) {
@@ -102,7 +102,16 @@ fn of_shelf(shelf: shelf::Shelf) -> Result<Vec<Result<Document, Defect>>, ReadEr
             other.reject(OTHER_FORM);
             found.push(Ok(other));
         } else {
-            for book in of_file(&path)? {
+            let books = of_file(&path).unwrap_or_else(|error| {
+                // What cannot be opened is one form less, unless it is the device that fails.
+                use io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
+                let kind = error.source.kind();
+                let of_file = [IsADirectory, NotFound, PermissionDenied].contains(&kind);
+                let device = (!of_file).then_some(kind);
+                let what = format!("{error}; it is left out");
+                Box::new(std::iter::once(Err(Defect { offset, what, device })))
+            });
+            for book in books {
                 let book = book.map(|book| Document { offset, ..book });
                 is_found |= is_form
                     && book.as_ref().is_ok_and(|b| b.is_kept() && !b.text.trim().is_empty());
@@ -111,7 +120,7 @@ fn of_shelf(shelf: shelf::Shelf) -> Result<Vec<Result<Document, Defect>>, ReadEr
         }
         offset += std::fs::metadata(&path).map_or(0, |meta| meta.len());
     }
-    Ok(found)
+    found
 }
 
 /// What a file can be.

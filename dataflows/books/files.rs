@@ -47,7 +47,7 @@ pub(super) fn zip_books(path: &Path) -> Documents {
         Err(defect) => return Box::new([Err(defect)].into_iter()),
     };
     let mut files = archive.files();
-    files.retain(|(_, name)| !shelf::is_part_of_a_page(Path::new(name)));
+    files.retain(|(_, name)| !shelf::is_part_of_a_page(Path::new(name)) && !is_of_macos(name));
     let is_text = |name: &String| {
         let name = name.to_lowercase();
         [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end))
@@ -55,15 +55,17 @@ pub(super) fn zip_books(path: &Path) -> Documents {
     if files.iter().any(|(_, name)| epub::is_part_of_epub(name)) {
         return Box::new(epub_book(Parts::of_archive(archive), path).into_iter());
     }
-    let (texts, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, name)| is_text(name));
+    let (texts, mut others): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(_, name)| is_text(name));
+    others.retain(|(_, name)| may_be_a_book(name));
     let what = match (&texts[..], &others[..]) {
         ([], _) => Some(
             "zip: it is no EPUB, and no text or page of HTML is in it; it is left out".to_owned(),
         ),
         (_, []) => None,
         (_, [(_, first), ..]) => Some(shortened(&format!(
-            "zip: {} files are neither texts nor pages of HTML, {first} the first; they are left out: \
-             unpack them if they are books",
+            "zip: {} files may be books and are neither texts nor pages of HTML, {first} the first; \
+             they are left out: unpack them",
             others.len()
         ))),
     };
@@ -193,6 +195,22 @@ fn is_page(path: &str, text: &str) -> bool {
         || head.starts_with("<html")
         || head.starts_with("<?xml") && head.contains("<html")
         || head.contains('<') && is_named(path)
+}
+
+/// Whether a member that is not read may be a book, by its name: not a list or a remark beside books.
+fn may_be_a_book(name: &str) -> bool {
+    let ends = [
+        "epub", "pdf", "mobi", "azw", "azw3", "prc", "lit", "djvu", "fb2", "rtf", "doc", "docx",
+        "odt", "tex", "rst", "xml", "md", "json", "jsonl", "parquet", "zip", "gz", "bz2", "zst",
+        "xz", "7z", "tar", "utf8",
+    ];
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end).to_ascii_lowercase();
+    ends.contains(&&end[..])
+}
+
+/// Whether a member is one of those that macOS puts into archives beside each file.
+fn is_of_macos(name: &str) -> bool {
+    name.starts_with("__MACOSX/") || name.rsplit('/').next().is_some_and(|n| n.starts_with("._"))
 }
 
 fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {

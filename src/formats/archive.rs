@@ -29,9 +29,11 @@ impl Archive {
 
     /// The names of its files, in the order of its directory; each with its number.
     pub fn files(&self) -> Vec<(usize, String)> {
-        let name = |at| match self.0.name_for_index(at) {
-            Some(Ok(name)) if !name.ends_with('/') => Some((at, name.into_owned())),
-            _ => None,
+        let name = |at| match self.0.name_for_index(at)? {
+            Ok(name) if name.ends_with('/') => None,
+            Ok(name) => Some((at, name.into_owned())),
+            // It is a file all the same.
+            Err(_) => Some((at, format!("member {at}"))),
         };
         (0..self.0.len()).filter_map(name).collect()
     }

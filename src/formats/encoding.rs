@@ -44,7 +44,7 @@ const EVIDENCE_BYTES_MIN: usize = 6;
 /// Of so many control characters, one may be in a text.
 const CHARS_PER_CONTROL: usize = 100;
 
-/// Of so many characters beyond ASCII, one may stand where none is expected.
+/// Of so many characters beyond ASCII, one may stand where none is expected, and one in any text.
 const CHARS_PER_ODD: usize = 20;
 
 /// So many more letters may have an accent than have none: a text may be short.
@@ -193,11 +193,19 @@ fn without_mark(bytes: &[u8]) -> Option<Decoded<'_>> {
         let strange = found.text.chars().filter(|c| is_unassigned(*c)).count();
         let chars = found.text.chars().count();
         blanks * 200 >= chars
+            && pairs_of_ascii(bytes) * 2 <= bytes.len() / 2
             && strange == 0
             && is_control_free(&found.text)
             && memchr_iter(0, found.text.as_bytes()).next().is_none()
     });
     found.next()
+}
+
+/// Pairs of bytes that are both printable in ASCII: a third of the Chinese characters of UTF-16 are
+/// such, and nearly all pairs of a text with a stray zero.
+fn pairs_of_ascii(bytes: &[u8]) -> usize {
+    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+    bytes.as_chunks::<2>().0.iter().filter(|pair| pair.iter().all(is_printable)).count()
 }
 
 fn is_control(c: char) -> bool {
@@ -257,7 +265,7 @@ fn makes_sense(text: &str) -> bool {
         }
         before = [middle, c];
     }
-    odd * CHARS_PER_ODD <= beyond
+    odd.saturating_sub(1) * CHARS_PER_ODD <= beyond
         && half_width * 4 <= beyond
         && accented <= plain + ACCENTED_MORE_MAX
 }

@@ -8,8 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How deep such a folder is looked into.
-const DEPTH_MAX: usize = 3;
+/// How deep such a folder is looked into; deeper means a loop of links.
+const DEPTH_MAX: usize = 32;
 
 /// The files of such a folder.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -90,7 +90,7 @@ fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> i
             continue;
         }
         let path = folder.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        if root.join(&path).is_dir() {
             if depth < DEPTH_MAX {
                 walk(root, &path, depth + 1, files)?;
             }

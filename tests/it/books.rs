@@ -31,12 +31,18 @@ fn reference(texts: &[&str]) -> Vec<bool> {
         .collect()
 }
 
+/// The exit code of adding a label: in one of them a text is of MS-DOS.
+fn code_of(label: &str) -> i32 {
+    if label == "genesis" { 3 } else { 0 }
+}
+
 /// The documents that the reference leaves of all that are read.
 fn left_by_the_reference(place: &Place, labels: &[(&str, &str)]) -> Vec<Value> {
     place.write("all-stay.toml", "[books]\ndedup = \"none\"\n");
     place.run("build all-stay.toml --corpus all").exits(0);
     for (label, paths) in labels {
-        place.run(&format!("add all --slice books --label {label} {paths}")).exits(0);
+        let add = format!("add all --slice books --label {label} {paths}");
+        place.run(&add).exits(code_of(label));
     }
     let all = place.documents("all");
     let stay = reference(&all.iter().map(|book| text(&book["text"])).collect::<Vec<_>>());
@@ -255,7 +261,8 @@ fn real_editions_of_a_book_are_near() {
         ("union", "data/books/state_union.zip"),
     ];
     for (label, paths) in labels {
-        place.run(&format!("add corpus --slice books --label {label} {paths} -w 2")).exits(0);
+        let add = format!("add corpus --slice books --label {label} {paths} -w 2");
+        place.run(&add).exits(code_of(label));
     }
     let found = place.documents("corpus");
     assert_eq!(found, left_by_the_reference(&place, &labels));
@@ -319,10 +326,8 @@ fn a_folder_of_a_mirror_is_one_book() {
     place.write("mirror/7/78/78-h/78-h.htm", html(&tale("from HTML", 40)));
     // A text beside the book is another.
     place.write("mirror/7/78/notes.txt", tale("notes", 40));
-    place
-        .run("add corpus --slice books --label m mirror")
-        .exits(3)
-        .names(&["78: byte 0: this file is binary"]);
+    let told = place.run("add corpus --slice books --label m mirror").exits(3).stdout;
+    assert!(told.contains("78: byte 0: this file is binary"), "{told}");
     let begins: Vec<String> =
         place.documents("corpus").iter().map(|b| text(&b["text"])[..9].to_owned()).collect();
     assert_eq!(begins, ["first, 1:", "from HTML", "notes, 1:"]);
@@ -351,16 +356,19 @@ fn pages_of_html_and_texts_of_any_encoding_are_books() {
         .map(|n| tale(&format!("volume {n}"), 100) + "End of this Project Gutenberg Etext of X\n\n")
         .collect();
     place.write("in/f.txt", of_gutenberg(5, &collected));
-    let pictures: [(&str, &[u8]); 4] = [
+    let pictures: [(&str, &[u8]); 5] = [
         ("9-h/9-h.htm", b"<p>A page of an archive."),
         ("9-h/images/a.png", b"\x89PNG"),
         ("9-h/a.css", b"p {}"),
         ("9.mobi", b"?"),
+        ("__MACOSX/9-h/._9-h.htm", b"\0\x05\x16\x07"),
     ];
     place.write("in/g.zip", archive(&pictures));
     place.write("in/h.png", b"\x89PNG\0");
-    let told = place.run("add corpus --slice books --label m in").exits(3);
-    told.names(&["d.txt", "encoding of this text is unknown", "e.pdf", "file of PDF", "9.mobi"]);
+    let told = place.run("add corpus --slice books --label m in").exits(3).stdout;
+    for word in ["d.txt", "encoding of this text is unknown", "e.pdf", "file of PDF", "9.mobi"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
     let books = place.documents("corpus");
     let russian = "Лампа горит в окне маяка.";
     assert!(
@@ -406,8 +414,10 @@ fn an_epub_loses_no_chapter_without_a_word() {
     )];
     images.extend(&parts);
     place.write("in/b.epub", epub(&spine, &images));
-    let told = place.run("add corpus --slice books --label m in").exits(3);
-    told.names(&["three.pdf (application/pdf)", "DRM"]);
+    let told = place.run("add corpus --slice books --label m in").exits(3).stdout;
+    for word in ["three.pdf (application/pdf)", "DRM"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
     assert_eq!(place.documents("corpus")[0]["text"], "One\nof tag soup.\n\nTwö");
     assert_eq!(label(&place, "corpus", "m")["dropped"], json!({"encrypted": 1}));
 }

@@ -211,8 +211,8 @@ fn dumps_of_today_are_read_as_they_come() {
     place.run("add corpus --slice stack_exchange --label 2025-04 undated").exits(0);
     place.write("nameless/posts/Posts.xml", posts(&[question(1, "z")]));
     place.write("nameless/d.example.xml", posts(&[question(1, "z")]));
-    let told = place.run("add corpus --slice stack_exchange --label n nameless").exits(3);
-    told.names(&["cannot tell which site", "such as math.stackexchange.com"]);
+    let told = place.run("add corpus --slice stack_exchange --label n nameless").exits(3).stdout;
+    assert!(told.contains("cannot tell which site"), "{told}");
     let found = place.documents("corpus");
     let of =
         |url: &str| &found.iter().find(|d| d["meta"]["url"] == url).unwrap()["meta"]["timestamp"];

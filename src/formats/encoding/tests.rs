@@ -127,6 +127,7 @@ fn what_makes_no_sense_is_not_read() {
     let macintosh = b"caf\x8e, d\x8ej\x88, t\x90te, tr\x8fs. ".repeat(20);
     assert_eq!(decode(&macintosh, None), Err(NoText::UnknownEncoding));
     assert_eq!(decode(b"PK\0\x01", None), Err(NoText::Binary));
+    assert_eq!(decode(b"PK\0 binary", None), Err(NoText::Binary));
     assert_eq!(decode(&[1, 2, 3, 4, 5, 6, 7, 8], None), Err(NoText::Binary));
     let noise: Vec<u8> =
         (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 21) as u8 | 1).collect();

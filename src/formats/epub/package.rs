@@ -43,8 +43,8 @@ impl Package {
                 "item" => package.item(element),
                 "itemref" => {
                     let is_linear = attribute(element, "linear").as_deref() != Some("no");
-                    let id = attribute(element, "idref");
-                    package.spine.extend(id.map(|id| (id, is_linear)));
+                    let id = attribute(element, "idref").unwrap_or_default();
+                    package.spine.push((id, is_linear));
                 }
                 name if METADATA.contains(&name) && !content.trim().is_empty() => {
                     let value = content.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -305,10 +305,12 @@ fn is_list(head: &[u8]) -> bool {
     let is_index = fields.next().is_some_and(is_number)
         && fields.next().is_some_and(is_number)
         && fields.next().is_some();
-    let digest = first.split_ascii_whitespace().next().unwrap_or_default();
-    let is_digest = [32, 40, 64, 128].contains(&digest.len())
-        && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && digest.len() < first.len();
+    // As `sha1sum` prints it: digits, two blanks or a blank and a star, the name of a file.
+    let is_digest = first.split_once(' ').is_some_and(|(digest, file)| {
+        let file = file.strip_prefix([' ', '*']).unwrap_or_default();
+        let is_name = file.contains('.') && !file.contains(char::is_whitespace);
+        digest.len() >= 4 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_name
+    });
     let is_table = first.starts_with("-- MySQL dump") || first.starts_with("-- MariaDB dump");
     is_index || is_digest || is_table || head.contains("<rss ")
 }
