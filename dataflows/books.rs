@@ -6,7 +6,6 @@
 
 use app::prelude::*;
 use formats::{Archive, Defect, Row, ZIP_MAGIC, epub};
-use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 use text::gutenberg;
@@ -75,7 +74,7 @@ enum Form {
 /// name says otherwise. RedPajama's own splits have no ending.
 fn form(path: &Path) -> io::Result<Form> {
     let mut magic = Vec::new();
-    File::open(path)?.take(4).read_to_end(&mut magic)?;
+    formats::regular::open(path)?.take(4).read_to_end(&mut magic)?;
     if magic == ZIP_MAGIC {
         return Ok(Form::Zip);
     }

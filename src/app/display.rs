@@ -172,6 +172,7 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
         "commit": summary.commit,
         "labels": labels,
         "skipped": summary.skipped,
+        "notices": summary.notices,
         "models": summary.models,
         "seconds": summary.elapsed.as_secs_f64(),
         "mb_per_second": summary.bytes_read() as f64 / 1e6 / summary.elapsed.as_secs_f64(),

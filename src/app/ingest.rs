@@ -2,7 +2,7 @@
 
 use crate::dedup::text_digest;
 use crate::display::{Display, Verbosity};
-use crate::inputs::sources;
+use crate::inputs::{Sources, copies, say, sources};
 use crate::models::{CommonModels, Models};
 use crate::recipe::{Input, Recipe};
 use crate::slice::{Setup, Slice};
@@ -10,12 +10,12 @@ use crate::summary::{LabelSummary, Summary};
 use crate::usage::usage;
 use anyhow::{Context, Result, bail};
 use arrangement::Rule;
-use corpus::{Corpus, Label, Lock, Manifest, Position, Source};
+use corpus::{Corpus, DEFECTS_LISTED_MAX, DefectRow, Label, Lock, Manifest, Position, Source};
 use document::DocRef;
 use engine::cluster::{Cluster, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -94,7 +94,7 @@ pub(crate) fn ingest(
             loaded.models(slice, recipe)?;
         }
         for input in inputs {
-            sources_of(input, slices, recipe)?;
+            check(&sources_of(input, slices, recipe)?, root, how.strict)?;
         }
     }
     let (corpus, _lock, mut meeting) = if first {
@@ -107,7 +107,15 @@ pub(crate) fn ingest(
     };
     let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
     let before = manifest.clone();
-    let skipped = add_labels(&mut manifest, slices, recipe, inputs)?;
+    let strict = how.strict;
+    let mut added = Added { root, strict, skipped: Vec::new(), notices: Vec::new() };
+    for input in inputs {
+        added.add(input, sources_of(input, slices, recipe)?, &mut manifest)?;
+    }
+    let Added { skipped, notices, .. } = added;
+    if first && how.verbosity != Verbosity::Quiet {
+        notices.iter().for_each(|notice| say(notice));
+    }
     let work: Vec<usize> =
         (0..manifest.labels.len()).filter(|l| !manifest.labels[*l].is_complete()).collect();
     let mut models = Vec::new();
@@ -128,7 +136,8 @@ pub(crate) fn ingest(
     });
     let labels = labels.collect();
     let commit = after.commit;
-    Ok(Summary { commit, labels, skipped, elapsed: started.elapsed(), models, tells: first })
+    let elapsed = started.elapsed();
+    Ok(Summary { commit, labels, skipped, notices, elapsed, models, tells: first })
 }
 
 /// Of documents of one text, in whatever slices, the one added first stays.
@@ -161,52 +170,81 @@ impl Loaded {
 }
 
 /// The sources that an input names.
-fn sources_of(input: &Input, slices: &'static [Slice], recipe: &Recipe) -> Result<Vec<Source>> {
+fn sources_of(input: &Input, slices: &'static [Slice], recipe: &Recipe) -> Result<Sources> {
     let slice = slices.iter().find(|slice| slice.name == input.slice);
     let slice = slice.expect("the slice of an input is known");
     sources(&input.paths, slice.inputs, &recipe.slices[slice.name])
 }
 
-/// Adds the new labels of `inputs` to the manifest; gives the names of those that are complete.
-fn add_labels(
-    manifest: &mut Manifest,
-    slices: &'static [Slice],
-    recipe: &Recipe,
-    inputs: &[Input],
-) -> Result<Vec<String>> {
-    let mut skipped = Vec::new();
-    for input in inputs {
-        let sources = sources_of(input, slices, recipe)?;
-        let name = format!("{}/{}", input.slice, input.label);
-        match manifest.label(&input.slice, &input.label) {
-            None => {
-                if manifest.labels.len() as u64 == DocRef::LABELS_MAX {
-                    bail!("a corpus holds at most {} labels", DocRef::LABELS_MAX);
-                }
-                manifest.labels.push(Label {
-                    slice: input.slice.clone(),
-                    name: input.label.clone(),
-                    sources,
-                    position: Some(Position::default()),
-                    ..Label::default()
-                });
-            }
-            Some(known) => {
-                let same = known.sources.iter().map(|s| (&s.name, s.bytes));
-                if !same.eq(sources.iter().map(|s| (&s.name, s.bytes))) {
-                    bail!(
-                        "{name} is in the corpus with {} other sources or sizes; a label is added \
-                         as one: give what is new a label of its own",
-                        known.sources.len()
-                    );
-                }
-                if known.is_complete() {
-                    skipped.push(name);
-                }
-            }
-        }
+/// Fails where the sources of an input cannot be those of a label of the corpus at `root`.
+fn check(found: &Sources, root: &Path, strict: bool) -> Result<()> {
+    if let Some((path, what)) = found.left_out.first().filter(|_| strict) {
+        bail!("{}: {what} (--strict stops at the first defect)", path.display());
     }
-    Ok(skipped)
+    // A folder that is one source is read as a whole, and what a run writes must not be in it.
+    let root = std::path::absolute(root)?;
+    let there = root.ancestors().find_map(|folder| folder.canonicalize().ok());
+    let is_around = |source: &&Source| there.as_ref().is_some_and(|r| r.starts_with(&source.path));
+    if let Some(source) = found.sources.iter().find(is_around) {
+        let (root, path) = (root.display(), &source.path);
+        bail!(usage(format!(
+            "the corpus {root} lies within {path}, which is one source and is read as a whole: \
+             make the corpus elsewhere"
+        )));
+    }
+    Ok(())
+}
+
+/// The labels of a run's inputs, as they are added to the manifest.
+struct Added<'a> {
+    root: &'a Path,
+    strict: bool,
+    /// The names of those that are complete.
+    skipped: Vec<String>,
+    notices: Vec<String>,
+}
+
+impl Added<'_> {
+    fn add(&mut self, input: &Input, found: Sources, manifest: &mut Manifest) -> Result<()> {
+        check(&found, self.root, self.strict)?;
+        let Sources { sources, left_out, notices } = found;
+        self.notices.extend(notices);
+        let name = format!("{}/{}", input.slice, input.label);
+        if let Some(known) = manifest.label(&input.slice, &input.label) {
+            let same = known.sources.iter().map(|s| (&s.name, s.bytes));
+            if !same.eq(sources.iter().map(|s| (&s.name, s.bytes))) {
+                bail!(
+                    "{name} is in the corpus with {} other sources or sizes; a label is added \
+                     as one: give what is new a label of its own",
+                    known.sources.len()
+                );
+            }
+            if known.is_complete() {
+                self.skipped.push(name);
+            }
+            return Ok(());
+        }
+        if manifest.labels.len() as u64 == DocRef::LABELS_MAX {
+            bail!("a corpus holds at most {} labels", DocRef::LABELS_MAX);
+        }
+        self.notices.extend(copies(&sources));
+        let defects_count = left_out.len() as u64;
+        let defect = |(path, what): (PathBuf, String)| DefectRow {
+            source: path.display().to_string(),
+            offset: 0,
+            what: format!("{what}; it is left out"),
+        };
+        manifest.labels.push(Label {
+            slice: input.slice.clone(),
+            name: input.label.clone(),
+            sources,
+            position: Some(Position::default()),
+            defects: left_out.into_iter().take(DEFECTS_LISTED_MAX).map(defect).collect(),
+            defects_count,
+            ..Label::default()
+        });
+        Ok(())
+    }
 }
 
 /// Plans and runs what is to be done; gives the names of the models used.

@@ -7,9 +7,9 @@
 use crate::licence::{TEXT_BYTES_MAX, licences};
 use crate::path::states_licence;
 use formats::files::{self, Archive, Content, StoredFile, Tree};
-use formats::{Defect, ReadError};
+use formats::{Defect, ReadError, regular};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn of_tree(root: &Path) -> Repository {
     let mut found = Vec::new();
     for name in licence_files(root) {
         let mut bytes = Vec::new();
-        let file = File::open(root.join(name));
+        let file = regular::open(&root.join(name));
         let read = file.and_then(|f| f.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
         // One that cannot be read is met again among the files, and told there.
         if read.is_ok() {
@@ -111,7 +111,7 @@ fn origin(root: &Path) -> Option<String> {
         return None;
     }
     let mut config = String::new();
-    File::open(file).ok()?.take(CONFIG_BYTES_MAX).read_to_string(&mut config).ok()?;
+    regular::open(&file).ok()?.take(CONFIG_BYTES_MAX).read_to_string(&mut config).ok()?;
     let section = config.split("[remote \"origin\"]").nth(1)?;
     let lines = section.lines().map(str::trim).take_while(|line| !line.starts_with('['));
     let url = lines.filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == "url")?.1;

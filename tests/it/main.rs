@@ -33,6 +33,8 @@ mod hostile_input;
 mod incremental;
 /// Model files are fetched whole or not at all, and a change of one is noticed.
 mod models;
+/// Inputs that are no files hang nothing, and are named.
+mod odd_inputs;
 /// What holds for every slice.
 mod promises;
 /// Scores, tokens and filters are those of the original tools.

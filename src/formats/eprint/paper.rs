@@ -135,7 +135,7 @@ impl Paper {
             if kind.is_dir() {
                 self.folder(&path, &format!("{name}/"), depth + 1)?;
             } else if kind.is_file() && (self.wanted)(&name) {
-                self.add(name, fs::File::open(path)?)?;
+                self.add(name, crate::regular::open(&path)?)?;
             }
         }
         Ok(())

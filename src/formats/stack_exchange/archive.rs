@@ -58,7 +58,7 @@ pub(crate) fn read(
     each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
     let mut first = [0; SIGNATURE.len()];
-    let mut opened = File::open(file)?;
+    let mut opened = crate::regular::open(file)?;
     let length = fill(&mut opened, &mut first)?;
     if &first[..length] == SIGNATURE {
         opened.rewind()?;

@@ -5,8 +5,8 @@ use super::input::{Ending, Input};
 use super::record::{Kind, WarcRecord};
 use crate::compressed::{Cause, Stored};
 use crate::defect::{Defect, ReadError};
+use crate::regular;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -38,7 +38,7 @@ pub struct WarcReader {
 impl WarcReader {
     /// Opens a file, compressed or not: its first bytes tell.
     pub fn open(path: &Path) -> Result<WarcReader, ReadError> {
-        let file = File::open(path).map_err(|source| ReadError::new(path, source))?;
+        let file = regular::open(path).map_err(|source| ReadError::new(path, source))?;
         Ok(WarcReader::new(file))
     }
 
