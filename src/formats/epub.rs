@@ -7,6 +7,7 @@ use crate::xhtml::add_text;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Where the package document is named.
 const CONTAINER: &str = "META-INF/container.xml";
@@ -49,6 +50,8 @@ pub fn read(archive: &mut Archive, defects: &mut Vec<Defect>) -> Result<Book, De
     }
     let mut book = Book { metadata: package.metadata, text: String::new() };
     let (mut read, mut defects_left) = (0, DEFECTS_MAX);
+    // Where in the text the pages are that were read: a spine may name one again and again.
+    let mut pages: HashMap<String, Range<usize>> = HashMap::new();
     for id in package.spine {
         if defects_left == 0 || read > READ_BYTES_MAX {
             let what = format!("EPUB: {path}: its pages are damaged, or too many; it is left out");
@@ -64,34 +67,63 @@ pub fn read(archive: &mut Archive, defects: &mut Vec<Defect>) -> Result<Book, De
             continue;
         }
         let name = resolve(&path, &item.href);
+        if let Some(page) = pages.get(&name).cloned() {
+            // What was wrong with it was told the first time.
+            add_again(page, &mut book.text);
+            if book.text.len() > MEMBER_BYTES_MAX {
+                return Err(too_long());
+            }
+            continue;
+        }
         let (offset, page) = match part(archive, &name) {
             Ok(page) => page,
             Err(defect) => {
+                pages.insert(name, 0..0);
                 defects.push(defect);
                 defects_left -= 1;
                 continue;
             }
         };
         read += page.len();
+        let before = book.text.len();
         if let Err(error) = add_text(&page, &mut book.text) {
             let what = format!("EPUB: {name}: {error}; the rest of the chapter is left out");
             defects.push(Defect::new(offset, shortened(&what)));
             defects_left -= 1;
         }
         if book.text.len() > MEMBER_BYTES_MAX {
-            let most = MEMBER_BYTES_MAX >> 20;
-            let what = format!("EPUB: a book of more than {most} MiB of text; it is left out");
-            return Err(Defect::new(0, what));
+            return Err(too_long());
         }
+        // Without the gap before it.
+        let gap = if before > 0 && book.text.len() > before { PAGE_GAP.len() } else { 0 };
+        pages.insert(name, before + gap..book.text.len());
     }
     Ok(book)
+}
+
+/// What stands between two pages.
+const PAGE_GAP: &str = "\n\n";
+
+/// Adds a page that the text has already.
+fn add_again(page: Range<usize>, text: &mut String) {
+    if page.is_empty() {
+        return;
+    }
+    let page = text[page].to_owned();
+    text.push_str(PAGE_GAP);
+    text.push_str(&page);
+}
+
+fn too_long() -> Defect {
+    let most = MEMBER_BYTES_MAX >> 20;
+    Defect::new(0, format!("EPUB: a book of more than {most} MiB of text; it is left out"))
 }
 
 /// Pages of a book that may be damaged.
 const DEFECTS_MAX: usize = 100;
 
-/// Bytes of all pages of a book, one that is named again counted again.
-const READ_BYTES_MAX: usize = 1 << 30;
+/// Bytes of all pages of a book. No book has a tenth of it, and to parse them takes seconds.
+const READ_BYTES_MAX: usize = 256 << 20;
 
 /// A message of bounded length, whatever the names in it are.
 fn shortened(what: &str) -> String {
@@ -289,6 +321,28 @@ mod tests {
         let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let expected = Book { metadata: metadata.to_vec(), text: "One.\n\nTwo.".into() };
         assert_eq!((book, defects), (Ok(expected), vec![]));
+    }
+
+    #[test]
+    fn a_page_named_again_and_again_is_read_once_and_stands_in_the_text_each_time() {
+        let deep = format!("{}deep{}", "<i>".repeat(200_000), "</i>".repeat(200_000));
+        let again = "<itemref idref=\"deep\"/><itemref idref=\"gone\"/>".repeat(400);
+        let package = format!(
+            "<package><manifest><item id=\"deep\" href=\"deep.xhtml\" \
+             media-type=\"text/html\"/><item id=\"gone\" href=\"gone.xhtml\" \
+             media-type=\"text/html\"/></manifest><spine>{again}</spine></package>"
+        );
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        let container = "<container><rootfile full-path=\"b.opf\"/></container>";
+        for (name, text) in [(CONTAINER, container), ("b.opf", &package), ("deep.xhtml", &deep)] {
+            writer.start_file(name, SimpleFileOptions::default()).unwrap();
+            writer.write_all(text.as_bytes()).unwrap();
+        }
+        // 400 times is more than a book may have, if each time counts.
+        assert!(400 * deep.len() > READ_BYTES_MAX);
+        let (book, defects) = read_bytes(&writer.finish().unwrap().into_inner());
+        assert_eq!(book.unwrap().text, vec!["deep"; 400].join("\n\n"));
+        assert_eq!(defects.len(), 1, "{defects:?}");
     }
 
     #[test]

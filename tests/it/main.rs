@@ -31,6 +31,8 @@ mod github;
 mod hostile_input;
 /// A label added later comes out as if all had been built at once.
 mod incremental;
+/// Memory follows `--memory`, whatever the input is made of.
+mod memory;
 /// Model files are fetched whole or not at all, and a change of one is noticed.
 mod models;
 /// Inputs that are no files hang nothing, and are named.
