@@ -491,9 +491,8 @@ fn a_redirect_from_http_leads_to_the_same_host_only() {
         _ => Answer::whole(&model(5_000, 35)),
     });
     let place = Place::new();
-    let fetch = |name: &str| {
-        place.run(&format!("models fetch wikiref --from {}/{name}", server.address))
-    };
+    let fetch =
+        |name: &str| place.run(&format!("models fetch wikiref --from {}/{name}", server.address));
     fetch("away").exits(1).names(&["it redirects to http://localhost:", "the same host"]);
     assert_eq!(server.asked().len(), 1);
     fetch("round").exits(1).names(&["more than 10 redirects"]);
