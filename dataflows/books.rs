@@ -8,7 +8,6 @@ mod files;
 
 use formats::{Defect, Row, ZIP_MAGIC, epub, shelf};
 use recipe::prelude::*;
-use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
@@ -134,7 +133,7 @@ enum Form {
 /// name says otherwise. RedPajama's own splits have no ending.
 fn form(path: &Path) -> io::Result<Form> {
     let mut magic = Vec::new();
-    File::open(path)?.take(4).read_to_end(&mut magic)?;
+    formats::regular::open(path)?.take(4).read_to_end(&mut magic)?;
     if magic == ZIP_MAGIC {
         return Ok(Form::Zip);
     }

@@ -179,6 +179,7 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
         "labels": labels,
         "skipped": summary.skipped.iter().map(|s| s.label.full_name()).collect::<Vec<_>>(),
         "notes": notes,
+        "notices": summary.notices,
         "models": summary.models,
         "seconds": summary.elapsed.as_secs_f64(),
         "mb_per_second": summary.bytes_read() as f64 / 1e6 / summary.elapsed.as_secs_f64(),

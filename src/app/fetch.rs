@@ -1,16 +1,24 @@
 //! A file from an address or a path to its place: whole and checked, or not at all.
 //!
 //! Bytes go to `NAME.part`, which becomes NAME when all are there and their checksum is right. Of a
-//! download, `NAME.part.json` says where the part came from and in which version, so that it goes on
-//! where it was dropped, in this run or a later one, and never mixes two versions.
+//! download, `NAME.part.json` says where the part came from, in which version, and which bytes of it
+//! are known to be whole, so that it goes on where it was dropped, in this run or a later one, and
+//! never mixes two versions.
+//!
+//! A server is a stranger. No more is written than the size that is known, or than the limit where
+//! none is; redirects lead only to where an address may lead; and nothing is ever written through a
+//! link.
+
+mod part;
+
+use self::part::{Origin, Part, remove_if_there};
 
 use crate::checksums::Checksum;
 use crate::meter::Meter;
 use anyhow::{Context, Result, anyhow};
 use indicatif::HumanBytes;
-use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::http::Response;
@@ -24,6 +32,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection on which nothing comes for so long counts as dropped.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 const BUFFER_BYTES: usize = 256 << 10;
+const REDIRECTS_MAX: usize = 10;
 
 /// Where a file comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,17 +52,20 @@ impl std::fmt::Display for Source {
 }
 
 /// Brings a file from `source` to `place`, where none is yet, and gives its checksum. Fails if that
-/// is not the `expected` one; `place` is then left empty, as by any other failure.
+/// is not the `expected` one, or, of a download of which nothing is expected, if there are more than
+/// `bytes_max` bytes; `place` is then left empty, as by any other failure.
 pub(crate) fn fetch(
     source: &Source,
     place: &Path,
     expected: Option<&Checksum>,
+    bytes_max: u64,
     meter: &mut Meter,
 ) -> Result<Checksum> {
     let folder = place.parent().context("a model file is in a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    is_free(place)?;
     let part = match source {
-        Source::Address(address) => download(address, place, expected, meter)?,
+        Source::Address(address) => download(address, place, expected, bytes_max, meter)?,
         Source::Path(path) => copy(path, place, expected, meter)?,
     };
     part.file.sync_all().map_err(|error| part.cannot_write(error))?;
@@ -69,6 +81,7 @@ pub(crate) fn fetch(
             "{source} is not the file that is wanted: {how}; nothing was kept of it"
         ));
     }
+    is_free(place)?;
     fs::rename(&part.path, place)
         .and_then(|()| File::open(folder)?.sync_all())
         .with_context(|| format!("cannot rename {} to {}", part.path.display(), place.display()))?;
@@ -76,103 +89,25 @@ pub(crate) fn fetch(
     Ok(found)
 }
 
-/// The bytes that came so far.
-struct Part {
-    path: PathBuf,
-    origin_path: PathBuf,
-    file: File,
-    bytes: u64,
-    origin: Origin,
-}
-
-/// Which file at which address a part is of.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Origin {
-    address: String,
-    /// What `If-Range` takes: a strong entity tag, or a date of change.
-    version: Option<String>,
-    bytes: Option<u64>,
-}
-
-impl Part {
-    /// The part for `place` that an earlier run left of `address`, or an empty one.
-    fn open(place: &Path, address: &str) -> Result<Part> {
-        let beside = |ending: &str| {
-            let mut name = place.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        let (path, origin_path) = (beside(".part"), beside(".part.json"));
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        let bytes = file.metadata()?.len();
-        // One that cannot be read is as good as none.
-        let left = fs::read(&origin_path).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let mut part = Part { path, origin_path, file, bytes, origin: left.unwrap_or_default() };
-        if part.origin.address != address {
-            part.begin(Origin { address: address.to_owned(), ..Origin::default() })?;
+/// Fails where something is in the place of a file, a link that leads nowhere for example.
+fn is_free(place: &Path) -> Result<()> {
+    match fs::symlink_metadata(place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot look at {}", place.display())),
+        Ok(meta) => {
+            let kind = formats::regular::kind(meta.file_type()).unwrap_or("a file");
+            Err(anyhow!("{} is in the way: it is {kind}; remove it", place.display()))
         }
-        part.go_on_at(part.bytes)?;
-        Ok(part)
-    }
-
-    /// Empties the part: what comes now is of `origin`.
-    fn begin(&mut self, origin: Origin) -> Result<()> {
-        self.file.set_len(0).map_err(|error| self.cannot_write(error))?;
-        self.go_on_at(0)?;
-        let text = serde_json::to_vec(&origin)?;
-        fs::write(&self.origin_path, text).map_err(|error| self.cannot_write(error))?;
-        self.origin = origin;
-        Ok(())
-    }
-
-    fn go_on_at(&mut self, bytes: u64) -> Result<()> {
-        io::Seek::seek(&mut self.file, io::SeekFrom::Start(bytes))?;
-        self.bytes = bytes;
-        Ok(())
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|error| self.cannot_write(error))?;
-        self.bytes += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn remove(&self) -> Result<()> {
-        remove_if_there(&self.path)?;
-        remove_if_there(&self.origin_path)
-    }
-
-    fn cannot_write(&self, error: io::Error) -> anyhow::Error {
-        let (shown, have) = (self.path.display(), HumanBytes(self.bytes));
-        let needs = match self.origin.bytes {
-            Some(bytes) => format!("{} more", HumanBytes(bytes.saturating_sub(self.bytes))),
-            None => "more".into(),
-        };
-        let remedy = match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!(
-                "the disk is full after {have}; make room for {needs} and give the command again"
-            ),
-            _ => error.to_string(),
-        };
-        anyhow!("cannot write {shown}: {remedy}")
-    }
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
     }
 }
 
 /// Copies the file at `from` into the part of `place`, from its start.
 fn copy(from: &Path, place: &Path, expected: Option<&Checksum>, meter: &mut Meter) -> Result<Part> {
     let reading = || format!("cannot read {}", from.display());
-    let mut file = File::open(from).with_context(reading)?;
+    let file = formats::regular::open(from).with_context(reading)?;
     let bytes = file.metadata().with_context(reading)?.len();
+    // It may grow while it is copied.
+    let mut file = file.take(bytes);
     if let Some(expected) = expected.filter(|expected| expected.bytes != bytes) {
         let (from, expected) = (from.display(), expected.bytes);
         return Err(anyhow!(
@@ -220,12 +155,14 @@ fn download(
     address: &str,
     place: &Path,
     expected: Option<&Checksum>,
+    bytes_max: u64,
     meter: &mut Meter,
 ) -> Result<Part> {
     let mut part = Part::open(place, address)?;
-    let loaded = Download { address, expected }.run(&mut part, meter);
-    if loaded.is_err() && part.bytes == 0 {
-        part.remove()?;
+    let loaded = Download { address, expected, bytes_max }.run(&mut part, meter);
+    match loaded.is_err() && part.bytes == 0 {
+        true => part.remove()?,
+        false => part.checkpoint()?,
     }
     loaded.map(|()| part)
 }
@@ -233,6 +170,8 @@ fn download(
 struct Download<'a> {
     address: &'a str,
     expected: Option<&'a Checksum>,
+    /// The limit where nothing is expected.
+    bytes_max: u64,
 }
 
 impl Download<'_> {
@@ -266,8 +205,8 @@ impl Download<'_> {
 
     fn agent(&self) -> Agent {
         Agent::config_builder()
-            // Nobody on the way from a secure address may lead to another one.
-            .https_only(self.address.starts_with("https://"))
+            // Redirects are followed here: see `redirect`.
+            .max_redirects(0)
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_recv_response(Some(SILENCE_MAX))
@@ -288,17 +227,43 @@ impl Download<'_> {
         } else if whole == Some(part.bytes) {
             return Ok(());
         }
-        let mut request = agent.get(self.address);
         if part.bytes > 0 {
             meter.say(&format!("going on after {}", HumanBytes(part.bytes)));
-            request = request.header("Range", format!("bytes={}-", part.bytes));
-            if let Some(version) = &part.origin.version {
-                request = request.header("If-Range", version);
-            }
         }
-        let response = request.call().map_err(|error| self.trouble(error, part))?;
+        let response = self.ask(agent, part)?;
         self.accept(&response, part)?;
         self.read(response.into_body(), part, meter)
+    }
+
+    /// Asks for what is missing of `part`, and follows redirects.
+    fn ask(&self, agent: &Agent, part: &Part) -> Result<Response<Body>, Trouble> {
+        let mut address = self.address.to_owned();
+        for _ in 0..=REDIRECTS_MAX {
+            let mut request = agent.get(&address);
+            if part.bytes > 0 {
+                request = request.header("Range", format!("bytes={}-", part.bytes));
+                if let Some(version) = &part.origin.version {
+                    request = request.header("If-Range", version);
+                }
+            }
+            let response = request.call().map_err(|error| self.trouble(error, part))?;
+            let to = match response.status().as_u16() {
+                301 | 302 | 303 | 307 | 308 => header(&response, "location"),
+                _ => return Ok(response),
+            };
+            address = redirect(&address, to.unwrap_or_default())
+                .map_err(|why| Trouble::Lasting(anyhow!("{address}: {why}")))?;
+        }
+        Err(Trouble::Lasting(anyhow!(
+            "{}: more than {REDIRECTS_MAX} redirects, one after another",
+            self.address
+        )))
+    }
+
+    /// How many bytes the file may have: the size that is known of it, or the limit.
+    fn most(&self, part: &Part) -> u64 {
+        let known = self.expected.map(|expected| expected.bytes).or(part.origin.bytes);
+        known.unwrap_or(self.bytes_max)
     }
 
     /// Decides by the head of an answer where its body belongs.
@@ -317,7 +282,9 @@ impl Download<'_> {
                     start == part.bytes && part.origin.bytes.is_none_or(|bytes| bytes == total)
                 });
                 if follows && (version.is_none() || version == part.origin.version) {
-                    part.origin.bytes = range.map(|(_, total)| total);
+                    let bytes = range.map(|(_, total)| total);
+                    self.check_size(bytes)?;
+                    part.origin.bytes = bytes;
                     return Ok(());
                 }
                 part.begin(Origin { address: address.to_owned(), ..Origin::default() })?;
@@ -347,11 +314,8 @@ impl Download<'_> {
         if kind.to_ascii_lowercase().starts_with("text/html") {
             return lasting("this is a web page, and not a model".into());
         }
+        self.check_size(origin.bytes)?;
         match (self.expected, origin.bytes) {
-            (Some(expected), Some(bytes)) if expected.bytes != bytes => {
-                let expected = expected.bytes;
-                lasting(format!("not the file that is wanted: {bytes} bytes, and not {expected}"))
-            }
             (None, None) if header(response, "transfer-encoding").is_none() => lasting(
                 "neither the server nor upstream says how long the file is, \
                  so one that is cut off could not be told from a whole one"
@@ -361,12 +325,33 @@ impl Download<'_> {
         }
     }
 
+    /// Turns away a file that says itself that it has not the size that is wanted.
+    fn check_size(&self, bytes: Option<u64>) -> Result<(), Trouble> {
+        let what = match (self.expected, bytes) {
+            (Some(expected), Some(bytes)) if expected.bytes != bytes => {
+                let expected = expected.bytes;
+                format!("not the file that is wanted: {bytes} bytes, and not {expected}")
+            }
+            (None, Some(bytes)) if bytes > self.bytes_max => format!(
+                "a file of {}, and nothing is known of how large it should be: at most {} are \
+                 loaded; --max-size allows more",
+                HumanBytes(bytes),
+                HumanBytes(self.bytes_max)
+            ),
+            _ => return Ok(()),
+        };
+        Err(Trouble::Lasting(anyhow!("{}: {what}", self.address)))
+    }
+
     fn read(&self, body: Body, part: &mut Part, meter: &mut Meter) -> Result<(), Trouble> {
         let mut body = body.into_reader();
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             match body.read(&mut buffer) {
                 Ok(0) => break,
+                Ok(read) if part.bytes + read as u64 > self.most(part) => {
+                    return Err(self.too_long(part)?);
+                }
                 Ok(read) => part.append(&buffer[..read])?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Trouble::Passing(dropped(part, &error.to_string()))),
@@ -377,6 +362,20 @@ impl Download<'_> {
             Some(bytes) if part.bytes < bytes => Err(Trouble::Passing(dropped(part, "it ended"))),
             _ => Ok(()),
         }
+    }
+
+    /// What is said of a body that does not end where it should; nothing is kept of it.
+    fn too_long(&self, part: &mut Part) -> Result<Trouble> {
+        let most = HumanBytes(self.most(part));
+        let what = match (self.expected, part.origin.bytes) {
+            (None, None) => format!(
+                "more than {most}, and the server does not say how long the file is; --max-size \
+                 allows more"
+            ),
+            _ => format!("the server sends more than the {most} that the file has"),
+        };
+        part.begin(Origin { address: self.address.to_owned(), ..Origin::default() })?;
+        Ok(Trouble::Lasting(anyhow!("{}: {what}; nothing was kept of it", self.address)))
     }
 
     /// What a request that got no answer means.
@@ -419,11 +418,63 @@ fn origin(address: &str, response: &Response<Body>) -> Origin {
         address: address.to_owned(),
         version: version.map(str::to_owned),
         bytes: header(response, "content-length").and_then(|length| length.parse().ok()),
+        kept: None,
     }
 }
 
 fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
     response.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Where the redirect `to` leads from `address`, if it may: from https to https, whatever the host,
+/// since who answers is known; from http, where anyone on the way can answer, to the same host only.
+fn redirect(address: &str, to: &str) -> Result<String, String> {
+    let parts = |uri: &str| {
+        let (scheme, rest) = uri.split_once("://")?;
+        let rest = rest.split(['?', '#']).next()?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        Some((scheme.to_ascii_lowercase(), authority.to_owned(), path.to_owned()))
+    };
+    let (scheme, authority, path) = parts(address).ok_or("not an address")?;
+    let to = to.trim().split('#').next().unwrap_or_default();
+    let to = match to {
+        "" => return Err("it redirects, and does not say where to".into()),
+        to if to.starts_with("//") => format!("{scheme}:{to}"),
+        to if to.starts_with('/') => format!("{scheme}://{authority}{to}"),
+        to if parts(to)
+            .is_some_and(|(scheme, ..)| scheme.bytes().all(|b| b.is_ascii_alphabetic())) =>
+        {
+            to.to_owned()
+        }
+        to => {
+            let folder = &path[..path.rfind('/').map_or(0, |at| at + 1)];
+            let folder = if folder.is_empty() { "/" } else { folder };
+            format!("{scheme}://{authority}{folder}{to}")
+        }
+    };
+    let (new_scheme, new_authority, _) = parts(&to).ok_or("it redirects to no address")?;
+    let may_lead_there = match (&scheme[..], &new_scheme[..]) {
+        ("https", "https") => true,
+        ("http", "http" | "https") => host(&authority) == host(&new_authority),
+        _ => false,
+    };
+    if may_lead_there {
+        return Ok(to);
+    }
+    Err(format!(
+        "it redirects to {to}; from https only https is followed, and from http only the same \
+         host: name that address with --from if you trust it"
+    ))
+}
+
+/// Without user and port, in lower case.
+fn host(authority: &str) -> String {
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let end = match host.find(']') {
+        Some(end) => end + 1,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    host[..end].to_ascii_lowercase()
 }
 
 /// The start and the length of the whole file, of `bytes 5-9/10`.
@@ -436,6 +487,34 @@ fn range(text: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn redirects_lead_to_https_or_to_the_same_host() {
+        for (from, to, expected) in [
+            ("https://a.org/x/y?q#f", "z", "https://a.org/x/z"),
+            ("https://a.org", "z", "https://a.org/z"),
+            ("https://a.org/x/y", "/z#f", "https://a.org/z"),
+            ("https://a.org/x", "//b.org/z", "https://b.org/z"),
+            ("https://a.org/x", "https://b.org/z?q", "https://b.org/z?q"),
+            ("https://a.org/x/y", "z?to=http://b.org/", "https://a.org/x/z?to=http://b.org/"),
+            ("http://a.org:80/x", "http://A.org:8080/z", "http://A.org:8080/z"),
+            ("http://a.org/x", "HTTPS://a.org/z", "HTTPS://a.org/z"),
+            ("http://[::1]:80/x", "http://[::1]:81/z", "http://[::1]:81/z"),
+        ] {
+            assert_eq!(redirect(from, to).as_deref(), Ok(expected), "{from} {to}");
+        }
+        for (from, to) in [
+            ("https://a.org/x", "http://a.org/x"),
+            ("http://a.org/x", "http://b.org/x"),
+            ("http://a.org/x", "https://b.org/x"),
+            ("http://a.org/x", "http://a.org@b.org/x"),
+            ("http://a.org/x", "//b.org/x"),
+            ("https://a.org/x", "file:///etc/passwd"),
+            ("https://a.org/x", ""),
+        ] {
+            assert!(redirect(from, to).is_err(), "{from} {to}");
+        }
+    }
 
     #[test]
     fn a_content_range_is_read_and_a_wrong_one_is_none() {

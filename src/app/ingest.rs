@@ -1,18 +1,16 @@
-//! Adding labels to a corpus: what is to be read, the run, and what came of it.
+//! Adding labels to a corpus: the run, and what came of it.
 
 use crate::display::{Display, Verbosity};
-use crate::inputs::sources;
-use crate::source_state::{changed_sources, observe, other_sources};
-use crate::summary::{LabelSummary, Skipped, Summary};
+use crate::inputs::say;
+use crate::labels::Added;
+use crate::summary::{LabelSummary, Summary};
 use anyhow::{Context, Result, bail};
-use corpus::{Corpus, Label, Lock, Manifest, Position, Source};
-use document::DocRef;
+use corpus::{Corpus, Lock, Manifest};
 use engine::cluster::{Cluster, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
 use recipe::usage::usage;
 use recipe::{
-    AnySlice, CommonModels, Input, Models, Prepared, Recipe, SetupLabel, Slices, find_slice,
-    global_dedup,
+    AnySlice, CommonModels, Input, Models, Prepared, Recipe, SetupLabel, Slices, global_dedup,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -113,6 +111,7 @@ pub(crate) fn ingest(
     let started = Instant::now();
     let first = how.cluster.process == 0;
     let mut loaded = Loaded::default();
+    let mut added = Added::new(slices, recipe, root, how.strict, first);
     if first && Corpus::open(root).is_err() {
         // A corpus is not made with a recipe that cannot be run: it would have to keep to it.
         let is_asked = |name: &str| inputs.iter().any(|input| input.slice == name);
@@ -120,7 +119,7 @@ pub(crate) fn ingest(
             loaded.models(*slice, recipe)?;
         }
         for input in inputs {
-            sources_of(input, slices, recipe)?;
+            added.sources(input)?;
         }
     }
     let (corpus, _lock, mut meeting) = if first {
@@ -136,7 +135,11 @@ pub(crate) fn ingest(
     if first {
         manifest.recipe_toml = std::fs::read_to_string(corpus.recipe_path()).ok();
     }
-    let skipped = add_labels(&mut manifest, slices, recipe, inputs, first)?;
+    inputs.iter().try_for_each(|input| added.add(input, &mut manifest))?;
+    let Added { skipped, notices, .. } = added;
+    if first && how.verbosity != Verbosity::Quiet {
+        notices.iter().for_each(|notice| say(notice));
+    }
     let work: Vec<usize> =
         (0..manifest.labels.len()).filter(|l| !manifest.labels[*l].is_complete()).collect();
     let mut models = Vec::new();
@@ -163,7 +166,8 @@ pub(crate) fn ingest(
     });
     let labels = labels.collect();
     let commit = after.commit;
-    Ok(Summary { commit, labels, skipped, elapsed: started.elapsed(), models, tells: first })
+    let elapsed = started.elapsed();
+    Ok(Summary { commit, labels, skipped, notices, elapsed, models, tells: first })
 }
 
 /// Models that have been loaded.
@@ -188,101 +192,6 @@ impl Loaded {
         self.common = Some(common);
         self.slices.insert(slice.name(), models.clone());
         Ok(models)
-    }
-}
-
-/// The sources that an input names.
-fn sources_of(input: &Input, slices: Slices, recipe: &Recipe) -> Result<Vec<Source>> {
-    let slice = find_slice(slices, &input.slice)?;
-    sources(&input.paths, slice, recipe.settings(slice.name()))
-}
-
-/// Adds the new labels of `inputs` to the manifest; gives those that are complete. Only the first
-/// process looks into sources: the manifest is its.
-fn add_labels(
-    manifest: &mut Manifest,
-    slices: Slices,
-    recipe: &Recipe,
-    inputs: &[Input],
-    first: bool,
-) -> Result<Vec<Skipped>> {
-    let mut skipped = Vec::new();
-    for input in inputs {
-        let sources = sources_of(input, slices, recipe);
-        let Some(known) = manifest.label(&input.slice, &input.label) else {
-            if manifest.labels.len() as u64 == DocRef::LABELS_MAX {
-                bail!("a corpus holds at most {} labels", DocRef::LABELS_MAX);
-            }
-            manifest.labels.push(new_label(input, sources?, first)?);
-            continue;
-        };
-        if known.is_complete() {
-            let note = note_of_complete(known, sources, first)?;
-            skipped.push(Skipped { label: known.clone(), note });
-        } else {
-            check_unchanged(known, &sources?, first)?;
-        }
-    }
-    Ok(skipped)
-}
-
-fn new_label(input: &Input, mut sources: Vec<Source>, first: bool) -> Result<Label> {
-    if first {
-        sources.iter_mut().try_for_each(observe)?;
-    }
-    Ok(Label {
-        slice: input.slice.clone(),
-        name: input.label.clone(),
-        sources,
-        position: Some(Position::default()),
-        ..Label::default()
-    })
-}
-
-/// What is to be said of the sources of a label that is in the corpus. It does not need them: dumps
-/// are large, and removed once they are read.
-fn note_of_complete(
-    label: &Label,
-    sources: Result<Vec<Source>>,
-    first: bool,
-) -> Result<Option<String>> {
-    let sources = match sources {
-        Ok(sources) => sources,
-        Err(error) => {
-            let note = format!("its sources cannot be looked at ({error:#}), and are not needed");
-            return Ok(Some(note));
-        }
-    };
-    let name = label.full_name();
-    if let Some(differ) = other_sources(label, &sources) {
-        bail!(
-            "{name} is in the corpus with other sources or sizes: {differ}; a label is added as one: \
-             give what is new a label of its own"
-        );
-    }
-    let changed = if first { changed_sources(label, &sources)? } else { None };
-    Ok(changed.map(|changed| {
-        format!(
-            "{changed}; the corpus has what was read when the label was added: for the new content, \
-             add these files under a new label, or build a new corpus"
-        )
-    }))
-}
-
-/// Fails where the sources of a label that is to be continued are not those it was begun with: what
-/// was read of them, and what is still to be read, would not fit.
-fn check_unchanged(label: &Label, sources: &[Source], first: bool) -> Result<()> {
-    let differ = match other_sources(label, sources) {
-        None if first => changed_sources(label, sources)?,
-        differ => differ,
-    };
-    match differ {
-        None => Ok(()),
-        Some(differ) => bail!(
-            "{} is not complete, and cannot be continued with other sources than it was begun with: \
-             {differ}; put them back as they were, or build a new corpus",
-            label.full_name()
-        ),
     }
 }
 

@@ -1,131 +1,121 @@
 //! From what a user names to the sources of a label.
 
+mod copies;
+mod walk;
+
+pub(crate) use copies::copies;
+
+use self::walk::{Found, Wanted};
 use anyhow::{Context, Result};
 use corpus::Source;
 use document::DocRef;
 use recipe::usage::usage;
 use recipe::{AnySettings, AnySlice};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// How deep folders are walked; deeper means a loop.
+/// How deep a folder that is one source is looked into for its size.
 const DEPTH_MAX: usize = 64;
 
-/// The sources of a slice that `paths` (files, globs, folders, `@lists` of them) name, in the order
-/// of their names.
+/// The sources of a label, and what of its inputs is none.
+#[derive(Default)]
+pub(crate) struct Sources {
+    /// In the order of their names.
+    pub sources: Vec<Source>,
+    /// What stands in a folder, or matches a pattern, and cannot be read, with the reason.
+    pub left_out: Vec<(PathBuf, String)>,
+    /// What a user should know and is no fault.
+    pub notices: Vec<String>,
+}
+
+/// The sources of a slice that `paths` (files, globs, folders, `@lists` of them) name.
 pub(crate) fn sources(
     paths: &[String],
     slice: &dyn AnySlice,
     settings: &dyn AnySettings,
-) -> Result<Vec<Source>> {
-    let found = find_sources(paths, &|folder| slice.is_source(folder))?;
-    in_order(slice.select(found, settings)?, paths)
+) -> Result<Sources> {
+    let is_source = |folder: &Path| slice.is_source(folder);
+    let mut found = walk(paths, Wanted { is_source: &is_source, streams: false })?;
+    found.paths = slice.select(found.paths, settings)?;
+    in_order(found, paths)
 }
 
-/// Every file that `paths` name, in the order of their names.
+/// Every file that `paths` name, in the order of their names. What is left out is said.
 pub(crate) fn files(paths: &[String]) -> Result<Vec<Source>> {
-    in_order(find(paths)?, paths)
+    let found = walk(paths, Wanted { is_source: &|_| false, streams: false })?;
+    let Sources { sources, left_out, notices } = in_order(found, paths)?;
+    say_left_out(&left_out);
+    notices.iter().for_each(|notice| say(notice));
+    Ok(sources)
 }
 
-/// Every file that `paths` name, as they name them.
+/// Every file, and every pipe that is named itself, that `paths` name, as they name them. What is
+/// left out is said.
 pub(crate) fn find(paths: &[String]) -> Result<Vec<PathBuf>> {
-    find_sources(paths, &|_| false)
+    let found = walk(paths, Wanted { is_source: &|_| false, streams: true })?;
+    say_left_out(&found.left_out);
+    found.corpora.iter().for_each(|corpus| say(&is_no_input(corpus)));
+    Ok(found.paths)
 }
 
-fn find_sources(paths: &[String], is_source: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    paths.iter().try_for_each(|path| expand(path, is_source, &mut found, 0))?;
+/// Says something that is no error.
+pub(crate) fn say(notice: &str) {
+    eprintln!("sluice: {notice}");
+}
+
+fn say_left_out(left_out: &[(PathBuf, String)]) {
+    for (path, what) in left_out {
+        say(&format!("{}: {what}; it is left out", path.display()));
+    }
+}
+
+fn is_no_input(corpus: &Path) -> String {
+    format!("{}: this is a corpus, and no input; it is left out", corpus.display())
+}
+
+fn walk(paths: &[String], wanted: Wanted<'_>) -> Result<Found> {
+    let mut found = Found::default();
+    paths.iter().try_for_each(|path| found.expand(path, wanted, 0))?;
     Ok(found)
 }
 
-fn in_order(files: Vec<PathBuf>, paths: &[String]) -> Result<Vec<Source>> {
-    let mut unique: BTreeMap<PathBuf, ()> = BTreeMap::new();
+fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
+    let Found { paths: files, mut left_out, mut corpora, .. } = found;
+    let mut unique: BTreeSet<PathBuf> = BTreeSet::new();
     for file in files {
         let real =
             fs::canonicalize(&file).with_context(|| format!("cannot find {}", file.display()))?;
-        unique.insert(real, ());
+        // Manifest, ledger and ids hold names as text.
+        match real.to_str() {
+            Some(_) => drop(unique.insert(real)),
+            // The escaped form is one that a shell takes, between `$'` and `'`.
+            None => left_out.push((file, format!("the name {real:?} is not UTF-8: rename it"))),
+        }
     }
     if unique.is_empty() {
-        return Err(usage(format!("no input files: {} names none", paths.join(" "))));
+        let mut why = format!("no input files: {} names none", paths.join(" "));
+        for (path, what) in &left_out {
+            why.push_str(&format!("\n{}: {what}", path.display()));
+        }
+        return Err(usage(why));
     }
     if unique.len() as u64 > DocRef::SOURCES_MAX {
         let most = DocRef::SOURCES_MAX;
         return Err(usage(format!("{} files are too many for one label: {most}", unique.len())));
     }
-    let paths: Vec<PathBuf> = unique.into_keys().collect();
+    let paths: Vec<PathBuf> = unique.into_iter().collect();
     let mut sources = Vec::new();
     for (path, name) in paths.iter().zip(names(&paths)) {
         let bytes = size(path, 0)?;
-        let path = path.to_string_lossy().into_owned();
+        let path = path.to_str().expect("others are left out above").to_owned();
         sources.push(Source { name, path, bytes, ..Source::default() });
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(sources)
-}
-
-/// The files, and the folders for which `is_source` holds, that `path` (a file, a glob, a folder,
-/// an `@list` of these) names.
-fn expand(
-    path: &str,
-    is_source: &dyn Fn(&Path) -> bool,
-    files: &mut Vec<PathBuf>,
-    lists: usize,
-) -> Result<()> {
-    if let Some(list) = path.strip_prefix('@') {
-        anyhow::ensure!(lists < 8, usage(format!("@{list}: lists within lists within lists")));
-        let text = fs::read_to_string(list).map_err(|e| usage(format!("list {list}: {e}")))?;
-        let mut lines =
-            text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-        return lines.try_for_each(|line| expand(line, is_source, files, lists + 1));
-    }
-    let as_is = Path::new(path);
-    if as_is.is_dir() {
-        return walk(as_is, is_source, files, 0);
-    }
-    if as_is.exists() {
-        files.push(as_is.to_owned());
-        return Ok(());
-    }
-    let matches = glob::glob(path).map_err(|error| usage(format!("{path}: {error}")))?;
-    let before = files.len();
-    for found in matches {
-        let found = found.with_context(|| format!("cannot look into {path}"))?;
-        if found.is_dir() { walk(&found, is_source, files, 0)? } else { files.push(found) }
-    }
-    if files.len() == before {
-        return Err(usage(format!("{path}: no such file, and nothing matches it as a pattern")));
-    }
-    Ok(())
-}
-
-/// Every source in a folder and its folders; names that begin with a dot are left out.
-fn walk(
-    folder: &Path,
-    is_source: &dyn Fn(&Path) -> bool,
-    files: &mut Vec<PathBuf>,
-    depth: usize,
-) -> Result<()> {
-    if is_source(folder) {
-        files.push(folder.to_owned());
-        return Ok(());
-    }
-    anyhow::ensure!(
-        depth < DEPTH_MAX,
-        "{}: folders more than {DEPTH_MAX} deep; is there a loop of links?",
-        folder.display()
-    );
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    for entry in entries {
-        let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        let path = entry.path();
-        if path.is_dir() { walk(&path, is_source, files, depth + 1)? } else { files.push(path) }
-    }
-    Ok(())
+    left_out.sort();
+    corpora.sort();
+    let notices = corpora.iter().map(|corpus| is_no_input(corpus)).collect();
+    Ok(Sources { sources, left_out, notices })
 }
 
 /// Bytes of a file, or of all files of a folder. Links within a folder are not followed.

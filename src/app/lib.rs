@@ -9,6 +9,7 @@ mod fetch;
 mod ingest;
 mod inputs;
 mod keys;
+mod labels;
 mod meter;
 mod plot;
 mod score;

@@ -9,6 +9,8 @@ pub(crate) struct Summary {
     pub labels: Vec<LabelSummary>,
     /// Labels that were there already.
     pub skipped: Vec<Skipped>,
+    /// What a user should know and is no defect.
+    pub notices: Vec<String>,
     pub elapsed: Duration,
     /// The language identifiers in use.
     pub models: Vec<String>,

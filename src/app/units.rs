@@ -24,6 +24,27 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     Ok((number * factor as f64) as u64)
 }
 
+/// Threads of a process, at most: more than any machine has cores to run them on.
+const WORKERS_MAX: usize = 512;
+
+/// Processes of a run, at most: each is connected to every other.
+const PROCESSES_MAX: usize = 256;
+
+/// A number of workers.
+pub(crate) fn workers(text: &str) -> Result<usize, String> {
+    at_most(text, WORKERS_MAX, "workers in a process; one for each core is right")
+}
+
+/// A number of processes.
+pub(crate) fn processes(text: &str) -> Result<usize, String> {
+    at_most(text, PROCESSES_MAX, "processes in a run")
+}
+
+fn at_most(text: &str, most: usize, of: &str) -> Result<usize, String> {
+    let number: usize = text.parse().map_err(|error| format!("{error}"))?;
+    if number > most { Err(format!("at most {most} {of}")) } else { Ok(number) }
+}
+
 /// A count such as `50M` or `1.2B`: suffixes are powers of a thousand.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text} is no count; write it as 50M, with K, M, G or B, or T");

@@ -169,6 +169,11 @@ impl<K: Key> Batch<K> {
 
     fn clear(&mut self, bucket: usize) {
         self.insertions[bucket].clear();
+        if !self.spilled.is_empty() {
+            // What was gathered from disk is more than all buckets together may take.
+            let share = self.limit / size_of::<(K, u64)>() / self.insertions.len();
+            self.insertions[bucket].shrink_to(share);
+        }
         self.consolidated.clear();
     }
 
@@ -277,6 +282,21 @@ mod tests {
                 prop_assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
             }
         }
+    }
+
+    #[test]
+    fn what_was_on_disk_is_never_in_memory_at_once() {
+        let limit = 64 << 10;
+        let (_dir, mut batch) = batch::<u64>(KeyRange::ALL, limit);
+        let keys = (0..100_000u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15), at, 1));
+        batch.extend(keys).unwrap();
+        let mut found = 0;
+        while let Some(part) = batch.next_part().unwrap() {
+            found += part.updates().len();
+        }
+        assert_eq!(found, 100_000);
+        let room: usize = batch.insertions.iter().map(Vec::capacity).sum();
+        assert!(room * size_of::<(u64, u64)>() <= 2 * limit, "{room}");
     }
 
     #[test]

@@ -9,9 +9,9 @@ use crate::manifest;
 use crate::path::states_licence;
 use crate::statement::{FOLDERS, Gathering, Statements, is_stated_by};
 use formats::files::{self, Archive, Content, StoredFile, Tree};
-use formats::{Defect, ReadError};
+use formats::{Defect, ReadError, regular};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -98,7 +98,7 @@ fn of_tree(root: &Path) -> Repository {
                 continue;
             }
             let mut bytes = Vec::new();
-            let file = File::open(root.join(&path));
+            let file = regular::open(&root.join(&path));
             let read = file.and_then(|f| f.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
             // One that cannot be read is met again among the files, and told there.
             if read.is_ok() {
@@ -130,7 +130,7 @@ fn origin(root: &Path) -> Option<String> {
         return None;
     }
     let mut config = String::new();
-    File::open(file).ok()?.take(CONFIG_BYTES_MAX).read_to_string(&mut config).ok()?;
+    regular::open(&file).ok()?.take(CONFIG_BYTES_MAX).read_to_string(&mut config).ok()?;
     let section = config.split("[remote \"origin\"]").nth(1)?;
     let lines = section.lines().map(str::trim).take_while(|line| !line.starts_with('['));
     let url = lines.filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == "url")?.1;
@@ -245,7 +245,7 @@ mod tests {
 
     fn tar(folder: &Path, name: &str, files: &[(&str, &str)]) -> PathBuf {
         let path = folder.join(name);
-        let mut builder = tar::Builder::new(File::create(&path).unwrap());
+        let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
         for (path, text) in files {
             let mut header = tar::Header::new_gnu();
             header.set_size(text.len() as u64);

@@ -75,14 +75,22 @@ pub(crate) struct Memory {
     pub held: Cell<usize>,
     /// Updates of one index in one epoch.
     pub updates_limit: usize,
+    /// Facts of one index in one epoch.
+    pub facts_limit: usize,
 }
 
 impl Memory {
     /// The limits of a worker that may take `bytes`: a quarter for held documents, another for the
-    /// updates of two indexes in two epochs. The rest is for what is read ahead, facts and models.
+    /// updates of two indexes in two epochs, an eighth for the facts of these. The rest is for what
+    /// is read ahead, and for models.
     pub fn of_worker(bytes: u64) -> Memory {
         let bytes = bytes as usize;
-        Memory { held_limit: bytes / 4, held: Cell::new(0), updates_limit: bytes / 16 }
+        Memory {
+            held_limit: bytes / 4,
+            held: Cell::new(0),
+            updates_limit: bytes / 16,
+            facts_limit: bytes / 32,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Zip archives, as far as books come in them.
 
 use crate::defect::Defect;
+use crate::regular;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -19,7 +20,7 @@ pub struct Archive(ZipArchive<BufReader<File>>);
 impl Archive {
     /// Opens an archive by its directory, which stands at its end.
     pub fn open(path: &Path) -> Result<Archive, Defect> {
-        let opened = File::open(path).map_err(ZipError::Io);
+        let opened = regular::open(path).map_err(ZipError::Io);
         let opened = opened.and_then(|file| ZipArchive::new(BufReader::new(file)));
         opened.map(Archive).map_err(|error| {
             let what = format!("zip: {error}; the file is left out: fetch it again");

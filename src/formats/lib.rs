@@ -12,6 +12,7 @@
 //! - [`encoding`]: the text that bytes stand for.
 //! - [`whole()`]: files that are one record.
 //! - [`stack_exchange`]: the threads of a StackExchange site, from its table of posts.
+//! - [`regular`]: opens files, and no pipe or device in their place.
 //! - [`mod@prefetch`]: reads ahead of whoever consumes, in a thread of its own.
 //!
 //! A reader holds one record and a few buffers, and a file only where it is one record (that of
@@ -27,6 +28,7 @@ pub mod epub;
 pub mod files;
 pub mod mediawiki;
 pub mod prefetch;
+pub mod regular;
 pub mod rows;
 pub mod shelf;
 pub mod stack_exchange;
@@ -38,6 +40,6 @@ pub use archive::{Archive, ZIP_MAGIC};
 pub use compressed::open;
 pub use defect::{Defect, ReadError};
 pub use prefetch::{Ahead, Batches, SourcePanicked, Waiting, prefetch};
-pub use rows::{Row, Rows, fields, rows};
+pub use rows::{Row, Rows, fields, rows, rows_of_stream};
 pub use warc::{Kind, WarcReader, WarcRecord};
 pub use whole::whole;

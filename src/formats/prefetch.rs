@@ -6,9 +6,11 @@ use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
-/// How far to read ahead. Memory is bounded by `batches_max` + 2 batches.
+/// How far to read ahead. Memory is bounded by `batches_max` + 2 full batches; an item that is
+/// larger than all of them together waits alone, and none is read while it waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead {
     /// A batch is full at this many items,
@@ -48,7 +50,45 @@ pub enum Waiting<T> {
 
 /// The consumer's end. The thread ends soon after this is dropped.
 pub struct Batches<T> {
-    receiver: Receiver<Result<Vec<T>, SourcePanicked>>,
+    receiver: Receiver<Result<(Vec<T>, usize), SourcePanicked>>,
+    waiting: Arc<WaitingBytes>,
+}
+
+/// What waits for the consumer, by bytes.
+#[derive(Default)]
+struct WaitingBytes {
+    /// The bytes, and whether there is no consumer any more.
+    state: Mutex<(usize, bool)>,
+    changed: Condvar,
+}
+
+impl WaitingBytes {
+    fn state(&self) -> MutexGuard<'_, (usize, bool)> {
+        // Nothing panics while it is held.
+        self.state.lock().expect("nobody panicked with it")
+    }
+
+    fn add(&self, bytes: usize) {
+        self.state().0 += bytes;
+    }
+
+    fn taken(&self, bytes: usize) {
+        self.state().0 -= bytes;
+        self.changed.notify_one();
+    }
+
+    /// Waits until fewer than `most` bytes wait; false where nobody takes them any more.
+    fn wait(&self, most: usize) -> bool {
+        let state = self.changed.wait_while(self.state(), |(bytes, gone)| *bytes >= most && !*gone);
+        !state.expect("nobody panicked with it").1
+    }
+}
+
+impl<T> Drop for Batches<T> {
+    fn drop(&mut self) {
+        self.waiting.state().1 = true;
+        self.waiting.changed.notify_one();
+    }
 }
 
 /// Runs `items` in a thread of this name. `bytes` says how much memory an item takes.
@@ -62,13 +102,15 @@ pub fn prefetch<T: Send + 'static>(
 ) -> io::Result<Batches<T>> {
     let (sender, receiver) = bounded(ahead.batches_max);
     let thread = name.to_owned();
+    let waiting = Arc::new(WaitingBytes::default());
+    let to_wait = waiting.clone();
     let run = move || {
         let mut batch = Vec::new();
-        let all = || send_all(&mut batch, ahead, bytes, items, &sender);
+        let all = || send_all(&mut batch, ahead, bytes, items, (&sender, &to_wait));
         // Nothing is used again after the panic but the batch, which is whole between two pushes.
         let panicked = catch_unwind(AssertUnwindSafe(all)).err();
         // Fails only if the consumer is gone, who then needs neither.
-        if !batch.is_empty() && sender.send(Ok(batch)).is_err() {
+        if !batch.is_empty() && sender.send(Ok((batch, 0))).is_err() {
             return;
         }
         if let Some(panic) = panicked {
@@ -77,7 +119,7 @@ pub fn prefetch<T: Send + 'static>(
         }
     };
     thread::Builder::new().name(name.to_owned()).spawn(run)?;
-    Ok(Batches { receiver })
+    Ok(Batches { receiver, waiting })
 }
 
 /// Sends full batches and leaves the last one, until there are no more items or no consumer.
@@ -86,15 +128,19 @@ fn send_all<T>(
     ahead: Ahead,
     bytes: impl Fn(&T) -> usize,
     items: impl Iterator<Item = T>,
-    sender: &Sender<Result<Vec<T>, SourcePanicked>>,
+    (sender, waiting): (&Sender<Result<(Vec<T>, usize), SourcePanicked>>, &WaitingBytes),
 ) {
+    let bytes_max = ahead.batch_bytes_max.saturating_mul(ahead.batches_max).max(1);
     let mut batch_bytes = 0;
     for item in items {
         batch_bytes += bytes(&item);
         batch.push(item);
         if batch.len() >= ahead.batch_items_max || batch_bytes >= ahead.batch_bytes_max {
+            waiting.add(batch_bytes);
+            let sent = sender.send(Ok((std::mem::take(batch), batch_bytes)));
             batch_bytes = 0;
-            if sender.send(Ok(std::mem::take(batch))).is_err() {
+            // Before the next is read: it may be as large as the last.
+            if sent.is_err() || !waiting.wait(bytes_max) {
                 return;
             }
         }
@@ -107,10 +153,19 @@ fn message(panic: &(dyn Any + Send)) -> String {
 }
 
 impl<T> Batches<T> {
+    fn taken(
+        &self,
+        batch: Result<(Vec<T>, usize), SourcePanicked>,
+    ) -> Result<Vec<T>, SourcePanicked> {
+        let (batch, bytes) = batch?;
+        self.waiting.taken(bytes);
+        Ok(batch)
+    }
+
     /// The next batch if it is ready. Never waits.
     pub fn try_next(&mut self) -> Result<Waiting<T>, SourcePanicked> {
         match self.receiver.try_recv() {
-            Ok(batch) => Ok(Waiting::Batch(batch?)),
+            Ok(batch) => Ok(Waiting::Batch(self.taken(batch)?)),
             Err(TryRecvError::Empty) => Ok(Waiting::NotYet),
             Err(TryRecvError::Disconnected) => Ok(Waiting::End),
         }
@@ -122,7 +177,7 @@ impl<T> Iterator for Batches<T> {
     type Item = Result<Vec<T>, SourcePanicked>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.receiver.recv().ok()
+        self.receiver.recv().ok().map(|batch| self.taken(batch))
     }
 }
 
@@ -156,6 +211,24 @@ mod tests {
             thread::sleep(Duration::from_millis(1));
         }
         assert!(made.load(Ordering::Relaxed) <= 3 * SMALL.batch_items_max);
+    }
+
+    #[test]
+    fn an_item_larger_than_all_that_may_wait_waits_alone() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = made.clone();
+        let items = (0..5).inspect(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let ahead = Ahead { batches_max: 8, ..SMALL };
+        let mut batches = prefetch("ahead", ahead, |_| 10_000, items).unwrap();
+        for taken in 0..5 {
+            assert_eq!(batches.next(), Some(Ok(vec![taken])));
+            thread::sleep(Duration::from_millis(20));
+            // The next one is ready, and the one after it is not begun.
+            assert_eq!(made.load(Ordering::Relaxed), (taken + 2).min(5));
+        }
+        assert_eq!(batches.next(), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod page;
 
 pub use model_text::normalize_for_lm;
 pub use normalize::{EMPTY_PARAGRAPH_KEY, normalize_paragraph, paragraph_key};
-pub use page::{Page, page, page_lines, source_domain};
+pub use page::{Page, page, source_domain};
 
 /// The shard that WET file number `source` of `sources` belongs to when a dump is cut into
 /// `shards`: the `s` with `s * sources / shards <= source < (s + 1) * sources / shards`, quotients

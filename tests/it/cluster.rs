@@ -1,6 +1,6 @@
 //! Processes started by hand work together, and only if they are about to do the same.
 
-use crate::support::{Outcome, Place, assert_same, both_dumps};
+use crate::support::{Outcome, Place, assert_same, both_dumps, keeping_all};
 use std::net::TcpListener;
 
 /// Writes a host file for two processes; gives the flags of each.
@@ -39,4 +39,14 @@ fn a_process_with_another_recipe_is_refused_and_nothing_is_read() {
     first.exits(1).names(&["process 1", "recipe"]);
     second.exits(1).names(&["process 0", "recipe"]);
     assert_eq!(place.status("corpus")["commit"], 0);
+}
+
+#[test]
+fn more_workers_or_processes_than_any_machine_runs_are_wrong_usage() {
+    let place = Place::new();
+    place.write("recipe.toml", keeping_all(""));
+    place.run("build recipe.toml -w 3000").exits(2).names(&["at most 512 workers in a process"]);
+    place.run("build recipe.toml -n 3000").exits(2).names(&["at most 256 processes in a run"]);
+    place.run("launch -n 3000 -- build recipe.toml").exits(2).names(&["at most 256 processes"]);
+    place.run("score no.jsonl -w 3000").exits(2).names(&["at most 512 workers"]);
 }

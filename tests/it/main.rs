@@ -25,18 +25,22 @@ mod dedup;
 mod deterministic;
 /// The export's forms, its card, its digests, its ids.
 mod export;
-/// What earlier versions wrote is still read, and means the same.
-mod formats;
 /// No command removes data that a killed run did not leave.
 mod folder_safety;
+/// What earlier versions wrote is still read, and means the same.
+mod formats;
 /// Source files of tables, repositories and archives come out as RedPajama's scripts would have them.
 mod github;
 /// Damaged and foreign files are named, and never stop what is healthy.
 mod hostile_input;
 /// A label added later comes out as if all had been built at once.
 mod incremental;
+/// Memory follows `--memory`, whatever the input is made of.
+mod memory;
 /// Model files are fetched whole or not at all, and a change of one is noticed.
 mod models;
+/// Inputs that are no files hang nothing, and are named.
+mod odd_inputs;
 /// What holds for every slice.
 mod promises;
 /// Scores, tokens and filters are those of the original tools.

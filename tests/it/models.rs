@@ -1,11 +1,13 @@
 //! Model files are fetched whole or not at all, and a change of one is noticed.
 
 use crate::support::{Place, list, text};
+use rustix::fs::{CWD, mkfifoat};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
 use std::sync::{Arc, Mutex};
 
 /// A server of files on this machine. `answer` gets the number of the request and what is asked.
@@ -378,6 +380,123 @@ fn a_body_in_chunks_is_fetched_and_one_that_breaks_off_is_not() {
     assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), model(5_000, 22));
     place.run(&format!("models fetch lid.176.bin --from {}/broken", server.address)).exits(1);
     assert!(!place.path("models/lid.176.bin").exists());
+}
+
+/// A body in chunks that goes on for as long as anybody listens, or nearly.
+fn without_end() -> Answer {
+    let chunk = [&b"10000\r\n"[..], &model(0x10000, 30), b"\r\n"].concat();
+    Answer::whole(&chunk.repeat(400)).with("Transfer-Encoding", "chunked")
+}
+
+#[test]
+fn no_more_is_written_than_the_size_that_is_known() {
+    let server = Server::start(|_, _| without_end());
+    let place = Place::new();
+    let line = format!("models fetch lid.176.ftz --from {}/lid.176.ftz", server.address);
+    // To write more would fail otherwise.
+    let blocks = FTZ_BYTES as u64 / 512 + 1;
+    let expected = ["the server sends more than the 916.03 KiB", "nothing was kept of it"];
+    place.run_with_files_of(blocks, &line).exits(1).names(&expected);
+    assert_eq!(files(&place), [""; 0]);
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[test]
+fn no_more_is_written_than_the_limit_where_no_size_is_known() {
+    let server = Server::start(|_, request| match request.path.as_str() {
+        "/endless" => without_end(),
+        _ => Answer::whole(&model((1 << 20) + 1, 31)),
+    });
+    let place = Place::new();
+    let fetch = |name: &str, size: &str| {
+        let address = &server.address;
+        let line = format!("models fetch wikiref --max-size {size} --from {address}/{name}");
+        place.run_with_files_of(4 << 11, &line)
+    };
+    fetch("endless", "1M").exits(1).names(&["more than 1.00 MiB", "--max-size allows more"]);
+    fetch("long", "1M").exits(1).names(&["a file of 1.00 MiB", "--max-size allows more"]);
+    assert_eq!(files(&place), [""; 0]);
+    fetch("long", "2M").exits(0);
+}
+
+#[test]
+fn nothing_is_written_through_what_lies_in_the_place_of_a_part() {
+    let whole = model(5_000, 32);
+    let body = whole.clone();
+    let server = Server::start(move |_, _| Answer::whole(&body));
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
+    let kinds: [fn(&Place, &str); 4] = [
+        |place, name| symlink(place.path("victim"), place.path(name)).unwrap(),
+        |place, name| symlink("gone", place.path(name)).unwrap(),
+        |place, name| fs::hard_link(place.path("victim"), place.path(name)).unwrap(),
+        |place, name| mkfifoat(CWD, place.path(name), 0o600.into()).unwrap(),
+    ];
+    for in_the_way in kinds {
+        let place = Place::new();
+        place.write("victim", "not a model");
+        fs::create_dir(place.path("models")).unwrap();
+        in_the_way(&place, "models/wikiref.model.bin.part");
+        in_the_way(&place, "models/wikiref.model.bin.part.json");
+        place.run(&line).exits(0);
+        assert_eq!(fs::read(place.path("victim")).unwrap(), b"not a model");
+        let model = place.path("models/wikiref.model.bin");
+        assert!(fs::symlink_metadata(&model).unwrap().is_file());
+        assert_eq!(fs::read(model).unwrap(), whole);
+        assert!(!place.path("models/gone").exists());
+    }
+}
+
+#[test]
+fn what_lies_in_the_place_of_a_model_is_named_and_stays() {
+    let server = Server::start(|_, _| Answer::whole(&model(5_000, 33)));
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
+    let place = Place::new();
+    fs::create_dir(place.path("models")).unwrap();
+    symlink("gone", place.path("models/wikiref.model.bin")).unwrap();
+    place.run(&line).exits(1).names(&["models/wikiref.model.bin is in the way: it is a link"]);
+    assert!(place.path("models/wikiref.model.bin").is_symlink());
+    assert!(server.asked().is_empty());
+}
+
+#[test]
+fn a_part_that_was_changed_is_not_gone_on_with() {
+    let whole = model(400_000, 34);
+    let body = whole.clone();
+    let server = Server::start(move |number, request| match number {
+        0 => Answer::whole(&body).with("ETag", "\"one\"").dropped_after(100_000),
+        1 => Answer::status("404 Not Found"),
+        _ => Answer::ranged(request, &body).with("ETag", "\"one\""),
+    });
+    let place = Place::new();
+    let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
+    place.run(&line).exits(1);
+    let part = place.path("models/wikiref.model.bin.part");
+    let mut bytes = fs::read(&part).unwrap();
+    bytes[50_000] ^= 1;
+    fs::write(&part, bytes).unwrap();
+    place.run(&line).exits(0);
+    assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
+    assert_eq!(server.asked()[2].start(), 0);
+}
+
+#[test]
+fn a_redirect_from_http_leads_to_the_same_host_only() {
+    let server = Server::start(|_, request| match request.path.as_str() {
+        // The same machine by another name.
+        "/away" => {
+            let host = request.header("host").unwrap().replace("127.0.0.1", "localhost");
+            Answer::status("302 Found").with("Location", format!("http://{host}/new"))
+        }
+        "/round" => Answer::status("307 Temporary Redirect").with("Location", "round"),
+        _ => Answer::whole(&model(5_000, 35)),
+    });
+    let place = Place::new();
+    let fetch =
+        |name: &str| place.run(&format!("models fetch wikiref --from {}/{name}", server.address));
+    fetch("away").exits(1).names(&["it redirects to http://localhost:", "the same host"]);
+    assert_eq!(server.asked().len(), 1);
+    fetch("round").exits(1).names(&["more than 10 redirects"]);
+    assert_eq!(files(&place), [""; 0]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `sluice launch`.
 
 use crate::supervise::launch;
+use crate::units::processes;
 use anyhow::Result;
 use clap::Args;
 use recipe::usage::usage;
@@ -14,7 +15,7 @@ Example:
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Launch {
     /// Processes
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_parser = processes, value_name = "N")]
     number: usize,
     /// The command, build or add, with its arguments
     #[arg(last = true, required = true, value_name = "SUBCOMMAND")]

@@ -4,7 +4,7 @@ use crate::display::{Verbosity, print_summary, summary_json};
 use crate::ingest::How;
 use crate::summary::Summary;
 use crate::supervise::TOKEN;
-use crate::units::{commit_every, size};
+use crate::units::{commit_every, processes, size, workers};
 use anyhow::{Context, Result};
 use clap::{ArgAction, Args, ValueEnum};
 use engine::cluster::Cluster;
@@ -19,10 +19,13 @@ const MEMORY_PER_WORKER: u64 = 2 << 30;
 #[derive(Args)]
 pub(crate) struct ClusterFlags {
     /// Workers (threads) in this process
-    #[arg(short = 'w', long, default_value_t = 1, value_name = "N")]
+    #[arg(short = 'w', long, default_value_t = 1, value_parser = workers, value_name = "N")]
     pub workers: usize,
     /// Processes of the run, each started by hand; see also: sluice launch
-    #[arg(short = 'n', long, default_value_t = 1, value_name = "N", overrides_with = "processes")]
+    #[arg(
+        short = 'n', long, default_value_t = 1, value_parser = processes, value_name = "N",
+        overrides_with = "processes"
+    )]
     pub processes: usize,
     /// Number of this process, from 0
     #[arg(short = 'p', long, default_value_t = 0, value_name = "I")]

@@ -83,7 +83,7 @@ pub(crate) struct Score {
     #[arg(long, default_value = "text", value_name = "NAME")]
     text_field: String,
     /// Threads that score
-    #[arg(short = 'w', long, default_value_t = 1, value_name = "N")]
+    #[arg(short = 'w', long, default_value_t = 1, value_parser = crate::units::workers, value_name = "N")]
     workers: usize,
     /// Stop at the first malformed line
     #[arg(long)]

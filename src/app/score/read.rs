@@ -37,7 +37,7 @@ pub(super) fn items(inputs: Vec<String>) -> impl Iterator<Item = Item> + Send {
     inputs.into_iter().flat_map(|input| {
         // A file is opened by its path, and this is one.
         let path = Path::new(if input == "-" { "/dev/stdin" } else { &input });
-        let items: Box<dyn Iterator<Item = Item> + Send> = match formats::rows(path) {
+        let items: Box<dyn Iterator<Item = Item> + Send> = match formats::rows_of_stream(path) {
             Ok(rows) => Box::new(of_one(input, rows)),
             Err(error) => {
                 let what = format!("{}: {}", named(&input), error.source);

@@ -1,6 +1,7 @@
 //! Holding documents until everything is known of their epoch.
 
 use crate::docs::WorkerContext;
+use crate::operators::facts::Facts;
 use crate::operators::join::FactStream;
 use crate::operators::spill::SpillQueue;
 use crate::{fail, or_fail};
@@ -26,13 +27,26 @@ const RELEASE_BYTES: usize = 1 << 20;
 /// A document with what an operator needs to apply the facts to it.
 pub(crate) type Held<E> = (Document, E);
 
+/// What is held beside a document.
+pub(crate) trait Extra: Clone + Serialize + DeserializeOwned + 'static {
+    /// About the bytes it takes.
+    fn weight(&self) -> usize;
+}
+
+impl Extra for () {
+    fn weight(&self) -> usize {
+        0
+    }
+}
+
 /// What is done to a document with the facts of it, `(ref, key)` by key.
 pub(crate) type Apply<E, K> = Box<dyn FnMut(&mut Document, E, &[(u64, K)])>;
 
 /// Holds `documents` until the facts of their epoch are complete, then hands each one, with the
 /// keys of it that are duplicates, to `apply`, and sends it on. Order is kept.
 ///
-/// State: the documents of the epochs under way; beyond the limit of memory, on disk.
+/// State: the documents and the facts of the epochs under way; beyond the limits of memory, on
+/// disk.
 pub(crate) fn hold<'scope, E, K>(
     name: &str,
     worker: Rc<WorkerContext>,
@@ -41,7 +55,7 @@ pub(crate) fn hold<'scope, E, K>(
     mut apply: Apply<E, K>,
 ) -> StreamVec<'scope, Epoch, Document>
 where
-    E: Clone + Serialize + DeserializeOwned + 'static,
+    E: Extra,
     K: Key + Serialize + DeserializeOwned,
 {
     type Builder = CapacityContainerBuilder<Vec<Document>>;
@@ -53,13 +67,13 @@ where
         move |(documents, frontier), (facts, facts_frontier), output| {
             documents.for_each(|cap, batch| {
                 let cap = cap.retain_least(0).expect("a message has a time");
-                let epoch = open.entry(*cap.time()).or_insert_with(|| Open::new(cap));
+                let epoch = open.entry(*cap.time()).or_insert_with(|| Open::new(cap, &worker));
                 batch.drain(..).for_each(|held| epoch.hold(held, &worker));
             });
             facts.for_each(|cap, batch| {
                 let cap = cap.retain_least(0).expect("a message has a time");
-                let epoch = open.entry(*cap.time()).or_insert_with(|| Open::new(cap));
-                epoch.learn(batch);
+                let epoch = open.entry(*cap.time()).or_insert_with(|| Open::new(cap, &worker));
+                epoch.learn(batch, &worker);
             });
             let Some(mut first) = open.first_entry() else { return };
             if frontier.less_equal(first.key()) || facts_frontier.less_equal(first.key()) {
@@ -95,54 +109,49 @@ fn home_of_fact<K: Key>(worker: &WorkerContext) -> impl FnMut(&(u64, K, i64)) ->
 struct Open<E, K> {
     cap: Capability<Epoch>,
     documents: SpillQueue<Held<E>>,
-    facts: Vec<(u64, K)>,
-    /// Facts applied, once they are complete and sorted.
-    applied: Option<usize>,
+    facts: Facts<K>,
 }
 
-impl<E: Serialize + DeserializeOwned, K: Key> Open<E, K> {
-    fn new(cap: Capability<Epoch>) -> Self {
-        Open { cap, documents: SpillQueue::default(), facts: Vec::new(), applied: None }
+impl<E: Extra, K: Key + Serialize + DeserializeOwned> Open<E, K> {
+    fn new(cap: Capability<Epoch>, worker: &WorkerContext) -> Self {
+        let facts = Facts::new(worker.memory.facts_limit);
+        Open { cap, documents: SpillQueue::default(), facts }
     }
 
     fn hold(&mut self, held: Held<E>, worker: &WorkerContext) {
         let tmp = worker.corpus.tmp_dir();
-        let used = worker.memory.held.get() + weight(&held.0);
+        let used = worker.memory.held.get() + weight(&held);
         if or_fail_at(&tmp, self.documents.push(held, used <= worker.memory.held_limit, &tmp)) {
             worker.memory.held.set(used);
         }
     }
 
-    fn learn(&mut self, facts: &mut Vec<(u64, K, i64)>) {
-        self.facts.extend(facts.drain(..).map(|(at, key, diff)| {
+    fn learn(&mut self, facts: &mut Vec<(u64, K, i64)>, worker: &WorkerContext) {
+        let facts = facts.drain(..).map(|(at, key, diff)| {
             assert!(diff == 1, "a fact of a new document is new");
             (at, key)
-        }));
+        });
+        let tmp = worker.corpus.tmp_dir();
+        or_fail_at(&tmp, self.facts.extend(facts, &tmp));
     }
 
     /// The next documents, facts applied; none when the epoch is done.
     fn release(&mut self, worker: &WorkerContext, apply: &mut Apply<E, K>) -> Vec<Document> {
-        let mut next = *self.applied.get_or_insert_with(|| {
-            self.facts.sort_unstable();
-            0
-        });
+        let tmp = worker.corpus.tmp_dir();
         let (mut released, mut bytes) = (Vec::new(), 0);
         while bytes < RELEASE_BYTES {
-            let popped = or_fail_at(&worker.corpus.tmp_dir(), self.documents.pop());
-            let Some(((mut document, extra), in_memory)) = popped else { break };
-            bytes += weight(&document);
+            let Some((held, in_memory)) = or_fail_at(&tmp, self.documents.pop()) else { break };
+            let held_bytes = weight(&held);
+            bytes += held_bytes;
             if in_memory {
-                worker.memory.held.set(worker.memory.held.get() - weight(&document));
+                worker.memory.held.set(worker.memory.held.get() - held_bytes);
             }
-            let end = next + self.facts[next..].partition_point(|fact| fact.0 <= document.at.0);
-            let mine = &self.facts[next..end];
-            assert!(mine.first().is_none_or(|f| f.0 == document.at.0), "a fact of no document");
-            next = end;
-            apply(&mut document, extra, mine);
+            let (mut document, extra) = held;
+            let facts = or_fail_at(&tmp, self.facts.of(document.at.0));
+            apply(&mut document, extra, facts);
             released.push(document);
         }
-        assert!(!released.is_empty() || next == self.facts.len(), "a fact of no document");
-        self.applied = Some(next);
+        assert!(!released.is_empty() || self.facts.is_done(), "a fact of no document");
         released
     }
 }
@@ -152,6 +161,6 @@ fn or_fail_at<T>(path: &Path, result: io::Result<T>) -> T {
 }
 
 /// About the bytes a held document takes.
-fn weight(document: &Document) -> usize {
-    1024 + document.text.len() + document.text.len() / 4 + document.meta.weight()
+fn weight<E: Extra>((document, extra): &Held<E>) -> usize {
+    1024 + document.text.len() + document.meta.weight() + extra.weight()
 }

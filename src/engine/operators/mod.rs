@@ -15,6 +15,7 @@
 
 mod blocks;
 mod each;
+mod facts;
 mod hold;
 pub mod join;
 mod keyed;

@@ -1,7 +1,7 @@
 //! `cut_repeated_paragraphs`.
 
 use crate::docs::Docs;
-use crate::operators::hold::hold;
+use crate::operators::hold::{Extra, hold};
 use crate::operators::join::duplicates;
 use crate::operators::keyed::Keys;
 use arrangement::Rule;
@@ -11,13 +11,25 @@ use serde::{Deserialize, Serialize};
 /// Identity of a paragraph; the buffer is room to work in.
 type ParagraphKey = fn(&str, &mut Vec<u8>) -> u64;
 
+/// Documents of more lines are turned away, so that what a document takes beside its text is
+/// bounded, 100 MiB at most: each line takes some 100 bytes on its way through the join. As many
+/// lines as a page of 1 MiB can have, where Common Crawl cut pages until 2025.
+const LINES_MAX: usize = 1 << 20;
+
+fn has_too_many_lines(document: &Document) -> bool {
+    let text = document.text.as_bytes();
+    // No line end is counted where there cannot be as many.
+    text.len() >= LINES_MAX && memchr::memchr_iter(b'\n', text).count() >= LINES_MAX
+}
+
 impl Docs<'_> {
     /// Cuts each line whose `key` is a duplicate by `rule`, and then every further line with the
     /// key of one before it in the same document. Calls `after` with the lines that stay, by
     /// number. A document may come out empty.
     ///
     /// Follows cc_net `dedup.py`: a line is a paragraph, the blank line among them, and a line
-    /// repeated inside one document only is none of the index's business.
+    /// repeated inside one document only is none of the index's business. A document of more than
+    /// 1,048,576 lines is turned away first, as `too_many_lines`.
     ///
     /// State: an update for each distinct paragraph of each document, in `index`.
     pub fn cut_repeated_paragraphs(
@@ -33,8 +45,9 @@ impl Docs<'_> {
             keys.extend(lines.firsts.iter().map(|first| first.0));
             lines
         });
-        let (held, updates) = self.keyed(keys);
-        let facts = duplicates(self.worker.clone(), index, updates, rule);
+        let docs = self.reject("too_many_lines", has_too_many_lines);
+        let (held, updates) = docs.keyed(keys);
+        let facts = duplicates(docs.worker.clone(), index, updates, rule);
         let mut kept = Vec::new();
         let cut = Box::new(move |document: &mut Document, lines: Lines, facts: &[(u64, u64)]| {
             if document.is_kept() {
@@ -42,8 +55,8 @@ impl Docs<'_> {
                 after(document, &kept);
             }
         });
-        let stream = hold("Cut repeated paragraphs", self.worker.clone(), held, facts, cut);
-        self.with_stream(stream)
+        let stream = hold("Cut repeated paragraphs", docs.worker.clone(), held, facts, cut);
+        docs.with_stream(stream)
     }
 }
 
@@ -55,12 +68,20 @@ struct Lines {
     firsts: Vec<(u64, u32)>,
 }
 
+impl Extra for Lines {
+    fn weight(&self) -> usize {
+        self.firsts.capacity() * size_of::<(u64, u32)>()
+    }
+}
+
 impl Lines {
     fn of(text: &str, key: impl FnMut(&str) -> u64) -> Lines {
         let mut firsts: Vec<(u64, u32)> = text.split('\n').map(key).zip(0..).collect();
         let count = firsts.len() as u32;
         firsts.sort_unstable();
         firsts.dedup_by_key(|first| first.0);
+        // It may be held for long.
+        firsts.shrink_to_fit();
         Lines { count, firsts }
     }
 }
@@ -106,6 +127,17 @@ mod tests {
         let lines = Lines::of(text, |_| *keys.next().unwrap());
         cut_lines(&mut document, &lines, &facts, &mut kept);
         (document.text, kept)
+    }
+
+    #[test]
+    fn lines_are_too_many_beyond_the_limit() {
+        for (line_ends, rest, expected) in
+            [(LINES_MAX - 1, "xy", false), (LINES_MAX, "", true), (LINES_MAX - 1, "", false)]
+        {
+            let text = "\n".repeat(line_ends) + rest;
+            let document = Document { text, ..Document::default() };
+            assert_eq!(has_too_many_lines(&document), expected, "{line_ends} {rest}");
+        }
     }
 
     #[test]

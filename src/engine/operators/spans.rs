@@ -1,7 +1,7 @@
 //! `cut_repeated_spans`.
 
 use crate::docs::Docs;
-use crate::operators::hold::hold;
+use crate::operators::hold::{Extra, hold};
 use crate::operators::join::duplicates;
 use crate::operators::keyed::Keys;
 use arrangement::Rule;
@@ -18,6 +18,12 @@ pub struct Span {
     pub start: u32,
     /// The byte behind its last.
     pub end: u32,
+}
+
+impl Extra for Vec<Span> {
+    fn weight(&self) -> usize {
+        self.capacity() * size_of::<Span>()
+    }
 }
 
 impl Docs<'_> {

@@ -11,7 +11,6 @@ mod members;
 mod pieces;
 mod stored;
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -27,7 +26,7 @@ pub(crate) use stored::Stored;
 /// corrupt, or bytes between members, end in an error. (An LZ4 frame cut between two blocks cannot
 /// be told from a whole one.) Zeros after the last member are padding.
 pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    Ok(inflate(Box::new(File::open(path)?)))
+    Ok(inflate(Box::new(crate::regular::open(path)?)))
 }
 
 /// The same for bytes that are open already.

@@ -3,7 +3,7 @@
 use super::bzip2::Blocks;
 use super::{Cause, Codec, Members, Next, Stored};
 use crate::defect::{Defect, ReadError};
-use std::fs::File;
+use crate::regular;
 use std::path::Path;
 
 /// A piece of the text.
@@ -25,7 +25,7 @@ pub(crate) enum Pieces {
 impl Pieces {
     pub(crate) fn open(path: &Path) -> Result<Pieces, ReadError> {
         let wrong = |source| ReadError::new(path, source);
-        let file = File::open(path).map_err(wrong)?;
+        let file = regular::open(path).map_err(wrong)?;
         let mut stored = Stored::new(Box::new(file));
         let codec = Codec::of(stored.peek(Codec::MAGIC_BYTES_MAX));
         if codec == Codec::Bzip2 {

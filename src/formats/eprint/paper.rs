@@ -167,7 +167,7 @@ impl Paper {
             if kind.is_dir() {
                 self.folder(&path, &format!("{name}/"), depth + 1)?;
             } else if kind.is_file() && (self.wanted)(&name) != Want::Never {
-                self.take(name, fs::File::open(path)?)?;
+                self.take(name, crate::regular::open(&path)?)?;
             }
         }
         Ok(())

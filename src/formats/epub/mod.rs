@@ -297,8 +297,8 @@ fn is_image(item: &Item, bytes: &[u8]) -> bool {
 /// Pages of a book that may be damaged.
 const DEFECTS_MAX: usize = 100;
 
-/// Bytes of all pages of a book.
-const READ_BYTES_MAX: usize = 1 << 30;
+/// Bytes of all pages of a book. No book has a tenth of it, and to parse them takes seconds.
+const READ_BYTES_MAX: usize = 256 << 20;
 
 /// A message of bounded length, whatever the names in it are.
 fn shortened(what: &str) -> String {

@@ -76,7 +76,7 @@ impl Parts {
         };
         let mut bytes = Vec::new();
         let most = MEMBER_BYTES_MAX as u64 + 1;
-        let read = File::open(root.join(&files[number]));
+        let read = crate::regular::open(&root.join(&files[number]));
         let read = read.and_then(|file| file.take(most).read_to_end(&mut bytes));
         let name = files[number].display();
         match read {

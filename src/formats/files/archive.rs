@@ -40,7 +40,7 @@ pub struct Archive {
 /// A damaged header is a [`Defect`], and reading goes on at the next that is whole. Takes the memory
 /// of one file.
 pub fn archive(path: &Path) -> Result<Archive, ReadError> {
-    let file = File::open(path).map_err(|error| ReadError::new(path, error))?;
+    let file = crate::regular::open(path).map_err(|error| ReadError::new(path, error))?;
     let stored = Arc::new(AtomicU64::new(0));
     let bytes = inflate(Box::new(Counted { file, bytes: stored.clone() }));
     Ok(Archive { bytes, stored, name: None, size: None, ready: None, ended: false })

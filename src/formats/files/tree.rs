@@ -3,7 +3,7 @@
 use super::{Content, FILE_BYTES_MAX, StoredFile, is_apples, is_gits};
 use crate::defect::{Defect, ReadError};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,7 @@ impl Tree {
             _ => {
                 let mut bytes = Vec::with_capacity(meta.len() as usize);
                 // It may grow while it is read.
-                File::open(&whole)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+                crate::regular::open(&whole)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
                 Content::Bytes(bytes)
             }
         }))

@@ -11,6 +11,7 @@ mod parquet;
 
 use crate::compressed::Stored;
 use crate::defect::{Defect, ReadError};
+use crate::regular;
 use std::fs::File;
 use std::path::Path;
 
@@ -44,12 +45,20 @@ enum Form {
 ///
 /// A damaged gzip member is a [`Defect`], and reading goes on with the next.
 pub fn rows(path: &Path) -> Result<Rows, ReadError> {
-    let file = File::open(path).map_err(|error| ReadError::new(path, error))?;
+    of_file(path, regular::open(path).map_err(|error| ReadError::new(path, error))?)
+}
+
+/// The same for a path that a user names and that may be a pipe, such as standard input.
+pub fn rows_of_stream(path: &Path) -> Result<Rows, ReadError> {
+    of_file(path, File::open(path).map_err(|error| ReadError::new(path, error))?)
+}
+
+fn of_file(path: &Path, file: File) -> Result<Rows, ReadError> {
     let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
     let mut stored = Stored::new(Box::new(file));
     // Parquet is read from its end on, which a pipe has not.
     if is_file && stored.peek(parquet::MAGIC.len()).starts_with(parquet::MAGIC) {
-        let file = File::open(path).map_err(|error| ReadError::new(path, error))?;
+        let file = regular::open(path).map_err(|error| ReadError::new(path, error))?;
         return Ok(Rows(Form::Parquet(Box::new(parquet::Table::new(file)))));
     }
     Ok(Rows(Form::Lines(Box::new(lines::Lines::new(stored, LINE_BYTES_MAX)))))

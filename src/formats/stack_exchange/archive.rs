@@ -11,8 +11,9 @@ use zip::result::ZipError;
 
 const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
 
-/// What a 7z archive's dictionary may take. 7-Zip's own presets need a quarter of it at most.
-const DICTIONARY_KB_MAX: usize = 1 << 20;
+/// What unpacking a 7z archive may take, of LZMA's dictionary or of PPMd's model, in KiB: 288 MiB,
+/// so that the largest dictionary of 7-Zip's own presets, 256 MiB, has room.
+const DICTIONARY_KB_MAX: usize = 288 << 10;
 
 /// What is not as it should be with a whole file.
 pub(crate) struct Trouble {
@@ -61,7 +62,7 @@ pub(crate) fn read(
     each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
     let mut first = [0; SIGNATURE.len()];
-    let mut opened = File::open(file)?;
+    let mut opened = crate::regular::open(file)?;
     let length = fill(&mut opened, &mut first)?;
     if &first[..length] == SIGNATURE {
         opened.rewind()?;
@@ -195,8 +196,10 @@ fn told(error: Error) -> Trouble {
              with 7-Zip's defaults"
         ),
         Error::MaxMemLimited { max_kb, actaul_kb } => format!(
-            "this 7z archive wants {actaul_kb} KiB of memory, more than {max_kb}; pack it with a \
-             smaller dictionary"
+            "this 7z archive wants {} MiB of memory to be unpacked, and at most {} are given; pack \
+             it with a smaller dictionary or model",
+            actaul_kb.div_ceil(1024),
+            max_kb / 1024
         ),
         Error::Io(error, _) => {
             let mut trouble = Trouble::from(error);

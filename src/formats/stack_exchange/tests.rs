@@ -502,3 +502,52 @@ proptest! {
         prop_assert_eq!(defects.len(), kinds.iter().filter(|(kind, ..)| *kind == 3).count());
     }
 }
+
+/// A 7z archive whose one file is to be unpacked by the method `id` with these properties.
+fn asking(id: [u8; 3], properties: &[u8]) -> Vec<u8> {
+    let crc = |bytes: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(bytes);
+        crc.sum().to_le_bytes()
+    };
+    let packed = [0; 16];
+    let name: Vec<u8> = "Posts.xml\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    // By 7zFormat.txt: header, streams, packed streams, one folder of one coder, files, names.
+    let header = [
+        &[1, 4, 6, 0, 1, 9, packed.len() as u8, 0, 7, 0x0b, 1, 0, 1, 0x23][..],
+        &id,
+        &[properties.len() as u8],
+        properties,
+        &[0x0c, 100, 0, 8, 0, 0, 5, 1, 0x11, name.len() as u8 + 1, 0],
+        &name,
+        &[0, 0],
+    ]
+    .concat();
+    let start = [
+        (packed.len() as u64).to_le_bytes().to_vec(),
+        (header.len() as u64).to_le_bytes().to_vec(),
+        crc(&header).to_vec(),
+    ]
+    .concat();
+    [b"7z\xbc\xaf\x27\x1c\0\x04", &crc(&start)[..], &start, &packed, &header].concat()
+}
+
+#[test]
+fn an_archive_that_wants_too_much_memory_says_so() {
+    let (ppmd, lzma) = ([3, 4, 1], [3, 1, 1]);
+    let mebibytes = |count: u32| (count << 20).to_le_bytes();
+    for (id, first, count, is_refused) in [
+        (ppmd, 6, 1024, true),
+        (ppmd, 6, 16, false),
+        (lzma, 0x5d, 1024, true),
+        (lzma, 0x5d, 320, true),
+        // The most that 7-Zip's presets take.
+        (lzma, 0x5d, 256, false),
+    ] {
+        let bytes = asking(id, &[&[first][..], &mebibytes(count)].concat());
+        let (_, defects) = read_with("a.example.7z", bytes, Limits::default());
+        let told = |defect: &Defect| defect.what.contains("MiB of memory to be unpacked");
+        assert_eq!(defects.iter().any(told), is_refused, "{id:?} {count}: {defects:?}");
+        assert!(!defects.is_empty());
+    }
+}

@@ -156,7 +156,7 @@ impl Threads {
     pub fn open_with(path: &Path, limits: Limits) -> Result<Threads, ReadError> {
         let file = site::posts_file(path);
         // What cannot be opened at all is no defect of the file.
-        std::fs::File::open(&file).map_err(|error| ReadError::new(&file, error))?;
+        crate::regular::open(&file).map_err(|error| ReadError::new(&file, error))?;
         let (ready, scale) = (VecDeque::new(), Scale { stored: 1, unpacked: 1 });
         Ok(Threads { state: State::Unread(file), limits, ready, open: None, scale, newest: None })
     }

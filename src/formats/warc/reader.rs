@@ -5,14 +5,17 @@ use super::input::{Ending, Input};
 use super::record::{Kind, WarcRecord};
 use crate::compressed::{Cause, Stored};
 use crate::defect::{Defect, ReadError};
+use crate::regular;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 /// A record whose block is larger is skipped and reported: the limit of what one record can take
 /// of the memory. Common Crawl cuts pages at 1 MiB (5 MiB since 2025).
 pub const BLOCK_BYTES_MAX: u64 = 256 << 20;
+
+/// Larger blocks are handed over, and not copied.
+const COPIED_BYTES_MAX: usize = 4 << 20;
 
 /// What stands between two records, and can be damaged as well: then no line begins the second.
 const LINE_ENDS_BYTES: usize = b"\r\n\r\n".len();
@@ -38,7 +41,7 @@ pub struct WarcReader {
 impl WarcReader {
     /// Opens a file, compressed or not: its first bytes tell.
     pub fn open(path: &Path) -> Result<WarcReader, ReadError> {
-        let file = File::open(path).map_err(|source| ReadError::new(path, source))?;
+        let file = regular::open(path).map_err(|source| ReadError::new(path, source))?;
         Ok(WarcReader::new(file))
     }
 
@@ -253,6 +256,7 @@ impl WarcReader {
         if !(self.keep)(&kind) {
             return;
         }
+        let body = self.body();
         self.out.push_back(Ok(WarcRecord {
             offset,
             kind,
@@ -261,10 +265,18 @@ impl WarcReader {
             digest: header.digest,
             record_id: header.record_id,
             content_length: length,
-            body: self.block.as_slice().to_vec(),
+            body,
             block_len,
             truncated: (block_len as u64) < length,
         }));
+    }
+
+    /// The block, for the record. The buffer stays here unless that costs as much again.
+    fn body(&mut self) -> Vec<u8> {
+        match self.block.len() > COPIED_BYTES_MAX {
+            true => std::mem::take(&mut self.block),
+            false => self.block.as_slice().to_vec(),
+        }
     }
 
     fn tell(&mut self, offset: u64, what: impl Into<String>) {

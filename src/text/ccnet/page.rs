@@ -16,22 +16,33 @@ pub struct Page<'a> {
 
 /// Reads a record's body, the line ends that part it from the next record still attached. `None`
 /// where no line is left; upstream fails there, or keeps an empty page that is too short anyway.
+///
+/// Takes no memory but the text: a page may be nothing but line ends.
 pub fn page(body: &str) -> Option<Page<'_>> {
-    let lines = page_lines(body);
-    let (title, content) = lines.split_first()?;
-    Some(Page { title, text: content.join("\n"), nlines: content.len() })
+    let mut lines = lines(body);
+    let title = lines.next()?;
+    let mut text = String::with_capacity(body.len());
+    let (mut nlines, mut empty_at_end) = (0, usize::from(title.is_empty()));
+    for line in lines {
+        if nlines > 0 {
+            text.push('\n');
+        }
+        text.push_str(line);
+        nlines += 1;
+        empty_at_end = if line.is_empty() { empty_at_end + 1 } else { 0 };
+    }
+    // The two empty lines that part records go: upstream drops both or neither.
+    if empty_at_end >= 2 {
+        nlines = usize::checked_sub(nlines, 2)?;
+        text.truncate(text.len().saturating_sub(2));
+    }
+    Some(Page { title, text, nlines })
 }
 
-/// The body's lines, each stripped, without the two empty ones that part records (upstream drops
-/// both or neither). A line that reads `WARC/1.0` ends the page: upstream takes it for the next
-/// record's header.
-pub fn page_lines(body: &str) -> Vec<&str> {
-    let mut lines: Vec<&str> =
-        UniversalLines(body).map(strip).take_while(|line| *line != "WARC/1.0").collect();
-    if lines.ends_with(&["", ""]) {
-        lines.truncate(lines.len() - 2);
-    }
-    lines
+/// The body's lines, each stripped. A line that reads `WARC/1.0` ends the page: upstream takes it for
+/// the next record's header.
+fn lines(body: &str) -> impl Iterator<Item = &str> {
+    UniversalLines(body).map(strip).take_while(|line| *line != "WARC/1.0")
 }
 
 /// Lines as Python's text files have them: they end at `\n`, `\r\n` or a lone `\r`, and a text
@@ -78,6 +89,28 @@ fn after_scheme(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// The lines of a page, title and all, as upstream has them.
+    fn page_lines(body: &str) -> Vec<&str> {
+        let mut lines: Vec<&str> = lines(body).collect();
+        if lines.ends_with(&["", ""]) {
+            lines.truncate(lines.len() - 2);
+        }
+        lines
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+        #[test]
+        fn a_page_is_its_lines(body in "[a \n\r]{0,12}\n{0,4}") {
+            let lines = page_lines(&body);
+            let expected = lines.split_first().map(|(title, content)| {
+                Page { title, text: content.join("\n"), nlines: content.len() }
+            });
+            prop_assert_eq!(page(&body), expected);
+        }
+    }
 
     #[test]
     fn the_first_line_is_the_title_and_not_text() {

@@ -6,6 +6,7 @@ use crate::checksums::{Basis, Records, Verdict, check};
 use crate::cli::DONE;
 use crate::fetch::{Source, fetch};
 use crate::meter::Meter;
+use crate::units::size;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::HumanBytes;
@@ -34,6 +35,9 @@ pub(super) struct Fetch {
     /// with /, or a directory
     #[arg(long, value_name = "URL|PATH")]
     from: Option<String>,
+    /// The most that is loaded of a file whose size is not published
+    #[arg(long, default_value = "16G", value_parser = size, value_name = "SIZE")]
+    max_size: u64,
     /// The folder of models
     #[arg(long, default_value = "models", value_name = "DIR")]
     dir: PathBuf,
@@ -115,7 +119,7 @@ impl Fetch {
         let checksum = expected.as_ref().map(|(checksum, _)| checksum);
         eprintln!("{} from {source}", file.path);
         let mut meter = Meter::new(&file.path);
-        let found = fetch(source, &path, checksum, &mut meter).map_err(|error| {
+        let found = fetch(source, &path, checksum, self.max_size, &mut meter).map_err(|error| {
             let records = match &expected {
                 Some((_, Basis::FirstFetch)) => format!(
                     "\nif upstream has a new version, and you want it: remove {} from {}",
