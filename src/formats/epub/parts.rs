@@ -3,7 +3,7 @@
 use crate::archive::{Archive, MEMBER_BYTES_MAX};
 use crate::defect::Defect;
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
