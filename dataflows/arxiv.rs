@@ -4,6 +4,7 @@
 //! docs/fidelity.md under "arXiv".
 
 use app::prelude::*;
+use formats::Form;
 use formats::eprint::{self, Eprint, Member};
 use latex::{Loss, TexFile};
 use std::path::Path;
@@ -53,6 +54,9 @@ const REDPAJAMA: Cleaning =
 /// The papers of a bulk archive, or one paper (`arxiv_cleaner.py`: `arxiv_iterator`).
 fn papers(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     let cleaning = if settings.word("clean") == "redpajama" { REDPAJAMA } else { BETTER };
+    if let Some(defect) = formats::mistaken(path, &[Form::Tar, Form::Pdf], "an e-print")? {
+        return Ok(Box::new(std::iter::once(Err(defect))));
+    }
     let eprints = eprint::open(path, cleaning.reads)?;
     Ok(Box::new(eprints.map(move |eprint| eprint.map(|eprint| paper(eprint, cleaning)))))
 }

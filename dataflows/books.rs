@@ -5,9 +5,8 @@
 //! docs/fidelity.md under "Books".
 
 use app::prelude::*;
-use formats::{Archive, Defect, Row, ZIP_MAGIC, epub};
-use std::fs::File;
-use std::io::{self, BufRead, Read};
+use formats::columns::BOOKS as BOOKS_COLUMNS;
+use formats::{Archive, Defect, Form, Row, epub};
 use std::path::Path;
 use text::gutenberg;
 
@@ -45,18 +44,21 @@ fn record_tokens(book: &mut Document) {
 
 /// The books of a file: the rows of JSON lines or Parquet, the files of a zip archive, or one book.
 fn books(path: &Path, _settings: &Settings) -> Result<Documents, ReadError> {
-    let form = form(path).map_err(|source| ReadError { path: path.to_owned(), source })?;
+    if let Some(defect) = formats::mistaken(path, OWN, "a book or a table of books")? {
+        return Ok(Box::new(std::iter::once(Err(defect))));
+    }
+    let form = Form::of(path).map_err(|source| ReadError { path: path.to_owned(), source })?;
+    let is_text = form == Form::Text || is_named_text(path);
     Ok(match form {
-        Form::Rows => {
-            let rows = formats::rows(path)?;
-            Box::new(rows.flat_map(|row| told(row.map(row_book))))
-        }
         Form::Zip => match Archive::open(path) {
             Ok(archive) if epub::is_epub(&archive) => epub_book(archive, path),
             Ok(archive) => zip_books(archive),
             Err(defect) => Box::new([Err(defect)].into_iter()),
         },
-        Form::Text => {
+        Form::Json | Form::Parquet if !is_text => row_books(path)?,
+        // RedPajama's own splits have no ending; a text that is JSON by its name is no book.
+        _ if formats::is_named_json(path) => row_books(path)?,
+        _ => {
             let name = stem(&path.to_string_lossy()).to_owned();
             let book = formats::whole(path).map(|bytes| text_book(0, &name, &bytes));
             Box::new(told(book).into_iter())
@@ -64,49 +66,33 @@ fn books(path: &Path, _settings: &Settings) -> Result<Documents, ReadError> {
     })
 }
 
-/// What a file can be.
-enum Form {
-    Rows,
-    Zip,
-    Text,
+/// Forms that are read, beside plain text.
+const OWN: &[Form] = &[Form::Json, Form::Parquet, Form::Zip];
+
+fn row_books(path: &Path) -> Result<Documents, ReadError> {
+    let rows = formats::rows(path)?;
+    Ok(Box::new(rows.flat_map(|row| match row {
+        Ok(row) => {
+            let (number, offset) = (row.number, row.offset);
+            let (book, wrong) = row_book(row);
+            let what = wrong.map(|what| format!("record {number}: {what}; it is left out"));
+            vec![Ok(book)].into_iter().chain(what.map(|what| Err(Defect::new(offset, what))))
+        }
+        Err(defect) => vec![Err(defect)].into_iter().chain(None),
+    })))
 }
 
-/// Told by what the file holds: of texts, those that begin as an object does are rows, unless their
-/// name says otherwise. RedPajama's own splits have no ending.
-fn form(path: &Path) -> io::Result<Form> {
-    let mut magic = Vec::new();
-    File::open(path)?.take(4).read_to_end(&mut magic)?;
-    if magic == ZIP_MAGIC {
-        return Ok(Form::Zip);
-    }
-    let name = path.to_string_lossy().to_lowercase();
-    let name = [".gz", ".zst", ".bz2", ".lz4"]
-        .iter()
-        .find_map(|end| name.strip_suffix(end))
-        .unwrap_or(&name);
-    if name.ends_with(".txt") {
-        return Ok(Form::Text);
-    }
-    if magic == b"PAR1" || [".jsonl", ".json", ".ndjson"].iter().any(|end| name.ends_with(end)) {
-        return Ok(Form::Rows);
-    }
-    // What cannot be inflated is told when it is read.
-    let mut begin = formats::open(path)?;
-    let begin = begin.fill_buf().unwrap_or_default().trim_ascii_start();
-    Ok(if begin.starts_with(b"{") { Form::Rows } else { Form::Text })
+/// Whether the name of a file says that it is one text.
+fn is_named_text(path: &Path) -> bool {
+    formats::without_compression(&path.to_string_lossy().to_lowercase()).ends_with(".txt")
 }
 
-/// A document, and behind it what is wrong with a record that cannot be one.
+/// A document, and after it what is wrong with a file that is no text.
 fn told(book: Result<Document, Defect>) -> Vec<Result<Document, Defect>> {
-    let what = book.as_ref().ok().and_then(|book| match book.verdict.as_deref()? {
-        NO_JSON => Some("this record is no JSON object; it is left out"),
-        NO_TEXT => Some("this record has no field text with a string; it is left out"),
-        NOT_TEXT => Some("this file is no text; it is left out: name it otherwise than .txt"),
-        _ => None,
+    let is_wrong = |book: &&Document| book.verdict.as_deref() == Some(NOT_TEXT);
+    let defect = book.as_ref().ok().filter(is_wrong).map(|book| {
+        Err(Defect::new(book.offset, "this file is neither text nor any other form that is read; it is left out"))
     });
-    let defect = what
-        .zip(book.as_ref().ok())
-        .map(|(what, book)| Err(Defect { offset: book.offset, what: what.into(), device: None }));
     [book].into_iter().chain(defect).collect()
 }
 
@@ -114,13 +100,24 @@ const NO_JSON: &str = "no_json";
 const NO_TEXT: &str = "no_text";
 const NOT_TEXT: &str = "not_text";
 
-/// A book of a row: every field but the text is published as it is (`dedup.py`: `meta`).
-fn row_book(row: Row) -> Document {
+/// A book of a row, and what is wrong with one that is none: every field but the text is published
+/// as it is (`dedup.py`: `meta`).
+fn row_book(row: Row) -> (Document, Option<String>) {
     let mut book = Document { offset: row.offset, ..Document::default() };
-    let Ok(fields) = formats::fields(&row.json) else {
+    if let Err(error) = simdutf8::compat::from_utf8(&row.json) {
         book.reject(NO_JSON);
-        return book;
+        return (book, Some(format!("not UTF-8 from byte {} of it on", error.valid_up_to())));
+    }
+    let mut fields = match formats::fields(&row.json) {
+        Ok(fields) => fields,
+        Err(error) => {
+            book.reject(NO_JSON);
+            return (book, Some(format!("a JSON object with text is expected: {error}")));
+        }
     };
+    BOOKS_COLUMNS.rename(&mut fields);
+    let names = || fields.iter().map(|(name, _)| name.as_str());
+    let missing = BOOKS_COLUMNS.missing("text", names());
     let mut text = None;
     for (name, value) in fields {
         let string = serde_json::from_str::<String>(value.get()).ok();
@@ -141,10 +138,13 @@ fn row_book(row: Row) -> Document {
         Some(text) => {
             book.bytes_read = text.len() as u64;
             book.text = text;
+            (book, None)
         }
-        None => book.reject(NO_TEXT),
+        None => {
+            book.reject(NO_TEXT);
+            (book, Some(missing))
+        }
     }
-    book
 }
 
 /// A book of a text file, without what is Gutenberg's in it.
@@ -173,7 +173,9 @@ fn text_book(offset: u64, name: &str, bytes: &[u8]) -> Document {
 /// The texts of a zip archive, each a book.
 fn zip_books(mut archive: Archive) -> Documents {
     let mut files = archive.files();
-    files.retain(|(_, name)| name.to_lowercase().ends_with(".txt"));
+    // macOS packs a file of its own beside each.
+    let is_of_macos = |name: &str| name.split('/').any(|part| part == "__MACOSX");
+    files.retain(|(_, name)| name.to_lowercase().ends_with(".txt") && !is_of_macos(name));
     if files.is_empty() {
         let what = "zip: it is no EPUB, and no file in it ends in .txt; it is left out";
         return Box::new([Err(Defect { offset: 0, what: what.into(), device: None })].into_iter());

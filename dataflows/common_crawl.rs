@@ -5,7 +5,7 @@
 
 use app::prelude::*;
 use arrangement::Rule;
-use formats::{Defect, WarcRecord};
+use formats::{Defect, Form, WarcRecord};
 use std::path::Path;
 use text::{ccnet, wikiref};
 
@@ -170,6 +170,9 @@ fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup) -> Docs<'scope> {
 
 /// The pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
 fn pages(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
+    if let Some(defect) = formats::mistaken(path, &[Form::Wet], "a WET file, *.warc.wet.gz,")? {
+        return Ok(Box::new(std::iter::once(Err(defect))));
+    }
     let records = formats::wet::open(path)?;
     let pages = records.flat_map(|record| match record.map(page) {
         Ok(page) => {

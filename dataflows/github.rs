@@ -10,9 +10,9 @@ use code::repository::{self, RepositoryFile};
 use code::row::{Content as Cell, Row};
 use code::{header, licence, path, statistics};
 use formats::files::{self, Content, StoredFile};
-use formats::{Defect, ReadError};
+use formats::columns::CODE;
+use formats::{Defect, Form, ReadError};
 use md5::{Digest, Md5};
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// This slice's row in the table of `lib.rs`.
@@ -178,8 +178,14 @@ fn select(found: Vec<PathBuf>, _: &Settings) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Forms that are read, beside folders.
+const OWN: &[Form] = &[Form::Json, Form::Parquet, Form::Tar];
+
 /// The files of a table, of a repository's folder, or of an archive.
 fn source_files(source: &Path, _: &Settings) -> Result<Documents, ReadError> {
+    if let Some(defect) = formats::mistaken(source, OWN, "a table or a tar archive")? {
+        return Ok(Box::new(std::iter::once(Err(defect))));
+    }
     if source.is_dir() || files::is_archive(source)? {
         let files = repository::files(source)?;
         return Ok(Box::new(files.flat_map(|file| given(file.map(of_repository)))));
@@ -206,12 +212,12 @@ fn of_row(row: formats::Row) -> Found {
         let mut file = Document { offset, bytes_read: json.len() as u64, ..Document::default() };
         file.reject(reason);
         let what = format!("row {number}: {what}; it is left out");
-        (file, Some(Defect { offset, what, device: None }))
+        (file, Some(Defect::new(offset, what)))
     };
-    let Ok(text) = simdutf8::basic::from_utf8(&json) else {
+    if simdutf8::basic::from_utf8(&json).is_err() {
         return wrong("invalid_utf8", "not UTF-8".into());
-    };
-    let row = match Row::parse(text) {
+    }
+    let row = match Row::parse(&json) {
         Ok(row) => row,
         Err(error) => {
             let what = format!(
@@ -222,7 +228,8 @@ fn of_row(row: formats::Row) -> Found {
         }
     };
     let Some(path) = row.path.as_deref() else {
-        return wrong("no_path", "the field path is missing, or no text".into());
+        let names: Vec<String> = row.names().split(", ").map(str::to_owned).collect();
+        return wrong("no_path", CODE.missing("path", names.iter().map(String::as_str)));
     };
     let text = match row.content {
         Some(Cell::Text(text)) => Some(text),
@@ -230,11 +237,14 @@ fn of_row(row: formats::Row) -> Found {
         Some(Cell::Malformed(error)) => {
             return wrong("no_content", format!("the field content is no text: {error}"));
         }
-        None => return wrong("no_content", "the field content is missing".into()),
+        None => {
+            let names = row.columns.iter().map(|(name, _)| name.as_str());
+            return wrong("no_content", CODE.missing("content", names));
+        }
     };
     let is_null = text.is_none();
     let mut file = document(offset, text.unwrap_or_default());
-    row.columns.into_iter().for_each(|(name, value)| record_column(&mut file, name, value));
+    row.columns.into_iter().for_each(|(name, value)| record_column(&mut file, name, value.get()));
     file.url = place(&row.repository, path);
     if is_null {
         // BigQuery has no content of binary files and of large ones; upstream's query leaves them out.
@@ -245,8 +255,8 @@ fn of_row(row: formats::Row) -> Found {
 
 /// A column of a row, as upstream publishes it, with two exceptions: what we count ourselves stands,
 /// and `id`, which every document of a corpus has, is the blob's here.
-fn record_column(file: &mut Document, name: Cow<'_, str>, value: &str) {
-    let name = if name == "id" { Cow::Borrowed("blob_id") } else { name };
+fn record_column(file: &mut Document, name: String, value: &str) {
+    let name = if name == "id" { "blob_id".to_owned() } else { name };
     if FIRST_FIELDS.contains(&&*name) {
         return;
     }
@@ -254,7 +264,7 @@ fn record_column(file: &mut Document, name: Cow<'_, str>, value: &str) {
         Ok(text) => Value::Text(text),
         Err(_) => Value::Json(value.to_owned()),
     };
-    file.meta.set(name.into_owned(), value);
+    file.meta.set(name, value);
 }
 
 /// Where a file was found, on whatever host.

@@ -7,7 +7,7 @@
 
 use app::prelude::*;
 use arrangement::Rule;
-use formats::Defect;
+use formats::{Defect, Form};
 use formats::stack_exchange::{self as sites, Alone, Found, Thread, Threads};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -109,6 +109,10 @@ fn records(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         "redpajama" => AnswerOrder::RedPajama,
         _ => AnswerOrder::Numeric,
     };
+    let own = [Form::Posts, Form::Xml, Form::SevenZip, Form::Zip];
+    if let Some(defect) = formats::mistaken(path, &own, "a site's Posts.xml or 7z archive")? {
+        return Ok(Box::new(std::iter::once(Err(defect))));
+    }
     let found = Threads::open(path)?;
     let document = move |found: Result<Found, Defect>| match found? {
         Found::Thread(found) => Ok(thread(&site, &found, order)),

@@ -4,7 +4,7 @@
 //! 2.0.0 as it is. What we do differently, and why, is in docs/fidelity.md under "Wikipedia".
 
 use app::prelude::*;
-use formats::Defect;
+use formats::{Defect, Form};
 use formats::mediawiki::{self, Page, Site};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::path::Path;
@@ -66,6 +66,11 @@ fn language(page: &Document) -> &str {
 
 /// The pages of a dump.
 fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
+    if let Some(defect) =
+        formats::mistaken(path, &[Form::MediaWiki, Form::Xml], "a MediaWiki XML dump")?
+    {
+        return Ok(Box::new(std::iter::once(Err(defect))));
+    }
     let pages = mediawiki::open(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let named = Name::of(&name);
