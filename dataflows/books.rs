@@ -6,7 +6,7 @@
 
 use app::prelude::*;
 use formats::columns::BOOKS as BOOKS_COLUMNS;
-use formats::{Archive, Defect, Form, Row, epub};
+use formats::{Archive, Defect, Field, Form, Row, epub};
 use std::path::Path;
 use text::gutenberg;
 
@@ -116,8 +116,10 @@ fn row_book(row: Row) -> (Document, Option<String>) {
         }
     };
     BOOKS_COLUMNS.rename(&mut fields);
-    let names = || fields.iter().map(|(name, _)| name.as_str());
-    let missing = BOOKS_COLUMNS.missing("text", names());
+    let is_text = |(name, value): &Field| name == "text" && value.get().starts_with('"');
+    let missing = (!fields.iter().any(is_text)).then(|| {
+        BOOKS_COLUMNS.missing("text", fields.iter().map(|(name, _)| name.as_str()))
+    });
     let mut text = None;
     for (name, value) in fields {
         let string = serde_json::from_str::<String>(value.get()).ok();
@@ -142,7 +144,7 @@ fn row_book(row: Row) -> (Document, Option<String>) {
         }
         None => {
             book.reject(NO_TEXT);
-            (book, Some(missing))
+            (book, missing)
         }
     }
 }

@@ -20,7 +20,7 @@ pub const GITHUB: Slice = Slice {
     name: "github",
     about: "GitHub: source files of tables, repositories and archives",
     settings: SETTINGS,
-    inputs: Inputs { is_source: repository::is_repository, select },
+    inputs: Inputs { is_source: repository::is_repository, select, ..Inputs::FILES },
     reader: source_files,
     graph,
     fixtures: FIXTURES,

@@ -19,7 +19,7 @@ pub const STACK_EXCHANGE: Slice = Slice {
     name: "stack_exchange",
     about: "StackExchange: questions with their answers, from dumps of sites",
     settings: SETTINGS,
-    inputs: Inputs { is_source: sites::is_site, select: largest },
+    inputs: Inputs { is_source: sites::is_site, select: largest, is_slow_to_begin: true },
     reader: records,
     graph,
     fixtures: FIXTURES,

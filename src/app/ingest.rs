@@ -2,8 +2,9 @@
 
 use crate::dedup::text_digest;
 use crate::display::{Display, Verbosity};
-use crate::inputs::sources;
+use crate::inputs::{skipped, sources};
 use crate::models::{CommonModels, Models};
+use crate::readable::refusal;
 use crate::recipe::{Input, Recipe};
 use crate::slice::{Setup, Slice};
 use crate::summary::{LabelSummary, Summary};
@@ -97,6 +98,9 @@ pub(crate) fn ingest(
             sources_of(input, slices, recipe)?;
         }
     }
+    let known = Corpus::open(root).ok().map(|corpus| corpus.manifest()).transpose()?.flatten();
+    let (inputs, refused) = readable(slices, recipe, inputs, known.as_ref(), how.verbosity)?;
+    let inputs = &inputs[..];
     let (corpus, _lock, mut meeting) = if first {
         let (corpus, lock) = prepare(root, recipe, slices)?;
         (corpus, Some(lock), meet(&how.cluster)?)
@@ -128,7 +132,7 @@ pub(crate) fn ingest(
     });
     let labels = labels.collect();
     let commit = after.commit;
-    Ok(Summary { commit, labels, skipped, elapsed: started.elapsed(), models, tells: first })
+    Ok(Summary { commit, labels, skipped, refused, elapsed: started.elapsed(), models, tells: first })
 }
 
 /// Of documents of one text, in whatever slices, the one added first stays.
@@ -157,6 +161,57 @@ impl Loaded {
         self.common = Some(common);
         self.slices.insert(slice.name, models.clone());
         Ok(models)
+    }
+}
+
+/// Those of `inputs` of which something can be read, or whose labels are in the corpus; and, for each
+/// other one, why it is not added.
+///
+/// # Errors
+/// When none is left.
+fn readable(
+    slices: &'static [Slice],
+    recipe: &Recipe,
+    inputs: &[Input],
+    known: Option<&Manifest>,
+    verbosity: Verbosity,
+) -> Result<(Vec<Input>, Vec<String>)> {
+    let (mut left, mut refused) = (Vec::new(), Vec::new());
+    for input in inputs {
+        if known.is_some_and(|known| known.label(&input.slice, &input.label).is_some()) {
+            left.push(input.clone());
+            continue;
+        }
+        let sources = sources_of(input, slices, recipe)?;
+        say_skipped(&input.paths, verbosity);
+        let slice = slices.iter().find(|slice| slice.name == input.slice);
+        match slice.and_then(|slice| refusal(slice, recipe, &sources)) {
+            None => left.push(input.clone()),
+            Some(why) => refused.push(format!(
+                "{}/{}: nothing of it can be read, so it is not added:\n{why}",
+                input.slice, input.label
+            )),
+        }
+    }
+    if left.is_empty() && !refused.is_empty() {
+        bail!("{}", refused.join("\n"));
+    }
+    Ok((left, refused))
+}
+
+/// Says what of the folders is not read: by name where the user wants to hear more.
+fn say_skipped(paths: &[String], verbosity: Verbosity) {
+    let skipped = skipped(paths);
+    match verbosity {
+        Verbosity::Verbose => {
+            let each = skipped.iter().map(|path| path.display());
+            each.for_each(|path| eprintln!("skipped, no data: {path} (name it to have it read)"));
+        }
+        Verbosity::Normal if !skipped.is_empty() => {
+            let count = skipped.len();
+            eprintln!("skipped {count} files that lie beside the data, such as checksums (-v: which)");
+        }
+        _ => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! From what a user names to the sources of a label.
 
 use crate::Settings;
+use crate::beside::is_beside;
 use crate::slice::Inputs;
 use crate::usage::usage;
 use anyhow::{Context, Result};
@@ -110,7 +111,8 @@ fn expand(
     Ok(())
 }
 
-/// Every source in a folder and its folders; names that begin with a dot are left out.
+/// Every source in a folder and its folders. Names that begin with a dot, and what lies beside data,
+/// are left out.
 fn walk(
     folder: &Path,
     is_source: fn(&Path) -> bool,
@@ -134,9 +136,35 @@ fn walk(
             continue;
         }
         let path = entry.path();
+        if is_beside(&path) {
+            continue;
+        }
         if path.is_dir() { walk(&path, is_source, files, depth + 1)? } else { files.push(path) }
     }
     Ok(())
+}
+
+/// What lies beside the data in the folders that `paths` name, and is not read.
+pub(crate) fn skipped(paths: &[String]) -> Vec<PathBuf> {
+    fn look(folder: &Path, skipped: &mut Vec<PathBuf>, depth: usize) {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        for path in entries.map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') || path.is_symlink() {
+                continue;
+            }
+            if is_beside(&path) {
+                skipped.push(path);
+            } else if path.is_dir() && depth < DEPTH_MAX {
+                look(&path, skipped, depth + 1);
+            }
+        }
+    }
+    let mut skipped = Vec::new();
+    let folders = paths.iter().map(Path::new).filter(|path| path.is_dir());
+    folders.for_each(|folder| look(folder, &mut skipped, 0));
+    skipped.sort();
+    skipped
 }
 
 /// Bytes of a file, or of all files of a folder. Links within a folder are not followed.

@@ -1,5 +1,6 @@
 //! The program around the slices: what a slice is to it, the recipe, the command line.
 
+mod beside;
 mod calibrate;
 mod catalogue;
 mod checksums;
@@ -14,6 +15,7 @@ mod keys;
 mod meter;
 mod models;
 mod plot;
+mod readable;
 mod recipe;
 mod score;
 mod settings;

@@ -1,5 +1,6 @@
 //! What a slice is to the program.
 
+use crate::readable::summed;
 use crate::recipe::Recipe;
 use crate::{Models, Setting, Settings};
 use arrangement::{Copies, Rule, Scope};
@@ -36,7 +37,7 @@ impl Slice {
     /// The reader of this slice, with these settings.
     pub(crate) fn reader(&self, settings: &Settings) -> Reader {
         let (read, settings) = (self.reader, settings.clone());
-        Arc::new(move |path: &Path| read(path, &settings))
+        Arc::new(move |path: &Path| Ok(summed(read(path, &settings)?)))
     }
 
     /// The reader of this slice, with the settings of an empty recipe.
@@ -52,11 +53,15 @@ pub struct Inputs {
     pub is_source: fn(&Path) -> bool,
     /// Leaves those of the paths found that the settings ask for.
     pub select: fn(Vec<PathBuf>, &Settings) -> anyhow::Result<Vec<PathBuf>>,
+    /// Whether a source is read to its end before it gives its first document: then nothing of it is
+    /// read before the run to see whether anything can be.
+    pub is_slow_to_begin: bool,
 }
 
 impl Inputs {
     /// Every file is a source.
-    pub const FILES: Inputs = Inputs { is_source: |_| false, select: |paths, _| Ok(paths) };
+    pub const FILES: Inputs =
+        Inputs { is_source: |_| false, select: |paths, _| Ok(paths), is_slow_to_begin: false };
 }
 
 /// A bundled input file.

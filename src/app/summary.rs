@@ -9,6 +9,8 @@ pub(crate) struct Summary {
     pub labels: Vec<LabelSummary>,
     /// Labels that were there already.
     pub skipped: Vec<String>,
+    /// Labels of which nothing can be read, each with the reason: they are not in the corpus.
+    pub refused: Vec<String>,
     pub elapsed: Duration,
     /// The language identifiers in use.
     pub models: Vec<String>,

@@ -7,8 +7,15 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
+use std::time::Duration;
 
-/// How far to read ahead. Memory is bounded by `batches_max` + 2 batches.
+/// A batch of so many times the bytes of a full one is heavy: it has one large item.
+const HEAVY_BATCHES: usize = 16;
+
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// How far to read ahead. Memory is bounded by `batches_max` + 2 batches, or by three items where they
+/// are much larger than a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead {
     /// A batch is full at this many items,
@@ -93,9 +100,14 @@ fn send_all<T>(
         batch_bytes += bytes(&item);
         batch.push(item);
         if batch.len() >= ahead.batch_items_max || batch_bytes >= ahead.batch_bytes_max {
+            let is_heavy = batch_bytes >= HEAVY_BATCHES * ahead.batch_bytes_max;
             batch_bytes = 0;
             if sender.send(Ok(std::mem::take(batch))).is_err() {
                 return;
+            }
+            // The next one may be as large: it is not read before this one is taken.
+            while is_heavy && !sender.is_empty() {
+                thread::sleep(LOOK_AGAIN);
             }
         }
     }
@@ -131,7 +143,6 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     const SMALL: Ahead = Ahead { batch_items_max: 3, batch_bytes_max: 100, batches_max: 1 };
 
