@@ -24,6 +24,7 @@ mod lock;
 mod manifest;
 mod part;
 mod revise;
+mod schema;
 mod segment;
 mod store;
 mod verify;

@@ -26,6 +26,7 @@ mod deterministic;
 /// The export's forms, its card, its digests, its ids.
 mod export;
 /// Source files of tables, repositories and archives come out as RedPajama's scripts would have them.
+mod forms;
 mod github;
 /// Damaged and foreign files are named, and never stop what is healthy.
 mod hostile_input;

@@ -89,17 +89,12 @@ impl Json {
                 self.string(bytes.data())
             }
             (Field::Bytes(bytes), _) => self.string(format!("{:?}", bytes.data()).as_bytes()),
-            (Field::Int(days), Shape::Date) => match date(i64::from(*days)) {
-                Some(date) => self.shown(date),
-                None => self.shown(days),
-            },
-            (Field::Int(time), Shape::Time(second)) => self.time(i64::from(*time), *second),
-            (Field::Long(time), Shape::Time(second)) => self.time(*time, *second),
+            // What is no time is null.
+            (Field::Int(days), Shape::Date) => self.shown(date(i64::from(*days))),
+            (Field::Int(time), Shape::Time(second)) => self.shown(clock(i64::from(*time), *second)),
+            (Field::Long(time), Shape::Time(second)) => self.shown(clock(*time, *second)),
             (Field::Long(time) | Field::TimestampMillis(time), Shape::Timestamp(second)) => {
-                match timestamp(*time, *second) {
-                    Some(timestamp) => self.shown(timestamp),
-                    None => self.shown(time),
-                }
+                self.shown(timestamp(*time, *second))
             }
             (Field::Bool(value), _) => self.shown(value),
             (Field::Byte(value), _) => self.shown(value),
@@ -115,13 +110,6 @@ impl Json {
             (Field::Double(value), _) => self.shown(value),
             // Decimals, as Parquet's library shows them.
             (other, _) => self.shown(other.to_string()),
-        }
-    }
-
-    fn time(&mut self, time: i64, second: i64) -> Written {
-        match clock(time, second) {
-            Some(clock) => self.shown(clock),
-            None => self.shown(time),
         }
     }
 

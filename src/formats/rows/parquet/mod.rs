@@ -8,7 +8,7 @@
 //! | damage | read | reported |
 //! |---|---|---|
 //! | a text that is not UTF-8 | the row, with those bytes: it is no JSON | by who reads it |
-//! | a time that has no date | the row, with its number | no |
+//! | a time that has no date, such as infinity | the row, with null | no |
 //! | a page that would inflate to more than 256 MiB | the rows without a cell in it | yes |
 //! | a row of more than 256 MiB | the other rows | yes |
 //! | a page that cannot be decoded | the row groups after it | yes |
