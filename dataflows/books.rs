@@ -91,7 +91,10 @@ fn is_named_text(path: &Path) -> bool {
 fn told(book: Result<Document, Defect>) -> Vec<Result<Document, Defect>> {
     let is_wrong = |book: &&Document| book.verdict.as_deref() == Some(NOT_TEXT);
     let defect = book.as_ref().ok().filter(is_wrong).map(|book| {
-        Err(Defect::new(book.offset, "this file is neither text nor any other form that is read; it is left out"))
+        Err(Defect::new(
+            book.offset,
+            "this file is neither text nor any other form that is read; it is left out",
+        ))
     });
     [book].into_iter().chain(defect).collect()
 }
@@ -117,9 +120,8 @@ fn row_book(row: Row) -> (Document, Option<String>) {
     };
     BOOKS_COLUMNS.rename(&mut fields);
     let is_text = |(name, value): &Field| name == "text" && value.get().starts_with('"');
-    let missing = (!fields.iter().any(is_text)).then(|| {
-        BOOKS_COLUMNS.missing("text", fields.iter().map(|(name, _)| name.as_str()))
-    });
+    let missing = (!fields.iter().any(is_text))
+        .then(|| BOOKS_COLUMNS.missing("text", fields.iter().map(|(name, _)| name.as_str())));
     let mut text = None;
     for (name, value) in fields {
         let string = serde_json::from_str::<String>(value.get()).ok();

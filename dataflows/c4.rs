@@ -168,8 +168,9 @@ impl Line {
         if let Err(error) = simdutf8::compat::from_utf8(json) {
             return Err(format!("not UTF-8 from byte {} of it on", error.valid_up_to()));
         }
-        let mut fields = formats::fields(json)
-            .map_err(|error| format!("a JSON object with text, timestamp and url is expected: {error}"))?;
+        let mut fields = formats::fields(json).map_err(|error| {
+            format!("a JSON object with text, timestamp and url is expected: {error}")
+        })?;
         PAGES.rename(&mut fields);
         let find = |wanted: &str| {
             let (_, value) = fields.iter().find(|(name, _)| name == wanted)?;
@@ -178,7 +179,12 @@ impl Line {
         let names = || fields.iter().map(|(name, _)| name.as_str());
         let needed = |name: &str| find(name).ok_or_else(|| PAGES.missing(name, names()));
         let timestamp = iso_time(needed("timestamp")?);
-        Ok(Line { text: needed("text")?, timestamp, url: needed("url")?, language: find("language") })
+        Ok(Line {
+            text: needed("text")?,
+            timestamp,
+            url: needed("url")?,
+            language: find("language"),
+        })
     }
 }
 

@@ -7,8 +7,8 @@
 
 use app::prelude::*;
 use arrangement::Rule;
-use formats::{Defect, Form};
 use formats::stack_exchange::{self as sites, Alone, Found, Thread, Threads};
+use formats::{Defect, Form};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@
 //! 2.0.0 as it is. What we do differently, and why, is in docs/fidelity.md under "Wikipedia".
 
 use app::prelude::*;
-use formats::{Defect, Form};
 use formats::mediawiki::{self, Page, Site};
+use formats::{Defect, Form};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::path::Path;
 use wikitext::LANGUAGES;

@@ -7,14 +7,40 @@ use std::path::Path;
 
 /// Beginnings of names, in lower case.
 const BEGINNINGS: &[&str] = &[
-    "readme", "license", "licence", "copying", "notice.", "changelog", "checksums", "md5sum", "sha1sum",
-    "sha256sum", "sha512sum", "dataset_info", "croissant",
+    "readme",
+    "license",
+    "licence",
+    "copying",
+    "notice.",
+    "changelog",
+    "checksums",
+    "md5sum",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "dataset_info",
+    "croissant",
 ];
 
 /// Endings of names, in lower case, below any compression.
 const ENDINGS: &[&str] = &[
-    ".md5", ".md5sum", ".sha1", ".sha256", ".sha512", ".sha256sum", ".crc", ".asc", ".sig", ".md",
-    "md5sums.txt", "sha1sums.txt", "sha256sums.txt", "-index.txt", ".paths", ".torrent", ".catalog",
+    ".md5",
+    ".md5sum",
+    ".sha1",
+    ".sha256",
+    ".sha512",
+    ".sha256sum",
+    ".crc",
+    ".asc",
+    ".sig",
+    ".md",
+    "md5sums.txt",
+    "sha1sums.txt",
+    "sha256sums.txt",
+    "-index.txt",
+    ".paths",
+    ".torrent",
+    ".catalog",
 ];
 
 /// Whole names, in lower case.

@@ -132,7 +132,15 @@ pub(crate) fn ingest(
     });
     let labels = labels.collect();
     let commit = after.commit;
-    Ok(Summary { commit, labels, skipped, refused, elapsed: started.elapsed(), models, tells: first })
+    Ok(Summary {
+        commit,
+        labels,
+        skipped,
+        refused,
+        elapsed: started.elapsed(),
+        models,
+        tells: first,
+    })
 }
 
 /// Of documents of one text, in whatever slices, the one added first stays.
@@ -209,7 +217,9 @@ fn say_skipped(paths: &[String], verbosity: Verbosity) {
         }
         Verbosity::Normal if !skipped.is_empty() => {
             let count = skipped.len();
-            eprintln!("skipped {count} files that lie beside the data, such as checksums (-v: which)");
+            eprintln!(
+                "skipped {count} files that lie beside the data, such as checksums (-v: which)"
+            );
         }
         _ => {}
     }

@@ -17,7 +17,11 @@ const NAMED_MAX: usize = 5;
 
 /// Why nothing of a label's sources can be read, if so. As a rule the first record of the first
 /// source is read and nothing else.
-pub(crate) fn refusal(slice: &'static Slice, recipe: &Recipe, sources: &[Source]) -> Option<String> {
+pub(crate) fn refusal(
+    slice: &'static Slice,
+    recipe: &Recipe,
+    sources: &[Source],
+) -> Option<String> {
     if slice.inputs.is_slow_to_begin {
         return None;
     }
@@ -113,7 +117,10 @@ impl Iterator for Summed {
             let Kind { count, last } = self.kinds.remove(&self.order.pop_front()?)?;
             if count > ALONE_MAX {
                 let (more, offset) = (count - ALONE_MAX, last.offset);
-                return Some(Err(Defect::new(offset, format!("{more} more like this one: {}", last.what))));
+                return Some(Err(Defect::new(
+                    offset,
+                    format!("{more} more like this one: {}", last.what),
+                )));
             }
         }
     }
@@ -143,7 +150,8 @@ mod tests {
 
     #[test]
     fn defects_of_a_kind_are_one_after_the_first_three() {
-        let of = |number: u64| Defect::new(number * 10, format!("record {number} is \"{number}a\""));
+        let of =
+            |number: u64| Defect::new(number * 10, format!("record {number} is \"{number}a\""));
         let other = Defect::new(5, "cut short");
         let all = (1..=1_000).map(move |number| Err(of(number))).chain([Err(other)]);
         let found = defects(Box::new(all));
@@ -158,7 +166,8 @@ mod tests {
     #[test]
     fn a_source_is_readable_if_one_record_is() {
         let check = |of: fn() -> Vec<Result<Document, Defect>>| {
-            let reader: Reader = std::sync::Arc::new(move |_: &Path| Ok(Box::new(of().into_iter())));
+            let reader: Reader =
+                std::sync::Arc::new(move |_: &Path| Ok(Box::new(of().into_iter())));
             wrong(&reader, Path::new("x")).map(|found| found.map(|defect| defect.what))
         };
         fn rejected() -> Result<Document, Defect> {

@@ -98,7 +98,8 @@ fn schemas<'a>(
     for label in labels {
         let schema = schemas.entry(label.slice.clone()).or_default();
         lines(corpus, label, |line| {
-            let seen = serde_json::from_slice(line).and_then(|line: Line| schema.see(line.meta.get()));
+            let seen =
+                serde_json::from_slice(line).and_then(|line: Line| schema.see(line.meta.get()));
             seen.map_err(|error| malformed(corpus, error))
         })?;
     }

@@ -97,7 +97,8 @@ impl Schema {
 
     /// Its fields as a dataset card describes them, below `features:`.
     pub fn card(&self) -> String {
-        let mut card = String::from("  - name: text\n    dtype: string\n  - name: meta\n    struct:\n");
+        let mut card =
+            String::from("  - name: text\n    dtype: string\n  - name: meta\n    struct:\n");
         let in_order = self.in_order().map(|(name, of)| (name, of.clone()));
         let others = self.has_others.then(|| (OTHERS, Type::Text));
         let (last, all): (Vec<_>, Vec<_>) = in_order.partition(|(name, _)| *name == ID);
@@ -208,7 +209,9 @@ fn describe(card: &mut String, indent: usize, name: Option<&str>, of: &Type) {
                 writeln!(card, "{pad}  list:").expect("memory takes all");
                 match &**inner {
                     Type::Object(fields) => {
-                        fields.iter().for_each(|(name, of)| describe(card, indent + 2, Some(name), of));
+                        fields
+                            .iter()
+                            .for_each(|(name, of)| describe(card, indent + 2, Some(name), of));
                     }
                     inner => describe(card, indent + 2, None, inner),
                 }
@@ -322,8 +325,7 @@ mod tests {
         ];
         let schema = schema(&records);
         assert!(!schema.is_even());
-        let written: Vec<String> =
-            records.iter().map(|meta| schema.write(meta).unwrap()).collect();
+        let written: Vec<String> = records.iter().map(|meta| schema.write(meta).unwrap()).collect();
         assert_eq!(
             written,
             [

@@ -129,8 +129,12 @@ impl Form {
         match self {
             Form::Empty => ("an empty file", "leave it out"),
             Form::Damaged => ("a damaged file", "fetch it again"),
-            Form::Wet => ("a WET file", "the slices common_crawl and c4 (source = \"wet\") read those"),
-            Form::Wat => ("a WAT file, with metadata and no text", "fetch the dump's *.warc.wet.gz"),
+            Form::Wet => {
+                ("a WET file", "the slices common_crawl and c4 (source = \"wet\") read those")
+            }
+            Form::Wat => {
+                ("a WAT file, with metadata and no text", "fetch the dump's *.warc.wet.gz")
+            }
             Form::Warc => ("a WARC file of pages as fetched", "fetch the dump's *.warc.wet.gz"),
             Form::Arc => ("an ARC file", "convert it to WARC, for example by warcio recompress"),
             Form::Json => ("a file of JSON", "the slices c4, github and books read those"),
@@ -204,8 +208,7 @@ fn of_text(head: &[u8]) -> Form {
     let whole = head.len() < HEAD_CUT_BYTES;
     let end = if whole { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
     let lines = head[..end].split(|byte| *byte == b'\n');
-    let lines: Vec<&[u8]> =
-        lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
     if lines.is_empty() {
         return Form::Text;
     }
@@ -283,7 +286,8 @@ mod tests {
             (&warc(&["warcinfo", "request", "response"]), Form::Warc),
             (&warc(&["resource"]), Form::Warc),
             (
-                &[warc(&["warcinfo", "metadata"]), b"Content-Type: application/json".to_vec()].concat(),
+                &[warc(&["warcinfo", "metadata"]), b"Content-Type: application/json".to_vec()]
+                    .concat(),
                 Form::Wat,
             ),
             (&warc(&["warcinfo"]), Form::Damaged),

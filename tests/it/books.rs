@@ -285,7 +285,10 @@ fn a_field_that_is_called_id_gets_another_name() {
     let lines = format!("{{\"id\":\"Y\",\"text\":\"A book.\"}}\n{{{many}\"text\":\"B\"}}\n");
     place.write("a.jsonl", lines);
     let told = place.run("add corpus --slice books --label a a.jsonl").exits(3).stdout;
-    assert!(told.contains("a.jsonl: byte 28: record 2: a JSON object with text is expected"), "{told}");
+    assert!(
+        told.contains("a.jsonl: byte 28: record 2: a JSON object with text is expected"),
+        "{told}"
+    );
     let meta = &place.documents("corpus")[0]["meta"];
     assert_eq!(*meta, serde_json::json!({"source_id": "Y", "id": "books/a/a.jsonl#0"}));
 }

@@ -16,7 +16,8 @@ fn with_books() -> Place {
 }
 
 fn page(number: usize) -> String {
-    let (text, url) = (format!("Page {number} of the crawl."), format!("http://a.example/{number}"));
+    let (text, url) =
+        (format!("Page {number} of the crawl."), format!("http://a.example/{number}"));
     json!({"text": text, "timestamp": "2019-04-25T12:57:54Z", "url": url}).to_string() + "\n"
 }
 
@@ -108,8 +109,8 @@ fn packed(kind: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 const KINDS: [&str; 16] = [
-    "gz", "gz.gz", "zst.gz", "pzstd", "seekable", "long", "bz2", "xz", "br", "utf16", "utf32", "array",
-    "pretty", "bom", "crlf", "gz",
+    "gz", "gz.gz", "zst.gz", "pzstd", "seekable", "long", "bz2", "xz", "br", "utf16", "utf32",
+    "array", "pretty", "bom", "crlf", "gz",
 ];
 
 #[test]
@@ -134,7 +135,8 @@ fn rows_are_read_in_every_packing() {
 fn a_damaged_layer_is_told_and_what_is_before_it_is_read() {
     let place = Place::new();
     // Of lengths that do not compress well, so that damage stands late.
-    let rows: Vec<u8> = (0..20_000u64).flat_map(|n| page((n * n % 99_991) as usize).into_bytes()).collect();
+    let rows: Vec<u8> =
+        (0..20_000u64).flat_map(|n| page((n * n % 99_991) as usize).into_bytes()).collect();
     for kind in ["gz.gz", "xz", "zst.gz"] {
         let whole = packed(kind, &rows);
         place.write("rows.json", &whole[..whole.len() * 9 / 10]);
@@ -149,7 +151,8 @@ fn a_damaged_layer_is_told_and_what_is_before_it_is_read() {
 fn wet_and_dumps_are_read_in_layers_too() {
     let place = Place::new();
     let body = "A line of this page, which is long enough.\n".repeat(10);
-    let pages: Vec<_> = (0..4).map(|n| record(&format!("http://{n}.example/"), "t", &body)).collect();
+    let pages: Vec<_> =
+        (0..4).map(|n| record(&format!("http://{n}.example/"), "t", &body)).collect();
     place.write("r.toml", "[common_crawl]\nlanguages = []\nmin_language_score = 0.0\n");
     for kind in ["gz", "xz", "pzstd"] {
         let bytes = if kind == "gz" { gzip(&wet(&pages)) } else { packed(kind, &pages.concat()) };
@@ -201,7 +204,11 @@ fn foreign() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("page.html", b"<!DOCTYPE html><html><body>404</body></html>".to_vec(), "HTML"),
         ("paper.pdf", b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n".to_vec(), "PDF"),
         ("files.tar", tar, "tar archive"),
-        ("x.7z", b"7z\xbc\xaf\x27\x1c\0\x04aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".to_vec(), "7z archive"),
+        (
+            "x.7z",
+            b"7z\xbc\xaf\x27\x1c\0\x04aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".to_vec(),
+            "7z archive",
+        ),
         ("x.feather", b"ARROW1\0\0aaaaaaaaaaaa".to_vec(), "Arrow"),
         ("x.rar", b"Rar!\x1a\x07\x01\0aaaaaaaaa".to_vec(), "RAR"),
         ("x.lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n".to_vec(), "LFS"),
@@ -260,7 +267,8 @@ fn files_beside_the_data_are_skipped_in_a_folder_and_read_if_named() {
     let place = Place::new();
     place.write("in/c4-train.json.gz", gzip(&pages(3)));
     let digests = format!("{:032x}  c4-train.json.gz\n", 7);
-    let beside = ["README.md", "LICENSE", "SHA256SUMS.txt", "digests.txt", "x-index.txt", "Thumbs.db"];
+    let beside =
+        ["README.md", "LICENSE", "SHA256SUMS.txt", "digests.txt", "x-index.txt", "Thumbs.db"];
     for name in beside {
         place.write(&format!("in/{name}"), &digests);
     }
@@ -285,7 +293,10 @@ fn a_refused_label_does_not_keep_the_others_out() {
     let input = |label: &str| {
         format!("[[input]]\nslice = \"c4\"\nlabel = \"{label}\"\npaths = [\"{label}.json\"]\n")
     };
-    place.write("r.toml", format!("corpus = \"corpus\"\n{}{}{}", input("b"), input("a"), input("c")));
+    place.write(
+        "r.toml",
+        format!("corpus = \"corpus\"\n{}{}{}", input("b"), input("a"), input("c")),
+    );
     let said = place.run("build r.toml").exits(1);
     for what in ["c4/b: nothing of it can be read", "c4/c: ", "it holds no document", "WET file"] {
         assert!(said.stderr.contains(what), "{said}");
@@ -316,11 +327,15 @@ fn equal_defects_of_a_file_are_summed() {
 fn json_as_other_programs_write_it_is_read() {
     let place = with_books();
     let lines = concat!(
-        r#"{"text":"One.","score":NaN,"more":[Infinity,-Infinity]}"#, "\n",
-        r#"{"text":"Two, cut \ud83d","\udc00 field":"half \udfff"}"#, "\n",
+        r#"{"text":"One.","score":NaN,"more":[Infinity,-Infinity]}"#,
+        "\n",
+        r#"{"text":"Two, cut \ud83d","\udc00 field":"half \udfff"}"#,
+        "\n",
         "{\"text\":\"Three\ttabs\u{1}\"}\n",
-        r#"{"text":"gone","text":"Four."}"#, "\n",
-        r#"{"text":"Five."},"#, "\n",
+        r#"{"text":"gone","text":"Four."}"#,
+        "\n",
+        r#"{"text":"Five."},"#,
+        "\n",
     );
     place.write("a.jsonl", lines);
     let said = place.run("add books --slice books --label a a.jsonl").exits(3);
@@ -334,7 +349,8 @@ fn json_as_other_programs_write_it_is_read() {
     // The same lines for `score`, and for a table of source files.
     let outcome = place.run("score a.jsonl --out scored.jsonl --json").exits(3);
     assert_eq!(number(&outcome.json()["documents"]), 4, "{outcome}");
-    let rows = r#"{"content":"x = 1\n\ud83d","path":"a.py","repo_name":"o/r","license":"mit","n":NaN}"#;
+    let rows =
+        r#"{"content":"x = 1\n\ud83d","path":"a.py","repo_name":"o/r","license":"mit","n":NaN}"#;
     place.write("rows.jsonl", rows);
     let summary = place.run("add code --slice github --label a rows.jsonl --json").exits(0).json();
     assert_eq!(number(&summary["labels"]["github/a"]["kept"]), 1);
@@ -343,7 +359,10 @@ fn json_as_other_programs_write_it_is_read() {
 #[test]
 fn columns_have_the_names_of_real_data_sets() {
     let place = with_books();
-    place.write("stack.jsonl", r#"{"content":"x = 1\n","path":"a.py","repository_name":"o/r","licenses":["MIT"]}"#);
+    place.write(
+        "stack.jsonl",
+        r#"{"content":"x = 1\n","path":"a.py","repository_name":"o/r","licenses":["MIT"]}"#,
+    );
     let summary = place.run("add code --slice github --label a stack.jsonl --json").exits(0).json();
     assert_eq!(number(&summary["labels"]["github/a"]["kept"]), 1);
     let fineweb = r#"{"text":"A page.","id":"1","url":"http://a.example/","date":"2019-04-25T12:57:54Z","language":"en"}"#;
@@ -390,7 +409,11 @@ fn labels_with_other_fields_are_exported_with_one_schema() {
         assert_eq!(keys(&document["meta"]), keys(expected));
     }
     let card = String::from_utf8(place.export("books")["README.md"].clone()).unwrap();
-    for line in ["dataset_info:", "- name: \"year\"\n      dtype: string", "- name: \"source_id\"\n      dtype: int64"] {
+    for line in [
+        "dataset_info:",
+        "- name: \"year\"\n      dtype: string",
+        "- name: \"source_id\"\n      dtype: int64",
+    ] {
         assert!(card.contains(line), "{card}");
     }
 }

@@ -19,8 +19,7 @@ impl Codec {
     /// As many first bytes as [`Codec::of`] looks at.
     pub(crate) const MAGIC_BYTES_MAX: usize = 10;
 
-    const COMPRESSED: [Codec; 5] =
-        [Codec::Gzip, Codec::Zstd, Codec::Lz4, Codec::Bzip2, Codec::Xz];
+    const COMPRESSED: [Codec; 5] = [Codec::Gzip, Codec::Zstd, Codec::Lz4, Codec::Bzip2, Codec::Xz];
 
     /// The compression of a file that begins so.
     pub(crate) fn of(first: &[u8]) -> Codec {
@@ -75,7 +74,11 @@ impl Codec {
     /// The first member of any compression in `bytes`.
     pub(crate) fn find_any(bytes: &[u8]) -> Option<(usize, Codec)> {
         let found = |codec: &Codec| Some((codec.find(bytes)?, *codec));
-        Codec::COMPRESSED.iter().filter(|codec| **codec != Codec::Xz).filter_map(found).min_by_key(|&(at, _)| at)
+        Codec::COMPRESSED
+            .iter()
+            .filter(|codec| **codec != Codec::Xz)
+            .filter_map(found)
+            .min_by_key(|&(at, _)| at)
     }
 }
 

@@ -10,7 +10,11 @@ pub struct Names(&'static [(&'static str, &'static str, &'static str)]);
 
 /// Pages of the web.
 pub const PAGES: Names = Names(&[
-    ("text", "text", "allenai/c4 and mC4, CulturaX, FineWeb, OSCAR 21.09 and 22.01, Dolma, RedPajama"),
+    (
+        "text",
+        "text",
+        "allenai/c4 and mC4, CulturaX, FineWeb, OSCAR 21.09 and 22.01, Dolma, RedPajama",
+    ),
     ("text", "content", "OSCAR 22.01 and later"),
     ("text", "raw_content", "RedPajama-Data-V2"),
     ("timestamp", "timestamp", "allenai/c4, CulturaX"),
@@ -64,7 +68,10 @@ impl Names {
         let known = self.0.iter().filter(|(name, ..)| *name == own).map(|(_, other, _)| *other);
         let known: Vec<&str> = known.collect();
         let found = Names::listed(found);
-        format!("no column {own} with text (known names: {}); its columns: {found}", known.join(", "))
+        format!(
+            "no column {own} with text (known names: {}); its columns: {found}",
+            known.join(", ")
+        )
     }
 
     /// The names of columns, as many as a message has room for.

@@ -69,9 +69,7 @@ fn mended(json: &[u8]) -> Vec<u8> {
                 mended.push(byte);
             }
             b'\\' if is_string => match surrogate(rest) {
-                Some(0xd800..=0xdbff)
-                    if matches!(surrogate(&rest[6..]), Some(0xdc00..=0xdfff)) =>
-                {
+                Some(0xd800..=0xdbff) if matches!(surrogate(&rest[6..]), Some(0xdc00..=0xdfff)) => {
                     taken = 12;
                     mended.extend_from_slice(&rest[..taken]);
                 }
@@ -150,9 +148,15 @@ mod tests {
             read(r#"{"a":NaN,"b":[Infinity,-Infinity,-1],"c":"NaN"}"#),
             r#"a=null b=[null,null,-1] c="NaN""#
         );
-        assert_eq!(read(r#"{"a":"x \ud83d","b":"\ud83d\ude00"}"#), r#"a="x \ufffd" b="\ud83d\ude00""#);
+        assert_eq!(
+            read(r#"{"a":"x \ud83d","b":"\ud83d\ude00"}"#),
+            r#"a="x \ufffd" b="\ud83d\ude00""#
+        );
         assert_eq!(read(r#"{"\udc00":{"\uDBFF":1}}"#), "\u{fffd}={\"\\ufffd\":1}");
-        assert_eq!(read(r#"{"a":"\\ud83d","b":"\ud83d\ud83d\ude00"}"#), r#"a="\\ud83d" b="\ufffd\ud83d\ude00""#);
+        assert_eq!(
+            read(r#"{"a":"\\ud83d","b":"\ud83d\ud83d\ude00"}"#),
+            r#"a="\\ud83d" b="\ufffd\ud83d\ude00""#
+        );
         assert_eq!(read("{\"a\":\"tab\there\"}"), r#"a="tab\u0009here""#);
         assert_eq!(read("\u{feff}{\"a\":1}\r"), "a=1");
         assert_eq!(read(r#"{"a":1,"b":2,"a":3}"#), "a=3 b=2");

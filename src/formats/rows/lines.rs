@@ -167,7 +167,10 @@ fn object(bytes: &[u8], is_begun: bool, brackets: &mut Brackets) -> (usize, usiz
         false => bytes.iter().position(|byte| !is_between(byte)).unwrap_or(bytes.len()),
     };
     for (at, byte) in bytes.iter().enumerate().skip(from) {
-        if brackets.depth == 0 && !brackets.is_string && at > from && (is_between(byte) || *byte == b'{')
+        if brackets.depth == 0
+            && !brackets.is_string
+            && at > from
+            && (is_between(byte) || *byte == b'{')
         {
             return (from, at, at, true);
         }

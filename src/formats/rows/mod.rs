@@ -10,8 +10,8 @@ mod lines;
 mod parquet;
 
 use crate::compressed::{Codec, begin, head};
-use crate::form::Form as FileForm;
 use crate::defect::{Defect, ReadError};
+use crate::form::Form as FileForm;
 use std::fs::File;
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 use super::lines::Lines;
-use crate::compressed::begin_from;
 use super::*;
+use crate::compressed::begin_from;
 use ::parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;

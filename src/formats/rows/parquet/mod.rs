@@ -94,8 +94,7 @@ impl Table {
             rows = rows.saturating_add(group.num_rows().max(0) as u64);
             self.groups.push(rows);
         }
-        let (schema, columns) =
-            unpanicked(|| shape::of(metadata.file_metadata().schema_descr()))?;
+        let (schema, columns) = unpanicked(|| shape::of(metadata.file_metadata().schema_descr()))?;
         self.opened = Some(Opened { metadata, schema: Arc::new(schema), columns });
         Ok(())
     }

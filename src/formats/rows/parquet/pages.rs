@@ -78,7 +78,8 @@ impl Group {
                 }
                 let name = column.column_path().string();
                 let (most, bytes) = (PAGE_BYTES_MAX >> 20, page.inflated);
-                let what = format!("a page of {bytes} bytes in column {name}, more than {most} MiB");
+                let what =
+                    format!("a page of {bytes} bytes in column {name}, more than {most} MiB");
                 if !can_be_empty(&column, page.cells) {
                     return Err(what);
                 }

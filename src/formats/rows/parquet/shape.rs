@@ -72,7 +72,9 @@ fn plain(field: &Type) -> Result<Arc<Type>, ParquetError> {
         Kind::Group => ConvertedType::NONE,
     };
     let plain = Type::group_type_builder(field.name())
-        .with_repetition(info.has_repetition().then(|| info.repetition()).unwrap_or(Repetition::REQUIRED))
+        .with_repetition(
+            info.has_repetition().then(|| info.repetition()).unwrap_or(Repetition::REQUIRED),
+        )
         .with_converted_type(annotation)
         .with_fields(fields);
     Ok(Arc::new(plain.build()?))
