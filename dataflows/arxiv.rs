@@ -3,8 +3,8 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/arxiv`. What we do differently, and why, is in
 //! docs/fidelity.md under "arXiv".
 
-use formats::Defect;
 use formats::eprint::{self, Eprint, Member, Want};
+use formats::{Defect, Form};
 use latex::TexFile;
 use latex::better::Cleaned;
 use recipe::prelude::*;
@@ -40,6 +40,10 @@ impl Slice for Arxiv {
 
     fn identifies_languages(_: &Settings) -> bool {
         true
+    }
+
+    fn forms(_: &Settings) -> Forms {
+        Forms { read: &[Form::Tar, Form::Pdf], called: "an e-print" }
     }
 
     fn is_source(folder: &Path) -> bool {

@@ -6,9 +6,10 @@
 
 mod files;
 
-use formats::{Defect, Row, ZIP_MAGIC, epub, shelf};
+use formats::columns::BOOKS as BOOKS_COLUMNS;
+use formats::{Defect, Field, Form, Row, epub, shelf};
 use recipe::prelude::*;
-use std::io::{self, BufRead, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 settings! {
@@ -30,6 +31,13 @@ impl Slice for Books {
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;
+
+    fn forms(_: &Settings) -> Forms {
+        Forms {
+            read: &[Form::Json, Form::Parquet, Form::Zip, Form::Html],
+            called: "a book or a table of books",
+        }
+    }
 
     fn is_source(folder: &Path) -> bool {
         is_one_book(folder)
@@ -80,15 +88,34 @@ fn books(path: &Path) -> Result<Documents, ReadError> {
 
 /// The books of a file: the rows of JSON lines or Parquet, the files of a zip archive, or one book.
 fn of_file(path: &Path) -> Result<Documents, ReadError> {
-    let form = form(path).map_err(|source| ReadError { path: path.to_owned(), source })?;
+    let form = Form::of(path).map_err(|source| ReadError { path: path.to_owned(), source })?;
     Ok(match form {
-        Form::Rows => {
-            let rows = formats::rows(path)?;
-            Box::new(rows.flat_map(|row| told(row.map(row_book))))
-        }
         Form::Zip => files::zip_books(path),
-        Form::One => Box::new(files::book(path).into_iter()),
+        Form::Json | Form::Parquet if !is_named_text(path) => row_books(path)?,
+        // RedPajama's own splits have no ending.
+        _ if formats::is_named_json(path) => row_books(path)?,
+        _ => Box::new(files::book(path).into_iter()),
     })
+}
+
+/// Whether the name of a file says that it is one text.
+fn is_named_text(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_lowercase();
+    let name = formats::without_compression(&name);
+    [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end))
+}
+
+fn row_books(path: &Path) -> Result<Documents, ReadError> {
+    let rows = formats::rows(path)?;
+    Ok(Box::new(rows.flat_map(|row| match row {
+        Ok(row) => {
+            let (number, offset) = (row.number, row.offset);
+            let (book, wrong) = row_book(row);
+            let what = wrong.map(|what| format!("record {number}: {what}; it is left out"));
+            vec![Ok(book)].into_iter().chain(what.map(|what| Err(Defect::new(offset, what))))
+        }
+        Err(defect) => vec![Err(defect)].into_iter().chain(None),
+    })))
 }
 
 /// One book: the first of its forms that can be read. The others are counted.
@@ -122,63 +149,29 @@ fn of_shelf(shelf: shelf::Shelf) -> files::Found {
     found
 }
 
-/// What a file can be.
-enum Form {
-    Rows,
-    Zip,
-    One,
-}
-
-/// Told by what the file holds: of texts, those that begin as an object does are rows, unless their
-/// name says otherwise. RedPajama's own splits have no ending.
-fn form(path: &Path) -> io::Result<Form> {
-    let mut magic = Vec::new();
-    formats::regular::open(path)?.take(4).read_to_end(&mut magic)?;
-    if magic == ZIP_MAGIC {
-        return Ok(Form::Zip);
-    }
-    let name = path.to_string_lossy().to_lowercase();
-    let name = [".gz", ".zst", ".bz2", ".lz4"]
-        .iter()
-        .find_map(|end| name.strip_suffix(end))
-        .unwrap_or(&name);
-    if [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end)) {
-        return Ok(Form::One);
-    }
-    if magic == b"PAR1" || [".jsonl", ".json", ".ndjson"].iter().any(|end| name.ends_with(end)) {
-        return Ok(Form::Rows);
-    }
-    // What cannot be inflated is told when it is read.
-    let mut begin = formats::open(path)?;
-    let begin = begin.fill_buf().unwrap_or_default().trim_ascii_start();
-    let is_rows = begin.starts_with(b"{") && !begin.starts_with(files::RTF_MAGIC);
-    Ok(if is_rows { Form::Rows } else { Form::One })
-}
-
-/// A document, and behind it what is wrong with a record that cannot be one.
-fn told(book: Result<Document, Defect>) -> Vec<Result<Document, Defect>> {
-    let what = book.as_ref().ok().and_then(|book| match book.verdict.as_deref()? {
-        NO_JSON => Some("this record is no JSON object; it is left out"),
-        NO_TEXT => Some("this record has no field text with a string; it is left out"),
-        _ => None,
-    });
-    let defect = what
-        .zip(book.as_ref().ok())
-        .map(|(what, book)| Err(Defect { offset: book.offset, what: what.into(), device: None }));
-    [book].into_iter().chain(defect).collect()
-}
-
 const NO_JSON: &str = "no_json";
 const NO_TEXT: &str = "no_text";
 const OTHER_FORM: &str = "other_form";
 
-/// A book of a row: every field but the text is published as it is (`dedup.py`: `meta`).
-fn row_book(row: Row) -> Document {
+/// A book of a row, and what is wrong with one that is none: every field but the text is published
+/// as it is (`dedup.py`: `meta`).
+fn row_book(row: Row) -> (Document, Option<String>) {
     let mut book = Document { offset: row.offset, ..Document::default() };
-    let Ok(fields) = formats::fields(&row.json) else {
+    if let Err(error) = simdutf8::compat::from_utf8(&row.json) {
         book.reject(NO_JSON);
-        return book;
+        return (book, Some(format!("not UTF-8 from byte {} of it on", error.valid_up_to())));
+    }
+    let mut fields = match formats::fields(&row.json) {
+        Ok(fields) => fields,
+        Err(error) => {
+            book.reject(NO_JSON);
+            return (book, Some(format!("a JSON object with text is expected: {error}")));
+        }
     };
+    BOOKS_COLUMNS.rename(&mut fields);
+    let is_text = |(name, value): &Field| name == "text" && value.get().starts_with('"');
+    let missing = (!fields.iter().any(is_text))
+        .then(|| BOOKS_COLUMNS.missing("text", fields.iter().map(|(name, _)| name.as_str())));
     let mut text = None;
     for (name, value) in fields {
         let string = serde_json::from_str::<String>(value.get()).ok();
@@ -199,10 +192,13 @@ fn row_book(row: Row) -> Document {
         Some(text) => {
             book.bytes_read = text.len() as u64;
             book.text = text;
+            (book, None)
         }
-        None => book.reject(NO_TEXT),
+        None => {
+            book.reject(NO_TEXT);
+            (book, missing)
+        }
     }
-    book
 }
 
 const FIXTURES: &[Fixture] = fixtures!(

@@ -6,9 +6,9 @@
 
 use arrangement::Rule;
 use engine::Span;
-use formats::{Defect, Row, WarcRecord};
+use formats::columns::PAGES;
+use formats::{Defect, Form, Row, WarcRecord};
 use recipe::prelude::*;
-use serde::Deserialize;
 use signals::rules::c4::{self as rules, TFDS};
 use std::ops::Range;
 use std::path::Path;
@@ -65,6 +65,15 @@ impl Slice for C4 {
 
     fn identifies_languages(settings: &Settings) -> bool {
         settings.source == Source::Wet
+    }
+
+    fn forms(settings: &Settings) -> Forms {
+        match settings.source {
+            Source::Json => {
+                Forms { read: &[Form::Json, Form::Parquet], called: "JSON lines or Parquet" }
+            }
+            Source::Wet => Forms { read: &[Form::Wet], called: "a WET file" },
+        }
     }
 
     fn read(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
@@ -148,7 +157,8 @@ fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         return Ok(with_defects(records.map(|record| record.map(page_of_dump))));
     }
     let rows = formats::rows(path)?;
-    Ok(with_defects(rows.map(|row| row.map(page_of_shard))))
+    let language = language_of_name(&path.to_string_lossy());
+    Ok(with_defects(rows.map(move |row| row.map(|row| page_of_shard(row, language.as_deref())))))
 }
 
 /// A page and, where it cannot be one, what is wrong with its record.
@@ -159,7 +169,7 @@ fn with_defects(records: impl Iterator<Item = Result<Read, Defect>> + Send + 'st
     let both = records.flat_map(|record| match record {
         Ok((page, wrong)) => {
             let offset = page.offset;
-            let defect = wrong.map(|what| Err(Defect { offset, what, device: None }));
+            let defect = wrong.map(|what| Err(Defect::new(offset, what)));
             [Some(Ok(page)), defect]
         }
         Err(defect) => [Some(Err(defect)), None],
@@ -167,43 +177,96 @@ fn with_defects(records: impl Iterator<Item = Result<Read, Defect>> + Send + 'st
     Box::new(both.flatten())
 }
 
-/// A line of a shard, or a row of its Parquet form.
-#[derive(Deserialize)]
+/// The fields of a line of a shard, or of a row of its Parquet form.
 struct Line {
     text: String,
     timestamp: String,
     url: String,
+    language: Option<String>,
+}
+
+impl Line {
+    fn read(json: &[u8]) -> Result<Line, String> {
+        if let Err(error) = simdutf8::compat::from_utf8(json) {
+            return Err(format!("not UTF-8 from byte {} of it on", error.valid_up_to()));
+        }
+        let mut fields = formats::fields(json).map_err(|error| {
+            format!("a JSON object with text, timestamp and url is expected: {error}")
+        })?;
+        PAGES.rename(&mut fields);
+        let find = |wanted: &str| {
+            let (_, value) = fields.iter().find(|(name, _)| name == wanted)?;
+            serde_json::from_str::<String>(value.get()).ok()
+        };
+        let names = || fields.iter().map(|(name, _)| name.as_str());
+        let needed = |name: &str| find(name).ok_or_else(|| PAGES.missing(name, names()));
+        let timestamp = iso_time(needed("timestamp")?);
+        Ok(Line {
+            text: needed("text")?,
+            timestamp,
+            url: needed("url")?,
+            language: find("language"),
+        })
+    }
+}
+
+/// A time of a Parquet column as the shards of JSON write it: `2019-04-25T12:57:54Z`.
+fn iso_time(time: String) -> String {
+    let of_column = time.strip_suffix(" +00:00").and_then(|time| time.split_once(' '));
+    match of_column {
+        Some((date, clock)) => {
+            let clock = clock.trim_end_matches('0').trim_end_matches('.');
+            let clock = if clock.contains('.') { clock } else { &time[11..19] };
+            format!("{date}T{clock}Z")
+        }
+        None => time,
+    }
+}
+
+/// The language of a shard by its name: `c4-de.tfrecord-00000-of-01024.json.gz` of mC4; all others of
+/// AllenAI's are English.
+fn language_of_name(path: &str) -> Option<String> {
+    let name = path.rsplit('/').next()?;
+    let rest = name.strip_prefix("c4-")?;
+    if rest.starts_with("train.") || rest.starts_with("validation.") {
+        return Some("en".to_owned());
+    }
+    let code = rest.split('.').next()?;
+    let code = code.strip_suffix("-validation").unwrap_or(code);
+    let is_code = |code: &str| {
+        (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase())
+    };
+    let is_language = is_code(code.split('-').next()?) && rest.contains(".tfrecord");
+    is_language.then(|| code.to_owned())
 }
 
 /// A page of AllenAI's C4, with RedPajama's fields (`data_prep/c4/c4_reformat.py`).
-fn page_of_shard(row: Row) -> Read {
+fn page_of_shard(row: Row, language: Option<&str>) -> Read {
     let mut page = Document {
         offset: row.offset,
         bytes_read: row.json.len() as u64,
         digest: text::digest::sha1(&row.json),
         ..Document::default()
     };
-    let line: Line = match serde_json::from_slice(&row.json) {
+    let line = match Line::read(&row.json) {
         Ok(line) => line,
-        Err(error) => {
+        Err(what) => {
             page.reject("not_c4");
-            let number = row.number;
-            return (
-                page,
-                Some(format!(
-                    "record {number} is no JSON object with text, timestamp and url: {error}"
-                )),
-            );
+            return (page, Some(format!("record {}: {what}; it is left out", row.number)));
         }
     };
     page.bytes_read = line.text.len() as u64;
     page.digest = text::digest::sha1(line.text.as_bytes());
     page.text = line.text;
     describe(&mut page, line.timestamp, line.url);
-    page.meta.set("language", "en");
+    let language = language.map(str::to_owned).or(line.language);
+    page.meta.set("language", language.unwrap_or_else(|| UNKNOWN_LANGUAGE.to_owned()));
     page.meta.set("source", "c4");
     (page, None)
 }
+
+/// Where neither the name of the shard nor a field of the page says it.
+const UNKNOWN_LANGUAGE: &str = "unknown";
 
 /// A page of a WET record.
 fn page_of_dump(record: WarcRecord) -> Read {
@@ -244,3 +307,30 @@ const FIXTURES: &[Fixture] = fixtures!(
     "c4":
     "en" / "c4-train.00000-of-00001.json.gz",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_shards_tell_their_language() {
+        let of = |name| language_of_name(name).unwrap_or_default();
+        assert_eq!(of("en/c4-train.00000-of-01024.json.gz"), "en");
+        assert_eq!(of("c4-validation.00000-of-00008.json.gz"), "en");
+        assert_eq!(of("multilingual/c4-de.tfrecord-00000-of-01024.json.gz"), "de");
+        assert_eq!(of("c4-bg-Latn.tfrecord-00000-of-00001.json.gz"), "bg-Latn");
+        assert_eq!(of("c4-ceb-validation.tfrecord-00000-of-00001.json.gz"), "ceb");
+        for other in ["pages.json", "c4-part1.json", "0000.parquet"] {
+            assert_eq!(of(other), "", "{other}");
+        }
+    }
+
+    #[test]
+    fn times_of_columns_are_written_as_in_lines() {
+        let of = |time: &str| iso_time(time.to_owned());
+        assert_eq!(of("2019-04-25T12:57:54Z"), "2019-04-25T12:57:54Z");
+        assert_eq!(of("2019-04-25 12:57:54.000 +00:00"), "2019-04-25T12:57:54Z");
+        assert_eq!(of("2019-04-25 12:50:00.000000 +00:00"), "2019-04-25T12:50:00Z");
+        assert_eq!(of("2019-04-25 12:57:54.120000 +00:00"), "2019-04-25T12:57:54.12Z");
+    }
+}

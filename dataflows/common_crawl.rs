@@ -5,7 +5,7 @@
 
 use arrangement::Rule;
 use document::DocRef;
-use formats::{Defect, WarcRecord};
+use formats::{Defect, Form, WarcRecord};
 use models::wikiref::is_below;
 use recipe::prelude::*;
 use signals::Facts;
@@ -118,6 +118,10 @@ impl Slice for CommonCrawl {
         let filter = (!settings.keep.is_empty()).then_some(FILTER);
         let threshold = &mut settings.min_score;
         Some(Calibration { setting: "min_score", reason: QUALITY, threshold, filter })
+    }
+
+    fn forms(_: &Settings) -> Forms {
+        Forms { read: &[Form::Wet], called: "a WET file, *.warc.wet.gz," }
     }
 
     fn read(path: &Path, _: &Settings) -> Result<Documents, ReadError> {

@@ -8,11 +8,11 @@ use arrangement::Rule;
 use code::repository::{self, Repository, RepositoryFile};
 use code::row::{Content as Cell, Row};
 use code::{header, licence, path, statistics};
+use formats::columns::CODE;
 use formats::files::{self, Content, StoredFile};
-use formats::{Defect, ReadError};
+use formats::{Defect, Form, ReadError};
 use md5::{Digest, Md5};
 use recipe::prelude::*;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,10 @@ impl Slice for GitHub {
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;
+
+    fn forms(_: &Settings) -> Forms {
+        Forms { read: &[Form::Json, Form::Parquet, Form::Tar], called: "a table or a tar archive" }
+    }
 
     fn is_source(folder: &Path) -> bool {
         repository::is_repository(folder)
@@ -255,12 +259,12 @@ fn of_row(row: formats::Row) -> Found {
         let mut file = Document { offset, bytes_read: json.len() as u64, ..Document::default() };
         file.reject(reason);
         let what = format!("row {number}: {what}; it is left out");
-        (file, Some(Defect { offset, what, device: None }))
+        (file, Some(Defect::new(offset, what)))
     };
-    let Ok(text) = simdutf8::basic::from_utf8(&json) else {
+    if simdutf8::basic::from_utf8(&json).is_err() {
         return wrong("invalid_utf8", "not UTF-8".into());
-    };
-    let row = match Row::parse(text) {
+    }
+    let row = match Row::parse(&json) {
         Ok(row) => row,
         Err(error) => {
             let what = format!(
@@ -271,7 +275,8 @@ fn of_row(row: formats::Row) -> Found {
         }
     };
     let Some(path) = row.path.as_deref() else {
-        return wrong("no_path", "the field path is missing, or no text".into());
+        let names: Vec<String> = row.names().split(", ").map(str::to_owned).collect();
+        return wrong("no_path", CODE.missing("path", names.iter().map(String::as_str)));
     };
     let text = match row.content {
         Some(Cell::Text(text)) => Some(text),
@@ -279,11 +284,14 @@ fn of_row(row: formats::Row) -> Found {
         Some(Cell::Malformed(error)) => {
             return wrong("no_content", format!("the field content is no text: {error}"));
         }
-        None => return wrong("no_content", "the field content is missing".into()),
+        None => {
+            let names = row.columns.iter().map(|(name, _)| name.as_str());
+            return wrong("no_content", CODE.missing("content", names));
+        }
     };
     let is_null = text.is_none();
     let mut file = document(offset, text.unwrap_or_default());
-    row.columns.into_iter().for_each(|(name, value)| record_column(&mut file, name, value));
+    row.columns.into_iter().for_each(|(name, value)| record_column(&mut file, name, value.get()));
     file.url = place(&row.repository, path);
     if is_null {
         // BigQuery has no content of binary files and of large ones; upstream's query leaves them out.
@@ -294,8 +302,8 @@ fn of_row(row: formats::Row) -> Found {
 
 /// A column of a row, as upstream publishes it, with two exceptions: what we count ourselves stands,
 /// and `id`, which every document of a corpus has, is the blob's here.
-fn record_column(file: &mut Document, name: Cow<'_, str>, value: &str) {
-    let name = if name == "id" { Cow::Borrowed("blob_id") } else { name };
+fn record_column(file: &mut Document, name: String, value: &str) {
+    let name = if name == "id" { "blob_id".to_owned() } else { name };
     if FIRST_FIELDS.contains(&&*name) {
         return;
     }
@@ -303,7 +311,7 @@ fn record_column(file: &mut Document, name: Cow<'_, str>, value: &str) {
         Ok(text) => Value::Text(text),
         Err(_) => Value::Json(value.to_owned()),
     };
-    file.meta.set(name.into_owned(), value);
+    file.meta.set(name, value);
 }
 
 /// Where a file was found, on whatever host.

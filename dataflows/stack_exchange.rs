@@ -6,8 +6,8 @@
 //! A record is a thread, or a row that is in none.
 
 use arrangement::Rule;
-use formats::Defect;
 use formats::stack_exchange::{self as sites, Alone, Found, Thread, Threads};
+use formats::{Defect, Form};
 use recipe::prelude::*;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -49,6 +49,16 @@ impl Slice for StackExchange {
     fn identifies_languages(_: &Settings) -> bool {
         true
     }
+
+    fn forms(_: &Settings) -> Forms {
+        Forms {
+            read: &[Form::Posts, Form::Xml, Form::SevenZip, Form::Zip],
+            called: "a site's Posts.xml or 7z archive",
+        }
+    }
+
+    // A site is read to its end before its first thread is known.
+    const IS_SLOW_TO_BEGIN: bool = true;
 
     fn is_source(folder: &Path) -> bool {
         sites::is_site(folder)

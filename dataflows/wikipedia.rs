@@ -5,8 +5,8 @@
 
 use arrangement::{Copies, Rule, Scope};
 use document::DocRef;
-use formats::Defect;
 use formats::mediawiki::{self, Page, Site};
+use formats::{Defect, Form};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use recipe::prelude::*;
 use std::path::Path;
@@ -35,6 +35,10 @@ impl Slice for Wikipedia {
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;
+
+    fn forms(_: &Settings) -> Forms {
+        Forms { read: &[Form::MediaWiki, Form::Xml], called: "a MediaWiki XML dump" }
+    }
 
     fn read(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         pages(path, settings)

@@ -118,10 +118,12 @@ pub(crate) fn ingest(
         for slice in slices.iter().filter(|slice| inputs.is_empty() || is_asked(slice.name())) {
             loaded.models(*slice, recipe)?;
         }
-        for input in inputs {
-            added.sources(input)?;
-        }
     }
+    let known = match Corpus::open(root) {
+        Ok(corpus) => corpus.manifest()?,
+        Err(_) => None,
+    };
+    let inputs = &added.readable(inputs, known.as_ref(), how.verbosity)?[..];
     let (corpus, _lock, mut meeting) = if first {
         let (corpus, lock) = prepare(root, recipe, slices)?;
         (corpus, Some(lock), meet(&how.cluster)?)
@@ -136,7 +138,7 @@ pub(crate) fn ingest(
         manifest.recipe_toml = std::fs::read_to_string(corpus.recipe_path()).ok();
     }
     inputs.iter().try_for_each(|input| added.add(input, &mut manifest))?;
-    let Added { skipped, notices, .. } = added;
+    let Added { skipped, refused, notices, .. } = added;
     if first && how.verbosity != Verbosity::Quiet {
         notices.iter().for_each(|notice| say(notice));
     }
@@ -167,7 +169,7 @@ pub(crate) fn ingest(
     let labels = labels.collect();
     let commit = after.commit;
     let elapsed = started.elapsed();
-    Ok(Summary { commit, labels, skipped, notices, elapsed, models, tells: first })
+    Ok(Summary { commit, labels, skipped, refused, notices, elapsed, models, tells: first })
 }
 
 /// Models that have been loaded.

@@ -27,6 +27,8 @@ pub(crate) struct Sources {
     pub left_out: Vec<(PathBuf, String)>,
     /// What a user should know and is no fault.
     pub notices: Vec<String>,
+    /// Files that lie beside the data of a folder, and are skipped.
+    pub beside: Vec<PathBuf>,
 }
 
 /// The sources of a slice that `paths` (files, globs, folders, `@lists` of them) name.
@@ -44,7 +46,7 @@ pub(crate) fn sources(
 /// Every file that `paths` name, in the order of their names. What is left out is said.
 pub(crate) fn files(paths: &[String]) -> Result<Vec<Source>> {
     let found = walk(paths, Wanted { is_source: &|_| false, streams: false })?;
-    let Sources { sources, left_out, notices } = in_order(found, paths)?;
+    let Sources { sources, left_out, notices, .. } = in_order(found, paths)?;
     say_left_out(&left_out);
     notices.iter().for_each(|notice| say(notice));
     Ok(sources)
@@ -81,7 +83,7 @@ fn walk(paths: &[String], wanted: Wanted<'_>) -> Result<Found> {
 }
 
 fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
-    let Found { paths: files, mut left_out, mut corpora, .. } = found;
+    let Found { paths: files, mut left_out, mut corpora, mut beside, .. } = found;
     let mut unique: BTreeSet<PathBuf> = BTreeSet::new();
     for file in files {
         let real =
@@ -114,8 +116,9 @@ fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     left_out.sort();
     corpora.sort();
+    beside.sort();
     let notices = corpora.iter().map(|corpus| is_no_input(corpus)).collect();
-    Ok(Sources { sources, left_out, notices })
+    Ok(Sources { sources, left_out, notices, beside })
 }
 
 /// Bytes of a file, or of all files of a folder. Links within a folder are not followed.

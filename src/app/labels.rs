@@ -1,6 +1,8 @@
 //! From the inputs of a run to labels of the manifest.
 
-use crate::inputs::{Sources, copies, sources};
+use crate::display::Verbosity;
+use crate::inputs::{Sources, copies, say, sources};
+use crate::readable::refusal;
 use crate::source_state::{changed_sources, observe, other_sources};
 use crate::summary::Skipped;
 use anyhow::{Result, bail};
@@ -21,6 +23,8 @@ pub(crate) struct Added<'a> {
     first: bool,
     /// Labels that are complete.
     pub skipped: Vec<Skipped>,
+    /// Labels of which nothing can be read, each with the reason.
+    pub refused: Vec<String>,
     /// What a user should know and is not a defect.
     pub notices: Vec<String>,
 }
@@ -33,7 +37,16 @@ impl<'a> Added<'a> {
         strict: bool,
         first: bool,
     ) -> Self {
-        Added { slices, recipe, root, strict, first, skipped: Vec::new(), notices: Vec::new() }
+        Added {
+            slices,
+            recipe,
+            root,
+            strict,
+            first,
+            skipped: Vec::new(),
+            refused: Vec::new(),
+            notices: Vec::new(),
+        }
     }
 
     /// The sources that an input names.
@@ -45,6 +58,42 @@ impl<'a> Added<'a> {
         let found = sources(&input.paths, slice, self.recipe.settings(slice.name()))?;
         self.check(&found)?;
         Ok(found)
+    }
+
+    /// Those of `inputs` of which something can be read, or whose labels are in the corpus. The
+    /// others are refused before anything of them is committed: their names stay free.
+    ///
+    /// # Errors
+    /// When none is left, or an input names no sources.
+    pub fn readable(
+        &mut self,
+        inputs: &[Input],
+        known: Option<&Manifest>,
+        verbosity: Verbosity,
+    ) -> Result<Vec<Input>> {
+        let mut left = Vec::new();
+        for input in inputs {
+            if known.is_some_and(|known| known.label(&input.slice, &input.label).is_some()) {
+                left.push(input.clone());
+                continue;
+            }
+            let found = self.sources(input)?;
+            if self.first {
+                say_beside(&found.beside, verbosity);
+            }
+            let slice = find_slice(self.slices, &input.slice)?;
+            match refusal(slice, self.recipe, &found.sources) {
+                None => left.push(input.clone()),
+                Some(why) => self.refused.push(format!(
+                    "{}/{}: nothing of it can be read, so it is not added:\n{why}",
+                    input.slice, input.label
+                )),
+            }
+        }
+        if left.is_empty() && !self.refused.is_empty() {
+            bail!("{}", self.refused.join("\n"));
+        }
+        Ok(left)
     }
 
     fn check(&self, found: &Sources) -> Result<()> {
@@ -90,7 +139,7 @@ impl<'a> Added<'a> {
     }
 
     fn new_label(&mut self, input: &Input, found: Sources) -> Result<Label> {
-        let Sources { mut sources, left_out, notices } = found;
+        let Sources { mut sources, left_out, notices, .. } = found;
         self.notices.extend(notices);
         if self.first {
             self.notices.extend(copies(&sources));
@@ -154,5 +203,24 @@ impl<'a> Added<'a> {
                 label.full_name()
             ),
         }
+    }
+}
+
+/// Says what of the folders is not read: by name where the user wants to hear more.
+fn say_beside(beside: &[PathBuf], verbosity: Verbosity) {
+    match verbosity {
+        Verbosity::Verbose => {
+            for path in beside {
+                say(&format!(
+                    "{}: beside the data; skipped (name it to have it read)",
+                    path.display()
+                ));
+            }
+        }
+        Verbosity::Normal if !beside.is_empty() => say(&format!(
+            "skipped {} files that lie beside the data, such as checksums (-v names them)",
+            beside.len()
+        )),
+        Verbosity::Normal | Verbosity::Quiet => {}
     }
 }

@@ -1,5 +1,6 @@
 //! What does a user type and see? The command line, progress, and the files of models.
 
+mod beside;
 mod calibrate;
 mod catalogue;
 mod checksums;
@@ -12,6 +13,7 @@ mod keys;
 mod labels;
 mod meter;
 mod plot;
+mod readable;
 mod score;
 mod source_state;
 mod summary;

@@ -11,6 +11,8 @@ pub(crate) struct Summary {
     pub skipped: Vec<Skipped>,
     /// What a user should know and is no defect.
     pub notices: Vec<String>,
+    /// Labels of which nothing can be read, each with the reason: they are not in the corpus.
+    pub refused: Vec<String>,
     pub elapsed: Duration,
     /// The language identifiers in use.
     pub models: Vec<String>,

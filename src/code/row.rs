@@ -1,23 +1,12 @@
 //! Rows of tables of source files: the export of BigQuery's `github_repos`, and tables that name
 //! the same columns otherwise.
 
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use formats::columns::{CODE, Names};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::fmt;
-
-/// Columns by BigQuery's names, and what they are called elsewhere: in The Stack, in github-code.
-const NAMES: [(&str, &str); 4] = [
-    ("path", "max_stars_repo_path"),
-    ("repo_name", "max_stars_repo_name"),
-    ("license", "max_stars_repo_licenses"),
-    ("content", "code"),
-];
 
 /// One row: one file of one repository.
-#[derive(Debug, Default, PartialEq)]
-pub struct Row<'a> {
+#[derive(Debug, Default)]
+pub struct Row {
     /// The file's text; none where the row has no such column.
     pub content: Option<Content>,
     /// Its path in the repository, if there is such a text.
@@ -26,7 +15,7 @@ pub struct Row<'a> {
     pub repository: String,
     /// All columns but the text, in their order, by BigQuery's names where they have one, and with
     /// their values as they are written.
-    pub columns: Vec<(Cow<'a, str>, &'a str)>,
+    pub columns: Vec<(String, Box<RawValue>)>,
 }
 
 /// What the column with the text holds.
@@ -40,35 +29,33 @@ pub enum Content {
     Malformed(String),
 }
 
-impl<'a> Row<'a> {
+impl Row {
     /// Reads a row from a JSON object. Of two columns with one name the last counts, as in Python.
-    pub fn parse(json: &'a str) -> Result<Row<'a>, serde_json::Error> {
-        let Fields(fields) = serde_json::from_str(json)?;
-        let named = |name: &str| fields.iter().any(|(known, _)| known == name);
-        let renamed: Vec<(&str, &str)> =
-            NAMES.into_iter().filter(|(name, other)| !named(name) && named(other)).collect();
+    pub fn parse(json: &[u8]) -> Result<Row, serde_json::Error> {
+        let mut fields = formats::fields(json)?;
+        CODE.rename(&mut fields);
         let mut row = Row::default();
         for (name, value) in fields {
-            let name = match renamed.iter().find(|(_, other)| *other == name) {
-                Some((name, _)) => Cow::Borrowed(*name),
-                None => name,
-            };
-            let value = value.get();
             match &*name {
                 "content" => {
-                    row.content = Some(content(value));
+                    row.content = Some(content(value.get()));
                     continue;
                 }
-                "path" => row.path = serde_json::from_str(value).ok(),
-                "repo_name" => row.repository = serde_json::from_str(value).unwrap_or_default(),
+                "path" => row.path = serde_json::from_str(value.get()).ok(),
+                "repo_name" => {
+                    row.repository = serde_json::from_str(value.get()).unwrap_or_default();
+                }
                 _ => {}
             }
-            match row.columns.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => *known = value,
-                None => row.columns.push((name, value)),
-            }
+            row.columns.push((name, value));
         }
         Ok(row)
+    }
+
+    /// The names of its columns, for a message.
+    pub fn names(&self) -> String {
+        let text = self.content.is_some().then_some("content");
+        Names::listed(text.into_iter().chain(self.columns.iter().map(|(name, _)| name.as_str())))
     }
 }
 
@@ -80,45 +67,12 @@ fn content(value: &str) -> Content {
     }
 }
 
-/// The fields of a JSON object in their order, their values as they are written.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-/// More columns than any table has; each is compared with all before it.
-const COLUMNS_MAX: usize = 1_000;
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    if fields.len() == COLUMNS_MAX {
-                        return Err(A::Error::custom("a row of more than 1,000 columns"));
-                    }
-                    fields.push((Cow::Owned(name), value));
-                }
-                Ok(Fields(fields))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn names<'a>(row: &'a Row<'_>) -> Vec<&'a str> {
+    fn names(row: &Row) -> Vec<&str> {
         row.columns.iter().map(|(name, _)| &**name).collect()
     }
 
@@ -126,27 +80,30 @@ mod tests {
     fn bigquerys_columns_stay_as_they_are() {
         let json = r#"{"id":"a1","content":"x\n\u00e9","path":"a/b.py","repo_name":"o/r","size":"12",
             "license":"mit","language":[{"name":"C","bytes":"1"}],"binary":false,"id":"a2"}"#;
-        let row = Row::parse(json).unwrap();
+        let row = Row::parse(json.as_bytes()).unwrap();
         assert_eq!(row.content, Some(Content::Text("x\né".into())));
         assert_eq!((row.path.as_deref(), &*row.repository), (Some("a/b.py"), "o/r"));
         assert_eq!(
             names(&row),
             ["id", "path", "repo_name", "size", "license", "language", "binary"]
         );
-        assert_eq!((row.columns[0].1, row.columns[3].1), ("\"a2\"", "\"12\""));
+        assert_eq!((row.columns[0].1.get(), row.columns[3].1.get()), ("\"a2\"", "\"12\""));
     }
 
     #[test]
     fn other_tables_have_the_same_columns_under_other_names() {
         let json = r#"{"hexsha":"a","max_stars_repo_path":"p.c","max_stars_repo_name":"o/r",
             "max_stars_repo_licenses":["MIT"],"content":""}"#;
-        let row = Row::parse(json).unwrap();
+        let row = Row::parse(json.as_bytes()).unwrap();
         assert_eq!(names(&row), ["hexsha", "path", "repo_name", "license"]);
         assert_eq!((row.path.as_deref(), &*row.repository), (Some("p.c"), "o/r"));
-        let row = Row::parse(r#"{"code":"x","repo_name":"o/r","path":"p.c"}"#).unwrap();
+        let row = Row::parse(r#"{"code":"x","repo_name":"o/r","path":"p.c"}"#.as_bytes()).unwrap();
         assert_eq!(row.content, Some(Content::Text("x".into())));
+        // The-stack-smol.
+        let json = r#"{"repository_name":"o/r","licenses":["MIT"],"path":"p.c","content":""}"#;
+        assert_eq!(names(&Row::parse(json.as_bytes()).unwrap()), ["repo_name", "license", "path"]);
         // A column of the true name is meant where there are both.
-        let row = Row::parse(r#"{"code":"x","content":null,"path":3}"#).unwrap();
+        let row = Row::parse(r#"{"code":"x","content":null,"path":3}"#.as_bytes()).unwrap();
         assert_eq!((&row.content, &row.path), (&Some(Content::Null), &None));
         assert_eq!(names(&row), ["code", "path"]);
     }
@@ -154,21 +111,23 @@ mod tests {
     #[test]
     fn what_is_no_row_is_an_error() {
         for json in ["", "[1]", "{\"a\":", "{} x", "\0\0", "7"] {
-            assert!(Row::parse(json).is_err(), "{json}");
+            assert!(Row::parse(json.as_bytes()).is_err(), "{json}");
         }
-        let row = Row::parse(r#"{"content":"\ud800"}"#).unwrap();
+        let row = Row::parse(r#"{"content":"\ud800"}"#.as_bytes()).unwrap();
+        assert_eq!(row.content, Some(Content::Text("\u{fffd}".into())));
+        let row = Row::parse(br#"{"content":["x"]}"#).unwrap();
         assert!(matches!(row.content, Some(Content::Malformed(_))));
-        assert_eq!(Row::parse("{}").unwrap(), Row::default());
+        assert!(Row::parse(b"{}").unwrap().columns.is_empty());
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        let _ = Row::parse(&deep);
+        let _ = Row::parse(deep.as_bytes());
         let wide: Vec<String> = (0..2_000).map(|n| format!("\"c{n}\":0")).collect();
-        assert!(Row::parse(&format!("{{{}}}", wide.join(","))).is_err());
+        assert!(Row::parse(format!("{{{}}}", wide.join(",")).as_bytes()).is_err());
     }
 
     proptest! {
         #[test]
         fn any_text_is_a_row_or_an_error(json in "[{}\\[\\]\":,a\\\\u0-9 ]{0,40}") {
-            let _ = Row::parse(&json);
+            let _ = Row::parse(json.as_bytes());
         }
     }
 }

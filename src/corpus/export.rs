@@ -1,6 +1,7 @@
 //! The corpus as files for training: bytes that do not depend on how it was built.
 
 use crate::manifest::{Label, Manifest};
+use crate::schema::Schema;
 use crate::segment::SegmentReader;
 use crate::{Corpus, Error, sync_dir};
 use parquet::basic::Compression;
@@ -75,16 +76,38 @@ pub fn export(
     fs::create_dir_all(out).map_err(Error::io(out))?;
     let wanted = |label: &&Label| slices.is_empty() || slices.contains(&label.slice);
     let mut files = Vec::new();
+    let schemas = schemas(corpus, manifest.labels.iter().filter(wanted))?;
     for label in manifest.labels.iter().filter(wanted) {
         progress(&label.full_name());
-        files.push(export_label(corpus, label, out, format)?);
+        files.push(export_label(corpus, label, &schemas[&label.slice], out, format)?);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let list = serde_json::to_string_pretty(&ExportList { files: &files }).expect("plain data");
     write(&out.join("manifest.json"), (list + "\n").as_bytes())?;
-    write(&out.join("README.md"), card(&files).as_bytes())?;
+    write(&out.join("README.md"), card(&files, &schemas).as_bytes())?;
     sync_dir(out)?;
     Ok(files)
+}
+
+/// The schema of each slice, over all its labels.
+fn schemas<'a>(
+    corpus: &Corpus,
+    labels: impl Iterator<Item = &'a Label>,
+) -> Result<BTreeMap<String, Schema>, Error> {
+    let mut schemas: BTreeMap<String, Schema> = BTreeMap::new();
+    for label in labels {
+        let schema = schemas.entry(label.slice.clone()).or_default();
+        lines(corpus, label, |line| {
+            let seen =
+                serde_json::from_slice(line).and_then(|line: Line| schema.see(line.meta.get()));
+            seen.map_err(|error| malformed(corpus, error))
+        })?;
+    }
+    Ok(schemas)
+}
+
+fn malformed(corpus: &Corpus, error: serde_json::Error) -> Error {
+    Error::corrupt(corpus.root(), format!("a line of a segment: {error}"))
 }
 
 #[derive(Serialize)]
@@ -103,6 +126,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 fn export_label(
     corpus: &Corpus,
     label: &Label,
+    schema: &Schema,
     out: &Path,
     format: Format,
 ) -> Result<Exported, Error> {
@@ -113,11 +137,11 @@ fn export_label(
     let file = File::create(&tmp).map_err(Error::io(&tmp))?;
     let mut hashed = Hashed { file: BufWriter::new(file), sha256: Sha256::new(), bytes: 0 };
     let (documents, text_bytes) = match format {
-        Format::Jsonl => copy_lines(corpus, label, &tmp, &mut hashed)?,
+        Format::Jsonl => copy_lines(corpus, label, schema, &tmp, &mut hashed)?,
         Format::JsonlZst => {
             let mut encoder =
                 zstd::Encoder::new(&mut hashed, ZSTD_LEVEL).map_err(Error::io(&tmp))?;
-            let counts = copy_lines(corpus, label, &tmp, &mut encoder)?;
+            let counts = copy_lines(corpus, label, schema, &tmp, &mut encoder)?;
             encoder.finish().map_err(Error::io(&tmp))?;
             counts
         }
@@ -190,17 +214,26 @@ fn lines(
 fn copy_lines(
     corpus: &Corpus,
     label: &Label,
+    schema: &Schema,
     tmp: &Path,
     out: &mut impl Write,
 ) -> Result<(u64, u64), Error> {
-    let documents = lines(corpus, label, |line| out.write_all(line).map_err(Error::io(tmp)))?;
+    let documents = lines(corpus, label, |line| {
+        if schema.is_even() {
+            return out.write_all(line).map_err(Error::io(tmp));
+        }
+        let line: Line = serde_json::from_slice(line).map_err(|error| malformed(corpus, error))?;
+        let meta = schema.write(line.meta.get()).map_err(|error| malformed(corpus, error))?;
+        writeln!(out, "{{\"text\":{},\"meta\":{meta}}}", line.text.get()).map_err(Error::io(tmp))
+    })?;
     Ok((documents, label.counts.bytes_kept))
 }
 
-/// A line taken apart, `meta` as it stands.
+/// A line taken apart, its values as they stand.
 #[derive(Deserialize)]
 struct Line<'a> {
-    text: String,
+    #[serde(borrow)]
+    text: &'a RawValue,
     #[serde(borrow)]
     meta: &'a RawValue,
 }
@@ -241,9 +274,10 @@ fn write_parquet(
         group.close().map(|_| ())
     };
     let documents = lines(corpus, label, |line| {
-        let line: Line = serde_json::from_slice(line)
-            .map_err(|error| Error::corrupt(tmp, format!("a line of the segment: {error}")))?;
-        rows[0].push(ByteArray::from(line.text.into_bytes()));
+        let line: Line = serde_json::from_slice(line).map_err(|error| malformed(corpus, error))?;
+        let text: String =
+            serde_json::from_str(line.text.get()).map_err(|error| malformed(corpus, error))?;
+        rows[0].push(ByteArray::from(text.into_bytes()));
         rows[1].push(ByteArray::from(line.meta.get()));
         if rows[0].len() == ROWS_IN_GROUP { flush(&mut rows).map_err(wrong) } else { Ok(()) }
     })?;
@@ -253,7 +287,7 @@ fn write_parquet(
 }
 
 /// A dataset card with a configuration for each slice, so that `load_dataset(OUT)` works.
-fn card(files: &[Exported]) -> String {
+fn card(files: &[Exported], schemas: &BTreeMap<String, Schema>) -> String {
     let mut slices: BTreeMap<&str, Vec<&Exported>> = BTreeMap::new();
     for file in files {
         let slice = file.path.split('/').next().expect("slice/label");
@@ -265,6 +299,14 @@ fn card(files: &[Exported]) -> String {
         for file in files {
             card += &format!("    - {}\n", file.path);
         }
+    }
+    let is_json = files.iter().any(|file| !file.path.ends_with(".parquet"));
+    let described = || schemas.iter().filter(|(_, schema)| is_json && !schema.is_empty());
+    if described().next().is_some() {
+        card += "dataset_info:\n";
+    }
+    for (slice, schema) in described() {
+        card += &format!("- config_name: {slice}\n  features:\n{}", schema.card());
     }
     card += "---\n\n# Corpus\n\nMade by sluicebox. Every record is `{\"text\", \"meta\"}`; \
              `meta.id` is `slice/label/source#record`.\n\n\

@@ -26,6 +26,7 @@ mod names;
 mod part;
 mod repair;
 mod revise;
+mod schema;
 mod segment;
 mod store;
 mod sweep;

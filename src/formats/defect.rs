@@ -16,9 +16,23 @@ pub struct Defect {
     pub device: Option<io::ErrorKind>,
 }
 
+/// Characters of the longest text of a defect; the rest is cut off.
+const WHAT_CHARS_MAX: usize = 300;
+
 impl Defect {
-    pub(crate) fn new(offset: u64, what: impl Into<String>) -> Self {
-        Defect { offset, what: what.into(), device: None }
+    /// A defect of the content, in a few words.
+    pub fn new(offset: u64, what: impl Into<String>) -> Self {
+        Defect { offset, what: what.into(), device: None }.bounded()
+    }
+
+    /// The same with a text of bounded length: messages of libraries may quote what they read.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        if let Some((end, _)) = self.what.char_indices().nth(WHAT_CHARS_MAX) {
+            self.what.truncate(end);
+            self.what.push_str(" [...]");
+        }
+        self
     }
 }
 

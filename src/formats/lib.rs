@@ -2,6 +2,7 @@
 //!
 //! - [`compressed`]: one way to open any of them, by what they hold and not by what they are
 //!   called. [`open`] gives the bytes.
+//! - [`Form`]: what a file is, told by what it holds.
 //! - [`eprint`]: arXiv's papers, from its bulk archives and one by one.
 //! - [`warc`]: WARC records, from damaged files too. [`wet`] is the same for Common Crawl's text.
 //! - [`mediawiki`]: pages of MediaWiki's XML exports, such as Wikipedia's dumps.
@@ -26,6 +27,7 @@ pub mod encoding;
 pub mod eprint;
 pub mod epub;
 pub mod files;
+mod form;
 pub mod mediawiki;
 pub mod prefetch;
 pub mod regular;
@@ -39,7 +41,18 @@ mod whole;
 pub use archive::{Archive, ZIP_MAGIC};
 pub use compressed::open;
 pub use defect::{Defect, ReadError};
+pub use form::{Form, mistaken};
 pub use prefetch::{Ahead, Batches, SourcePanicked, Waiting, prefetch};
-pub use rows::{Row, Rows, fields, rows, rows_of_stream};
+pub use rows::{Field, Row, Rows, columns, fields, is_named_json, rows, rows_of_stream};
 pub use warc::{Kind, WarcReader, WarcRecord};
 pub use whole::whole;
+
+/// The name of a file, in lower case, without the ending that says how it is compressed.
+pub fn without_compression(name: &str) -> &str {
+    const ENDINGS: [&str; 8] = [".gz", ".zst", ".zstd", ".bz2", ".lz4", ".xz", ".br", ".tgz"];
+    match ENDINGS.iter().find_map(|end| name.strip_suffix(end)) {
+        // Some are compressed twice.
+        Some(inner) => without_compression(inner),
+        None => name,
+    }
+}

@@ -16,6 +16,7 @@ mod read;
 mod recipe;
 mod settings;
 mod slice;
+mod summed;
 pub mod usage;
 
 pub use dedup::{Dedup, Deduplicate, global_dedup};
@@ -27,8 +28,8 @@ pub use settings::{
     WrongValue, list,
 };
 pub use slice::{
-    AnySlice, Calibration, Fixture, FixtureModel, Prepared, Setup, SetupLabel, Slice, Slices,
-    find_slice,
+    AnySlice, Calibration, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel, Slice,
+    Slices, find_slice,
 };
 /// For [`settings!`].
 #[doc(hidden)]
@@ -37,8 +38,8 @@ pub use toml;
 /// What the file of a slice needs.
 pub mod prelude {
     pub use crate::{
-        Calibration, Dedup, Deduplicate, FilePath, Fixture, FixtureModel, FolderPath, ModelFiles,
-        Setup, Slice, choice, fixtures, list, settings,
+        Calibration, Dedup, Deduplicate, FilePath, Fixture, FixtureModel, FolderPath, Forms,
+        ModelFiles, Setup, Slice, choice, fixtures, list, settings,
     };
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};

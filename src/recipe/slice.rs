@@ -2,9 +2,10 @@
 
 use crate::models::{ModelFiles, Models};
 use crate::settings::{AnySettings, Key, Preset, Settings};
+use crate::summed::summed;
 use crate::usage::{suggest, usage};
 use engine::{Docs, Documents, Graph, Reader};
-use formats::ReadError;
+use formats::{Form, ReadError};
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,10 @@ pub trait Slice: Send + Sync + 'static {
     const DEMO_SETTINGS: &'static str = "";
     /// Whether its table may hold `lid`, a key of the recipe's top, as earlier versions had it.
     const HAS_LID: bool = false;
+
+    /// Whether a source is read to its end before its first document is known. Then nothing of it is
+    /// read before the run to see whether anything can be.
+    const IS_SLOW_TO_BEGIN: bool = false;
 
     /// The keys of its table in a recipe.
     type Settings: Settings;
@@ -50,6 +55,9 @@ pub trait Slice: Send + Sync + 'static {
     fn calibration(_settings: &mut Self::Settings) -> Option<Calibration<'_>> {
         None
     }
+
+    /// The forms of files that it reads. A file that is certainly of another form is one defect.
+    fn forms(settings: &Self::Settings) -> Forms;
 
     /// Whether a folder is one source, such as a repository. Any other folder is walked.
     fn is_source(_folder: &Path) -> bool {
@@ -92,6 +100,14 @@ pub fn find_slice(slices: Slices, name: &str) -> anyhow::Result<&'static dyn Any
         let hint = suggest(name, slices.iter().map(|slice| slice.name()));
         usage(format!("unknown slice {name}{hint}"))
     })
+}
+
+/// The forms of files that a slice reads, beside plain text.
+pub struct Forms {
+    /// The forms.
+    pub read: &'static [Form],
+    /// What they are called in messages, with an article.
+    pub called: &'static str,
 }
 
 /// The threshold of a slice that decides how much of it is kept.
@@ -187,6 +203,8 @@ pub trait AnySlice: Send + Sync {
     fn identifies_languages(&self, settings: &dyn AnySettings) -> bool;
     /// [`Slice::calibration`].
     fn calibration<'s>(&self, settings: &'s mut dyn AnySettings) -> Option<Calibration<'s>>;
+    /// [`Slice::IS_SLOW_TO_BEGIN`].
+    fn is_slow_to_begin(&self) -> bool;
     /// [`Slice::is_source`].
     fn is_source(&self, folder: &Path) -> bool;
     /// [`Slice::select`].
@@ -274,6 +292,10 @@ impl<S: Slice> AnySlice for S {
         S::calibration(any.downcast_mut().expect("the settings of this slice"))
     }
 
+    fn is_slow_to_begin(&self) -> bool {
+        S::IS_SLOW_TO_BEGIN
+    }
+
     fn is_source(&self, folder: &Path) -> bool {
         S::is_source(folder)
     }
@@ -288,7 +310,13 @@ impl<S: Slice> AnySlice for S {
 
     fn reader(&self, settings: &dyn AnySettings) -> Reader {
         let settings = of_slice::<S>(settings).clone();
-        Arc::new(move |path: &Path| S::read(path, &settings))
+        Arc::new(move |path: &Path| {
+            let Forms { read, called } = S::forms(&settings);
+            match formats::mistaken(path, read, called)? {
+                Some(defect) => Ok(Box::new(std::iter::once(Err(defect)))),
+                None => Ok(summed(S::read(path, &settings)?)),
+            }
+        })
     }
 
     fn prepare(

@@ -85,12 +85,15 @@ fn files_that_hold_no_page_are_named_and_the_others_are_read() {
 }
 
 #[test]
-fn each_hostile_file_alone_is_no_failure() {
+fn a_label_of_hostile_files_only_is_refused_and_its_name_stays_free() {
     for bytes in [&b""[..], b"text", &[0; 100], &[0x1f, 0x8b], b"WARC/1.0\r\n\r\n"] {
         let place = with_corpus();
         place.write("in/alone", bytes);
-        let (label, urls) = add(&place, 3);
-        assert_eq!((number(&label["read"]), urls.len()), (0, 0), "{bytes:?}");
+        let said = place.run("add corpus --slice common_crawl --label hostile in").exits(1);
+        assert!(said.stderr.contains("in/alone: "), "{said}");
+        place.write("in/alone", wet(&[page("alone", 0)]));
+        let (label, urls) = add(&place, 0);
+        assert_eq!((number(&label["read"]), urls.len()), (1, 1), "{bytes:?}");
     }
 }
 

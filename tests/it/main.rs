@@ -30,6 +30,7 @@ mod folder_safety;
 /// What earlier versions wrote is still read, and means the same.
 mod formats;
 /// Source files of tables, repositories and archives come out as RedPajama's scripts would have them.
+mod forms;
 mod github;
 /// Damaged and foreign files are named, and never stop what is healthy.
 mod hostile_input;

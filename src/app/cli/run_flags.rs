@@ -140,6 +140,9 @@ impl RunFlags {
                 false => print_summary(summary),
             }
         }
+        if !summary.refused.is_empty() {
+            anyhow::bail!("{}", summary.refused.join("\n"));
+        }
         Ok(if summary.has_defects() { super::DONE_WITH_DEFECTS } else { super::DONE })
     }
 }

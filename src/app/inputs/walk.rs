@@ -1,5 +1,6 @@
 //! From what a user names to files: patterns, lists and folders.
 
+use crate::beside::is_beside;
 use anyhow::{Context, Result, ensure};
 use glob::Pattern;
 use recipe::usage::usage;
@@ -27,6 +28,8 @@ pub(super) struct Found {
     pub left_out: Vec<(PathBuf, String)>,
     /// Folders that are a corpus.
     pub corpora: Vec<PathBuf>,
+    /// Files that lie beside the data of a folder, such as checksums.
+    pub beside: Vec<PathBuf>,
     /// Folders walked, by device and number: a link may lead back to one.
     walked: BTreeSet<(u64, u64)>,
 }
@@ -128,8 +131,14 @@ impl Found {
             }
             for entry in fs::read_dir(&folder).with_context(reading)? {
                 let entry = entry.with_context(reading)?;
-                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-                    self.entry(entry.path(), &mut waiting)?;
+                let path = entry.path();
+                if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    continue;
+                }
+                if is_beside(&path) {
+                    self.beside.push(path);
+                } else {
+                    self.entry(path, &mut waiting)?;
                 }
             }
         }

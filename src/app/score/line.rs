@@ -2,14 +2,12 @@
 
 use super::read::{Item, Place};
 use document::{Document, Scores};
+use formats::Field;
 use recipe::Models;
-use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
 use signals::Facts;
 use std::borrow::Cow;
-use std::fmt;
 
 /// The field that is added; one of that name that is there already goes.
 const SCORES: &str = "scores";
@@ -54,13 +52,12 @@ impl Scorer {
     }
 
     fn line(&mut self, place: &Place, bytes: &[u8]) -> Result<Scored, String> {
-        let line = std::str::from_utf8(bytes).map_err(|error| {
+        std::str::from_utf8(bytes).map_err(|error| {
             place.wrong(format!("not UTF-8 from byte {} of the line on", error.valid_up_to()))
         })?;
-        let Fields(mut fields) = serde_json::from_str(line)
+        let mut fields = formats::fields(bytes)
             .map_err(|error| place.wrong(format!("a JSON object is expected: {error}")))?;
-        // Of two with one name the last counts, as for most readers.
-        let field = fields.iter().rev().find(|(name, _)| *name == self.text_field);
+        let field = fields.iter().find(|(name, _)| *name == self.text_field);
         let name = &self.text_field;
         let (_, raw) = field.ok_or_else(|| {
             place.wrong(format!("there is no field {name}; name another with --text-field"))
@@ -102,35 +99,8 @@ fn facts(document: &Document) -> Facts<'_> {
     }
 }
 
-/// The fields of a JSON object in their order, their values as they are written.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
 struct Written<'a> {
-    fields: &'a [(String, &'a RawValue)],
+    fields: &'a [Field],
     document: &'a Document,
 }
 
@@ -190,7 +160,7 @@ mod tests {
     #[test]
     fn fields_keep_their_order_and_their_values_their_form() {
         let line = r#"{"b":1.0,"a":{"z": 1e400,"y":[]},"text":"\u00e9"}"#;
-        let Fields(fields) = serde_json::from_str(line).unwrap();
+        let fields = formats::fields(line.as_bytes()).unwrap();
         let document = Document::default();
         let written = serde_json::to_string(&Written { fields: &fields, document: &document });
         let expected = format!("{},\"scores\":{{}}}}", line.trim_end_matches('}'));

@@ -106,6 +106,8 @@ impl Blocks {
             let what = format!("reading failed: {kind}");
             let defect = Defect { device: Some(kind), ..Defect::new(self.stored.offset(), what) };
             self.under_way.push_back(Next::Defect(defect));
+        } else if let Some(damage) = self.stored.take_damage() {
+            self.defect(self.stored.stored_bytes(), damage);
         } else if let Some(offset) = cut {
             let what = "the file ends within this bzip2 block: it was cut short, fetch it again";
             self.defect(offset, what);

@@ -11,13 +11,15 @@ pub(crate) enum Codec {
     Zstd,
     Lz4,
     Bzip2,
+    /// Read as a layer around the others, not by members.
+    Xz,
 }
 
 impl Codec {
     /// As many first bytes as [`Codec::of`] looks at.
     pub(crate) const MAGIC_BYTES_MAX: usize = 10;
 
-    const COMPRESSED: [Codec; 4] = [Codec::Gzip, Codec::Zstd, Codec::Lz4, Codec::Bzip2];
+    const COMPRESSED: [Codec; 5] = [Codec::Gzip, Codec::Zstd, Codec::Lz4, Codec::Bzip2, Codec::Xz];
 
     /// The compression of a file that begins so.
     pub(crate) fn of(first: &[u8]) -> Codec {
@@ -37,6 +39,8 @@ impl Codec {
             Codec::Lz4 => b"\x04\x22\x4d\x18",
             // No standard; the size of blocks and the first block's own magic follow.
             Codec::Bzip2 => b"BZh",
+            // The .xz file format 1.2.1, 2.1.1.1.
+            Codec::Xz => b"\xfd7zXZ\0",
         }
     }
 
@@ -49,8 +53,17 @@ impl Codec {
                 // RFC 1952, 2.3.1.2: the upper bits of the flags are zero.
                 Codec::Gzip => rest.first().is_none_or(|flags| flags & 0xe0 == 0),
                 Codec::Bzip2 => begins_bzip2(rest),
-                Codec::Plain | Codec::Zstd | Codec::Lz4 => true,
+                Codec::Plain | Codec::Zstd | Codec::Lz4 | Codec::Xz => true,
             }
+    }
+
+    /// The size of the skippable frame that begins here, its head included (RFC 8878, 3.1.2; LZ4
+    /// has the same).
+    pub(crate) fn skippable_bytes(bytes: &[u8]) -> Option<u64> {
+        let (head, size) = (bytes.get(..4)?, bytes.get(4..8)?);
+        let is_skippable = head[0] & 0xf0 == 0x50 && head[1..] == *b"\x2a\x4d\x18";
+        let size = u32::from_le_bytes(size.try_into().expect("four bytes"));
+        is_skippable.then_some(8 + u64::from(size))
     }
 
     /// Where the first member in `bytes` begins.
@@ -61,7 +74,11 @@ impl Codec {
     /// The first member of any compression in `bytes`.
     pub(crate) fn find_any(bytes: &[u8]) -> Option<(usize, Codec)> {
         let found = |codec: &Codec| Some((codec.find(bytes)?, *codec));
-        Codec::COMPRESSED.iter().filter_map(found).min_by_key(|&(at, _)| at)
+        Codec::COMPRESSED
+            .iter()
+            .filter(|codec| **codec != Codec::Xz)
+            .filter_map(found)
+            .min_by_key(|&(at, _)| at)
     }
 }
 
@@ -73,6 +90,7 @@ impl fmt::Display for Codec {
             Codec::Zstd => "zstd",
             Codec::Lz4 => "LZ4",
             Codec::Bzip2 => "bzip2",
+            Codec::Xz => "xz",
         })
     }
 }

@@ -7,6 +7,9 @@ use lz4_flex::frame::FrameDecoder;
 use std::io::{self, Read};
 use std::mem;
 
+/// Windows of `zstd --long=31` are read; they take as much memory as the text has bytes, up to this.
+const ZSTD_WINDOW_LOG_MAX: u32 = 31;
+
 pub(crate) enum Decoder {
     Plain(Stored),
     Gzip(Box<GzDecoder<Stored>>),
@@ -20,7 +23,8 @@ pub(crate) enum Decoder {
 impl Decoder {
     pub(crate) fn new(mut stored: Stored, codec: Codec) -> Self {
         match codec {
-            Codec::Plain => Decoder::Plain(stored),
+            // xz is a layer of its own, removed before.
+            Codec::Plain | Codec::Xz => Decoder::Plain(stored),
             Codec::Gzip => {
                 // The decoder reads a header at once; ours is asked for one member at a time.
                 let mut decoder = GzDecoder::new(Stored::default());
@@ -52,7 +56,8 @@ impl Decoder {
             // Keeps its tables: a new decoder for each record costs 3 % of the time.
             Decoder::Gzip(decoder) => drop(decoder.reset(stored)),
             Decoder::ZstdIdle(_) | Decoder::Zstd(_) => {
-                let decoder = zstd::Decoder::with_buffer(stored)?.single_frame();
+                let mut decoder = zstd::Decoder::with_buffer(stored)?.single_frame();
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
                 *self = Decoder::Zstd(Box::new(decoder));
             }
             Decoder::Lz4(decoder) => **decoder = FrameDecoder::new(stored),

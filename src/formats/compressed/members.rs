@@ -19,6 +19,8 @@ pub(crate) struct Fault {
     pub(crate) cause: Cause,
     codec: Codec,
     what: String,
+    /// `what` says it all.
+    is_told: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,9 @@ pub(crate) enum Cause {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Fault { codec, what, .. } = self;
+        if self.is_told {
+            return f.write_str(what);
+        }
         match self.cause {
             Cause::Cut => {
                 write!(
@@ -56,6 +61,7 @@ pub(crate) enum Next {
 /// See the module.
 pub(crate) struct Members {
     decoder: Decoder,
+    is_layered: bool,
     codec: Codec,
     window: Vec<u8>,
     /// The unread part of the window.
@@ -76,6 +82,7 @@ pub(crate) struct Members {
 impl Members {
     pub(crate) fn new(stored: Stored, codec: Codec) -> Self {
         Members {
+            is_layered: stored.is_layer(),
             decoder: Decoder::new(stored, codec),
             codec,
             window: vec![0; WINDOW_BYTES],
@@ -99,14 +106,19 @@ impl Members {
     /// beginning of the member that it is in.
     pub(crate) fn offset(&self) -> u64 {
         match self.codec {
-            Codec::Plain => self.inflated - (self.to - self.from) as u64,
+            Codec::Plain if !self.is_layered => self.inflated - (self.to - self.from) as u64,
             _ => self.begin,
         }
     }
 
     /// How much of the file was read, as stored.
     pub(crate) fn stored_bytes(&mut self) -> u64 {
-        self.decoder.stored().offset()
+        self.decoder.stored().stored_bytes()
+    }
+
+    /// Whether a place in the file can be told to the byte.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.codec == Codec::Plain && !self.is_layered
     }
 
     /// How much was inflated, what was read again included.
@@ -162,10 +174,14 @@ impl Members {
             self.rewind();
         }
         let (skipped, found) = self.skip_to_member();
-        self.begin = self.decoder.stored().offset();
+        self.begin = self.decoder.stored().stored_bytes();
         if !found {
             self.between = true;
-            return Next::End { skipped };
+            let Some(damage) = self.decoder.stored().take_damage() else {
+                return Next::End { skipped };
+            };
+            self.fault = Some(self.damaged(damage));
+            return Next::Member { skipped };
         }
         self.decoder.stored().mark();
         self.between = false;
@@ -191,14 +207,35 @@ impl Members {
             Ok(n) => {
                 self.to += n;
                 self.inflated += n as u64;
+                if self.is_layered && self.codec == Codec::Plain {
+                    self.begin = self.decoder.stored().stored_bytes();
+                }
             }
             Err(error) => self.fail(&error),
         }
         !self.between
     }
 
+    /// A layer below ends early, and this with it.
+    fn damaged(&self, damage: String) -> Fault {
+        let (offset, codec) = (self.offset(), self.codec);
+        Fault { offset, cause: Cause::Cut, codec, what: damage, is_told: true }
+    }
+
     fn fail(&mut self, error: &io::Error) {
         let codec = self.codec;
+        self.between = true;
+        self.faulty = true;
+        let stored = self.decoder.stored();
+        // Of plain bytes the error is the damage itself.
+        let damage = stored.take_damage().or_else(|| {
+            let is_plain = codec == Codec::Plain && stored.failure().is_none();
+            is_plain.then(|| error.to_string())
+        });
+        if let Some(damage) = damage {
+            self.fault = Some(self.damaged(damage));
+            return;
+        }
         let stored = self.decoder.stored();
         // A damaged member can inflate on to the end of the file: then it was not the file that
         // ended too early, and there is another member in what it swallowed.
@@ -208,9 +245,11 @@ impl Members {
             (None, io::ErrorKind::UnexpectedEof) if !swallowed() => Cause::Cut,
             _ => Cause::Corrupt,
         };
-        self.fault = Some(Fault { offset: self.offset(), cause, codec, what: error.to_string() });
-        self.between = true;
-        self.faulty = true;
+        let (what, is_told) = match remedy(codec, &error.to_string()) {
+            Some(what) if cause == Cause::Corrupt => (what.to_owned(), true),
+            _ => (error.to_string(), false),
+        };
+        self.fault = Some(Fault { offset: self.offset(), cause, codec, what, is_told });
     }
 
     /// Goes back to the byte behind the faulty member's first, while that is granted.
@@ -232,6 +271,14 @@ impl Members {
         let (mut skipped, mut padding) = (0, true);
         loop {
             let bytes = stored.peek(Codec::MAGIC_BYTES_MAX);
+            if matches!(codec, Codec::Zstd | Codec::Lz4)
+                && let Some(frame) = Codec::skippable_bytes(bytes)
+            {
+                let missing = stored.skip(frame);
+                skipped += missing;
+                padding &= missing == 0;
+                continue;
+            }
             let short = bytes.len() < Codec::MAGIC_BYTES_MAX;
             let at = codec.find(bytes);
             let n = match at {
@@ -248,4 +295,19 @@ impl Members {
             }
         }
     }
+}
+
+/// What zstd says where another download would say the same.
+fn remedy(codec: Codec, error: &str) -> Option<&'static str> {
+    if codec != Codec::Zstd {
+        return None;
+    }
+    if error.contains("too much memory") {
+        return Some(
+            "this zstd frame needs a window of more than 2 GiB: unpack it with zstd -d --ultra --long=31",
+        );
+    }
+    error.contains("Dictionary").then_some(
+        "this zstd frame needs a dictionary, which is not in the file: unpack it with zstd -d -D DICTIONARY",
+    )
 }

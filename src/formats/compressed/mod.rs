@@ -1,38 +1,47 @@
 //! Decompression by content.
 //!
-//! A stored file is a row of *members*: gzip members (RFC 1952), zstd frames (RFC 8878), LZ4
-//! frames, bzip2 streams, or, uncompressed, the whole file as the only one. `Members` inflates them one after
-//! another in bounded memory, and finds the next healthy one behind a damaged one.
+//! A stored file is a sequence of *members*: gzip members (RFC 1952), zstd frames (RFC 8878), LZ4
+//! frames, bzip2 streams, or, uncompressed, the whole file as the only one. `Members` inflates them
+//! one after another in bounded memory, and finds the next healthy one after a damaged one.
+//!
+//! Files compressed more than once, by xz or by brotli, and text in UTF-16 or UTF-32 are unwrapped
+//! before that, by `layers`.
 
 mod bzip2;
 mod codec;
 mod decoder;
+mod layers;
 mod members;
 mod pieces;
 mod stored;
+mod unicode;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 pub(crate) use codec::Codec;
+pub(crate) use layers::{Begun, begin, begin_from, begin_stream, head};
 pub(crate) use members::{Cause, Fault, Members, Next};
 pub(crate) use pieces::{Piece, Pieces};
 pub(crate) use stored::Stored;
 
 /// Opens a file and inflates it by its magic bytes: gzip, zstd, LZ4 and bzip2 of one member or many,
-/// or plain. Any other content passes as it is.
+/// xz, or plain; brotli by its ending `.br`. Up to four layers are unwrapped, and text in UTF-16 or
+/// UTF-32 with a byte order mark becomes UTF-8. Any other content passes as it is.
 ///
 /// Unlike [`WarcReader`](crate::WarcReader) it tolerates no damage: a member that is cut short or
 /// corrupt, or bytes between members, end in an error. (An LZ4 frame cut between two blocks cannot
 /// be told from a whole one.) Zeros after the last member are padding.
 pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    Ok(inflate(Box::new(crate::regular::open(path)?)))
+    Ok(inflated(begin(path)?))
 }
 
 /// The same for bytes that are open already.
 pub(crate) fn inflate(source: Box<dyn Read + Send>) -> Box<dyn BufRead + Send> {
-    let mut stored = Stored::new(source);
-    let codec = Codec::of(stored.peek(Codec::MAGIC_BYTES_MAX));
+    inflated(begin_from(source))
+}
+
+fn inflated(Begun { stored, codec }: Begun) -> Box<dyn BufRead + Send> {
     if codec == Codec::Plain {
         return Box::new(stored);
     }

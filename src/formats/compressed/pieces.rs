@@ -1,9 +1,8 @@
 //! The text of a file in pieces, each with its place in the stored file, past any damage.
 
 use super::bzip2::Blocks;
-use super::{Cause, Codec, Members, Next, Stored};
+use super::{Begun, Cause, Codec, Members, Next, begin};
 use crate::defect::{Defect, ReadError};
-use crate::regular;
 use std::path::Path;
 
 /// A piece of the text.
@@ -25,9 +24,7 @@ pub(crate) enum Pieces {
 impl Pieces {
     pub(crate) fn open(path: &Path) -> Result<Pieces, ReadError> {
         let wrong = |source| ReadError::new(path, source);
-        let file = regular::open(path).map_err(wrong)?;
-        let mut stored = Stored::new(Box::new(file));
-        let codec = Codec::of(stored.peek(Codec::MAGIC_BYTES_MAX));
+        let Begun { stored, codec } = begin(path).map_err(wrong)?;
         if codec == Codec::Bzip2 {
             return Ok(Pieces::Blocks(Box::new(Blocks::new(stored).map_err(wrong)?)));
         }
@@ -48,7 +45,7 @@ impl Iterator for Pieces {
         };
         while !*ended {
             let offset = members.offset();
-            let plain = members.codec() == Codec::Plain;
+            let plain = members.is_exact();
             let bytes = members.fill(1).to_vec();
             if !bytes.is_empty() {
                 members.consume(bytes.len());
@@ -71,7 +68,7 @@ impl Iterator for Pieces {
                 next
             {
                 let what = format!("{skipped} bytes that are no {} member", members.codec());
-                return Some(Err(Defect::new(members.offset() - skipped, what)));
+                return Some(Err(Defect::new(members.offset().saturating_sub(skipped), what)));
             }
         }
         None

@@ -4,13 +4,18 @@
 //! the search for the next one has to begin at the damaged one's start, and its bytes are kept
 //! until then. Kept in memory and not sought in the file: pipes are read as well.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// How much of the current member is kept. Members of Common Crawl have some 5 to 100 kB; of a
 /// larger one the search begins where its decoder gave up.
 const KEPT_BYTES_MAX: usize = 1 << 20;
+
+/// Kinds of errors that say something of the bytes and nothing of the device.
+const CONTENT: [ErrorKind; 2] = [ErrorKind::InvalidData, ErrorKind::UnexpectedEof];
 
 /// A buffered source that can go back to its mark.
 pub(crate) struct Stored {
@@ -23,6 +28,11 @@ pub(crate) struct Stored {
     /// What is kept begins here; at most `at`.
     mark: Option<usize>,
     failure: Option<io::ErrorKind>,
+    /// What is wrong with a layer of compression below, where this ends for it.
+    damage: Option<String>,
+    /// Bytes read of the file at the bottom.
+    below: Arc<AtomicU64>,
+    is_layer: bool,
     ended: bool,
 }
 
@@ -34,8 +44,43 @@ impl Default for Stored {
 
 impl Stored {
     pub(crate) fn new(source: Box<dyn Read + Send>) -> Self {
-        let buffer = Vec::new();
-        Stored { source, buffer, base: 0, at: 0, mark: None, failure: None, ended: false }
+        Stored {
+            source,
+            buffer: Vec::new(),
+            base: 0,
+            at: 0,
+            mark: None,
+            failure: None,
+            damage: None,
+            below: Arc::default(),
+            is_layer: false,
+            ended: false,
+        }
+    }
+
+    /// What a decoder gives, over a file whose bytes read are counted in `below`.
+    pub(crate) fn over(source: Box<dyn Read + Send>, below: Arc<AtomicU64>) -> Self {
+        Stored { below, is_layer: true, ..Stored::new(source) }
+    }
+
+    /// Counts the bytes that were read of the file at the bottom.
+    pub(crate) fn counter(&self) -> Arc<AtomicU64> {
+        self.below.clone()
+    }
+
+    /// How far the file on disk was read: to the byte, or, below other layers, about.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        if self.is_layer { self.below.load(Relaxed) } else { self.offset() }
+    }
+
+    /// Whether another layer lies below, so that [`offset`](Stored::offset) is no place of the file.
+    pub(crate) fn is_layer(&self) -> bool {
+        self.is_layer
+    }
+
+    /// Why this ends before its end, if a layer below is damaged; told once.
+    pub(crate) fn take_damage(&mut self) -> Option<String> {
+        if self.at == self.buffer.len() { self.damage.take() } else { None }
     }
 
     /// Byte of the file that is read next.
@@ -43,15 +88,30 @@ impl Stored {
         self.base + self.at as u64
     }
 
-    /// How the device failed, if it did.
+    /// How the device failed, if it did at the byte that is read next: bytes that were looked at
+    /// before are read first.
     pub(crate) fn failure(&self) -> Option<io::ErrorKind> {
-        self.failure
+        self.failure.filter(|_| self.at == self.buffer.len())
     }
 
     /// At least `bytes` unread bytes, fewer only where the file ends or the device fails.
     pub(crate) fn peek(&mut self, bytes: usize) -> &[u8] {
         while self.buffer.len() - self.at < bytes && self.load() {}
         &self.buffer[self.at..]
+    }
+
+    /// Passes by so many bytes; gives how many of them the file lacks.
+    pub(crate) fn skip(&mut self, bytes: u64) -> u64 {
+        let mut left = bytes;
+        while left > 0 {
+            let n = (self.peek(1).len() as u64).min(left);
+            if n == 0 {
+                break;
+            }
+            self.consume(n as usize);
+            left -= n;
+        }
+        left
     }
 
     /// Keeps what is read from here on.
@@ -88,8 +148,18 @@ impl Stored {
         };
         let n = *read.as_ref().unwrap_or(&0);
         self.buffer.truncate(loaded + n);
-        self.failure = read.as_ref().err().map(io::Error::kind);
-        self.ended = matches!(read, Ok(0));
+        if !self.is_layer {
+            self.below.fetch_add(n as u64, Relaxed);
+        }
+        match read {
+            Ok(n) => self.ended = n == 0,
+            // A decoder's, not the device's.
+            Err(error) if self.is_layer && CONTENT.contains(&error.kind()) => {
+                self.damage = Some(error.to_string());
+                self.ended = true;
+            }
+            Err(error) => self.failure = Some(error.kind()),
+        }
         n > 0
     }
 
@@ -119,6 +189,9 @@ impl Read for Stored {
 impl BufRead for Stored {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at == self.buffer.len() && !self.load() {
+            if let Some(damage) = self.damage.take() {
+                return Err(io::Error::new(ErrorKind::InvalidData, damage));
+            }
             return self.failure.map_or(Ok(&[]), |kind| Err(kind.into()));
         }
         Ok(&self.buffer[self.at..])

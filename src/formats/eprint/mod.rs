@@ -13,7 +13,7 @@ mod tar;
 #[cfg(test)]
 mod tests;
 
-use crate::compressed::{Codec, Inflated, Stored};
+use crate::compressed::{Begun, Codec, Inflated, begin};
 use crate::defect::{Defect, ReadError};
 use std::fs;
 use std::io::{self, Read};
@@ -104,8 +104,7 @@ pub fn open(path: &Path, wanted: Wanted) -> Result<Eprints, ReadError> {
     if fs::metadata(path).map_err(cannot)?.is_dir() {
         return Ok(Box::new(of_folder(path, name, folder, wanted).into_iter()));
     }
-    let mut stored = Stored::new(Box::new(crate::regular::open(path).map_err(cannot)?));
-    let codec = Codec::of(stored.peek(Codec::MAGIC_BYTES_MAX));
+    let Begun { stored, codec } = begin(path).map_err(cannot)?;
     let source: Box<dyn Read + Send> = match codec {
         Codec::Plain => Box::new(stored),
         codec => Box::new(Inflated::new(stored, codec)),

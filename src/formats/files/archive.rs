@@ -52,6 +52,11 @@ pub fn is_archive(path: &Path) -> Result<bool, ReadError> {
     Ok(matches!(first.block(), Ok(Some(block)) if header(&block).is_some()))
 }
 
+/// Whether a file that begins so is a tar archive.
+pub(crate) fn begins_archive(head: &[u8]) -> bool {
+    head.first_chunk::<BLOCK_BYTES>().is_some_and(|block| header(block).is_some())
+}
+
 struct Counted {
     file: File,
     bytes: Arc<AtomicU64>,

@@ -11,6 +11,7 @@ mod tree;
 
 use crate::defect::Defect;
 
+pub(crate) use archive::begins_archive;
 pub use archive::{Archive, archive, is_archive};
 pub use tree::{Tree, tree};
 

@@ -4,35 +4,188 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// The fields of a JSON object, in their order, each with its value as it is written. A name may
-/// come twice.
-pub fn fields(json: &[u8]) -> Result<Vec<(String, Box<RawValue>)>, serde_json::Error> {
+/// A field: its name, and its value as JSON.
+pub type Field = (String, Box<RawValue>);
+
+/// The fields of a JSON object, in their order, each with its value as it is written. Of two fields
+/// of one name the last counts, as in Python.
+///
+/// What Python and JavaScript write although it is no JSON is read: `NaN` and the infinities become
+/// `null`, half a surrogate pair becomes U+FFFD, and control characters in strings are escaped. So
+/// the values that are given can be written anywhere.
+pub fn fields(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
+    let json = json.trim_ascii().strip_prefix(crate::form::BOM).unwrap_or(json);
+    if !has_surrogates(json) {
+        match strict(json) {
+            Err(error) if error.is_data() => return Err(error),
+            Err(error) => return strict(&mended(json)).map_err(|_| named(json, error)),
+            fields => return fields,
+        }
+    }
+    strict(&mended(json)).map_err(|error| named(json, error))
+}
+
+/// More fields than any record has; each is compared with all before it.
+const FIELDS_MAX: usize = 1_000;
+
+fn strict(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let fields = reader.deserialize_map(Fields)?;
     reader.end()?;
     Ok(fields)
 }
 
-/// More fields than any record has; each is compared with all before it.
-const FIELDS_MAX: usize = 1_000;
+/// An error that says more than the parser's, where the fault is a common one.
+fn named(json: &[u8], error: serde_json::Error) -> serde_json::Error {
+    let json = json.trim_ascii();
+    match json {
+        b"{" | b"}" => serde_json::Error::custom("an object over several lines: write each on one"),
+        _ if json.ends_with(b"},") => {
+            serde_json::Error::custom("a comma follows the object: is this part of a JSON array?")
+        }
+        _ => error,
+    }
+}
+
+/// Whether an escape for a surrogate may be in there.
+fn has_surrogates(json: &[u8]) -> bool {
+    memchr::memmem::find_iter(json, b"\\u").any(|at| {
+        let is_d = json.get(at + 2).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'd'));
+        is_d && json.get(at + 3).is_some_and(|byte| !byte.is_ascii_digit() || *byte > b'7')
+    })
+}
+
+/// See [`fields`]. What is wrong in any other way stays so.
+fn mended(json: &[u8]) -> Vec<u8> {
+    const NUMBERS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
+    let mut mended = Vec::with_capacity(json.len() + 16);
+    let mut rest = json;
+    let mut is_string = false;
+    while let Some((&byte, behind)) = rest.split_first() {
+        let mut taken = 1;
+        match byte {
+            b'"' => {
+                is_string = !is_string;
+                mended.push(byte);
+            }
+            b'\\' if is_string => match surrogate(rest) {
+                Some(0xd800..=0xdbff) if matches!(surrogate(&rest[6..]), Some(0xdc00..=0xdfff)) => {
+                    taken = 12;
+                    mended.extend_from_slice(&rest[..taken]);
+                }
+                Some(_) => {
+                    taken = 6;
+                    mended.extend_from_slice(b"\\ufffd");
+                }
+                None => {
+                    taken = 2.min(rest.len());
+                    mended.extend_from_slice(&rest[..taken]);
+                }
+            },
+            0..0x20 if is_string => mended.extend(format!("\\u{byte:04x}").bytes()),
+            b'-' | b'I' | b'N' if !is_string => {
+                match NUMBERS.iter().find(|number| rest.starts_with(number)) {
+                    Some(number) => {
+                        taken = number.len();
+                        mended.extend_from_slice(b"null");
+                    }
+                    None => mended.push(byte),
+                }
+            }
+            _ => mended.push(byte),
+        }
+        rest = if taken == 1 { behind } else { &rest[taken..] };
+    }
+    mended
+}
+
+/// The surrogate that an escape at the beginning stands for.
+fn surrogate(bytes: &[u8]) -> Option<u32> {
+    let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
+    let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
+    let number = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    (is_hex && (0xd800..=0xdfff).contains(&number)).then_some(number)
+}
 
 struct Fields;
 
 impl<'de> Visitor<'de> for Fields {
-    type Value = Vec<(String, Box<RawValue>)>;
+    type Value = Vec<Field>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = map.next_entry()? {
+        let mut fields: Vec<Field> = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
             if fields.len() == FIELDS_MAX {
                 return Err(A::Error::custom("an object of more than 1,000 fields"));
             }
-            fields.push(field);
+            match fields.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => *known = value,
+                None => fields.push((name, value)),
+            }
         }
         Ok(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(json: &str) -> Result<String, String> {
+        let fields = fields(json.as_bytes()).map_err(|error| error.to_string())?;
+        let each = fields.iter().map(|(name, value)| format!("{name}={}", value.get()));
+        Ok(each.collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn what_python_and_javascript_write_is_read() {
+        let read = |json| written(json).unwrap();
+        assert_eq!(
+            read(r#"{"a":NaN,"b":[Infinity,-Infinity,-1],"c":"NaN"}"#),
+            r#"a=null b=[null,null,-1] c="NaN""#
+        );
+        assert_eq!(
+            read(r#"{"a":"x \ud83d","b":"\ud83d\ude00"}"#),
+            r#"a="x \ufffd" b="\ud83d\ude00""#
+        );
+        assert_eq!(read(r#"{"\udc00":{"\uDBFF":1}}"#), "\u{fffd}={\"\\ufffd\":1}");
+        assert_eq!(
+            read(r#"{"a":"\\ud83d","b":"\ud83d\ud83d\ude00"}"#),
+            r#"a="\\ud83d" b="\ufffd\ud83d\ude00""#
+        );
+        assert_eq!(read("{\"a\":\"tab\there\"}"), r#"a="tab\u0009here""#);
+        assert_eq!(read("\u{feff}{\"a\":1}\r"), "a=1");
+        assert_eq!(read(r#"{"a":1,"b":2,"a":3}"#), "a=3 b=2");
+        assert_eq!(read(r#"{"n":1e400,"deep":[[{}]]}"#), "n=1e400 deep=[[{}]]");
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(90_000), "]".repeat(90_000));
+        assert!(fields(deep.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_object_is_an_error_that_says_what() {
+        for json in ["", "[1]", "{\"a\":", "{} x", "\0\0", "7", "{\"a\":\"\\ud800", "{\"a\":Nan}"] {
+            assert!(written(json).is_err(), "{json}");
+        }
+        assert!(written("{\"a\":1},").unwrap_err().contains("JSON array"));
+        assert!(written("{").unwrap_err().contains("several lines"));
+        let wide: Vec<String> = (0..2_000).map(|n| format!("\"c{n}\":0")).collect();
+        assert!(written(&format!("{{{}}}", wide.join(","))).unwrap_err().contains("1,000"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_record_or_an_error(json in "[{}\\[\\]\":,aIN\\\\ud80-9 ]{0,40}") {
+            for (_, value) in fields(json.as_bytes()).unwrap_or_default() {
+                // Every value can be written as it stands.
+                serde_json::from_str::<serde_json::Value>(value.get()).map_or_else(
+                    |error| assert!(error.to_string().contains("out of range"), "{error}: {json}"),
+                    drop,
+                );
+            }
+        }
     }
 }

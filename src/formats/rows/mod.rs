@@ -4,18 +4,20 @@
 //! becomes the object that says the same, its columns in their order. What a line holds is not
 //! looked at: it may be no JSON, and no UTF-8.
 
+pub mod columns;
 mod fields;
-mod footer;
 mod lines;
 mod parquet;
 
-use crate::compressed::Stored;
+use crate::compressed::{Begun, Codec, begin, begin_stream, head};
 use crate::defect::{Defect, ReadError};
+use crate::form::Form as FileForm;
 use crate::regular;
-use std::fs::File;
 use std::path::Path;
 
-pub use fields::fields;
+use lines::Split;
+
+pub use fields::{Field, fields};
 
 /// Longer lines are passed by. No crawl has such a page, and no shelf such a book.
 pub const LINE_BYTES_MAX: usize = 256 << 20;
@@ -38,38 +40,62 @@ pub struct Rows(Form);
 enum Form {
     Lines(Box<lines::Lines>),
     Parquet(Box<parquet::Table>),
+    /// No file of rows.
+    Other(Option<Defect>),
 }
 
-/// Opens a file of JSON lines (plain, or of any compression that [`open`](crate::open) knows) or
-/// of Parquet. Empty lines are no records.
+/// Opens a file of JSON objects, on lines, over several lines or in an array (plain, or of any
+/// compression that [`open`](crate::open) knows), or of Parquet. Empty lines are no records.
 ///
-/// A damaged gzip member is a [`Defect`], and reading goes on with the next.
+/// A damaged gzip member is a [`Defect`], and reading goes on with the next. A file of another form
+/// is one defect.
 pub fn rows(path: &Path) -> Result<Rows, ReadError> {
-    of_file(path, regular::open(path).map_err(|error| ReadError::new(path, error))?)
+    let wrong = |error| ReadError::new(path, error);
+    of_begun(path, begin(path).map_err(wrong)?)
 }
 
 /// The same for a path that a user names and that may be a pipe, such as standard input.
 pub fn rows_of_stream(path: &Path) -> Result<Rows, ReadError> {
-    of_file(path, File::open(path).map_err(|error| ReadError::new(path, error))?)
+    of_begun(path, begin_stream(path).map_err(|error| ReadError::new(path, error))?)
 }
 
-fn of_file(path: &Path, file: File) -> Result<Rows, ReadError> {
-    let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
-    let mut stored = Stored::new(Box::new(file));
-    // Parquet is read from its end on, which a pipe has not.
-    if is_file && stored.peek(parquet::MAGIC.len()).starts_with(parquet::MAGIC) {
-        let file = regular::open(path).map_err(|error| ReadError::new(path, error))?;
-        return Ok(Rows(Form::Parquet(Box::new(parquet::Table::new(file)))));
+fn of_begun(path: &Path, mut begun: Begun) -> Result<Rows, ReadError> {
+    let is_packed = begun.codec != Codec::Plain || begun.stored.is_layer();
+    let head = head(begun.codec, &mut begun.stored);
+    let form = FileForm::of_head(&head, is_packed);
+    let lines = |begun| {
+        let lines = lines::Lines::new(begun, Split::of(&head), LINE_BYTES_MAX);
+        Ok(Rows(Form::Lines(Box::new(lines))))
+    };
+    match form {
+        FileForm::Parquet => {
+            // It is read from its end, which a pipe does not have.
+            if !path.is_file() {
+                let what = "Parquet cannot be read from a pipe: name the file";
+                return Ok(Rows(Form::Other(Some(Defect::new(0, what)))));
+            }
+            let file = regular::open(path).map_err(|error| ReadError::new(path, error))?;
+            Ok(Rows(Form::Parquet(Box::new(parquet::Table::new(file)))))
+        }
+        FileForm::Json | FileForm::Empty | FileForm::Damaged => lines(begun),
+        FileForm::Text | FileForm::Binary if is_named_json(path) => lines(begun),
+        other => Ok(Rows(Form::Other(Some(other.mistaken("JSON lines or Parquet"))))),
     }
-    Ok(Rows(Form::Lines(Box::new(lines::Lines::new(stored, LINE_BYTES_MAX)))))
+}
+
+/// Whether the name of a file says that it is JSON.
+pub fn is_named_json(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_lowercase();
+    let name = crate::without_compression(&name);
+    [".jsonl", ".json", ".ndjson"].iter().any(|end| name.ends_with(end))
 }
 
 impl Rows {
     /// What one record is called: `line` or `row`.
     pub fn unit(&self) -> &'static str {
-        match self.0 {
-            Form::Lines(_) => "line",
-            Form::Parquet(_) => "row",
+        match &self.0 {
+            Form::Lines(lines) => lines.unit(),
+            Form::Parquet(_) | Form::Other(_) => "row",
         }
     }
 
@@ -78,6 +104,7 @@ impl Rows {
         match &self.0 {
             Form::Lines(lines) => lines.number(),
             Form::Parquet(table) => table.number(),
+            Form::Other(_) => 0,
         }
     }
 }
@@ -89,6 +116,7 @@ impl Iterator for Rows {
         match &mut self.0 {
             Form::Lines(lines) => lines.next(),
             Form::Parquet(table) => table.next(),
+            Form::Other(defect) => defect.take().map(Err),
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::lines::Lines;
 use super::*;
+use crate::compressed::begin_from;
 use ::parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
@@ -19,7 +20,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// Rows and defects, as they come.
 fn read(bytes: Vec<u8>) -> Vec<Result<Row, Defect>> {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("file");
+    let path = folder.path().join("file.jsonl");
     std::fs::write(&path, bytes).unwrap();
     rows(&path).unwrap().collect()
 }
@@ -94,8 +95,8 @@ fn a_line_may_go_on_in_the_next_member_and_a_damaged_member_loses_only_its_own()
 #[test]
 fn a_long_line_is_one_defect_and_the_next_line_follows() {
     let bytes = b"short\n0123456789\nlast\n01234567";
-    let stored = Stored::new(Box::new(Cursor::new(bytes.to_vec())));
-    let found: Vec<_> = Lines::new(stored, 7).collect();
+    let begun = begin_from(Box::new(Cursor::new(bytes.to_vec())));
+    let found: Vec<_> = Lines::new(begun, Split::Lines, 7).collect();
     assert_eq!(texts(&found), ["short", "last"]);
     let defects: Vec<u64> = found.iter().filter_map(|r| Some(r.as_ref().err()?.offset)).collect();
     assert_eq!(defects, [6, 22]);

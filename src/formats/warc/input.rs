@@ -1,7 +1,7 @@
 //! The bytes that records are read from, and what stands at a member's end.
 
 use super::header::{VERSION_PEEK_BYTES, begins_record};
-use crate::compressed::{Cause, Codec, Fault, Members, Next, Stored};
+use crate::compressed::{Begun, Cause, Codec, Fault, Members, Next};
 use crate::defect::Defect;
 
 /// How far into a file that is neither compressed nor begins with a record a compressed member is
@@ -29,10 +29,9 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn new(mut stored: Stored) -> Self {
-        let first = stored.peek(Codec::MAGIC_BYTES_MAX);
-        let mut codec = Codec::of(first);
-        if codec == Codec::Plain && !first.starts_with(b"WARC") {
+    pub(super) fn new(Begun { mut stored, mut codec }: Begun) -> Self {
+        let is_record = stored.peek(Codec::MAGIC_BYTES_MAX).starts_with(b"WARC");
+        if codec == Codec::Plain && !is_record {
             let leading = stored.peek(LEADING_JUNK_BYTES_MAX);
             codec = Codec::find_any(leading).map_or(Codec::Plain, |(_, codec)| codec);
         }
@@ -94,7 +93,7 @@ impl Input {
         };
         if skipped > 0 {
             let codec = self.members.codec();
-            let begin = self.members.offset() - skipped;
+            let begin = self.members.offset().saturating_sub(skipped);
             let what = format!("expected a {codec} member, found {skipped} bytes that are none");
             self.met.push(Defect::new(begin, what));
         }

@@ -3,9 +3,8 @@
 use super::header::{Header, VERSION_PEEK_BYTES, begins_record, find_record, quoted};
 use super::input::{Ending, Input};
 use super::record::{Kind, WarcRecord};
-use crate::compressed::{Cause, Stored};
+use crate::compressed::{Begun, Cause, begin, begin_from};
 use crate::defect::{Defect, ReadError};
-use crate::regular;
 use std::collections::VecDeque;
 use std::io::Read;
 use std::path::Path;
@@ -41,14 +40,18 @@ pub struct WarcReader {
 impl WarcReader {
     /// Opens a file, compressed or not: its first bytes tell.
     pub fn open(path: &Path) -> Result<WarcReader, ReadError> {
-        let file = regular::open(path).map_err(|source| ReadError::new(path, source))?;
-        Ok(WarcReader::new(file))
+        let begun = begin(path).map_err(|source| ReadError::new(path, source))?;
+        Ok(WarcReader::begun(begun))
     }
 
     /// Reads from anything. No buffer is needed in between.
     pub fn new(source: impl Read + Send + 'static) -> WarcReader {
+        WarcReader::begun(begin_from(Box::new(source)))
+    }
+
+    fn begun(begun: Begun) -> WarcReader {
         WarcReader {
-            input: Input::new(Stored::new(Box::new(source))),
+            input: Input::new(begun),
             keep: |_| true,
             lines: Vec::new(),
             block: Vec::new(),

@@ -42,6 +42,52 @@ pub(super) fn is_sane(file: &File) -> std::io::Result<bool> {
     Ok(Thrift { rest: &footer }.schema_is_sane().unwrap_or(false))
 }
 
+/// What the header of a page says.
+pub(super) struct PageHeader {
+    /// Size of the header.
+    pub bytes: u64,
+    /// Size of the page as stored, after its header.
+    pub stored: u64,
+    /// Size of the page once inflated.
+    pub inflated: u64,
+    /// Cells of a page of data; none of a dictionary, or of an index.
+    pub cells: Option<u64>,
+}
+
+/// The header of a page (`parquet.thrift`: `PageHeader`); `None` where it does not end in `bytes`,
+/// or is something else.
+pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
+    const INFLATED: i64 = 2;
+    const STORED: i64 = 3;
+    const DATA: i64 = 5;
+    const DATA_V2: i64 = 8;
+    let mut thrift = Thrift { rest: bytes };
+    let (mut inflated, mut stored, mut cells) = (None, None, None);
+    let mut field = 0;
+    while let Some(kind) = thrift.field(&mut field)? {
+        let is_number = (4..=6).contains(&kind);
+        match field {
+            INFLATED if is_number => inflated = u64::try_from(thrift.zigzag()?).ok(),
+            STORED if is_number => stored = u64::try_from(thrift.zigzag()?).ok(),
+            DATA | DATA_V2 if kind == STRUCT => {
+                let mut inner = 0;
+                while let Some(kind) = thrift.field(&mut inner)? {
+                    match inner {
+                        // The number of cells is the first field of both.
+                        1 if (4..=6).contains(&kind) => {
+                            cells = u64::try_from(thrift.zigzag()?).ok();
+                        }
+                        _ => thrift.skip(kind, DEEP_MAX)?,
+                    }
+                }
+            }
+            _ => thrift.skip(kind, DEEP_MAX)?,
+        }
+    }
+    let read = (bytes.len() - thrift.rest.len()) as u64;
+    Some(PageHeader { bytes: read, stored: stored?, inflated: inflated?, cells })
+}
+
 struct Thrift<'a> {
     rest: &'a [u8],
 }

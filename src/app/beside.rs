@@ -1,0 +1,93 @@
+//! Files that lie beside the data in a folder, as downloads and tools leave them.
+//!
+//! Found in a folder they are skipped, with a notice. A file that is named by itself is never skipped.
+
+use formats::Form;
+use std::path::Path;
+
+/// Beginnings of names, in lower case.
+const BEGINNINGS: &[&str] = &[
+    "readme",
+    "license",
+    "licence",
+    "copying",
+    "notice.",
+    "changelog",
+    "checksums",
+    "md5sum",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "dataset_info",
+    "croissant",
+];
+
+/// Endings of names, in lower case, below any compression.
+const ENDINGS: &[&str] = &[
+    ".md5",
+    ".md5sum",
+    ".sha1",
+    ".sha256",
+    ".sha512",
+    ".sha256sum",
+    ".crc",
+    ".asc",
+    ".sig",
+    ".md",
+    "md5sums.txt",
+    "sha1sums.txt",
+    "sha256sums.txt",
+    "-index.txt",
+    ".paths",
+    ".torrent",
+    ".catalog",
+];
+
+/// Whole names, in lower case.
+const NAMES: &[&str] =
+    &["thumbs.db", "desktop.ini", "_success", "_metadata", "_common_metadata", "__macosx"];
+
+/// Whether a file or folder that was found in a folder is none of the data.
+pub(crate) fn is_beside(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = formats::without_compression(&name);
+    if NAMES.contains(&name) {
+        return true;
+    }
+    if path.is_dir() {
+        return false;
+    }
+    // A record of the data may be called by such a word, as a book may: so only with an ending of
+    // texts, or with none.
+    let is_note = [".txt", ".md", ".html", ".rst"].iter().any(|end| name.ends_with(end));
+    let begins = |begin: &str| name.starts_with(begin) && (is_note || !name.contains('.'));
+    BEGINNINGS.iter().any(|begin| begins(begin))
+        || name.starts_with("dataset_info")
+        || ENDINGS.iter().any(|end| name.ends_with(end))
+        || (name.ends_with(".txt") && matches!(Form::of(path), Ok(Form::Beside(_))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_the_data_is_told_by_its_name_or_by_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let is = |name: &str, bytes: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            is_beside(&path)
+        };
+        for name in ["README.txt", "LICENSE", "enwiki-20230320-md5sums.txt", "x.json.gz.sha256"] {
+            assert!(is(name, "x"), "{name}");
+        }
+        for name in ["_SUCCESS", "Thumbs.db", "x-multistream-index.txt.bz2", "wet.paths.gz"] {
+            assert!(is(name, "x"), "{name}");
+        }
+        assert!(is("sums.txt", "0cc175b9c0f1b6a831c399e269772661  a.gz\n"));
+        for name in ["notes.txt", "part-0.json", "licensed.jsonl", "readme.jsonl", "0.parquet"] {
+            assert!(!is(name, "x"), "{name}");
+        }
+    }
+}

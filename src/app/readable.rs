@@ -1,0 +1,86 @@
+//! Whether anything of a label can be read, before anything of it is committed.
+
+use corpus::Source;
+use engine::Reader;
+use formats::Defect;
+use recipe::{AnySlice, Recipe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// Records of one source that are looked at for one that can be read.
+const RECORDS_MAX: usize = 1_000;
+
+/// Sources whose fault is named.
+const NAMED_MAX: usize = 5;
+
+/// Why nothing of a label's sources can be read, if so. As a rule the first record of the first
+/// source is read and nothing else.
+pub(crate) fn refusal(slice: &dyn AnySlice, recipe: &Recipe, sources: &[Source]) -> Option<String> {
+    if slice.is_slow_to_begin() {
+        return None;
+    }
+    let reader = slice.reader(recipe.settings(slice.name()));
+    let mut why = Vec::new();
+    for source in sources {
+        let path = Path::new(&source.path);
+        // What panics is told by the run.
+        let found = catch_unwind(AssertUnwindSafe(|| wrong(&reader, path))).ok()??;
+        if why.len() < NAMED_MAX {
+            let what = found.map_or_else(|| "it holds no document".to_owned(), |d| d.to_string());
+            why.push(format!("  {}: {what}", source.path));
+        }
+    }
+    let more = sources.len() - why.len();
+    if more > 0 {
+        why.push(format!("  and {more} more"));
+    }
+    Some(why.join("\n"))
+}
+
+/// What is wrong with a source of which nothing can be read; `None` where something can.
+fn wrong(reader: &Reader, path: &Path) -> Option<Option<Defect>> {
+    let documents = reader(path).ok()?;
+    // A record that is none comes before its defect. One turned away without a defect was read.
+    let (mut first, mut is_pending) = (None, false);
+    for read in documents.take(RECORDS_MAX) {
+        match read {
+            Ok(document) if is_pending || document.is_kept() => return None,
+            Ok(_) => is_pending = true,
+            Err(defect) if defect.device.is_some() => return None,
+            Err(defect) => {
+                is_pending = false;
+                first.get_or_insert(defect);
+            }
+        }
+    }
+    (!is_pending).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use document::Document;
+
+    #[test]
+    fn a_source_is_readable_if_one_record_is() {
+        let check = |of: fn() -> Vec<Result<Document, Defect>>| {
+            let reader: Reader =
+                std::sync::Arc::new(move |_: &Path| Ok(Box::new(of().into_iter())));
+            wrong(&reader, Path::new("x")).map(|found| found.map(|defect| defect.what))
+        };
+        fn rejected() -> Result<Document, Defect> {
+            let mut document = Document::default();
+            document.reject("bad");
+            Ok(document)
+        }
+        fn defect() -> Result<Document, Defect> {
+            Err(Defect::new(0, "bad"))
+        }
+        assert_eq!(check(Vec::new), Some(None));
+        assert_eq!(check(|| vec![defect(), rejected(), defect()]), Some(Some("bad".into())));
+        assert_eq!(check(|| vec![defect(), Ok(Document::default())]), None);
+        // Turned away by a rule, and not for what is wrong with it.
+        assert_eq!(check(|| vec![rejected()]), None);
+        assert_eq!(check(|| vec![rejected(), rejected(), defect()]), None);
+    }
+}

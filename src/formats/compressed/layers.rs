@@ -1,0 +1,156 @@
+//! The layers of a file: how it is compressed, once or several times, and how its text is encoded.
+//!
+//! The innermost compression that has members (gzip, zstd, LZ4, bzip2) is left to the reader, which
+//! can go on after a damaged member. Layers around it, xz, brotli, and UTF-16 or UTF-32 text are
+//! removed here: damage in one of them ends the file.
+
+use super::unicode::{Encoding, Unicode};
+use super::{Codec, Inflated, Stored};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+/// Layers of compression that are read. No tool writes more than two; more are a trap.
+const LAYERS_MAX: usize = 4;
+
+/// How much of a member is needed to see what is in it: a block of bzip2 is read as a whole.
+const LOOK_BYTES: usize = 2 << 20;
+
+/// How much of the text is looked at.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// Skippable frames before the first frame that are passed over to see what the file is.
+const SKIPPABLE_BYTES_MAX: usize = 8 << 20;
+
+/// What an xz decoder may take; `xz -9` needs 65 MiB.
+const XZ_KIB_MAX: u32 = 1 << 20;
+
+const BROTLI_BUFFER_BYTES: usize = 64 << 10;
+
+/// A file, and the compression of members that is left in it.
+pub(crate) struct Begun {
+    pub stored: Stored,
+    pub codec: Codec,
+}
+
+/// Opens a file. Brotli has no magic bytes, so it is told by the ending `.br`.
+pub(crate) fn begin(path: &Path) -> io::Result<Begun> {
+    Ok(of_file(path, crate::regular::open(path)?))
+}
+
+/// The same for a path that may be a pipe.
+pub(crate) fn begin_stream(path: &Path) -> io::Result<Begun> {
+    Ok(of_file(path, File::open(path)?))
+}
+
+fn of_file(path: &Path, file: File) -> Begun {
+    let is_brotli = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("br"));
+    peel(Stored::new(Box::new(file)), is_brotli)
+}
+
+/// The same for bytes that are open already.
+pub(crate) fn begin_from(source: Box<dyn Read + Send>) -> Begun {
+    peel(Stored::new(source), false)
+}
+
+fn peel(mut stored: Stored, is_brotli: bool) -> Begun {
+    if is_brotli {
+        let below = stored.counter();
+        let inflated = brotli::Decompressor::new(stored, BROTLI_BUFFER_BYTES);
+        stored = Stored::over(Box::new(Named { inner: inflated, codec: "brotli" }), below);
+    }
+    for _ in 0..LAYERS_MAX {
+        let codec = of_stored(&mut stored);
+        if codec == Codec::Xz {
+            let below = stored.counter();
+            let inflated = lzma_rust2::XzReader::new_mem_limit(stored, true, XZ_KIB_MAX);
+            stored = Stored::over(Box::new(Named { inner: inflated, codec: "xz" }), below);
+            continue;
+        }
+        let inner = head(codec, &mut stored);
+        let is_layered = codec != Codec::Plain && Codec::of(&inner) != Codec::Plain;
+        let encoding = if is_layered { None } else { Encoding::of(&inner) };
+        if !is_layered && encoding.is_none() {
+            return Begun { stored, codec };
+        }
+        let below = stored.counter();
+        let inflated: Box<dyn Read + Send> = match codec {
+            Codec::Plain => Box::new(stored),
+            codec => Box::new(Inflated::new(stored, codec)),
+        };
+        let inflated = match encoding {
+            Some(encoding) => Box::new(Unicode::new(BufReader::new(inflated), encoding)),
+            None => inflated,
+        };
+        stored = Stored::over(inflated, below);
+    }
+    Begun { codec: of_stored(&mut stored), stored }
+}
+
+/// The compression of a file by its first frame that is no skippable one.
+fn of_stored(stored: &mut Stored) -> Codec {
+    let mut skipped = 0;
+    loop {
+        let bytes = stored.peek(skipped + Codec::MAGIC_BYTES_MAX);
+        let rest = bytes.get(skipped..).unwrap_or_default();
+        match Codec::skippable_bytes(rest) {
+            Some(bytes) if skipped + (bytes as usize) < SKIPPABLE_BYTES_MAX => {
+                skipped += bytes as usize;
+            }
+            _ if skipped == 0 => return Codec::of(rest),
+            // Nothing but skippable frames is an empty file of zstd.
+            _ if rest.is_empty() => return Codec::Zstd,
+            _ => {
+                let codec = Codec::of(rest);
+                let has_skippable = matches!(codec, Codec::Zstd | Codec::Lz4);
+                return if has_skippable { codec } else { Codec::Plain };
+            }
+        }
+    }
+}
+
+/// The beginning of what is in a file, without moving on in it.
+pub(crate) fn head(codec: Codec, stored: &mut Stored) -> Vec<u8> {
+    if codec == Codec::Plain {
+        let bytes = stored.peek(HEAD_BYTES);
+        return bytes[..bytes.len().min(HEAD_BYTES)].to_vec();
+    }
+    let bytes = stored.peek(LOOK_BYTES);
+    let copy = bytes[..bytes.len().min(LOOK_BYTES)].to_vec();
+    let members = Stored::new(Box::new(io::Cursor::new(copy)));
+    let mut head = Vec::new();
+    // What is cut off by the end of the copy is an error, after the bytes before it.
+    let _ = Inflated::new(members, codec).take(HEAD_BYTES as u64).read_to_end(&mut head);
+    head
+}
+
+/// A decoder whose errors say which compression is damaged.
+struct Named<R> {
+    inner: R,
+    codec: &'static str,
+}
+
+impl<R: Read> Read for Named<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let codec = self.codec;
+        self.inner.read(into).map_err(|error| {
+            let what = match error.kind() {
+                io::ErrorKind::OutOfMemory => format!(
+                    "this {codec} file needs more than {} MiB of memory: unpack it first",
+                    XZ_KIB_MAX >> 10
+                ),
+                io::ErrorKind::UnexpectedEof => {
+                    format!("the file ends within its {codec} data: it was cut short, fetch it again")
+                }
+                io::ErrorKind::Unsupported => {
+                    format!("this {codec} file uses a filter that is not read ({error}): unpack it first")
+                }
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
+                    format!("corrupt {codec} data ({error}): fetch the file again")
+                }
+                _ => return error,
+            };
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        })
+    }
+}

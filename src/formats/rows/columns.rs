@@ -1,0 +1,89 @@
+//! The names that published data sets have for the same column.
+//!
+//! A column is known by one name of ours and, where a table has no column of that name, by the first
+//! other one that it has.
+
+use super::Field;
+
+/// The names of the columns of one kind of table: ours, then another, and the data sets that have it.
+pub struct Names(&'static [(&'static str, &'static str, &'static str)]);
+
+/// Pages of the web.
+pub const PAGES: Names = Names(&[
+    (
+        "text",
+        "text",
+        "allenai/c4 and mC4, CulturaX, FineWeb, OSCAR 21.09 and 22.01, Dolma, RedPajama",
+    ),
+    ("text", "content", "OSCAR 22.01 and later"),
+    ("text", "raw_content", "RedPajama-Data-V2"),
+    ("timestamp", "timestamp", "allenai/c4, CulturaX"),
+    ("timestamp", "date", "FineWeb"),
+    ("timestamp", "date_download", "RedPajama-Data-V2"),
+    ("timestamp", "created", "Dolma"),
+    ("url", "url", "allenai/c4, CulturaX, FineWeb, RedPajama-Data-V2"),
+    ("language", "language", "FineWeb, RedPajama-Data-V2"),
+    ("language", "lang", "OSCAR"),
+]);
+
+/// Books.
+pub const BOOKS: Names = Names(&[
+    ("text", "text", "PG19, RedPajama, manu/project_gutenberg, the Pile"),
+    ("text", "TEXT", "sedthh/gutenberg_english"),
+    ("text", "content", "Standardized Project Gutenberg Corpus"),
+    ("text", "book_text", "collections of books"),
+]);
+
+/// Source files.
+pub const CODE: Names = Names(&[
+    ("content", "content", "BigQuery, The Stack, starcoderdata, starcoder2data"),
+    ("content", "code", "codeparrot/github-code"),
+    ("path", "path", "BigQuery, the-stack-smol, starcoder2data"),
+    ("path", "max_stars_repo_path", "The Stack, starcoderdata"),
+    ("path", "file_path", "other tables"),
+    ("repo_name", "repo_name", "BigQuery, github-code, starcoder2data"),
+    ("repo_name", "max_stars_repo_name", "The Stack, starcoderdata"),
+    ("repo_name", "repository_name", "the-stack-smol"),
+    ("license", "license", "BigQuery, github-code"),
+    ("license", "max_stars_repo_licenses", "The Stack"),
+    ("license", "licenses", "the-stack-smol"),
+    ("license", "detected_licenses", "the-stack-v2, starcoder2data"),
+]);
+
+impl Names {
+    /// Gives each known column its name of ours, unless there is one of that name.
+    pub fn rename(&self, fields: &mut [Field]) {
+        for (own, other, _) in self.0 {
+            if fields.iter().any(|(name, _)| name == own) {
+                continue;
+            }
+            if let Some((name, _)) = fields.iter_mut().find(|(name, _)| name == other) {
+                (*own).clone_into(name);
+            }
+        }
+    }
+
+    /// What is wrong with a record that has no such column, or one of another type.
+    pub fn missing<'a>(&self, own: &str, found: impl Iterator<Item = &'a str>) -> String {
+        let known = self.0.iter().filter(|(name, ..)| *name == own).map(|(_, other, _)| *other);
+        let known: Vec<&str> = known.collect();
+        let found = Names::listed(found);
+        format!(
+            "no column {own} with text (known names: {}); its columns: {found}",
+            known.join(", ")
+        )
+    }
+
+    /// The names of columns, as many as a message has room for.
+    pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+        const LISTED_MAX: usize = 12;
+        const NAME_CHARS_MAX: usize = 30;
+        let names: Vec<String> =
+            names.map(|name| name.chars().take(NAME_CHARS_MAX).collect()).collect();
+        match names.len() {
+            0 => "none".to_owned(),
+            1..=LISTED_MAX => names.join(", "),
+            all => format!("{} and {} more", names[..LISTED_MAX].join(", "), all - LISTED_MAX),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Rows as JSON.
+
+use super::shape::Shape;
+use parquet::record::{Field, Row};
+use std::io::Write;
+
+/// A row as an object, unless it has more than so many bytes.
+///
+/// A text that is not UTF-8 is written with the bytes that it has, so that the row is no JSON: it
+/// is turned away like a line of JSON that has such bytes.
+pub(super) fn object(row: &Row, columns: &[(String, Shape)], bytes_max: usize) -> Option<Vec<u8>> {
+    let mut json = Json { bytes: Vec::new(), bytes_max };
+    json.group(row, columns)?;
+    Some(json.bytes)
+}
+
+struct Json {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+}
+
+/// `None` ends the row: it is too long.
+type Written = Option<()>;
+
+impl Json {
+    fn put(&mut self, bytes: &[u8]) -> Written {
+        if self.bytes.len() + bytes.len() > self.bytes_max {
+            return None;
+        }
+        self.bytes.extend_from_slice(bytes);
+        Some(())
+    }
+
+    fn shown(&mut self, value: impl serde::Serialize) -> Written {
+        // Numbers that are none become null.
+        let bytes = serde_json::to_vec(&value).unwrap_or_else(|_| b"null".to_vec());
+        self.put(&bytes)
+    }
+
+    fn group(&mut self, row: &Row, shapes: &[(String, Shape)]) -> Written {
+        self.put(b"{")?;
+        for (at, (name, field)) in row.get_column_iter().enumerate() {
+            if at > 0 {
+                self.put(b",")?;
+            }
+            self.shown(name)?;
+            self.put(b":")?;
+            let shape = shapes.get(at).filter(|(known, _)| known == name);
+            self.cell(field, shape.map_or(&Shape::Plain, |(_, shape)| shape))?;
+        }
+        self.put(b"}")
+    }
+
+    fn cell(&mut self, field: &Field, shape: &Shape) -> Written {
+        match (field, shape) {
+            (Field::Null, _) => self.put(b"null"),
+            (Field::Group(row), Shape::Group(shapes)) => self.group(row, shapes),
+            (Field::Group(row), _) => self.group(row, &[]),
+            (Field::ListInternal(list), shape) => {
+                let element = if let Shape::List(element) = shape { element } else { shape };
+                self.put(b"[")?;
+                for (at, field) in list.elements().iter().enumerate() {
+                    if at > 0 {
+                        self.put(b",")?;
+                    }
+                    self.cell(field, element)?;
+                }
+                self.put(b"]")
+            }
+            // Keys may be of any type, which those of a JSON object may not.
+            (Field::MapInternal(map), shape) => {
+                let plain = (Shape::Plain, Shape::Plain);
+                let (key, value) = if let Shape::Map(both) = shape { &**both } else { &plain };
+                self.put(b"[")?;
+                for (at, (a_key, a_value)) in map.entries().iter().enumerate() {
+                    self.put(if at > 0 { b",[" } else { b"[" })?;
+                    self.cell(a_key, key)?;
+                    self.put(b",")?;
+                    self.cell(a_value, value)?;
+                    self.put(b"]")?;
+                }
+                self.put(b"]")
+            }
+            (field, Shape::List(element)) => self.cell(field, element),
+            (Field::Bytes(bytes), Shape::Text) => self.string(bytes.data()),
+            (Field::Bytes(bytes), Shape::Uuid) => self.shown(uuid(bytes.data())),
+            // Some writers do not say that a column is text.
+            (Field::Bytes(bytes), _) if std::str::from_utf8(bytes.data()).is_ok() => {
+                self.string(bytes.data())
+            }
+            (Field::Bytes(bytes), _) => self.string(format!("{:?}", bytes.data()).as_bytes()),
+            // What is no time is null.
+            (Field::Int(days), Shape::Date) => self.shown(date(i64::from(*days))),
+            (Field::Int(time), Shape::Time(second)) => self.shown(clock(i64::from(*time), *second)),
+            (Field::Long(time), Shape::Time(second)) => self.shown(clock(*time, *second)),
+            (Field::Long(time) | Field::TimestampMillis(time), Shape::Timestamp(second)) => {
+                self.shown(timestamp(*time, *second))
+            }
+            (Field::Bool(value), _) => self.shown(value),
+            (Field::Byte(value), _) => self.shown(value),
+            (Field::Short(value), _) => self.shown(value),
+            (Field::Int(value), _) => self.shown(value),
+            (Field::Long(value), _) => self.shown(value),
+            (Field::UByte(value), _) => self.shown(value),
+            (Field::UShort(value), _) => self.shown(value),
+            (Field::UInt(value), _) => self.shown(value),
+            (Field::ULong(value), _) => self.shown(value),
+            (Field::Float16(value), _) => self.shown(f32::from(*value)),
+            (Field::Float(value), _) => self.shown(value),
+            (Field::Double(value), _) => self.shown(value),
+            // Decimals, as Parquet's library shows them.
+            (other, _) => self.shown(other.to_string()),
+        }
+    }
+
+    fn string(&mut self, text: &[u8]) -> Written {
+        self.put(b"\"")?;
+        let mut from = 0;
+        for (at, byte) in text.iter().enumerate() {
+            let escape: &[u8] = match byte {
+                b'"' => b"\\\"",
+                b'\\' => b"\\\\",
+                b'\n' => b"\\n",
+                b'\r' => b"\\r",
+                b'\t' => b"\\t",
+                0..0x20 => b"",
+                _ => continue,
+            };
+            self.put(&text[from..at])?;
+            if escape.is_empty() {
+                write!(&mut self.bytes, "\\u{byte:04x}").expect("memory takes all");
+            } else {
+                self.put(escape)?;
+            }
+            from = at + 1;
+        }
+        self.put(&text[from..])?;
+        self.put(b"\"")
+    }
+}
+
+fn uuid(bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    match bytes.len() {
+        16 => [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"),
+        _ => hex,
+    }
+}
+
+/// `HH:MM:SS` with the digits that the unit has, for a time within a day.
+fn clock(time: i64, second: i64) -> Option<String> {
+    let seconds = time.div_euclid(second);
+    if !(0..86_400).contains(&seconds) {
+        return None;
+    }
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let digits = second.ilog10() as usize;
+    let part = time.rem_euclid(second);
+    Some(format!("{hours:02}:{minutes:02}:{seconds:02}.{part:0digits$}"))
+}
+
+/// `YYYY-MM-DD HH:MM:SS.mmm +00:00`; `None` beyond the years 0 to 9999, where writers put what is
+/// no time, such as infinity.
+fn timestamp(time: i64, second: i64) -> Option<String> {
+    let (day, of_day) = (time.div_euclid(86_400 * second), time.rem_euclid(86_400 * second));
+    Some(format!("{} {} +00:00", date(day)?, clock(of_day, second)?))
+}
+
+/// `YYYY-MM-DD`, for days since 1970, in the Gregorian calendar.
+fn date(days: i64) -> Option<String> {
+    // From 0000-03-01 on, in cycles of 400 years: the day of a leap year is the last one then.
+    let days = days.checked_add(719_468)?;
+    let (cycle, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = cycle * 400 + year + i64::from(month <= 2);
+    (0..=9_999).contains(&year).then(|| format!("{year:04}-{month:02}-{day:02}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_where_there_is_such_a_date() {
+        for (days, shown) in [(0, "1970-01-01"), (-1, "1969-12-31"), (19_782, "2024-02-29")] {
+            assert_eq!(date(days).as_deref(), Some(shown));
+        }
+        assert_eq!(date(-719_528).as_deref(), Some("0000-01-01"));
+        assert_eq!(date(2_932_896).as_deref(), Some("9999-12-31"));
+        for none in [2_932_897, -719_529, i64::MAX, i64::MIN] {
+            assert_eq!(date(none), None);
+        }
+        let shown = timestamp(1_556_197_074_000_001, 1_000_000);
+        assert_eq!(shown.as_deref(), Some("2019-04-25 12:57:54.000001 +00:00"));
+        assert_eq!(timestamp(-1, 1_000).as_deref(), Some("1969-12-31 23:59:59.999 +00:00"));
+        for none in [i64::MAX, i64::MIN] {
+            assert_eq!(timestamp(none, 1_000_000), None);
+            assert_eq!(clock(none, 1_000), None);
+        }
+    }
+}
