@@ -1,3 +1,4 @@
+use super::paper::Want;
 use super::{Eprint, Unreadable, arxiv_id, iso_time, open, yymm};
 use crate::Defect;
 use flate2::Compression;
