@@ -202,7 +202,7 @@ mod tests {
             assert!(is_wanted(licence, &wanted), "{licence}");
         }
         let nuclear = "BSD-3-Clause-No-Nuclear-License".to_owned();
-        assert!(is_wanted(&nuclear, &[nuclear.clone()]));
+        assert!(is_wanted(&nuclear, std::slice::from_ref(&nuclear)));
         for licence in ["gpl-3.0", "", "bs", "é", "unlicense", "MIT AND GPL-3.0", &nuclear] {
             assert!(!is_wanted(licence, &wanted), "{licence}");
         }

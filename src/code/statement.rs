@@ -274,7 +274,7 @@ fn section(readme: &str) -> Option<String> {
         let words = line.trim_matches(|c: char| !c.is_alphanumeric()).to_ascii_lowercase();
         let words = words.trim_start_matches(|c: char| c.is_ascii_digit() || ". ".contains(c));
         let about = ["license", "licence", "licensing", "copying", "copyright and license"];
-        about.iter().any(|word| words == *word)
+        about.contains(&words)
             || ["## license", "## licence", "# license", "# licence"]
                 .iter()
                 .any(|begin| line.to_ascii_lowercase().starts_with(begin))

@@ -1,4 +1,5 @@
-use super::{Eprint, Unreadable, Want, arxiv_id, iso_time, open, yymm};
+use super::paper::Want;
+use super::{Eprint, Unreadable, arxiv_id, iso_time, open, yymm};
 use crate::Defect;
 use flate2::Compression;
 use flate2::write::GzEncoder;

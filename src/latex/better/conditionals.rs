@@ -20,7 +20,7 @@ pub(super) enum Conditional {
 const UNENDED_MAX: usize = 16;
 
 /// Branches and operands that are looked at.
-const GROUP_BYTES_MAX: usize = 64 << 10;
+const GROUP_BYTES_MAX: usize = 16 << 10;
 
 /// Where a branch ends.
 #[derive(Clone, Copy, PartialEq, Eq)]

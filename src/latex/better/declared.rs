@@ -3,7 +3,7 @@
 
 use super::scan::{Scanner, letters};
 use memchr::memchr_iter;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Environments of LaTeX and of packages that show their content as it is written.
 const VERBATIM: [&str; 37] = [
@@ -80,7 +80,7 @@ const GROUP_BYTES_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Declared {
     environments: HashSet<String>,
-    inline: Vec<(String, Inline)>,
+    inline: HashMap<String, Inline>,
     hidden: HashSet<String>,
     shown: HashSet<String>,
     /// Characters that stand for `\verb` with themselves, each with the file that says so.
@@ -129,7 +129,7 @@ impl Declared {
                 let ending = if name == "newmint" { "" } else { "inline" };
                 let own = options.map(|own| own.trim_start_matches('\\').to_owned());
                 let command = own.unwrap_or_else(|| format!("{language}{ending}"));
-                self.inline.push((command, Inline::Options));
+                self.inline.insert(command, Inline::Options);
             }
             "newenvironment" | "renewenvironment" | "NewDocumentEnvironment" => {
                 let environment = from.group()?.trim();
@@ -170,11 +170,10 @@ impl Declared {
                         let (other, rest) = body.split_at(letters(body));
                         let rest = rest.trim();
                         let has_options = rest.starts_with('[') && rest.ends_with(']');
-                        let form = self.inline(other).filter(|_| rest.is_empty() || has_options)?;
-                        form
+                        self.inline(other).filter(|_| rest.is_empty() || has_options)?
                     }
                 };
-                self.inline.push((command.trim_start_matches('\\').to_owned(), form));
+                self.inline.insert(command.trim_start_matches('\\').to_owned(), form);
             }
             "MakeShortVerb" | "DefineShortVerb" | "lstMakeShortInline" => {
                 self.short.push((file, short(from)?));
@@ -221,8 +220,7 @@ impl Declared {
 
     /// How the command takes text that counts as it stands, if it does.
     pub fn inline(&self, command: &str) -> Option<Inline> {
-        let own = || self.inline.iter().rev().find(|(name, _)| name == command);
-        known_inline(command).or_else(|| own().map(|(_, form)| *form))
+        known_inline(command).or_else(|| self.inline.get(command).copied())
     }
 }
 

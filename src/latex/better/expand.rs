@@ -130,6 +130,12 @@ struct Use {
     work: usize,
 }
 
+/// What an input reads before its file, or in its place, is no longer.
+const BRANCH_BYTES_MAX: usize = 16 << 10;
+
+/// So many inputs that are not there are told.
+const LEFT_OUT_MAX: usize = 200;
+
 /// What it counts to open a file, in bytes of work.
 const INPUT_COST: usize = 4 << 10;
 
@@ -376,7 +382,10 @@ impl<'a> Reading<'a> {
     fn input(&mut self, name: &str, length: usize) {
         let frame = self.frames.last().expect("a frame is being read");
         let mut ahead = Scanner::new(frame.rest(), length);
-        let Some(input) = input(name, &mut ahead) else {
+        ahead.group_bytes_max = BRANCH_BYTES_MAX;
+        let found = input(name, &mut ahead);
+        self.work_left = self.work_left.saturating_sub(ahead.cost);
+        let Some(input) = found else {
             return self.copy(length);
         };
         let bytes = ahead.at;
@@ -451,7 +460,7 @@ impl<'a> Reading<'a> {
         let written: String = written.trim().chars().take(SHOWN_CHARS_MAX).collect();
         let file = &self.project.files[file].name;
         let what = format!("{file}: {written}: {why}");
-        if !self.left_out.contains(&what) {
+        if self.left_out.len() < LEFT_OUT_MAX && !self.left_out.contains(&what) {
             self.left_out.push(what);
         }
         self.drop_next(bytes);

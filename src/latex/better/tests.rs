@@ -418,7 +418,7 @@ fn commands_and_environments_that_the_paper_declares_as_such_do_too() {
         let text = one(&main).unwrap();
         assert_eq!(text, format!("\\section{{A}}\n{kept} on\nX"), "{declares}");
         let (text, _) = of_files(&[
-            ("main.tex", &format!("\\input{{pre}}\\begin{{document}}\\section{{A}}\n\\input{{s}}")),
+            ("main.tex", "\\input{pre}\\begin{document}\\section{A}\n\\input{s}"),
             ("pre.tex", declares),
             ("s.tex", &format!("{kept} on % c\n")),
         ]);
@@ -629,6 +629,24 @@ fn hostile() -> Vec<(&'static str, Vec<TexFile>)> {
             paper("\\bibliography{".repeat(many) + &"\\printbibliography[".repeat(many)),
         ),
         ("sections", paper("\\section".repeat(many))),
+        ("open conditionals", paper("\\newif\\ifa\\atrue".to_owned() + &"\\ifa ".repeat(many))),
+        ("conditionals that never end", paper("\\if0 ".repeat(many))),
+        ("branches", paper("\\iftrue\\else ".repeat(many) + &"\\fi".repeat(many))),
+        ("tests", paper("\\ifthenelse{1=1}{".repeat(20_000) + &"}{}".repeat(20_000))),
+        ("questions", paper("\\IfFileExists{a}{".repeat(20_000))),
+        ("listings", paper("\\begin{listing}".repeat(many))),
+        ("short verbs", paper("\\MakeShortVerb{\\|}".repeat(many) + &"|".repeat(many))),
+        ("declarations", paper("\\newenvironment{a}{".repeat(many))),
+        ("files that are not there", {
+            paper((0..many).map(|n| format!("\\input{{f{n}}}")).collect())
+        }),
+        ("inline commands", {
+            let name = |n: usize| {
+                "abcdefghij".chars().nth(n % 10).unwrap().to_string().repeat(n / 10 % 90 + 2)
+            };
+            let define = |n: usize| format!("\\newcommand{{\\{}}}{{\\verb}}", name(n));
+            paper((0..20_000).map(define).collect::<String>() + &"\\zz ".repeat(many))
+        }),
         ("inputs of nothing", paper("\\input{".repeat(many))),
         ("inputenc", paper("\\usepackage[x]{inputenc}".repeat(many) + "\u{e9}")),
         (
