@@ -192,20 +192,13 @@ fn without_mark(bytes: &[u8]) -> Option<Decoded<'_>> {
         let blanks = found.text.chars().filter(|c| matches!(c, ' ' | '\n' | '\u{3000}')).count();
         let strange = found.text.chars().filter(|c| is_unassigned(*c)).count();
         let chars = found.text.chars().count();
-        blanks * 200 >= chars
-            && pairs_of_ascii(bytes) * 2 <= bytes.len() / 2
+        blanks >= 2
+            && blanks * 200 >= chars
             && strange == 0
             && is_control_free(&found.text)
             && memchr_iter(0, found.text.as_bytes()).next().is_none()
     });
     found.next()
-}
-
-/// Pairs of bytes that are both printable in ASCII: a third of the Chinese characters of UTF-16 are
-/// such, and nearly all pairs of a text with a stray zero.
-fn pairs_of_ascii(bytes: &[u8]) -> usize {
-    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
-    bytes.as_chunks::<2>().0.iter().filter(|pair| pair.iter().all(is_printable)).count()
 }
 
 fn is_control(c: char) -> bool {
