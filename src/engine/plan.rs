@@ -149,9 +149,10 @@ impl Plan {
         self.first_epoch + self.epochs.len() as u64
     }
 
-    /// The last epoch; the one before the first where there are none.
+    /// The last epoch. A plan without epochs, of a join alone, does not know which it is: the
+    /// largest number, which holds none of them up.
     pub(crate) fn last_epoch(&self) -> Epoch {
-        self.end_epoch() - 1
+        if self.epochs.is_empty() { Epoch::MAX } else { self.end_epoch() - 1 }
     }
 
     /// The label that an epoch belongs to.

@@ -61,14 +61,14 @@ impl<T: Serialize + DeserializeOwned> SpillQueue<T> {
         }
         self.on_disk -= 1;
         let reader = self.reader.as_mut().expect("opened above");
-        let item = bincode::deserialize_from(reader).map_err(read_back)?;
+        let item = bincode::deserialize_from(reader).map_err(|error| read_back(*error))?;
         Ok(Some((item, false)))
     }
 }
 
 /// What the system said where it could not read; else the file is not what was written.
-fn read_back(error: Box<bincode::ErrorKind>) -> io::Error {
-    match *error {
+fn read_back(error: bincode::ErrorKind) -> io::Error {
+    match error {
         bincode::ErrorKind::Io(error) if error.raw_os_error().is_some() => error,
         error => io::Error::new(
             io::ErrorKind::InvalidData,
