@@ -79,6 +79,7 @@ fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<P
     paths.retain(|path| sites::may_hold_posts(path));
     paths.sort();
     paths.dedup();
+    refuse_other_forms(&paths)?;
     let mut sites: BTreeMap<String, &PathBuf> = BTreeMap::new();
     for path in &paths {
         let name = sites::name(path);
@@ -102,6 +103,23 @@ fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<P
     Ok(counted.into_iter().map(|(_, path)| path).collect())
 }
 
+/// Forms that are read, and how they are called.
+const OWN: &[Form] = &[Form::Posts, Form::Xml, Form::SevenZip, Form::Zip];
+const READS: &str = "a site's Posts.xml or 7z archive";
+
+/// A label of which no file has the form of a dump is refused before it is added.
+fn refuse_other_forms(paths: &[PathBuf]) -> anyhow::Result<()> {
+    let mut wrong = Vec::new();
+    for path in paths {
+        match formats::mistaken(path, OWN, READS)? {
+            Some(defect) => wrong.push(format!("{}: {defect}", path.display())),
+            None => return Ok(()),
+        }
+    }
+    anyhow::ensure!(wrong.is_empty(), "nothing of the label can be read:\n{}", wrong.join("\n"));
+    Ok(())
+}
+
 /// The records of a site.
 fn records(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     let site = sites::name(path);
@@ -109,8 +127,7 @@ fn records(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         "redpajama" => AnswerOrder::RedPajama,
         _ => AnswerOrder::Numeric,
     };
-    let own = [Form::Posts, Form::Xml, Form::SevenZip, Form::Zip];
-    if let Some(defect) = formats::mistaken(path, &own, "a site's Posts.xml or 7z archive")? {
+    if let Some(defect) = formats::mistaken(path, OWN, READS)? {
         return Ok(Box::new(std::iter::once(Err(defect))));
     }
     let found = Threads::open(path)?;
