@@ -16,15 +16,17 @@ const NAMED_MAX: usize = 5;
 /// Why nothing of a label's sources can be read, if so. As a rule the first record of the first
 /// source is read and nothing else.
 pub(crate) fn refusal(slice: &dyn AnySlice, recipe: &Recipe, sources: &[Source]) -> Option<String> {
-    if slice.is_slow_to_begin() {
-        return None;
-    }
-    let reader = slice.reader(recipe.settings(slice.name()));
+    let settings = recipe.settings(slice.name());
+    let reader = slice.reader(settings);
+    let wrong = |path: &Path| match slice.is_slow_to_begin() {
+        true => slice.mistaken(path, settings).ok().flatten().map(Some),
+        false => wrong(&reader, path),
+    };
     let mut why = Vec::new();
     for source in sources {
         let path = Path::new(&source.path);
         // What panics is told by the run.
-        let found = catch_unwind(AssertUnwindSafe(|| wrong(&reader, path))).ok()??;
+        let found = catch_unwind(AssertUnwindSafe(|| wrong(path))).ok()??;
         if why.len() < NAMED_MAX {
             let what = found.map_or_else(|| "it holds no document".to_owned(), |d| d.to_string());
             why.push(format!("  {}: {what}", source.path));

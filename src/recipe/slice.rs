@@ -5,7 +5,7 @@ use crate::settings::{AnySettings, Key, Preset, Settings};
 use crate::summed::summed;
 use crate::usage::{suggest, usage};
 use engine::{Docs, Documents, Graph, Reader};
-use formats::{Form, ReadError};
+use formats::{Defect, Form, ReadError};
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -216,6 +216,15 @@ pub trait AnySlice: Send + Sync {
         found: Vec<PathBuf>,
         settings: &dyn AnySettings,
     ) -> anyhow::Result<Vec<PathBuf>>;
+    /// What is wrong with a file that is certainly of a form that the slice does not read.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    fn mistaken(
+        &self,
+        path: &Path,
+        settings: &dyn AnySettings,
+    ) -> Result<Option<Defect>, ReadError>;
     /// Its reader, with these settings.
     fn reader(&self, settings: &dyn AnySettings) -> Reader;
     /// The slice with these settings and models, for a corpus with these labels.
@@ -306,6 +315,15 @@ impl<S: Slice> AnySlice for S {
         settings: &dyn AnySettings,
     ) -> anyhow::Result<Vec<PathBuf>> {
         S::select(found, of_slice::<S>(settings))
+    }
+
+    fn mistaken(
+        &self,
+        path: &Path,
+        settings: &dyn AnySettings,
+    ) -> Result<Option<Defect>, ReadError> {
+        let Forms { read, called } = S::forms(of_slice::<S>(settings));
+        formats::mistaken(path, read, called)
     }
 
     fn reader(&self, settings: &dyn AnySettings) -> Reader {
