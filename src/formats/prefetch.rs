@@ -48,9 +48,12 @@ pub enum Waiting<T> {
     End,
 }
 
+/// A batch with its bytes.
+type Sent<T> = Result<(Vec<T>, usize), SourcePanicked>;
+
 /// The consumer's end. The thread ends soon after this is dropped.
 pub struct Batches<T> {
-    receiver: Receiver<Result<(Vec<T>, usize), SourcePanicked>>,
+    receiver: Receiver<Sent<T>>,
     waiting: Arc<WaitingBytes>,
 }
 
@@ -128,7 +131,7 @@ fn send_all<T>(
     ahead: Ahead,
     bytes: impl Fn(&T) -> usize,
     items: impl Iterator<Item = T>,
-    (sender, waiting): (&Sender<Result<(Vec<T>, usize), SourcePanicked>>, &WaitingBytes),
+    (sender, waiting): (&Sender<Sent<T>>, &WaitingBytes),
 ) {
     let bytes_max = ahead.batch_bytes_max.saturating_mul(ahead.batches_max).max(1);
     let mut batch_bytes = 0;

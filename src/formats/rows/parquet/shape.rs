@@ -73,7 +73,7 @@ fn plain(field: &Type) -> Result<Arc<Type>, ParquetError> {
     };
     let plain = Type::group_type_builder(field.name())
         .with_repetition(
-            info.has_repetition().then(|| info.repetition()).unwrap_or(Repetition::REQUIRED),
+            if info.has_repetition() { info.repetition() } else { Repetition::REQUIRED },
         )
         .with_converted_type(annotation)
         .with_fields(fields);
