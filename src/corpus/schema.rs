@@ -100,7 +100,7 @@ impl Schema {
         let mut card =
             String::from("  - name: text\n    dtype: string\n  - name: meta\n    struct:\n");
         let in_order = self.in_order().map(|(name, of)| (name, of.clone()));
-        let others = self.has_others.then(|| (OTHERS, Type::Text));
+        let others = self.has_others.then_some((OTHERS, Type::Text));
         let (last, all): (Vec<_>, Vec<_>) = in_order.partition(|(name, _)| *name == ID);
         for (name, of) in all.into_iter().chain(others).chain(last) {
             describe(&mut card, 4, Some(name), &of);
