@@ -41,8 +41,10 @@ fn shards_come_out_in_redpajamas_form() {
 fn the_golden_page_is_reformatted() {
     for case in reference::cases("c4", "reformat") {
         let place = Place::new();
-        place.write("a.json.gz", gzip(case["input"].to_string().as_bytes()));
-        place.run("add corpus --slice c4 --label en a.json.gz").exits(0);
+        // The name says that the shard is English.
+        let name = "c4-train.00000-of-01024.json.gz";
+        place.write(name, gzip(case["input"].to_string().as_bytes()));
+        place.run(&format!("add corpus --slice c4 --label en {name}")).exits(0);
         let mut found = place.documents("corpus").remove(0);
         found["meta"].as_object_mut().unwrap().remove("id");
         assert_eq!(found, case["expected"]);

@@ -51,7 +51,6 @@ fn repetition(field: &Type) -> Repetition {
 
 /// A type without its annotations, but for those that the crate needs.
 fn plain(field: &Type) -> Result<Arc<Type>, ParquetError> {
-    let info = field.get_basic_info();
     if field.is_primitive() {
         if is_kept(field) {
             return Ok(Arc::new(field.clone()));
@@ -72,9 +71,7 @@ fn plain(field: &Type) -> Result<Arc<Type>, ParquetError> {
         Kind::Group => ConvertedType::NONE,
     };
     let plain = Type::group_type_builder(field.name())
-        .with_repetition(
-            if info.has_repetition() { info.repetition() } else { Repetition::REQUIRED },
-        )
+        .with_repetition(repetition(field))
         .with_converted_type(annotation)
         .with_fields(fields);
     Ok(Arc::new(plain.build()?))
