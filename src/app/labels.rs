@@ -120,7 +120,10 @@ impl<'a> Added<'a> {
     /// # Errors
     /// When the manifest has the label with other sources.
     pub fn add(&mut self, input: &Input, manifest: &mut Manifest) -> Result<()> {
-        let found = self.sources(input);
+        let mut found = self.sources(input);
+        if let Ok(found) = &mut found {
+            self.notices.append(&mut found.notices);
+        }
         if let Some(known) = manifest.label(&input.slice, &input.label) {
             if known.is_complete() {
                 let note = self.note_of_complete(known, found)?;
@@ -139,8 +142,7 @@ impl<'a> Added<'a> {
     }
 
     fn new_label(&mut self, input: &Input, found: Sources) -> Result<Label> {
-        let Sources { mut sources, left_out, notices, .. } = found;
-        self.notices.extend(notices);
+        let Sources { mut sources, left_out, .. } = found;
         if self.first {
             self.notices.extend(copies(&sources));
             sources.iter_mut().try_for_each(observe)?;

@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(text("<p>a<p>b</div> c"), "a\n\nb c");
         assert_eq!(
             text("<TITLE>t</TITLE><P CLASS=x>a &amp b<BR>c & d < e<LI>f"),
-            "a & b\nc & d < e\nf"
+            "a & b\nc & d < e\n\nf"
         );
         assert_eq!(text("<p title=a\"b>x</p><p title='>'>y"), "x\n\ny");
     }

@@ -1,7 +1,7 @@
 //! Books in every form that they come in, and near copies among them.
 
 use crate::promises;
-use crate::support::{Place, assert_same, gzip, list, number, text};
+use crate::support::{Place, assert_same, gzip, list, number, text, without_nulls};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
@@ -70,7 +70,9 @@ fn the_bundled_books_keep_the_promises_and_lose_their_near_copies() {
     let dropped = |of: &str| label(&place, "plain", of)["dropped"].clone();
     assert_eq!(dropped("pg19"), json!({"empty": 1, "near_duplicate": 1}));
     assert_eq!(dropped("shelf"), json!({"near_duplicate": 3}));
-    assert_eq!(left_by_the_reference(&place, &SHELVES), found);
+    // A corpus with other documents has other fields, which are null where a document lacks them.
+    let fields = |books: &[Value]| -> Vec<Value> { books.iter().map(without_nulls).collect() };
+    assert_eq!(fields(&left_by_the_reference(&place, &SHELVES)), fields(&found));
     let status = place.run("status plain").exits(0).stdout;
     assert!(status.contains("index of books_simhash: 10 keys"), "{status}");
 }
@@ -384,7 +386,7 @@ fn pages_of_html_and_texts_of_any_encoding_are_books() {
     place.write("in/g.zip", archive(&pictures));
     place.write("in/h.png", b"\x89PNG\0");
     let told = place.run("add corpus --slice books --label m in").exits(3).stdout;
-    for word in ["d.txt", "encoding of this text is unknown", "e.pdf", "file of PDF", "9.mobi"] {
+    for word in ["d.txt", "encoding of this text is unknown", "e.pdf", "PDF document", "9.mobi"] {
         assert!(told.contains(word), "{word}: {told}");
     }
     let books = place.documents("corpus");

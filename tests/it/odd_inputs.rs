@@ -127,7 +127,8 @@ fn links_that_lead_back_are_walked_once_and_those_that_lead_nowhere_are_named() 
     let names: Vec<&str> = left_out.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["circle.wet", "dangling.wet"]);
     assert!(left_out.iter().all(|(_, what)| what.contains("leads nowhere")), "{left_out:?}");
-    add(&place, "in/dangling.wet").exits(2).names(&["dangling.wet: this link leads nowhere"]);
+    let named = "add corpus --slice common_crawl --label b in/dangling.wet";
+    place.run(named).exits(2).names(&["dangling.wet: this link leads nowhere"]);
 }
 
 #[test]

@@ -220,12 +220,12 @@ fn malformed_lines_are_named_and_passed_by() {
     place.write("cut.jsonl.gz", &gzip(lines(9).as_bytes())[..100]);
     let outcome = place.run("score in.jsonl cut.jsonl.gz --out out.jsonl --json").exits(3);
     let outcome = outcome.names(&["in.jsonl: line 11: ", "longer than 256 MiB", "cut.jsonl.gz: "]);
-    for line in 1..=bad.len() {
+    // Half a surrogate pair, in line 7, is read as U+FFFD.
+    for line in (1..=bad.len()).filter(|line| *line != 7) {
         assert!(outcome.stderr.contains(&format!("in.jsonl: line {line}: ")), "{outcome}");
     }
     assert!(outcome.stderr.contains("--text-field"), "{outcome}");
     let summary = outcome.json();
-    // Half a surrogate pair is read as U+FFFD.
     assert_eq!(number(&summary["malformed"]), 11);
     assert_eq!(list(&summary["listed"]).len(), 11);
     let scored = read(&place, "out.jsonl");

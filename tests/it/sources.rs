@@ -89,7 +89,7 @@ fn a_complete_label_needs_no_sources() {
     place.write("more/c.wet.gz", wet(&[page(500)]));
     place.write("recipe.toml", keeping_all("") + &both.concat());
     let told = place.run("build recipe.toml").exits(0);
-    assert!(told.stdout.contains("common_crawl/one: its sources cannot be looked at"), "{told}");
+    assert!(told.stdout.contains("common_crawl/one: its sources cannot be read"), "{told}");
     let after = place.export("corpus");
     assert_eq!(after["common_crawl/one.jsonl"], before["common_crawl/one.jsonl"]);
     assert!(!after["common_crawl/two.jsonl"].is_empty());
