@@ -320,15 +320,6 @@ pub fn files_below(root: &Path) -> Export {
     files
 }
 
-/// A document without the fields that are null.
-pub fn without_nulls(document: &Value) -> Value {
-    let mut document = document.clone();
-    if let Some(meta) = document["meta"].as_object_mut() {
-        meta.retain(|_, value| !value.is_null());
-    }
-    document
-}
-
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
