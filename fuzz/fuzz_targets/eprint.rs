@@ -5,12 +5,9 @@
 
 use latex::{TexFile, better, redpajama};
 use libfuzzer_sys::fuzz_target;
-use std::fs;
 
 fuzz_target!(|input: &[u8]| {
-    let dir = tempfile::tempdir().expect("a folder for the file");
-    let path = dir.path().join("arXiv_src_0704_001.tar");
-    fs::write(&path, input).expect("a file can be written");
+    let path = shared::stored("arXiv_src_0704_001.tar", input);
     let mut offset = 0;
     for eprint in formats::eprint::open(&path, better::reads).expect("a file").flatten() {
         assert!(offset <= eprint.offset && eprint.offset <= input.len() as u64);

@@ -36,8 +36,6 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn read(bytes: &[u8]) -> Option<String> {
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    file.write_all(bytes).expect("room for it");
-    let mut archive = Archive::open(file.path()).ok()?;
+    let mut archive = shared::read(bytes, Archive::open).ok()?;
     epub::read(&mut archive, &mut Vec::new()).ok().map(|book| book.text)
 }

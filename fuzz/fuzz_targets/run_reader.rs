@@ -104,8 +104,8 @@ fn run<K: Key>(way: &Way, rest: &[u8]) {
     if way.kind != 0 {
         put_checksums_right(&mut file, K::BYTES as usize);
     }
-    let dir = tempfile::tempdir().expect("a folder for the file");
-    fs::write(dir.path().join(NAME), &file).expect("a file can be written");
+    let path = shared::stored(NAME, &file);
+    let dir = path.parent().expect("its folder");
     let footer = Footer::of(&file, K::BYTES as usize);
     let meta = RunMeta {
         name: NAME.to_owned(),
@@ -118,10 +118,10 @@ fn run<K: Key>(way: &Way, rest: &[u8]) {
     let used = MEMORY.allocated();
     let limit = used + MEMORY_OF_FILE * file.len() + MEMORY_MIN;
     MEMORY.set_limit(limit).expect("more than is in use");
-    read::<K>(dir.path(), &meta);
+    read::<K>(dir, &meta);
     MEMORY.set_limit(usize::MAX).expect("more than is in use");
     if file.len() < 20_000 {
-        look_up::<K>(dir.path(), &meta);
+        look_up::<K>(dir, &meta);
     }
 }
 

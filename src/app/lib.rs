@@ -8,6 +8,8 @@ mod dedup;
 mod display;
 mod fetch;
 mod fingerprint;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ingest;
 mod inputs;
 mod keys;

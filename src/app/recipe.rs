@@ -75,6 +75,12 @@ impl Recipe {
         Reader { slices, path, text: &text }.read()
     }
 
+    /// The recipe that a text is.
+    #[cfg(feature = "fuzzing")]
+    pub fn parse(slices: &'static [Slice], text: &str) -> Result<Recipe> {
+        Reader { slices, path: Path::new("recipe.toml"), text }.read()
+    }
+
     /// The language identifier of all slices: that of the slice that has a setting for it.
     pub fn lid(&self) -> Option<&Path> {
         self.slices.values().find(|s| s.declares("lid")).and_then(|s| s.file("lid"))

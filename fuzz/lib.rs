@@ -1,0 +1,29 @@
+//! What the targets share: an input as a file, which is what most readers take.
+
+use std::cell::OnceCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+thread_local! {
+    static FOLDER: OnceCell<TempDir> = const { OnceCell::new() };
+}
+
+/// A path in a folder of this process's own. The folder stays from one input to the next: making
+/// one takes longer than reading most inputs.
+pub fn path(name: &str) -> PathBuf {
+    let make = || tempfile::tempdir().expect("a temporary folder");
+    FOLDER.with(|folder| folder.get_or_init(make).path().join(name))
+}
+
+/// A file with these bytes, instead of the one of that name before.
+pub fn stored(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = path(name);
+    fs::write(&path, bytes).expect("room for the input");
+    path
+}
+
+/// [`stored`], and what `read` makes of it.
+pub fn read<T>(bytes: &[u8], read: impl FnOnce(&Path) -> T) -> T {
+    read(&stored("input", bytes))
+}
