@@ -26,9 +26,9 @@ if [ -d /dev/shm ] && [ -w /dev/shm ]; then export TMPDIR=${TMPDIR:-/dev/shm}; f
 # What an input may have: larger ones take longer and seldom find more.
 longest() {
     case $1 in
-        keep | recipe) echo 400 ;;
+        keep | recipe | signals | text_rules) echo 400 ;;
         corpus_files | fasttext) echo 6000 ;;
-        compressed | gutenberg | html_text | latex | licence | signals | source_code | text_rules | wikitext) echo 1000 ;;
+        compressed | gutenberg | html_text | latex | licence | source_code | wikitext) echo 1000 ;;
         *) echo 4096 ;;
     esac
 }

@@ -6,6 +6,10 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
+    // Threads inflate bzip2, which takes a hundred times as long as the rest.
+    if bytes.starts_with(b"BZh") && bytes.len() % 16 > 0 {
+        return;
+    }
     let stored = bytes.len() as u64;
     let (mut items, mut last) = (0, 0);
     for item in shared::read(bytes, formats::mediawiki::open).expect("it is there") {

@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 const MAGIC: &[u8] = b"PAR1";
 
 fuzz_target!(|input: &[u8]| {
+    let _catching = shared::Catching::new();
     let Some((length, rest)) = input.split_first_chunk::<2>() else { return };
     let footer = usize::from(u16::from_le_bytes(*length)).min(rest.len()) as u32;
     let file = [MAGIC, rest, &footer.to_le_bytes(), MAGIC].concat();

@@ -7,6 +7,7 @@ use code::row::Row;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
+    let _catching = shared::Catching::new();
     let (mut offset, mut number) = (0, 0);
     for row in shared::read(file, formats::rows).expect("it is there").flatten() {
         assert!(row.offset >= offset && row.offset <= file.len() as u64);

@@ -37,10 +37,13 @@ const FOOTER_BYTES: usize = 40;
 const PAGE_ENTRIES: usize = 1024;
 const GROUP_PAGES: usize = 64;
 
-/// Updates of the runs that changes are made to: pages that are full, not full, and one more,
-const COUNTS: [u64; 5] = [1, 2, 1024, 1025, 5000];
+/// Updates of the runs that changes are made to: a few, as each is decoded several times,
+const COUNTS: [u64; 4] = [1, 2, 17, 130];
 
-/// and, now and then as it takes its time, more than a group of them.
+/// now and then a page that is full, and one more,
+const COUNTS_OF_PAGES: [u64; 3] = [1024, 1025, 2100];
+
+/// and, seldom as it takes its time, more than a group of them.
 const COUNT_OF_GROUPS: u64 = 66_000;
 
 /// How an input is to be read.
@@ -70,7 +73,8 @@ impl Way {
             wide: bytes[0] & 1 == 1,
             kind: bytes[0] >> 1 & 3,
             count: match bytes[1] {
-                u8::MAX => COUNT_OF_GROUPS,
+                u8::MAX if second % 64 == 0 => COUNT_OF_GROUPS,
+                one @ 240.. => COUNTS_OF_PAGES[one as usize % COUNTS_OF_PAGES.len()],
                 one => COUNTS[one as usize % COUNTS.len()],
             },
             keys,
@@ -175,7 +179,8 @@ fn count<K: Key>(run: Run<K>, sound: bool) -> Option<u64> {
 /// The run as the state of an index, to which some keys come: few, so that its filters are asked,
 /// then many, so that it is passed through.
 fn look_up<K: Key>(dir: &Path, meta: &RunMeta) {
-    for (epoch, count) in [(1, 5), (2, 1500)] {
+    let many = (meta.entries / 4).clamp(20, 1500);
+    for (epoch, count) in [(1, 5), (2, many)] {
         let Ok(mut share) = Arrangement::<K>::open(dir, "p", 0, 1, &[meta.clone()]) else { return };
         let updates = updates::<K>(count);
         let mut batch = share.batches(1 << 20)();
