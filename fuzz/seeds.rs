@@ -43,7 +43,9 @@ fn main() -> Result<()> {
             seed(target, &format!("text-{}", text.len()), &text.as_bytes()[..800.min(text.len())])?;
         }
     }
-    for (number, layer) in [Layer::Joined, Layer::Gzip, Layer::Zstd, Layer::Bzip2].iter().enumerate() {
+    for (number, layer) in
+        [Layer::Joined, Layer::Gzip, Layer::Zstd, Layer::Bzip2].iter().enumerate()
+    {
         let bytes = layer.pack(&vec![(String::new(), b"kettle and lid, kettle".to_vec())]);
         seed("compressed", &number.to_string(), &[&[0], &bytes[..]].concat())?;
     }
@@ -108,11 +110,9 @@ const TEXTS: [(&str, &[&str]); 8] = [
     ),
     (
         "latex",
-        &[
-            "\\documentclass{a}\\newcommand{\\a}[2][x]{\\b #1#2}\\def\\b#1{#1}\\begin{document}\
+        &["\\documentclass{a}\\newcommand{\\a}[2][x]{\\b #1#2}\\def\\b#1{#1}\\begin{document}\
              \\section{A}\\a[y]{z} % c\n\\input{a}\\begin{comment}x\\end{comment}\\verb|%|\
-             \\end{document}\0\\section{B}\\iffalse x \\fi \\\"o",
-        ],
+             \\end{document}\0\\section{B}\\iffalse x \\fi \\\"o"],
     ),
     (
         "html_text",
@@ -123,25 +123,19 @@ const TEXTS: [(&str, &[&str]); 8] = [
     ),
     (
         "wikitext",
-        &[
-            "'''a''' [[b|c]] {{d|e=f}} <ref name=\"g\">h</ref> [http://i j]\n== k ==\n* l\n\
-             {| class=m\n| n || o\n|}\n<nowiki>[[p]]</nowiki> &nbsp; <!-- q --> [[File:r|thumb|s]]",
-        ],
+        &["'''a''' [[b|c]] {{d|e=f}} <ref name=\"g\">h</ref> [http://i j]\n== k ==\n* l\n\
+             {| class=m\n| n || o\n|}\n<nowiki>[[p]]</nowiki> &nbsp; <!-- q --> [[File:r|thumb|s]]"],
     ),
     (
         "licence",
-        &[
-            "Permission is hereby granted, free of charge, to any person obtaining a copy of this \
-             software",
-        ],
+        &["Permission is hereby granted, free of charge, to any person obtaining a copy of this \
+             software"],
     ),
     (
         "kenlm",
-        &[
-            "\\data\\\nngram 1=5\nngram 2=2\n\n\\1-grams:\n-99\t<s>\t-0.5\n-0.9\t</s>\n-1.1\tthe\t\
+        &["\\data\\\nngram 1=5\nngram 2=2\n\n\\1-grams:\n-99\t<s>\t-0.5\n-0.9\t</s>\n-1.1\tthe\t\
              -0.25\n-1.2\ta\t-0.125\n-2.5\t<unk>\n\n\\2-grams:\n-0.3\t<s> the\n-0.4\tthe a\n\n\
-             \\end\\\n",
-        ],
+             \\end\\\n"],
     ),
     (
         "tokenizer",
@@ -247,12 +241,8 @@ fn corpus_files() -> Result<(Vec<u8>, Vec<u8>, Vec<u8>)> {
     let root = tempfile::tempdir()?;
     let corpus = Corpus::create(root.path())?;
     let source = Source { name: "a".into(), path: "a".into(), bytes: 10 };
-    let label = Label {
-        slice: "c4".into(),
-        name: "en".into(),
-        sources: vec![source],
-        ..Label::default()
-    };
+    let label =
+        Label { slice: "c4".into(), name: "en".into(), sources: vec![source], ..Label::default() };
     let mut writer = PartWriter::new(&corpus, Arc::new(label.clone()), 1, 0);
     for record in 0..3 {
         let text = format!("text {record}");

@@ -18,7 +18,8 @@ fuzz_target!(|manifest: &[u8]| {
     let corpus = Corpus::open(&root).expect("it has a manifest");
     let Ok(Some(manifest)) = corpus.manifest() else { return };
     // Nothing may be read or written elsewhere on the machine that runs this.
-    let is_within = |name: &str| !name.starts_with('/') && !name.split('/').any(|part| part == "..");
+    let is_within =
+        |name: &str| !name.starts_with('/') && !name.split('/').any(|part| part == "..");
     let labels = manifest.labels.iter().flat_map(|label| [&label.slice, &label.name]);
     let runs = manifest.state.values().flatten().map(|run| run.name.clone());
     if !labels.cloned().chain(runs).chain(manifest.files()).all(|name| is_within(&name)) {

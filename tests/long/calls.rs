@@ -167,14 +167,7 @@ impl Prepared {
     }
 
     /// The system is well again.
-    fn afterwards(
-        &self,
-        trial: &mut Trial,
-        round: u64,
-        work: Work,
-        outcome: &Outcome,
-        what: &str,
-    ) {
+    fn afterwards(&self, trial: &mut Trial, round: u64, work: Work, outcome: &Outcome, what: &str) {
         let done = outcome.status.code() == Some(0);
         let again = self.place.run(&work.line(self.setting));
         if !trial.ends(round, &again, &[0], &format!("{what}; then, in peace")) {

@@ -168,10 +168,8 @@ fn papers() -> Node {
     let files = parts(&[("main.tex", PAPER), ("method.tex", "\\section{Method}\nWe wait.\n")]);
     let several = within(Layer::Gzip, packed(Layer::Tar, files));
     let single = packed(Layer::Gzip, parts(&[("", PAPER)]));
-    let parts = vec![
-        ("2301/2301.00001.gz".to_owned(), several),
-        ("2301/2301.00002.gz".to_owned(), single),
-    ];
+    let parts =
+        vec![("2301/2301.00001.gz".to_owned(), several), ("2301/2301.00002.gz".to_owned(), single)];
     Node::Packed(Layer::Tar, parts)
 }
 

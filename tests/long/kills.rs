@@ -59,7 +59,8 @@ fn kills() {
         }
         let mut newest = 0;
         for _ in 0..1 + random.below(KILLS_MAX) {
-            done.kills += usize::from(one_kill(&mut trial, round, setting, calm, &place, &mut random));
+            done.kills +=
+                usize::from(one_kill(&mut trial, round, setting, calm, &place, &mut random));
             let commit = reads(&mut trial, round, setting, &place);
             trial.check(round, commit >= newest, || format!("commit {newest} was lost: {commit}"));
             newest = commit;

@@ -48,7 +48,10 @@ fn models() {
     let place = place();
     place.write("tokenizer.json", TOKENIZER);
     let line = |text: &str| format!("{}\n", serde_json::json!({"text": text}));
-    place.write("in.jsonl", line("the kettle\nthe lid, naïve 漢字") + &line("") + &line("a \u{0} b"));
+    place.write(
+        "in.jsonl",
+        line("the kettle\nthe lid, naïve 漢字") + &line("") + &line("a \u{0} b"),
+    );
     while tried < trial.wanted {
         let (round, mut random) = trial.round();
         let (option, source, name) = MODELS[round as usize % MODELS.len()];

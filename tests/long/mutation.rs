@@ -7,13 +7,50 @@ use crate::random::Random;
 
 /// What formats have a meaning for.
 const WORDS: [&[u8]; 44] = [
-    b"\0", b"\n", b"\r\n\r\n", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80",
-    b"-1", b"0", b"9223372036854775808", b"18446744073709551616", b"1e999", b"NaN", b"null",
-    b"Content-Length: 99999999999\r\n", b"WARC/1.0\r\n", b"WARC-Type: ", b"\\u0000", b"\\ud800",
-    b"{\"text\":", b"]]]]]]]]]]]]", b"[[[[[[[[[[[[", b"{{{{{{{{{{{{", b"}}", b"{|", b"|}", b"&lt;ref",
-    b"&#xD800;", b"&nosuch;", b"<![CDATA[", b"<!--", b"</page>", b"<page>", b"<!DOCTYPE a [<!ENTITY b",
-    b"<row Id=\"1\" PostTypeId=\"1\" />", b"\\def\\a{\\a\\a}\\a", b"\\begin{document}", b"\\input{main}",
-    b"%", b"../../", b"*** START OF THIS PROJECT GUTENBERG", b"\x1f\x8b\x08\0", b"PAR1", b"BZh9",
+    b"\0",
+    b"\n",
+    b"\r\n\r\n",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80",
+    b"-1",
+    b"0",
+    b"9223372036854775808",
+    b"18446744073709551616",
+    b"1e999",
+    b"NaN",
+    b"null",
+    b"Content-Length: 99999999999\r\n",
+    b"WARC/1.0\r\n",
+    b"WARC-Type: ",
+    b"\\u0000",
+    b"\\ud800",
+    b"{\"text\":",
+    b"]]]]]]]]]]]]",
+    b"[[[[[[[[[[[[",
+    b"{{{{{{{{{{{{",
+    b"}}",
+    b"{|",
+    b"|}",
+    b"&lt;ref",
+    b"&#xD800;",
+    b"&nosuch;",
+    b"<![CDATA[",
+    b"<!--",
+    b"</page>",
+    b"<page>",
+    b"<!DOCTYPE a [<!ENTITY b",
+    b"<row Id=\"1\" PostTypeId=\"1\" />",
+    b"\\def\\a{\\a\\a}\\a",
+    b"\\begin{document}",
+    b"\\input{main}",
+    b"%",
+    b"../../",
+    b"*** START OF THIS PROJECT GUTENBERG",
+    b"\x1f\x8b\x08\0",
+    b"PAR1",
+    b"BZh9",
 ];
 
 /// Changes bytes a little, or a lot.
@@ -143,10 +180,13 @@ fn rearrange(parts: &mut Vec<(String, Node)>, random: &mut Random) {
         1 => parts.insert(at, parts[at].clone()),
         2 => random.shuffle(parts),
         3 => {
-            let names = ["", "/", "../../a.tex", "a\nb", "Posts.xml", "LICENSE", ".git/config", "é/ü.c"];
+            let names =
+                ["", "/", "../../a.tex", "a\nb", "Posts.xml", "LICENSE", ".git/config", "é/ü.c"];
             parts[at].0 = (*random.pick(&names)).to_owned();
         }
-        _ => parts[at].0 += *random.pick(&["/", ".gz", ".tex", ".crt", "\u{202e}", &"x".repeat(200)]),
+        _ => {
+            parts[at].0 += *random.pick(&["/", ".gz", ".tex", ".crt", "\u{202e}", &"x".repeat(200)])
+        }
     }
 }
 
@@ -165,7 +205,11 @@ fn change_header(archive: &mut [u8], random: &mut Random) {
         // Its size.
         1 => {
             let size = *random.pick(&[
-                b"00000000000", b"77777777777", b"00000000001", b"99999999999", b"\x80\0\0\0\0\0\0\0\0\0\x01",
+                b"00000000000",
+                b"77777777777",
+                b"00000000001",
+                b"99999999999",
+                b"\x80\0\0\0\0\0\0\0\0\0\x01",
                 b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
             ]);
             header[124..135].copy_from_slice(size);
