@@ -11,11 +11,15 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The program.
-pub const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
+/// The program: the one that was built with the tests, or `SLUICE_PROGRAM`.
+pub static SLUICE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let built = || env!("CARGO_BIN_EXE_sluice").into();
+    std::env::var_os("SLUICE_PROGRAM").map_or_else(built, PathBuf::from)
+});
 
 /// No command of a test takes nearly as long; what does hangs.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -81,7 +85,7 @@ impl Place {
 
     /// Starts `sluice` with the words of `line`, and `SLUICE_CRASH_AT` where a point is given.
     fn start_with(&self, line: &str, crash_at: Option<&str>) -> Running {
-        let mut command = Command::new(SLUICE);
+        let mut command = Command::new(&*SLUICE);
         command.env_remove("SLUICE_CRASH_AT").envs(crash_at.map(|at| ("SLUICE_CRASH_AT", at)));
         self.spawn(command, line)
     }
@@ -123,7 +127,7 @@ impl Place {
         let mut command = Command::new("sh");
         // Without the trap, the system ends whoever writes more.
         command.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &blocks.to_string()]);
-        command.arg(SLUICE).env_remove("SLUICE_CRASH_AT");
+        command.arg(&*SLUICE).env_remove("SLUICE_CRASH_AT");
         self.run_as(command, line)
     }
 

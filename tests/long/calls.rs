@@ -130,7 +130,7 @@ impl Prepared {
     fn run(&self, library: &Path, work: Work, call: &str, number: usize, error: i32) -> Outcome {
         self.reset(work);
         let folder = self.place.path("").canonicalize().unwrap();
-        let mut command = Command::new(SLUICE);
+        let mut command = Command::new(&*SLUICE);
         command.env("LD_PRELOAD", library).env("FAIL_CALL", call);
         command.env("FAIL_NUMBER", number.to_string()).env("FAIL_ERROR", error.to_string());
         command.env("FAIL_BELOW", folder).env("FAIL_COUNT", self.place.path("count"));

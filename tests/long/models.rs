@@ -64,7 +64,8 @@ fn models() {
         let given = if option == "lm" { "models".to_owned() } else { format!("models/{name}") };
         let line = format!("score in.jsonl --out - --quiet --{option} {given}");
         let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -v \"$0\"; exec \"$@\"", MEMORY_KB_MAX, SLUICE]);
+        command.args(["-c", "ulimit -v \"$0\"; exec \"$@\"", MEMORY_KB_MAX]);
+        command.arg(&*SLUICE);
         let outcome = place.run_as(command, &line);
         tried += 1;
         used += usize::from(outcome.status.code() == Some(0));
