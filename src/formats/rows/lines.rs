@@ -9,6 +9,8 @@ pub(super) struct Lines {
     codec: Codec,
     line_bytes_max: usize,
     number: u64,
+    /// Where the last line began.
+    reached: u64,
     /// Met at the end of a member, with nothing to give before it.
     met: Option<Defect>,
     ended: bool,
@@ -30,7 +32,7 @@ impl Lines {
         if codec != Codec::Plain {
             (met, ended) = advance(&mut members);
         }
-        Lines { members, codec, line_bytes_max, number: 0, met, ended }
+        Lines { members, codec, line_bytes_max, number: 0, reached: 0, met, ended }
     }
 
     pub fn number(&self) -> u64 {
@@ -38,11 +40,14 @@ impl Lines {
     }
 
     /// Where the next byte stands: a file of one member is the rule, so its beginning says nothing.
+    /// Never goes back, even where the search for a healthy member does.
     fn offset(&mut self) -> u64 {
-        match self.codec {
+        let here = match self.codec {
             Codec::Plain => self.members.offset(),
             _ => self.members.stored_bytes(),
-        }
+        };
+        self.reached = self.reached.max(here);
+        self.reached
     }
 
     /// Reads up to the next line feed, which is read too; gives the bytes that the line has. Keeps
