@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use formats::{Archive, epub};
+use formats::Archive;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
@@ -14,8 +14,5 @@ fuzz_target!(|file: &[u8]| {
             Ok((offset, _)) => assert!(offset <= file.len() as u64),
             Err(defect) => assert!(defect.device.is_none(), "no fault of the disk: {defect:?}"),
         }
-    }
-    if epub::is_epub(&archive) {
-        let _ = epub::read(&mut archive, &mut Vec::new());
     }
 });
