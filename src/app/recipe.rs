@@ -4,10 +4,11 @@ use crate::fingerprint::fingerprint;
 use crate::settings::{Initial, Settings, Value};
 use crate::slice::Slice;
 use crate::usage::{suggest, usage};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use corpus::{Corpus, Manifest};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -70,7 +71,19 @@ impl Recipe {
     /// Reads a recipe file. Paths in it are relative to its folder.
     pub fn open(slices: &'static [Slice], path: &Path) -> Result<Recipe> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            usage(format!("cannot read the recipe {}: {error}", path.display()))
+            let what = format!("cannot read the recipe {}: {error}", path.display());
+            // A wrong name is the user's; a disk that fails, or too many open files, is not.
+            let is_usage = matches!(
+                error.kind(),
+                ErrorKind::NotFound
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::IsADirectory
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::InvalidData
+                    | ErrorKind::InvalidInput
+                    | ErrorKind::InvalidFilename
+            );
+            if is_usage { usage(what) } else { anyhow!(what) }
         })?;
         Reader { slices, path, text: &text }.read()
     }

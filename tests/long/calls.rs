@@ -157,7 +157,9 @@ impl Prepared {
         let outcome = self.run(library, work, call, number, error);
         let slice = self.setting.slice;
         let what = format!("{slice}, {work:?}: {call} {number} of {calls} fails with {error}");
-        trial.ends(round, &outcome, &[0, 1, 3], &what);
+        // A recipe that may not be read is taken for a wrong one.
+        let codes = if error == EACCES { &[0, 1, 2, 3][..] } else { &[0, 1, 3] };
+        trial.ends(round, &outcome, codes, &what);
         let says_why = !outcome.stderr.is_empty() || !outcome.stdout.is_empty();
         trial.check(round, outcome.status.code() != Some(1) || says_why, || {
             format!("{what}: no word of it")
