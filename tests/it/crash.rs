@@ -153,7 +153,7 @@ fn a_killed_process_ends_the_launched_run_at_once_and_is_named() {
         place.wait_for_a_commit(&mut run);
         // Started in order, so numbered in order.
         let processes = children(run.id());
-        kill(processes[victim]);
+        assert!(kill(processes[victim]));
         let killed = Instant::now();
         let outcome = run.wait().exits(1);
         assert!(killed.elapsed() < Duration::from_secs(8), "{:?}", killed.elapsed());

@@ -97,6 +97,7 @@ fn one_kill(
             if let Some(process) = launched.get(number)
                 && !run.is_over()
             {
+                // It may be over by now.
                 kill(*process);
             }
             run.wait()
