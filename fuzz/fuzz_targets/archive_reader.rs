@@ -4,13 +4,10 @@
 
 use formats::files::{Content, archive};
 use libfuzzer_sys::fuzz_target;
-use std::io::Write;
 
 fuzz_target!(|file: &[u8]| {
-    let mut stored = tempfile::NamedTempFile::new().expect("a temporary file");
-    stored.write_all(file).expect("room for it");
     let (mut held, mut items) = (0, 0);
-    for item in archive(stored.path()).expect("it is there") {
+    for item in shared::read(file, archive).expect("it is there") {
         items += 1;
         if let Ok(stored) = item
             && let Content::Bytes(bytes) = &stored.content

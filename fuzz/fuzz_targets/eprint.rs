@@ -6,12 +6,9 @@
 use formats::eprint::Want;
 use latex::{TexFile, better, redpajama};
 use libfuzzer_sys::fuzz_target;
-use std::fs;
 
 fuzz_target!(|input: &[u8]| {
-    let dir = tempfile::tempdir().expect("a folder for the file");
-    let path = dir.path().join("arXiv_src_0704_001.tar");
-    fs::write(&path, input).expect("a file can be written");
+    let path = shared::stored("arXiv_src_0704_001.tar", input);
     let mut offset = 0;
     let wanted = |name: &str| if better::reads(name) { Want::Always } else { Want::IfSmall };
     for eprint in formats::eprint::open(&path, wanted).expect("a file").flatten() {

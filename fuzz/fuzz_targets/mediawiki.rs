@@ -4,14 +4,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use std::io::Write;
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(bytes).unwrap();
+    // Threads inflate bzip2, which takes a hundred times as long as the rest.
+    if bytes.starts_with(b"BZh") && bytes.len() % 16 > 0 {
+        return;
+    }
     let stored = bytes.len() as u64;
     let (mut items, mut last) = (0, 0);
-    for item in formats::mediawiki::open(file.path()).unwrap() {
+    for item in shared::read(bytes, formats::mediawiki::open).expect("it is there") {
         items += 1;
         if let Ok(page) = item {
             assert!(page.offset >= last && page.offset <= stored);

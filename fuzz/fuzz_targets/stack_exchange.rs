@@ -5,14 +5,12 @@
 
 use formats::stack_exchange::{Limits, Threads};
 use libfuzzer_sys::fuzz_target;
-use std::io::Write;
 
 fuzz_target!(|file: &[u8]| {
-    let mut stored = tempfile::NamedTempFile::new().unwrap();
-    stored.write_all(file).unwrap();
+    let stored = shared::stored("input", file);
     let small = Limits { sort_bytes_max: 200, row_bytes_max: 1000, thread_bytes_max: 500 };
     let large = Limits { sort_bytes_max: 1 << 20, ..small };
-    let read = |limits| Threads::open_with(stored.path(), limits).unwrap().collect::<Vec<_>>();
+    let read = |limits| Threads::open_with(&stored, limits).unwrap().collect::<Vec<_>>();
     let found = read(small);
     assert!(found == read(large), "memory shows");
     assert!(found.iter().all(|item| item.as_ref().err().is_none_or(|d| d.device.is_none())));

@@ -198,7 +198,8 @@ impl Stated {
         let repository = self.folders.get(folder).cloned().unwrap_or_else(|| {
             Arc::new(Repository { name: folder.to_owned(), ..Repository::default() })
         });
-        file.path = path.to_owned();
+        // `a//b` is the same file as `a/b`.
+        file.path = path.trim_start_matches('/').to_owned();
         RepositoryFile { file, repository }
     }
 }
@@ -309,6 +310,21 @@ mod tests {
             row("one", "LICENSE.txt", licence),
         ];
         assert_eq!(found(&path), expected);
+    }
+
+    #[test]
+    fn two_slashes_in_an_archive_are_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("doubled.tar");
+        let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(1);
+        // `append_data` would write the path without the second.
+        header.as_mut_bytes()[..8].copy_from_slice(b"one//a.c");
+        header.set_cksum();
+        builder.append(&header, &b"x"[..]).unwrap();
+        builder.finish().unwrap();
+        assert_eq!(found(&path), [row("one", "a.c", &[])]);
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub struct Exported {
 /// Rows of a Parquet row group; fixed, since it shows in the bytes.
 const ROWS_IN_GROUP: usize = 10_000;
 
+/// The list of an export's files.
+const LIST: &str = "manifest.json";
+
 /// Level of the compressed forms; fixed, since it shows in the bytes.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -74,6 +77,10 @@ pub fn export(
     mut progress: impl FnMut(&str),
 ) -> Result<Vec<Exported>, Error> {
     fs::create_dir_all(out).map_err(Error::io(out))?;
+    // Marks the folder as an export's own, so that the same command can write it after a failure.
+    if !out.join(LIST).exists() {
+        write_list(out, &[])?;
+    }
     let wanted = |label: &&Label| slices.is_empty() || slices.contains(&label.slice);
     let mut files = Vec::new();
     let schemas = schemas(corpus, manifest.labels.iter().filter(wanted))?;
@@ -82,8 +89,7 @@ pub fn export(
         files.push(export_label(corpus, label, &schemas[&label.slice], out, format)?);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let list = serde_json::to_string_pretty(&ExportList { files: &files }).expect("plain data");
-    write(&out.join("manifest.json"), (list + "\n").as_bytes())?;
+    write_list(out, &files)?;
     write(&out.join("README.md"), card(&files, &schemas).as_bytes())?;
     sync_dir(out)?;
     Ok(files)
@@ -113,6 +119,11 @@ fn malformed(corpus: &Corpus, error: serde_json::Error) -> Error {
 #[derive(Serialize)]
 struct ExportList<'a> {
     files: &'a [Exported],
+}
+
+fn write_list(out: &Path, files: &[Exported]) -> Result<(), Error> {
+    let list = serde_json::to_string_pretty(&ExportList { files }).expect("plain data");
+    write(&out.join(LIST), (list + "\n").as_bytes())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {

@@ -24,11 +24,8 @@ impl TokenCounter {
     pub fn open(path: &Path) -> Result<Self, TokenizerError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
-        let invalid = |cause: String| TokenizerError::Invalid { path: path.to_owned(), cause };
-        let canonical =
-            tokenizers::canonicalize_str(&text).map_err(|error| invalid(error.to_string()))?;
-        let tokenizer =
-            tokenizers::from_json(&canonical).map_err(|error| invalid(error.to_string()))?;
+        let tokenizer = build(text)
+            .map_err(|cause| TokenizerError::Invalid { path: path.to_owned(), cause })?;
         let options = EncodeOptions {
             add_special_tokens: false,
             padding: Override::Off,
@@ -51,6 +48,19 @@ impl TokenCounter {
         let encodings = encodings.map_err(|error| failed(error.to_string()))?;
         encodings.into_iter().next().ok_or_else(|| failed("it returned nothing".to_owned()))
     }
+}
+
+/// The library panics at some files: at merges, for example, that make what the vocabulary lacks. In
+/// a thread of its own that ends nothing else. Its name is that of the threads whose panics are
+/// caught.
+fn build(text: String) -> Result<PipelineTokenizer, String> {
+    let build = move || {
+        let canonical = tokenizers::canonicalize_str(&text).map_err(|error| error.to_string())?;
+        tokenizers::from_json(&canonical).map_err(|error| error.to_string())
+    };
+    let thread = std::thread::Builder::new().name("read".to_owned()).spawn(build);
+    let thread = thread.map_err(|error| error.to_string())?;
+    thread.join().unwrap_or_else(|_| Err("its parts contradict each other".to_owned()))
 }
 
 /// A tokenizer file that cannot be used, or a text that it cannot encode.

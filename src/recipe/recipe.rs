@@ -6,9 +6,10 @@ use crate::read::Reader;
 use crate::settings::{AnySettings, FilePath, Preset};
 use crate::slice::Slices;
 use crate::usage::usage;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use corpus::{Corpus, Manifest};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A recipe with every default filled in.
@@ -43,9 +44,29 @@ impl Recipe {
     /// When the file cannot be read or is not a recipe; the message names the line and the key.
     pub fn open(slices: Slices, path: &Path) -> Result<Recipe> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            usage(format!("cannot read the recipe {}: {error}", path.display()))
+            let what = format!("cannot read the recipe {}: {error}", path.display());
+            // A wrong name is the user's; a disk that fails, or too many open files, is not.
+            let is_usage = matches!(
+                error.kind(),
+                ErrorKind::NotFound
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::IsADirectory
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::InvalidData
+                    | ErrorKind::InvalidInput
+                    | ErrorKind::InvalidFilename
+            );
+            if is_usage { usage(what) } else { anyhow!(what) }
         })?;
         Reader::new(slices, path, &text).read()
+    }
+
+    /// Reads the text of a recipe. Paths in it are relative to the working folder.
+    ///
+    /// # Errors
+    /// When it is not a recipe.
+    pub fn parse(slices: Slices, text: &str) -> Result<Recipe> {
+        Reader::new(slices, Path::new("recipe.toml"), text).read()
     }
 
     /// The settings of a slice.

@@ -1,7 +1,7 @@
 //! A process may be killed at any moment. Whoever reads sees whole commits; the next run of the
 //! same command ends in the bytes of a run that nothing disturbed.
 
-use crate::support::{Export, Place, assert_same, both_dumps, number};
+use crate::support::{Export, Place, assert_same, both_dumps, children, kill, number};
 use corpus::crash::POINTS;
 use serde_json::Value;
 use std::fs;
@@ -14,17 +14,14 @@ const BUILD: &str = "build recipe.toml --corpus corpus --epoch-bytes 20K --commi
 struct Undisturbed {
     export: Export,
     counts: Value,
-    took: Duration,
 }
 
 /// A place with a recipe, and what comes of `build` when it is left in peace.
 fn undisturbed(recipe: &str, build: &str) -> Undisturbed {
     let place = with_recipe(recipe);
-    let began = Instant::now();
     place.run(build).exits(0);
-    let took = began.elapsed();
     let counts = place.status("corpus")["slices"].clone();
-    Undisturbed { export: place.export("corpus"), counts, took }
+    Undisturbed { export: place.export("corpus"), counts }
 }
 
 fn with_recipe(recipe: &str) -> Place {
@@ -144,63 +141,6 @@ fn a_run_over_damaged_files_counts_the_damage_once_however_often_it_is_killed() 
     }
 }
 
-/// Numbers that look random and are the same in every run (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    /// A moment before `end`.
-    fn before(&mut self, end: Duration) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        end.mul_f64((bits >> 40) as f64 / (1u64 << 24) as f64)
-    }
-}
-
-#[test]
-fn twenty_kills_at_any_moment_do_not_show() {
-    let recipe = both_dumps("", "");
-    let build = format!("{BUILD} -w 2");
-    let expected = undisturbed(&recipe, &build);
-    let (mut dice, mut kills) = (Dice(1), 0);
-    for round in 0.. {
-        let place = with_recipe(&recipe);
-        // Two kills a corpus: the second meets a run that goes on.
-        for end in [expected.took, expected.took / 2] {
-            let run = place.start(&build);
-            std::thread::sleep(dice.before(end));
-            kills += usize::from(run.kill().status.code().is_none());
-            a_reader_sees_a_whole_commit(&place);
-        }
-        goes_on(&place, &build, &expected, &format!("round {round}"));
-        if kills >= 20 {
-            break;
-        }
-        assert!(round < 40, "only {kills} kills met a run");
-    }
-}
-
-/// The processes that `parent` started, by what the system says of each.
-fn children(parent: u32) -> Vec<u32> {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let is_child = |process: &u32| {
-        // `PID (NAME) STATE PARENT ...`; the name may hold anything.
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        after_name.split(' ').nth(1) == Some(&parent.to_string())
-    };
-    let mut children: Vec<u32> = numbers.filter(is_child).collect();
-    children.sort_unstable();
-    children
-}
-
-fn kill(process: u32) {
-    let done = std::process::Command::new("kill").args(["-9", &process.to_string()]).status();
-    assert!(done.unwrap().success());
-}
-
 #[test]
 fn a_killed_process_ends_the_launched_run_at_once_and_is_named() {
     let recipe = both_dumps("", "");
@@ -213,7 +153,7 @@ fn a_killed_process_ends_the_launched_run_at_once_and_is_named() {
         place.wait_for_a_commit(&mut run);
         // Started in order, so numbered in order.
         let processes = children(run.id());
-        kill(processes[victim]);
+        assert!(kill(processes[victim]));
         let killed = Instant::now();
         let outcome = run.wait().exits(1);
         assert!(killed.elapsed() < Duration::from_secs(8), "{:?}", killed.elapsed());

@@ -125,3 +125,11 @@ fn an_export_writes_over_nothing_but_an_export() {
     place.run("export corpus --out out").exits(0);
     place.run("export corpus --out other --slice books").exits(2).names(&["nothing to export"]);
 }
+
+#[test]
+fn an_export_that_failed_can_be_made_again() {
+    let place = with_corpus();
+    place.run_with_files_of(16, "export corpus --out out --quiet").exits(1).names(&["out/"]);
+    place.run("export corpus --out out --quiet").exits(0);
+    assert!(files_below(&place.path("out")) == place.export("corpus"));
+}

@@ -11,6 +11,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -18,6 +19,12 @@ use tempfile::TempDir;
 pub const WORDS: &str = r#"{"version": "1.0", "added_tokens": [], "normalizer": null,
     "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
     "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}}"#;
+
+/// The program: the one that was built with the tests, or `SLUICE_PROGRAM`.
+pub static SLUICE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let built = || env!("CARGO_BIN_EXE_sluice").into();
+    std::env::var_os("SLUICE_PROGRAM").map_or_else(built, PathBuf::from)
+});
 
 /// No command of a test takes nearly as long; what does hangs.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -83,7 +90,7 @@ impl Place {
 
     /// Starts `sluice` with the words of `line`, and `SLUICE_CRASH_AT` where a point is given.
     fn start_with(&self, line: &str, crash_at: Option<&str>) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+        let mut command = Command::new(&*SLUICE);
         command.env_remove("SLUICE_CRASH_AT").envs(crash_at.map(|at| ("SLUICE_CRASH_AT", at)));
         self.spawn(command, line)
     }
@@ -110,6 +117,11 @@ impl Place {
         self.start(line).wait()
     }
 
+    /// Runs `command`, which ends in `sluice`, with the words of `line`.
+    pub fn run_as(&self, command: Command, line: &str) -> Outcome {
+        self.spawn(command, line).wait()
+    }
+
     pub fn run_crashing_at(&self, point: &str, line: &str) -> Outcome {
         self.start_with(line, Some(point)).wait()
     }
@@ -120,8 +132,8 @@ impl Place {
         let mut command = Command::new("sh");
         // Without the trap, the system ends whoever writes more.
         command.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &blocks.to_string()]);
-        command.arg(env!("CARGO_BIN_EXE_sluice")).env_remove("SLUICE_CRASH_AT");
-        self.spawn(command, line).wait()
+        command.arg(&*SLUICE).env_remove("SLUICE_CRASH_AT");
+        self.run_as(command, line)
     }
 
     /// Waits until a run has made a commit, of the corpus `corpus`, with documents in it.
@@ -302,6 +314,26 @@ pub fn documents(export: &Export) -> Vec<Value> {
     let files = export.iter().filter(|(name, _)| name.ends_with(".jsonl"));
     let lines = files.flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The processes that `parent` started, by what the system says of each.
+pub fn children(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |process: &u32| {
+        // `PID (NAME) STATE PARENT ...`; the name may hold anything.
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        after_name.split(' ').nth(1) == Some(&parent.to_string())
+    };
+    let mut children: Vec<u32> = numbers.filter(is_child).collect();
+    children.sort_unstable();
+    children
+}
+
+/// Kills a process that a test started, as `kill -9` does. Whether there was one.
+pub fn kill(process: u32) -> bool {
+    Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success()
 }
 
 pub fn files_below(root: &Path) -> Export {

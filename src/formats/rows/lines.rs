@@ -11,6 +11,8 @@ pub(super) struct Lines {
     split: Split,
     line_bytes_max: usize,
     number: u64,
+    /// Where the last line began.
+    reached: u64,
     /// Met at the end of a member, with nothing to give before it.
     met: Option<Defect>,
     ended: bool,
@@ -81,7 +83,7 @@ impl Lines {
         if codec != Codec::Plain {
             (met, ended) = advance(&mut members);
         }
-        Lines { members, split, line_bytes_max, number: 0, met, ended }
+        Lines { members, split, line_bytes_max, number: 0, reached: 0, met, ended }
     }
 
     pub fn number(&self) -> u64 {
@@ -95,12 +97,15 @@ impl Lines {
         }
     }
 
-    /// Where the next byte stands: a file of one member is the rule, so its beginning says nothing.
+    /// Where the next byte is: a file of one member is the rule, so its beginning says nothing.
+    /// Never goes back, even where the search for a healthy member does.
     fn offset(&mut self) -> u64 {
-        match self.members.is_exact() {
+        let here = match self.members.is_exact() {
             true => self.members.offset(),
             false => self.members.stored_bytes(),
-        }
+        };
+        self.reached = self.reached.max(here);
+        self.reached
     }
 
     /// Reads up to the end of the record, which is read too; gives the bytes that it has. Keeps

@@ -93,6 +93,20 @@ fn a_line_may_go_on_in_the_next_member_and_a_damaged_member_loses_only_its_own()
 }
 
 #[test]
+fn offsets_never_go_back_where_a_healthy_member_lies_within_a_damaged_one() {
+    let inner = gzip(b"inner\n");
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(&[&b"a\nb\n"[..], &inner, b"\nc\nd\n"].concat()).unwrap();
+    let mut bytes = encoder.finish().unwrap();
+    let sum = bytes.len() - 8;
+    bytes[sum] ^= 1;
+    let found = read(bytes);
+    assert!(texts(&found).contains(&"inner".to_owned()), "{found:?}");
+    let offsets: Vec<u64> = found.iter().flatten().map(|row| row.offset).collect();
+    assert!(offsets.is_sorted(), "{offsets:?}");
+}
+
+#[test]
 fn a_long_line_is_one_defect_and_the_next_line_follows() {
     let bytes = b"short\n0123456789\nlast\n01234567";
     let begun = begin_from(Box::new(Cursor::new(bytes.to_vec())));

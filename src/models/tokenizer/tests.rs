@@ -110,3 +110,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_tokenizer_whose_parts_contradict_each_other_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tokenizer.json");
+    for (prefix, vocab) in [("", r#"{"a":0,"t":1}"#), ("####", r#"{"a":0,"t":1,"at":2}"#)] {
+        let json = format!(
+            r#"{{"version":"1.0","model":{{"type":"BPE","continuing_subword_prefix":"{prefix}",
+                "vocab":{vocab},"merges":[["a","t"]]}}}}"#
+        );
+        std::fs::write(&path, json).expect("a file");
+        let error = TokenCounter::open(&path).err().expect("no tokenizer").to_string();
+        assert!(error.contains("tokenizer.json is not a tokenizer"), "{error}");
+    }
+}

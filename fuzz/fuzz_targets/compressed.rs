@@ -1,0 +1,26 @@
+//! Any bytes as a compressed file: inflating them does not panic, ends, and leaves plain bytes as
+//! they are. The first byte may put another codec's magic in front, which chance would rarely find.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::io::Read;
+
+const MAGICS: [&[u8]; 5] =
+    [b"", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"BZh11AY&SY"];
+
+/// More than this is not looked at: a kilobyte may hold a megabyte.
+const INFLATED_BYTES_MAX: u64 = 1 << 22;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((way, rest)) = input.split_first() else { return };
+    let magic = MAGICS[usize::from(*way) % MAGICS.len()];
+    let bytes = [magic, rest].concat();
+    let inflated = shared::read(&bytes, |path| {
+        let mut inflated = Vec::new();
+        let opened = formats::open(path).expect("the file is there");
+        opened.take(INFLATED_BYTES_MAX).read_to_end(&mut inflated).map(|_| inflated)
+    });
+    let is_plain = !MAGICS[1..].iter().any(|magic| bytes.starts_with(&magic[..2]));
+    assert!(!is_plain || inflated.is_ok_and(|inflated| inflated == bytes), "plain bytes changed");
+});

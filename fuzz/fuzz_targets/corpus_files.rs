@@ -1,0 +1,60 @@
+//! Any bytes as a segment or as a ledger part of a corpus: what reads it does not panic, and what is
+//! exported of a file that `verify` finds sound is what its manifest says. The first byte says which
+//! file the rest is; the manifest names its size and checksum, so that what stands behind them is met.
+
+#![no_main]
+
+use corpus::export::{Format, export};
+use corpus::{Corpus, Counts, File, Label, Manifest, Source, ledger_rows};
+use document::DocRef;
+use libfuzzer_sys::fuzz_target;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+const SEGMENT: &str = "data/c4/en/00000001-0000.jsonl.zst";
+const LEDGER: &str = "ledger/c4/en/00000001-0000.parquet";
+
+fuzz_target!(|input: &[u8]| {
+    let _catching = shared::Catching::new();
+    let Some(([which, records], bytes)) = input.split_first_chunk() else { return };
+    let root = shared::path("corpus");
+    let corpus = Corpus::create(&root).expect("a folder");
+    let (path, is_ledger) = if which & 1 == 1 { (LEDGER, true) } else { (SEGMENT, false) };
+    fs::create_dir_all(root.join(path).parent().expect("a folder")).expect("a folder");
+    fs::write(root.join(path), bytes).expect("room for the input");
+    let file = File {
+        path: path.to_owned(),
+        first: DocRef(0),
+        last: DocRef(u64::from(*records)),
+        records: u64::from(*records),
+        bytes: bytes.len() as u64,
+        crc32c: crc32c::crc32c(bytes),
+    };
+    if is_ledger {
+        if let Ok(rows) = ledger_rows(&corpus, &file) {
+            // Whoever reads a ledger ends at what is wrong. Where the checksum holds, the parquet
+            // crate meets nothing but what it wrote; what else it may panic at is its own.
+            let read =
+                AssertUnwindSafe(|| rows.take(10_000).take_while(Result::is_ok).for_each(drop));
+            let _ = catch_unwind(read);
+        }
+        return;
+    }
+    let counts =
+        Counts { read: u64::from(*records), kept: u64::from(*records), ..Counts::default() };
+    let label = Label {
+        slice: "c4".into(),
+        name: "en".into(),
+        sources: vec![Source { name: "a".into(), path: "a".into(), bytes: 1 }],
+        counts,
+        segments: vec![file],
+        ..Label::default()
+    };
+    let manifest = Manifest { labels: vec![label], ..Manifest::empty(String::new()) };
+    let out = shared::path("out");
+    let format = if which & 2 == 2 { Format::Parquet } else { Format::Jsonl };
+    if let Ok(files) = export(&corpus, &manifest, &out, &[], format, |_| {}) {
+        assert!(files.iter().all(|file| file.documents == u64::from(*records)));
+    }
+    let _ = fs::remove_dir_all(&out);
+});

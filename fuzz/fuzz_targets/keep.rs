@@ -1,0 +1,18 @@
+//! Any text as a filter expression: reading it does not panic, and what is read decides on a text.
+//! A wrong one is shown with its place.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use signals::{Facts, Keep, Lists, Scratch, View};
+
+fuzz_target!(|expression: &str| {
+    let (lists, mut scratch) = (Lists::default(), Scratch::default());
+    match Keep::new(expression, &lists) {
+        Ok(keep) => {
+            let facts = Facts { language: Some("en"), perplexity: Some(300.0), ..Facts::default() };
+            keep.holds(&mut View::new("one two three\n• four", &facts, &lists, &mut scratch));
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+});

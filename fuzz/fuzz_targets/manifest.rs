@@ -1,0 +1,45 @@
+//! Any bytes as the manifest of a corpus: reading, verifying and exporting do not panic, and touch
+//! nothing outside the corpus. Where a manifest has a checksum, it is put right.
+
+#![no_main]
+
+use corpus::Corpus;
+use corpus::export::{Format, export};
+use libfuzzer_sys::fuzz_target;
+use std::fs;
+
+fuzz_target!(|manifest: &[u8]| {
+    let root = shared::path("corpus");
+    if !root.is_dir() {
+        Corpus::create(&root).expect("a folder");
+        fs::write(root.join("recipe.toml"), "").expect("room");
+    }
+    fs::write(root.join("commits/000001.json"), summed(manifest)).expect("room for the input");
+    let corpus = Corpus::open(&root).expect("it has a manifest");
+    let Ok(Some(manifest)) = corpus.manifest() else { return };
+    // Nothing may be read or written elsewhere on the machine that runs this.
+    let is_within =
+        |name: &str| !name.starts_with('/') && !name.split('/').any(|part| part == "..");
+    let labels = manifest.labels.iter().flat_map(|label| [&label.slice, &label.name]);
+    let runs = manifest.state.values().flatten().map(|run| run.name.clone());
+    if !labels.cloned().chain(runs).chain(manifest.files()).all(|name| is_within(&name)) {
+        return;
+    }
+    let _ = corpus::verify(&corpus, &manifest, true, |_| {});
+    let out = shared::path("out");
+    let _ = export(&corpus, &manifest, &out, &[], Format::Jsonl, |_| {});
+    let _ = fs::remove_dir_all(&out);
+});
+
+/// The manifest with the right checksum, if it begins with one: it is of all that comes after it.
+fn summed(manifest: &[u8]) -> Vec<u8> {
+    const BEFORE: &[u8] = b"{\"crc32c\":\"";
+    const AFTER: &[u8] = b"\",";
+    let mut manifest = manifest.to_vec();
+    let (at, end) = (BEFORE.len(), BEFORE.len() + 8);
+    if manifest.starts_with(BEFORE) && manifest.get(end..).is_some_and(|r| r.starts_with(AFTER)) {
+        let sum = crc32c::crc32c(&manifest[end + AFTER.len()..]);
+        manifest[at..end].copy_from_slice(format!("{sum:08x}").as_bytes());
+    }
+    manifest
+}

@@ -1,0 +1,41 @@
+//! Any text through the rules of CCNet, C4 and near copies: nothing panics, and what should be the
+//! same twice is.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use similarity::{MinHash, Scratch, simhash};
+use std::cell::LazyCell;
+use text::{c4, ccnet, language::LanguageIdentifier, python, wikiref};
+
+thread_local! {
+    static MINHASH: LazyCell<MinHash> = LazyCell::new(MinHash::default);
+    static LANGUAGE: LazyCell<LanguageIdentifier> = LazyCell::new(LanguageIdentifier::builtin);
+}
+
+fuzz_target!(|text: &str| {
+    let (mut normal, mut scratch) = (String::new(), Vec::new());
+    ccnet::normalize_for_lm(text, &mut normal);
+    for line in ccnet::page_lines(text) {
+        let key = ccnet::paragraph_key(line, &mut scratch);
+        assert_eq!(key, ccnet::paragraph_key(line, &mut Vec::new()), "{line:?}");
+        ccnet::normalize_paragraph(line);
+        c4::line_key(line);
+    }
+    if let Some(page) = ccnet::page(text) {
+        let _ = page;
+    }
+    ccnet::source_domain(text);
+    let page = c4::page(text);
+    c4::tidy(&page);
+    c4::normalize_url(text);
+    assert!(!python::strip(text).starts_with(' '));
+    wikiref::in_one_line(text);
+    wikiref::references(text);
+    simhash(text);
+    MINHASH.with(|minhash| minhash.bands(text, &mut Scratch::default(), &mut Vec::new()));
+    LANGUAGE.with(|language| {
+        let found = language.identify(text);
+        assert!((0.0..=1.0).contains(&found.score), "{found:?}");
+    });
+});

@@ -1,0 +1,191 @@
+//! Processes are killed at any moment, whatever they do and however many there are. The next run
+//! goes on, to the bytes of a run that nothing disturbed.
+
+use crate::random::Random;
+use crate::settings::{SETTINGS, Setting, flags};
+use crate::support::{Export, Place, children, kill, number};
+use crate::trial::Trial;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// How long processes may outlive a launcher that was killed.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Kills that one corpus is to get over.
+const KILLS_MAX: usize = 6;
+
+/// What nothing disturbed.
+struct Calm {
+    export: Export,
+    counts: Value,
+    took: Duration,
+}
+
+impl Calm {
+    fn of(setting: &Setting) -> Calm {
+        let place = setting.place();
+        let began = Instant::now();
+        place.run(&setting.build("--epoch-bytes 20K --commit-every 20K")).exits(0);
+        let took = began.elapsed();
+        let counts = place.status("corpus")["slices"].clone();
+        Calm { export: place.export("corpus"), counts, took }
+    }
+}
+
+/// Whom a kill is for.
+#[derive(Debug)]
+enum Victim {
+    /// The process that was started, the launcher where there is one.
+    First,
+    /// A process that it launched.
+    Launched(usize),
+}
+
+#[test]
+fn kills() {
+    let mut trial = Trial::new("kills", 7);
+    let (mut calm, mut done) = (BTreeMap::new(), Done::default());
+    while done.kills < trial.wanted {
+        let (round, mut random) = trial.round();
+        assert!(done.corpora <= 20 * trial.wanted, "runs are over before they are killed");
+        let setting = &SETTINGS[round as usize % SETTINGS.len()];
+        let calm = calm.entry(setting.slice).or_insert_with(|| Calm::of(setting));
+        let place = setting.place();
+        // Only a label by itself can be added where there is a corpus.
+        if random.below(3) == 0 {
+            place.run("build none.toml --corpus corpus").exits(0);
+        }
+        let mut newest = 0;
+        for _ in 0..1 + random.below(KILLS_MAX) {
+            done.kills +=
+                usize::from(one_kill(&mut trial, round, setting, calm, &place, &mut random));
+            let commit = reads(&mut trial, round, setting, &place);
+            trial.check(round, commit >= newest, || format!("commit {newest} was lost: {commit}"));
+            newest = commit;
+        }
+        goes_on(&mut trial, round, setting, calm, &place, &mut random);
+        done.corpora += 1;
+    }
+    trial.end(&[("kills", done.kills), ("corpora", done.corpora)]);
+}
+
+#[derive(Default)]
+struct Done {
+    kills: usize,
+    corpora: usize,
+}
+
+/// Starts something, and kills a process of it before its end. Whether it met one.
+fn one_kill(
+    trial: &mut Trial,
+    round: u64,
+    setting: &Setting,
+    calm: &Calm,
+    place: &Place,
+    random: &mut Random,
+) -> bool {
+    let (line, victim) = command(setting, place, random);
+    let mut run = place.start(&line);
+    let moment = calm.took.mul_f64(random.below(1000) as f64 / 1000.0);
+    std::thread::sleep(moment);
+    let launched = children(run.id());
+    let outcome = match victim {
+        Victim::First => run.kill(),
+        Victim::Launched(number) => {
+            if let Some(process) = launched.get(number)
+                && !run.is_over()
+            {
+                // It may be over by now.
+                kill(*process);
+            }
+            run.wait()
+        }
+    };
+    let was_killed = match victim {
+        Victim::First => outcome.status.code().is_none(),
+        Victim::Launched(_) => outcome.status.code() == Some(1),
+    };
+    trial.check(round, was_killed || matches!(outcome.status.code(), Some(0 | 3)), || {
+        format!("{line} with {victim:?} killed after {moment:?}: {outcome}")
+    });
+    let began = Instant::now();
+    while launched.iter().any(|process| fs::exists(format!("/proc/{process}")).unwrap()) {
+        if !trial.check(round, began.elapsed() < GRACE, || format!("{line}: a process is left")) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    was_killed
+}
+
+fn command(setting: &Setting, place: &Place, random: &mut Random) -> (String, Victim) {
+    let flags = flags(random);
+    let labels = labels(setting, place);
+    // The first label goes in before the second, however the corpus is made.
+    let next = labels.map(|labels| usize::from(labels.contains_key(setting.label(0))));
+    let inner = match next {
+        Some(next) if random.below(2) == 0 => setting.add(next, &flags),
+        _ => setting.build(&flags),
+    };
+    match random.below(4) {
+        0 | 1 => (inner, Victim::First),
+        _ => {
+            let processes = 1 + random.below(2);
+            let victim = match random.below(processes + 1) {
+                0 => Victim::First,
+                number => Victim::Launched(number - 1),
+            };
+            (format!("launch -n {processes} -- {inner}"), victim)
+        }
+    }
+}
+
+/// The labels that are complete, or under way, where there is a corpus.
+fn labels(setting: &Setting, place: &Place) -> Option<serde_json::Map<String, Value>> {
+    let status = place.run("status corpus --json");
+    if status.status.code() != Some(0) {
+        return None;
+    }
+    let labels = status.json()["slices"][setting.slice]["labels"].as_object().cloned();
+    // A label under way is given again as it is.
+    Some(labels.unwrap_or_default())
+}
+
+/// A reader finds a whole commit, or none; gives its number.
+fn reads(trial: &mut Trial, round: u64, setting: &Setting, place: &Place) -> u64 {
+    let status = place.run("status corpus --json");
+    if status.status.code() == Some(1) && status.stderr.contains("no corpus here") {
+        return 0;
+    }
+    if !trial.ends(round, &status, &[0], "status after a kill") {
+        return 0;
+    }
+    let status = status.json();
+    let labels = status["slices"][setting.slice]["labels"].as_object().cloned().unwrap_or_default();
+    let kept: u64 = labels.values().map(|label| number(&label["kept"])).sum();
+    let found = place.documents("corpus").len() as u64;
+    trial.check(round, found == kept, || format!("{found} documents, {kept} kept: {status:#}"));
+    number(&status["commit"])
+}
+
+/// The same command, in whatever way, comes to the end that it would have come to.
+fn goes_on(
+    trial: &mut Trial,
+    round: u64,
+    setting: &Setting,
+    calm: &Calm,
+    place: &Place,
+    random: &mut Random,
+) {
+    let build = setting.build(&flags(random));
+    if !trial.ends(round, &place.run(&build), &[0], "what goes on after kills") {
+        return;
+    }
+    let export = place.export("corpus");
+    trial.check(round, export == calm.export, || format!("{build}: other bytes after kills"));
+    let counts = &place.status("corpus")["slices"];
+    trial.check(round, *counts == calm.counts, || format!("{build}: other counts: {counts:#}"));
+    trial.ends(round, &place.run("verify corpus --deep"), &[0], "verify after kills");
+}

@@ -1,0 +1,72 @@
+//! How much a trial does, and how it is done again.
+
+use crate::random::Random;
+use crate::support::Outcome;
+use std::fmt::Display;
+use std::time::Instant;
+
+/// One trial: many rounds, each with chances of its own.
+pub struct Trial {
+    name: &'static str,
+    /// How many of what the trial counts it does at least.
+    pub wanted: usize,
+    seed: u64,
+    round: u64,
+    problems: Vec<String>,
+    began: Instant,
+}
+
+impl Trial {
+    /// A trial that does `few` as a part of all tests, and `SLUICE_TRIALS` as one by itself.
+    pub fn new(name: &'static str, few: usize) -> Trial {
+        let number = |name: &str| std::env::var(name).ok().map(|n| n.parse().expect("a number"));
+        let wanted = number("SLUICE_TRIALS").map_or(few, |n| n as usize);
+        let seed = number("SLUICE_SEED").unwrap_or(1);
+        Trial { name, wanted, seed, round: 0, problems: Vec::new(), began: Instant::now() }
+    }
+
+    /// The chances of the next round, and its number. The first of a trial with that number as its
+    /// seed has the same.
+    pub fn round(&mut self) -> (u64, Random) {
+        let round = self.seed + self.round;
+        self.round += 1;
+        // Seeds beside each other are to have nothing in common.
+        (round, Random(round.wrapping_mul(0xd134_2543_de82_ef95)))
+    }
+
+    /// Fails at the end of the trial, with what went wrong and the round it was in.
+    pub fn problem(&mut self, round: u64, what: impl Display) {
+        let name = self.name;
+        let what = format!("{what}\n  again: SLUICE_SEED={round} SLUICE_TRIALS=1, trial {name}");
+        println!("{name}: {what}");
+        self.problems.push(what);
+    }
+
+    /// Notes a problem unless the condition holds. Gives the condition.
+    pub fn check(&mut self, round: u64, holds: bool, what: impl FnOnce() -> String) -> bool {
+        if !holds {
+            self.problem(round, what());
+        }
+        holds
+    }
+
+    /// Notes a problem unless a command ended with one of these codes, and without a panic.
+    pub fn ends(&mut self, round: u64, outcome: &Outcome, codes: &[i32], what: &str) -> bool {
+        let ended = outcome.status.code().is_some_and(|code| codes.contains(&code));
+        let panicked = outcome.stderr.contains("panicked") || outcome.stderr.contains("is a bug");
+        self.check(round, ended && !panicked, || format!("{what}: {outcome}"))
+    }
+
+    /// Prints what was done, and fails if anything went wrong.
+    pub fn end(self, done: &[(&str, usize)]) {
+        let counts: Vec<String> = done.iter().map(|(what, n)| format!("{n} {what}")).collect();
+        let Trial { name, seed, round: rounds, problems, began, .. } = self;
+        println!(
+            "{name}: {}; {rounds} rounds from seed {seed}, {:.0} s, {} problems",
+            counts.join(", "),
+            began.elapsed().as_secs_f64(),
+            problems.len()
+        );
+        assert!(problems.is_empty(), "{name}: {}", problems.join("\n"));
+    }
+}
