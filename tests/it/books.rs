@@ -407,10 +407,7 @@ fn pages_of_html_and_texts_of_any_encoding_are_books() {
     assert_eq!(volumes, [true; 3]);
     assert!(!text(&books[3]["text"]).contains("Gutenberg"));
     assert_eq!(books[4]["text"], "A page of an archive.");
-    assert_eq!(
-        label(&place, "corpus", "m")["dropped"],
-        json!({"not_text": 1, "unknown_encoding": 1})
-    );
+    assert_eq!(label(&place, "corpus", "m")["dropped"], json!({"unknown_encoding": 1}));
     assert_eq!(label(&place, "corpus", "m")["sources"], 7);
 }
 
