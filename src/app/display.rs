@@ -239,8 +239,8 @@ fn print_defects(summary: &Summary) {
     });
     print_rows(listed, count);
     println!(
-        "a label is added as one: to have it with these files mended, build a corpus anew, with \
-         --strict to stop at the first of them"
+        "to add these files once they are repaired, give them a label of their own, or build a new \
+         corpus; --strict stops at the first defect"
     );
 }
 
