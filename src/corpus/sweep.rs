@@ -57,20 +57,33 @@ impl Corpus {
     /// Where there are such files and no run was cut short.
     pub fn sweep(&self, newest: &Manifest) -> Result<u64, Error> {
         self.retire(newest)?;
-        let (scratch, left): (Vec<_>, Vec<_>) = self
-            .leftovers(newest)?
-            .into_iter()
-            .partition(|(_, written)| *written == Written::Scratch);
-        if let Some((path, _)) = left.first()
-            && self.cut_short(newest)?.is_none()
-        {
-            let (root, path, count) = (self.root().to_owned(), path.clone(), left.len());
-            return Err(Error::Stray { root, path, count, commit: newest.commit });
-        }
-        for (path, _) in scratch.iter().chain(&left) {
+        let left = self.accounted(newest)?;
+        for (path, _) in &left {
             fs::remove_file(path).map_err(Error::io(path))?;
         }
-        Ok((scratch.len() + left.len()) as u64)
+        Ok(left.len() as u64)
+    }
+
+    /// Fails where there is data that no manifest names and that no run which was cut short left:
+    /// a later manifest is lost, and `newest` is not the corpus that it was.
+    ///
+    /// # Errors
+    /// [`Error::Stray`], with the first such file.
+    pub fn check_stray(&self, newest: &Manifest) -> Result<(), Error> {
+        self.accounted(newest).map(drop)
+    }
+
+    /// Files that a run which was cut short left. Fails where there are others without a name.
+    fn accounted(&self, newest: &Manifest) -> Result<Vec<(PathBuf, Written)>, Error> {
+        let left = self.leftovers(newest)?;
+        let mut data = left.iter().filter(|(_, written)| *written != Written::Scratch);
+        if let Some((path, _)) = data.next()
+            && self.cut_short(newest)?.is_none()
+        {
+            let (root, path, count) = (self.root().to_owned(), path.clone(), data.count() + 1);
+            return Err(Error::Stray { root, path, count, commit: newest.commit });
+        }
+        Ok(left)
     }
 
     /// Files that no manifest names and that were written by the run that was cut short or, where

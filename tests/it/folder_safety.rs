@@ -97,6 +97,8 @@ fn a_lost_newest_manifest_does_not_cost_the_data_that_it_named() {
         let words: &[&str] = &["no manifest names this file", "verify --repair"];
         refused(&place, &line, words);
     }
+    // An export of what is left would look like one of the corpus.
+    place.run("export corpus --out stale").exits(1).names(&["no manifest names this file"]);
     let found = place.run("verify corpus").exits(1);
     assert!(found.stdout.contains("a later manifest is lost"), "{found}");
     // Either it comes back from a copy, ...

@@ -55,6 +55,11 @@ impl Export {
         }
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
+        if let Err(error) = corpus.check_stray(&manifest) {
+            // A run may have ended since the manifest was read: then the files are its own.
+            let now = corpus.manifest()?.map(|manifest| manifest.commit);
+            anyhow::ensure!(now != Some(manifest.commit), error);
+        }
         for label in manifest.labels.iter().filter(|label| !label.is_complete()) {
             let name = label.full_name();
             eprintln!("{name} is not complete: the export has what is committed of it so far");
