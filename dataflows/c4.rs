@@ -58,6 +58,11 @@ impl Slice for C4 {
 
     type Settings = Settings;
 
+    fn check(settings: &Settings) -> Result<(), String> {
+        within("min_language_score", settings.min_language_score, 0.0, 1.0)?;
+        language_codes("languages", &settings.languages)
+    }
+
     fn models(settings: &Settings) -> ModelFiles {
         let bad_words = settings.bad_words.as_ref().map(|path| path.0.clone());
         ModelFiles { bad_words, ..ModelFiles::default() }

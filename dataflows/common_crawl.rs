@@ -84,6 +84,14 @@ impl Slice for CommonCrawl {
     type Settings = Settings;
 
     fn check(settings: &Settings) -> Result<(), String> {
+        const BUCKETS: [&str; 4] = ["head", "middle", "tail", "all"];
+        within("min_language_score", settings.min_language_score, 0.0, 1.0)?;
+        // Below 0 all pages pass, whatever the classifier says.
+        within("min_score", settings.min_score, -1.0, 1.0)?;
+        language_codes("languages", &settings.languages)?;
+        if let Some(word) = settings.buckets.iter().find(|b| !BUCKETS.contains(&b.as_str())) {
+            return Err(format!("buckets: {word:?} is not one of {}", BUCKETS.join(", ")));
+        }
         match (settings.copies, settings.scope) {
             (Copies::None, Scope::Corpus) => {
                 Err("copies = \"none\" with scope = \"corpus\" would \

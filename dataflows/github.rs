@@ -55,6 +55,10 @@ impl Slice for GitHub {
 
     type Settings = Settings;
 
+    fn check(settings: &Settings) -> Result<(), String> {
+        within("min_alnum_prop", settings.min_alnum_prop, 0.0, 1.0)
+    }
+
     fn forms(_: &Settings) -> Forms {
         Forms { read: &[Form::Json, Form::Parquet, Form::Tar], called: "a table or a tar archive" }
     }

@@ -36,6 +36,10 @@ impl Slice for Wikipedia {
 
     type Settings = Settings;
 
+    fn check(settings: &Settings) -> Result<(), String> {
+        language_codes("languages", &settings.languages)
+    }
+
     fn forms(_: &Settings) -> Forms {
         Forms { read: &[Form::MediaWiki, Form::Xml], called: "a MediaWiki XML dump" }
     }

@@ -4,6 +4,7 @@ use crate::inputs;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use corpus::Corpus;
+use formats::Form;
 use recipe::usage::usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -125,9 +126,14 @@ pub(crate) fn is_json(path: &Path) -> bool {
     file_name(path).contains(".json")
 }
 
+/// Whether a file is one that a slice reads, and not text or JSON lines of text.
 fn is_dump(path: &Path) -> bool {
+    use Form::{Arc, Html, MediaWiki, Pdf, Posts, SevenZip, Tar, Warc, Wat, Wet, Xml, Zip};
     let name = file_name(path);
-    name.contains(".wet") || name.contains(".warc")
+    let is_form = |form| {
+        [Arc, Html, MediaWiki, Pdf, Posts, SevenZip, Tar, Warc, Wat, Wet, Xml, Zip].contains(&form)
+    };
+    name.contains(".wet") || name.contains(".warc") || Form::of(path).is_ok_and(is_form)
 }
 
 fn file_name(path: &Path) -> Cow<'_, str> {

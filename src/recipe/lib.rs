@@ -25,7 +25,7 @@ pub use models::{CommonModels, FactsOf, ModelFiles, Models};
 pub use recipe::Recipe;
 pub use settings::{
     AnySettings, Choice, FilePath, FolderPath, Key, Preset, SettingType, SettingValue, Settings,
-    WrongValue, list,
+    WrongValue, language_codes, list, within,
 };
 pub use slice::{
     AnySlice, Calibration, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel, Slice,
@@ -39,7 +39,7 @@ pub use toml;
 pub mod prelude {
     pub use crate::{
         Calibration, Dedup, Deduplicate, FilePath, Fixture, FixtureModel, FolderPath, Forms,
-        ModelFiles, Setup, Slice, choice, fixtures, list, settings,
+        ModelFiles, Setup, Slice, choice, fixtures, language_codes, list, settings, within,
     };
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};

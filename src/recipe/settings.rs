@@ -211,6 +211,37 @@ pub fn list(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
+/// Checks that a number is from `least` to `most`.
+///
+/// # Errors
+/// A message that names the key.
+pub fn within(key: &str, value: f64, least: f64, most: f64) -> Result<(), String> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(format!("{key} must be from {least} to {most}, not {value}"))
+    }
+}
+
+/// Checks that words can be codes of languages: `en`, `zh`, `ceb`, `zh-min-nan`.
+///
+/// # Errors
+/// A message that names the key and the word.
+pub fn language_codes(key: &str, codes: &[String]) -> Result<(), String> {
+    let is_code = |code: &String| {
+        let first = code.split('-').next().unwrap_or_default().len();
+        (2..=3).contains(&first)
+            && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    match codes.iter().find(|code| !is_code(code) && *code != "simple") {
+        None => Ok(()),
+        Some(code) => Err(format!(
+            "{key}: {code:?} is not the code of a language: two or three small letters, such as \
+             \"en\""
+        )),
+    }
+}
+
 /// An enum of which each variant is a word in a recipe. Declared by
 /// [`choice!`](crate::choice!).
 pub trait Choice: Copy + PartialEq + Send + Sync + 'static {

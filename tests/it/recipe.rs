@@ -55,6 +55,22 @@ fn a_word_that_is_none_of_the_choices_is_refused_with_the_nearest() {
 }
 
 #[test]
+fn a_setting_out_of_range_is_refused_with_its_range() {
+    for (slice, line, words) in [
+        ("common_crawl", "min_language_score = 65", &["min_language_score", "from 0 to 1"][..]),
+        ("common_crawl", "min_score = 1.5", &["min_score", "from -1 to 1"]),
+        ("common_crawl", "languages = [\"EN\"]", &["languages", "EN"]),
+        ("common_crawl", "languages = [\"english\"]", &["languages", "english"]),
+        ("common_crawl", "buckets = [\"heads\"]", &["buckets", "heads", "head, middle"]),
+        ("c4", "min_language_score = -1", &["min_language_score", "from 0 to 1"]),
+        ("wikipedia", "languages = [\"English\"]", &["languages", "English"]),
+        ("github", "min_alnum_prop = 25", &["min_alnum_prop", "from 0 to 1"]),
+    ] {
+        refused(&format!("[{slice}]\n{line}"), 1, words);
+    }
+}
+
+#[test]
 fn a_model_that_is_not_there_is_named() {
     let recipe = "[common_crawl]\nlid = \"models/no.ftz\"";
     refused(recipe, 2, &["lid", "no such file", "models/no.ftz"]);

@@ -275,3 +275,15 @@ fn a_part_is_taken_of_those_inputs_that_are_corpora() {
     let wrong = place.run("score in.jsonl --out out.jsonl --classifier lid.ftz").exits(2);
     wrong.names(&["lid.ftz has no label cc", "en"]);
 }
+
+#[test]
+fn a_dump_is_not_a_text_to_train_on_whatever_its_name() {
+    let place = Place::new();
+    place.write("enwiki.txt", "<mediawiki><page><title>Lamp</title></page></mediawiki>");
+    place.write("pages", "<!DOCTYPE html><html><body>A page.</body></html>");
+    for file in ["enwiki.txt", "pages"] {
+        let line = format!("train lm --lang en --out models {file}");
+        place.run(&line).exits(2).names(&[file, "is a dump and no text"]);
+        assert!(!place.path("models").exists());
+    }
+}
