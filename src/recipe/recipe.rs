@@ -100,14 +100,10 @@ impl Recipe {
         }
         let recipe = Recipe::open(slices, &corpus.recipe_path())?;
         let Some(manifest) = manifest else { return Ok(recipe) };
-        let next = corpus.next_recipe_path();
-        if manifest.recipe != recipe.fingerprint && next.exists() {
-            let next = Recipe::open(slices, &next)?;
-            if manifest.recipe == next.fingerprint {
-                return Ok(next);
-            }
+        match recipe.superseded_by(corpus, &manifest)? {
+            Some(text) => Reader::new(slices, &corpus.recipe_path(), text).read(),
+            None => Ok(recipe),
         }
-        Ok(recipe)
     }
 
     /// Fails where the corpus has lost its recipe.
@@ -133,20 +129,30 @@ impl Recipe {
         )
     }
 
-    /// Ends what a run left undone that was killed while it gave the corpus another recipe. For the
-    /// holder of the lock.
+    /// Writes the recipe file of the newest commit, if the process that made the commit ended before
+    /// it could. For the holder of the lock.
     ///
     /// # Errors
-    /// When the recipes cannot be read or renamed.
+    /// When a recipe or a manifest cannot be read, or the file cannot be written.
     pub fn settle(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
-        let next = corpus.next_recipe_path();
-        if !next.exists() {
-            return Ok(());
+        let recipe = Recipe::open(slices, &corpus.recipe_path())?;
+        match recipe.superseded_by(corpus, manifest)? {
+            Some(text) => Ok(corpus.write_recipe(text)?),
+            None => Ok(()),
         }
-        if Recipe::open(slices, &next)?.fingerprint == manifest.recipe {
-            Ok(corpus.take_next_recipe()?)
-        } else {
-            Ok(corpus.remove_next_recipe()?)
+    }
+
+    /// The recipe text of the newest commit, if this recipe is the one of the commit before it.
+    fn superseded_by<'m>(
+        &self,
+        corpus: &Corpus,
+        manifest: &'m Manifest,
+    ) -> Result<Option<&'m str>> {
+        if manifest.recipe == self.fingerprint {
+            return Ok(None);
         }
+        let before = corpus.predecessor(manifest.commit)?;
+        let is_of_before = before.is_some_and(|before| before.recipe == self.fingerprint);
+        Ok(manifest.recipe_toml.as_deref().filter(|_| is_of_before))
     }
 }

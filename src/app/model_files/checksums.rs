@@ -3,13 +3,13 @@
 //! Most models are published without a checksum. What the first fetch brings is then written down
 //! in `models.json` beside the files, so that a later change, here or upstream, is noticed.
 
-use crate::catalogue::ModelFile;
+use crate::model_files::catalogue::ModelFile;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 const BUFFER_BYTES: usize = 256 << 10;
@@ -91,13 +91,9 @@ impl Records {
     /// Writes down what came from `from`, durably.
     pub fn add(&mut self, file: &str, checksum: Checksum, from: &str) -> Result<()> {
         self.files.insert(file.to_owned(), Record { checksum, from: from.to_owned() });
-        let next = self.path.with_extension("json.tmp");
         let mut text = serde_json::to_vec_pretty(&self.files)?;
         text.push(b'\n');
-        File::create(&next)
-            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&next, &self.path))
-            .and_then(|()| File::open(self.path.parent().expect("it is in a folder"))?.sync_all())
+        durable::write(&self.path, &text)
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
 

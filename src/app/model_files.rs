@@ -1,0 +1,5 @@
+//! Which model files there are, where they come from, and whether they are what they should be.
+
+pub(crate) mod catalogue;
+pub(crate) mod checksums;
+pub(crate) mod fetch;
