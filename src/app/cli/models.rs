@@ -5,7 +5,7 @@ mod list;
 mod verify;
 
 use crate::model_files::catalogue::ModelFile;
-use crate::model_files::checksums::{Basis, Records};
+use crate::model_files::records::{Basis, Records};
 use anyhow::{Result, anyhow};
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;

@@ -13,7 +13,7 @@ mod part;
 
 use self::part::{Origin, Part, remove_if_there};
 
-use crate::model_files::checksums::Checksum;
+use crate::model_files::checksum::Checksum;
 use crate::terminal::Row;
 use anyhow::{Context, Result, anyhow};
 use indicatif::HumanBytes;

@@ -3,8 +3,8 @@
 use super::{FileState, basis_text, mismatch};
 use crate::cli::DONE;
 use crate::model_files::catalogue::{Model, ModelFile, find};
-use crate::model_files::checksums::{Basis, Records, Verdict, check};
 use crate::model_files::fetch::{Source, fetch};
+use crate::model_files::records::{Basis, Records, Verdict, check};
 use crate::terminal::units::size;
 use crate::terminal::{Progress, Verbosity};
 use anyhow::{Context, Result, anyhow};

@@ -3,7 +3,7 @@
 use super::FileState;
 use crate::cli::DONE;
 use crate::model_files::catalogue::{CCNET_LANGUAGES, Model, ModelFile, models};
-use crate::model_files::checksums::Records;
+use crate::model_files::records::Records;
 use anyhow::Result;
 use clap::Args;
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};

@@ -3,7 +3,8 @@
 use super::{FileState, basis_text, mismatch};
 use crate::cli::{DONE, FAILED};
 use crate::model_files::catalogue::models;
-use crate::model_files::checksums::{Basis, Checksum, Records, Verdict, check};
+use crate::model_files::checksum::Checksum;
+use crate::model_files::records::{Basis, Records, Verdict, check};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Value, json};

@@ -1,59 +1,16 @@
-//! What model files should be: their size and SHA-256, as published or as first fetched.
+//! What model files should be: as published, or as first fetched.
 //!
-//! Most models are published without a checksum. What the first fetch brings is then written down
+//! Most models are published without a checksum. The checksum of the first fetch is then recorded
 //! in `models.json` beside the files, so that a later change, here or upstream, is noticed.
 
-use crate::model_files::catalogue::ModelFile;
+use super::catalogue::ModelFile;
+use super::checksum::Checksum;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-const BUFFER_BYTES: usize = 256 << 10;
-
-/// What a file is known by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Checksum {
-    pub bytes: u64,
-    /// In hexadecimal, lower case.
-    pub sha256: String,
-}
-
-impl Checksum {
-    /// Reads the whole file at `path`.
-    pub fn of(path: &Path) -> Result<Checksum> {
-        let reading = || format!("cannot read {}", path.display());
-        let mut file = File::open(path).with_context(reading)?;
-        let (mut hash, mut bytes) = (Sha256::new(), 0);
-        let mut buffer = vec![0; BUFFER_BYTES];
-        loop {
-            let read = match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).with_context(reading),
-            };
-            hash.update(&buffer[..read]);
-            bytes += read as u64;
-        }
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Checksum { bytes, sha256 })
-    }
-
-    /// `None` if this is what is `expected`, else how it differs.
-    pub fn differs(&self, expected: &Checksum) -> Option<String> {
-        match self {
-            same if same == expected => None,
-            _ if self.bytes != expected.bytes => {
-                Some(format!("{} bytes, and not {}", self.bytes, expected.bytes))
-            }
-            _ => Some(format!("its SHA-256 is {}, and not {}", self.sha256, expected.sha256)),
-        }
-    }
-}
 
 /// What was fetched, in `models.json` of a folder of models.
 pub(crate) struct Records {
