@@ -96,13 +96,7 @@ fn papers(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         Clean::RedPajama => REDPAJAMA,
     };
     let eprints = eprint::open(path, cleaning.wanted)?;
-    Ok(Box::new(eprints.flat_map(move |eprint| match eprint {
-        Ok(eprint) => {
-            let (paper, defect) = paper(eprint, cleaning);
-            vec![Ok(paper)].into_iter().chain(defect.map(Err)).collect()
-        }
-        Err(defect) => vec![Err(defect)],
-    })))
+    Ok(documents(eprints.map(move |eprint| eprint.map(|eprint| paper(eprint, cleaning)))))
 }
 
 /// What was left out of a paper, in one line.
@@ -119,7 +113,7 @@ fn left_out(paper: &Document, id: &str, what: &[String]) -> Option<Defect> {
 }
 
 /// A paper of its source, cleaned (`create_record`), and what of it was left out.
-fn paper(eprint: Eprint, cleaning: Cleaning) -> (Document, Option<Defect>) {
+fn paper(eprint: Eprint, cleaning: Cleaning) -> Record {
     let id = eprint::arxiv_id(&eprint.stem);
     let url = format!("https://arxiv.org/abs/{id}");
     let mut paper = Document { offset: eprint.offset, url: url.clone(), ..Document::default() };
@@ -139,7 +133,7 @@ fn paper(eprint: Eprint, cleaning: Cleaning) -> (Document, Option<Defect>) {
         }
         Err(why) => {
             paper.reject(why.reason());
-            return (paper, None);
+            return paper.into();
         }
     };
     // What other files it inputs does not count: two papers are one if their sources are.
@@ -155,7 +149,7 @@ fn paper(eprint: Eprint, cleaning: Cleaning) -> (Document, Option<Defect>) {
         Err(why) => paper.reject(why.reason()),
     }
     let defect = left_out(&paper, &id, &what);
-    (paper, defect)
+    Record::from(paper).with_defects(defect)
 }
 
 fn record_language(paper: &mut Document) {

@@ -4,8 +4,7 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/book/dedup.py`. What we do differently, and why, is in
 //! docs/fidelity.md under "Books".
 
-mod files;
-
+use book::NoBook;
 use formats::columns::BOOKS as BOOKS_COLUMNS;
 use formats::{Defect, Field, Form, Row, epub, shelf};
 use recipe::prelude::*;
@@ -75,27 +74,36 @@ fn works(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
 /// The books of a source.
 fn books(path: &Path) -> Result<Documents, ReadError> {
     let open = |source| ReadError { path: path.to_owned(), source };
-    if !path.is_dir() {
-        return of_file(path);
-    }
-    if epub::is_epub_folder(path) {
+    let books: Records = if !path.is_dir() {
+        of_file(path)?
+    } else if epub::is_epub_folder(path) {
         let parts = epub::Parts::of_folder(path).map_err(open)?;
-        return Ok(Box::new(files::epub_book(parts, path).into_iter()));
-    }
-    let shelf = shelf::shelf(path).map_err(open)?;
-    Ok(Box::new(of_shelf(shelf).into_iter()))
+        let mut defects = Vec::new();
+        let book = book::epub(parts, path, &mut defects).map(record);
+        Box::new(std::iter::once(book).chain(defects.into_iter().map(Err)))
+    } else {
+        let shelf = shelf::shelf(path).map_err(open)?;
+        Box::new(of_shelf(shelf).into_iter())
+    };
+    Ok(documents(books))
 }
 
+type Records = Box<dyn Iterator<Item = Result<Record, Defect>> + Send>;
+
 /// The books of a file: the rows of JSON lines or Parquet, the files of a zip archive, or one book.
-fn of_file(path: &Path) -> Result<Documents, ReadError> {
+fn of_file(path: &Path) -> Result<Records, ReadError> {
     let form = Form::of(path).map_err(|source| ReadError { path: path.to_owned(), source })?;
     Ok(match form {
-        Form::Zip => files::zip_books(path),
+        Form::Zip => Box::new(book::zip(path).map(|book| book.map(record))),
         Form::Json | Form::Parquet if !is_named_text(path) => row_books(path)?,
-        // RedPajama's own splits have no ending.
+        // RedPajama's own splits have no extension.
         _ if formats::is_named_json(path) => row_books(path)?,
-        _ => Box::new(files::book(path).into_iter()),
+        _ => Box::new(std::iter::once(book::file(path).map(record))),
     })
+}
+
+fn row_books(path: &Path) -> Result<Records, ReadError> {
+    Ok(Box::new(formats::rows(path)?.map(|row| row.map(row_book))))
 }
 
 /// Whether the name of a file says that it is one text.
@@ -105,31 +113,18 @@ fn is_named_text(path: &Path) -> bool {
     [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end))
 }
 
-fn row_books(path: &Path) -> Result<Documents, ReadError> {
-    let rows = formats::rows(path)?;
-    Ok(Box::new(rows.flat_map(|row| match row {
-        Ok(row) => {
-            let (number, offset) = (row.number, row.offset);
-            let (book, wrong) = row_book(row);
-            let what = wrong.map(|what| format!("record {number}: {what}; it is left out"));
-            vec![Ok(book)].into_iter().chain(what.map(|what| Err(Defect::new(offset, what))))
-        }
-        Err(defect) => vec![Err(defect)].into_iter().chain(None),
-    })))
-}
-
 /// One book: the first of its forms that can be read. The others are counted.
-fn of_shelf(shelf: shelf::Shelf) -> files::Found {
+fn of_shelf(shelf: shelf::Shelf) -> Vec<Result<Record, Defect>> {
     let (mut found, mut offset, mut is_found) = (Vec::new(), 0, false);
     let forms = shelf.forms.into_iter().map(|path| (path, true));
     for (path, is_form) in forms.chain(shelf.others.into_iter().map(|path| (path, false))) {
         if is_form && is_found {
             let mut other = Document { offset, ..Document::default() };
             other.reject(OTHER_FORM);
-            found.push(Ok(other));
+            found.push(Ok(other.into()));
         } else {
             let books = of_file(&path).unwrap_or_else(|error| {
-                // What cannot be opened is one form less, unless it is the device that fails.
+                // A form that cannot be opened is left out, unless the device fails.
                 use io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
                 let kind = error.source.kind();
                 let of_file = [IsADirectory, NotFound, PermissionDenied].contains(&kind);
@@ -138,9 +133,12 @@ fn of_shelf(shelf: shelf::Shelf) -> files::Found {
                 Box::new(std::iter::once(Err(Defect { offset, what, device })))
             });
             for book in books {
-                let book = book.map(|book| Document { offset, ..book });
+                let book = book.map(|book| book.at_offset(offset));
                 is_found |= is_form
-                    && book.as_ref().is_ok_and(|b| b.is_kept() && !b.text.trim().is_empty());
+                    && book.as_ref().is_ok_and(|record| {
+                        let book = record.document();
+                        book.is_kept() && !book.text.trim().is_empty()
+                    });
                 found.push(book);
             }
         }
@@ -153,19 +151,45 @@ const NO_JSON: &str = "no_json";
 const NO_TEXT: &str = "no_text";
 const OTHER_FORM: &str = "other_form";
 
-/// A book of a row, and what is wrong with one that is none: every field but the text is published
-/// as it is (`dedup.py`: `meta`).
-fn row_book(row: Row) -> (Document, Option<String>) {
+/// A book of a file, with its fields published in their order.
+fn record(book: book::Book) -> Record {
+    let mut document =
+        Document { offset: book.offset, bytes_read: book.bytes_read, ..Document::default() };
+    for (field, value) in book.fields {
+        document.meta.set(field, value);
+    }
+    if let Some(number) = book.number {
+        // As PG19 has it.
+        document.url = format!("http://www.gutenberg.org/ebooks/{number}");
+        document.meta.set("url", document.url.as_str());
+    }
+    if let Some(encoding) = book.encoding {
+        document.meta.set("encoding", encoding);
+    }
+    match book.text {
+        Ok(text) => document.text = text,
+        Err(NoBook::NotText) => document.reject("not_text"),
+        Err(NoBook::UnknownEncoding) => document.reject("unknown_encoding"),
+        Err(NoBook::Encrypted) => document.reject("encrypted"),
+    }
+    Record::from(document).with_defects(book.defects)
+}
+
+/// A book of a row: every field but the text is published as it is (`dedup.py`: `meta`).
+fn row_book(row: Row) -> Record {
     let mut book = Document { offset: row.offset, ..Document::default() };
+    let rejected = |book: Document, reason: &'static str, what: String| {
+        Record::rejected(book, reason, format!("record {}: {what}; it is left out", row.number))
+    };
     if let Err(error) = simdutf8::compat::from_utf8(&row.json) {
-        book.reject(NO_JSON);
-        return (book, Some(format!("not UTF-8 from byte {} of it on", error.valid_up_to())));
+        let what = format!("not UTF-8 from byte {} of it on", error.valid_up_to());
+        return rejected(book, NO_JSON, what);
     }
     let mut fields = match formats::fields(&row.json) {
         Ok(fields) => fields,
         Err(error) => {
-            book.reject(NO_JSON);
-            return (book, Some(format!("a JSON object with text is expected: {error}")));
+            let what = format!("a JSON object with text is expected: {error}");
+            return rejected(book, NO_JSON, what);
         }
     };
     BOOKS_COLUMNS.rename(&mut fields);
@@ -192,12 +216,15 @@ fn row_book(row: Row) -> (Document, Option<String>) {
         Some(text) => {
             book.bytes_read = text.len() as u64;
             book.text = text;
-            (book, None)
+            book.into()
         }
-        None => {
-            book.reject(NO_TEXT);
-            (book, missing)
-        }
+        None => match missing {
+            Some(what) => rejected(book, NO_TEXT, what),
+            None => {
+                book.reject(NO_TEXT);
+                book.into()
+            }
+        },
     }
 }
 

@@ -7,7 +7,7 @@
 use arrangement::Rule;
 use engine::Span;
 use formats::columns::PAGES;
-use formats::{Defect, Form, Row, WarcRecord};
+use formats::{Form, Row, WarcRecord};
 use recipe::prelude::*;
 use signals::rules::c4::{self as rules, TFDS};
 use std::ops::Range;
@@ -159,27 +159,11 @@ fn language(page: &Document) -> (&str, f64) {
 fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     if settings.source == Source::Wet {
         let records = formats::wet::open(path)?;
-        return Ok(with_defects(records.map(|record| record.map(page_of_dump))));
+        return Ok(documents(records.map(|record| record.map(page_of_dump))));
     }
     let rows = formats::rows(path)?;
     let language = language_of_name(&path.to_string_lossy());
-    Ok(with_defects(rows.map(move |row| row.map(|row| page_of_shard(row, language.as_deref())))))
-}
-
-/// A page and, where it cannot be one, what is wrong with its record.
-type Read = (Document, Option<String>);
-
-/// Each page, and behind it what is wrong with it: it is counted, and it is listed.
-fn with_defects(records: impl Iterator<Item = Result<Read, Defect>> + Send + 'static) -> Documents {
-    let both = records.flat_map(|record| match record {
-        Ok((page, wrong)) => {
-            let offset = page.offset;
-            let defect = wrong.map(|what| Err(Defect::new(offset, what)));
-            [Some(Ok(page)), defect]
-        }
-        Err(defect) => [Some(Err(defect)), None],
-    });
-    Box::new(both.flatten())
+    Ok(documents(rows.map(move |row| row.map(|row| page_of_shard(row, language.as_deref())))))
 }
 
 /// The fields of a line of a shard, or of a row of its Parquet form.
@@ -246,7 +230,7 @@ fn language_of_name(path: &str) -> Option<String> {
 }
 
 /// A page of AllenAI's C4, with RedPajama's fields (`data_prep/c4/c4_reformat.py`).
-fn page_of_shard(row: Row, language: Option<&str>) -> Read {
+fn page_of_shard(row: Row, language: Option<&str>) -> Record {
     let mut page = Document {
         offset: row.offset,
         bytes_read: row.json.len() as u64,
@@ -256,8 +240,8 @@ fn page_of_shard(row: Row, language: Option<&str>) -> Read {
     let line = match Line::read(&row.json) {
         Ok(line) => line,
         Err(what) => {
-            page.reject("not_c4");
-            return (page, Some(format!("record {}: {what}; it is left out", row.number)));
+            let what = format!("record {}: {what}; it is left out", row.number);
+            return Record::rejected(page, "not_c4", what);
         }
     };
     page.bytes_read = line.text.len() as u64;
@@ -267,14 +251,14 @@ fn page_of_shard(row: Row, language: Option<&str>) -> Read {
     let language = language.map(str::to_owned).or(line.language);
     page.meta.set("language", language.unwrap_or_else(|| UNKNOWN_LANGUAGE.to_owned()));
     page.meta.set("source", "c4");
-    (page, None)
+    page.into()
 }
 
 /// Where neither the name of the shard nor a field of the page says it.
 const UNKNOWN_LANGUAGE: &str = "unknown";
 
 /// A page of a WET record.
-fn page_of_dump(record: WarcRecord) -> Read {
+fn page_of_dump(record: WarcRecord) -> Record {
     let mut page = Document {
         offset: record.offset,
         bytes_read: record.block_len as u64,
@@ -282,16 +266,16 @@ fn page_of_dump(record: WarcRecord) -> Read {
         ..Document::default()
     };
     if record.truncated {
-        page.reject("truncated"); // The defect is the reader's.
-        return (page, None);
+        page.reject("truncated"); // The reader reports the defect.
+        return page.into();
     }
     let Ok(block) = simdutf8::basic::from_utf8(record.block()) else {
-        page.reject("invalid_utf8");
-        return (page, Some("the text of this record is not UTF-8; it is left out".into()));
+        let what = "the text of this record is not UTF-8; it is left out";
+        return Record::rejected(page, "invalid_utf8", what);
     };
     let Some(url) = record.url.clone() else {
-        page.reject("no_url");
-        return (page, Some("this record has no WARC-Target-URI; it is left out".into()));
+        let what = "this record has no WARC-Target-URI; it is left out";
+        return Record::rejected(page, "no_url", what);
     };
     page.text = c4::page(block);
     describe(&mut page, record.date.clone().unwrap_or_default(), url);
@@ -299,7 +283,7 @@ fn page_of_dump(record: WarcRecord) -> Read {
     page.meta.set("source", "c4");
     let is_validation = c4::is_validation(url_digest(&page));
     page.meta.set("split", if is_validation { "validation" } else { "train" });
-    (page, None)
+    page.into()
 }
 
 fn describe(page: &mut Document, timestamp: String, url: String) {

@@ -5,7 +5,7 @@
 
 use arrangement::Rule;
 use document::DocRef;
-use formats::{Defect, Form, WarcRecord};
+use formats::{Form, WarcRecord};
 use models::wikiref::is_below;
 use recipe::prelude::*;
 use signals::Facts;
@@ -242,33 +242,13 @@ fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<
 /// The pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
 fn pages(path: &Path) -> Result<Documents, ReadError> {
     let records = formats::wet::open(path)?;
-    let pages = records.flat_map(|record| match record.map(page) {
-        Ok(page) => {
-            let defect = malformed(&page);
-            [Some(Ok(page)), defect.map(Err)]
-        }
-        Err(defect) => [Some(Err(defect)), None],
-    });
-    Ok(Box::new(pages.flatten()))
+    Ok(documents(records.map(|record| record.map(page))))
 }
-
-/// What is wrong with a record that is no page, beyond what the reader has said of it.
-fn malformed(page: &Document) -> Option<Defect> {
-    let what = match page.verdict.as_deref()? {
-        INVALID_UTF8 => "the text of this record is not UTF-8; the record is left out",
-        NO_URL => "this record has no WARC-Target-URI; it is left out",
-        _ => return None,
-    };
-    Some(Defect { offset: page.offset, what: what.into(), device: None })
-}
-
-const INVALID_UTF8: &str = "invalid_utf8";
-const NO_URL: &str = "no_url";
 
 /// A page of a WET record. The title is no part of the text: it is neither compared nor scored.
 ///
-/// A record that cannot be a page is one that is turned away at once, so that it is counted.
-fn page(record: WarcRecord) -> Document {
+/// A record that cannot be a page is rejected at once, so that it is counted.
+fn page(record: WarcRecord) -> Record {
     let digest = document_digest(&record);
     let mut page = Document {
         offset: record.offset,
@@ -278,16 +258,20 @@ fn page(record: WarcRecord) -> Document {
         ..Document::default()
     };
     if record.truncated {
-        page.reject("truncated");
-        return page;
+        page.reject("truncated"); // The reader reports the defect.
+        return page.into();
     }
     let Ok(body) = simdutf8::basic::from_utf8(&record.body) else {
-        page.reject(INVALID_UTF8);
-        return page;
+        let what = "the text of this record is not UTF-8; the record is left out";
+        return Record::rejected(page, "invalid_utf8", what);
     };
-    let (Some(url), Some(content)) = (&record.url, ccnet::page(body)) else {
-        page.reject(if record.url.is_none() { NO_URL } else { "empty" });
-        return page;
+    let Some(url) = &record.url else {
+        let what = "this record has no WARC-Target-URI; it is left out";
+        return Record::rejected(page, "no_url", what);
+    };
+    let Some(content) = ccnet::page(body) else {
+        page.reject("empty");
+        return page.into();
     };
     page.meta.set("url", url.as_str());
     page.meta.set("date_download", record.date.as_deref().unwrap_or_default());
@@ -297,7 +281,7 @@ fn page(record: WarcRecord) -> Document {
     page.meta.set("source_domain", ccnet::source_domain(url));
     page.meta.set("title", content.title);
     page.text = content.text;
-    page
+    page.into()
 }
 
 /// The first 128 bits of the digest of the whole WET block, title included (RedPajama

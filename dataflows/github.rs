@@ -188,24 +188,22 @@ fn source_files(source: &Path, settings: &Settings) -> Result<Documents, ReadErr
     if source.is_dir() || files::is_archive(source)? {
         let mut unlicensed = Unlicensed::new(&settings.licenses);
         let mut files = repository::files(source)?.map(Some).chain(std::iter::once(None));
-        return Ok(Box::new(
-            std::iter::from_fn(move || {
-                Some(match files.next()? {
-                    Some(Ok(file)) => {
-                        let repository = file.repository.clone();
-                        let found = of_repository(file);
-                        unlicensed.see(&found.0, &repository);
-                        given(Ok(found)).collect::<Vec<_>>()
-                    }
-                    Some(Err(defect)) => vec![Err(defect)],
-                    None => unlicensed.defects().map(Err).collect(),
-                })
+        let records = std::iter::from_fn(move || {
+            Some(match files.next()? {
+                Some(Ok(file)) => {
+                    let repository = file.repository.clone();
+                    let record = of_repository(file);
+                    unlicensed.see(record.document(), &repository);
+                    vec![Ok(record)]
+                }
+                Some(Err(defect)) => vec![Err(defect)],
+                None => unlicensed.defects().map(Err).collect(),
             })
-            .flatten(),
-        ));
+        });
+        return Ok(documents(records.flatten()));
     }
     let rows = formats::rows(source)?;
-    Ok(Box::new(rows.flat_map(|row| given(row.map(of_row)))))
+    Ok(documents(rows.map(|row| row.map(of_row))))
 }
 
 /// Repositories whose files are turned away since they state no licence that can be used, each to be
@@ -245,25 +243,12 @@ impl Unlicensed {
     }
 }
 
-/// A document that is none comes with what is wrong with it, if that is worth a word.
-type Found = (Document, Option<Defect>);
-
-fn given(found: Result<Found, Defect>) -> impl Iterator<Item = Result<Document, Defect>> {
-    let (document, defect) = match found {
-        Ok((document, defect)) => (Some(document), defect),
-        Err(defect) => (None, Some(defect)),
-    };
-    document.map(Ok).into_iter().chain(defect.map(Err))
-}
-
 /// The file that a row of a table is.
-fn of_row(row: formats::Row) -> Found {
+fn of_row(row: formats::Row) -> Record {
     let formats::Row { offset, number, json } = row;
     let wrong = |reason: &'static str, what: String| {
-        let mut file = Document { offset, bytes_read: json.len() as u64, ..Document::default() };
-        file.reject(reason);
-        let what = format!("row {number}: {what}; it is left out");
-        (file, Some(Defect::new(offset, what)))
+        let file = Document { offset, bytes_read: json.len() as u64, ..Document::default() };
+        Record::rejected(file, reason, format!("row {number}: {what}; it is left out"))
     };
     if simdutf8::basic::from_utf8(&json).is_err() {
         return wrong("invalid_utf8", "not UTF-8".into());
@@ -301,7 +286,7 @@ fn of_row(row: formats::Row) -> Found {
         // BigQuery has no content of binary files and of large ones; upstream's query leaves them out.
         file.reject("no_content");
     }
-    (file, None)
+    file.into()
 }
 
 /// A column of a row, as upstream publishes it, with two exceptions: what we count ourselves stands,
@@ -324,7 +309,7 @@ fn place(repository: &str, path: &str) -> String {
 }
 
 /// The file of a working tree or an archive.
-fn of_repository(found: RepositoryFile) -> Found {
+fn of_repository(found: RepositoryFile) -> Record {
     let RepositoryFile { file: StoredFile { offset, path, content }, repository } = found;
     let (text, bytes_read, reason, defect) = read_text(content);
     let defect = defect.or_else(|| {
@@ -349,7 +334,7 @@ fn of_repository(found: RepositoryFile) -> Found {
     if let Some(reason) = reason {
         file.reject(reason);
     }
-    (file, defect)
+    Record::from(file).with_defects(defect)
 }
 
 const UNSAFE_PATH: &str = "unsafe_path";

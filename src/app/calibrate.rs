@@ -172,9 +172,9 @@ pub(crate) fn apply(
     }
     let text = recipe.print(slices);
     next.recipe_toml = Some(text.clone());
-    corpus.write_next_recipe(&text)?;
+    // The manifest has the recipe too: `Recipe::settle` writes the file if this process ends between.
     corpus.commit(&next)?;
-    corpus.take_next_recipe()?;
+    corpus.write_recipe(&text)?;
     corpus.end_writing()?;
     Ok(next)
 }

@@ -1,14 +1,22 @@
 //! Adding labels to a corpus: the run, and what came of it.
 
-use crate::display::{Display, Verbosity};
-use crate::inputs::say;
-use crate::labels::Added;
-use crate::summary::{LabelSummary, Summary};
-use anyhow::{Context, Result, bail};
-use corpus::{Corpus, Lock, Manifest};
-use engine::cluster::{Cluster, meet};
+mod labels;
+mod prepare;
+mod progress;
+mod readable;
+mod source_state;
+mod summary;
+
+pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
+
+use self::labels::Added;
+use self::prepare::prepare;
+use self::progress::ProgressThread;
+use crate::terminal::{Verbosity, notice};
+use anyhow::{Context, Result};
+use corpus::{Corpus, Manifest};
+use engine::cluster::{Cluster, Meeting, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
-use recipe::usage::usage;
 use recipe::{
     AnySlice, CommonModels, Input, Models, Prepared, Recipe, SetupLabel, Slices, global_dedup,
 };
@@ -17,8 +25,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Stored bytes of input that each worker takes of an epoch, where the user does not say: at most
-/// so much, enough that several Common Crawl files are read side by side,
+/// The default share of an epoch, in stored bytes of input for each worker: at most this, which is
+/// enough to read several Common Crawl files side by side,
 const EPOCH_SHARE_BYTES_MAX: u64 = 128 << 20;
 
 /// and at most this part of the memory of a worker. Text inflates by about three, the keys and
@@ -26,8 +34,8 @@ const EPOCH_SHARE_BYTES_MAX: u64 = 128 << 20;
 /// to disk beyond their own limit.
 const EPOCH_SHARE_OF_MEMORY: u64 = 16;
 
-/// How a run is done; nothing here shows in the corpus.
-pub(crate) struct How {
+/// Options of a run that have no effect on the corpus.
+pub(crate) struct RunOptions {
     pub workers: usize,
     pub cluster: Cluster,
     pub memory_bytes: u64,
@@ -38,67 +46,6 @@ pub(crate) struct How {
     pub verbosity: Verbosity,
 }
 
-/// Opens the corpus, or makes it with `recipe`, and takes the lock.
-fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(Corpus, Lock)> {
-    if let Some(found) = Corpus::in_the_way(root, &recipe.print(slices))? {
-        bail!(usage(format!(
-            "{} is no corpus, and none can be made there: {} is in the way; give a folder that is \
-             empty or not there yet",
-            root.display(),
-            found.display()
-        )));
-    }
-    std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
-    let lock = Lock::take(root)?;
-    let manifest = match Corpus::open(root) {
-        Ok(corpus) => corpus.manifest()?.map(|manifest| (corpus, manifest)),
-        Err(corpus::Error::Missing { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let Some((corpus, manifest)) = manifest else {
-        let corpus = Corpus::create(root)?;
-        let text = recipe.print(slices);
-        corpus.write_recipe(&text)?;
-        let recipe_toml = Some(text);
-        corpus.commit(&Manifest { recipe_toml, ..Manifest::empty(recipe.fingerprint.clone()) })?;
-        return Ok((corpus, lock));
-    };
-    check_recipe(&corpus, &manifest, recipe, slices)?;
-    corpus.check_whole(&manifest)?;
-    Corpus::create(root)?;
-    Recipe::settle(slices, &corpus, &manifest)?;
-    corpus.sweep(&manifest)?;
-    corpus.end_writing()?;
-    Ok((corpus, lock))
-}
-
-/// Fails unless the corpus was built with `recipe`.
-fn check_recipe(
-    corpus: &Corpus,
-    manifest: &Manifest,
-    recipe: &Recipe,
-    slices: Slices,
-) -> Result<()> {
-    Recipe::check_there(corpus, manifest)?;
-    if manifest.recipe == recipe.fingerprint {
-        return Ok(());
-    }
-    let (root, path) = (corpus.root().display(), corpus.recipe_path());
-    match Recipe::of_corpus(slices, corpus) {
-        Ok(own) if own.fingerprint == manifest.recipe => bail!(usage(format!(
-            "{root} was built with another recipe (its own is {}); settings and models of a corpus \
-             cannot change: build a new one with --corpus",
-            path.display()
-        ))),
-        _ => bail!(usage(format!(
-            "{root} was built with another recipe than {} is now: that file, or a model that it \
-             names, has changed since; put it back as it was (sluice verify --repair {root} writes \
-             the file as the newest commit has it), or build a new corpus",
-            path.display()
-        ))),
-    }
-}
-
 /// Adds every one of `inputs` that the corpus does not have yet, after those that an earlier run
 /// left unfinished.
 pub(crate) fn ingest(
@@ -106,12 +53,12 @@ pub(crate) fn ingest(
     root: &Path,
     recipe: &Recipe,
     inputs: &[Input],
-    how: How,
+    options: RunOptions,
 ) -> Result<Summary> {
     let started = Instant::now();
-    let first = how.cluster.process == 0;
+    let first = options.cluster.process == 0;
     let mut loaded = Loaded::default();
-    let mut added = Added::new(slices, recipe, root, how.strict, first);
+    let mut added = Added::new(slices, recipe, root, options.strict, first);
     if first && Corpus::open(root).is_err() {
         // A corpus is not made with a recipe that cannot be run: it would have to keep to it.
         let is_asked = |name: &str| inputs.iter().any(|input| input.slice == name);
@@ -123,13 +70,13 @@ pub(crate) fn ingest(
         Ok(corpus) => corpus.manifest()?,
         Err(_) => None,
     };
-    let inputs = &added.readable(inputs, known.as_ref(), how.verbosity)?[..];
+    let found = added.find(inputs, known.as_ref(), options.verbosity)?;
     let (corpus, _lock, mut meeting) = if first {
         let (corpus, lock) = prepare(root, recipe, slices)?;
-        (corpus, Some(lock), meet(&how.cluster)?)
+        (corpus, Some(lock), meet(&options.cluster)?)
     } else {
         // Process 0 has made or opened the corpus before it lets this one in.
-        let meeting = meet(&how.cluster)?;
+        let meeting = meet(&options.cluster)?;
         (Corpus::open(root)?, None, meeting)
     };
     let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
@@ -137,10 +84,10 @@ pub(crate) fn ingest(
     if first {
         manifest.recipe_toml = std::fs::read_to_string(corpus.recipe_path()).ok();
     }
-    inputs.iter().try_for_each(|input| added.add(input, &mut manifest))?;
+    found.into_iter().try_for_each(|found| added.add(found, &mut manifest))?;
     let Added { skipped, refused, notices, .. } = added;
-    if first && how.verbosity != Verbosity::Quiet {
-        notices.iter().for_each(|notice| say(notice));
+    if first && options.verbosity != Verbosity::Quiet {
+        notices.iter().for_each(|text| notice(text));
     }
     let work: Vec<usize> =
         (0..manifest.labels.len()).filter(|l| !manifest.labels[*l].is_complete()).collect();
@@ -152,7 +99,7 @@ pub(crate) fn ingest(
             corpus.begin_writing(&before)?;
         }
         let job = (manifest, &work[..]);
-        models = run(slices, &corpus, recipe, loaded, job, &how, meeting)?;
+        models = run(slices, &corpus, recipe, loaded, job, &options, meeting)?;
         if first {
             corpus.end_writing()?;
         }
@@ -169,7 +116,16 @@ pub(crate) fn ingest(
     let labels = labels.collect();
     let commit = after.commit;
     let elapsed = started.elapsed();
-    Ok(Summary { commit, labels, skipped, refused, notices, elapsed, models, tells: first })
+    Ok(Summary {
+        commit,
+        labels,
+        skipped,
+        refused,
+        notices,
+        elapsed,
+        models,
+        is_first_process: first,
+    })
 }
 
 /// Models that have been loaded.
@@ -204,8 +160,8 @@ fn run(
     recipe: &Recipe,
     mut loaded: Loaded,
     (manifest, labels): (Manifest, &[usize]),
-    how: &How,
-    meeting: engine::cluster::Meeting,
+    options: &RunOptions,
+    meeting: Meeting,
 ) -> Result<Vec<String>> {
     let used: BTreeSet<&str> = labels.iter().map(|l| manifest.labels[*l].slice.as_str()).collect();
     let of_setup = manifest
@@ -235,29 +191,30 @@ fn run(
             }
         })
         .collect();
-    let workers = how.workers * how.cluster.processes();
-    let share = how.memory_bytes / how.workers as u64 / EPOCH_SHARE_OF_MEMORY;
+    let workers = options.workers * options.cluster.processes();
+    let share = options.memory_bytes / options.workers as u64 / EPOCH_SHARE_OF_MEMORY;
     let share = share.clamp(1, EPOCH_SHARE_BYTES_MAX);
-    let epoch_bytes = how.epoch_bytes.unwrap_or(share * workers as u64);
+    let epoch_bytes = options.epoch_bytes.unwrap_or(share * workers as u64);
     let plan = Plan::new(manifest.next_epoch, &work, workers, epoch_bytes);
     let progress = Progress::new(labels.iter().map(|&number| {
         let label = &manifest.labels[number];
-        let mine = how.cluster.process * how.workers..(how.cluster.process + 1) * how.workers;
+        let mine = options.cluster.process * options.workers
+            ..(options.cluster.process + 1) * options.workers;
         (number as u64, label.full_name(), plan.stored_bytes(number as u64, &label.sizes(), mine))
     }));
-    let options = Options {
-        workers: how.workers,
-        engine: how.engine,
-        memory_bytes: how.memory_bytes,
-        commit_every: how.commit_every,
-        strict: how.strict,
+    let engine_options = Options {
+        workers: options.workers,
+        engine: options.engine,
+        memory_bytes: options.memory_bytes,
+        commit_every: options.commit_every,
+        strict: options.strict,
     };
-    let display = Display::start(progress.clone(), how.verbosity, &how.cluster)?;
+    let shown = ProgressThread::start(progress.clone(), options.verbosity, &options.cluster)?;
     let together = recipe.global_dedup.then(|| Arc::new(global_dedup) as Graph);
     let recipe = recipe.fingerprint.clone();
     let slices = prepared.into_iter().map(|(name, slice)| (name, (slice.reader, slice.graph)));
     let job = Job { manifest, recipe, plan, slices: slices.collect(), together, progress };
-    engine::run(corpus, job, meeting, &options)?;
-    display.finish();
+    engine::run(corpus, job, meeting, &engine_options)?;
+    shown.finish();
     Ok(identifiers)
 }

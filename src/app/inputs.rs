@@ -1,11 +1,13 @@
 //! From what a user names to the sources of a label.
 
+mod beside;
 mod copies;
 mod walk;
 
 pub(crate) use copies::copies;
 
 use self::walk::{Found, Wanted};
+use crate::terminal::notice;
 use anyhow::{Context, Result};
 use corpus::Source;
 use document::DocRef;
@@ -47,8 +49,8 @@ pub(crate) fn sources(
 pub(crate) fn files(paths: &[String]) -> Result<Vec<Source>> {
     let found = walk(paths, Wanted { is_source: &|_| false, streams: false })?;
     let Sources { sources, left_out, notices, .. } = in_order(found, paths)?;
-    say_left_out(&left_out);
-    notices.iter().for_each(|notice| say(notice));
+    report_left_out(&left_out);
+    notices.iter().for_each(|text| notice(text));
     Ok(sources)
 }
 
@@ -56,23 +58,18 @@ pub(crate) fn files(paths: &[String]) -> Result<Vec<Source>> {
 /// left out is said.
 pub(crate) fn find(paths: &[String]) -> Result<Vec<PathBuf>> {
     let found = walk(paths, Wanted { is_source: &|_| false, streams: true })?;
-    say_left_out(&found.left_out);
-    found.corpora.iter().for_each(|corpus| say(&is_no_input(corpus)));
+    report_left_out(&found.left_out);
+    found.corpora.iter().for_each(|corpus| notice(&corpus_notice(corpus)));
     Ok(found.paths)
 }
 
-/// Says something that is no error.
-pub(crate) fn say(notice: &str) {
-    eprintln!("sluice: {notice}");
-}
-
-fn say_left_out(left_out: &[(PathBuf, String)]) {
+fn report_left_out(left_out: &[(PathBuf, String)]) {
     for (path, what) in left_out {
-        say(&format!("{}: {what}; it is left out", path.display()));
+        notice(&format!("{}: {what}; it is left out", path.display()));
     }
 }
 
-fn is_no_input(corpus: &Path) -> String {
+fn corpus_notice(corpus: &Path) -> String {
     format!("{}: this is a corpus, and no input; it is left out", corpus.display())
 }
 
@@ -117,7 +114,7 @@ fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
     left_out.sort();
     corpora.sort();
     beside.sort();
-    let notices = corpora.iter().map(|corpus| is_no_input(corpus)).collect();
+    let notices = corpora.iter().map(|corpus| corpus_notice(corpus)).collect();
     Ok(Sources { sources, left_out, notices, beside })
 }
 

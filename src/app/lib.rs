@@ -1,24 +1,22 @@
 //! What does a user type and see? The command line, progress, and the files of models.
+//!
+//! * [`cli`]: one file a subcommand: flags, help, what is printed.
+//! * [`ingest`]: adding labels to a corpus.
+//! * [`calibrate`]: the threshold that keeps a number of tokens.
+//! * [`score`]: scores for the documents of other pipelines.
+//! * [`model_files`]: which model files there are, fetching and checking them.
+//! * [`inputs`]: from what a user names to files. [`texts`]: from files to texts.
+//! * [`launch`]: several processes of one run.
+//! * [`terminal`]: progress, tables, plots, units.
 
-mod beside;
 mod calibrate;
-mod catalogue;
-mod checksums;
 mod cli;
-mod display;
-mod fetch;
 mod ingest;
 mod inputs;
-mod keys;
-mod labels;
-mod meter;
-mod plot;
-mod readable;
+mod launch;
+mod model_files;
 mod score;
-mod source_state;
-mod summary;
-mod supervise;
+mod terminal;
 mod texts;
-mod units;
 
 pub use cli::main;

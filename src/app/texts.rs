@@ -1,5 +1,7 @@
 //! Texts of files: what models are trained on, and what `sluice bench dedup --input` compares.
 
+pub(crate) mod keys;
+
 use crate::inputs;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;

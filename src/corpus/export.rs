@@ -4,6 +4,7 @@ use crate::manifest::{Label, Manifest};
 use crate::schema::Schema;
 use crate::segment::SegmentReader;
 use crate::{Corpus, Error, sync_dir};
+use durable::{AtomicFile, Finished};
 use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
@@ -15,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -127,13 +128,9 @@ fn write_list(out: &Path, files: &[Exported]) -> Result<(), Error> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let write = || {
-        File::create(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-    };
-    write().map_err(Error::io(path))
+    durable::write(path, bytes).map_err(Error::io(path))
 }
 
-/// Writes under a name of its own first, so that a file with the right name is whole.
 fn export_label(
     corpus: &Corpus,
     label: &Label,
@@ -144,24 +141,20 @@ fn export_label(
     let dir = out.join(&label.slice);
     fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
     let path = dir.join(format!("{}.{}", label.name, format.extension()));
-    let tmp = dir.join(format!(".{}.{}.tmp", label.name, format.extension()));
-    let file = File::create(&tmp).map_err(Error::io(&tmp))?;
-    let mut hashed = Hashed { file: BufWriter::new(file), sha256: Sha256::new(), bytes: 0 };
+    let file = AtomicFile::create(&path).map_err(Error::io(&path))?;
+    let mut hashed = Hashed { file, sha256: Sha256::new(), bytes: 0 };
     let (documents, text_bytes) = match format {
-        Format::Jsonl => copy_lines(corpus, label, schema, &tmp, &mut hashed)?,
+        Format::Jsonl => copy_lines(corpus, label, schema, &path, &mut hashed)?,
         Format::JsonlZst => {
             let mut encoder =
-                zstd::Encoder::new(&mut hashed, ZSTD_LEVEL).map_err(Error::io(&tmp))?;
-            let counts = copy_lines(corpus, label, schema, &tmp, &mut encoder)?;
-            encoder.finish().map_err(Error::io(&tmp))?;
+                zstd::Encoder::new(&mut hashed, ZSTD_LEVEL).map_err(Error::io(&path))?;
+            let counts = copy_lines(corpus, label, schema, &path, &mut encoder)?;
+            encoder.finish().map_err(Error::io(&path))?;
             counts
         }
-        Format::Parquet => write_parquet(corpus, label, &tmp, &mut hashed)?,
+        Format::Parquet => write_parquet(corpus, label, &path, &mut hashed)?,
     };
-    hashed.file.flush().map_err(Error::io(&tmp))?;
-    hashed.file.get_ref().sync_all().map_err(Error::io(&tmp))?;
-    fs::rename(&tmp, &path).map_err(Error::io(&path))?;
-    sync_dir(&dir)?;
+    hashed.file.finish().and_then(Finished::publish).map_err(Error::io(&path))?;
     Ok(Exported {
         path: format!("{}/{}.{}", label.slice, label.name, format.extension()),
         documents,
@@ -172,7 +165,7 @@ fn export_label(
 }
 
 struct Hashed {
-    file: BufWriter<File>,
+    file: AtomicFile,
     sha256: Sha256,
     bytes: u64,
 }
@@ -226,16 +219,16 @@ fn copy_lines(
     corpus: &Corpus,
     label: &Label,
     schema: &Schema,
-    tmp: &Path,
+    path: &Path,
     out: &mut impl Write,
 ) -> Result<(u64, u64), Error> {
     let documents = lines(corpus, label, |line| {
         if schema.is_even() {
-            return out.write_all(line).map_err(Error::io(tmp));
+            return out.write_all(line).map_err(Error::io(path));
         }
         let line: Line = serde_json::from_slice(line).map_err(|error| malformed(corpus, error))?;
         let meta = schema.write(line.meta.get()).map_err(|error| malformed(corpus, error))?;
-        writeln!(out, "{{\"text\":{},\"meta\":{meta}}}", line.text.get()).map_err(Error::io(tmp))
+        writeln!(out, "{{\"text\":{},\"meta\":{meta}}}", line.text.get()).map_err(Error::io(path))
     })?;
     Ok((documents, label.counts.bytes_kept))
 }
@@ -252,10 +245,10 @@ struct Line<'a> {
 fn write_parquet(
     corpus: &Corpus,
     label: &Label,
-    tmp: &Path,
+    path: &Path,
     out: &mut (impl Write + Send),
 ) -> Result<(u64, u64), Error> {
-    let wrong = |error: ParquetError| Error::corrupt(tmp, error.to_string());
+    let wrong = |error: ParquetError| Error::corrupt(path, error.to_string());
     let schema = "message corpus { required binary text (string); required binary meta (string); }";
     let schema = Arc::new(parse_message_type(schema).expect("the schema above"));
     let properties = WriterProperties::builder()

@@ -24,6 +24,7 @@ pub(crate) fn written(path: &Path) -> Option<Written> {
             Some(stem) => number(stem.rsplit_once('-')?.1, 4).map(|_| Written::Scratch),
             None => run(name.strip_suffix(".run")?),
         },
+        ["tmp", "writing.tmp"] => Some(Written::Scratch),
         ["tmp", name] => {
             let (process, number) = name.strip_prefix("held-")?.split_once('-')?;
             digits(process).zip(digits(number)).map(|_| Written::Scratch)
@@ -76,7 +77,12 @@ mod tests {
         let revised = Some(Written::In { epoch: 3, revision: Some(7) });
         assert_eq!(of("data/c4/a.r9/00000003-0000.r7.jsonl.zst"), revised);
         assert_eq!(of("state/some-index-00000004-0002-01.run"), epoch(4));
-        for scratch in ["commits/000003.json.tmp", "state/texts-0001.spill", "tmp/held-77-0"] {
+        for scratch in [
+            "commits/000003.json.tmp",
+            "state/texts-0001.spill",
+            "tmp/held-77-0",
+            "tmp/writing.tmp",
+        ] {
             assert_eq!(of(scratch), Some(Written::Scratch), "{scratch}");
         }
         for other in [

@@ -164,8 +164,7 @@ fn set_aside(path: &Path) -> Result<(), Error> {
         }
         PathBuf::from(name)
     });
-    fs::rename(path, &place).map_err(Error::io(&place))?;
-    sync_dir(path.parent().expect("a file in a folder"))
+    durable::rename(path, &place).map_err(Error::io(&place))
 }
 
 /// The first of these paths that nothing has.

@@ -2,9 +2,10 @@
 
 use crate::manifest::{Manifest, Unread};
 use crate::{Error, crash, names};
+use durable::{AtomicFile, Finished};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 const FOLDERS: [&str; 5] = ["commits", "data", "ledger", "state", "tmp"];
@@ -16,8 +17,11 @@ pub struct Corpus {
 }
 
 /// Makes the entries of a folder durable.
+///
+/// # Errors
+/// When the folder cannot be opened or flushed.
 pub fn sync_dir(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io(path))
+    durable::sync_folder(path).map_err(Error::io(path))
 }
 
 impl Corpus {
@@ -122,7 +126,7 @@ impl Corpus {
     pub(crate) fn commits(&self) -> Result<Vec<u64>, Error> {
         let dir = self.root.join("commits");
         let entries = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(Error::io(&dir))?,
         };
         let mut commits = Vec::new();
@@ -156,7 +160,7 @@ impl Corpus {
     pub(crate) fn manifest_of(&self, commit: u64) -> Result<Option<Manifest>, Error> {
         let path = self.commit_path(commit);
         let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.map_err(Error::io(&path))?,
         };
         let damaged = |what| Error::Damaged { root: self.root.clone(), path: path.clone(), what };
@@ -178,7 +182,10 @@ impl Corpus {
     }
 
     /// The manifest before the newest one, which is kept to go back to.
-    pub(crate) fn predecessor(&self, newest: u64) -> Result<Option<Manifest>, Error> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn predecessor(&self, newest: u64) -> Result<Option<Manifest>, Error> {
         let before = self.commits()?.into_iter().rfind(|commit| *commit < newest);
         before.map_or(Ok(None), |before| self.manifest_of(before))
     }
@@ -241,48 +248,23 @@ impl Corpus {
         crash::point("commit-begun");
         self.sync_folders(manifest)?;
         let path = self.commit_path(manifest.commit);
-        let tmp = path.with_extension("json.tmp");
-        write_durably(&tmp, &manifest.encode())?;
+        let file = write_whole(&path, path.with_extension("json.tmp"), &manifest.encode());
+        let file = file.map_err(Error::io(&path))?;
         crash::point("manifest-written");
-        fs::rename(&tmp, &path).map_err(Error::io(&path))?;
+        file.rename().map_err(Error::io(&path))?;
         crash::point("manifest-renamed");
         sync_dir(&self.root.join("commits"))?;
         self.retire(manifest)
     }
 
-    /// Writes the recipe of a new corpus; it is whole, or not there.
+    /// Writes the recipe file. It is replaced whole, or not at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
     pub fn write_recipe(&self, text: &str) -> Result<(), Error> {
         let path = self.recipe_path();
-        let tmp = path.with_extension("toml.tmp");
-        write_durably(&tmp, text.as_bytes())?;
-        fs::rename(&tmp, &path).map_err(Error::io(&path))?;
-        sync_dir(&self.root)
-    }
-
-    /// Writes the recipe that the next commit is to have. Until [`Corpus::take_next_recipe`] it is
-    /// not that of the corpus.
-    pub fn write_next_recipe(&self, text: &str) -> Result<(), Error> {
-        let path = self.next_recipe_path();
-        write_durably(&path, text.as_bytes())?;
-        sync_dir(&self.root)
-    }
-
-    /// The recipe that was written for a commit, if it is not taken yet.
-    pub fn next_recipe_path(&self) -> PathBuf {
-        self.root.join("recipe.next.toml")
-    }
-
-    /// Forgets that recipe: the commit was not made.
-    pub fn remove_next_recipe(&self) -> Result<(), Error> {
-        let path = self.next_recipe_path();
-        fs::remove_file(&path).map_err(Error::io(&path))
-    }
-
-    /// Makes that recipe the corpus's own.
-    pub fn take_next_recipe(&self) -> Result<(), Error> {
-        let path = self.next_recipe_path();
-        fs::rename(&path, self.recipe_path()).map_err(Error::io(&path))?;
-        sync_dir(&self.root)
+        let file = write_whole(&path, path.with_extension("toml.tmp"), text.as_bytes());
+        file.and_then(Finished::publish).map_err(Error::io(&path))
     }
 
     /// Makes the names of the files durable that the manifest is about to name.
@@ -317,13 +299,12 @@ impl Corpus {
     }
 }
 
-pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(Error::io(path))
+/// Writes a file under the name `temporary`, for its place at `path`. Leftovers of killed processes
+/// are recognised by these names, so they are fixed: see [`names::written`].
+pub(crate) fn write_whole(path: &Path, temporary: PathBuf, bytes: &[u8]) -> io::Result<Finished> {
+    let mut file = AtomicFile::create_as(path, temporary)?;
+    file.write_all(bytes)?;
+    file.finish()
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@
 
 use crate::manifest::Manifest;
 use crate::names::{Written, written};
-use crate::store::write_durably;
-use crate::{Corpus, Error, crash, sync_dir};
+use crate::store::write_whole;
+use crate::{Corpus, Error, crash};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
@@ -141,8 +141,11 @@ impl Corpus {
     /// process ends before [`Corpus::end_writing`].
     pub fn begin_writing(&self, newest: &Manifest) -> Result<(), Error> {
         let Began { commit, epoch } = Began::after(newest);
-        write_durably(&self.mark_path(), format!("commit {commit} epoch {epoch}\n").as_bytes())?;
-        sync_dir(&self.tmp_dir())
+        let path = self.mark_path();
+        let text = format!("commit {commit} epoch {epoch}\n");
+        write_whole(&path, path.with_extension("tmp"), text.as_bytes())
+            .and_then(durable::Finished::publish)
+            .map_err(Error::io(&path))
     }
 
     /// Takes the mark away: every file that was written is named, or removed.

@@ -8,14 +8,17 @@
 //! * [`Deduplicate`]: the setting `dedup`.
 
 mod dedup;
+mod digest;
 mod fingerprint;
 mod input;
 mod models;
 mod print;
 mod read;
 mod recipe;
+mod record;
 mod settings;
 mod slice;
+mod store;
 mod summed;
 pub mod usage;
 
@@ -23,6 +26,7 @@ pub use dedup::{Dedup, Deduplicate, global_dedup};
 pub use input::{Input, check_label};
 pub use models::{CommonModels, FactsOf, ModelFiles, Models};
 pub use recipe::Recipe;
+pub use record::{Record, documents};
 pub use settings::{
     AnySettings, Choice, FilePath, FolderPath, Key, Preset, SettingType, SettingValue, Settings,
     WrongValue, language_codes, list, within,
@@ -39,7 +43,8 @@ pub use toml;
 pub mod prelude {
     pub use crate::{
         Calibration, Dedup, Deduplicate, FilePath, Fixture, FixtureModel, FolderPath, Forms,
-        ModelFiles, Setup, Slice, choice, fixtures, language_codes, list, settings, within,
+        ModelFiles, Record, Setup, Slice, choice, documents, fixtures, language_codes, list,
+        settings, within,
     };
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};

@@ -6,8 +6,9 @@ use crate::recipe::Recipe;
 use crate::settings::{AnySettings, FilePath, Preset, SettingType, WrongValue, absolute, string};
 use crate::slice::{AnySlice, Slices};
 use crate::usage::{suggest, usage};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -15,6 +16,44 @@ use toml::de::{DeString, DeTable, DeValue};
 
 const TOP_KEYS: [&str; 6] = ["corpus", "preset", "tokenizer", "lid", "global", "input"];
 const INPUT_KEYS: [&str; 3] = ["slice", "label", "paths"];
+
+impl Recipe {
+    /// The recipe of an empty file.
+    pub fn default(slices: Slices) -> Recipe {
+        Reader::new(slices, Path::new(""), "").read().expect("an empty recipe is a recipe")
+    }
+
+    /// Reads a recipe file. Paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a recipe; the message names the line and the key.
+    pub fn open(slices: Slices, path: &Path) -> Result<Recipe> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let what = format!("cannot read the recipe {}: {error}", path.display());
+            // A wrong name is the user's; a disk that fails, or too many open files, is not.
+            let is_usage = matches!(
+                error.kind(),
+                ErrorKind::NotFound
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::IsADirectory
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::InvalidData
+                    | ErrorKind::InvalidInput
+                    | ErrorKind::InvalidFilename
+            );
+            if is_usage { usage(what) } else { anyhow!(what) }
+        })?;
+        Reader::new(slices, path, &text).read()
+    }
+
+    /// Reads the text of a recipe. Paths in it are relative to the working folder.
+    ///
+    /// # Errors
+    /// When it is not a recipe.
+    pub fn parse(slices: Slices, text: &str) -> Result<Recipe> {
+        Reader::new(slices, Path::new("recipe.toml"), text).read()
+    }
+}
 
 /// A recipe file that is being read.
 pub(crate) struct Reader<'a> {

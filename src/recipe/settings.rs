@@ -337,7 +337,7 @@ impl SettingValue for Option<FolderPath> {
 
     fn digest(&self, hasher: &mut blake3::Hasher) -> anyhow::Result<()> {
         match self {
-            Some(path) => crate::fingerprint::digest_folder(path, hasher),
+            Some(path) => crate::digest::digest_folder(path, hasher),
             None => {
                 hasher.update(self.print().as_bytes());
                 Ok(())

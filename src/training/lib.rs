@@ -13,7 +13,6 @@ pub mod classifier;
 mod error;
 pub mod lid;
 pub mod lm;
-mod output;
 pub mod pieces;
 mod strings;
 pub mod supervised;

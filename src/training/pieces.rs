@@ -32,7 +32,6 @@ mod unigram;
 
 pub use normalization::Normalization;
 
-use crate::output::Output;
 use crate::strings::Strings;
 use crate::{Progress, TrainingError};
 use normalization::Rules;
@@ -190,7 +189,7 @@ impl Trainer {
         let pieces: Vec<(String, f32)> =
             pieces.iter().map(|piece| (text(piece), piece.score as f32)).collect();
         let file = model::encode(&pieces, &options, rules);
-        Output::create(path)?.write(|output| output.write_all(&file))?.keep()?;
+        durable::write(path, &file).map_err(TrainingError::write(path))?;
         let pieces = (pieces.len() + model::SPECIAL.len()) as u64;
         Ok(Summary { words, types, alphabet, coverage: segments.coverage, pieces })
     }

@@ -19,8 +19,8 @@ mod examples;
 #[cfg(test)]
 mod tests;
 
-use crate::output::Output;
 use crate::{Progress, TrainingError};
+use durable::AtomicFile;
 use examples::{Example, Examples};
 use fasttext::args::{Args, LossName, ModelName};
 use models::ModelError;
@@ -202,9 +202,12 @@ impl Trainer {
             progress(Progress { stage: "making it smaller", done: 0, total: None });
             model.quantize(&quantize_args(args, quantization)).map_err(failed)?;
         }
-        let written = Output::create(path)?.write(|mut file| {
-            model.save(&mut file).map_err(|error| std::io::Error::other(error.to_string()))
-        })?;
+        let write = || {
+            let mut file = AtomicFile::create(path)?;
+            model.save(&mut file).map_err(|error| std::io::Error::other(error.to_string()))?;
+            file.finish()
+        };
+        let written = write().map_err(TrainingError::write(path))?;
         drop(model);
 
         let stage = "trying it on texts held out";
@@ -232,7 +235,7 @@ impl Trainer {
                 summary.labels[number].right += u64::from(number == label);
             }
         })?;
-        written.keep()?;
+        written.publish().map_err(TrainingError::write(path))?;
         Ok(summary)
     }
 }

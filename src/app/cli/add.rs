@@ -45,7 +45,7 @@ impl Add {
         };
         let (slice, label) = (self.slice.clone(), self.label.clone());
         let input = Input { slice, label, paths: self.paths.clone() };
-        let summary = ingest(slices, &self.corpus, &recipe, &[input], self.flags.how()?)?;
-        self.flags.tell(&summary)
+        let summary = ingest(slices, &self.corpus, &recipe, &[input], self.flags.options()?)?;
+        self.flags.report(&summary)
     }
 }

@@ -2,9 +2,10 @@
 
 use super::DONE;
 use super::run_flags::ClusterFlags;
-use crate::supervise::{is_supervised, launch};
-use crate::units::count;
-use crate::{inputs, keys};
+use crate::inputs;
+use crate::launch::{is_supervised, launch};
+use crate::terminal::units::count;
+use crate::texts::keys;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use corpus::Corpus;

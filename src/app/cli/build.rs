@@ -53,7 +53,7 @@ impl Build {
         let corpus = self.corpus.as_ref().or(recipe.corpus.as_ref()).ok_or_else(|| {
             usage("where to? Put corpus = \"DIR\" into the recipe, or give --corpus DIR")
         })?;
-        let summary = ingest(slices, corpus, &recipe, &recipe.inputs, self.flags.how()?)?;
-        self.flags.tell(&summary)
+        let summary = ingest(slices, corpus, &recipe, &recipe.inputs, self.flags.options()?)?;
+        self.flags.report(&summary)
     }
 }

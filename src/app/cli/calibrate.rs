@@ -2,8 +2,8 @@
 
 use super::DONE;
 use crate::calibrate::{Curve, Kept, apply};
-use crate::plot::Plot;
-use crate::units::count;
+use crate::terminal::plot::Plot;
+use crate::terminal::units::count;
 use anyhow::{Context, Result};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};

@@ -34,7 +34,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub fn run(self, slices: Slices) -> Result<u8> {
-        if self.flags.how()?.cluster.processes() > 1 {
+        if self.flags.options()?.cluster.processes() > 1 {
             return Err(usage("demo runs as one process; -w 2 takes two threads"));
         }
         make_room(&self.out)?;
@@ -42,7 +42,7 @@ impl Demo {
         let recipe = write_recipe(slices, &self.out)?;
         for label in &write_inputs(slices, &self.out.join("inputs"))? {
             let inputs = std::slice::from_ref(label);
-            let summary = ingest(slices, &corpus, &recipe, inputs, self.flags.how()?)?;
+            let summary = ingest(slices, &corpus, &recipe, inputs, self.flags.options()?)?;
             for done in summary.labels.iter().filter(|_| !self.flags.json) {
                 let (name, counts) = (done.label.full_name(), &done.label.counts);
                 println!("added {name}: {} documents read, {} kept", counts.read, counts.kept);

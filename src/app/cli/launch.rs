@@ -1,7 +1,7 @@
 //! `sluice launch`.
 
-use crate::supervise::launch;
-use crate::units::processes;
+use crate::launch::launch;
+use crate::terminal::units::processes;
 use anyhow::Result;
 use clap::Args;
 use recipe::usage::usage;

@@ -4,8 +4,8 @@ mod fetch;
 mod list;
 mod verify;
 
-use crate::catalogue::ModelFile;
-use crate::checksums::{Basis, Records};
+use crate::model_files::catalogue::ModelFile;
+use crate::model_files::records::{Basis, Records};
 use anyhow::{Result, anyhow};
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
@@ -45,35 +45,35 @@ impl Models {
 }
 
 /// What is there of a file.
-enum Here {
+enum FileState {
     Absent,
     /// A download that was interrupted.
     Part(u64),
     Present(u64),
 }
 
-impl Here {
-    pub fn look(dir: &Path, file: &ModelFile) -> Here {
+impl FileState {
+    pub fn of(dir: &Path, file: &ModelFile) -> FileState {
         let bytes =
             |path: PathBuf| fs::metadata(path).ok().filter(|m| m.is_file()).map(|m| m.len());
         if let Some(bytes) = bytes(dir.join(&file.path)) {
-            return Here::Present(bytes);
+            return FileState::Present(bytes);
         }
         let part = bytes(dir.join(format!("{}.part", file.path)));
-        part.filter(|bytes| *bytes > 0).map_or(Here::Absent, Here::Part)
+        part.filter(|bytes| *bytes > 0).map_or(FileState::Absent, FileState::Part)
     }
 
     pub fn shown(&self) -> String {
         match self {
-            Here::Absent => "no".into(),
-            Here::Part(bytes) => format!("{} of it", HumanBytes(*bytes)),
-            Here::Present(_) => "yes".into(),
+            FileState::Absent => "no".into(),
+            FileState::Part(bytes) => format!("{} of it", HumanBytes(*bytes)),
+            FileState::Present(_) => "yes".into(),
         }
     }
 }
 
 /// What a file was compared with and found to be.
-fn told(basis: Basis) -> &'static str {
+fn basis_text(basis: Basis) -> &'static str {
     match basis {
         Basis::Published => "published",
         Basis::FirstFetch => "first fetched (no checksum is published)",
@@ -81,7 +81,7 @@ fn told(basis: Basis) -> &'static str {
 }
 
 /// The error of a file that is there, and is not what it should be.
-fn wrong(path: &Path, basis: Basis, how: &str) -> anyhow::Error {
+fn mismatch(path: &Path, basis: Basis, how: &str) -> anyhow::Error {
     let shown = path.display();
     match basis {
         Basis::Published => {

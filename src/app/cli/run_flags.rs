@@ -1,10 +1,10 @@
 //! The flags of every command that writes to a corpus.
 
-use crate::display::{Verbosity, print_summary, summary_json};
-use crate::ingest::How;
-use crate::summary::Summary;
-use crate::supervise::TOKEN;
-use crate::units::{commit_every, processes, size, workers};
+use super::summary::{print_summary, summary_json};
+use crate::ingest::{RunOptions, Summary};
+use crate::launch::TOKEN;
+use crate::terminal::Verbosity;
+use crate::terminal::units::{commit_every, processes, size, workers};
 use anyhow::{Context, Result};
 use clap::{ArgAction, Args, ValueEnum};
 use engine::cluster::Cluster;
@@ -110,10 +110,10 @@ impl ClusterFlags {
 
 impl RunFlags {
     /// The run that these flags describe.
-    pub fn how(&self) -> Result<How> {
+    pub fn options(&self) -> Result<RunOptions> {
         let cluster = self.cluster.cluster()?;
         let workers = self.cluster.workers;
-        Ok(How {
+        Ok(RunOptions {
             workers,
             cluster,
             memory_bytes: self.memory.unwrap_or(MEMORY_PER_WORKER * workers as u64),
@@ -124,20 +124,17 @@ impl RunFlags {
                 EngineName::Differential => Engine::Differential,
             },
             strict: self.strict,
-            verbosity: match (self.quiet, self.verbose) {
-                (true, _) => Verbosity::Quiet,
-                (_, true) => Verbosity::Verbose,
-                _ => Verbosity::Normal,
-            },
+            verbosity: Verbosity::of(self.quiet, self.verbose),
         })
     }
 
-    /// Tells what a run did; gives the exit code.
-    pub fn tell(&self, summary: &Summary) -> Result<u8> {
-        if summary.tells {
-            match self.json {
-                true => println!("{}", serde_json::to_string_pretty(&summary_json(summary))?),
-                false => print_summary(summary),
+    /// Prints what a run did and returns the exit code.
+    pub fn report(&self, summary: &Summary) -> Result<u8> {
+        if summary.is_first_process {
+            if self.json {
+                println!("{}", serde_json::to_string_pretty(&summary_json(summary))?);
+            } else {
+                print_summary(summary);
             }
         }
         if !summary.refused.is_empty() {

@@ -3,16 +3,16 @@
 use super::{DONE, DONE_WITH_DEFECTS};
 use crate::inputs::find;
 use crate::score::{Event, Job, Summary, score};
+use crate::terminal::{Progress, Row, Verbosity};
 use anyhow::{Result, ensure};
 use clap::Args;
-use indicatif::{HumanBytes, HumanCount, ProgressBar};
+use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::usage;
 use recipe::{CommonModels, ModelFiles, Models, Recipe, Slices, find_slice};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 const EXAMPLE: &str = "\
 Example:
@@ -31,11 +31,8 @@ What no model is given for is absent, but a language: without --lid a built-in i
 Exit codes: 0 done; 1 failed, nothing written; 2 wrong usage or recipe; 3 done, but some lines were
 malformed, are named on standard error, and are not in the output.";
 
-/// Between two lines of progress, where standard error is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(10);
-
-/// Malformed lines told one by one.
-const TOLD_MAX: u64 = 20;
+/// Malformed lines listed one by one.
+const MALFORMED_LISTED_MAX: u64 = 20;
 
 /// Add language, perplexity, quality, tokens and signals to JSON lines or Parquet of any pipeline
 #[derive(Args)]
@@ -83,7 +80,7 @@ pub(crate) struct Score {
     #[arg(long, default_value = "text", value_name = "NAME")]
     text_field: String,
     /// Threads that score
-    #[arg(short = 'w', long, default_value_t = 1, value_parser = crate::units::workers, value_name = "N")]
+    #[arg(short = 'w', long, default_value_t = 1, value_parser = crate::terminal::units::workers, value_name = "N")]
     workers: usize,
     /// Stop at the first malformed line
     #[arg(long)]
@@ -130,10 +127,10 @@ impl Score {
             workers: self.workers,
             strict: self.strict,
         };
-        let mut progress = Progress::new(self.quiet);
-        let summary = score(job, |event| progress.tell(event))?;
-        progress.finish(&summary);
-        self.tell(&summary, models.language_name());
+        let mut reporter = Reporter::new(self.quiet);
+        let summary = score(job, |event| reporter.report(event))?;
+        reporter.finish();
+        self.print(&summary, models.language_name());
         Ok(if summary.malformed > 0 { DONE_WITH_DEFECTS } else { DONE })
     }
 
@@ -177,15 +174,15 @@ impl Score {
     }
 
     /// The summary, on standard output unless the documents go there.
-    fn tell(&self, summary: &Summary, identifier: &str) {
-        let told = match self.json {
+    fn print(&self, summary: &Summary, identifier: &str) {
+        let text = match self.json {
             true => format!("{:#}", summary_json(summary, identifier)),
             false => summary_text(summary, identifier),
         };
         match self.out.as_str() {
             "-" if self.quiet && !self.json => {}
-            "-" => eprintln!("{told}"),
-            _ => println!("{told}"),
+            "-" => eprintln!("{text}"),
+            _ => println!("{text}"),
         }
     }
 }
@@ -211,48 +208,36 @@ fn paths(input: &str) -> Result<Vec<String>> {
     files.into_iter().map(text).collect()
 }
 
-/// A moving line on a terminal, a line now and then elsewhere.
-struct Progress {
-    quiet: bool,
-    bar: ProgressBar,
-    told: Instant,
+/// Reports malformed lines one by one, up to a limit, and the progress.
+struct Reporter {
+    row: Row,
     malformed: u64,
 }
 
-impl Progress {
-    fn new(quiet: bool) -> Progress {
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-        Progress { quiet, bar, told: Instant::now(), malformed: 0 }
+impl Reporter {
+    fn new(is_quiet: bool) -> Reporter {
+        let progress = Progress::new(Verbosity::of(is_quiet, false));
+        Reporter { row: progress.row("score"), malformed: 0 }
     }
 
-    fn tell(&mut self, event: Event<'_>) {
+    fn report(&mut self, event: Event<'_>) {
         match event {
             Event::Malformed(what) => {
                 self.malformed += 1;
-                if self.malformed <= TOLD_MAX {
-                    self.bar.suspend(|| eprintln!("sluice: {what}"));
+                if self.malformed <= MALFORMED_LISTED_MAX {
+                    self.row.print(what);
                 }
             }
-            Event::Progress(summary) => {
-                let done = HumanCount(summary.documents);
-                let told = format!("{done} documents, {:.1} MB/s", summary.mb_per_second());
-                if self.bar.is_hidden() {
-                    if !self.quiet && self.told.elapsed() >= LINE_EVERY {
-                        self.told = Instant::now();
-                        eprintln!("score: {told}");
-                    }
-                } else {
-                    self.bar.set_message(told);
-                    self.bar.tick();
-                }
-            }
+            Event::Progress(summary) => self.row.update(summary.documents, None, || {
+                let documents = HumanCount(summary.documents);
+                format!("{documents} documents, {:.1} MB/s", summary.mb_per_second())
+            }),
         }
     }
 
-    fn finish(&self, summary: &Summary) {
-        self.bar.finish_and_clear();
-        if summary.malformed > TOLD_MAX {
-            eprintln!("sluice: and {} more malformed lines", summary.malformed - TOLD_MAX);
+    fn finish(self) {
+        if self.malformed > MALFORMED_LISTED_MAX {
+            self.row.print(&format!("and {} more", self.malformed - MALFORMED_LISTED_MAX));
         }
     }
 }

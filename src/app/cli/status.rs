@@ -1,7 +1,7 @@
 //! `sluice status`.
 
 use super::DONE;
-use crate::display::{label_json, print_counts};
+use crate::terminal::counts::{label_json, print_counts};
 use anyhow::{Context, Result};
 use arrangement::RunMeta;
 use clap::Args;

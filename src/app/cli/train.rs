@@ -6,16 +6,16 @@ mod importance;
 mod lid;
 mod lm;
 mod references;
+mod stages;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use indicatif::{HumanCount, ProgressBar};
+use indicatif::HumanCount;
 use recipe::usage::usage;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
 use std::path::Path;
+use training::TrainingError;
 use training::supervised::{Options, Quantization, Summary};
-use training::{Progress, TrainingError};
 
 const EXAMPLE: &str = "\
 Example:
@@ -55,9 +55,9 @@ impl Train {
     }
 }
 
-/// How what is done is told.
+/// What is printed, and how.
 #[derive(Args)]
-struct Telling {
+struct OutputFlags {
     /// Say nothing on standard error but errors
     #[arg(long)]
     quiet: bool,
@@ -121,50 +121,8 @@ impl FastTextFlags {
     }
 }
 
-/// Progress on standard error: one line that changes on a terminal, a line for each stage else.
-struct Shown {
-    bar: Option<ProgressBar>,
-    quiet: bool,
-    stage: &'static str,
-}
-
-impl Shown {
-    fn new(telling: &Telling) -> Shown {
-        let has_bar = !telling.quiet && std::io::stderr().is_terminal();
-        Shown { bar: has_bar.then(ProgressBar::new_spinner), quiet: telling.quiet, stage: "" }
-    }
-
-    fn show(&mut self, progress: Progress) {
-        let Progress { stage, done, total } = progress;
-        match &self.bar {
-            _ if self.quiet => {}
-            Some(bar) => {
-                let of = total.map_or(String::new(), |total| format!(" of {}", HumanCount(total)));
-                bar.set_message(format!("{stage}: {}{of}", HumanCount(done)));
-                bar.tick();
-            }
-            None if stage != self.stage => eprintln!("{stage}"),
-            None => {}
-        }
-        self.stage = stage;
-    }
-
-    /// Counts texts that are read; every so many are shown.
-    fn read(&mut self, stage: &'static str, done: u64) {
-        if done.is_multiple_of(1 << 10) {
-            self.show(Progress { stage, done, total: None });
-        }
-    }
-
-    fn end(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-/// A setting that cannot be is the user's to mend.
-fn wrong(error: TrainingError) -> anyhow::Error {
+/// A setting that is out of range is a usage error.
+fn training_error(error: TrainingError) -> anyhow::Error {
     match error {
         TrainingError::Setting { .. } => usage(error.to_string()),
         error => error.into(),

@@ -1,6 +1,6 @@
 //! From what a user names to files: patterns, lists and folders.
 
-use crate::beside::is_beside;
+use super::beside::is_beside;
 use anyhow::{Context, Result, ensure};
 use glob::Pattern;
 use recipe::usage::usage;

@@ -1,27 +1,56 @@
 //! The file that is written: plain lines or compressed ones, by its name.
 
 use anyhow::{Context, Result, anyhow};
+use durable::AtomicFile;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use recipe::usage::usage;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Level of zstd, as the export has it.
 const ZSTD_LEVEL: i32 = 3;
 
-/// The output. A file has its name only once it is whole; until then it is called `OUT.partial`,
-/// and goes if this is dropped before.
+/// The output. Until it is whole, a file is called `OUT.partial`; it is removed if this is dropped
+/// before.
 pub(super) struct Out {
     shown: String,
-    form: Option<Form>,
-    /// From and to where it is renamed at the end.
-    rename: Option<(PathBuf, PathBuf)>,
+    form: Form,
 }
 
-type Bytes = BufWriter<Box<dyn Write>>;
+/// Where the bytes go.
+enum Bytes {
+    /// Standard output, or something in place that is not a file, such as a pipe.
+    Stream(BufWriter<Box<dyn Write>>),
+    File(AtomicFile),
+}
+
+impl Bytes {
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Bytes::Stream(mut stream) => stream.flush(),
+            Bytes::File(file) => file.finish()?.publish(),
+        }
+    }
+}
+
+impl Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Bytes::Stream(stream) => stream.write(bytes),
+            Bytes::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Bytes::Stream(stream) => stream.flush(),
+            Bytes::File(file) => file.flush(),
+        }
+    }
+}
 
 enum Form {
     Plain(Bytes),
@@ -38,18 +67,16 @@ impl Out {
         let path = Path::new(out);
         let shown = if out == "-" { "standard output".into() } else { out.to_owned() };
         let cannot = || format!("cannot write {shown}");
-        // What is there and no file, a pipe or a device, is written as it is.
-        let in_place = path.exists() && !path.is_file();
-        let (bytes, rename): (Box<dyn Write>, _) = if out == "-" {
-            (Box::new(io::stdout()), None)
-        } else if in_place {
-            (Box::new(File::create(path).with_context(cannot)?), None)
+        let stream =
+            |stream: Box<dyn Write>| Bytes::Stream(BufWriter::with_capacity(256 << 10, stream));
+        let bytes = if out == "-" {
+            stream(Box::new(io::stdout()))
+        } else if path.exists() && !path.is_file() {
+            stream(Box::new(File::create(path).with_context(cannot)?))
         } else {
             let partial = PathBuf::from(format!("{out}.partial"));
-            let file = File::create(&partial).with_context(cannot)?;
-            (Box::new(file), Some((partial, path.to_owned())))
+            Bytes::File(AtomicFile::create_as(path, partial).with_context(cannot)?)
         };
-        let bytes = BufWriter::with_capacity(256 << 10, bytes);
         let form = if out.ends_with(".gz") {
             Form::Gzip(GzEncoder::new(bytes, Compression::default()))
         } else if out.ends_with(".zst") {
@@ -57,57 +84,35 @@ impl Out {
         } else {
             Form::Plain(bytes)
         };
-        Ok(Out { shown, form: Some(form), rename })
+        Ok(Out { shown, form })
     }
 
     pub fn line(&mut self, line: &str) -> Result<()> {
-        let form: &mut dyn Write = match self.form.as_mut().expect("there until it is finished") {
+        let form: &mut dyn Write = match &mut self.form {
             Form::Plain(bytes) => bytes,
             Form::Gzip(encoder) => encoder,
             Form::Zstd(encoder) => encoder,
         };
         let written = form.write_all(line.as_bytes()).and_then(|()| form.write_all(b"\n"));
-        written.map_err(|error| self.failed(error))
+        written.map_err(|error| failed(&self.shown, error))
     }
 
-    /// Ends the file and gives it its name.
-    pub fn finish(mut self) -> Result<()> {
-        let form = self.form.take().expect("finished once");
-        let ended = match form {
+    /// Completes the file and gives it its name.
+    pub fn finish(self) -> Result<()> {
+        let Out { shown, form } = self;
+        let bytes = match form {
             Form::Plain(bytes) => Ok(bytes),
             Form::Gzip(encoder) => encoder.finish(),
             Form::Zstd(encoder) => encoder.finish(),
         };
-        let named = ended.and_then(|mut bytes| bytes.flush()).and_then(|()| match &self.rename {
-            Some((partial, path)) => rename_durably(partial, path),
-            None => Ok(()),
-        });
-        named.map_err(|error| self.failed(error))?;
-        self.rename = None;
-        Ok(())
-    }
-
-    fn failed(&self, error: io::Error) -> anyhow::Error {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => ReaderGone.into(),
-            _ => anyhow!(error).context(format!("cannot write {}", self.shown)),
-        }
+        bytes.and_then(Bytes::finish).map_err(|error| failed(&shown, error))
     }
 }
 
-/// A file has its name only once its bytes are on the disk.
-fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
-    File::open(from)?.sync_all()?;
-    fs::rename(from, to)?;
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-impl Drop for Out {
-    fn drop(&mut self) {
-        if let Some((partial, _)) = &self.rename {
-            let _ = fs::remove_file(partial);
-        }
+fn failed(shown: &str, error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => ReaderGone.into(),
+        _ => anyhow!(error).context(format!("cannot write {shown}")),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::grams::Gram;
 use crate::TrainingError;
-use crate::output::Output;
 use crate::strings::Strings;
+use durable::AtomicFile;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
@@ -72,16 +72,18 @@ fn number(text: &mut impl Write, value: f32) -> io::Result<()> {
 /// Writes the model to `path`, compressed if its name ends in `.gz`.
 pub(super) fn write(path: &Path, sections: Vec<Section>) -> Result<(), TrainingError> {
     let is_gzip = path.extension().is_some_and(|extension| extension == "gz");
-    let written = Output::create(path)?.write(|file| {
+    let write = || {
+        let mut file = AtomicFile::create(path)?;
         if is_gzip {
-            let mut gzip = GzEncoder::new(file, Compression::default());
+            let mut gzip = GzEncoder::new(&mut file, Compression::default());
             write_all(&mut gzip, sections)?;
             gzip.finish()?;
-            return Ok(());
+        } else {
+            write_all(&mut file, sections)?;
         }
-        write_all(file, sections)
-    })?;
-    written.keep()
+        file.finish()?.publish()
+    };
+    write().map_err(TrainingError::write(path))
 }
 
 fn write_all(file: &mut dyn Write, sections: Vec<Section>) -> io::Result<()> {

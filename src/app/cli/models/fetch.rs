@@ -1,12 +1,12 @@
 //! `sluice models fetch`.
 
-use super::{Here, told, wrong};
-use crate::catalogue::{Model, ModelFile, find};
-use crate::checksums::{Basis, Records, Verdict, check};
+use super::{FileState, basis_text, mismatch};
 use crate::cli::DONE;
-use crate::fetch::{Source, fetch};
-use crate::meter::Meter;
-use crate::units::size;
+use crate::model_files::catalogue::{Model, ModelFile, find};
+use crate::model_files::fetch::{Source, fetch};
+use crate::model_files::records::{Basis, Records, Verdict, check};
+use crate::terminal::units::size;
+use crate::terminal::{Progress, Verbosity};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::HumanBytes;
@@ -65,7 +65,7 @@ impl Fetch {
     }
 
     fn has(&self, file: &ModelFile) -> bool {
-        matches!(Here::look(&self.dir, file), Here::Present(_))
+        matches!(FileState::of(&self.dir, file), FileState::Present(_))
     }
 
     /// Where to take `file` from; `None` if it is there.
@@ -99,10 +99,10 @@ impl Fetch {
         let shown = path.display();
         match check(&self.dir, file, records)? {
             Verdict::Right(basis) => {
-                println!("{shown}: there already, and as {}", told(basis));
+                println!("{shown}: there already, and as {}", basis_text(basis));
                 Ok(())
             }
-            Verdict::Wrong(basis, how) => Err(wrong(&path, basis, &how)),
+            Verdict::Wrong(basis, how) => Err(mismatch(&path, basis, &how)),
             Verdict::Unknown(found) => {
                 let sha256 = found.sha256.clone();
                 records.add(&file.path, found, "found in the folder")?;
@@ -118,8 +118,8 @@ impl Fetch {
         let expected = records.expected(file);
         let checksum = expected.as_ref().map(|(checksum, _)| checksum);
         eprintln!("{} from {source}", file.path);
-        let mut meter = Meter::new(&file.path);
-        let found = fetch(source, &path, checksum, self.max_size, &mut meter).map_err(|error| {
+        let mut row = Progress::new(Verbosity::Normal).row(&file.path);
+        let found = fetch(source, &path, checksum, self.max_size, &mut row).map_err(|error| {
             let records = match &expected {
                 Some((_, Basis::FirstFetch)) => format!(
                     "\nif upstream has a new version, and you want it: remove {} from {}",
@@ -130,10 +130,10 @@ impl Fetch {
             };
             anyhow!("{error:#}{records}\nby hand: put the file at {shown}, or name it with --from")
         })?;
-        drop(meter);
+        drop(row);
         let bytes = HumanBytes(found.bytes);
         match expected {
-            Some((_, basis)) => println!("{shown}: {bytes}, as {}", told(basis)),
+            Some((_, basis)) => println!("{shown}: {bytes}, as {}", basis_text(basis)),
             None => {
                 let sha256 = found.sha256.clone();
                 records.add(&file.path, found, &source.to_string())?;

@@ -1,9 +1,9 @@
 //! `sluice models list`.
 
-use super::Here;
-use crate::catalogue::{CCNET_LANGUAGES, Model, ModelFile, models};
-use crate::checksums::Records;
+use super::FileState;
 use crate::cli::DONE;
+use crate::model_files::catalogue::{CCNET_LANGUAGES, Model, ModelFile, models};
+use crate::model_files::records::Records;
 use anyhow::Result;
 use clap::Args;
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
@@ -46,10 +46,10 @@ impl List {
     fn model_json(&self, model: &Model, records: &Records) -> Value {
         let file_json = |file: &ModelFile| {
             let expected = records.expected(file);
-            let (state, here) = match Here::look(&self.dir, file) {
-                Here::Absent => ("absent", 0),
-                Here::Part(bytes) => ("part", bytes),
-                Here::Present(bytes) => ("present", bytes),
+            let (state, here) = match FileState::of(&self.dir, file) {
+                FileState::Absent => ("absent", 0),
+                FileState::Part(bytes) => ("part", bytes),
+                FileState::Present(bytes) => ("present", bytes),
             };
             json!({
                 "file": file.path,
@@ -81,10 +81,10 @@ impl List {
         let unknown = || "not known".to_owned();
         for model in others {
             for file in &model.files {
-                let here = Here::look(&self.dir, file);
+                let here = FileState::of(&self.dir, file);
                 let size = match (records.expected(file), &here) {
                     (Some((expected, _)), _) => HumanBytes(expected.bytes).to_string(),
-                    (None, Here::Present(bytes)) => HumanBytes(*bytes).to_string(),
+                    (None, FileState::Present(bytes)) => HumanBytes(*bytes).to_string(),
                     _ => unknown(),
                 };
                 table.add_row([
@@ -99,7 +99,7 @@ impl List {
         }
         for (number, kind) in ["arpa.bin", "sp.model"].into_iter().enumerate() {
             let has = |model: &&&Model| {
-                matches!(Here::look(&self.dir, &model.files[number]), Here::Present(_))
+                matches!(FileState::of(&self.dir, &model.files[number]), FileState::Present(_))
             };
             let here = ccnet.iter().filter(has).filter_map(|model| model.ccnet_language());
             let here: Vec<&str> = here.collect();

@@ -1,9 +1,10 @@
 //! `sluice models verify`.
 
-use super::{Here, told, wrong};
-use crate::catalogue::models;
-use crate::checksums::{Basis, Checksum, Records, Verdict, check};
+use super::{FileState, basis_text, mismatch};
 use crate::cli::{DONE, FAILED};
+use crate::model_files::catalogue::models;
+use crate::model_files::checksum::Checksum;
+use crate::model_files::records::{Basis, Records, Verdict, check};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
@@ -69,7 +70,7 @@ impl Verify {
         let records = Records::open(&self.dir)?;
         let mut all = Vec::new();
         for file in models().iter().flat_map(|model| &model.files) {
-            if let Here::Present(bytes) = Here::look(&self.dir, file) {
+            if let FileState::Present(bytes) = FileState::of(&self.dir, file) {
                 let verdict = check(&self.dir, file, &records)?;
                 let (file, expected) = (file.path.clone(), records.expected(file));
                 all.push(Compared { file, bytes, verdict, expected });
@@ -96,8 +97,8 @@ impl Verify {
         for compared in all {
             let path = self.dir.join(&compared.file);
             match &compared.verdict {
-                Verdict::Right(basis) => println!("{}: as {}", path.display(), told(*basis)),
-                Verdict::Wrong(basis, how) => println!("{:#}", wrong(&path, *basis, how)),
+                Verdict::Right(basis) => println!("{}: as {}", path.display(), basis_text(*basis)),
+                Verdict::Wrong(basis, how) => println!("{:#}", mismatch(&path, *basis, how)),
                 Verdict::Unknown(_) => println!(
                     "{}: no checksum is published or written down; `sluice models fetch` with its \
                      name writes down what it is",

@@ -1,7 +1,8 @@
 //! `sluice train classifier`.
 
 use super::curve::{self, POINTS_SHOWN};
-use super::{FastTextFlags, Shown, Telling, print_summary, summary_json, wrong};
+use super::stages::Stages;
+use super::{FastTextFlags, OutputFlags, print_summary, summary_json, training_error};
 use crate::cli::DONE;
 use crate::texts::{Part, TextFiles};
 use anyhow::Result;
@@ -48,7 +49,7 @@ pub(super) struct Classifier {
     #[command(flatten)]
     settings: FastTextFlags,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputFlags,
 }
 
 impl Classifier {
@@ -58,30 +59,30 @@ impl Classifier {
         let positive_chars_min = self.positive_chars_min;
         let options = Options { supervised, positive_chars_min, ..Options::default() };
         curve::check_names(&self.curve)?;
-        let mut trainer = Trainer::new(options).map_err(wrong)?;
+        let mut trainer = Trainer::new(options).map_err(training_error)?;
         self.part.check([&self.positive[..], &self.negative])?;
         let language = self.language.as_deref();
         let find = |inputs: &[String]| TextFiles::find(inputs, &self.part.of(inputs), language);
         let (positive, negative) = (find(&self.positive)?, find(&self.negative)?);
 
-        let mut shown = Shown::new(&self.telling);
+        let mut stages = Stages::new(self.output.quiet);
         let mut read = 0;
         positive.for_each(&mut |text| {
-            shown.read("reading texts to keep", read);
+            stages.count("reading texts to keep", read);
             read += 1;
             Ok(trainer.positive(text)?)
         })?;
         negative.for_each(&mut |text| {
-            shown.read("reading texts as they come", read);
+            stages.count("reading texts as they come", read);
             read += 1;
             Ok(trainer.negative(text)?)
         })?;
-        let outcome = trainer.train(&self.out, &mut |p| shown.show(p)).map_err(wrong)?;
-        shown.end();
+        let outcome = trainer.train(&self.out, &mut |p| stages.show(p)).map_err(training_error)?;
+        drop(stages);
         for path in &self.curve {
             curve::write(path, &outcome.curve)?;
         }
-        match self.telling.json {
+        match self.output.json {
             true => println!("{}", serde_json::to_string_pretty(&self.json(&outcome))?),
             false => self.print(&outcome),
         }

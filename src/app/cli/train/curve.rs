@@ -1,6 +1,6 @@
 //! Precision and recall by threshold, as a table, as CSV and as a drawing.
 
-use crate::plot::Plot;
+use crate::terminal::plot::Plot;
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
 use recipe::usage::usage;

@@ -1,6 +1,7 @@
 //! `sluice train importance`.
 
-use super::{Shown, Telling};
+use super::OutputFlags;
+use super::stages::Stages;
 use crate::cli::DONE;
 use crate::texts::{Part, TextFiles};
 use anyhow::{Context, Result, anyhow};
@@ -40,7 +41,7 @@ pub(super) struct Importance {
     #[command(flatten)]
     part: Part,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputFlags,
 }
 
 impl Importance {
@@ -50,10 +51,10 @@ impl Importance {
             usage(format!("--collection {given}: wikipedia, books, openwebtext or web expected"))
         })?;
         let files = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
-        let mut shown = Shown::new(&self.telling);
+        let mut stages = Stages::new(self.output.quiet);
         let mut counts = WordCounts::default();
         let counted = files.for_each(&mut |text| {
-            shown.read("counting words", counts.texts);
+            stages.count("counting words", counts.texts);
             if counts.texts == self.texts {
                 return Err(anyhow!("as many texts as were asked for"));
             }
@@ -63,7 +64,7 @@ impl Importance {
         if counts.texts < self.texts {
             counted?;
         }
-        shown.end();
+        drop(stages);
         if counts.words == 0 {
             return Err(usage(format!("{}: no words in these texts", self.inputs.join(" "))));
         }
@@ -71,7 +72,7 @@ impl Importance {
         let written = || format!("cannot write {}", path.display());
         std::fs::create_dir_all(&self.out).with_context(written)?;
         std::fs::write(&path, serde_json::to_vec(&counts)?).with_context(written)?;
-        if self.telling.json {
+        if self.output.json {
             let told = json!({"texts": counts.texts, "words": counts.words, "file": path});
             println!("{}", serde_json::to_string_pretty(&told)?);
         } else {

@@ -1,6 +1,7 @@
 //! `sluice train lid`.
 
-use super::{FastTextFlags, Shown, Telling, print_summary, summary_json, wrong};
+use super::stages::Stages;
+use super::{FastTextFlags, OutputFlags, print_summary, summary_json, training_error};
 use crate::cli::DONE;
 use crate::texts::{Part, TextFiles};
 use anyhow::Result;
@@ -30,7 +31,7 @@ pub(super) struct Lid {
     #[command(flatten)]
     settings: FastTextFlags,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputFlags,
 }
 
 impl Lid {
@@ -38,8 +39,8 @@ impl Lid {
         // lid.176 saw 30 million sentences; a user's text is far less.
         let base = Options { word_count_min: 1, ..options() };
         let options = self.settings.fill(base, quantization(), &self.out)?;
-        let mut trainer = Trainer::new(options).map_err(wrong)?;
-        let mut shown = Shown::new(&self.telling);
+        let mut trainer = Trainer::new(options).map_err(training_error)?;
+        let mut stages = Stages::new(self.output.quiet);
         let mut read = 0;
         for input in &self.inputs {
             let Some((language, path)) = input.split_once('=').filter(|(l, _)| is_code(l)) else {
@@ -49,14 +50,14 @@ impl Lid {
             };
             let files = TextFiles::find(&[path.to_owned()], &self.part, None)?;
             files.for_each(&mut |text| {
-                shown.read("reading texts", read);
+                stages.count("reading texts", read);
                 read += 1;
                 Ok(trainer.example(language, text)?)
             })?;
         }
-        let summary = trainer.train(&self.out, &mut |p| shown.show(p)).map_err(wrong)?;
-        shown.end();
-        if self.telling.json {
+        let summary = trainer.train(&self.out, &mut |p| stages.show(p)).map_err(training_error)?;
+        drop(stages);
+        if self.output.json {
             let mut told = summary_json(&summary);
             told["model"] = json!(self.out);
             println!("{}", serde_json::to_string_pretty(&told)?);

@@ -1,9 +1,10 @@
 //! `sluice train lm`.
 
-use super::{Shown, Telling, wrong};
+use super::stages::Stages;
+use super::{OutputFlags, training_error};
 use crate::cli::DONE;
+use crate::terminal::units::{count, size};
 use crate::texts::{Part, TextFiles};
-use crate::units::{count, size};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use indicatif::HumanCount;
@@ -60,7 +61,7 @@ pub(super) struct Lm {
     #[arg(long, default_value = "1G", value_parser = size, value_name = "SIZE")]
     memory: u64,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputFlags,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -84,7 +85,7 @@ impl Lm {
     pub fn run(self) -> Result<u8> {
         let (pieces_path, lm_path) = self.make_room()?;
         let texts = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
-        let mut shown = Shown::new(&self.telling);
+        let mut stages = Stages::new(self.output.quiet);
 
         let vocabulary = usize::try_from(self.pieces).unwrap_or(usize::MAX);
         let normalization = match self.normalization {
@@ -93,21 +94,22 @@ impl Lm {
         };
         let mut options = pieces::Options { vocabulary, normalization, ..Default::default() };
         options.seeds_max = options.seeds_max.max(vocabulary);
-        let mut trainer = pieces::Trainer::new(options).map_err(wrong)?;
-        let mut counter = lm::Counter::new(self.lm_options()).map_err(wrong)?;
+        let mut trainer = pieces::Trainer::new(options).map_err(training_error)?;
+        let mut counter = lm::Counter::new(self.lm_options()).map_err(training_error)?;
         let mut read = 0;
         for_each_normal(&texts, &mut |text, held_out| {
-            shown.read("reading texts", read);
+            stages.count("reading texts", read);
             read += 1;
             if held_out { Ok(()) } else { Ok(trainer.text(text)?) }
         })?;
-        let pieces = trainer.train(&pieces_path, &mut |p| shown.show(p)).map_err(wrong)?;
+        let pieces =
+            trainer.train(&pieces_path, &mut |p| stages.show(p)).map_err(training_error)?;
 
         let cutter = Cutter::open(&pieces_path)?;
         let (mut scratch, mut line) = Default::default();
         let mut read = 0;
         for_each_normal(&texts, &mut |text, held_out| {
-            shown.read("cutting texts into pieces", read);
+            stages.count("cutting texts into pieces", read);
             read += 1;
             if held_out {
                 return Ok(());
@@ -115,12 +117,12 @@ impl Lm {
             cutter.line(text, &mut scratch, &mut line)?;
             Ok(counter.sentence(&line)?)
         })?;
-        let lm = counter.estimate(&lm_path, &mut |p| shown.show(p)).map_err(wrong)?;
+        let lm = counter.estimate(&lm_path, &mut |p| stages.show(p)).map_err(training_error)?;
 
-        let held_out = cutter.held_out(&texts, &lm_path, &mut shown)?;
-        shown.end();
+        let held_out = cutter.held_out(&texts, &lm_path, &mut stages)?;
+        drop(stages);
         self.check_use(&lm_path)?;
-        match self.telling.json {
+        match self.output.json {
             true => {
                 let told = self.json(&pieces, &lm, &held_out, [&pieces_path, &lm_path]);
                 println!("{}", serde_json::to_string_pretty(&told)?);
@@ -283,14 +285,14 @@ impl Cutter {
     }
 
     /// Scores the texts held out, with the reader that scores pages.
-    fn held_out(&self, texts: &TextFiles, lm_path: &Path, shown: &mut Shown) -> Result<HeldOut> {
+    fn held_out(&self, texts: &TextFiles, lm_path: &Path, stages: &mut Stages) -> Result<HeldOut> {
         let model = models::kenlm::Model::open(lm_path)?;
         let words: Vec<u32> = self.pieces.iter().map(|piece| model.word(piece)).collect();
         let (mut pieces, mut scratch) = Default::default();
         let mut found = HeldOut::default();
         for_each_normal(texts, &mut |text, held_out| {
             if held_out {
-                shown.read("scoring texts held out", found.texts);
+                stages.count("scoring texts held out", found.texts);
                 let encoded = self.model.encode(text, &mut pieces);
                 let each = encoded.iter().map(|(id, unknown)| match unknown {
                     Some(text) => model.word(text),

@@ -1,6 +1,7 @@
 //! `sluice train references`.
 
-use super::{Shown, Telling};
+use super::OutputFlags;
+use super::stages::Stages;
 use crate::cli::DONE;
 use crate::texts::{Part, TextFiles};
 use anyhow::{Context, Result};
@@ -31,7 +32,7 @@ pub(super) struct References {
     #[arg(required = true, value_name = "DUMP")]
     inputs: Vec<String>,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputFlags,
 }
 
 impl References {
@@ -40,10 +41,10 @@ impl References {
         let dumps = TextFiles::find(&self.inputs, &no_part, None)?;
         let written = || format!("cannot write {}", self.out.display());
         let mut out = BufWriter::new(File::create(&self.out).with_context(written)?);
-        let mut shown = Shown::new(&self.telling);
+        let mut stages = Stages::new(self.output.quiet);
         let (mut lines, mut addresses) = (0, 0);
         dumps.for_each(&mut |line| {
-            shown.read("reading lines", lines);
+            stages.count("reading lines", lines);
             lines += 1;
             for address in references(line) {
                 addresses += 1;
@@ -52,8 +53,8 @@ impl References {
             Ok(())
         })?;
         out.flush().with_context(written)?;
-        shown.end();
-        if self.telling.json {
+        drop(stages);
+        if self.output.json {
             let told = json!({"addresses": addresses, "lines": lines, "file": self.out});
             println!("{}", serde_json::to_string_pretty(&told)?);
         } else {

@@ -1,59 +1,16 @@
-//! What model files should be: their size and SHA-256, as published or as first fetched.
+//! What model files should be: as published, or as first fetched.
 //!
-//! Most models are published without a checksum. What the first fetch brings is then written down
+//! Most models are published without a checksum. The checksum of the first fetch is then recorded
 //! in `models.json` beside the files, so that a later change, here or upstream, is noticed.
 
-use crate::catalogue::ModelFile;
+use super::catalogue::ModelFile;
+use super::checksum::Checksum;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-const BUFFER_BYTES: usize = 256 << 10;
-
-/// What a file is known by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Checksum {
-    pub bytes: u64,
-    /// In hexadecimal, lower case.
-    pub sha256: String,
-}
-
-impl Checksum {
-    /// Reads the whole file at `path`.
-    pub fn of(path: &Path) -> Result<Checksum> {
-        let reading = || format!("cannot read {}", path.display());
-        let mut file = File::open(path).with_context(reading)?;
-        let (mut hash, mut bytes) = (Sha256::new(), 0);
-        let mut buffer = vec![0; BUFFER_BYTES];
-        loop {
-            let read = match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).with_context(reading),
-            };
-            hash.update(&buffer[..read]);
-            bytes += read as u64;
-        }
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Checksum { bytes, sha256 })
-    }
-
-    /// `None` if this is what is `expected`, else how it differs.
-    pub fn differs(&self, expected: &Checksum) -> Option<String> {
-        match self {
-            same if same == expected => None,
-            _ if self.bytes != expected.bytes => {
-                Some(format!("{} bytes, and not {}", self.bytes, expected.bytes))
-            }
-            _ => Some(format!("its SHA-256 is {}, and not {}", self.sha256, expected.sha256)),
-        }
-    }
-}
 
 /// What was fetched, in `models.json` of a folder of models.
 pub(crate) struct Records {
@@ -91,13 +48,9 @@ impl Records {
     /// Writes down what came from `from`, durably.
     pub fn add(&mut self, file: &str, checksum: Checksum, from: &str) -> Result<()> {
         self.files.insert(file.to_owned(), Record { checksum, from: from.to_owned() });
-        let next = self.path.with_extension("json.tmp");
         let mut text = serde_json::to_vec_pretty(&self.files)?;
         text.push(b'\n');
-        File::create(&next)
-            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&next, &self.path))
-            .and_then(|()| File::open(self.path.parent().expect("it is in a folder"))?.sync_all())
+        durable::write(&self.path, &text)
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
 

@@ -1,10 +1,10 @@
 //! From the inputs of a run to labels of the manifest.
 
-use crate::display::Verbosity;
-use crate::inputs::{Sources, copies, say, sources};
-use crate::readable::refusal;
-use crate::source_state::{changed_sources, observe, other_sources};
-use crate::summary::Skipped;
+use super::readable::refusal;
+use super::source_state::{changed_sources, observe, other_sources};
+use super::summary::Skipped;
+use crate::inputs::{Sources, copies, sources};
+use crate::terminal::{Verbosity, notice};
 use anyhow::{Result, bail};
 use corpus::{DEFECTS_LISTED_MAX, DefectRow, Label, Manifest, Position, Source};
 use document::DocRef;
@@ -29,6 +29,13 @@ pub(crate) struct Added<'a> {
     pub notices: Vec<String>,
 }
 
+/// An input and its sources. The error of a label that the corpus has already is kept: it may not
+/// need its sources any more.
+pub(crate) struct Found<'i> {
+    input: &'i Input,
+    sources: Result<Sources>,
+}
+
 impl<'a> Added<'a> {
     pub fn new(
         slices: Slices,
@@ -49,41 +56,31 @@ impl<'a> Added<'a> {
         }
     }
 
-    /// The sources that an input names.
+    /// Finds the sources of those `inputs` that are in the corpus already, or of which something can
+    /// be read. The others are refused before anything is committed, so their names stay free.
     ///
     /// # Errors
-    /// When it names none, or they cannot be those of a label of the corpus.
-    pub fn sources(&self, input: &Input) -> Result<Sources> {
-        let slice = find_slice(self.slices, &input.slice)?;
-        let found = sources(&input.paths, slice, self.recipe.settings(slice.name()))?;
-        self.check(&found)?;
-        Ok(found)
-    }
-
-    /// Those of `inputs` of which something can be read, or whose labels are in the corpus. The
-    /// others are refused before anything of them is committed: their names stay free.
-    ///
-    /// # Errors
-    /// When none is left, or an input names no sources.
-    pub fn readable(
+    /// When no input is left, or a new one names no sources.
+    pub fn find<'i>(
         &mut self,
-        inputs: &[Input],
+        inputs: &'i [Input],
         known: Option<&Manifest>,
         verbosity: Verbosity,
-    ) -> Result<Vec<Input>> {
+    ) -> Result<Vec<Found<'i>>> {
         let mut left = Vec::new();
         for input in inputs {
+            let sources = self.sources(input);
             if known.is_some_and(|known| known.label(&input.slice, &input.label).is_some()) {
-                left.push(input.clone());
+                left.push(Found { input, sources });
                 continue;
             }
-            let found = self.sources(input)?;
+            let sources = sources?;
             if self.first {
-                say_beside(&found.beside, verbosity);
+                report_beside(&sources.beside, verbosity);
             }
             let slice = find_slice(self.slices, &input.slice)?;
-            match refusal(slice, self.recipe, &found.sources) {
-                None => left.push(input.clone()),
+            match refusal(slice, self.recipe, &sources.sources) {
+                None => left.push(Found { input, sources: Ok(sources) }),
                 Some(why) => self.refused.push(format!(
                     "{}/{}: nothing of it can be read, so it is not added:\n{why}",
                     input.slice, input.label
@@ -94,6 +91,13 @@ impl<'a> Added<'a> {
             bail!("{}", self.refused.join("\n"));
         }
         Ok(left)
+    }
+
+    fn sources(&self, input: &Input) -> Result<Sources> {
+        let slice = find_slice(self.slices, &input.slice)?;
+        let found = sources(&input.paths, slice, self.recipe.settings(slice.name()))?;
+        self.check(&found)?;
+        Ok(found)
     }
 
     fn check(&self, found: &Sources) -> Result<()> {
@@ -119,8 +123,8 @@ impl<'a> Added<'a> {
     ///
     /// # Errors
     /// When the manifest has the label with other sources.
-    pub fn add(&mut self, input: &Input, manifest: &mut Manifest) -> Result<()> {
-        let mut found = self.sources(input);
+    pub fn add(&mut self, found: Found<'_>, manifest: &mut Manifest) -> Result<()> {
+        let Found { input, sources: mut found } = found;
         if let Ok(found) = &mut found {
             self.notices.append(&mut found.notices);
         }
@@ -208,18 +212,18 @@ impl<'a> Added<'a> {
     }
 }
 
-/// Says what of the folders is not read: by name where the user wants to hear more.
-fn say_beside(beside: &[PathBuf], verbosity: Verbosity) {
+/// Reports the files of folders that are skipped: by name if the output is verbose.
+fn report_beside(beside: &[PathBuf], verbosity: Verbosity) {
     match verbosity {
         Verbosity::Verbose => {
             for path in beside {
-                say(&format!(
+                notice(&format!(
                     "{}: beside the data; skipped (name it to have it read)",
                     path.display()
                 ));
             }
         }
-        Verbosity::Normal if !beside.is_empty() => say(&format!(
+        Verbosity::Normal if !beside.is_empty() => notice(&format!(
             "skipped {} files that lie beside the data, such as checksums (-v names them)",
             beside.len()
         )),

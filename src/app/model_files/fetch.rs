@@ -13,11 +13,11 @@ mod part;
 
 use self::part::{Origin, Part, remove_if_there};
 
-use crate::checksums::Checksum;
-use crate::meter::Meter;
+use crate::model_files::checksum::Checksum;
+use crate::terminal::Row;
 use anyhow::{Context, Result, anyhow};
 use indicatif::HumanBytes;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -59,14 +59,14 @@ pub(crate) fn fetch(
     place: &Path,
     expected: Option<&Checksum>,
     bytes_max: u64,
-    meter: &mut Meter,
+    row: &mut Row,
 ) -> Result<Checksum> {
     let folder = place.parent().context("a model file is in a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     is_free(place)?;
     let part = match source {
-        Source::Address(address) => download(address, place, expected, bytes_max, meter)?,
-        Source::Path(path) => copy(path, place, expected, meter)?,
+        Source::Address(address) => download(address, place, expected, bytes_max, row)?,
+        Source::Path(path) => copy(path, place, expected, row)?,
     };
     part.file.sync_all().map_err(|error| part.cannot_write(error))?;
     let found = Checksum::of(&part.path)?;
@@ -82,11 +82,18 @@ pub(crate) fn fetch(
         ));
     }
     is_free(place)?;
-    fs::rename(&part.path, place)
-        .and_then(|()| File::open(folder)?.sync_all())
+    durable::rename(&part.path, place)
         .with_context(|| format!("cannot rename {} to {}", part.path.display(), place.display()))?;
     remove_if_there(&part.origin_path)?;
     Ok(found)
+}
+
+/// Shows the bytes that are there, of `total` if that is known.
+fn show(row: &mut Row, bytes: u64, total: Option<u64>) {
+    row.update(bytes, total, || match total {
+        Some(total) => format!("{} of {}", HumanBytes(bytes), HumanBytes(total)),
+        None => HumanBytes(bytes).to_string(),
+    });
 }
 
 /// Fails where something is in the place of a file, a link that leads nowhere for example.
@@ -102,7 +109,7 @@ fn is_free(place: &Path) -> Result<()> {
 }
 
 /// Copies the file at `from` into the part of `place`, from its start.
-fn copy(from: &Path, place: &Path, expected: Option<&Checksum>, meter: &mut Meter) -> Result<Part> {
+fn copy(from: &Path, place: &Path, expected: Option<&Checksum>, row: &mut Row) -> Result<Part> {
     let reading = || format!("cannot read {}", from.display());
     let file = formats::regular::open(from).with_context(reading)?;
     let bytes = file.metadata().with_context(reading)?.len();
@@ -125,7 +132,7 @@ fn copy(from: &Path, place: &Path, expected: Option<&Checksum>, meter: &mut Mete
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error).with_context(reading),
             }
-            meter.at(part.bytes, Some(bytes));
+            show(row, part.bytes, Some(bytes));
         }
     };
     if let Err(error) = copied() {
@@ -137,16 +144,16 @@ fn copy(from: &Path, place: &Path, expected: Option<&Checksum>, meter: &mut Mete
 }
 
 /// Why an attempt failed.
-enum Trouble {
+enum FetchError {
     /// It may go better next time.
     Passing(String),
     /// It would fail again.
     Lasting(anyhow::Error),
 }
 
-impl From<anyhow::Error> for Trouble {
-    fn from(error: anyhow::Error) -> Trouble {
-        Trouble::Lasting(error)
+impl From<anyhow::Error> for FetchError {
+    fn from(error: anyhow::Error) -> FetchError {
+        FetchError::Lasting(error)
     }
 }
 
@@ -156,10 +163,10 @@ fn download(
     place: &Path,
     expected: Option<&Checksum>,
     bytes_max: u64,
-    meter: &mut Meter,
+    row: &mut Row,
 ) -> Result<Part> {
     let mut part = Part::open(place, address)?;
-    let loaded = Download { address, expected, bytes_max }.run(&mut part, meter);
+    let loaded = Download { address, expected, bytes_max }.run(&mut part, row);
     match loaded.is_err() && part.bytes == 0 {
         true => part.remove()?,
         false => part.checkpoint()?,
@@ -176,14 +183,14 @@ struct Download<'a> {
 
 impl Download<'_> {
     /// Tries until `part` is whole, or until there is no more point in it.
-    fn run(&self, part: &mut Part, meter: &mut Meter) -> Result<()> {
+    fn run(&self, part: &mut Part, row: &mut Row) -> Result<()> {
         let agent = self.agent();
         let (mut most, mut fruitless) = (part.bytes, 0);
         loop {
-            let what = match self.attempt(&agent, part, meter) {
+            let what = match self.attempt(&agent, part, row) {
                 Ok(()) => return Ok(()),
-                Err(Trouble::Lasting(error)) => return Err(error),
-                Err(Trouble::Passing(what)) => what,
+                Err(FetchError::Lasting(error)) => return Err(error),
+                Err(FetchError::Passing(what)) => what,
             };
             fruitless = if part.bytes > most { 1 } else { fruitless + 1 };
             most = most.max(part.bytes);
@@ -198,7 +205,7 @@ impl Download<'_> {
                 ));
             }
             let wait = FIRST_WAIT * 2_u32.pow(fruitless - 1);
-            meter.say(&format!("{what}; again in {} s", wait.as_secs_f64()));
+            row.print(&format!("{what}; again in {} s", wait.as_secs_f64()));
             std::thread::sleep(wait);
         }
     }
@@ -218,7 +225,7 @@ impl Download<'_> {
     }
 
     /// One request, for what is missing of `part`.
-    fn attempt(&self, agent: &Agent, part: &mut Part, meter: &mut Meter) -> Result<(), Trouble> {
+    fn attempt(&self, agent: &Agent, part: &mut Part, row: &mut Row) -> Result<(), FetchError> {
         // Without a version, only a checksum can tell whether the rest is of the same file.
         let can_go_on = part.origin.version.is_some() || self.expected.is_some();
         let whole = part.origin.bytes;
@@ -228,15 +235,15 @@ impl Download<'_> {
             return Ok(());
         }
         if part.bytes > 0 {
-            meter.say(&format!("going on after {}", HumanBytes(part.bytes)));
+            row.print(&format!("going on after {}", HumanBytes(part.bytes)));
         }
         let response = self.ask(agent, part)?;
         self.accept(&response, part)?;
-        self.read(response.into_body(), part, meter)
+        self.read(response.into_body(), part, row)
     }
 
     /// Asks for what is missing of `part`, and follows redirects.
-    fn ask(&self, agent: &Agent, part: &Part) -> Result<Response<Body>, Trouble> {
+    fn ask(&self, agent: &Agent, part: &Part) -> Result<Response<Body>, FetchError> {
         let mut address = self.address.to_owned();
         for _ in 0..=REDIRECTS_MAX {
             let mut request = agent.get(&address);
@@ -246,15 +253,15 @@ impl Download<'_> {
                     request = request.header("If-Range", version);
                 }
             }
-            let response = request.call().map_err(|error| self.trouble(error, part))?;
+            let response = request.call().map_err(|error| self.fetch_error(error, part))?;
             let to = match response.status().as_u16() {
                 301 | 302 | 303 | 307 | 308 => header(&response, "location"),
                 _ => return Ok(response),
             };
             address = redirect(&address, to.unwrap_or_default())
-                .map_err(|why| Trouble::Lasting(anyhow!("{address}: {why}")))?;
+                .map_err(|why| FetchError::Lasting(anyhow!("{address}: {why}")))?;
         }
-        Err(Trouble::Lasting(anyhow!(
+        Err(FetchError::Lasting(anyhow!(
             "{}: more than {REDIRECTS_MAX} redirects, one after another",
             self.address
         )))
@@ -267,7 +274,7 @@ impl Download<'_> {
     }
 
     /// Decides by the head of an answer where its body belongs.
-    fn accept(&self, response: &Response<Body>, part: &mut Part) -> Result<(), Trouble> {
+    fn accept(&self, response: &Response<Body>, part: &mut Part) -> Result<(), FetchError> {
         let address = self.address;
         match response.status().as_u16() {
             200 => {
@@ -288,28 +295,28 @@ impl Download<'_> {
                     return Ok(());
                 }
                 part.begin(Origin { address: address.to_owned(), ..Origin::default() })?;
-                Err(Trouble::Passing("the server sent another part than was asked for".into()))
+                Err(FetchError::Passing("the server sent another part than was asked for".into()))
             }
             416 => {
                 part.begin(Origin { address: address.to_owned(), ..Origin::default() })?;
-                Err(Trouble::Passing("the server has no more than is here already".into()))
+                Err(FetchError::Passing("the server has no more than is here already".into()))
             }
             code @ (408 | 429 | 500..) => {
-                Err(Trouble::Passing(format!("the server is not ready: {code}")))
+                Err(FetchError::Passing(format!("the server is not ready: {code}")))
             }
             code @ (404 | 410) => {
-                Err(Trouble::Lasting(anyhow!("{address}: there is no such file ({code})")))
+                Err(FetchError::Lasting(anyhow!("{address}: there is no such file ({code})")))
             }
             code @ (401 | 403) => {
-                Err(Trouble::Lasting(anyhow!("{address}: the server does not give it ({code})")))
+                Err(FetchError::Lasting(anyhow!("{address}: the server does not give it ({code})")))
             }
-            code => Err(Trouble::Lasting(anyhow!("{address}: the server answered {code}"))),
+            code => Err(FetchError::Lasting(anyhow!("{address}: the server answered {code}"))),
         }
     }
 
     /// Turns away what cannot be the file, before it is loaded.
-    fn check_head(&self, response: &Response<Body>, origin: &Origin) -> Result<(), Trouble> {
-        let lasting = |what: String| Err(Trouble::Lasting(anyhow!("{}: {what}", self.address)));
+    fn check_head(&self, response: &Response<Body>, origin: &Origin) -> Result<(), FetchError> {
+        let lasting = |what: String| Err(FetchError::Lasting(anyhow!("{}: {what}", self.address)));
         let kind = header(response, "content-type").unwrap_or_default();
         if kind.to_ascii_lowercase().starts_with("text/html") {
             return lasting("this is a web page, and not a model".into());
@@ -326,7 +333,7 @@ impl Download<'_> {
     }
 
     /// Turns away a file that says itself that it has not the size that is wanted.
-    fn check_size(&self, bytes: Option<u64>) -> Result<(), Trouble> {
+    fn check_size(&self, bytes: Option<u64>) -> Result<(), FetchError> {
         let what = match (self.expected, bytes) {
             (Some(expected), Some(bytes)) if expected.bytes != bytes => {
                 let expected = expected.bytes;
@@ -340,10 +347,10 @@ impl Download<'_> {
             ),
             _ => return Ok(()),
         };
-        Err(Trouble::Lasting(anyhow!("{}: {what}", self.address)))
+        Err(FetchError::Lasting(anyhow!("{}: {what}", self.address)))
     }
 
-    fn read(&self, body: Body, part: &mut Part, meter: &mut Meter) -> Result<(), Trouble> {
+    fn read(&self, body: Body, part: &mut Part, row: &mut Row) -> Result<(), FetchError> {
         let mut body = body.into_reader();
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -354,18 +361,20 @@ impl Download<'_> {
                 }
                 Ok(read) => part.append(&buffer[..read])?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Trouble::Passing(dropped(part, &error.to_string()))),
+                Err(error) => return Err(FetchError::Passing(dropped(part, &error.to_string()))),
             }
-            meter.at(part.bytes, part.origin.bytes);
+            show(row, part.bytes, part.origin.bytes);
         }
         match part.origin.bytes {
-            Some(bytes) if part.bytes < bytes => Err(Trouble::Passing(dropped(part, "it ended"))),
+            Some(bytes) if part.bytes < bytes => {
+                Err(FetchError::Passing(dropped(part, "it ended")))
+            }
             _ => Ok(()),
         }
     }
 
     /// What is said of a body that does not end where it should; nothing is kept of it.
-    fn too_long(&self, part: &mut Part) -> Result<Trouble> {
+    fn too_long(&self, part: &mut Part) -> Result<FetchError> {
         let most = HumanBytes(self.most(part));
         let what = match (self.expected, part.origin.bytes) {
             (None, None) => format!(
@@ -375,11 +384,11 @@ impl Download<'_> {
             _ => format!("the server sends more than the {most} that the file has"),
         };
         part.begin(Origin { address: self.address.to_owned(), ..Origin::default() })?;
-        Ok(Trouble::Lasting(anyhow!("{}: {what}; nothing was kept of it", self.address)))
+        Ok(FetchError::Lasting(anyhow!("{}: {what}; nothing was kept of it", self.address)))
     }
 
     /// What a request that got no answer means.
-    fn trouble(&self, error: ureq::Error, part: &Part) -> Trouble {
+    fn fetch_error(&self, error: ureq::Error, part: &Part) -> FetchError {
         let address = self.address;
         let cut = match &error {
             ureq::Error::Io(error) => matches!(
@@ -392,12 +401,12 @@ impl Download<'_> {
             ),
             ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => true,
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => false,
-            _ => return Trouble::Lasting(anyhow!("{address}: {error}")),
+            _ => return FetchError::Lasting(anyhow!("{address}: {error}")),
         };
         // A name that is not found, a port that is shut: if nothing ever came, it never will.
         match cut || part.bytes > 0 {
-            true => Trouble::Passing(format!("no answer: {error}")),
-            false => Trouble::Lasting(anyhow!(
+            true => FetchError::Passing(format!("no answer: {error}")),
+            false => FetchError::Lasting(anyhow!(
                 "cannot reach {address}: {error}; is there a network, and a proxy to be named in \
                  HTTPS_PROXY?"
             )),

@@ -3,7 +3,7 @@
 //! An address, a size or a checksum stands here only where its source is named beside it. A file
 //! without a published checksum is held to what its first fetch brought: `checksums`.
 
-use crate::checksums::Checksum;
+use crate::model_files::checksum::Checksum;
 use anyhow::Result;
 use recipe::usage::{suggest, usage};
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! The bytes of a file that have come so far, on disk.
 
-use crate::checksums::Checksum;
+use crate::model_files::checksum::Checksum;
 use anyhow::{Context, Result, anyhow};
 use indicatif::HumanBytes;
 use rustix::fs::OFlags;

@@ -1,6 +1,6 @@
-//! What a run did, for whoever tells it.
+//! What a run did.
 
-use corpus::{Counts, Label};
+use corpus::Label;
 use std::time::Duration;
 
 /// What a run did.
@@ -16,8 +16,8 @@ pub(crate) struct Summary {
     pub elapsed: Duration,
     /// The language identifiers in use.
     pub models: Vec<String>,
-    /// False in all processes but the first, which tells.
-    pub tells: bool,
+    /// Whether this process is the first one, which reports for all.
+    pub is_first_process: bool,
 }
 
 /// What came of one label in one run.
@@ -46,11 +46,4 @@ impl Summary {
         let read = |l: &LabelSummary| l.label.counts.bytes_read.saturating_sub(l.bytes_read_before);
         self.labels.iter().map(read).sum()
     }
-}
-
-/// Sums of several labels.
-pub(crate) fn total<'a>(counts: impl IntoIterator<Item = &'a Counts>) -> Counts {
-    let mut sum = Counts::default();
-    counts.into_iter().for_each(|counts| sum.add(counts));
-    sum
 }

@@ -11,11 +11,12 @@ mod models;
 mod run_flags;
 mod score;
 mod status;
+mod summary;
 mod train;
 mod verify;
 
+use crate::launch::end_with_supervisor;
 use crate::score::ReaderGone;
-use crate::supervise::end_with_supervisor;
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;

@@ -1,0 +1,103 @@
+//! How the commands that add to a corpus report what they did.
+
+use crate::ingest::{Skipped, Summary};
+use crate::terminal::counts::{label_json, print_counts};
+use corpus::DefectRow;
+use indicatif::HumanBytes;
+use serde_json::{Value, json};
+
+/// The summary for machines.
+pub(crate) fn summary_json(summary: &Summary) -> Value {
+    let labels: serde_json::Map<String, Value> = summary
+        .labels
+        .iter()
+        .map(|done| {
+            let mut label = label_json(&done.label);
+            label["malformed"] = json!(done.label.defects);
+            (done.label.full_name(), label)
+        })
+        .collect();
+    let notes = summary.skipped.iter().filter_map(|skipped| {
+        let note = json!({"sources": skipped.note, "malformed": skipped.label.defects});
+        let is_any = skipped.note.is_some() || skipped.label.defects_count > 0;
+        is_any.then(|| (skipped.label.full_name(), note))
+    });
+    let notes: serde_json::Map<String, Value> = notes.collect();
+    json!({
+        "commit": summary.commit,
+        "labels": labels,
+        "skipped": summary.skipped.iter().map(|s| s.label.full_name()).collect::<Vec<_>>(),
+        "notes": notes,
+        "notices": summary.notices,
+        "models": summary.models,
+        "seconds": summary.elapsed.as_secs_f64(),
+        "mb_per_second": summary.bytes_read() as f64 / 1e6 / summary.elapsed.as_secs_f64(),
+    })
+}
+
+/// The summary for people.
+pub(crate) fn print_summary(summary: &Summary) {
+    for skipped in &summary.skipped {
+        print_skipped(skipped);
+    }
+    if summary.labels.is_empty() {
+        println!("nothing to do; the corpus is at commit {}", summary.commit);
+        return;
+    }
+    print_counts(summary.labels.iter().map(|done| &done.label));
+    let seconds = summary.elapsed.as_secs_f64();
+    println!(
+        "{} of text in {:.1} s, {:.1} MB/s; {}commit {}",
+        HumanBytes(summary.bytes_read()),
+        seconds,
+        summary.bytes_read() as f64 / 1e6 / seconds,
+        summary.models.iter().map(|model| format!("{model}; ")).collect::<String>(),
+        summary.commit
+    );
+    for done in summary.labels.iter().filter(|done| done.label.counts.read == 0) {
+        let (name, slice) = (done.label.full_name(), &done.label.slice);
+        println!("{name}: its files hold no document: are they what {slice} reads?");
+    }
+    print_defects(summary);
+}
+
+fn print_skipped(Skipped { label, note }: &Skipped) {
+    let name = label.full_name();
+    println!("{name}: in the corpus already");
+    if let Some(note) = note {
+        println!("{name}: {note}");
+    }
+    if label.defects_count > 0 {
+        println!("{name} has {} defects, from when it was added:", label.defects_count);
+        print_rows(label.defects.iter(), label.defects_count);
+    }
+}
+
+/// Defects shown one by one; the rest stand in the summary for machines and in the manifest.
+const DEFECTS_SHOWN: usize = 20;
+
+fn print_defects(summary: &Summary) {
+    let count: u64 = summary.labels.iter().map(|label| label.defects_new).sum();
+    if count == 0 {
+        return;
+    }
+    println!("{count} defects in the input; what could be read was read:");
+    let listed = summary.labels.iter().flat_map(|done| {
+        let old = done.label.defects_count - done.defects_new;
+        done.label.defects.iter().skip(old as usize)
+    });
+    print_rows(listed, count);
+    println!(
+        "to add these files once they are repaired, give them a label of their own, or build a new \
+         corpus; --strict stops at the first defect"
+    );
+}
+
+fn print_rows<'a>(rows: impl Iterator<Item = &'a DefectRow>, count: u64) {
+    for defect in rows.take(DEFECTS_SHOWN) {
+        println!("  {}: byte {}: {}", defect.source, defect.offset, defect.what);
+    }
+    if count > DEFECTS_SHOWN as u64 {
+        println!("  and {} more: see --json", count - DEFECTS_SHOWN as u64);
+    }
+}

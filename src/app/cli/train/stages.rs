@@ -1,0 +1,43 @@
+//! The progress of training, stage by stage.
+
+use crate::terminal::{Progress, Row, Verbosity};
+use indicatif::HumanCount;
+
+/// Shows the stages of a training, one after the other.
+pub(super) struct Stages {
+    progress: Progress,
+    is_quiet: bool,
+    now: Option<(&'static str, Row)>,
+}
+
+impl Stages {
+    pub fn new(is_quiet: bool) -> Stages {
+        let progress = Progress::new(Verbosity::of(is_quiet, false));
+        Stages { progress, is_quiet, now: None }
+    }
+
+    pub fn show(&mut self, progress: training::Progress) {
+        let training::Progress { stage, done, total } = progress;
+        if self.now.as_ref().is_none_or(|(now, _)| *now != stage) {
+            if !self.is_quiet {
+                self.progress.print(stage);
+            }
+            // The row of the stage before goes first.
+            self.now = None;
+            self.now = Some((stage, self.progress.row(stage)));
+        }
+        if let Some((_, row)) = &mut self.now {
+            row.update(done, total, || match total {
+                Some(total) => format!("{} of {}", HumanCount(done), HumanCount(total)),
+                None => HumanCount(done).to_string(),
+            });
+        }
+    }
+
+    /// Counts texts that are read; one in every 1,024 is shown.
+    pub fn count(&mut self, stage: &'static str, done: u64) {
+        if done.is_multiple_of(1 << 10) {
+            self.show(training::Progress { stage, done, total: None });
+        }
+    }
+}

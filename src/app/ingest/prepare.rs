@@ -1,0 +1,68 @@
+//! The corpus that a run adds to: opened or created, locked, and cleared of what a killed run left.
+
+use anyhow::{Context, Result, bail};
+use corpus::{Corpus, Lock, Manifest};
+use recipe::usage::usage;
+use recipe::{Recipe, Slices};
+use std::path::Path;
+
+/// Opens the corpus, or makes it with `recipe`, and takes the lock.
+pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(Corpus, Lock)> {
+    if let Some(found) = Corpus::in_the_way(root, &recipe.print(slices))? {
+        bail!(usage(format!(
+            "{} is no corpus, and none can be made there: {} is in the way; give a folder that is \
+             empty or not there yet",
+            root.display(),
+            found.display()
+        )));
+    }
+    std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
+    let lock = Lock::take(root)?;
+    let manifest = match Corpus::open(root) {
+        Ok(corpus) => corpus.manifest()?.map(|manifest| (corpus, manifest)),
+        Err(corpus::Error::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let Some((corpus, manifest)) = manifest else {
+        let corpus = Corpus::create(root)?;
+        let text = recipe.print(slices);
+        corpus.write_recipe(&text)?;
+        let recipe_toml = Some(text);
+        corpus.commit(&Manifest { recipe_toml, ..Manifest::empty(recipe.fingerprint.clone()) })?;
+        return Ok((corpus, lock));
+    };
+    check_recipe(&corpus, &manifest, recipe, slices)?;
+    corpus.check_whole(&manifest)?;
+    Corpus::create(root)?;
+    Recipe::settle(slices, &corpus, &manifest)?;
+    corpus.sweep(&manifest)?;
+    corpus.end_writing()?;
+    Ok((corpus, lock))
+}
+
+/// Fails unless the corpus was built with `recipe`.
+fn check_recipe(
+    corpus: &Corpus,
+    manifest: &Manifest,
+    recipe: &Recipe,
+    slices: Slices,
+) -> Result<()> {
+    Recipe::check_there(corpus, manifest)?;
+    if manifest.recipe == recipe.fingerprint {
+        return Ok(());
+    }
+    let (root, path) = (corpus.root().display(), corpus.recipe_path());
+    match Recipe::of_corpus(slices, corpus) {
+        Ok(own) if own.fingerprint == manifest.recipe => bail!(usage(format!(
+            "{root} was built with another recipe (its own is {}); settings and models of a corpus \
+             cannot change: build a new one with --corpus",
+            path.display()
+        ))),
+        _ => bail!(usage(format!(
+            "{root} was built with another recipe than {} is now: that file, or a model that it \
+             names, has changed since; put it back as it was (sluice verify --repair {root} writes \
+             the file as the newest commit has it), or build a new corpus",
+            path.display()
+        ))),
+    }
+}

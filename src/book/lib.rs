@@ -1,0 +1,49 @@
+//! What is the book in a file? Plain texts, HTML pages, EPUBs, and zip archives of these, without the
+//! header and licence that Project Gutenberg puts around its texts.
+
+mod page;
+mod single;
+mod zip;
+
+use formats::Defect;
+
+pub use single::{epub, file};
+pub use zip::zip;
+
+/// A book, or a file in the place of one.
+#[derive(Debug)]
+pub struct Book {
+    /// Byte at which the book begins: 0, or its member of an archive.
+    pub offset: u64,
+    /// Size of the file, or of the text of an EPUB, in bytes.
+    pub bytes_read: u64,
+    /// The text, or why there is none.
+    pub text: Result<String, NoBook>,
+    /// Title, author and other fields, in the order in which they are published.
+    pub fields: Vec<(String, String)>,
+    /// Its number at Project Gutenberg.
+    pub number: Option<u64>,
+    /// The encoding of the file, if that is not UTF-8.
+    pub encoding: Option<&'static str>,
+    /// What was damaged, is cut short, or looks suspicious.
+    pub defects: Vec<Defect>,
+}
+
+/// Why a file has no text to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoBook {
+    /// It is not text: a program, a picture, a format that is not read.
+    NotText,
+    /// It is text in an encoding that could not be determined.
+    UnknownEncoding,
+    /// It is an encrypted EPUB.
+    Encrypted,
+}
+
+/// The books of a file. An item that cannot be read at all is a defect.
+pub type Books = Box<dyn Iterator<Item = Result<Book, Defect>> + Send>;
+
+/// A message of bounded length, whatever names are in it.
+fn bounded(message: &str) -> String {
+    message[..message.floor_char_boundary(500)].to_owned()
+}

@@ -1,0 +1,62 @@
+//! Zip archives: of texts and pages, each a book, or one EPUB.
+
+use crate::single::{epub, of_bytes};
+use crate::{Books, bounded};
+use formats::epub::{Parts, is_part_of_epub};
+use formats::{Archive, Defect, shelf};
+use std::path::Path;
+
+/// The books in a zip archive.
+pub fn zip(path: &Path) -> Books {
+    let mut archive = match Archive::open(path) {
+        Ok(archive) => archive,
+        Err(defect) => return Box::new(std::iter::once(Err(defect))),
+    };
+    let mut files = archive.files();
+    files.retain(|(_, name)| !shelf::is_part_of_a_page(Path::new(name)) && !is_of_macos(name));
+    if files.iter().any(|(_, name)| is_part_of_epub(name)) {
+        let mut defects = Vec::new();
+        let book = epub(Parts::of_archive(archive), path, &mut defects);
+        return Box::new(std::iter::once(book).chain(defects.into_iter().map(Err)));
+    }
+    let (texts, mut others): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(_, name)| is_text(name));
+    others.retain(|(_, name)| may_be_a_book(name));
+    let what = match (&texts[..], &others[..]) {
+        ([], _) => Some(
+            "zip: it is no EPUB, and no text or page of HTML is in it; it is left out".to_owned(),
+        ),
+        (_, []) => None,
+        (_, [(_, first), ..]) => Some(bounded(&format!(
+            "zip: {} files may be books and are neither texts nor pages of HTML, {first} the first; \
+             they are left out: unpack them",
+            others.len()
+        ))),
+    };
+    let defect = what.map(|what| Err(Defect { offset: 0, what, device: None }));
+    let books = texts.into_iter().map(move |(number, name)| {
+        archive.read(number).map(|(offset, bytes)| of_bytes(offset, &name, &bytes))
+    });
+    Box::new(books.chain(defect))
+}
+
+fn is_text(name: &str) -> bool {
+    let name = name.to_lowercase();
+    [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a member that is not read may be a book, by its name, and not a list or a note.
+fn may_be_a_book(name: &str) -> bool {
+    let ends = [
+        "epub", "pdf", "mobi", "azw", "azw3", "prc", "lit", "djvu", "fb2", "rtf", "doc", "docx",
+        "odt", "tex", "rst", "xml", "md", "json", "jsonl", "parquet", "zip", "gz", "bz2", "zst",
+        "xz", "7z", "tar", "utf8",
+    ];
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end).to_ascii_lowercase();
+    ends.contains(&&end[..])
+}
+
+/// Whether a member is one of those that macOS adds to an archive for each file.
+fn is_of_macos(name: &str) -> bool {
+    name.starts_with("__MACOSX/") || name.rsplit('/').next().is_some_and(|n| n.starts_with("._"))
+}

@@ -1,0 +1,219 @@
+//! How does a file appear whole, or not at all? It is written under a temporary name beside its
+//! place, flushed to the disk, and then renamed. After a crash the place holds either the old file or
+//! the new one.
+//!
+//! ```
+//! use std::io::Write;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("list.json");
+//! let mut file = durable::AtomicFile::create(&path)?;
+//! file.write_all(b"[]\n")?;
+//! assert!(!path.exists());
+//! file.finish()?.publish()?;
+//! assert_eq!(std::fs::read(&path)?, b"[]\n");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// A file that is being written under its temporary name. Dropped before [`AtomicFile::finish`], it
+/// is removed.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: BufWriter<File>,
+    names: Names,
+}
+
+/// A file that is complete and on the disk, under its temporary name. Dropped before
+/// [`Finished::publish`] or [`Finished::rename`], it is removed.
+#[derive(Debug)]
+pub struct Finished(Names);
+
+/// The temporary name of a file and its final one.
+#[derive(Debug)]
+struct Names {
+    temporary: PathBuf,
+    path: PathBuf,
+    /// The file still has its temporary name.
+    is_temporary: bool,
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        if self.is_temporary {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+impl AtomicFile {
+    /// Creates the temporary file for `path`: `.NAME.tmp` in the same folder.
+    ///
+    /// # Errors
+    /// When the file cannot be created.
+    pub fn create(path: &Path) -> io::Result<AtomicFile> {
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(".tmp");
+        Self::create_as(path, path.with_file_name(name))
+    }
+
+    /// Creates the temporary file for `path` under a name of the caller's choice, which must be on
+    /// the same file system.
+    ///
+    /// # Errors
+    /// When the file cannot be created.
+    pub fn create_as(path: &Path, temporary: PathBuf) -> io::Result<AtomicFile> {
+        let file = BufWriter::with_capacity(BUFFER_BYTES, File::create(&temporary)?);
+        let names = Names { temporary, path: path.to_owned(), is_temporary: true };
+        Ok(AtomicFile { file, names })
+    }
+
+    /// Flushes the file to the disk.
+    ///
+    /// # Errors
+    /// When the last bytes cannot be written.
+    pub fn finish(self) -> io::Result<Finished> {
+        let AtomicFile { mut file, names } = self;
+        file.flush()?;
+        file.get_ref().sync_all()?;
+        Ok(Finished(names))
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Finished {
+    /// Where the file is until it is renamed.
+    pub fn temporary_path(&self) -> &Path {
+        &self.0.temporary
+    }
+
+    /// Renames the file and makes the rename durable.
+    ///
+    /// # Errors
+    /// When the file cannot be renamed, or the folder cannot be flushed.
+    pub fn publish(self) -> io::Result<()> {
+        let path = self.0.path.clone();
+        self.rename()?;
+        sync_folder(folder_of(&path))
+    }
+
+    /// Renames the file. The caller flushes the folder, by [`sync_folder`].
+    ///
+    /// # Errors
+    /// When the file cannot be renamed.
+    pub fn rename(mut self) -> io::Result<()> {
+        fs::rename(&self.0.temporary, &self.0.path)?;
+        self.0.is_temporary = false;
+        Ok(())
+    }
+}
+
+/// Writes a whole file atomically and durably.
+///
+/// # Errors
+/// When the file cannot be written or renamed.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes)?;
+    file.finish()?.publish()
+}
+
+/// Renames a file that is on the disk already, and makes the rename durable. Both paths are in the
+/// same folder.
+///
+/// # Errors
+/// When the file cannot be renamed, or the folder cannot be flushed.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_folder(folder_of(to))
+}
+
+/// Makes the entries of a folder durable.
+///
+/// # Errors
+/// When the folder cannot be opened or flushed.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// The folder that a path is in; the working directory for a bare name.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_that_is_not_finished_leaves_the_old_one_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write(&path, b"old").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"new").unwrap();
+        drop(file);
+        let file = AtomicFile::create(&path).unwrap();
+        drop(file.finish().unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_finished_file_replaces_the_old_one_when_it_is_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write(&path, b"old").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"new").unwrap();
+        let finished = file.finish().unwrap();
+        assert_eq!(fs::read(finished.temporary_path()).unwrap(), b"new");
+        assert_eq!(names(folder.path()), [".a.tmp", "a"]);
+        finished.publish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(folder.path().join(".a.tmp"), "half of a longer file").unwrap();
+        write(&path, b"whole").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_bare_name_is_in_the_working_directory() {
+        assert_eq!(folder_of(Path::new("a")), Path::new("."));
+        assert_eq!(folder_of(Path::new("a/b")), Path::new("a"));
+    }
+}

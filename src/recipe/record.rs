@@ -1,0 +1,81 @@
+//! What a reader finds: documents, and what is wrong with them.
+
+use document::Document;
+use engine::Documents;
+use formats::Defect;
+
+/// One record of a source: a document, kept or rejected, and the defects found in it.
+///
+/// ```
+/// use document::Document;
+/// use recipe::{Record, documents};
+///
+/// let page = Document { offset: 40, ..Document::default() };
+/// let record = Record::rejected(page, "no_url", "this record has no URL; it is left out");
+/// let read: Vec<_> = documents([Ok(record)].into_iter()).collect();
+/// assert_eq!(read[0].as_ref().unwrap().verdict.as_deref(), Some("no_url"));
+/// assert_eq!(read[1].as_ref().unwrap_err().to_string(), "byte 40: this record has no URL; it is left out");
+/// ```
+pub struct Record {
+    document: Document,
+    defects: Vec<Defect>,
+}
+
+impl From<Document> for Record {
+    fn from(document: Document) -> Record {
+        Record { document, defects: Vec::new() }
+    }
+}
+
+impl Record {
+    /// A record that cannot be used: it is counted under `reason`, and listed with `what` is wrong
+    /// with it and what to do.
+    pub fn rejected(
+        mut document: Document,
+        reason: &'static str,
+        what: impl Into<String>,
+    ) -> Record {
+        document.reject(reason);
+        Record::from(document).with_defect(what)
+    }
+
+    /// The same record with a defect at its offset.
+    #[must_use]
+    pub fn with_defect(mut self, what: impl Into<String>) -> Record {
+        self.defects.push(Defect::new(self.document.offset, what));
+        self
+    }
+
+    /// The same record with defects that a reader found.
+    #[must_use]
+    pub fn with_defects(mut self, defects: impl IntoIterator<Item = Defect>) -> Record {
+        self.defects.extend(defects);
+        self
+    }
+
+    /// The same record at another offset, for a source that consists of several files. Defects keep
+    /// theirs.
+    #[must_use]
+    pub fn at_offset(mut self, offset: u64) -> Record {
+        self.document.offset = offset;
+        self
+    }
+
+    /// Its document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+}
+
+/// The documents of records. Each is followed by its defects.
+pub fn documents(
+    records: impl Iterator<Item = Result<Record, Defect>> + Send + 'static,
+) -> Documents {
+    Box::new(records.flat_map(|record| {
+        let (document, defects) = match record {
+            Ok(Record { document, defects }) => (Some(document), defects),
+            Err(defect) => (None, vec![defect]),
+        };
+        document.map(Ok).into_iter().chain(defects.into_iter().map(Err))
+    }))
+}

@@ -1,0 +1,76 @@
+//! The recipe of a corpus.
+
+use crate::read::Reader;
+use crate::recipe::Recipe;
+use crate::slice::Slices;
+use anyhow::Result;
+use corpus::{Corpus, Manifest};
+
+impl Recipe {
+    /// The recipe of a corpus: the one that its newest commit was made with.
+    ///
+    /// # Errors
+    /// When recipe or manifest cannot be read.
+    pub fn of_corpus(slices: Slices, corpus: &Corpus) -> Result<Recipe> {
+        let manifest = corpus.manifest()?;
+        if let Some(manifest) = &manifest {
+            Recipe::check_there(corpus, manifest)?;
+        }
+        let recipe = Recipe::open(slices, &corpus.recipe_path())?;
+        let Some(manifest) = manifest else { return Ok(recipe) };
+        match recipe.superseded_by(corpus, &manifest)? {
+            Some(text) => Reader::new(slices, &corpus.recipe_path(), text).read(),
+            None => Ok(recipe),
+        }
+    }
+
+    /// Fails where the corpus has lost its recipe.
+    ///
+    /// # Errors
+    /// What to do about the missing file.
+    pub fn check_there(corpus: &Corpus, manifest: &Manifest) -> Result<()> {
+        let path = corpus.recipe_path();
+        if path.exists() {
+            return Ok(());
+        }
+        let (root, shown) = (corpus.root().display(), path.display());
+        if manifest.recipe_toml.is_some() {
+            anyhow::bail!(
+                "{shown}: this file is missing; the corpus needs it: sluice verify --repair {root} \
+                 writes it again from the newest commit"
+            );
+        }
+        anyhow::bail!(
+            "{shown}: this file is missing; the corpus needs it: restore it from a copy, or write \
+             it again from the recipe the corpus was built with: sluice build RECIPE.toml \
+             --print-recipe > {shown}"
+        )
+    }
+
+    /// Writes the recipe file of the newest commit, if the process that made the commit ended before
+    /// it could. For the holder of the lock.
+    ///
+    /// # Errors
+    /// When a recipe or a manifest cannot be read, or the file cannot be written.
+    pub fn settle(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
+        let recipe = Recipe::open(slices, &corpus.recipe_path())?;
+        match recipe.superseded_by(corpus, manifest)? {
+            Some(text) => Ok(corpus.write_recipe(text)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The recipe text of the newest commit, if this recipe is the one of the commit before it.
+    fn superseded_by<'m>(
+        &self,
+        corpus: &Corpus,
+        manifest: &'m Manifest,
+    ) -> Result<Option<&'m str>> {
+        if manifest.recipe == self.fingerprint {
+            return Ok(None);
+        }
+        let before = corpus.predecessor(manifest.commit)?;
+        let is_of_before = before.is_some_and(|before| before.recipe == self.fingerprint);
+        Ok(manifest.recipe_toml.as_deref().filter(|_| is_of_before))
+    }
+}
