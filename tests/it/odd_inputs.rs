@@ -156,9 +156,6 @@ fn a_corpus_within_its_input_folder_is_left_out() {
     let add = "add in/corpus --slice common_crawl --label a in --json";
     let first = place.run(add).exits(0).json();
     assert!(left_out(&first).is_empty());
-    assert!(
-        list(&first["notices"]).iter().any(|n| text(n).contains("in/corpus: this is a corpus"))
-    );
     // The corpus has grown by then, which must not look like other sources.
     let again = place.run(add).exits(0).names(&["in/corpus: this is a corpus"]).json();
     assert_eq!(list(&again["skipped"]).len(), 1);

@@ -331,7 +331,7 @@ fn a_manifest_that_does_not_fit_stops_the_run_without_harm() {
             place.write(&format!("in/{}{source}.wet.gz", "long".repeat(40)), wet(&[page]));
         }
     });
-    setting.stops_where_full(Full { blocks: 120, flags: "", file: "commits/000002.json.tmp" });
+    setting.stops_where_full(Full { blocks: 120, flags: "", file: "commits/000002.json" });
 }
 
 /// A file of documents that wait on disk, of a process that is under way: it has no name, but the
