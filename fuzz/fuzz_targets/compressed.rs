@@ -6,10 +6,13 @@
 use libfuzzer_sys::fuzz_target;
 use std::io::Read;
 
-const MAGICS: [&[u8]; 5] =
-    [b"", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"BZh11AY&SY"];
+const MAGICS: [&[u8]; 6] =
+    [b"", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"BZh11AY&SY", b"\xfd7zXZ\0"];
 
-/// More than this is not looked at: a kilobyte may hold a megabyte.
+/// Other beginnings of bytes that are decoded: byte order marks, and zstd's skippable frames.
+const DECODED: [&[u8]; 4] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"\x2a\x4d\x18"];
+
+/// More than this is not read: a kilobyte may inflate to a megabyte.
 const INFLATED_BYTES_MAX: u64 = 1 << 22;
 
 fuzz_target!(|input: &[u8]| {
@@ -21,6 +24,10 @@ fuzz_target!(|input: &[u8]| {
         let opened = formats::open(path).expect("the file is there");
         opened.take(INFLATED_BYTES_MAX).read_to_end(&mut inflated).map(|_| inflated)
     });
-    let is_plain = !MAGICS[1..].iter().any(|magic| bytes.starts_with(&magic[..2]));
+    let is_packed = MAGICS[1..].iter().any(|magic| bytes.starts_with(&magic[..2]));
+    let is_decoded = DECODED.iter().any(|mark| {
+        bytes.starts_with(mark) || bytes.get(1..).is_some_and(|rest| rest.starts_with(mark))
+    });
+    let is_plain = !is_packed && !is_decoded;
     assert!(!is_plain || inflated.is_ok_and(|inflated| inflated == bytes), "plain bytes changed");
 });

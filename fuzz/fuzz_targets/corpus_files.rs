@@ -45,7 +45,7 @@ fuzz_target!(|input: &[u8]| {
     let label = Label {
         slice: "c4".into(),
         name: "en".into(),
-        sources: vec![Source { name: "a".into(), path: "a".into(), bytes: 1 }],
+        sources: vec![Source { name: "a".into(), path: "a".into(), bytes: 1, ..Source::default() }],
         counts,
         segments: vec![file],
         ..Label::default()
