@@ -16,6 +16,7 @@ mod pieces;
 mod stored;
 mod unicode;
 
+use crate::failure;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -72,12 +73,12 @@ impl Read for Inflated {
             }
             if let Some(fault) = self.members.take_fault() {
                 self.ended = true;
-                let kind = match fault.cause {
-                    Cause::Cut => io::ErrorKind::UnexpectedEof,
-                    Cause::Corrupt => io::ErrorKind::InvalidData,
-                    Cause::Device(kind) => kind,
-                };
-                return Err(io::Error::new(kind, fault.to_string()));
+                let what = fault.to_string();
+                return Err(match fault.cause {
+                    Cause::Cut => io::Error::new(io::ErrorKind::UnexpectedEof, what),
+                    Cause::Corrupt => io::Error::new(io::ErrorKind::InvalidData, what),
+                    Cause::Device(kind) => failure::device_error(kind, what),
+                });
             }
             match self.members.advance() {
                 Next::Member { skipped: 0 } => {}

@@ -15,6 +15,7 @@ mod tests;
 
 use crate::compressed::{Begun, Codec, Inflated, begin};
 use crate::defect::{Defect, ReadError};
+use crate::failure;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
@@ -308,11 +309,14 @@ fn of_folder(
 
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Fault {
-        let (why, device) = match error.kind() {
-            io::ErrorKind::UnexpectedEof => (Unreadable::Truncated, None),
-            io::ErrorKind::FileTooLarge => (Unreadable::TooLarge, None),
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => (Unreadable::Corrupt, None),
-            kind => (Unreadable::Corrupt, Some(kind)),
+        // `FileTooLarge` is what `Bounded` reports for a paper that inflates to too much.
+        let is_too_large =
+            error.kind() == io::ErrorKind::FileTooLarge && error.raw_os_error().is_none();
+        let device = if is_too_large { None } else { failure::of_device(&error) };
+        let why = match error.kind() {
+            io::ErrorKind::UnexpectedEof => Unreadable::Truncated,
+            _ if is_too_large => Unreadable::TooLarge,
+            _ => Unreadable::Corrupt,
         };
         Fault { why, what: error.to_string(), device }
     }

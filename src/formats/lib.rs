@@ -26,6 +26,7 @@ mod defect;
 pub mod encoding;
 pub mod eprint;
 pub mod epub;
+mod failure;
 pub mod files;
 mod form;
 pub mod mediawiki;

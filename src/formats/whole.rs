@@ -2,7 +2,8 @@
 
 use crate::compressed::open;
 use crate::defect::Defect;
-use std::io::{ErrorKind, Read};
+use crate::failure;
+use std::io::Read;
 use std::path::Path;
 
 /// Larger files are not read: no text of one work is as large.
@@ -17,8 +18,7 @@ pub fn whole(path: &Path) -> Result<Vec<u8>, Defect> {
     });
     match read {
         Err(error) => {
-            let is_content = [ErrorKind::InvalidData, ErrorKind::UnexpectedEof];
-            let device = (!is_content.contains(&error.kind())).then_some(error.kind());
+            let device = failure::of_device(&error);
             let what = format!("{error}; the file is left out: fetch it again");
             Err(Defect { device, ..Defect::new(0, what) })
         }

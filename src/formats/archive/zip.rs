@@ -1,6 +1,7 @@
 //! Zip archives, as far as books come in them.
 
 use crate::defect::Defect;
+use crate::failure;
 use crate::regular;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -72,12 +73,9 @@ impl Archive {
 }
 
 fn defect(offset: u64, what: String, error: &ZipError) -> Defect {
-    // What the device says has a number of the operating system, and what zip and inflate find wrong
-    // has none; but for a damaged directory that points to where no file can have bytes.
     let device = match error {
-        ZipError::Io(error) if error.raw_os_error().is_some() => Some(error.kind()),
+        ZipError::Io(error) => failure::of_device(error),
         _ => None,
     };
-    let device = device.filter(|kind| *kind != std::io::ErrorKind::InvalidInput);
     Defect { device, ..Defect::new(offset, what) }
 }

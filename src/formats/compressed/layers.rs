@@ -6,6 +6,7 @@
 
 use super::unicode::{Encoding, Unicode};
 use super::{Codec, Inflated, Stored};
+use crate::failure;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -134,6 +135,9 @@ impl<R: Read> Read for Named<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let codec = self.codec;
         self.inner.read(into).map_err(|error| {
+            if failure::of_device(&error).is_some() {
+                return error;
+            }
             let what = match error.kind() {
                 io::ErrorKind::OutOfMemory => format!(
                     "this {codec} file needs more than {} MiB of memory: unpack it first",
@@ -145,10 +149,7 @@ impl<R: Read> Read for Named<R> {
                 io::ErrorKind::Unsupported => {
                     format!("this {codec} file uses a filter that is not read ({error}): unpack it first")
                 }
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
-                    format!("corrupt {codec} data ({error}): fetch the file again")
-                }
-                _ => return error,
+                _ => format!("corrupt {codec} data ({error}): fetch the file again"),
             };
             io::Error::new(io::ErrorKind::InvalidData, what)
         })

@@ -4,6 +4,7 @@
 //! the search for the next one has to begin at the damaged one's start, and its bytes are kept
 //! until then. Kept in memory and not sought in the file: pipes are read as well.
 
+use crate::failure;
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -13,9 +14,6 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// How much of the current member is kept. Members of Common Crawl have some 5 to 100 kB; of a
 /// larger one the search begins where its decoder gave up.
 const KEPT_BYTES_MAX: usize = 1 << 20;
-
-/// Kinds of errors that say something of the bytes and nothing of the device.
-const CONTENT: [ErrorKind; 2] = [ErrorKind::InvalidData, ErrorKind::UnexpectedEof];
 
 /// A buffered source that can go back to its mark.
 pub(crate) struct Stored {
@@ -154,7 +152,7 @@ impl Stored {
         match read {
             Ok(n) => self.ended = n == 0,
             // A decoder's, not the device's.
-            Err(error) if self.is_layer && CONTENT.contains(&error.kind()) => {
+            Err(error) if self.is_layer && failure::of_device(&error).is_none() => {
                 self.damage = Some(error.to_string());
                 self.ended = true;
             }
@@ -192,7 +190,10 @@ impl BufRead for Stored {
             if let Some(damage) = self.damage.take() {
                 return Err(io::Error::new(ErrorKind::InvalidData, damage));
             }
-            return self.failure.map_or(Ok(&[]), |kind| Err(kind.into()));
+            return match self.failure {
+                Some(kind) => Err(failure::device_error(kind, kind.to_string())),
+                None => Ok(&[]),
+            };
         }
         Ok(&self.buffer[self.at..])
     }

@@ -2,6 +2,7 @@
 
 use crate::archive::{Archive, MEMBER_BYTES_MAX};
 use crate::defect::Defect;
+use crate::failure;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
@@ -81,8 +82,7 @@ impl Parts {
         let name = files[number].display();
         match read {
             Err(error) => {
-                let device =
-                    (error.kind() != io::ErrorKind::PermissionDenied).then(|| error.kind());
+                let device = failure::of_device_in_folder(&error);
                 let what = format!("cannot read {name}: {error}; it is left out");
                 Err(Defect { device, ..Defect::new(0, what) })
             }

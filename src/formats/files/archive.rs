@@ -6,6 +6,7 @@
 use super::{Content, FILE_BYTES_MAX, StoredFile, is_apples, is_gits};
 use crate::compressed::inflate;
 use crate::defect::{Defect, ReadError};
+use crate::failure;
 use std::fs::File;
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::path::Path;
@@ -260,9 +261,7 @@ fn cut_short() -> io::Error {
 }
 
 fn broken(offset: u64, error: &io::Error) -> Defect {
-    // What a damaged file gives; anything else is the device's.
-    let of_file = [ErrorKind::UnexpectedEof, ErrorKind::InvalidData];
-    let device = (!of_file.contains(&error.kind())).then_some(error.kind());
+    let device = failure::of_device(error);
     let what = format!("{error}; the rest of the archive is left out: fetch it again");
     Defect { device, ..Defect::new(offset, what) }
 }

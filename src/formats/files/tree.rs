@@ -2,9 +2,10 @@
 
 use super::{Content, FILE_BYTES_MAX, StoredFile, is_apples, is_gits};
 use crate::defect::{Defect, ReadError};
+use crate::failure;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// See [`tree`].
@@ -84,10 +85,7 @@ impl Iterator for Tree {
 }
 
 fn unreadable(offset: u64, path: &str, error: &io::Error) -> Defect {
-    use ErrorKind::{InvalidFilename, NotADirectory, NotFound, PermissionDenied};
-    // These say something of the file; anything else, of the device it is on.
-    let of_file = [InvalidFilename, NotADirectory, NotFound, PermissionDenied];
-    let device = (!of_file.contains(&error.kind())).then_some(error.kind());
+    let device = failure::of_device_in_folder(error);
     let what = format!("cannot read {path}: {error}; it is left out");
     Defect { device, ..Defect::new(offset, what) }
 }

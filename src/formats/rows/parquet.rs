@@ -20,6 +20,7 @@ mod shape;
 
 use super::{LINE_BYTES_MAX, Row as JsonRow};
 use crate::defect::Defect;
+use crate::failure::{self, Failure};
 use pages::Group;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
@@ -83,9 +84,10 @@ impl Table {
     }
 
     /// Reads the footer.
-    fn open(&mut self) -> Result<(), String> {
-        if !footer::is_sane(&self.file).map_err(|error| error.to_string())? {
-            return Err("its schema is damaged, or nests deeper than 64 levels".to_owned());
+    fn open(&mut self) -> Result<(), Failure> {
+        if !footer::is_sane(&self.file)? {
+            let what = "its schema is damaged, or nests deeper than 64 levels";
+            return Err(Failure::of_content(what));
         }
         let file = &*self.file;
         let metadata = unpanicked(|| ParquetMetaDataReader::new().parse_and_finish(file))?;
@@ -100,7 +102,7 @@ impl Table {
     }
 
     /// Opens the next row group.
-    fn open_group(&mut self) -> Result<(), String> {
+    fn open_group(&mut self) -> Result<(), Failure> {
         let opened = self.opened.as_ref().expect("opened before");
         let number = self.next_group;
         let metadata = opened.metadata.row_group(number);
@@ -120,7 +122,14 @@ impl Table {
     }
 
     /// A row that cannot be read, and with it the rest of its row group: the next group follows.
-    fn damaged(&mut self, what: &str) -> Defect {
+    /// Where the device failed, nothing follows.
+    fn damaged(&mut self, failure: &Failure) -> Defect {
+        if failure.device.is_some() {
+            let what = format!("Parquet: {}", short(&failure.what));
+            let defect = Failure { what, ..*failure }.at(self.offset());
+            self.opened = None;
+            return defect;
+        }
         let group = match self.rows.take() {
             Some(_) => self.next_group - 1,
             None => {
@@ -132,7 +141,10 @@ impl Table {
         let last = self.groups[group + 1];
         let lost = format!("rows {} to {last} are left out", self.number);
         self.number = last;
-        Defect::new(offset, format!("Parquet: {}; {lost}: fetch the file again", short(what)))
+        Defect::new(
+            offset,
+            format!("Parquet: {}; {lost}: fetch the file again", short(&failure.what)),
+        )
     }
 
     /// A row that is left out by itself.
@@ -147,10 +159,10 @@ impl Iterator for Table {
 
     fn next(&mut self) -> Option<Self::Item> {
         if std::mem::take(&mut self.is_unopened)
-            && let Err(what) = self.open()
+            && let Err(Failure { what, device }) = self.open()
         {
             let what = format!("Parquet: {}; the file is left out: fetch it again", short(&what));
-            return Some(Err(Defect::new(0, what)));
+            return Some(Err(Failure { what, device }.at(0)));
         }
         let row = loop {
             let opened = self.opened.as_ref()?;
@@ -158,18 +170,18 @@ impl Iterator for Table {
                 match unpanicked(|| rows.rows.next().transpose()) {
                     Ok(Some(row)) => break row,
                     Ok(None) => self.rows = None,
-                    Err(what) => {
+                    Err(failure) => {
                         self.number += 1;
-                        return Some(Err(self.damaged(&what)));
+                        return Some(Err(self.damaged(&failure)));
                     }
                 }
             } else if self.next_group == opened.metadata.num_row_groups() {
                 return None;
             } else if self.groups[self.next_group] == self.groups[self.next_group + 1] {
                 self.next_group += 1;
-            } else if let Err(what) = self.open_group() {
+            } else if let Err(failure) = self.open_group() {
                 self.number += 1;
-                return Some(Err(self.damaged(&what)));
+                return Some(Err(self.damaged(&failure)));
             }
         };
         self.number += 1;
@@ -180,13 +192,13 @@ impl Iterator for Table {
         let columns = &self.opened.as_ref().expect("a row came of it").columns;
         Some(match written(&row, columns) {
             Ok(json) => Ok(JsonRow { offset: self.offset(), number: self.number, json }),
-            Err(what) => Err(self.left_out(&what)),
+            Err(failure) => Err(self.left_out(&failure.what)),
         })
     }
 }
 
 /// A row as a JSON object, its columns in their order.
-fn written(row: &Row, columns: &[(String, Shape)]) -> Result<Vec<u8>, String> {
+fn written(row: &Row, columns: &[(String, Shape)]) -> Result<Vec<u8>, Failure> {
     let write = || {
         json::object(row, columns, LINE_BYTES_MAX).ok_or_else(|| {
             ParquetError::General(format!("it has more than {} MiB", LINE_BYTES_MAX >> 20))
@@ -196,14 +208,24 @@ fn written(row: &Row, columns: &[(String, Shape)]) -> Result<Vec<u8>, String> {
 }
 
 /// The library means to give errors for damage; where it panics, that is one too.
-fn unpanicked<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
+fn unpanicked<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Failure> {
     // Nothing that was touched is used again: a new reader is opened.
     match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(read) => read.map_err(|error| match error {
-            ParquetError::General(what) => what,
-            other => other.to_string(),
-        }),
-        Err(_) => Err("it holds what its reader did not expect".into()),
+        Ok(read) => read.map_err(Failure::from),
+        Err(_) => Err(Failure::of_content("it holds what its reader did not expect")),
+    }
+}
+
+impl From<ParquetError> for Failure {
+    fn from(error: ParquetError) -> Failure {
+        let device = match &error {
+            ParquetError::External(inner) => inner.downcast_ref().and_then(failure::of_device),
+            _ => None,
+        };
+        match error {
+            ParquetError::General(what) => Failure { what, device },
+            other => Failure { what: other.to_string(), device },
+        }
     }
 }
 
@@ -213,5 +235,19 @@ fn short(what: &str) -> String {
     match what.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => format!("{} [...]", &what[..end]),
         None => what.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn a_failing_device_is_no_damage() {
+        let of = |error: io::Error| Failure::from(ParquetError::from(error)).device;
+        let timed_out = io::ErrorKind::TimedOut;
+        assert_eq!(of(timed_out.into()), Some(timed_out));
+        assert_eq!(of(io::ErrorKind::InvalidData.into()), None);
     }
 }

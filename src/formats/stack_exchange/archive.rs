@@ -2,6 +2,7 @@
 
 use crate::archive::ZIP_MAGIC;
 use crate::compressed;
+use crate::failure::Failure;
 use sevenz_rust2::{Archive, BlockDecoder, Error, Password};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
@@ -15,36 +16,6 @@ const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
 /// so that the largest dictionary of 7-Zip's own presets, 256 MiB, has room.
 const DICTIONARY_KB_MAX: usize = 288 << 10;
 
-/// What is not as it should be with a whole file.
-pub(crate) struct Trouble {
-    pub what: String,
-    /// Set where the device failed.
-    pub device: Option<io::ErrorKind>,
-}
-
-impl Trouble {
-    pub fn new(what: impl Into<String>) -> Trouble {
-        Trouble { what: what.into(), device: None }
-    }
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Trouble {
-        use io::ErrorKind::{InvalidData, InvalidInput, Other, OutOfMemory, Unsupported};
-        // Decoders say so of what they are given; the system's own errors have a number.
-        let of_content = [
-            InvalidData,
-            InvalidInput,
-            OutOfMemory,
-            Other,
-            Unsupported,
-            io::ErrorKind::UnexpectedEof,
-        ];
-        let is_device = error.raw_os_error().is_some() || !of_content.contains(&error.kind());
-        Trouble { what: error.to_string(), device: is_device.then(|| error.kind()) }
-    }
-}
-
 /// How the bytes of posts are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
@@ -55,12 +26,12 @@ pub(crate) enum Stored {
 
 /// Gives the bytes of the posts in `file` to `each`.
 ///
-/// The result of `each` comes back; what is wrong with the file itself is a `Trouble`, also where
+/// The result of `each` comes back; what is wrong with the file itself is a [`Failure`], also where
 /// `each` met it first, as an error in reading.
 pub(crate) fn read(
     file: &Path,
-    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut first = [0; SIGNATURE.len()];
     let mut opened = crate::regular::open(file)?;
     let length = fill(&mut opened, &mut first)?;
@@ -99,11 +70,11 @@ fn is_posts(name: &str) -> bool {
 /// Only the posts are unpacked.
 fn read_zip(
     file: File,
-    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let told = |error: ZipError| match error {
-        ZipError::Io(error) => Trouble::from(error),
-        other => Trouble::new(format!(
+        ZipError::Io(error) => Failure::from(error),
+        other => Failure::of_content(format!(
             "the zip archive cannot be read ({other}): fetch it again, or unpack it"
         )),
     };
@@ -112,7 +83,7 @@ fn read_zip(
         |at: &usize| matches!(archive.name_for_index(*at), Some(Ok(name)) if is_posts(&name));
     let found: Vec<usize> = (0..archive.len()).filter(is_posts).collect();
     let Some(first) = found.first() else {
-        return Err(Trouble::new(
+        return Err(Failure::of_content(
             "this zip archive holds no Posts.xml; the posts of a site are what is read of it",
         ));
     };
@@ -124,8 +95,8 @@ fn read_zip(
     }
 }
 
-fn several(form: &str, count: usize) -> Trouble {
-    Trouble::new(format!(
+fn several(form: &str, count: usize) -> Failure {
+    Failure::of_content(format!(
         "this {form} archive holds {count} files Posts.xml; the first was read, no other: pack \
          each site into an archive of its own"
     ))
@@ -134,14 +105,14 @@ fn several(form: &str, count: usize) -> Trouble {
 /// Only the block with the posts is unpacked, up to their end.
 fn read_7z(
     mut file: File,
-    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let none = Password::empty();
     let archive = Archive::read_with_memory_limit(&mut file, &none, DICTIONARY_KB_MAX);
     let archive = archive.map_err(told)?;
     let count = archive.files.iter().filter(|entry| is_posts(entry.name())).count();
     if count == 0 {
-        return Err(Trouble::new(
+        return Err(Failure::of_content(
             "this 7z archive holds no Posts.xml; the posts of a site are what is read of it",
         ));
     }
@@ -175,7 +146,7 @@ fn read_7z(
         }
     }
     match (done, count) {
-        (Some(Err(trouble)), _) => Err(trouble),
+        (Some(Err(failure)), _) => Err(failure),
         (Some(Ok(())), 1) => Ok(()),
         (Some(Ok(())), _) => Err(several("7z", count)),
         (None, _) => each(&mut io::empty(), Stored::Compressed),
@@ -183,7 +154,7 @@ fn read_7z(
 }
 
 /// What is wrong with an archive, and what to do.
-fn told(error: Error) -> Trouble {
+fn told(error: Error) -> Failure {
     let what = match error {
         Error::PasswordRequired | Error::MaybeBadPassword(_) => {
             "this 7z archive is encrypted; unpack it, or pack it without a password".to_owned()
@@ -202,11 +173,11 @@ fn told(error: Error) -> Trouble {
             max_kb / 1024
         ),
         Error::Io(error, _) => {
-            let mut trouble = Trouble::from(error);
-            trouble.what = format!("the 7z archive cannot be read: {}", trouble.what);
-            return trouble;
+            let mut failure = Failure::from(error);
+            failure.what = format!("the 7z archive cannot be read: {}", failure.what);
+            return failure;
         }
         other => format!("not a whole 7z archive ({other}): fetch it again"),
     };
-    Trouble::new(what)
+    Failure::of_content(what)
 }

@@ -5,7 +5,7 @@
 //! lines are counted together. Entities are those of XML only: a document type that declares others
 //! is not looked at, so none is ever expanded.
 
-use super::archive::Trouble;
+use crate::failure::Failure;
 use memchr::{memchr, memchr2, memchr3, memmem};
 use quick_xml::Reader;
 use quick_xml::escape::{resolve_xml_entity, unescape_with};
@@ -53,7 +53,7 @@ pub(crate) fn read(
     input: &mut dyn BufRead,
     row_bytes_max: usize,
     each: &mut dyn FnMut(Line) -> io::Result<()>,
-) -> Result<(), Trouble> {
+) -> Result<(), Failure> {
     let mut rows = Rows {
         each,
         others: None,
@@ -71,15 +71,17 @@ pub(crate) fn read(
     result?;
     if let Some(mark) = rows.until {
         let mark = String::from_utf8_lossy(mark).into_owned();
-        return Err(Trouble::new(format!(
+        return Err(Failure::of_content(format!(
             "the file ends before the {mark} of what it passes over"
         )));
     }
     match (rows.is_open, rows.is_closed) {
-        (false, _) => Err(Trouble::new("no posts: neither <posts> nor a <row> is in this file")),
-        (true, false) => {
-            Err(Trouble::new("the file ends without </posts>: it was cut short, fetch it again"))
+        (false, _) => {
+            Err(Failure::of_content("no posts: neither <posts> nor a <row> is in this file"))
         }
+        (true, false) => Err(Failure::of_content(
+            "the file ends without </posts>: it was cut short, fetch it again",
+        )),
         _ => Ok(()),
     }
 }
@@ -101,7 +103,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn read(&mut self, input: &mut dyn BufRead, row_bytes_max: usize) -> Result<(), Trouble> {
+    fn read(&mut self, input: &mut dyn BufRead, row_bytes_max: usize) -> Result<(), Failure> {
         let mut line = Vec::new();
         loop {
             let length = read_line(input, &mut line, row_bytes_max)?;
@@ -128,7 +130,7 @@ impl Rows<'_> {
         }
     }
 
-    fn line(&mut self, line: &[u8]) -> Result<(), Trouble> {
+    fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
         if !self.row.is_empty() {
             self.row.extend_from_slice(line);
             return Ok(self.rows_so_far()?);
@@ -163,7 +165,7 @@ impl Rows<'_> {
         if !self.is_open && is_element {
             let name = text[1..].split(|byte| !byte.is_ascii_alphanumeric()).next();
             let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
-            return Err(Trouble::new(format!(
+            return Err(Failure::of_content(format!(
                 "this file holds <{name:.40}> and not <posts>; of a site only Posts.xml is read"
             )));
         }

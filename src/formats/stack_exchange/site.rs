@@ -167,7 +167,7 @@ pub fn rows(source: &Path) -> Result<u64, ReadError> {
         }
         Ok(())
     });
-    match counted.map_err(|trouble| trouble.device.map(|kind| io::Error::new(kind, trouble.what))) {
+    match counted.map_err(|failure| failure.device.map(|kind| io::Error::new(kind, failure.what))) {
         Err(Some(error)) => Err(ReadError::new(&file, error)),
         Ok(()) | Err(None) => Ok(rows),
     }

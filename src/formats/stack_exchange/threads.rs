@@ -1,9 +1,10 @@
 //! Rows joined to threads.
 
-use super::archive::{self, Stored, Trouble};
+use super::archive::{self, Stored};
 use super::rows::{self, Line, Malformed, Post};
 use super::site;
 use super::sort::{Key, Sorted, Sorter};
+use crate::failure::{self, Failure};
 use crate::{Defect, ReadError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -168,7 +169,7 @@ impl Threads {
     }
 
     /// Reads and sorts all rows. What is wrong with the file as a whole is told last.
-    fn read(&mut self, file: &Path) -> Result<Sorted, Trouble> {
+    fn read(&mut self, file: &Path) -> Result<Sorted, Failure> {
         let mut sorter = Sorter::new(self.limits.sort_bytes_max);
         let (mut number, mut end) = (0, 0);
         let mut newest: Option<String> = None;
@@ -192,7 +193,8 @@ impl Threads {
                     (LAST, number)
                 }
             };
-            sorter.push(key, &entry)
+            // The rows are sorted on a device too, and its failure is no damage of the file.
+            sorter.push(key, &entry).map_err(failure::marked)
         };
         let mut stored = Stored::Plain;
         let row_bytes_max = self.limits.row_bytes_max;
@@ -206,18 +208,18 @@ impl Threads {
             Stored::Plain => Scale { stored: 1, unpacked: 1 },
             Stored::Compressed => Scale { stored: stored_bytes, unpacked: end + 1 },
         };
-        if let Err(trouble) = read {
-            if trouble.device.is_some() {
-                return Err(trouble);
+        if let Err(failure) = read {
+            if failure.device.is_some() {
+                return Err(failure);
             }
-            let lines = Malformed { offset: end, is_row: false, bytes: 0, what: trouble.what };
+            let lines = Malformed { offset: end, is_row: false, bytes: 0, what: failure.what };
             entry_of(&mut sorter, (LAST, u64::MAX), &lines)?;
         }
         Ok(sorter.sorted()?)
     }
 
     /// Takes the next row; false where there is none.
-    fn advance(&mut self) -> Result<bool, Trouble> {
+    fn advance(&mut self) -> Result<bool, Failure> {
         match &mut self.state {
             State::Done => return Ok(false),
             State::Unread(file) => {
@@ -305,11 +307,11 @@ impl Iterator for Threads {
             match self.advance() {
                 Ok(true) => {}
                 Ok(false) => return None,
-                Err(trouble) => {
+                Err(failure) => {
                     self.state = State::Done;
                     // What is wrong with the content stands among the rows: this is the disk.
-                    let device = Some(trouble.device.unwrap_or(io::ErrorKind::Other));
-                    return Some(Err(Defect { offset: 0, what: trouble.what, device }));
+                    let device = Some(failure.device.unwrap_or(io::ErrorKind::Other));
+                    return Some(Err(Defect { offset: 0, what: failure.what, device }));
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! the rows with a cell in it are lost, and in its place stands a page of empty cells.
 
 use super::footer::{PageHeader, page_header};
+use crate::failure::Failure;
 use parquet::basic::{Encoding, Type as Physical};
 use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{Page, PageMetadata, PageReader};
@@ -54,16 +55,15 @@ impl Group {
         file: &Arc<File>,
         schema: &Arc<SchemaDescriptor>,
         metadata: &RowGroupMetaData,
-    ) -> std::result::Result<Group, String> {
-        let wrong = |error: ParquetError| error.to_string();
+    ) -> std::result::Result<Group, Failure> {
         if metadata.num_columns() != schema.num_columns() {
-            return Err("a row group has other columns than the schema".into());
+            return Err(Failure::of_content("a row group has other columns than the schema"));
         }
         let mut columns = Vec::new();
         let (mut left_out, mut lost) = (Vec::new(), Vec::new());
         let mut largest = 1;
         for (at, column) in metadata.columns().iter().enumerate() {
-            let column = with_type(column, schema, at).map_err(wrong)?;
+            let column = with_type(column, schema, at)?;
             let mut of_column = Vec::new();
             let mut row = 0;
             for (page_at, page) in pages(file, &column)?.into_iter().enumerate() {
@@ -81,7 +81,7 @@ impl Group {
                 let what =
                     format!("a page of {bytes} bytes in column {name}, more than {most} MiB");
                 if !can_be_empty(&column, page.cells) {
-                    return Err(what);
+                    return Err(Failure::of_content(what));
                 }
                 of_column.push((page_at, cells));
                 lost.push((rows, what));
@@ -92,8 +92,7 @@ impl Group {
         let metadata = RowGroupMetaData::builder(schema.clone())
             .set_num_rows(metadata.num_rows())
             .set_column_metadata(columns)
-            .build()
-            .map_err(wrong)?;
+            .build()?;
         let rows_at_once = (BATCH_BYTES_MAX / largest).clamp(1, ROWS_MAX) as usize;
         Ok(Group { file: file.clone(), metadata, left_out, lost, rows_at_once })
     }
@@ -130,11 +129,13 @@ fn with_type(
 fn pages(
     file: &File,
     column: &ColumnChunkMetaData,
-) -> std::result::Result<Vec<PageHeader>, String> {
+) -> std::result::Result<Vec<PageHeader>, Failure> {
     let first = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
     let range = u64::try_from(first.min(column.data_page_offset()))
         .and_then(|from| u64::try_from(column.compressed_size()).map(|bytes| (from, bytes)));
-    let Ok((mut at, bytes)) = range else { return Err("a column begins nowhere".into()) };
+    let Ok((mut at, bytes)) = range else {
+        return Err(Failure::of_content("a column begins nowhere"));
+    };
     let end = at.saturating_add(bytes);
     let mut pages = Vec::new();
     let mut cells = 0;
@@ -147,17 +148,17 @@ fn pages(
     Ok(pages)
 }
 
-fn read_header(file: &File, at: u64, end: u64) -> std::result::Result<PageHeader, String> {
+fn read_header(file: &File, at: u64, end: u64) -> std::result::Result<PageHeader, Failure> {
     let mut size = HEADER_BYTES;
     loop {
         let mut bytes = vec![0; size.min((end - at) as usize)];
-        let n = file.read_at(&mut bytes, at).map_err(|error| error.to_string())?;
+        let n = file.read_at(&mut bytes, at)?;
         if let Some(header) = page_header(&bytes[..n]) {
             return Ok(header);
         }
         let is_all = n < size || size >= HEADER_BYTES_MAX;
         if is_all {
-            return Err("the header of a page is damaged".into());
+            return Err(Failure::of_content("the header of a page is damaged"));
         }
         size *= 16;
     }
