@@ -7,6 +7,9 @@
 //!
 //! Nothing is ever written by a name in an archive: names are names only.
 
+pub(crate) mod seven_zip;
+pub(crate) mod tar;
+pub(crate) mod tree;
 pub(crate) mod zip;
 
 pub use zip::{Archive, MEMBER_BYTES_MAX, ZIP_MAGIC};

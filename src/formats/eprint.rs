@@ -9,10 +9,10 @@
 
 mod id;
 mod paper;
-mod tar;
 #[cfg(test)]
 mod tests;
 
+use crate::archive::tar::{Entry, Kind, Step, Tar};
 use crate::compressed::{Begun, Codec, Inflated, begin};
 use crate::defect::{Defect, ReadError};
 use crate::failure;
@@ -23,7 +23,6 @@ use std::path::Path;
 pub use id::{arxiv_id, iso_time, yymm};
 use paper::{Bounded, Fault, Paper};
 pub use paper::{Want, Wanted};
-use tar::{Entry, Kind, Step, Tar};
 
 /// The source of a paper, as stored.
 #[derive(Debug)]
@@ -119,6 +118,7 @@ pub fn open(path: &Path, wanted: Wanted) -> Result<Eprints, ReadError> {
         ended: false,
     };
     if papers.is_bulk() {
+        papers.tar.joined();
         return Ok(Box::new(papers));
     }
     Ok(Box::new(papers.into_one(name, folder).into_iter()))
@@ -302,7 +302,7 @@ fn of_folder(
     wanted: Wanted,
 ) -> Vec<Result<Eprint, Defect>> {
     let mut paper = Paper::new(wanted);
-    let read = paper.folder(path, "", 0);
+    let read = paper.folder(path);
     let read = read.map(|()| paper);
     given(Place { offset: 0, name: &format!("{name}/"), folder, modified: None }, read)
 }

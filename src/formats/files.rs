@@ -11,7 +11,6 @@ mod tree;
 
 use crate::defect::Defect;
 
-pub(crate) use archive::begins_archive;
 pub use archive::{Archive, archive, is_archive};
 pub use tree::{Tree, tree};
 

@@ -3,9 +3,9 @@
 //! Every reader asks here before it reads, so that a file of another form is one defect which says
 //! what the file is and who reads it, and never training text.
 
+use crate::archive::tar::begins_archive;
 use crate::compressed::{Begun, Codec, begin, head};
 use crate::defect::{Defect, ReadError};
-use crate::files::begins_archive;
 use memchr::memmem;
 use std::path::Path;
 

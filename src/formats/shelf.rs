@@ -4,12 +4,10 @@
 //! of these, `1342-h/1342-h.htm`, and earlier editions in `old/`; `cache/epub/1342/` has `pg1342.txt`,
 //! `pg1342.epub` and others.
 
+use crate::archive::tree::{Links, Walk, is_hidden};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// How deep such a folder is looked into; deeper means a loop of links.
-const DEPTH_MAX: usize = 32;
 
 /// The files of such a folder.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,7 +29,11 @@ pub fn is_shelf(folder: &Path) -> bool {
 pub fn shelf(folder: &Path) -> io::Result<Shelf> {
     let number = number(folder).unwrap_or_default();
     let mut files = Vec::new();
-    walk(folder, Path::new(""), 0, &mut files)?;
+    for (path, meta) in Walk::new(folder, Links::Follow, is_hidden)? {
+        if !meta?.is_dir() {
+            files.push(path);
+        }
+    }
     let (mut forms, mut shelf) = (Vec::new(), Shelf::default());
     for file in files.into_iter().filter(|file| !is_part_of_a_page(file)) {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -81,24 +83,6 @@ fn rank(name: &str, number: &str) -> Option<u8> {
         _ => return None,
     };
     Some(rank + u8::from(is_packed))
-}
-
-fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(root.join(folder))? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        let path = folder.join(entry.file_name());
-        if root.join(&path).is_dir() {
-            if depth < DEPTH_MAX {
-                walk(root, &path, depth + 1, files)?;
-            }
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

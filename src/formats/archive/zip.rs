@@ -1,7 +1,7 @@
-//! Zip archives, as far as books come in them.
+//! Zip archives.
 
 use crate::defect::Defect;
-use crate::failure;
+use crate::failure::Failure;
 use crate::regular;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -9,43 +9,53 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// What a zip archive begins with, unless it is empty.
+/// The first bytes of a zip archive that is not empty.
 pub const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
 
 /// Larger members are not read: no book is as large.
 pub const MEMBER_BYTES_MAX: usize = 256 << 20;
 
-/// An open archive. Nothing is ever written from it, so the names in it are names only.
+/// An open zip archive.
 pub struct Archive(ZipArchive<BufReader<File>>);
 
 impl Archive {
-    /// Opens an archive by its directory, which stands at its end.
+    /// Opens an archive by its directory, which is at its end.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or has no directory that can be read.
     pub fn open(path: &Path) -> Result<Archive, Defect> {
-        let opened = regular::open(path).map_err(ZipError::Io);
-        let opened = opened.and_then(|file| ZipArchive::new(BufReader::new(file)));
-        opened.map(Archive).map_err(|error| {
+        let opened = regular::open(path).map_err(ZipError::Io).and_then(Archive::of_file);
+        opened.map_err(|error| {
             let what = format!("zip: {error}; the file is left out: fetch it again");
-            defect(0, what, &error)
+            Failure { what, ..failure(error) }.at(0)
         })
     }
 
-    /// The names of its files, in the order of its directory; each with its number.
+    /// Opens an archive in a file that is open already.
+    pub(crate) fn of_file(file: File) -> Result<Archive, ZipError> {
+        ZipArchive::new(BufReader::new(file)).map(Archive)
+    }
+
+    /// Returns the number and the name of each file, in the order of the directory.
     pub fn files(&self) -> Vec<(usize, String)> {
         let name = |at| match self.0.name_for_index(at)? {
             Ok(name) if name.ends_with('/') => None,
             Ok(name) => Some((at, name.into_owned())),
-            // It is a file all the same.
+            // A file whose name cannot be decoded is a file all the same.
             Err(_) => Some((at, format!("member {at}"))),
         };
         (0..self.0.len()).filter_map(name).collect()
     }
 
-    /// The number of the file of this name.
+    /// Returns the number of the file of this name.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.0.index_for_name(name)
     }
 
-    /// Where a file begins in the archive, and what is in it.
+    /// Returns the byte at which a file begins in the archive, and its content.
+    ///
+    /// # Errors
+    /// When the file is damaged or larger than [`MEMBER_BYTES_MAX`], or when the device fails.
     pub fn read(&mut self, number: usize) -> Result<(u64, Vec<u8>), Defect> {
         let mut offset = 0;
         let mut bytes = Vec::new();
@@ -60,7 +70,8 @@ impl Archive {
         let name = name.and_then(Result::ok).unwrap_or_default();
         match result {
             Err(error) => {
-                Err(defect(offset, format!("zip: {name}: {error}; it is left out"), &error))
+                let what = format!("zip: {name}: {error}; it is left out");
+                Err(Failure { what, ..failure(error) }.at(offset))
             }
             Ok(_) if bytes.len() > MEMBER_BYTES_MAX => {
                 let most = MEMBER_BYTES_MAX >> 20;
@@ -70,12 +81,16 @@ impl Archive {
             Ok(_) => Ok((offset, bytes)),
         }
     }
+
+    /// Returns the content of a file as a stream.
+    pub(crate) fn stream(&mut self, number: usize) -> Result<impl Read, ZipError> {
+        self.0.by_index(number)
+    }
 }
 
-fn defect(offset: u64, what: String, error: &ZipError) -> Defect {
-    let device = match error {
-        ZipError::Io(error) => failure::of_device(error),
-        _ => None,
-    };
-    Defect { device, ..Defect::new(offset, what) }
+pub(crate) fn failure(error: ZipError) -> Failure {
+    match error {
+        ZipError::Io(error) => error.into(),
+        other => Failure::of_content(other.to_string()),
+    }
 }

@@ -1,9 +1,9 @@
 //! The files of one paper, in memory: those that are wanted, up to a limit.
 
-use super::tar::{Kind, Step, Tar};
 use super::{Member, Unreadable, is_apples};
+use crate::archive::tar::{Kind, Step, Tar};
+use crate::archive::tree::{DEPTH_MAX, Links, Walk, is_hidden};
 use flate2::bufread::MultiGzDecoder;
-use std::fs;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
@@ -36,9 +36,6 @@ const SMALL_FILES_BYTES_MAX: u64 = 32 << 20;
 
 /// So many files that were not read are named.
 const UNREAD_MAX: usize = 1_000;
-
-/// How deep the folders of a paper are walked.
-const DEPTH_MAX: usize = 32;
 
 /// A paper that is being read.
 pub(super) struct Paper {
@@ -149,25 +146,17 @@ impl Paper {
         }
     }
 
-    /// The files of a folder, in the order of their paths. Links are not followed, and names that
-    /// begin with a dot are left out.
-    pub fn folder(&mut self, path: &Path, within: &str, depth: usize) -> Result<(), Fault> {
-        if depth > DEPTH_MAX {
-            return Err(Fault::too_large(format!("folders more than {DEPTH_MAX} deep")));
-        }
-        let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let (path, name) = (entry.path(), format!("{within}{name}"));
-            let kind = entry.file_type()?;
-            if entry.file_name().to_string_lossy().starts_with('.') {
-                continue;
+    /// Reads the files of a folder, in the order of their paths. Links are not followed, and names
+    /// that begin with a dot are left out.
+    pub fn folder(&mut self, root: &Path) -> Result<(), Fault> {
+        for (path, meta) in Walk::new(root, Links::Keep, is_hidden)? {
+            let meta = meta?;
+            let name = path.to_string_lossy().into_owned();
+            if meta.is_dir() {
+                return Err(Fault::too_large(format!("folders more than {DEPTH_MAX} deep")));
             }
-            if kind.is_dir() {
-                self.folder(&path, &format!("{name}/"), depth + 1)?;
-            } else if kind.is_file() && (self.wanted)(&name) != Want::Never {
-                self.take(name, crate::regular::open(&path)?)?;
+            if meta.is_file() && (self.wanted)(&name) != Want::Never {
+                self.take(name, crate::regular::open(&root.join(path))?)?;
             }
         }
         Ok(())

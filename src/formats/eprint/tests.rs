@@ -111,6 +111,15 @@ fn a_bulk_archive_gives_its_papers_in_order() {
 }
 
 #[test]
+fn joined_bulk_archives_are_read_and_joined_papers_are_not() {
+    let paper = |name: &str| archive(&[(name, b"T")]);
+    let joined = gzip(&[paper("a.tex"), paper("b.tex")].concat());
+    let bulk = |name: &str| archive(&[(name, &joined)]);
+    let found = read("x.tar", &[bulk("0704/a.gz"), bulk("0704/b.gz")].concat());
+    assert_eq!(told(&found), ["a: a.tex=T", "b: a.tex=T"]);
+}
+
+#[test]
 fn a_single_eprint_is_one_paper() {
     let tar = archive(&[("main.tex", b"T"), ("figs/x.png", b"x")]);
     for (name, bytes, expected) in [

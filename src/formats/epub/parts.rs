@@ -1,15 +1,12 @@
 //! The parts of a book by their names: members of a zip archive, or files of a folder.
 
+use crate::archive::tree::{Links, Walk, is_never};
 use crate::archive::{Archive, MEMBER_BYTES_MAX};
 use crate::defect::Defect;
 use crate::failure;
 use std::collections::HashMap;
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// How deep folders are walked.
-const DEPTH_MAX: usize = 32;
 
 /// A book's parts.
 pub struct Parts {
@@ -37,8 +34,11 @@ impl Parts {
     /// The files of a folder. Links are not followed.
     pub fn of_folder(root: &Path) -> io::Result<Parts> {
         let mut files = Vec::new();
-        walk(root, Path::new(""), 0, &mut files)?;
-        files.sort();
+        for (path, meta) in Walk::new(root, Links::Keep, is_never)? {
+            if meta?.is_file() {
+                files.push(path);
+            }
+        }
         let names = files.iter().map(|path| path.to_string_lossy().into_owned());
         let names = names.enumerate().collect();
         Ok(Parts::new(Source::Folder { root: root.to_owned(), files }, names))
@@ -93,18 +93,4 @@ impl Parts {
             Ok(_) => Ok((0, bytes)),
         }
     }
-}
-
-fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(root.join(folder))? {
-        let entry = entry?;
-        let path = folder.join(entry.file_name());
-        let kind = entry.file_type()?;
-        if kind.is_dir() && depth < DEPTH_MAX {
-            walk(root, &path, depth + 1, files)?;
-        } else if kind.is_file() {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

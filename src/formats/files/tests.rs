@@ -204,6 +204,16 @@ fn an_archive_that_is_cut_short_says_so() {
 }
 
 #[test]
+fn a_file_whose_last_block_is_cut_is_whole() {
+    let bytes = tarred(&[("a", FILE, b"1"), ("b", FILE, b"23")]);
+    let found = read(&bytes[..3 * 512 + 2]);
+    assert_eq!(contents(&found)["b"], &Content::Bytes(b"23".to_vec()));
+    let defects = defects(&found);
+    assert_eq!(defects.len(), 1);
+    assert!(defects[0].what.starts_with("the archive ends within an entry"), "{}", defects[0]);
+}
+
+#[test]
 fn claims_are_not_believed() {
     // Sizes beyond all that is there, in octal and in binary; a name of a gigabyte.
     for (kind, size) in [(FILE, 1 << 32), (FILE, u64::MAX / 2), (EntryType::GNULongName, 1 << 30)] {
