@@ -1,10 +1,22 @@
-//! Whole files, from a folder ([`tree()`]) or from a tar archive ([`archive()`]), in an order that
-//! depends on nothing but their names, or on the archive.
+//! Whole files, from a folder ([`tree()`]) in the order of their names, or from a tar archive
+//! ([`archive()`]) in its order.
 //!
-//! Nothing is written anywhere and nothing outside is read: links are named and not followed,
-//! pipes and devices are named and not opened. What is git's own (`.git`) is passed by, and so is what
-//! macOS puts beside each file where a file system or an archive has no room for its attributes:
-//! `._NAME`, and the folder `__MACOSX`.
+//! Nothing is written, and nothing outside is read: links are reported and not followed, pipes and
+//! devices are reported and not opened. git's own files (`.git`) are skipped, and so are the files
+//! that macOS adds where a file system or an archive cannot store its attributes: `._NAME`, and the
+//! folder `__MACOSX`.
+//!
+//! ```
+//! use formats::files::{Content, tree};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! std::fs::write(folder.path().join("a.py"), "x = 1")?;
+//! for file in tree(folder.path())? {
+//!     let file = file?;
+//!     assert_eq!((&file.path[..], file.content), ("a.py", Content::Bytes(b"x = 1".to_vec())));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod archive;
 mod tree;
@@ -14,29 +26,29 @@ use crate::defect::Defect;
 pub use archive::{Archive, archive, is_archive};
 pub use tree::{Tree, tree};
 
-/// Larger files are named and not read.
+/// Larger files are reported and not read.
 pub const FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// A file, or what stands in the place of one.
+/// A file, or another entry in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
-    /// Where about it begins in its source, in bytes of that as stored. Never goes back.
+    /// About where it begins in its stored source, in bytes. Never decreases.
     pub offset: u64,
-    /// Its path below the folder, or in the archive, with `/`. Bytes that are no UTF-8 are shown
-    /// by U+FFFD.
+    /// Its path below the folder, or in the archive, with `/`, and with U+FFFD for bytes that are not
+    /// UTF-8.
     pub path: String,
-    /// What it holds.
+    /// Its content.
     pub content: Content,
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// It leads to another: a symbolic or a hard link.
+    /// It is a symbolic or a hard link.
     Link,
-    /// It is a pipe, a device, or anything else that is no file.
+    /// It is a pipe, a device, or anything else that is not a file.
     Special,
     /// It is larger than [`FILE_BYTES_MAX`].
     TooLarge,
@@ -46,13 +58,13 @@ pub enum Content {
     Unreadable(Defect),
 }
 
-/// Whether a path is one of git's own.
+/// Whether a path is in git's own folder.
 fn is_gits(path: &str) -> bool {
     path.split('/').any(|part| part == ".git")
 }
 
-/// Whether a file is of macOS' own making: in its folder, or in the form AppleDouble or AppleSingle
-/// (RFC 1740) under the name that it gives such files.
+/// Whether macOS added the file: it is in the folder of macOS, or has the form AppleDouble or
+/// AppleSingle (RFC 1740) and the name of such files.
 fn is_apples(path: &str, bytes: &[u8]) -> bool {
     const MAGICS: [[u8; 4]; 2] = [[0, 5, 0x16, 7], [0, 5, 0x16, 0]];
     let name = path.rsplit('/').next().unwrap_or(path);

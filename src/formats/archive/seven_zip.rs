@@ -87,7 +87,7 @@ fn failure(error: Error) -> Failure {
              with 7-Zip's defaults"
         ),
         Error::MaxMemLimited { max_kb, actaul_kb } => format!(
-            "this 7z archive wants {} MiB of memory to be unpacked, and at most {} are given; pack \
+            "this 7z archive needs {} MiB of memory to be unpacked, more than the limit of {}; pack \
              it with a smaller dictionary or model",
             actaul_kb.div_ceil(1024),
             max_kb / 1024

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 /// A book's parts.
 pub struct Parts {
     source: Source,
-    /// Names, with `/`, in an order of their own.
+    /// Names, with `/`.
     names: Vec<String>,
     /// Number of a part in its source, by name.
     by_name: HashMap<String, usize>,
-    /// The same by the name in lower case, where it is the only one of that kind.
+    /// The same by the name in lower case; `None` if there are several.
     by_lower: HashMap<String, Option<usize>>,
 }
 
@@ -25,13 +25,16 @@ enum Source {
 }
 
 impl Parts {
-    /// The members of an archive.
+    /// Returns the members of an archive.
     pub fn of_archive(archive: Archive) -> Parts {
         let names = archive.files();
         Parts::new(Source::Zip(archive), names)
     }
 
-    /// The files of a folder. Links are not followed.
+    /// Returns the files of a folder. Links are not followed.
+    ///
+    /// # Errors
+    /// When the folder, or a folder in it, cannot be listed.
     pub fn of_folder(root: &Path) -> io::Result<Parts> {
         let mut files = Vec::new();
         for (path, meta) in Walk::new(root, Links::Keep, is_never)? {
@@ -58,18 +61,21 @@ impl Parts {
         Parts { source, names, by_name, by_lower }
     }
 
-    /// The names of all parts.
+    /// Returns the names of all parts.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The number of the part of this name: in the same letters, or in any case if there is one.
+    /// Returns the number of the part of this name: in the same case, or in any case if it is unique.
     pub fn find(&self, name: &str) -> Option<usize> {
         let in_any_case = || *self.by_lower.get(&name.to_lowercase())?;
         self.by_name.get(name).copied().or_else(in_any_case)
     }
 
-    /// Where a part begins in its source, and what is in it.
+    /// Returns the byte at which a part begins in its source, and its content.
+    ///
+    /// # Errors
+    /// When the part is damaged or too large, or when the device fails.
     pub fn read(&mut self, number: usize) -> Result<(u64, Vec<u8>), Defect> {
         let (root, files) = match &mut self.source {
             Source::Zip(archive) => return archive.read(number),

@@ -114,8 +114,8 @@ impl Iterator for Archive {
                 Step::NoTar(_) => {}
                 Step::Skipped { bytes, .. } => {
                     let what = format!(
-                        "expected the header of a file, found {bytes} bytes that are none; what \
-                         they hold is left out: fetch the archive again"
+                        "expected the header of a file, found {bytes} bytes that are not one; \
+                         their content is left out: fetch the archive again"
                     );
                     return Some(Err(Defect::new(offset, what)));
                 }

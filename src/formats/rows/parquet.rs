@@ -1,15 +1,15 @@
 //! Rows of a Parquet file, each as a JSON object.
 //!
-//! The parquet crate decodes pages and puts nested rows together. What the values mean is ours
-//! ([`shape`], [`json`]): there, one value that cannot be shown would end its row group, or the
-//! process. [`pages`] looks at the headers of all pages before any is inflated, so that memory is
+//! The parquet crate decodes pages and assembles nested rows. The meaning of the values is our own
+//! code ([`shape`], [`json`]): in the crate, one value that cannot be converted ends its row group, or
+//! the process. [`pages`] reads the headers of all pages before any is inflated, so that memory is
 //! bounded by bytes and not by rows.
 //!
 //! | damage | read | reported |
 //! |---|---|---|
-//! | a text that is not UTF-8 | the row, with those bytes: it is no JSON | by who reads it |
-//! | a time that has no date, such as infinity | the row, with null | no |
-//! | a page that would inflate to more than 256 MiB | the rows without a cell in it | yes |
+//! | a text that is not UTF-8 | the row, with those bytes, which is not JSON | by the consumer |
+//! | a time without a date, such as infinity | the row, with null | no |
+//! | a page that would inflate to more than 256 MiB | the rows that have no cell in it | yes |
 //! | a row of more than 256 MiB | the other rows | yes |
 //! | a page that cannot be decoded | the row groups after it | yes |
 
@@ -45,10 +45,10 @@ pub(super) struct Table {
     number: u64,
 }
 
-/// What the footer says.
+/// The content of the footer.
 struct Opened {
     metadata: ParquetMetaData,
-    /// The schema as the crate is to see it.
+    /// The schema that the crate gets.
     schema: Arc<SchemaDescriptor>,
     /// What the values of each column mean.
     columns: Vec<(String, Shape)>,
@@ -114,15 +114,15 @@ impl Table {
         Ok(())
     }
 
-    /// By the share of rows before it.
+    /// Returns the offset of the current row, by the share of rows before it.
     fn offset(&self) -> u64 {
         let all = self.groups.last().copied().unwrap_or(0).max(1);
         let before = self.number.saturating_sub(1).min(all);
         (u128::from(self.bytes) * u128::from(before) / u128::from(all)) as u64
     }
 
-    /// A row that cannot be read, and with it the rest of its row group: the next group follows.
-    /// Where the device failed, nothing follows.
+    /// Returns the defect of a row that cannot be read, and with it the rest of its row group. The next
+    /// group follows, unless the device failed.
     fn damaged(&mut self, failure: &Failure) -> Defect {
         if failure.device.is_some() {
             let what = format!("Parquet: {}", short(&failure.what));
@@ -147,7 +147,7 @@ impl Table {
         )
     }
 
-    /// A row that is left out by itself.
+    /// Returns the defect of a single row that is left out.
     fn left_out(&self, what: &str) -> Defect {
         let what = format!("Parquet: row {}: {}; it is left out", self.number, short(what));
         Defect::new(self.offset(), what)
@@ -197,7 +197,7 @@ impl Iterator for Table {
     }
 }
 
-/// A row as a JSON object, its columns in their order.
+/// Writes a row as a JSON object, its columns in their order.
 fn written(row: &Row, columns: &[(String, Shape)]) -> Result<Vec<u8>, Failure> {
     let write = || {
         json::object(row, columns, LINE_BYTES_MAX).ok_or_else(|| {
@@ -207,9 +207,9 @@ fn written(row: &Row, columns: &[(String, Shape)]) -> Result<Vec<u8>, Failure> {
     unpanicked(write)
 }
 
-/// The library means to give errors for damage; where it panics, that is one too.
+/// Calls the library. For some damage it panics instead of returning an error: that is one too.
 fn unpanicked<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Failure> {
-    // Nothing that was touched is used again: a new reader is opened.
+    // Nothing that the panic may have left inconsistent is used again: a new reader is opened.
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(read) => read.map_err(Failure::from),
         Err(_) => Err(Failure::of_content("it holds what its reader did not expect")),
@@ -229,7 +229,7 @@ impl From<ParquetError> for Failure {
     }
 }
 
-/// Messages of the library may quote all they read.
+/// Shortens a message of the library, which may quote all that it read.
 fn short(what: &str) -> String {
     const CHARS_MAX: usize = 120;
     match what.char_indices().nth(CHARS_MAX) {

@@ -1,8 +1,8 @@
-//! The pages of a row group, looked at before they are inflated.
+//! The pages of a row group, checked before they are inflated.
 //!
 //! A page of a few kilobytes may inflate to gigabytes, and is inflated as a whole. So the headers of
 //! all pages are read first. A page that would be larger than [`PAGE_BYTES_MAX`] is never inflated:
-//! the rows with a cell in it are lost, and in its place stands a page of empty cells.
+//! the rows with a cell in it are lost, and a page of empty cells replaces it.
 
 use super::footer::{PageHeader, page_header};
 use crate::failure::Failure;
@@ -20,20 +20,20 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Larger pages are not inflated. As long as a line of JSON may be, and a little.
+/// Larger pages are not inflated. A little more than a line of JSON may have.
 const PAGE_BYTES_MAX: u64 = (256 << 20) + (64 << 10);
 
-/// What the pages that a batch of rows is in may take together.
+/// The size of all pages that a batch of rows is in.
 const BATCH_BYTES_MAX: u64 = 64 << 20;
 
 /// Rows decoded at once where pages are small.
 const ROWS_MAX: u64 = 64;
 
-/// The headers of pages may hold the least and the greatest text of their column.
+/// A header of a page may have the least and the greatest text of its column.
 const HEADER_BYTES: usize = 1 << 10;
 const HEADER_BYTES_MAX: usize = 16 << 20;
 
-/// Cells of a page that is left out, where each takes memory.
+/// The most cells of a page that is left out, if each takes memory.
 const EMPTY_CELLS_MAX: u64 = 1 << 20;
 
 type Result<T> = std::result::Result<T, ParquetError>;
@@ -42,7 +42,7 @@ type Result<T> = std::result::Result<T, ParquetError>;
 pub(super) struct Group {
     file: Arc<File>,
     metadata: RowGroupMetaData,
-    /// For each column, the pages that are left out, by their place: how many cells each has.
+    /// For each column, the pages that are left out: their number, and how many cells they have.
     left_out: Vec<Vec<(usize, u64)>>,
     /// Rows of the group that have a cell in a page that is left out.
     lost: Vec<(Range<u64>, String)>,
@@ -50,7 +50,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Looks at the pages of a group, whose columns are those of `schema`.
+    /// Checks the pages of a group with the columns of `schema`.
     pub fn new(
         file: &Arc<File>,
         schema: &Arc<SchemaDescriptor>,
@@ -101,13 +101,13 @@ impl Group {
         self.rows_at_once
     }
 
-    /// Why a row of the group is lost, if it is.
+    /// Returns why a row of the group is lost, if it is.
     pub fn lost(&self, row: u64) -> Option<String> {
         self.lost.iter().find(|(rows, _)| rows.contains(&row)).map(|(_, what)| what.clone())
     }
 }
 
-/// The same column, of the type that it has in `schema`.
+/// Returns the column with the type that it has in `schema`.
 fn with_type(
     column: &ColumnChunkMetaData,
     schema: &SchemaDescriptor,
@@ -125,7 +125,7 @@ fn with_type(
         .build()
 }
 
-/// The headers of all pages of a column.
+/// Reads the headers of all pages of a column.
 fn pages(
     file: &File,
     column: &ColumnChunkMetaData,
@@ -164,8 +164,8 @@ fn read_header(file: &File, at: u64, end: u64) -> std::result::Result<PageHeader
     }
 }
 
-/// Whether a page can be put in the place of a large one: of a column that is neither in a list
-/// nor of a type without an empty value.
+/// Whether a page of empty cells can replace a large one: its column is not in a list, and its type
+/// has an empty value.
 fn can_be_empty(column: &ColumnChunkMetaData, cells: Option<u64>) -> bool {
     let descr = column.column_descr();
     let is_optional = descr.max_def_level() > 0;
@@ -203,7 +203,7 @@ impl RowGroupReader for Group {
     }
 }
 
-/// The pages of a column, with empty ones in the place of those left out.
+/// The pages of a column, with empty pages in place of those that are left out.
 struct Pages {
     inner: SerializedPageReader<File>,
     left_out: Vec<(usize, u64)>,
@@ -242,10 +242,10 @@ impl Iterator for Pages {
     }
 }
 
-/// A page of so many nulls, or of so many empty texts.
+/// Returns a page of `cells` nulls, or of `cells` empty texts.
 fn empty(cells: u64, is_optional: bool) -> Page {
     let buf = if is_optional {
-        // One run of levels that are 0 (parquet-format, Encodings.md: RLE), behind its length.
+        // One run of levels that are 0 (parquet-format, Encodings.md: RLE), after its length.
         let mut run = Vec::new();
         let mut head = cells << 1;
         while head >= 0x80 {
