@@ -6,7 +6,7 @@
 //! A record is a thread, or a row that is in none.
 
 use arrangement::Rule;
-use formats::stack_exchange::{self as sites, Alone, Found, Thread, Threads};
+use formats::stack_exchange::{self as sites, OrphanRow, SiteRecord, Thread, Threads};
 use formats::{Defect, Form};
 use recipe::prelude::*;
 use std::cmp::Reverse;
@@ -168,8 +168,8 @@ fn records(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         let record = found.next()?;
         let day = found.newest_day();
         Some(record.map(|record| match record {
-            Found::Thread(found) => thread(&site, &found, order, day),
-            Found::Alone(row) => alone(&row),
+            SiteRecord::Thread(found) => thread(&site, &found, order, day),
+            SiteRecord::Orphan(row) => orphan(&row),
         }))
     })))
 }
@@ -200,10 +200,10 @@ fn thread(site: &str, found: &Thread, order: AnswerOrder, day: Option<&str>) -> 
 }
 
 /// A row that is in no thread.
-fn alone(row: &Alone) -> Document {
-    let mut alone = Document { offset: row.offset, bytes_read: row.bytes, ..Document::default() };
-    alone.reject(row.reason);
-    alone
+fn orphan(row: &OrphanRow) -> Document {
+    let mut orphan = Document { offset: row.offset, bytes_read: row.bytes, ..Document::default() };
+    orphan.reject(row.reason);
+    orphan
 }
 
 const FIXTURES: &[Fixture] = fixtures!(

@@ -15,8 +15,8 @@ fuzz_target!(|file: &[u8]| {
     assert!(found == read(large), "memory shows");
     assert!(found.iter().all(|item| item.as_ref().err().is_none_or(|d| d.device.is_none())));
     let has_offset = |item: &Result<_, formats::Defect>| match item {
-        Ok(formats::stack_exchange::Found::Thread(thread)) => thread.offset,
-        Ok(formats::stack_exchange::Found::Alone(row)) => row.offset,
+        Ok(formats::stack_exchange::SiteRecord::Thread(thread)) => thread.offset,
+        Ok(formats::stack_exchange::SiteRecord::Orphan(row)) => row.offset,
         Err(defect) => defect.offset,
     };
     assert!(found.iter().all(|item| has_offset(item) <= file.len() as u64));

@@ -213,7 +213,10 @@ impl Iterator for Feed {
                             self.open =
                                 Some(OpenSource { piece, documents, epoch: 0, next, bytes });
                         }
-                        Err(error) => self.ready.push_back(Fetched::Failed(error.to_string())),
+                        Err(error) => {
+                            let error = format!("{error}: {}", error.source);
+                            self.ready.push_back(Fetched::Failed(error));
+                        }
                     }
                 }
             }

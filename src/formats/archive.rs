@@ -1,83 +1,15 @@
-//! Zip archives, as far as books come in them.
+//! Archives and folders: what files they hold. What the files mean is not decided here.
+//!
+//! - [`tar`]: a tar archive as a stream.
+//! - [`zip`]: a zip archive by its directory.
+//! - [`seven_zip`]: one file of a 7z archive as a stream.
+//! - [`tree`]: the files below a folder.
+//!
+//! Nothing is ever written by a name in an archive: names are names only.
 
-use crate::defect::Defect;
-use crate::regular;
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
-use zip::ZipArchive;
-use zip::result::ZipError;
+pub(crate) mod seven_zip;
+pub(crate) mod tar;
+pub(crate) mod tree;
+pub(crate) mod zip;
 
-/// What a zip archive begins with, unless it is empty.
-pub const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
-
-/// Larger members are not read: no book is as large.
-pub const MEMBER_BYTES_MAX: usize = 256 << 20;
-
-/// An open archive. Nothing is ever written from it, so the names in it are names only.
-pub struct Archive(ZipArchive<BufReader<File>>);
-
-impl Archive {
-    /// Opens an archive by its directory, which stands at its end.
-    pub fn open(path: &Path) -> Result<Archive, Defect> {
-        let opened = regular::open(path).map_err(ZipError::Io);
-        let opened = opened.and_then(|file| ZipArchive::new(BufReader::new(file)));
-        opened.map(Archive).map_err(|error| {
-            let what = format!("zip: {error}; the file is left out: fetch it again");
-            defect(0, what, &error)
-        })
-    }
-
-    /// The names of its files, in the order of its directory; each with its number.
-    pub fn files(&self) -> Vec<(usize, String)> {
-        let name = |at| match self.0.name_for_index(at)? {
-            Ok(name) if name.ends_with('/') => None,
-            Ok(name) => Some((at, name.into_owned())),
-            // It is a file all the same.
-            Err(_) => Some((at, format!("member {at}"))),
-        };
-        (0..self.0.len()).filter_map(name).collect()
-    }
-
-    /// The number of the file of this name.
-    pub fn find(&self, name: &str) -> Option<usize> {
-        self.0.index_for_name(name)
-    }
-
-    /// Where a file begins in the archive, and what is in it.
-    pub fn read(&mut self, number: usize) -> Result<(u64, Vec<u8>), Defect> {
-        let mut offset = 0;
-        let mut bytes = Vec::new();
-        let mut read = || {
-            let file = self.0.by_index(number)?;
-            offset = file.header_start();
-            let most = MEMBER_BYTES_MAX as u64 + 1;
-            file.take(most).read_to_end(&mut bytes).map_err(ZipError::Io)
-        };
-        let result = read();
-        let name = self.0.name_for_index(number);
-        let name = name.and_then(Result::ok).unwrap_or_default();
-        match result {
-            Err(error) => {
-                Err(defect(offset, format!("zip: {name}: {error}; it is left out"), &error))
-            }
-            Ok(_) if bytes.len() > MEMBER_BYTES_MAX => {
-                let most = MEMBER_BYTES_MAX >> 20;
-                let what = format!("zip: {name} has more than {most} MiB; it is left out");
-                Err(Defect::new(offset, what))
-            }
-            Ok(_) => Ok((offset, bytes)),
-        }
-    }
-}
-
-fn defect(offset: u64, what: String, error: &ZipError) -> Defect {
-    // What the device says has a number of the operating system, and what zip and inflate find wrong
-    // has none; but for a damaged directory that points to where no file can have bytes.
-    let device = match error {
-        ZipError::Io(error) if error.raw_os_error().is_some() => Some(error.kind()),
-        _ => None,
-    };
-    let device = device.filter(|kind| *kind != std::io::ErrorKind::InvalidInput);
-    Defect { device, ..Defect::new(offset, what) }
-}
+pub use zip::{Archive, MEMBER_BYTES_MAX, ZIP_MAGIC};

@@ -1,59 +1,67 @@
-//! Bytes of a text file to characters: which encoding they have, by what they say and what they are.
+//! Decodes the bytes of a text file, by what they declare and what they look like.
 //!
 //! The order: a byte order mark; UTF-16 and UTF-32 without one, by their zeros; ISO-2022-JP, by its
-//! escapes; UTF-8, if all bytes are; what the file says of itself, where that makes sense; what
-//! `chardetng` finds, where that makes sense. A text makes sense if its characters exist and stand
-//! where letters and marks stand in a language ([`makes_sense`]). Anything else has no known
-//! encoding: no text is made up.
+//! escapes; UTF-8, if all bytes are valid; the encoding that the file declares, if the text makes
+//! sense; the one that `chardetng` detects, if the text makes sense. A text makes sense if its
+//! characters exist and are where letters and marks are in a language (`makes_sense`). Otherwise the
+//! encoding is unknown, and no text is guessed.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use memchr::{memchr, memchr_iter, memmem};
 use std::borrow::Cow;
 
-/// A text, and how its bytes stand for it.
+/// A decoded text, and its encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded<'b> {
     /// The text, without a byte order mark.
     pub text: Cow<'b, str>,
     /// The name of the encoding: `UTF-8`, `windows-1251`.
     pub encoding: &'static str,
-    /// Damaged places of a UTF-8 text: each is U+FFFD now. 0 in any other encoding.
+    /// Damaged places of a UTF-8 text, each replaced by U+FFFD. 0 in any other encoding.
     pub damaged: usize,
 }
 
-/// Why bytes are no text.
+/// Why bytes are not a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoText {
-    /// They are no text in any encoding.
+    /// They are not a text in any encoding.
     #[error("this file is binary and not text")]
     Binary,
-    /// They may be, and which is not known.
+    /// They may be a text, in an unknown encoding.
     #[error("the encoding of this text is unknown")]
     UnknownEncoding,
 }
 
-/// Lines with other characters than ASCII's, of which at most so many bytes are looked at to tell
-/// an encoding.
+/// At most this many bytes of lines that are not ASCII are examined to detect an encoding.
 const SAMPLE_BYTES_MAX: usize = 256 << 10;
 
-/// With fewer bytes than these beyond ASCII there is nothing to tell an encoding by. Such texts are
-/// read as windows-1252, which has the letters of Western Europe and typographic marks.
+/// Fewer bytes beyond ASCII are not enough to detect an encoding. Such texts are read as
+/// windows-1252, which has the letters of Western Europe and typographic marks.
 const EVIDENCE_BYTES_MIN: usize = 6;
 
-/// Of so many control characters, one may be in a text.
+/// One character in this many may be a control character in a text.
 const CHARS_PER_CONTROL: usize = 100;
 
-/// Of so many characters beyond ASCII, one may stand where none is expected, and one in any text.
+/// One character beyond ASCII in this many may be where none is expected, and one in any text.
 const CHARS_PER_ODD: usize = 20;
 
-/// So many more letters may have an accent than have none: a text may be short.
+/// At most this many more letters may have an accent than have none: a text may be short.
 const ACCENTED_MORE_MAX: usize = 16;
 
-/// Of so many valid sequences of UTF-8, one may be damaged.
+/// One sequence of UTF-8 in this many may be damaged.
 const SEQUENCES_PER_DAMAGED: usize = 50;
 
-/// The text of `bytes`, of which the file says that they are in the encoding `declared`.
+/// Decodes `bytes`. `declared` is the encoding that the file declares.
+///
+/// # Errors
+/// When the bytes are not a text, or their encoding is unknown.
+///
+/// ```
+/// let decoded = formats::encoding::decode(b"caf\xe9", None)?;
+/// assert_eq!((&*decoded.text, decoded.encoding), ("café", "windows-1252"));
+/// # Ok::<(), formats::encoding::NoText>(())
+/// ```
 pub fn decode<'b>(bytes: &'b [u8], declared: Option<&str>) -> Result<Decoded<'b>, NoText> {
     if let Some((wide, mark)) = marked_utf_32(bytes) {
         return wide.decode(&bytes[mark..]).ok_or(NoText::UnknownEncoding);
@@ -71,23 +79,28 @@ pub fn decode<'b>(bytes: &'b [u8], declared: Option<&str>) -> Result<Decoded<'b>
         return Ok(text);
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
-        return match is_control_free(text) {
-            true => Ok(Decoded { text: text.into(), encoding: UTF_8.name(), damaged: 0 }),
-            false => Err(NoText::Binary),
+        return if is_control_free(text) {
+            Ok(Decoded { text: text.into(), encoding: UTF_8.name(), damaged: 0 })
+        } else {
+            Err(NoText::Binary)
         };
     }
     let declared = declared.and_then(|label| Encoding::for_label(label.trim().as_bytes()));
     let declared = declared.filter(|named| named.is_ascii_compatible() && *named != UTF_8);
     let of_declared = declared.and_then(|named| sound(named, bytes));
     let found = of_declared.filter(|found| makes_sense(&found.text)).or_else(|| detected(bytes));
-    let is_binary = || bytes.iter().filter(|byte| is_control(char::from(**byte))).count();
-    found.ok_or_else(|| match is_binary() * CHARS_PER_CONTROL > bytes.len() {
-        true => NoText::Binary,
-        false => NoText::UnknownEncoding,
+    let controls = || bytes.iter().filter(|byte| is_control(char::from(**byte))).count();
+    found.ok_or_else(|| {
+        if controls() * CHARS_PER_CONTROL > bytes.len() {
+            NoText::Binary
+        } else {
+            NoText::UnknownEncoding
+        }
     })
 }
 
-/// The label of the encoding that a page of HTML or XML names, in its declaration or in `meta`.
+/// Returns the label of the encoding that a page of HTML or XML declares, at its beginning or in
+/// `meta`.
 pub fn declared_by_page(bytes: &[u8]) -> Option<String> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]).to_ascii_lowercase();
     let declaration =
@@ -96,7 +109,7 @@ pub fn declared_by_page(bytes: &[u8]) -> Option<String> {
     of_declaration.or_else(|| value_of(&head, "charset"))
 }
 
-/// What stands after `name` and `=`, with or without quotation marks.
+/// Returns the value after `name` and `=`, with or without quotation marks.
 fn value_of(text: &str, name: &str) -> Option<String> {
     let (_, rest) = text.split_once(name)?;
     let rest = rest.trim_start().strip_prefix('=')?.trim_start().trim_start_matches(['"', '\'']);
@@ -105,13 +118,13 @@ fn value_of(text: &str, name: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-/// The text, if every byte has a meaning in the encoding.
+/// Returns the text if every byte is valid in the encoding.
 fn sound<'b>(encoding: &'static Encoding, bytes: &'b [u8]) -> Option<Decoded<'b>> {
     let (text, has_errors) = encoding.decode_without_bom_handling(bytes);
     (!has_errors).then_some(Decoded { text, encoding: encoding.name(), damaged: 0 })
 }
 
-/// The text by what its bytes look like.
+/// Decodes a text by what its bytes look like.
 fn detected(bytes: &[u8]) -> Option<Decoded<'_>> {
     if let Some(text) = damaged_utf8(bytes) {
         return Some(text);
@@ -119,8 +132,8 @@ fn detected(bytes: &[u8]) -> Option<Decoded<'_>> {
     let mut sample = Vec::new();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         if !line.is_ascii() {
-            let room = SAMPLE_BYTES_MAX - sample.len();
-            sample.extend_from_slice(&line[..line.len().min(room)]);
+            let left = SAMPLE_BYTES_MAX - sample.len();
+            sample.extend_from_slice(&line[..line.len().min(left)]);
         }
     }
     let evidence = bytes.iter().filter(|byte| !byte.is_ascii()).take(EVIDENCE_BYTES_MIN).count();
@@ -134,7 +147,7 @@ fn detected(bytes: &[u8]) -> Option<Decoded<'_>> {
     sound(encoding, bytes).filter(|found| makes_sense(&found.text))
 }
 
-/// A UTF-8 text with a few damaged places.
+/// Decodes a UTF-8 text with a few damaged places.
 fn damaged_utf8(bytes: &[u8]) -> Option<Decoded<'_>> {
     let (mut sequences, mut damaged) = (0, 0);
     for chunk in bytes.utf8_chunks() {
@@ -182,8 +195,8 @@ fn marked_utf_32(bytes: &[u8]) -> Option<(Wide, usize)> {
     }
 }
 
-/// UTF-16 or UTF-32 without its mark. Line ends and blanks show which: they are among the most
-/// frequent characters of any text, and in the wrong order of bytes they are rare ones.
+/// Decodes UTF-16 or UTF-32 without a byte order mark. Line ends and blanks show which: they are among
+/// the most frequent characters of any text, and rare ones in the wrong order of bytes.
 fn without_mark(bytes: &[u8]) -> Option<Decoded<'_>> {
     let wide = [Wide::Little, Wide::Big].into_iter().filter_map(|wide| wide.decode(bytes));
     let narrow = [UTF_16LE, UTF_16BE].into_iter().filter_map(|encoding| sound(encoding, bytes));
@@ -210,25 +223,25 @@ fn is_control_free(text: &str) -> bool {
     controls * CHARS_PER_CONTROL <= text.len()
 }
 
-/// Controls of ISO 6429, characters for private use, and those that will never be any.
+/// Controls of ISO 6429, characters for private use, and noncharacters.
 fn is_unassigned(c: char) -> bool {
     matches!(c, '\u{80}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}'
         | '\u{fdd0}'..='\u{fdef}' | '\u{fff0}'..='\u{fff8}' | '\u{fffe}'..='\u{ffff}'
         | '\u{f0000}'..)
 }
 
-/// Marks that stand within words, or right behind one.
+/// Marks within words, or right after one.
 const WITHIN_WORDS: &str =
     "\u{ad}\u{2019}\u{2010}\u{2011}\u{2013}\u{2014}\u{b7}\u{30fb}\u{b4}\u{2018}\u{a0}";
 
-/// Marks of windows-1252 that never follow a letter: in a text of MS-DOS or of a Macintosh, letters
-/// with accents come out as these.
+/// Marks of windows-1252 that never follow a letter: letters with accents in a text of MS-DOS or of a
+/// Macintosh are decoded as these.
 const NEVER_AFTER_A_LETTER: &str = "\u{201a}\u{201e}\u{192}\u{2c6}\u{2dc}\u{2030}";
 
-/// Whether a text decoded on suspicion can be meant. Of its characters beyond ASCII all exist, and
-/// next to none is odd: a sign between two letters, a capital letter after a small one, Japanese
-/// letters of half width, which most other two-byte encodings turn into, or letters with accents
-/// where there are fewer without, which other alphabets turn into.
+/// Whether a text in a guessed encoding is plausible. All its characters beyond ASCII exist, and
+/// almost none is odd: a sign between two letters, a capital letter after a small one, Japanese
+/// letters of half width, which most other two-byte encodings look like, or more letters with accents
+/// than without, which other alphabets look like.
 fn makes_sense(text: &str) -> bool {
     let (mut odd, mut beyond, mut half_width) = (0_usize, 0_usize, 0_usize);
     let (mut plain, mut accented) = (0_usize, 0_usize);
@@ -263,7 +276,7 @@ fn makes_sense(text: &str) -> bool {
         && accented <= plain + ACCENTED_MORE_MAX
 }
 
-/// Letters of scripts that have no blanks between words, where signs stand beside letters.
+/// Letters of scripts without blanks between words, where signs are next to letters.
 fn is_wide(c: char) -> bool {
     c >= '\u{1100}'
 }

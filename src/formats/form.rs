@@ -1,28 +1,28 @@
-//! What a file is, told by what it holds.
+//! What a file is, detected from its content.
 //!
-//! Every reader asks here before it reads, so that a file of another form is one defect which says
-//! what the file is and who reads it, and never training text.
+//! Every reader checks here before it reads, so that a file of another form becomes one defect, which
+//! says what the file is and which slice reads it, and never training text.
 
+use crate::archive::tar::begins_archive;
 use crate::compressed::{Begun, Codec, begin, head};
 use crate::defect::{Defect, ReadError};
-use crate::files::begins_archive;
 use memchr::memmem;
 use std::path::Path;
 
-/// What a file holds, below any compression.
+/// What a file is, without its compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// No bytes.
     Empty,
-    /// Nothing of it can be inflated: its reader says why.
+    /// Nothing of it can be inflated. Its reader reports why.
     Damaged,
     /// Common Crawl's text: `conversion` records.
     Wet,
     /// Common Crawl's metadata: `metadata` records of JSON.
     Wat,
-    /// WARC records of another kind: pages as they were fetched.
+    /// WARC records of another kind: pages as fetched.
     Warc,
-    /// The form before WARC.
+    /// ARC, the predecessor of WARC.
     Arc,
     /// JSON objects: on lines, over several lines, or in an array.
     Json,
@@ -44,17 +44,17 @@ pub enum Form {
     Zip,
     /// A 7z archive.
     SevenZip,
-    /// A list of digests, or an index, as they lie beside dumps.
+    /// A file that comes with dumps: a list of digests, or an index.
     Beside(&'static str),
-    /// Another known form: what it is, and what to do.
+    /// Another known form: what it is, and the remedy.
     Foreign(&'static str, &'static str),
-    /// Text of no known form.
+    /// Text of an unknown form.
     Text,
-    /// Bytes of no known form.
+    /// Bytes of an unknown form.
     Binary,
 }
 
-/// What is known by its first bytes and read by no slice.
+/// Forms that no slice reads, by their first bytes.
 const FOREIGN: &[(&[u8], &str, &str)] = &[
     (b"ARROW1", "an Arrow (Feather) file", "write it as Parquet"),
     (b"FEA1", "a Feather file", "write it as Parquet"),
@@ -81,7 +81,10 @@ const FOREIGN: &[(&[u8], &str, &str)] = &[
 ];
 
 impl Form {
-    /// The form of a file.
+    /// Returns the form of a file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
     pub fn of(path: &Path) -> std::io::Result<Form> {
         let Begun { mut stored, codec } = begin(path)?;
         let is_packed = codec != Codec::Plain || stored.is_layer();
@@ -89,7 +92,7 @@ impl Form {
         Ok(Form::of_head(&head, is_packed))
     }
 
-    /// The form of a file by the beginning of what is in it.
+    /// Returns the form of a file by the beginning of its content.
     pub(crate) fn of_head(head: &[u8], is_packed: bool) -> Form {
         let head = head.strip_prefix(BOM).unwrap_or(head);
         if head.is_empty() {
@@ -97,9 +100,10 @@ impl Form {
         }
         let begins = |magic: &[u8]| head.starts_with(magic);
         if begins(b"PAR1") {
-            return match is_packed {
-                false => Form::Parquet,
-                true => Form::Foreign("a Parquet file that is packed once more", "unpack it first"),
+            return if is_packed {
+                Form::Foreign("a Parquet file that is packed once more", "unpack it first")
+            } else {
+                Form::Parquet
             };
         }
         if let Some((_, what, remedy)) = FOREIGN.iter().find(|(magic, ..)| begins(magic)) {
@@ -119,12 +123,12 @@ impl Form {
         }
     }
 
-    /// Whether it is certainly this form, so that a reader of another one need not look.
+    /// Whether the form is certain.
     fn is_known(self) -> bool {
         !matches!(self, Form::Empty | Form::Damaged | Form::Text | Form::Binary)
     }
 
-    /// What it is called, and, where there is a slice for it, which.
+    /// Returns the name of the form, and the slice that reads it or another hint.
     pub(crate) fn described(self) -> (&'static str, &'static str) {
         match self {
             Form::Empty => ("an empty file", "leave it out"),
@@ -154,15 +158,18 @@ impl Form {
         }
     }
 
-    /// The defect of a file of this form where another is read.
+    /// Returns the defect of a file of this form where a slice reads another.
     pub(crate) fn mistaken(self, reads: &str) -> Defect {
         let (what, hint) = self.described();
         Defect::new(0, format!("this is {what}, and {reads} is read here: {hint}; it is left out"))
     }
 }
 
-/// What is wrong with a file that is certainly none of the forms in `own`; `reads` says what is
-/// read instead. A folder is not looked at.
+/// Returns the defect of a file that is certainly not of a form in `own`, or `None`. `reads` names
+/// what is read instead. Folders are not checked.
+///
+/// # Errors
+/// When the file cannot be opened.
 pub fn mistaken(path: &Path, own: &[Form], reads: &str) -> Result<Option<Defect>, ReadError> {
     if path.is_dir() {
         return Ok(None);
@@ -174,7 +181,7 @@ pub fn mistaken(path: &Path, own: &[Form], reads: &str) -> Result<Option<Defect>
 /// UTF-8's byte order mark.
 pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// The kind of a WARC file by its first record that is no `warcinfo`.
+/// Returns the form of a WARC file, by its first record that is not a `warcinfo`.
 fn of_records(head: &[u8]) -> Form {
     const TYPE: &[u8] = b"warc-type:";
     for line in head.split(|byte| *byte == b'\n') {
@@ -189,7 +196,7 @@ fn of_records(head: &[u8]) -> Form {
             _ => return Form::Warc,
         }
     }
-    // One record or none in sight: its reader says more.
+    // At most one record in the head: its reader reports more.
     Form::Damaged
 }
 
@@ -223,10 +230,10 @@ fn of_text(head: &[u8]) -> Form {
     }
 }
 
-/// As much as a head has where the file goes on.
+/// Size of a head that is not the whole file.
 const HEAD_CUT_BYTES: usize = 64 << 10;
 
-/// Whether this is the beginning of a JSON object, or of an array of them.
+/// Whether a JSON object begins here, or an array of them.
 fn begins_json(text: &[u8]) -> bool {
     let inner = match text.strip_prefix(b"[") {
         Some(inner) => inner.trim_ascii_start(),
@@ -237,14 +244,14 @@ fn begins_json(text: &[u8]) -> bool {
     is_empty_array || rest.is_some_and(|rest| rest.first().is_none_or(|b| b"\"}".contains(b)))
 }
 
-/// `DIGEST  NAME`, as md5sum and its kin write.
+/// `DIGEST  NAME`, as md5sum and similar tools write.
 fn is_digest(line: &[u8]) -> bool {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let rest = &line[digits..];
     [32, 40, 64, 96, 128].contains(&digits) && rest.first().is_none_or(u8::is_ascii_whitespace)
 }
 
-/// `OFFSET:PAGE:TITLE`, as beside a multistream dump.
+/// `OFFSET:PAGE:TITLE`, the index of a multistream dump.
 fn is_index(line: &[u8]) -> bool {
     let mut parts = line.splitn(3, |byte| *byte == b':');
     let is_number = |part: Option<&[u8]>| {
@@ -275,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forms_are_told_by_what_is_in_the_file() {
+    fn forms_are_detected_from_the_content() {
         let warc = |kinds: &[&str]| -> Vec<u8> {
             let record = |kind: &&str| format!("WARC/1.0\r\nWARC-Type: {kind}\r\n\r\nx\r\n\r\n");
             kinds.iter().map(record).collect::<String>().into_bytes()

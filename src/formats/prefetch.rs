@@ -1,6 +1,6 @@
-//! Reads ahead: an iterator runs in a thread of its own, its consumer takes batches.
+//! Reads ahead: an iterator runs in a thread of its own, and its consumer takes batches.
 //!
-//! A consumer that must not wait, such as a dataflow worker, asks by [`Batches::try_next`].
+//! A consumer that must not wait, such as a dataflow worker, calls [`Batches::try_next`].
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
 use std::any::Any;
@@ -9,15 +9,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
-/// How far to read ahead. Memory is bounded by `batches_max` + 2 full batches; an item that is
-/// larger than all of them together waits alone, and none is read while it waits.
+/// How far to read ahead. Memory is bounded by `batches_max` + 2 full batches. An item that is
+/// larger than all of them together waits alone, and no other is read while it waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead {
     /// A batch is full at this many items,
     pub batch_items_max: usize,
-    /// or as soon as its items have this many bytes together: the last one may exceed it.
+    /// or as soon as its items have this many bytes together. The last one may exceed it.
     pub batch_bytes_max: usize,
-    /// So many full batches wait for the consumer.
+    /// At most this many full batches wait for the consumer.
     pub batches_max: usize,
 }
 
@@ -27,7 +27,7 @@ impl Default for Ahead {
     }
 }
 
-/// The thread that read ahead panicked: the data is not at its end.
+/// The reading thread panicked, so there is more data than was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("reading ahead in thread {thread} panicked: {message}")]
 pub struct SourcePanicked {
@@ -37,30 +37,30 @@ pub struct SourcePanicked {
     pub message: String,
 }
 
-/// What [`Batches::try_next`] found.
+/// The result of [`Batches::try_next`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Waiting<T> {
     /// The next batch.
     Batch(Vec<T>),
-    /// None is ready: ask again later.
+    /// No batch is ready yet.
     NotYet,
-    /// There are no more.
+    /// There are no more batches.
     End,
 }
 
 /// A batch with its bytes.
 type Sent<T> = Result<(Vec<T>, usize), SourcePanicked>;
 
-/// The consumer's end. The thread ends soon after this is dropped.
+/// The consumer's side. The thread ends soon after this is dropped.
 pub struct Batches<T> {
     receiver: Receiver<Sent<T>>,
     waiting: Arc<WaitingBytes>,
 }
 
-/// What waits for the consumer, by bytes.
+/// The bytes that wait for the consumer.
 #[derive(Default)]
 struct WaitingBytes {
-    /// The bytes, and whether there is no consumer any more.
+    /// The bytes, and whether the consumer is gone.
     state: Mutex<(usize, bool)>,
     changed: Condvar,
 }
@@ -80,7 +80,7 @@ impl WaitingBytes {
         self.changed.notify_one();
     }
 
-    /// Waits until fewer than `most` bytes wait; false where nobody takes them any more.
+    /// Blocks until fewer than `most` bytes wait. Returns false when the consumer is gone.
     fn wait(&self, most: usize) -> bool {
         let state = self.changed.wait_while(self.state(), |(bytes, gone)| *bytes >= most && !*gone);
         !state.expect("nobody panicked with it").1
@@ -94,9 +94,10 @@ impl<T> Drop for Batches<T> {
     }
 }
 
-/// Runs `items` in a thread of this name. `bytes` says how much memory an item takes.
+/// Runs `items` in a thread of this name. `bytes` returns the memory that an item takes.
 ///
-/// Errors where the system gives no thread.
+/// # Errors
+/// When the thread cannot be started.
 pub fn prefetch<T: Send + 'static>(
     name: &str,
     ahead: Ahead,
@@ -110,9 +111,9 @@ pub fn prefetch<T: Send + 'static>(
     let run = move || {
         let mut batch = Vec::new();
         let all = || send_all(&mut batch, ahead, bytes, items, (&sender, &to_wait));
-        // Nothing is used again after the panic but the batch, which is whole between two pushes.
+        // After a panic only the batch is used again, and it is whole between two pushes.
         let panicked = catch_unwind(AssertUnwindSafe(all)).err();
-        // Fails only if the consumer is gone, who then needs neither.
+        // Fails only if the consumer is gone, which then needs neither.
         if !batch.is_empty() && sender.send(Ok((batch, 0))).is_err() {
             return;
         }
@@ -125,7 +126,7 @@ pub fn prefetch<T: Send + 'static>(
     Ok(Batches { receiver, waiting })
 }
 
-/// Sends full batches and leaves the last one, until there are no more items or no consumer.
+/// Sends full batches until there are no more items or no consumer. Leaves the last batch.
 fn send_all<T>(
     batch: &mut Vec<T>,
     ahead: Ahead,
@@ -142,7 +143,7 @@ fn send_all<T>(
             waiting.add(batch_bytes);
             let sent = sender.send(Ok((std::mem::take(batch), batch_bytes)));
             batch_bytes = 0;
-            // Before the next is read: it may be as large as the last.
+            // Before the next item is read, which may be as large as the last.
             if sent.is_err() || !waiting.wait(bytes_max) {
                 return;
             }
@@ -165,7 +166,10 @@ impl<T> Batches<T> {
         Ok(batch)
     }
 
-    /// The next batch if it is ready. Never waits.
+    /// Returns the next batch if it is ready. Never waits.
+    ///
+    /// # Errors
+    /// When the reading thread panicked, after all that it had read.
     pub fn try_next(&mut self) -> Result<Waiting<T>, SourcePanicked> {
         match self.receiver.try_recv() {
             Ok(batch) => Ok(Waiting::Batch(self.taken(batch)?)),
@@ -175,7 +179,7 @@ impl<T> Batches<T> {
     }
 }
 
-/// Waits for each batch. A panic of the thread is the last item.
+/// Blocks for each batch. A panic of the thread is the last item.
 impl<T> Iterator for Batches<T> {
     type Item = Result<Vec<T>, SourcePanicked>;
 
@@ -202,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_ends_when_nobody_listens() {
+    fn the_thread_ends_when_the_consumer_is_gone() {
         let made = Arc::new(AtomicUsize::new(0));
         let held = made.clone();
         let items = (0..).inspect(move |_| {
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_an_error_behind_all_that_was_read() {
+    fn a_panic_is_an_error_after_all_that_was_read() {
         let items = (0..5).inspect(|&n| assert!(n < 4, "item {n} is bad"));
         let batches: Vec<_> = prefetch("ahead", SMALL, |_| 1, items).unwrap().collect();
         let panicked = SourcePanicked { thread: "ahead".into(), message: "item 4 is bad".into() };
@@ -243,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_never_waits() {
+    fn try_next_never_waits() {
         let (open, gate) = bounded::<()>(0);
         let items = std::iter::once_with(move || gate.recv().map_or(7, |()| 0));
         let mut batches = prefetch("ahead", SMALL, |_| 1, items).unwrap();

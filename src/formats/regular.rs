@@ -1,4 +1,4 @@
-//! Opening files, and nothing else that a path can name.
+//! Opens regular files, and nothing else that a path can name.
 
 use rustix::fs::OFlags;
 use std::fs::{File, FileType, OpenOptions};
@@ -6,14 +6,22 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Opens a regular file to read. Never waits: a FIFO that took the file's place since somebody
-/// looked is an error, as any device or folder is.
+/// Opens a regular file to read. Never waits: a FIFO that has replaced the file since it was listed
+/// is an error, as is any device or folder.
+///
+/// # Errors
+/// When the file cannot be opened, or is not a regular file (`InvalidInput`).
+///
+/// ```
+/// let error = formats::regular::open(std::path::Path::new("/dev/null")).unwrap_err();
+/// assert_eq!(error.to_string(), "this is a character device, not a regular file");
+/// ```
 pub fn open(path: &Path) -> io::Result<File> {
-    // Opening a FIFO waits for a writer without NONBLOCK, and a terminal may become our own without
-    // NOCTTY. Neither means anything for a regular file.
+    // Without NONBLOCK, opening a FIFO waits for a writer. Without NOCTTY, a terminal may become the
+    // controlling one. Neither flag affects a regular file.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
-    // Of what was opened, and not of the path, which may name another thing by now.
+    // The kind of what was opened: the path may name something else by now.
     match kind(file.metadata()?.file_type()) {
         None => Ok(file),
         Some(kind) => Err(io::Error::new(
@@ -23,7 +31,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// What something is that is not a regular file, with its article; `None` for a regular file.
+/// Returns what a file of another type is, with its article, or `None` for a regular file.
 pub fn kind(of: FileType) -> Option<&'static str> {
     Some(match of {
         of if of.is_file() => return None,

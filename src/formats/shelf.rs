@@ -1,43 +1,48 @@
-//! Folders of Project Gutenberg's mirrors: each is one book in several forms.
+//! Folders of Project Gutenberg's mirrors. Each is one book in several forms.
 //!
-//! `1/3/4/1342/` has `1342-0.txt` (UTF-8), `1342-8.txt` (of 8 bits), `1342.txt` (ASCII), zip archives
+//! `1/3/4/1342/` has `1342-0.txt` (UTF-8), `1342-8.txt` (8 bits), `1342.txt` (ASCII), zip archives
 //! of these, `1342-h/1342-h.htm`, and earlier editions in `old/`; `cache/epub/1342/` has `pg1342.txt`,
 //! `pg1342.epub` and others.
 
+use crate::archive::tree::{Links, Walk, is_hidden};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How deep such a folder is looked into; deeper means a loop of links.
-const DEPTH_MAX: usize = 32;
-
 /// The files of such a folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Shelf {
-    /// The book in each of its forms, the one to be read first.
+    /// The book in each of its forms, the preferred one first.
     pub forms: Vec<PathBuf>,
-    /// Works that are no form of it by their names.
+    /// Files that are not a form of it by their names.
     pub others: Vec<PathBuf>,
 }
 
-/// Whether a folder is that of one book: it is named by a number, and so is a text in it.
+/// Whether a folder is one book: its name is a number, and a text in it is named by that number.
 pub fn is_shelf(folder: &Path) -> bool {
     let Some(number) = number(folder) else { return false };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.into_iter().any(|entry| rank(&entry.file_name().to_string_lossy(), number).is_some())
 }
 
-/// What is in such a folder. Pictures, style sheets and the like are parts of pages.
+/// Lists such a folder, without pictures, style sheets and other parts of pages.
+///
+/// # Errors
+/// When the folder, or a folder in it, cannot be listed.
 pub fn shelf(folder: &Path) -> io::Result<Shelf> {
     let number = number(folder).unwrap_or_default();
     let mut files = Vec::new();
-    walk(folder, Path::new(""), 0, &mut files)?;
+    for (path, meta) in Walk::new(folder, Links::Follow, is_hidden)? {
+        if !meta?.is_dir() {
+            files.push(path);
+        }
+    }
     let (mut forms, mut shelf) = (Vec::new(), Shelf::default());
     for file in files.into_iter().filter(|file| !is_part_of_a_page(file)) {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut folders = file.components().rev().skip(1).map(|part| part.as_os_str());
         let is_old = folders.any(|part| part == "old");
-        // Before an earlier edition anything else counts, and an unpacked file before its archive.
+        // An earlier edition is the last choice, and an unpacked file comes before its archive.
         let rank = rank(&name, number).map(|rank| (is_old, rank));
         match rank.or(is_old.then_some((true, u8::MAX))) {
             Some(rank) => forms.push((rank, file)),
@@ -50,7 +55,7 @@ pub fn shelf(folder: &Path) -> io::Result<Shelf> {
     Ok(shelf)
 }
 
-/// Whether a file is shown within a page, or says how one looks.
+/// Whether a file is part of a page: an image, a style sheet or a script.
 pub fn is_part_of_a_page(file: &Path) -> bool {
     let ends = ["jpg", "jpeg", "png", "gif", "svg", "webp", "css", "js", "ico"];
     let end = file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -62,8 +67,8 @@ fn number(folder: &Path) -> Option<&str> {
     name.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
 }
 
-/// How early a form is read, by its name: texts before books before pages, and of texts those that
-/// have all characters first. None for what is no form of this book.
+/// Returns the rank of a form by its name: texts before EPUB before HTML, and among texts those with
+/// all characters first. `None` for what is not a form of this book.
 fn rank(name: &str, number: &str) -> Option<u8> {
     let name = name.to_ascii_lowercase();
     let rest = name.strip_prefix("pg").unwrap_or(&name).strip_prefix(number)?;
@@ -81,24 +86,6 @@ fn rank(name: &str, number: &str) -> Option<u8> {
         _ => return None,
     };
     Some(rank + u8::from(is_packed))
-}
-
-fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(root.join(folder))? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        let path = folder.join(entry.file_name());
-        if root.join(&path).is_dir() {
-            if depth < DEPTH_MAX {
-                walk(root, &path, depth + 1, files)?;
-            }
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -163,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn other_folders_are_none() {
+    fn other_folders_are_not_shelves() {
         let (root, folder) = place(&["one.txt", "13421.txt"]);
         assert!(!is_shelf(&folder), "another book's number");
         assert!(!is_shelf(root.path()));

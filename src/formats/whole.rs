@@ -2,13 +2,17 @@
 
 use crate::compressed::open;
 use crate::defect::Defect;
-use std::io::{ErrorKind, Read};
+use crate::failure;
+use std::io::Read;
 use std::path::Path;
 
-/// Larger files are not read: no text of one work is as large.
+/// Larger files are not read: no single work is as large.
 const WHOLE_BYTES_MAX: usize = 256 << 20;
 
-/// All bytes of a file, inflated as [`open`] does.
+/// Reads a file as a whole, inflated as [`open`] does.
+///
+/// # Errors
+/// When the file cannot be opened or inflated, or has more than 256 MiB.
 pub fn whole(path: &Path) -> Result<Vec<u8>, Defect> {
     let mut bytes = Vec::new();
     let read = open(path).and_then(|file| {
@@ -17,8 +21,7 @@ pub fn whole(path: &Path) -> Result<Vec<u8>, Defect> {
     });
     match read {
         Err(error) => {
-            let is_content = [ErrorKind::InvalidData, ErrorKind::UnexpectedEof];
-            let device = (!is_content.contains(&error.kind())).then_some(error.kind());
+            let device = failure::of_device(&error);
             let what = format!("{error}; the file is left out: fetch it again");
             Err(Defect { device, ..Defect::new(0, what) })
         }

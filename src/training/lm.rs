@@ -137,7 +137,7 @@ impl Counter {
         let prune = check(&options)?;
         // The sorted n-grams are still there while those of all orders are collected.
         let memory = options.memory_bytes / 2;
-        let sorter = Sorter::new(options.order, memory, options.temporary_folder.clone());
+        let sorter = grams::sorter(options.order, memory, &options.temporary_folder);
         let vocabulary = vocabulary();
         Ok(Self { options, prune, vocabulary, sorter, sentences: 0, tokens: 0 })
     }
@@ -263,7 +263,7 @@ fn adjusted(
     progress: &mut dyn FnMut(Progress),
 ) -> std::io::Result<(Vec<grams::Sorted>, Vec<Statistics>)> {
     let folder = &options.temporary_folder;
-    let new = |order| Sorter::new(order, memory_of(order, options), folder.clone());
+    let new = |order| grams::sorter(order, memory_of(order, options), folder);
     let mut sorters: Vec<Sorter> = (1..=options.order).map(new).collect();
     let mut done = 0;
     let statistics = counts::adjust(&mut sorter.finish()?, prune, &mut |order, gram| {

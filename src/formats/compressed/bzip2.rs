@@ -1,12 +1,12 @@
 //! bzip2, inflated by several threads.
 //!
 //! A stream is `BZh1` to `BZh9`, blocks, and an end with the checksum of all of them. A block
-//! begins with 48 bits that are always the same, at any bit and not only at whole bytes, and with
-//! its own checksum; nothing in it refers to another block. So the file is cut at those marks, and
-//! each block is inflated as a stream of its own: a file of one stream, as well as one of many.
+//! begins with a mark of 48 bits, at any bit and not only at whole bytes, and with its own checksum.
+//! Nothing in it refers to another block. So the file is cut at the marks, and each block is inflated
+//! as a stream of its own, in a file of one stream as in one of many.
 //!
-//! Damage costs the blocks that it is in. (The marks can come about by chance within a block, about
-//! once in 10^14 bits: that block is then reported as a corrupt one.)
+//! Damage costs the blocks that it is in. (A mark can occur by chance within a block, about once in
+//! 10^14 bits. That block is then reported as corrupt.)
 
 use super::Stored;
 use crate::defect::Defect;
@@ -22,20 +22,20 @@ const END: u64 = 0x1772_4538_5090;
 const MARK_BITS: u64 = 48;
 const CHECKSUM_BITS: u64 = 32;
 
-/// A block of 900 kB that could not be compressed, and its tables, are smaller.
+/// An incompressible block of 900 kB with its tables is smaller.
 const BLOCK_BYTES_MAX: usize = 2 << 20;
 
-/// More do not read faster than one core finds the marks and the pages.
+/// With more threads, the one that finds the marks is the bottleneck.
 const THREADS_MAX: usize = 8;
 
-/// See the module.
+/// Iterator over the inflated blocks of a file.
 pub(crate) struct Blocks {
     stored: Stored,
     marks: Marks,
-    /// The next bit, counted from the byte where `stored` stands; 0 to 7.
+    /// The next bit of the byte that `stored` reads next; 0 to 7.
     bit: u64,
     place: Place,
-    /// Checksum of the blocks of this stream so far; `None` where one is missing.
+    /// Checksum of the blocks of this stream so far; `None` if one is missing.
     checksum: Option<u32>,
     jobs: Option<Sender<Job>>,
     threads: usize,
@@ -68,7 +68,7 @@ impl Blocks {
             let taken = taken.clone();
             thread::Builder::new().name(format!("bzip2-{number}")).spawn(move || {
                 for job in taken {
-                    // Whoever asked may be gone.
+                    // The receiver may be gone.
                     let _ = job.inflated.send(inflate(&job.stream));
                 }
             })?;
@@ -85,7 +85,7 @@ impl Blocks {
         })
     }
 
-    /// Cuts off the next block, or what is wrong there, and hands it over.
+    /// Queues the next block for inflating, or the defect in its place.
     fn cut(&mut self) {
         match self.place {
             Place::BeforeStream => self.begin_stream(),
@@ -99,7 +99,7 @@ impl Blocks {
         self.under_way.push_back(Next::Defect(Defect::new(offset, what)));
     }
 
-    /// The end of what can be read, and why, if not because the file ends.
+    /// Ends reading. Reports why, unless the file ends.
     fn end(&mut self, cut: Option<u64>) {
         self.place = Place::AtEnd;
         if let Some(kind) = self.stored.failure() {
@@ -114,7 +114,7 @@ impl Blocks {
         }
     }
 
-    /// Goes behind the header of the next stream.
+    /// Skips the header of the next stream.
     fn begin_stream(&mut self) {
         let (offset, mut skipped, mut padding) = (self.stored.offset(), 0, true);
         loop {
@@ -140,7 +140,7 @@ impl Blocks {
             }
         }
         if skipped > 0 && !padding {
-            self.defect(offset, format!("{skipped} bytes that are no bzip2 stream"));
+            self.defect(offset, format!("{skipped} bytes that are not a bzip2 stream"));
             self.checksum = Some(0);
         }
     }
@@ -154,11 +154,11 @@ impl Blocks {
         }
         let mark = bits(bytes, begin, MARK_BITS);
         let checksum = bits(bytes, begin + MARK_BITS, CHECKSUM_BITS) as u32;
-        let behind = begin + MARK_BITS + CHECKSUM_BITS;
+        let after = begin + MARK_BITS + CHECKSUM_BITS;
         if mark == END {
             let expected = self.checksum;
             self.bit = 0;
-            self.stored.consume(behind.div_ceil(8) as usize);
+            self.stored.consume(after.div_ceil(8) as usize);
             self.place = Place::BeforeStream;
             if expected.is_some_and(|expected| expected != checksum) {
                 self.defect(
@@ -168,24 +168,24 @@ impl Blocks {
             }
             return;
         }
-        let next = self.marks.find(bytes, if mark == BLOCK { behind } else { begin + 1 });
+        let next = self.marks.find(bytes, if mark == BLOCK { after } else { begin + 1 });
         let Some(next) = next.filter(|next| next / 8 < BLOCK_BYTES_MAX as u64) else {
             let all = bytes.len();
             if all < BLOCK_BYTES_MAX {
                 self.stored.consume(all);
                 return self.end(Some(offset));
             }
-            // Not within a block of the largest size: look on behind it.
+            // No mark within a block of the largest size: the search continues after it.
             self.stored.consume(all - 8);
             self.bit = 0;
             return self.defect(offset, CORRUPT);
         };
         if mark == BLOCK {
-            let stream = alone(bytes, begin, next, checksum);
+            let stream = as_stream(bytes, begin, next, checksum);
             self.checksum = self.checksum.map(|all| all.rotate_left(1) ^ checksum);
             let (inflated, receiver) = bounded(1);
             let job = Job { stream, inflated };
-            // Where all threads are gone, nobody answers, and that is told.
+            // If all threads are gone, receiving fails, and that is reported.
             let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
             self.under_way.push_back(Next::Block { offset, inflated: receiver });
         } else {
@@ -199,7 +199,7 @@ impl Blocks {
 const CORRUPT: &str = "corrupt bzip2 block: fetch the file again";
 
 impl Iterator for Blocks {
-    /// The text of a block, with the byte of the stored file where the block begins.
+    /// The byte of the stored file at which a block begins, and its text.
     type Item = Result<(u64, Vec<u8>), Defect>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -222,7 +222,7 @@ fn inflate(stream: &[u8]) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// So many bits, at most 57, from a bit on; beyond the end they are 0.
+/// Returns `count` bits, at most 57, from a bit on. Beyond the end they are 0.
 fn bits(bytes: &[u8], from: u64, count: u64) -> u64 {
     let mut window = [0; 8];
     let rest = &bytes[((from / 8) as usize).min(bytes.len())..];
@@ -231,8 +231,8 @@ fn bits(bytes: &[u8], from: u64, count: u64) -> u64 {
     u64::from_be_bytes(window) << (from % 8) >> (64 - count)
 }
 
-/// The bits of a block as a stream of its own.
-fn alone(bytes: &[u8], from: u64, to: u64, checksum: u32) -> Vec<u8> {
+/// Returns the bits of a block as a stream of its own.
+fn as_stream(bytes: &[u8], from: u64, to: u64, checksum: u32) -> Vec<u8> {
     let mut stream = b"BZh9".to_vec();
     stream.reserve(((to - from) / 8) as usize + 16);
     let (shift, length) = (from % 8, to - from);
@@ -244,7 +244,7 @@ fn alone(bytes: &[u8], from: u64, to: u64, checksum: u32) -> Vec<u8> {
         let pairs = block.windows(2).take(whole);
         stream.extend(pairs.map(|pair| pair[0] << shift | pair[1] >> (8 - shift)));
     }
-    // The bits left over, the mark of the end, the checksum: fewer than 96.
+    // The remaining bits, the mark of the end, the checksum: fewer than 96.
     let left = length % 8;
     let tail =
         u128::from(bits(bytes, from + whole as u64 * 8, left.max(1)) >> u64::from(left == 0));
@@ -254,13 +254,13 @@ fn alone(bytes: &[u8], from: u64, to: u64, checksum: u32) -> Vec<u8> {
     stream
 }
 
-/// Finds marks at any bit: for each shift, by the whole bytes in them.
+/// Finds marks at any bit: for each shift, by the whole bytes in it.
 struct Marks(Vec<(u64, u64, Finder<'static>)>);
 
 impl Marks {
     fn new() -> Self {
         let mark = |mark: u64, shift: u64| {
-            // The bytes behind the first, which for shift 0 is whole too.
+            // The bytes after the first, which for shift 0 is whole too.
             let bytes = (mark << (16 - shift)).to_be_bytes();
             (mark, shift, Finder::new(&bytes[1..6]).into_owned())
         };
@@ -268,8 +268,8 @@ impl Marks {
         Marks(all.map(|(m, shift)| mark(m, shift)).collect())
     }
 
-    /// The first bit, from `from` on, at which a mark begins. Blocks are rarely as large as they may
-    /// be, so the near bytes are asked first.
+    /// Returns the first bit, from `from` on, at which a mark begins. Blocks are rarely as large as
+    /// they may be, so the near bytes are searched first.
     fn find(&self, bytes: &[u8], from: u64) -> Option<u64> {
         let near = [256 << 10, 1 << 20].map(|ahead| (from / 8) as usize + ahead);
         let ends = near.into_iter().filter(|end| *end < bytes.len()).chain([bytes.len()]);
@@ -280,7 +280,7 @@ impl Marks {
         let mut first: Option<u64> = None;
         let (begin, bits_there) = ((from / 8) as usize, bytes.len() as u64 * 8);
         for (mark, shift, finder) in &self.0 {
-            // Behind a mark that was found nobody has to look.
+            // The search ends at a mark that was found before.
             let end = first.map_or(bytes.len(), |bit| (bit / 8) as usize + 8).min(bytes.len());
             let places = finder.find_iter(bytes.get(begin..end)?);
             let marks =
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_costs_its_block_and_is_told() {
+    fn damage_costs_its_block_and_is_reported() {
         let text = long_text();
         let mut stored = bzip2(&text);
         let whole = read(stored.clone()).len();
@@ -366,12 +366,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_stream_between_two_is_told() {
+    fn bytes_between_two_streams_are_reported() {
         let stored = [bzip2(b"one"), b"junk and more".to_vec(), bzip2(b"two")].concat();
         let offset = bzip2(b"one").len() as u64;
         let blocks = read(stored);
         assert_eq!(blocks[0], Ok((4, b"one".to_vec())));
-        let expected = Defect::new(offset, "13 bytes that are no bzip2 stream");
+        let expected = Defect::new(offset, "13 bytes that are not a bzip2 stream");
         assert_eq!(blocks[1], Err(expected));
         assert_eq!(blocks[2].as_ref().unwrap().1, b"two");
     }

@@ -1,9 +1,9 @@
-//! How a file is compressed, told by its first bytes.
+//! How a file is compressed, detected by its first bytes.
 
 use memchr::memmem;
 use std::fmt;
 
-/// A compression that is read.
+/// A supported compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
     Plain,
@@ -16,28 +16,28 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
-    /// As many first bytes as [`Codec::of`] looks at.
+    /// How many first bytes [`Codec::of`] needs.
     pub(crate) const MAGIC_BYTES_MAX: usize = 10;
 
     const COMPRESSED: [Codec; 5] = [Codec::Gzip, Codec::Zstd, Codec::Lz4, Codec::Bzip2, Codec::Xz];
 
-    /// The compression of a file that begins so.
+    /// Returns the compression of a file that begins with `first`.
     pub(crate) fn of(first: &[u8]) -> Codec {
         let begins = |codec: &&Codec| codec.begins(first);
         Codec::COMPRESSED.iter().find(begins).copied().unwrap_or(Codec::Plain)
     }
 
-    /// What every member begins with.
+    /// Returns the bytes that every member begins with.
     fn magic(self) -> &'static [u8] {
         match self {
             Codec::Plain => b"",
-            // RFC 1952, 2.3.1: ID1, ID2, and the only compression method there is.
+            // RFC 1952, 2.3.1: ID1, ID2, and the only compression method.
             Codec::Gzip => b"\x1f\x8b\x08",
             // RFC 8878, 3.1.1, little endian.
             Codec::Zstd => b"\x28\xb5\x2f\xfd",
             // LZ4 frame format 1.6, little endian.
             Codec::Lz4 => b"\x04\x22\x4d\x18",
-            // No standard; the size of blocks and the first block's own magic follow.
+            // Not standardized. The size of blocks and the magic of the first block follow.
             Codec::Bzip2 => b"BZh",
             // The .xz file format 1.2.1, 2.1.1.1.
             Codec::Xz => b"\xfd7zXZ\0",
@@ -46,7 +46,7 @@ impl Codec {
 
     /// Whether a member begins here. `bytes` may be shorter than the magic where the file ends.
     pub(crate) fn begins(self, bytes: &[u8]) -> bool {
-        // What follows the magic leaves fewer false finds.
+        // The bytes after the magic exclude most chance finds.
         let rest = bytes.get(self.magic().len()..).unwrap_or_default();
         bytes.starts_with(self.magic())
             && match self {
@@ -57,7 +57,7 @@ impl Codec {
             }
     }
 
-    /// The size of the skippable frame that begins here, its head included (RFC 8878, 3.1.2; LZ4
+    /// Returns the size of the skippable frame that begins here, with its header (RFC 8878, 3.1.2; LZ4
     /// has the same).
     pub(crate) fn skippable_bytes(bytes: &[u8]) -> Option<u64> {
         let (head, size) = (bytes.get(..4)?, bytes.get(4..8)?);
@@ -66,12 +66,12 @@ impl Codec {
         is_skippable.then_some(8 + u64::from(size))
     }
 
-    /// Where the first member in `bytes` begins.
+    /// Returns the index at which the first member in `bytes` begins.
     pub(crate) fn find(self, bytes: &[u8]) -> Option<usize> {
         memmem::find_iter(bytes, self.magic()).find(|&at| self.begins(&bytes[at..]))
     }
 
-    /// The first member of any compression in `bytes`.
+    /// Returns the first member of any compression in `bytes`.
     pub(crate) fn find_any(bytes: &[u8]) -> Option<(usize, Codec)> {
         let found = |codec: &Codec| Some((codec.find(bytes)?, *codec));
         Codec::COMPRESSED
@@ -95,8 +95,8 @@ impl fmt::Display for Codec {
     }
 }
 
-/// Whether `rest` goes on as a bzip2 stream behind `BZh`: the size of its blocks, then a block or,
-/// in an empty stream, the end. Plain text that begins `BZh` does not. `rest` may be cut.
+/// Whether `rest` continues a bzip2 stream after `BZh`: the size of its blocks, then a block or, in an
+/// empty stream, the end. Plain text that begins with `BZh` does not. `rest` may be cut.
 fn begins_bzip2(rest: &[u8]) -> bool {
     const BLOCK: &[u8] = b"\x31\x41\x59\x26\x53\x59";
     const END: &[u8] = b"\x17\x72\x45\x38\x50\x90";

@@ -1,4 +1,4 @@
-//! One decoder for each compression, over the stored file, stopping at a member's end.
+//! One decoder for each compression over the stored file, which stops at a member's end.
 
 use super::{Codec, Stored};
 use bzip2::bufread::BzDecoder;
@@ -7,13 +7,13 @@ use lz4_flex::frame::FrameDecoder;
 use std::io::{self, Read};
 use std::mem;
 
-/// Windows of `zstd --long=31` are read; they take as much memory as the text has bytes, up to this.
+/// The window of `zstd --long=31`. It takes as much memory as the text has bytes, up to 2 GiB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 31;
 
 pub(crate) enum Decoder {
     Plain(Stored),
     Gzip(Box<GzDecoder<Stored>>),
-    /// Between frames no decoder is there, only the file.
+    /// Between frames there is no decoder, only the file.
     ZstdIdle(Stored),
     Zstd(Box<zstd::Decoder<'static, Stored>>),
     Lz4(Box<FrameDecoder<Stored>>),
@@ -26,7 +26,7 @@ impl Decoder {
             // xz is a layer of its own, removed before.
             Codec::Plain | Codec::Xz => Decoder::Plain(stored),
             Codec::Gzip => {
-                // The decoder reads a header at once; ours is asked for one member at a time.
+                // The decoder reads a header when it is created, so it is given the file later.
                 let mut decoder = GzDecoder::new(Stored::default());
                 mem::swap(decoder.get_mut(), &mut stored);
                 Decoder::Gzip(Box::new(decoder))
@@ -37,7 +37,7 @@ impl Decoder {
         }
     }
 
-    /// The file below, at the byte behind what the decoder consumed.
+    /// Returns the file below, at the byte after those that the decoder consumed.
     pub(crate) fn stored(&mut self) -> &mut Stored {
         match self {
             Decoder::Plain(stored) | Decoder::ZstdIdle(stored) => stored,
@@ -48,12 +48,12 @@ impl Decoder {
         }
     }
 
-    /// Forgets the member before and begins one at the byte where the file stands.
+    /// Drops the state of the last member and begins one at the current byte of the file.
     pub(crate) fn restart(&mut self) -> io::Result<()> {
         let stored = mem::take(self.stored());
         match self {
             Decoder::Plain(place) => *place = stored,
-            // Keeps its tables: a new decoder for each record costs 3 % of the time.
+            // Keeps its tables. A new decoder for each record costs 3 % of the time.
             Decoder::Gzip(decoder) => drop(decoder.reset(stored)),
             Decoder::ZstdIdle(_) | Decoder::Zstd(_) => {
                 let mut decoder = zstd::Decoder::with_buffer(stored)?.single_frame();
@@ -66,7 +66,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Some bytes of the current member; none at its end.
+    /// Reads bytes of the current member; none at its end.
     pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Decoder::Plain(stored) => stored.read(into),

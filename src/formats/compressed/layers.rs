@@ -1,44 +1,45 @@
 //! The layers of a file: how it is compressed, once or several times, and how its text is encoded.
 //!
 //! The innermost compression that has members (gzip, zstd, LZ4, bzip2) is left to the reader, which
-//! can go on after a damaged member. Layers around it, xz, brotli, and UTF-16 or UTF-32 text are
+//! can resume after a damaged member. Layers around it, xz, brotli, and UTF-16 or UTF-32 text are
 //! removed here: damage in one of them ends the file.
 
 use super::unicode::{Encoding, Unicode};
 use super::{Codec, Inflated, Stored};
+use crate::failure;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-/// Layers of compression that are read. No tool writes more than two; more are a trap.
+/// Layers of compression that are unwrapped. No tool writes more than two. More are a trap.
 const LAYERS_MAX: usize = 4;
 
-/// How much of a member is needed to see what is in it: a block of bzip2 is read as a whole.
+/// How much of a member is needed to detect its content: a block of bzip2 is read as a whole.
 const LOOK_BYTES: usize = 2 << 20;
 
-/// How much of the text is looked at.
+/// How much of the text is examined.
 const HEAD_BYTES: usize = 64 << 10;
 
-/// Skippable frames before the first frame that are passed over to see what the file is.
+/// Skippable frames before the first frame are skipped up to this size to detect the file's form.
 const SKIPPABLE_BYTES_MAX: usize = 8 << 20;
 
-/// What an xz decoder may take; `xz -9` needs 65 MiB.
+/// Memory of an xz decoder. `xz -9` needs 65 MiB.
 const XZ_KIB_MAX: u32 = 1 << 20;
 
 const BROTLI_BUFFER_BYTES: usize = 64 << 10;
 
-/// A file, and the compression of members that is left in it.
+/// An open file without its outer layers, and the compression of its members.
 pub(crate) struct Begun {
     pub stored: Stored,
     pub codec: Codec,
 }
 
-/// Opens a file. Brotli has no magic bytes, so it is told by the ending `.br`.
+/// Opens a file. Brotli has no magic bytes, so it is detected by the ending `.br`.
 pub(crate) fn begin(path: &Path) -> io::Result<Begun> {
     Ok(of_file(path, crate::regular::open(path)?))
 }
 
-/// The same for a path that may be a pipe.
+/// Opens a path that may be a pipe, as [`begin`] does.
 pub(crate) fn begin_stream(path: &Path) -> io::Result<Begun> {
     Ok(of_file(path, File::open(path)?))
 }
@@ -48,7 +49,7 @@ fn of_file(path: &Path, file: File) -> Begun {
     peel(Stored::new(Box::new(file)), is_brotli)
 }
 
-/// The same for bytes that are open already.
+/// Unwraps bytes that are open already, as [`begin`] does.
 pub(crate) fn begin_from(source: Box<dyn Read + Send>) -> Begun {
     peel(Stored::new(source), false)
 }
@@ -87,7 +88,7 @@ fn peel(mut stored: Stored, is_brotli: bool) -> Begun {
     Begun { codec: of_stored(&mut stored), stored }
 }
 
-/// The compression of a file by its first frame that is no skippable one.
+/// Returns the compression of a file, by its first frame that is not skippable.
 fn of_stored(stored: &mut Stored) -> Codec {
     let mut skipped = 0;
     loop {
@@ -98,7 +99,7 @@ fn of_stored(stored: &mut Stored) -> Codec {
                 skipped += bytes as usize;
             }
             _ if skipped == 0 => return Codec::of(rest),
-            // Nothing but skippable frames is an empty file of zstd.
+            // A file of skippable frames only is an empty zstd file.
             _ if rest.is_empty() => return Codec::Zstd,
             _ => {
                 let codec = Codec::of(rest);
@@ -109,7 +110,7 @@ fn of_stored(stored: &mut Stored) -> Codec {
     }
 }
 
-/// The beginning of what is in a file, without moving on in it.
+/// Returns the beginning of a file's content, without consuming it.
 pub(crate) fn head(codec: Codec, stored: &mut Stored) -> Vec<u8> {
     if codec == Codec::Plain {
         let bytes = stored.peek(HEAD_BYTES);
@@ -119,7 +120,7 @@ pub(crate) fn head(codec: Codec, stored: &mut Stored) -> Vec<u8> {
     let copy = bytes[..bytes.len().min(LOOK_BYTES)].to_vec();
     let members = Stored::new(Box::new(io::Cursor::new(copy)));
     let mut head = Vec::new();
-    // What is cut off by the end of the copy is an error, after the bytes before it.
+    // The copy may end within a member: an error, after the bytes before it.
     let _ = Inflated::new(members, codec).take(HEAD_BYTES as u64).read_to_end(&mut head);
     head
 }
@@ -134,6 +135,9 @@ impl<R: Read> Read for Named<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let codec = self.codec;
         self.inner.read(into).map_err(|error| {
+            if failure::of_device(&error).is_some() {
+                return error;
+            }
             let what = match error.kind() {
                 io::ErrorKind::OutOfMemory => format!(
                     "this {codec} file needs more than {} MiB of memory: unpack it first",
@@ -145,10 +149,7 @@ impl<R: Read> Read for Named<R> {
                 io::ErrorKind::Unsupported => {
                     format!("this {codec} file uses a filter that is not read ({error}): unpack it first")
                 }
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
-                    format!("corrupt {codec} data ({error}): fetch the file again")
-                }
-                _ => return error,
+                _ => format!("corrupt {codec} data ({error}): fetch the file again"),
             };
             io::Error::new(io::ErrorKind::InvalidData, what)
         })

@@ -1,17 +1,18 @@
-//! The members of a file, inflated one after another through a window of fixed size.
+//! Inflates the members of a file one after another through a window of fixed size.
 
 use super::decoder::Decoder;
 use super::{Codec, Stored};
+use crate::defect::Defect;
 use std::fmt;
 use std::io;
 
 const WINDOW_BYTES: usize = 128 << 10;
 
-/// Reading a second time is granted for this much, and beyond it for as much as was read so far:
-/// then a file built to be read again and again still takes linear time.
+/// This much may be read a second time, and beyond it as much as was read so far: then a file that
+/// is built to be read again and again still takes linear time.
 const AGAIN_BYTES_FREE: u64 = 64 << 20;
 
-/// The end of a member where it should not be.
+/// A member that ends where it should not.
 #[derive(Debug)]
 pub(crate) struct Fault {
     /// Where the member begins.
@@ -19,23 +20,33 @@ pub(crate) struct Fault {
     pub(crate) cause: Cause,
     codec: Codec,
     what: String,
-    /// `what` says it all.
-    is_told: bool,
+    /// `what` is the whole message.
+    is_complete: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The file ends within the member: what was inflated is right as far as it goes.
+    /// The file ends within the member. What was inflated is right.
     Cut,
-    /// Nothing that the member gave can be trusted.
+    /// Nothing that was inflated of the member can be trusted.
     Corrupt,
     Device(io::ErrorKind),
+}
+
+impl From<Fault> for Defect {
+    fn from(fault: Fault) -> Defect {
+        let device = match fault.cause {
+            Cause::Device(kind) => Some(kind),
+            Cause::Cut | Cause::Corrupt => None,
+        };
+        Defect { device, ..Defect::new(fault.offset, fault.to_string()) }
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Fault { codec, what, .. } = self;
-        if self.is_told {
+        if self.is_complete {
             return f.write_str(what);
         }
         match self.cause {
@@ -51,14 +62,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What lies behind a member, and how many bytes that belong to none were skipped on the way.
+/// What follows a member, and how many bytes that belong to no member were skipped before it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Member { skipped: u64 },
     End { skipped: u64 },
 }
 
-/// See the module.
+/// The members of a file.
 pub(crate) struct Members {
     decoder: Decoder,
     is_layered: bool,
@@ -67,14 +78,14 @@ pub(crate) struct Members {
     /// The unread part of the window.
     from: usize,
     to: usize,
-    /// Where the current member begins in the file.
+    /// Byte of the file at which the current member begins.
     begin: u64,
-    /// No member is open: before the first, behind the end of one.
+    /// No member is open: before the first, or after the end of one.
     between: bool,
     faulty: bool,
     fault: Option<Fault>,
     inflated: u64,
-    /// Bytes read again: stored ones, inflated ones.
+    /// Stored bytes that were read again, and inflated bytes that were given back.
     rewound: u64,
     returned: u64,
 }
@@ -102,8 +113,8 @@ impl Members {
         self.codec
     }
 
-    /// The byte that is read next, as a user can find it: of a plain file that byte, else the
-    /// beginning of the member that it is in.
+    /// Returns the place of the next byte as a user can find it: that byte in a plain file, else the
+    /// beginning of its member.
     pub(crate) fn offset(&self) -> u64 {
         match self.codec {
             Codec::Plain if !self.is_layered => self.inflated - (self.to - self.from) as u64,
@@ -111,22 +122,22 @@ impl Members {
         }
     }
 
-    /// How much of the file was read, as stored.
+    /// Returns how many bytes of the stored file were read.
     pub(crate) fn stored_bytes(&mut self) -> u64 {
         self.decoder.stored().stored_bytes()
     }
 
-    /// Whether a place in the file can be told to the byte.
+    /// Whether [`offset`](Members::offset) is exact to the byte.
     pub(crate) fn is_exact(&self) -> bool {
         self.codec == Codec::Plain && !self.is_layered
     }
 
-    /// How much was inflated, what was read again included.
+    /// Returns how many bytes were inflated, with those that were read again.
     pub(crate) fn inflated_bytes(&self) -> u64 {
         self.inflated + self.returned
     }
 
-    /// The unread bytes, at least `bytes` of them unless the member ends before.
+    /// Returns the unread bytes, at least `bytes` of them unless the member ends before.
     pub(crate) fn fill(&mut self, bytes: usize) -> &[u8] {
         debug_assert!(bytes <= WINDOW_BYTES / 2);
         while self.to - self.from < bytes && self.inflate() {}
@@ -138,8 +149,8 @@ impl Members {
         self.from += bytes;
     }
 
-    /// Puts bytes that were consumed last before the unread ones. False, and nothing done, where
-    /// that would no longer be linear time.
+    /// Puts the bytes that were consumed last before the unread ones. Returns false, and does nothing,
+    /// where that would no longer be linear time.
     pub(crate) fn give_back(&mut self, bytes: &[u8]) -> bool {
         let returned = self.returned + bytes.len() as u64;
         if returned > self.inflated + AGAIN_BYTES_FREE {
@@ -151,7 +162,7 @@ impl Members {
             self.window[self.from..][..bytes.len()].copy_from_slice(bytes);
             return true;
         }
-        // The window moved on since they were read, so little of it is unread: see `inflate`.
+        // The window has moved since they were read, so little of it is unread: see `inflate`.
         let mut window = [bytes, &self.window[self.from..self.to]].concat();
         (self.from, self.to) = (0, window.len());
         window.resize(window.len().max(WINDOW_BYTES), 0);
@@ -159,12 +170,12 @@ impl Members {
         true
     }
 
-    /// The fault that the current member ended with, asked for once its bytes are consumed.
+    /// Returns the fault that ended the current member, once its bytes are consumed.
     pub(crate) fn take_fault(&mut self) -> Option<Fault> {
         self.fault.take()
     }
 
-    /// Leaves the current member, whose bytes were consumed, for the next.
+    /// Leaves the current member, whose bytes were consumed, for the next one.
     pub(crate) fn advance(&mut self) -> Next {
         (self.from, self.to) = (0, 0);
         if self.codec == Codec::Plain || self.decoder.stored().failure().is_some() {
@@ -191,14 +202,14 @@ impl Members {
         Next::Member { skipped }
     }
 
-    /// Inflates some more into the window; false at the member's end.
+    /// Inflates more into the window. Returns false at the member's end.
     fn inflate(&mut self) -> bool {
         if self.between {
             return false;
         }
         self.window.copy_within(self.from..self.to, 0);
         (self.from, self.to) = (0, self.to - self.from);
-        // It grows only to give bytes back, and shrinks when those are read.
+        // It grows only to take bytes back, and shrinks once those are read.
         if self.window.len() > WINDOW_BYTES && self.to < WINDOW_BYTES / 2 {
             self.window = self.window[..WINDOW_BYTES].to_vec();
         }
@@ -216,10 +227,10 @@ impl Members {
         !self.between
     }
 
-    /// A layer below ends early, and this with it.
+    /// Returns the fault of a layer below that ends early.
     fn damaged(&self, damage: String) -> Fault {
         let (offset, codec) = (self.offset(), self.codec);
-        Fault { offset, cause: Cause::Cut, codec, what: damage, is_told: true }
+        Fault { offset, cause: Cause::Cut, codec, what: damage, is_complete: true }
     }
 
     fn fail(&mut self, error: &io::Error) {
@@ -227,7 +238,7 @@ impl Members {
         self.between = true;
         self.faulty = true;
         let stored = self.decoder.stored();
-        // Of plain bytes the error is the damage itself.
+        // In plain bytes the error is the damage itself.
         let damage = stored.take_damage().or_else(|| {
             let is_plain = codec == Codec::Plain && stored.failure().is_none();
             is_plain.then(|| error.to_string())
@@ -237,22 +248,22 @@ impl Members {
             return;
         }
         let stored = self.decoder.stored();
-        // A damaged member can inflate on to the end of the file: then it was not the file that
-        // ended too early, and there is another member in what it swallowed.
-        let swallowed = || stored.kept().and_then(|kept| codec.find(kept.get(1..)?)).is_some();
+        // A damaged member can inflate up to the end of the file. Then the file was not cut short,
+        // and there is another member in what it consumed.
+        let has_member = || stored.kept().and_then(|kept| codec.find(kept.get(1..)?)).is_some();
         let cause = match (stored.failure(), error.kind()) {
             (Some(kind), _) => Cause::Device(kind),
-            (None, io::ErrorKind::UnexpectedEof) if !swallowed() => Cause::Cut,
+            (None, io::ErrorKind::UnexpectedEof) if !has_member() => Cause::Cut,
             _ => Cause::Corrupt,
         };
-        let (what, is_told) = match remedy(codec, &error.to_string()) {
+        let (what, is_complete) = match remedy(codec, &error.to_string()) {
             Some(what) if cause == Cause::Corrupt => (what.to_owned(), true),
             _ => (error.to_string(), false),
         };
-        self.fault = Some(Fault { offset: self.offset(), cause, codec, what, is_told });
+        self.fault = Some(Fault { offset: self.offset(), cause, codec, what, is_complete });
     }
 
-    /// Goes back to the byte behind the faulty member's first, while that is granted.
+    /// Goes back to the byte after the faulty member's first, while that is allowed.
     fn rewind(&mut self) {
         let stored = self.decoder.stored();
         let again = stored.kept().map_or(0, |kept| kept.len() as u64);
@@ -260,11 +271,11 @@ impl Members {
             stored.rewind();
             self.rewound += again;
         }
-        // What lies between is the rest of the damaged member, and was reported with it.
+        // The bytes between are the rest of the damaged member, which is reported already.
         let _ = self.skip_to_member();
     }
 
-    /// Skips to where a member begins: the bytes skipped, and whether there is one.
+    /// Skips to the beginning of a member. Returns the bytes skipped, and whether there is one.
     fn skip_to_member(&mut self) -> (u64, bool) {
         let codec = self.codec;
         let stored = self.decoder.stored();
@@ -290,14 +301,14 @@ impl Members {
             std::io::BufRead::consume(stored, n);
             skipped += n as u64;
             if at.is_some() || short {
-                // gzip's own tool lets files be padded with zeros, as tapes did.
+                // The gzip tool accepts padding by zeros, as on tapes.
                 return (if padding { 0 } else { skipped }, at.is_some());
             }
         }
     }
 }
 
-/// What zstd says where another download would say the same.
+/// Returns the remedy for an error of zstd that another download would repeat.
 fn remedy(codec: Codec, error: &str) -> Option<&'static str> {
     if codec != Codec::Zstd {
         return None;

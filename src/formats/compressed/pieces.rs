@@ -1,21 +1,21 @@
-//! The text of a file in pieces, each with its place in the stored file, past any damage.
+//! The text of a file in pieces, each with its place in the stored file, past damage.
 
 use super::bzip2::Blocks;
-use super::{Begun, Cause, Codec, Members, Next, begin};
+use super::{Begun, Codec, Members, Next, begin};
 use crate::defect::{Defect, ReadError};
 use std::path::Path;
 
 /// A piece of the text.
 pub(crate) struct Piece {
-    /// Byte of the stored file where it begins, or, in compressed files, where the member or block
-    /// that it is of begins.
+    /// Byte of the stored file at which it begins, or, in compressed files, at which its member or
+    /// block begins.
     pub offset: u64,
-    /// Whether each byte of the piece is one of the file.
+    /// Whether each byte of the piece is a byte of the stored file.
     pub plain: bool,
     pub bytes: Vec<u8>,
 }
 
-/// See the module. Behind an error the text goes on, with some of it missing.
+/// Iterator over the pieces. After an error the text continues, with some of it missing.
 pub(crate) enum Pieces {
     Members { members: Box<Members>, ended: bool },
     Blocks(Box<Blocks>),
@@ -23,10 +23,10 @@ pub(crate) enum Pieces {
 
 impl Pieces {
     pub(crate) fn open(path: &Path) -> Result<Pieces, ReadError> {
-        let wrong = |source| ReadError::new(path, source);
-        let Begun { stored, codec } = begin(path).map_err(wrong)?;
+        let cannot_open = |source| ReadError::new(path, source);
+        let Begun { stored, codec } = begin(path).map_err(cannot_open)?;
         if codec == Codec::Bzip2 {
-            return Ok(Pieces::Blocks(Box::new(Blocks::new(stored).map_err(wrong)?)));
+            return Ok(Pieces::Blocks(Box::new(Blocks::new(stored).map_err(cannot_open)?)));
         }
         Ok(Pieces::Members { members: Box::new(Members::new(stored, codec)), ended: false })
     }
@@ -52,22 +52,16 @@ impl Iterator for Pieces {
                 return Some(Ok(Piece { offset, plain, bytes }));
             }
             if let Some(fault) = members.take_fault() {
-                let device = match fault.cause {
-                    Cause::Device(kind) => Some(kind),
-                    Cause::Cut | Cause::Corrupt => None,
-                };
-                *ended = device.is_some();
-                return Some(Err(Defect {
-                    device,
-                    ..Defect::new(fault.offset, fault.to_string())
-                }));
+                let defect = Defect::from(fault);
+                *ended = defect.device.is_some();
+                return Some(Err(defect));
             }
             let next = members.advance();
             *ended = matches!(next, Next::End { .. });
             if let Next::Member { skipped: skipped @ 1.. } | Next::End { skipped: skipped @ 1.. } =
                 next
             {
-                let what = format!("{skipped} bytes that are no {} member", members.codec());
+                let what = format!("{skipped} bytes that are not a {} member", members.codec());
                 return Some(Err(Defect::new(members.offset().saturating_sub(skipped), what)));
             }
         }

@@ -1,34 +1,32 @@
-//! The file as stored, with a short memory.
+//! The stored file, with the last bytes kept in memory.
 //!
-//! A damaged gzip member often inflates on, as garbage, into the healthy members behind it. So
-//! the search for the next one has to begin at the damaged one's start, and its bytes are kept
-//! until then. Kept in memory and not sought in the file: pipes are read as well.
+//! A damaged gzip member often inflates into the valid members after it, as garbage. So the search
+//! for the next one has to begin at the start of the damaged one, and its bytes are kept until then.
+//! They are kept in memory and not sought in the file, since pipes are read as well.
 
+use crate::failure;
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// How much of the current member is kept. Members of Common Crawl have some 5 to 100 kB; of a
-/// larger one the search begins where its decoder gave up.
+/// How much of the current member is kept. Members of Common Crawl have some 5 to 100 kB. In a
+/// larger one the search begins where its decoder failed.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
-/// Kinds of errors that say something of the bytes and nothing of the device.
-const CONTENT: [ErrorKind; 2] = [ErrorKind::InvalidData, ErrorKind::UnexpectedEof];
-
-/// A buffered source that can go back to its mark.
+/// A buffered source that can return to its mark.
 pub(crate) struct Stored {
     source: Box<dyn Read + Send>,
     /// The bytes of the file from `base` on.
     buffer: Vec<u8>,
     base: u64,
-    /// First unread byte, as an index into `buffer`.
+    /// Index of the first unread byte in `buffer`.
     at: usize,
-    /// What is kept begins here; at most `at`.
+    /// The bytes that are kept begin here; at most `at`.
     mark: Option<usize>,
     failure: Option<io::ErrorKind>,
-    /// What is wrong with a layer of compression below, where this ends for it.
+    /// The damage of a layer of compression below, which ends this.
     damage: Option<String>,
     /// Bytes read of the file at the bottom.
     below: Arc<AtomicU64>,
@@ -58,49 +56,49 @@ impl Stored {
         }
     }
 
-    /// What a decoder gives, over a file whose bytes read are counted in `below`.
+    /// Creates a source of what a decoder returns, over a file whose bytes are counted in `below`.
     pub(crate) fn over(source: Box<dyn Read + Send>, below: Arc<AtomicU64>) -> Self {
         Stored { below, is_layer: true, ..Stored::new(source) }
     }
 
-    /// Counts the bytes that were read of the file at the bottom.
+    /// Returns the counter of bytes that were read of the file at the bottom.
     pub(crate) fn counter(&self) -> Arc<AtomicU64> {
         self.below.clone()
     }
 
-    /// How far the file on disk was read: to the byte, or, below other layers, about.
+    /// Returns how far the file on disk was read: exactly, or about, below other layers.
     pub(crate) fn stored_bytes(&self) -> u64 {
         if self.is_layer { self.below.load(Relaxed) } else { self.offset() }
     }
 
-    /// Whether another layer lies below, so that [`offset`](Stored::offset) is no place of the file.
+    /// Whether another layer is below, so that [`offset`](Stored::offset) is not a place of the file.
     pub(crate) fn is_layer(&self) -> bool {
         self.is_layer
     }
 
-    /// Why this ends before its end, if a layer below is damaged; told once.
+    /// Returns, once, the damage of a layer below that ended this.
     pub(crate) fn take_damage(&mut self) -> Option<String> {
         if self.at == self.buffer.len() { self.damage.take() } else { None }
     }
 
-    /// Byte of the file that is read next.
+    /// Returns the byte of the file that is read next.
     pub(crate) fn offset(&self) -> u64 {
         self.base + self.at as u64
     }
 
-    /// How the device failed, if it did at the byte that is read next: bytes that were looked at
-    /// before are read first.
+    /// Returns how the device failed, if it did at the byte that is read next. Buffered bytes are
+    /// read first.
     pub(crate) fn failure(&self) -> Option<io::ErrorKind> {
         self.failure.filter(|_| self.at == self.buffer.len())
     }
 
-    /// At least `bytes` unread bytes, fewer only where the file ends or the device fails.
+    /// Returns at least `bytes` unread bytes, fewer only where the file ends or the device fails.
     pub(crate) fn peek(&mut self, bytes: usize) -> &[u8] {
         while self.buffer.len() - self.at < bytes && self.load() {}
         &self.buffer[self.at..]
     }
 
-    /// Passes by so many bytes; gives how many of them the file lacks.
+    /// Skips `bytes` bytes. Returns how many of them are missing.
     pub(crate) fn skip(&mut self, bytes: u64) -> u64 {
         let mut left = bytes;
         while left > 0 {
@@ -114,17 +112,17 @@ impl Stored {
         left
     }
 
-    /// Keeps what is read from here on.
+    /// Keeps the bytes that are read from here on.
     pub(crate) fn mark(&mut self) {
         self.mark = Some(self.at);
     }
 
-    /// The bytes since the mark, while they are kept.
+    /// Returns the bytes since the mark, while they are kept.
     pub(crate) fn kept(&self) -> Option<&[u8]> {
         Some(&self.buffer[self.mark?..self.at])
     }
 
-    /// Goes to the byte behind the mark, if the bytes from there on are kept: back, as a rule, but
+    /// Goes to the byte after the mark, if the bytes from there on are kept: back, as a rule, but
     /// forward from the mark itself, where some decoders stay when they fail.
     pub(crate) fn rewind(&mut self) {
         if let Some(mark) = self.mark.take() {
@@ -132,7 +130,7 @@ impl Stored {
         }
     }
 
-    /// Reads one more chunk; false at the end of the file.
+    /// Reads one more chunk. Returns false at the end of the file.
     fn load(&mut self) -> bool {
         if self.ended || self.failure.is_some() {
             return false;
@@ -153,8 +151,8 @@ impl Stored {
         }
         match read {
             Ok(n) => self.ended = n == 0,
-            // A decoder's, not the device's.
-            Err(error) if self.is_layer && CONTENT.contains(&error.kind()) => {
+            // An error of a decoder.
+            Err(error) if self.is_layer && failure::of_device(&error).is_none() => {
                 self.damage = Some(error.to_string());
                 self.ended = true;
             }
@@ -163,7 +161,7 @@ impl Stored {
         n > 0
     }
 
-    /// Drops what nobody can ask for any more.
+    /// Drops the bytes that are no longer needed.
     fn forget(&mut self) {
         if self.mark.is_some_and(|mark| self.at - mark > KEPT_BYTES_MAX) {
             self.mark = None;
@@ -192,7 +190,10 @@ impl BufRead for Stored {
             if let Some(damage) = self.damage.take() {
                 return Err(io::Error::new(ErrorKind::InvalidData, damage));
             }
-            return self.failure.map_or(Ok(&[]), |kind| Err(kind.into()));
+            return match self.failure {
+                Some(kind) => Err(failure::device_error(kind, kind.to_string())),
+                None => Ok(&[]),
+            };
         }
         Ok(&self.buffer[self.at..])
     }

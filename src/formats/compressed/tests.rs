@@ -29,7 +29,7 @@ fn inflated(stored: &[u8]) -> Result<Vec<u8>, ErrorKind> {
 }
 
 #[test]
-fn every_compression_is_told_by_content_and_joined() {
+fn every_compression_is_detected_and_its_members_are_joined() {
     let text = "to be or not to be\n".repeat(50_000);
     let text = text.as_bytes();
     let (a, b) = text.split_at(300_001);

@@ -12,7 +12,7 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// The encoding that a byte order mark names, if what follows is text in it.
+    /// Returns the encoding that a byte order mark names, if text in it follows.
     pub fn of(head: &[u8]) -> Option<Encoding> {
         let encoding = match head {
             [0xff, 0xfe, 0, 0, ..] => Encoding::Utf32Le,
@@ -39,12 +39,12 @@ impl Encoding {
     }
 }
 
-/// See the module. What is no character becomes U+FFFD.
+/// Reads text as UTF-8. What is not a character becomes U+FFFD.
 pub(super) struct Unicode<R> {
     source: R,
     encoding: Encoding,
     of_16: Option<Decoder>,
-    /// Bytes of a character of UTF-32 that is not whole yet.
+    /// The first bytes of an incomplete UTF-32 character.
     part: Vec<u8>,
     text: String,
     at: usize,
@@ -58,7 +58,7 @@ impl<R: BufRead> Unicode<R> {
         Unicode { source, encoding, of_16, part, text, at: 0, ended: false }
     }
 
-    /// Decodes what the source has at hand.
+    /// Decodes what the source has buffered.
     fn more(&mut self) -> io::Result<()> {
         self.text.clear();
         self.at = 0;

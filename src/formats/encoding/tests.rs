@@ -2,7 +2,7 @@ use super::*;
 use encoding_rs::*;
 use proptest::prelude::*;
 
-/// A paragraph of ours in some languages, with the encodings that their old files have.
+/// A paragraph in some languages, with the encodings of old files in them.
 const TEXTS: &[(&str, &[&Encoding])] = &[
     (
         "Глава первая\n\nВечером смотритель зажёг лампу и записал в журнал, что ветер с моря стих, \
@@ -76,7 +76,7 @@ fn utf_32(text: &str, is_big: bool) -> Vec<u8> {
 }
 
 #[test]
-fn encodings_are_told_by_what_the_bytes_are() {
+fn encodings_are_detected_from_the_bytes() {
     for (text, encodings) in TEXTS {
         for encoding in *encodings {
             let bytes = encoded(text, encoding);
@@ -104,7 +104,7 @@ fn wide_encodings_are_read_with_and_without_their_mark() {
 }
 
 #[test]
-fn what_a_file_says_of_itself_is_believed_where_it_makes_sense() {
+fn a_declared_encoding_counts_if_the_text_makes_sense() {
     let polish = encoded("ąę, źle", ISO_8859_2);
     assert_eq!(decode(&polish, Some("ISO-8859-2")).unwrap().text, "ąę, źle");
     let russian = encoded(TEXTS[0].0, KOI8_R);
@@ -114,13 +114,13 @@ fn what_a_file_says_of_itself_is_believed_where_it_makes_sense() {
 }
 
 #[test]
-fn a_few_letters_are_of_western_europe() {
+fn a_few_letters_are_read_as_western_european() {
     assert_eq!(decode(b"caf\xe9 \x97 na\xefve", None).unwrap().text, "café — naïve");
     assert_eq!(decode(b"a \xa3 5 note", None).unwrap().encoding, "windows-1252");
 }
 
 #[test]
-fn what_makes_no_sense_is_not_read() {
+fn text_that_makes_no_sense_is_not_read() {
     // "café, déjà, tête, très" of MS-DOS, and the same of a Macintosh.
     let dos = b"caf\x82, d\x82j\x85, t\x88te, tr\x8as. ".repeat(20);
     assert_eq!(decode(&dos, None), Err(NoText::UnknownEncoding));

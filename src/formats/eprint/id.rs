@@ -1,8 +1,8 @@
-//! arXiv's identifiers, as its files are named.
+//! arXiv's identifiers, from the names of its files.
 
-/// The name of a file without the endings that e-prints have.
+/// Returns the name of a file without the endings of e-prints.
 pub(super) fn stem(name: &str) -> String {
-    // A folder's name ends so, and has no endings.
+    // Names of folders have no endings.
     if let Some(folder) = name.strip_suffix('/') {
         return folder.to_owned();
     }
@@ -13,9 +13,16 @@ pub(super) fn stem(name: &str) -> String {
     stem.to_owned()
 }
 
-/// The identifier as arXiv writes it (RedPajama `data_prep/arxiv/utils.py`: `format_arxiv_id`):
-/// `hep-th9901001` is `hep-th/9901001`, `0704.0001` is itself, and what is neither of these stays as
-/// it is.
+/// Returns the identifier as arXiv writes it (RedPajama `data_prep/arxiv/utils.py`:
+/// `format_arxiv_id`): `hep-th9901001` is `hep-th/9901001`. `0704.0001` and anything else stays as it
+/// is.
+///
+/// ```
+/// use formats::eprint::arxiv_id;
+///
+/// assert_eq!(arxiv_id("hep-th9901001"), "hep-th/9901001");
+/// assert_eq!(arxiv_id("0704.0001"), "0704.0001");
+/// ```
 pub fn arxiv_id(stem: &str) -> String {
     let is_archive = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'-';
     let archive = stem.bytes().take_while(|byte| is_archive(byte)).count();
@@ -27,8 +34,8 @@ pub fn arxiv_id(stem: &str) -> String {
     format!("{archive}/{number}")
 }
 
-/// Year and month of a paper, as `YYMM`: the folder that it lies in says so in a bulk archive, else
-/// the first digits of its identifier do, in either of arXiv's forms; empty where neither does.
+/// Returns the year and month of a paper, as `YYMM`: the name of its folder in a bulk archive, else the
+/// first digits of its identifier, in either of arXiv's forms. Empty if neither has them.
 pub fn yymm<'a>(folder: &'a str, stem: &'a str) -> &'a str {
     let month = |text: &'a str| {
         let digits = text.get(..4).filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
@@ -41,11 +48,11 @@ pub fn yymm<'a>(folder: &'a str, stem: &'a str) -> &'a str {
     Some(folder).filter(|folder| folder.len() == 4).and_then(month).or_else(of_id).unwrap_or("")
 }
 
-/// Seconds since 1970 as a date and time in UTC, without a zone (`datetime.isoformat`; upstream's is
-/// in the local time of whatever machine it ran on).
+/// Formats seconds since 1970 as a date and time in UTC, without a zone (`datetime.isoformat`; upstream
+/// uses the local time of the machine that it runs on).
 pub fn iso_time(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Days since 1 March 0000, in eras of 400 years, which are all alike.
+    // Days since 1 March 0000, in eras of 400 years, which all have the same calendar.
     let days = days.saturating_add(719_468);
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

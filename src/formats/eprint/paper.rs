@@ -1,55 +1,52 @@
-//! The files of one paper, in memory: those that are wanted, up to a limit.
+//! The wanted files of one paper, in memory, up to a limit.
 
-use super::tar::{Kind, Step, Tar};
 use super::{Member, Unreadable, is_apples};
+use crate::archive::tar::{Kind, Step, Tar};
+use crate::archive::tree::{DEPTH_MAX, Links, Walk, is_hidden};
 use flate2::bufread::MultiGzDecoder;
-use std::fs;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 /// Whether a file of a paper is wanted, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
-    /// It is the paper, or a part of it: without it the paper cannot be read.
+    /// It is the paper or a part of it. The paper cannot be read without it.
     Always,
-    /// Another file may need it. It is read if it is small, and named otherwise.
+    /// Another file may need it. It is read if it is small, and only named otherwise.
     IfSmall,
-    /// It is passed by.
+    /// It is skipped.
     Never,
 }
 
-/// Tells which files of a paper are wanted, by their names.
+/// Decides by name which files of a paper are wanted.
 pub type Wanted = fn(&str) -> Want;
 
-/// What a paper may inflate to, figures and all. arXiv takes 50 MB from an author as a rule.
+/// The inflated size of a paper, with its figures. arXiv accepts 50 MB from an author as a rule.
 pub(super) const INFLATED_BYTES_MAX: u64 = 256 << 20;
 
-/// What the files that are wanted may have together. The longest book in LaTeX has a tenth of it.
+/// The size of all wanted files together. The longest book in LaTeX has a tenth of it.
 pub(super) const WANTED_BYTES_MAX: u64 = 32 << 20;
 
-/// Files of a paper that are wanted.
+/// The most wanted files of a paper.
 pub(super) const FILES_MAX: usize = 10_000;
 
-/// What a file that is wanted if it is small may have, and all of them together.
+/// The size of a file that is wanted if it is small, and of all of them together.
 const SMALL_BYTES_MAX: u64 = 4 << 20;
 const SMALL_FILES_BYTES_MAX: u64 = 32 << 20;
 
-/// So many files that were not read are named.
+/// At most this many files that were not read are named.
 const UNREAD_MAX: usize = 1_000;
-
-/// How deep the folders of a paper are walked.
-const DEPTH_MAX: usize = 32;
 
 /// A paper that is being read.
 pub(super) struct Paper {
     wanted: Wanted,
     pub files: Vec<Member>,
-    /// Names of files that were wanted if they were small, and are not.
+    /// Names of files that are wanted only if they are small, and are not.
     pub unread: Vec<String>,
     bytes_left: u64,
     small_bytes_left: u64,
     small_files: usize,
-    /// When the newest of its files was last changed.
+    /// Time of the last change of its newest file.
     pub modified: Option<u64>,
 }
 
@@ -57,7 +54,7 @@ pub(super) struct Paper {
 #[derive(Debug)]
 pub(super) struct Fault {
     pub why: Unreadable,
-    /// In words.
+    /// Description.
     pub what: String,
     /// Set where the device failed.
     pub device: Option<io::ErrorKind>,
@@ -68,7 +65,7 @@ impl Fault {
         Fault { why: Unreadable::TooLarge, what, device: None }
     }
 
-    /// Whether something is broken, or not; a PDF is not.
+    /// Whether the paper is damaged. A PDF is not.
     pub fn is_damage(&self) -> bool {
         let damage = [Unreadable::Truncated, Unreadable::Corrupt, Unreadable::TooLarge];
         damage.contains(&self.why)
@@ -94,7 +91,7 @@ impl Paper {
         }
     }
 
-    /// A gzipped archive, or a gzipped file, of this name.
+    /// Reads a gzipped archive, or a gzipped file, of this name.
     pub fn gzipped(&mut self, name: &str, stored: &mut dyn Read) -> Result<(), Fault> {
         let mut head = Vec::new();
         stored.take(4).read_to_end(&mut head)?;
@@ -102,9 +99,10 @@ impl Paper {
         if head.starts_with(b"%PDF") {
             return Err(Unreadable::PdfOnly.into());
         }
-        match head.starts_with(b"\x1f\x8b") {
-            true => self.inflated(name, MultiGzDecoder::new(BufReader::new(stored))),
-            false => self.inflated(name, stored),
+        if head.starts_with(b"\x1f\x8b") {
+            self.inflated(name, MultiGzDecoder::new(BufReader::new(stored)))
+        } else {
+            self.inflated(name, stored)
         }
     }
 
@@ -117,7 +115,7 @@ impl Paper {
         }
     }
 
-    /// A file that is no archive, and so is the paper, whatever it is.
+    /// Reads a file that is not an archive, and so is the paper, whatever it is.
     pub fn single(&mut self, name: &str, head: Vec<u8>, rest: &mut dyn Read) -> Result<(), Fault> {
         let name = name.rsplit('/').next().unwrap_or_default();
         let stem = name.strip_suffix(".gz").unwrap_or(name);
@@ -125,7 +123,7 @@ impl Paper {
         self.add(format!("{stem}.tex"), Cursor::new(head).chain(rest))
     }
 
-    /// The files of an archive that begins with `first`. Links in it are passed by.
+    /// Reads the files of an archive that begins with `first`. Links in it are skipped.
     pub fn archive<R: Read>(&mut self, tar: &mut Tar<R>, first: Option<Step>) -> Result<(), Fault> {
         let mut step = first.unwrap_or_else(|| tar.next());
         loop {
@@ -140,7 +138,7 @@ impl Paper {
                 }
                 Step::End | Step::NoTar(_) => return Ok(()),
                 Step::Skipped { .. } => {
-                    let what = "bytes that are no entry of its archive".to_owned();
+                    let what = "bytes that are not an entry of its archive".to_owned();
                     return Err(Fault { why: Unreadable::Corrupt, what, device: None });
                 }
                 Step::Failed { error, .. } => return Err(error.into()),
@@ -149,31 +147,23 @@ impl Paper {
         }
     }
 
-    /// The files of a folder, in the order of their paths. Links are not followed, and names that
-    /// begin with a dot are left out.
-    pub fn folder(&mut self, path: &Path, within: &str, depth: usize) -> Result<(), Fault> {
-        if depth > DEPTH_MAX {
-            return Err(Fault::too_large(format!("folders more than {DEPTH_MAX} deep")));
-        }
-        let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let (path, name) = (entry.path(), format!("{within}{name}"));
-            let kind = entry.file_type()?;
-            if entry.file_name().to_string_lossy().starts_with('.') {
-                continue;
+    /// Reads the files of a folder, in the order of their paths. Links are not followed, and names
+    /// that begin with a dot are left out.
+    pub fn folder(&mut self, root: &Path) -> Result<(), Fault> {
+        for (path, meta) in Walk::new(root, Links::Keep, is_hidden)? {
+            let meta = meta?;
+            let name = path.to_string_lossy().into_owned();
+            if meta.is_dir() {
+                return Err(Fault::too_large(format!("folders more than {DEPTH_MAX} deep")));
             }
-            if kind.is_dir() {
-                self.folder(&path, &format!("{name}/"), depth + 1)?;
-            } else if kind.is_file() && (self.wanted)(&name) != Want::Never {
-                self.take(name, crate::regular::open(&path)?)?;
+            if meta.is_file() && (self.wanted)(&name) != Want::Never {
+                self.take(name, crate::regular::open(&root.join(path))?)?;
             }
         }
         Ok(())
     }
 
-    /// A file, as it is wanted.
+    /// Adds a file if it is wanted.
     fn take(&mut self, name: String, source: impl Read) -> Result<(), Fault> {
         match (self.wanted)(&name) {
             Want::Always => self.add(name, source),
@@ -213,7 +203,7 @@ impl Paper {
     }
 }
 
-/// So many bytes of a source, and an error in the place of more.
+/// Reads up to `left` bytes of a source. More are an error.
 pub(super) struct Bounded<R> {
     source: R,
     pub left: u64,

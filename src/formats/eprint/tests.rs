@@ -27,7 +27,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// A header of any kind and path, as no honest tool writes it.
+/// A header of any kind and path, also such as no tool writes.
 fn header(kind: EntryType, path: &[u8], size: u64) -> Vec<u8> {
     let mut header = Header::new_gnu();
     header.as_mut_bytes()[..path.len()].copy_from_slice(path);
@@ -47,7 +47,7 @@ fn block(bytes: &[u8]) -> Vec<u8> {
 
 type Found = Vec<Result<Eprint, Defect>>;
 
-/// What is read of a file with these bytes.
+/// Which files of a paper are wanted.
 fn tex(name: &str) -> Want {
     match name {
         name if name.ends_with(".tex") => Want::Always,
@@ -63,9 +63,9 @@ fn read(name: &str, bytes: &[u8]) -> Found {
     open(&path, tex).unwrap().collect()
 }
 
-/// Papers with their files, or the reason that there are none.
-fn told(found: &Found) -> Vec<String> {
-    let tell = |item: &Result<Eprint, Defect>| match item {
+/// Papers with their files, or the reason why they have none.
+fn summary(found: &Found) -> Vec<String> {
+    let summary_of = |item: &Result<Eprint, Defect>| match item {
         Ok(Eprint { stem, files: Ok(files), .. }) => {
             let files = files.iter().map(|f| format!("{}={}", f.name, f.bytes.escape_ascii()));
             format!("{stem}: {}", files.collect::<Vec<_>>().join(" "))
@@ -73,11 +73,11 @@ fn told(found: &Found) -> Vec<String> {
         Ok(Eprint { stem, files: Err(why), .. }) => format!("{stem}: {}", why.reason()),
         Err(defect) => format!("byte {}", defect.offset),
     };
-    found.iter().map(tell).collect()
+    found.iter().map(summary_of).collect()
 }
 
 #[test]
-fn a_bulk_archive_gives_its_papers_in_order() {
+fn the_papers_of_a_bulk_archive_are_read_in_order() {
     let paper = archive(&[("b.tex", b"B"), ("fig.pdf", b"x"), ("a/a.tex", b"A")]);
     let bulk = archive(&[
         ("0704/0704.0001.gz", &gzip(&paper)),
@@ -88,7 +88,7 @@ fn a_bulk_archive_gives_its_papers_in_order() {
     ]);
     let found = read("arXiv_src_0704_001.tar", &bulk);
     assert_eq!(
-        told(&found),
+        summary(&found),
         [
             "0704.0001: b.tex=B a/a.tex=A",
             "0704.0002: 0704.0002.tex=one file",
@@ -106,8 +106,17 @@ fn a_bulk_archive_gives_its_papers_in_order() {
     assert_eq!((first.folder.as_str(), first.modified), ("0704", Some(86_400)));
 
     let compressed = read("bulk.tar.gz", &gzip(&bulk));
-    assert_eq!(told(&compressed), told(&found));
+    assert_eq!(summary(&compressed), summary(&found));
     assert!(compressed.iter().all(|item| item.as_ref().unwrap().offset == 0));
+}
+
+#[test]
+fn joined_bulk_archives_are_read_and_joined_papers_are_not() {
+    let paper = |name: &str| archive(&[(name, b"T")]);
+    let joined = gzip(&[paper("a.tex"), paper("b.tex")].concat());
+    let bulk = |name: &str| archive(&[(name, &joined)]);
+    let found = read("x.tar", &[bulk("0704/a.gz"), bulk("0704/b.gz")].concat());
+    assert_eq!(summary(&found), ["a: a.tex=T", "b: a.tex=T"]);
 }
 
 #[test]
@@ -124,7 +133,7 @@ fn a_single_eprint_is_one_paper() {
         ("x.gz", gzip(b"%PDF-1.4 and so on"), "x: pdf_only"),
         ("x.tar", vec![0; 1024], "x: "),
     ] {
-        assert_eq!(told(&read(name, &bytes)), [expected], "{name}");
+        assert_eq!(summary(&read(name, &bytes)), [expected], "{name}");
     }
     let found = read("1911.02782.gz", &gzip(&tar));
     assert_eq!(found[0].as_ref().unwrap().modified, Some(86_400), "of its files");
@@ -143,7 +152,7 @@ fn a_folder_is_one_paper_and_links_in_it_are_not_followed() {
     std::os::unix::fs::symlink("..", at("parts/loop")).unwrap();
     let folder = dir.path().join("1707.08043");
     let found: Found = open(&folder, tex).unwrap().collect();
-    assert_eq!(told(&found), ["1707.08043: main.tex=M parts/one.tex=1"]);
+    assert_eq!(summary(&found), ["1707.08043: main.tex=M parts/one.tex=1"]);
     assert!(super::is_folder_of_paper(&folder));
     assert!(!super::is_folder_of_paper(dir.path()));
     fs::write(dir.path().join("note.tex"), "N").unwrap();
@@ -152,7 +161,7 @@ fn a_folder_is_one_paper_and_links_in_it_are_not_followed() {
 }
 
 #[test]
-fn hostile_entries_are_named_and_the_others_are_read() {
+fn hostile_entries_are_reported_and_the_others_are_read() {
     let good = archive(&[("0704/good.gz", &gzip(b"good"))]);
     let good = &good[..good.len() - 1024];
     let paper = |path: &[u8]| [header(EntryType::Regular, path, 4), block(b"evil")].concat();
@@ -170,7 +179,7 @@ fn hostile_entries_are_named_and_the_others_are_read() {
     ]
     .concat();
     assert_eq!(
-        told(&read("bulk.tar", &bulk)),
+        summary(&read("bulk.tar", &bulk)),
         [
             "good: good.tex=good",
             "a: unsafe_path",
@@ -184,11 +193,11 @@ fn hostile_entries_are_named_and_the_others_are_read() {
     );
     let inner = [paper(b"/abs.tex"), paper(b"../up.tex"), header(EntryType::Symlink, b"l.tex", 0)];
     let found = read("x.gz", &gzip(&inner.concat()));
-    assert_eq!(told(&found), ["x: /abs.tex=evil ../up.tex=evil"], "paths are names only");
+    assert_eq!(summary(&found), ["x: /abs.tex=evil ../up.tex=evil"], "paths are names only");
 }
 
 #[test]
-fn damage_is_a_reason_and_a_defect_and_reading_goes_on() {
+fn damage_is_a_reason_and_a_defect_and_reading_continues() {
     let whole = gzip(&archive(&[("main.tex", &b"0123456789".repeat(50))]));
     let mut corrupt = whole.clone();
     corrupt[20..40].fill(0xff);
@@ -202,12 +211,12 @@ fn damage_is_a_reason_and_a_defect_and_reading_goes_on() {
         ("0704/e.gz", &gzip(b"fine")),
     ]);
     let found = read("bulk.tar", &bulk);
-    let told = told(&found);
+    let summary = summary(&found);
     let names: Vec<&str> =
-        told.iter().filter(|t| !t.starts_with("byte")).map(|t| &t[..1]).collect();
+        summary.iter().filter(|t| !t.starts_with("byte")).map(|t| &t[..1]).collect();
     assert_eq!(names, ["a", "b", "c", "d", "e"]);
-    assert_eq!(told[1], "b: corrupt");
-    assert_eq!((told[3].as_str(), told[5].as_str()), ("c: truncated", "d: corrupt"));
+    assert_eq!(summary[1], "b: corrupt");
+    assert_eq!((summary[3].as_str(), summary[5].as_str()), ("c: truncated", "d: corrupt"));
     let defects: Vec<&Defect> = found.iter().filter_map(|item| item.as_ref().err()).collect();
     assert_eq!(defects.len(), 3);
     for (defect, name) in defects.iter().zip(["0704/b.gz", "0704/c.gz", "0704/d.gz"]) {
@@ -218,17 +227,17 @@ fn damage_is_a_reason_and_a_defect_and_reading_goes_on() {
 }
 
 #[test]
-fn a_cut_archive_gives_what_is_before_the_cut() {
+fn a_cut_archive_is_read_up_to_the_cut() {
     let noise: Vec<u8> =
         (0..40_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let bulk = archive(&[("0704/a.gz", &gzip(b"A")), ("0704/b.gz", &gzip(&noise))]);
     let found = read("bulk.tar", &bulk[..bulk.len() / 2]);
-    assert_eq!(told(&found), ["a: a.tex=A", "b: truncated", "byte 1024"]);
+    assert_eq!(summary(&found), ["a: a.tex=A", "b: truncated", "byte 1024"]);
     let found = read("bulk.tar", &bulk[..700]);
-    assert_eq!(told(&found)[0], "a: a.tex=A");
+    assert_eq!(summary(&found)[0], "a: a.tex=A");
     let pdf = archive(&[("0704/a.pdf", &noise)]);
     let found = read("bulk.tar", &pdf[..2000]);
-    assert_eq!(told(&found)[0], "a: pdf_only");
+    assert_eq!(summary(&found)[0], "a: pdf_only");
     assert!(found[1].as_ref().unwrap_err().what.contains("cut short"));
 }
 
@@ -242,16 +251,16 @@ fn a_damaged_header_costs_its_entry_only() {
     damaged[3] ^= 1;
     let bulk = [one("0704/a.gz"), damaged, one("0704/c.gz"), vec![0; 1024]].concat();
     let found = read("bulk.tar", &bulk);
-    assert_eq!(told(&found), ["a: a.tex=text", "byte 1024", "c: c.tex=text"]);
+    assert_eq!(summary(&found), ["a: a.tex=text", "byte 1024", "c: c.tex=text"]);
     assert!(found[1].as_ref().unwrap_err().what.contains("1024 bytes"));
 }
 
 #[test]
-fn a_claimed_size_takes_no_memory_and_a_bomb_is_named() {
+fn a_claimed_size_takes_no_memory_and_a_bomb_is_reported() {
     let lie =
         [header(EntryType::Regular, b"0704/a.gz", u64::MAX >> 8), block(&gzip(b"A"))].concat();
     let found = read("bulk.tar", &lie);
-    assert_eq!(told(&found)[..2], ["a: corrupt", "byte 0"], "zeros are no gzip member");
+    assert_eq!(summary(&found)[..2], ["a: corrupt", "byte 0"], "zeros are no gzip member");
 
     let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
     let size = super::paper::INFLATED_BYTES_MAX + (1 << 20);
@@ -259,20 +268,20 @@ fn a_claimed_size_takes_no_memory_and_a_bomb_is_named() {
     io::copy(&mut io::repeat(0).take(size), &mut bomb).unwrap();
     let bomb = bomb.finish().unwrap();
     let found = read("bulk.tar", &archive(&[("0704/a.gz", &bomb), ("0704/b.gz", &gzip(b"B"))]));
-    assert_eq!(told(&found), ["a: too_large", "byte 0", "b: b.tex=B"]);
+    assert_eq!(summary(&found), ["a: too_large", "byte 0", "b: b.tex=B"]);
     assert!(found[1].as_ref().unwrap_err().what.contains("256 MiB"));
     let found = read("a.gz", &bomb);
-    assert_eq!(told(&found), ["a: too_large", "byte 0"]);
+    assert_eq!(summary(&found), ["a: too_large", "byte 0"]);
 
     let long = vec![b'x'; super::paper::WANTED_BYTES_MAX as usize + 1];
-    assert_eq!(told(&read("a.gz", &gzip(&long)))[0], "a: too_large");
+    assert_eq!(summary(&read("a.gz", &gzip(&long)))[0], "a: too_large");
     let most = super::paper::FILES_MAX + 1;
     let many = header(EntryType::Regular, b"a.tex", 0).repeat(most);
-    assert_eq!(told(&read("a.gz", &gzip(&many)))[0], "a: too_large");
+    assert_eq!(summary(&read("a.gz", &gzip(&many)))[0], "a: too_large");
 }
 
 #[test]
-fn files_that_others_may_need_are_read_if_they_are_small_and_named_otherwise() {
+fn files_that_others_may_need_are_read_if_they_are_small() {
     let large = vec![b'x'; (4 << 20) + 1];
     let files: [(&str, &[u8]); 5] = [
         ("a.tex", b"A"),
@@ -288,7 +297,7 @@ fn files_that_others_may_need_are_read_if_they_are_small_and_named_otherwise() {
         (names, unread),
         (vec!["a.tex", "small.txt", "b.tex"], &vec!["large.txt".to_owned()])
     );
-    // However many and large they are, the paper is read.
+    // The paper is read, however many and large they are.
     let small = vec![b'x'; 4 << 20];
     let many: Vec<_> = (0..20).map(|_| ("many.txt", small.as_slice())).collect();
     let files = [&[("a.tex", &b"A"[..])], many.as_slice(), &[("b.tex", b"B")]].concat();
@@ -298,10 +307,10 @@ fn files_that_others_may_need_are_read_if_they_are_small_and_named_otherwise() {
 }
 
 #[test]
-fn long_names_are_read_and_endless_ones_passed_by() {
+fn long_names_are_read_and_endless_ones_skipped() {
     let long = format!("0704/{}.gz", "n".repeat(200));
     let found = read("bulk.tar", &archive(&[("0704/a.gz", &gzip(b"A")), (&long, &gzip(b"B"))]));
-    assert!(told(&found)[1].starts_with("nnn"), "{found:?}");
+    assert!(summary(&found)[1].starts_with("nnn"), "{found:?}");
     let size = 1 << 20;
     let endless = [
         header(EntryType::GNULongName, b"././@LongLink", size),
@@ -310,7 +319,7 @@ fn long_names_are_read_and_endless_ones_passed_by() {
     ];
     let first = archive(&[("0704/a.gz", &gzip(b"A"))]);
     let bulk = [&first[..first.len() - 1024], &endless.concat()].concat();
-    assert_eq!(told(&read("bulk.tar", &bulk))[1], "b: b.tex=");
+    assert_eq!(summary(&read("bulk.tar", &bulk))[1], "b: b.tex=");
 }
 
 #[test]
@@ -347,7 +356,7 @@ proptest! {
 
     /// An archive that is changed, cut or lengthened anywhere.
     #[test]
-    fn any_archive_gives_papers_in_order(
+    fn papers_of_any_archive_are_in_order(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
         cut in prop::option::of(any::<prop::sample::Index>()),
         more in prop::collection::vec(any::<u8>(), 0..600),

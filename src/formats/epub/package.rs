@@ -1,4 +1,4 @@
-//! What the package document and its like say of a book.
+//! The package document of a book, and the documents that name parts.
 
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -10,9 +10,9 @@ pub struct Package {
     pub metadata: Vec<(String, String)>,
     /// The parts, in the order in which they are named.
     pub manifest: Vec<Item>,
-    /// Where a part stands in the manifest, by its id.
+    /// The index of a part in the manifest, by its id.
     pub by_id: HashMap<String, usize>,
-    /// Ids in the order of reading; whether the page is on the way from the first to the last.
+    /// Ids in the order of reading, and whether the page is `linear`.
     pub spine: Vec<(String, bool)>,
     pub error: Option<String>,
 }
@@ -21,22 +21,22 @@ pub struct Package {
 #[derive(Clone, Debug)]
 pub struct Item {
     pub href: String,
-    /// What it is called: no rule says that it is true.
+    /// As declared. It may be wrong.
     pub media_type: String,
-    /// It is the table of contents.
+    /// Whether it is the table of contents.
     pub is_contents: bool,
-    /// The id of the part to be read in its place.
+    /// The id of the part to read in its place.
     pub fallback: Option<String>,
 }
 
-/// What of the metadata is told.
+/// The metadata that is kept.
 const METADATA: [&str; 7] =
     ["title", "creator", "language", "date", "publisher", "identifier", "rights"];
 
 impl Package {
     pub fn parse(text: &str) -> Package {
         let mut package = Package::default();
-        // Parts of version 1 have capitals: `dc:Title`.
+        // Names of version 1 have capitals: `dc:Title`.
         let walked = elements(text, |element, content| {
             let name = element.local_name().as_ref().to_ascii_lowercase();
             match &name[..] {
@@ -68,13 +68,13 @@ impl Package {
     }
 }
 
-/// A media type without its parameters, in lower case.
+/// Returns a media type without its parameters, in lower case.
 fn media_type(label: &str) -> String {
     label.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The package documents that a container names, the most likely first: what is called a package,
-/// then what is named as one, then the others.
+/// Returns the package documents that a container names, the most likely first: those with the media
+/// type of a package, then those with its ending, then the others.
 pub fn rootfiles(container: &str) -> (Vec<String>, Option<String>) {
     let mut found = Vec::new();
     let walked = elements(container, |element, _| {
@@ -89,14 +89,14 @@ pub fn rootfiles(container: &str) -> (Vec<String>, Option<String>) {
     (found.into_iter().map(|(_, path)| path).collect(), walked.err())
 }
 
-/// Ways to hide fonts from other programs, which hide no text.
+/// Obfuscation of fonts, which does not affect text.
 const OF_FONTS: [&str; 2] =
     ["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
 
-/// The parts that `META-INF/encryption.xml` names as encrypted, fonts aside.
+/// Returns the parts that `META-INF/encryption.xml` names as encrypted, without fonts.
 pub fn encrypted(encryption: &str) -> Vec<String> {
     let (mut found, mut is_of_fonts) = (Vec::new(), false);
-    // What breaks off says what it has said.
+    // Of a damaged document, the part before the damage counts.
     let _ = elements(encryption, |element, _| match element.local_name().as_ref() {
         "EncryptedData" => is_of_fonts = false,
         "EncryptionMethod" => {
@@ -109,7 +109,7 @@ pub fn encrypted(encryption: &str) -> Vec<String> {
     found
 }
 
-/// Hands every element to `each`, with the text that follows it up to the next tag.
+/// Calls `each` for every element, with the text that follows it up to the next tag.
 fn elements(text: &str, mut each: impl FnMut(&BytesStart, &str)) -> Result<(), String> {
     let mut reader = Reader::from_str(text);
     let config = reader.config_mut();

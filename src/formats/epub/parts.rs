@@ -1,23 +1,21 @@
 //! The parts of a book by their names: members of a zip archive, or files of a folder.
 
+use crate::archive::tree::{Links, Walk, is_never};
 use crate::archive::{Archive, MEMBER_BYTES_MAX};
 use crate::defect::Defect;
+use crate::failure;
 use std::collections::HashMap;
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// How deep folders are walked.
-const DEPTH_MAX: usize = 32;
 
 /// A book's parts.
 pub struct Parts {
     source: Source,
-    /// Names, with `/`, in an order of their own.
+    /// Names, with `/`.
     names: Vec<String>,
     /// Number of a part in its source, by name.
     by_name: HashMap<String, usize>,
-    /// The same by the name in lower case, where it is the only one of that kind.
+    /// The same by the name in lower case; `None` if there are several.
     by_lower: HashMap<String, Option<usize>>,
 }
 
@@ -27,17 +25,23 @@ enum Source {
 }
 
 impl Parts {
-    /// The members of an archive.
+    /// Returns the members of an archive.
     pub fn of_archive(archive: Archive) -> Parts {
         let names = archive.files();
         Parts::new(Source::Zip(archive), names)
     }
 
-    /// The files of a folder. Links are not followed.
+    /// Returns the files of a folder. Links are not followed.
+    ///
+    /// # Errors
+    /// When the folder, or a folder in it, cannot be listed.
     pub fn of_folder(root: &Path) -> io::Result<Parts> {
         let mut files = Vec::new();
-        walk(root, Path::new(""), 0, &mut files)?;
-        files.sort();
+        for (path, meta) in Walk::new(root, Links::Keep, is_never)? {
+            if meta?.is_file() {
+                files.push(path);
+            }
+        }
         let names = files.iter().map(|path| path.to_string_lossy().into_owned());
         let names = names.enumerate().collect();
         Ok(Parts::new(Source::Folder { root: root.to_owned(), files }, names))
@@ -57,18 +61,21 @@ impl Parts {
         Parts { source, names, by_name, by_lower }
     }
 
-    /// The names of all parts.
+    /// Returns the names of all parts.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The number of the part of this name: in the same letters, or in any case if there is one.
+    /// Returns the number of the part of this name: in the same case, or in any case if it is unique.
     pub fn find(&self, name: &str) -> Option<usize> {
         let in_any_case = || *self.by_lower.get(&name.to_lowercase())?;
         self.by_name.get(name).copied().or_else(in_any_case)
     }
 
-    /// Where a part begins in its source, and what is in it.
+    /// Returns the byte at which a part begins in its source, and its content.
+    ///
+    /// # Errors
+    /// When the part is damaged or too large, or when the device fails.
     pub fn read(&mut self, number: usize) -> Result<(u64, Vec<u8>), Defect> {
         let (root, files) = match &mut self.source {
             Source::Zip(archive) => return archive.read(number),
@@ -81,8 +88,7 @@ impl Parts {
         let name = files[number].display();
         match read {
             Err(error) => {
-                let device =
-                    (error.kind() != io::ErrorKind::PermissionDenied).then(|| error.kind());
+                let device = failure::of_device_in_folder(&error);
                 let what = format!("cannot read {name}: {error}; it is left out");
                 Err(Defect { device, ..Defect::new(0, what) })
             }
@@ -93,18 +99,4 @@ impl Parts {
             Ok(_) => Ok((0, bytes)),
         }
     }
-}
-
-fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(root.join(folder))? {
-        let entry = entry?;
-        let path = folder.join(entry.file_name());
-        let kind = entry.file_type()?;
-        if kind.is_dir() && depth < DEPTH_MAX {
-            walk(root, &path, depth + 1, files)?;
-        } else if kind.is_file() {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

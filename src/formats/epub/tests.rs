@@ -54,7 +54,7 @@ fn read_bytes(bytes: &[u8]) -> (Result<Book, Defect>, Vec<Defect>) {
     (book, defects)
 }
 
-/// The text of a book of these files, and what was wrong.
+/// The text of a book of these files, and its defects.
 fn text(files: &[(&str, &str)]) -> (String, Vec<String>) {
     let (book, defects) = read_bytes(&archive(files));
     (book.unwrap().text, defects.into_iter().map(|defect| defect.what).collect())
@@ -81,7 +81,7 @@ fn chapters_come_in_the_order_of_the_spine() {
 }
 
 #[test]
-fn pages_are_known_by_what_they_hold() {
+fn pages_are_detected_from_their_content() {
     let labels = [
         "media-type='application/xhtml+xml'",
         "media-type='text/html'",
@@ -108,7 +108,7 @@ fn pages_are_known_by_what_they_hold() {
 }
 
 #[test]
-fn what_is_no_page_is_named_and_images_have_no_text() {
+fn other_parts_are_reported_and_images_have_no_text() {
     let opf = package(&[
         ("a.png", "media-type='image/png'"),
         ("b.pdf", "media-type='application/pdf'"),
@@ -195,7 +195,7 @@ fn a_book_whose_order_is_missing_has_its_pages() {
 }
 
 #[test]
-fn encrypted_pages_are_said_once_and_hidden_fonts_are_no_matter() {
+fn encrypted_pages_are_reported_once_and_obfuscated_fonts_are_not() {
     let opf =
         package(&[("a.html", "media-type='text/html'"), ("b.html", "media-type='text/html'")]);
     let of = |algorithm: &str| {
@@ -242,7 +242,7 @@ fn an_unpacked_book_is_read_from_its_folder() {
 }
 
 #[test]
-fn steps_out_of_the_archive_lead_nowhere() {
+fn steps_out_of_the_archive_are_ignored() {
     assert_eq!(resolve("a/b.opf", "../../../etc/passwd"), "etc/passwd");
     assert_eq!(resolve("b.opf", "c%2Fd%zz%C3%A9.xhtml?q#f"), "c/d%zzé.xhtml");
 }

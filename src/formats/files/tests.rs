@@ -15,7 +15,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A header with its path as it is given, which the crate's own setters may refuse.
+/// A header with any path: the crate's own setters may refuse it.
 fn header(path: &str, kind: EntryType, size: u64) -> Header {
     let mut header = Header::new_gnu();
     header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
@@ -42,7 +42,7 @@ fn read(bytes: &[u8]) -> Vec<Result<StoredFile, Defect>> {
     archive(&path).unwrap().collect()
 }
 
-/// What is there, by its path.
+/// The contents by path.
 fn contents(files: &[Result<StoredFile, Defect>]) -> BTreeMap<&str, &Content> {
     files.iter().flatten().map(|file| (file.path.as_str(), &file.content)).collect()
 }
@@ -54,7 +54,7 @@ fn defects(files: &[Result<StoredFile, Defect>]) -> Vec<&Defect> {
 const FILE: EntryType = EntryType::Regular;
 
 #[test]
-fn what_macos_puts_beside_files_is_passed_by() {
+fn files_that_macos_adds_are_skipped() {
     let double: &[u8] = b"\0\x05\x16\x07\0\x02\0\0Mac OS X";
     let files: [(&str, &[u8]); 6] = [
         ("p/._a.py", double),
@@ -80,7 +80,7 @@ fn what_macos_puts_beside_files_is_passed_by() {
 }
 
 #[test]
-fn a_tree_gives_its_files_by_name_and_follows_no_link() {
+fn a_tree_is_in_the_order_of_names_and_links_are_not_followed() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");
     let at = |path: &str| root.join(path);
@@ -106,7 +106,7 @@ fn a_tree_gives_its_files_by_name_and_follows_no_link() {
 }
 
 #[test]
-fn what_is_too_large_is_named_and_not_read() {
+fn large_files_are_reported_and_not_read() {
     let folder = tempfile::tempdir().unwrap();
     fs::File::create(folder.path().join("large")).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
     let found: Vec<_> = tree(folder.path()).unwrap().collect();
@@ -151,7 +151,7 @@ fn every_form_of_archive_gives_the_same_files() {
 }
 
 #[test]
-fn what_leads_out_or_is_no_file_is_named() {
+fn unsafe_paths_and_special_files_are_reported() {
     let entries: [(&str, EntryType, &[u8]); 9] = [
         ("/etc/passwd", FILE, b"x"),
         ("a/../../b.py", FILE, b"x"),
@@ -181,8 +181,8 @@ fn a_damaged_header_loses_its_file_only() {
     assert_eq!(contents(&found).into_keys().collect::<Vec<_>>(), ["a", "c"]);
     let defects = defects(&found);
     assert_eq!(defects.len(), 1);
-    assert!(defects[0].what.contains("found 1024 bytes that are none"), "{}", defects[0]);
-    // Two archives, one behind the other.
+    assert!(defects[0].what.contains("found 1024 bytes that are not one"), "{}", defects[0]);
+    // Two archives, one after the other.
     let joined = [tarred(&[("a", FILE, b"1")]), tarred(&[("b", FILE, b"2")])].concat();
     assert_eq!(read(&joined).len(), 2);
 }
@@ -204,8 +204,18 @@ fn an_archive_that_is_cut_short_says_so() {
 }
 
 #[test]
+fn a_file_whose_last_block_is_cut_is_whole() {
+    let bytes = tarred(&[("a", FILE, b"1"), ("b", FILE, b"23")]);
+    let found = read(&bytes[..3 * 512 + 2]);
+    assert_eq!(contents(&found)["b"], &Content::Bytes(b"23".to_vec()));
+    let defects = defects(&found);
+    assert_eq!(defects.len(), 1);
+    assert!(defects[0].what.starts_with("the archive ends within an entry"), "{}", defects[0]);
+}
+
+#[test]
 fn claims_are_not_believed() {
-    // Sizes beyond all that is there, in octal and in binary; a name of a gigabyte.
+    // Sizes beyond the end of the file, in octal and in binary, and a name of a gigabyte.
     for (kind, size) in [(FILE, 1 << 32), (FILE, u64::MAX / 2), (EntryType::GNULongName, 1 << 30)] {
         let mut bytes = header("a", kind, size).as_bytes().to_vec();
         bytes.extend([0; 2048]);
@@ -216,7 +226,7 @@ fn claims_are_not_believed() {
 }
 
 #[test]
-fn archives_are_told_by_what_they_hold() {
+fn archives_are_detected_from_their_content() {
     let folder = tempfile::tempdir().unwrap();
     let is = |bytes: &[u8]| {
         let path = folder.path().join("x");
@@ -240,7 +250,7 @@ proptest! {
         for (at, byte) in changes {
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            // As a careful attacker would, the checksum of the block is put right.
+            // The checksum of the block is corrected, as a careful attacker would.
             let begin = at / 512 * 512;
             let mut header = Header::from_byte_slice(&bytes[begin..begin + 512]).clone();
             header.set_cksum();

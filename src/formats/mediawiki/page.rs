@@ -8,27 +8,27 @@ use std::sync::Arc;
 /// A page as it was exported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Byte of the stored file where it begins; in compressed files, where its member or block
+    /// Byte of the stored file at which it begins; in compressed files, at which its member or block
     /// begins.
     pub offset: u64,
-    /// The wiki it is of.
+    /// Its wiki.
     pub site: Arc<Site>,
     /// Its title.
     pub title: String,
-    /// Its namespace; 0 are articles.
+    /// Its namespace; 0 for articles.
     pub namespace: Option<i64>,
-    /// Whether it is only a redirect to another page.
+    /// Whether it is a redirect to another page.
     pub redirect: bool,
-    /// What its text is, `wikitext` as a rule. Old exports do not say.
+    /// The content model of its text, `wikitext` as a rule. Old exports have none.
     pub model: Option<String>,
-    /// The text of its last revision. `None` where it is not there, or was deleted.
+    /// The text of its last revision. `None` where it is missing or was deleted.
     pub text: Option<String>,
 }
 
-/// Elements within each other; a page has three.
+/// The deepest nesting of elements. A page has three levels.
 const DEPTH_MAX: usize = 64;
 
-/// Parses `<page>` to `</page>`. Errors with what is wrong.
+/// Parses `<page>` to `</page>`. The error says what is wrong.
 pub(super) fn parse(xml: &[u8]) -> Result<Page, String> {
     let xml = std::str::from_utf8(xml)
         .map_err(|error| format!("byte {} of the page is not UTF-8", error.valid_up_to()))?;
@@ -48,7 +48,7 @@ pub(super) fn parse(xml: &[u8]) -> Result<Page, String> {
     Ok(page)
 }
 
-/// What the head of an export says of its wiki. Anything wrong in it is passed over.
+/// Parses the wiki from the head of an export. Damage in it is ignored.
 pub(super) fn site(head: &[u8]) -> Site {
     let mut site = Site::default();
     let head = String::from_utf8_lossy(head);
@@ -61,7 +61,7 @@ pub(super) fn site(head: &[u8]) -> Site {
     site
 }
 
-/// The title of a page of which the end is missing, as it is written there.
+/// Returns the title of a page whose end is missing, as written.
 pub(super) fn title(xml: &[u8]) -> Option<String> {
     let xml = String::from_utf8_lossy(&xml[..xml.len().min(4096)]);
     let (_, rest) = xml.split_once("<title>")?;
@@ -74,8 +74,8 @@ enum Part {
     Text(String),
 }
 
-/// Goes through XML and tells of each element, by its path.
-fn elements(xml: &str, mut tell: impl FnMut(&[&str], Part)) -> Result<(), String> {
+/// Calls `visit` for each element of an XML text, with its path.
+fn elements(xml: &str, mut visit: impl FnMut(&[&str], Part)) -> Result<(), String> {
     let mut reader = Reader::from_str(xml);
     // Names, and the text so far.
     let mut path: Vec<&str> = Vec::new();
@@ -89,16 +89,16 @@ fn elements(xml: &str, mut tell: impl FnMut(&[&str], Part)) -> Result<(), String
                 }
                 path.push(name(&xml[begin..]));
                 texts.push(String::new());
-                tell(&path, Part::Begin);
+                visit(&path, Part::Begin);
             }
             Event::Empty(_) => {
                 path.push(name(&xml[begin..]));
-                tell(&path, Part::Begin);
+                visit(&path, Part::Begin);
                 path.pop();
             }
             Event::End(_) => {
                 let text = texts.pop().ok_or("broken XML: an end without a beginning")?;
-                tell(&path, Part::Text(text));
+                visit(&path, Part::Text(text));
                 path.pop();
             }
             Event::Text(part) => push(&mut texts, &part.xml10_content()),
@@ -118,15 +118,15 @@ fn push(texts: &mut [String], part: &str) {
     }
 }
 
-/// The name of the element that begins here.
+/// Returns the name of the element that begins here.
 fn name(xml: &str) -> &str {
     let xml = xml.trim_start_matches('<');
     let end = xml.find([' ', '\t', '\r', '\n', '/', '>']).unwrap_or(xml.len());
     &xml[..end]
 }
 
-/// XML 1.0's five entities and characters by number. Others would have to be declared by a document
-/// type, and are never expanded.
+/// Resolves the five entities of XML 1.0 and characters by number. Other entities would have to be
+/// declared by a document type, and are never expanded.
 fn resolve(entity: &BytesRef) -> Result<char, String> {
     let unknown =
         |name: &str| format!("unknown entity &{};", name.chars().take(40).collect::<String>());

@@ -17,7 +17,7 @@ fn page(title: &str, text: &str) -> String {
     )
 }
 
-/// Reads a plain file in pieces of so many bytes.
+/// Reads a plain file in pieces of this many bytes.
 fn read_by(file: &[u8], bytes: usize) -> Vec<Result<Page, Defect>> {
     let pieces: Vec<_> = file
         .chunks(bytes)
@@ -33,17 +33,17 @@ fn read(file: &str) -> Vec<Result<Page, Defect>> {
     read_by(file.as_bytes(), 4096)
 }
 
-/// Titles, or what is wrong.
-fn told(pages: &[Result<Page, Defect>]) -> Vec<String> {
-    let tell = |page: &Result<Page, Defect>| match page {
+/// Titles and defects.
+fn summary(pages: &[Result<Page, Defect>]) -> Vec<String> {
+    let summary_of = |page: &Result<Page, Defect>| match page {
         Ok(page) => page.title.clone(),
         Err(defect) => defect.to_string(),
     };
-    pages.iter().map(tell).collect()
+    pages.iter().map(summary_of).collect()
 }
 
 #[test]
-fn lists_beside_a_dump_are_no_dumps_and_no_defects() {
+fn lists_that_come_with_a_dump_are_not_defects() {
     for list in [
         "616:10:AccessibleComputing\n616:12:Anarchism\n",
         "d41d8cd98f00b204e9800998ecf8427e  slwiki-20230320-pages-articles.xml.bz2\n",
@@ -57,27 +57,27 @@ fn lists_beside_a_dump_are_no_dumps_and_no_defects() {
         ["", "<html><body>404</body></html>", "a:b:c\n", "d41d8cd98f00b204e9800998ecf8427e"]
     {
         let found = read(other);
-        assert!(told(&found)[0].contains("not a MediaWiki export"), "{other}: {found:?}");
+        assert!(summary(&found)[0].contains("not a MediaWiki export"), "{other}: {found:?}");
     }
 }
 
 #[test]
-fn a_file_that_ends_between_pages_is_named() {
+fn a_file_that_ends_between_pages_is_reported() {
     let file = format!("{HEAD}{}{}", page("A", "x"), page("B", "y"));
     for bytes in [7, 4096] {
-        let found = told(&read_by(file.as_bytes(), bytes));
+        let found = summary(&read_by(file.as_bytes(), bytes));
         assert_eq!(found[..2], ["A", "B"]);
         assert!(found.len() == 3 && found[2].contains("ends without </mediawiki>"), "{found:?}");
         let whole = format!("{file}</mediawiki>\n");
-        assert_eq!(told(&read_by(whole.as_bytes(), bytes)), ["A", "B"]);
+        assert_eq!(summary(&read_by(whole.as_bytes(), bytes)), ["A", "B"]);
     }
     let cut = format!("{HEAD}{}<page>\n <title>Left out</title><revi", page("A", "x"));
-    let found = told(&read(&cut));
+    let found = summary(&read(&cut));
     assert!(found.len() == 2 && found[1].contains("\"Left out\""), "{found:?}");
 }
 
 #[test]
-fn pages_come_with_what_they_say() {
+fn pages_have_their_metadata() {
     let talk = "<page><title>Talk:B</title><ns>1</ns><redirect title=\"x\" /><revision>\
                 <model>javascript</model><text bytes=\"0\" /></revision></page>";
     let file =
@@ -103,39 +103,39 @@ fn the_last_revision_counts() {
 }
 
 #[test]
-fn any_cut_into_pieces_gives_the_same() {
+fn any_cut_into_pieces_has_the_same_pages() {
     let pages = [page("A", "one"), page("B", "two"), page("C", "three")].concat();
     let file = format!("{HEAD}{pages}</mediawiki>\n");
     let whole = read(&file);
-    assert_eq!(told(&whole), ["A", "B", "C"]);
+    assert_eq!(summary(&whole), ["A", "B", "C"]);
     for bytes in 1..60 {
         assert_eq!(read_by(file.as_bytes(), bytes), whole, "pieces of {bytes}");
     }
 }
 
 #[test]
-fn damage_costs_its_page_and_is_told() {
+fn damage_costs_its_page_and_is_reported() {
     let cut = page("B", "cut off").replace("</page>", "");
     let bad = page("C", "&bomb; & more");
     let tags = page("D", "</revision>");
     let file = format!("{HEAD}{}{cut}{bad}{tags}{}", page("A", "x"), page("E", "y"));
     let file = format!("{file}{}", &page("F", "the end")[..90]);
-    let told = told(&read(&file));
-    assert_eq!(told.len(), 6, "{told:?}");
-    assert_eq!((told[0].as_str(), told[4].as_str()), ("A", "E"));
-    assert!(told[1].contains("begins within"), "{told:?}");
-    assert!(told[2].contains("&bomb;"), "{told:?}");
-    assert!(told[3].contains("broken XML"), "{told:?}");
-    assert!(told[5].contains("the text ends within this page"), "{told:?}");
+    let summary = summary(&read(&file));
+    assert_eq!(summary.len(), 6, "{summary:?}");
+    assert_eq!((summary[0].as_str(), summary[4].as_str()), ("A", "E"));
+    assert!(summary[1].contains("begins within"), "{summary:?}");
+    assert!(summary[2].contains("&bomb;"), "{summary:?}");
+    assert!(summary[3].contains("broken XML"), "{summary:?}");
+    assert!(summary[5].contains("the text ends within this page"), "{summary:?}");
 }
 
 #[test]
 fn declared_entities_are_never_expanded() {
     let bomb = "<!DOCTYPE m [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]>";
     let file = format!("{bomb}{HEAD}{}{}", page("A", "&b;&b;&b;"), page("B", "x"));
-    let told = told(&read(&file));
-    assert!(told[0].contains("unknown entity &b;"), "{told:?}");
-    assert_eq!(told[1], "B");
+    let summary = summary(&read(&file));
+    assert!(summary[0].contains("unknown entity &b;"), "{summary:?}");
+    assert_eq!(summary[1], "B");
 }
 
 #[test]
@@ -143,9 +143,9 @@ fn text_that_is_no_utf8_costs_its_page() {
     let mut file = format!("{HEAD}{}{}", page("A", "caf?"), page("B", "x")).into_bytes();
     let at = memchr::memchr(b'?', &file).unwrap();
     file[at] = 0xe9;
-    let told = told(&read_by(&file, 4096));
-    assert!(told[0].contains("not UTF-8"), "{told:?}");
-    assert_eq!(told[1], "B");
+    let summary = summary(&read_by(&file, 4096));
+    assert!(summary[0].contains("not UTF-8"), "{summary:?}");
+    assert_eq!(summary[1], "B");
 }
 
 #[test]
@@ -158,18 +158,18 @@ fn a_page_without_end_takes_bounded_memory() {
         .map(move |_| Ok(Piece { offset: 9, plain: false, bytes: part.clone().into_bytes() }));
     let end = Ok(Piece { offset: 99, plain: true, bytes: page("C", "").into_bytes() });
     let pieces = [begin, open].into_iter().chain(parts).chain([end]);
-    let told = told(&Pages::new(Box::new(pieces)).collect::<Vec<_>>());
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[1].starts_with("byte 9: a page of more than"), "{told:?}");
-    assert_eq!(told[2], "C");
+    let summary = summary(&Pages::new(Box::new(pieces)).collect::<Vec<_>>());
+    assert_eq!(summary.len(), 3, "{summary:?}");
+    assert!(summary[1].starts_with("byte 9: a page of more than"), "{summary:?}");
+    assert_eq!(summary[2], "C");
 }
 
 #[test]
-fn a_file_of_something_else_is_told() {
+fn a_file_of_another_form_is_reported() {
     for file in ["", "hello", "<html><body>no</body></html>", "<pages></pages>"] {
-        let told = told(&read(file));
-        assert_eq!(told.len(), 1, "{file}");
-        assert!(told[0].contains("not a MediaWiki export"), "{told:?}");
+        let summary = summary(&read(file));
+        assert_eq!(summary.len(), 1, "{file}");
+        assert!(summary[0].contains("not a MediaWiki export"), "{summary:?}");
     }
 }
 

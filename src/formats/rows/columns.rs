@@ -1,11 +1,11 @@
-//! The names that published data sets have for the same column.
+//! The names of the same column in published data sets.
 //!
-//! A column is known by one name of ours and, where a table has no column of that name, by the first
-//! other one that it has.
+//! Each column has our name. If a table has no column of that name, the first known other name that it
+//! has counts.
 
 use super::Field;
 
-/// The names of the columns of one kind of table: ours, then another, and the data sets that have it.
+/// The names of the columns of one kind of table: ours, another one, and the data sets with that one.
 pub struct Names(&'static [(&'static str, &'static str, &'static str)]);
 
 /// Pages of the web.
@@ -51,7 +51,7 @@ pub const CODE: Names = Names(&[
 ]);
 
 impl Names {
-    /// Gives each known column its name of ours, unless there is one of that name.
+    /// Renames each known column to our name, unless there is a column of that name.
     pub fn rename(&self, fields: &mut [Field]) {
         for (own, other, _) in self.0 {
             if fields.iter().any(|(name, _)| name == own) {
@@ -63,7 +63,7 @@ impl Names {
         }
     }
 
-    /// What is wrong with a record that has no such column, or one of another type.
+    /// Describes the defect of a record that lacks the column, or has it in another type.
     pub fn missing<'a>(&self, own: &str, found: impl Iterator<Item = &'a str>) -> String {
         let known = self.0.iter().filter(|(name, ..)| *name == own).map(|(_, other, _)| *other);
         let known: Vec<&str> = known.collect();
@@ -74,7 +74,7 @@ impl Names {
         )
     }
 
-    /// The names of columns, as many as a message has room for.
+    /// Lists names of columns, as many as fit into a message.
     pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
         const LISTED_MAX: usize = 12;
         const NAME_CHARS_MAX: usize = 30;

@@ -7,25 +7,35 @@ use std::fmt;
 /// A field: its name, and its value as JSON.
 pub type Field = (String, Box<RawValue>);
 
-/// The fields of a JSON object, in their order, each with its value as it is written. Of two fields
-/// of one name the last counts, as in Python.
+/// Returns the fields of a JSON object, in their order, each with its value as written. If a name
+/// occurs twice, the last value counts, as in Python.
 ///
-/// What Python and JavaScript write although it is no JSON is read: `NaN` and the infinities become
-/// `null`, half a surrogate pair becomes U+FFFD, and control characters in strings are escaped. So
-/// the values that are given can be written anywhere.
+/// What Python and JavaScript write although it is not JSON is read as well: `NaN` and the infinities
+/// become `null`, half a surrogate pair becomes U+FFFD, and control characters in strings are escaped.
+/// So all values are valid JSON.
+///
+/// # Errors
+/// When the text is not a JSON object, or has more than 1,000 fields.
+///
+/// ```
+/// let fields = formats::fields(br#"{"text": "a", "score": NaN}"#)?;
+/// let fields = fields.iter().map(|(name, value)| (&name[..], value.get()));
+/// assert!(fields.eq([("text", "\"a\""), ("score", "null")]));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub fn fields(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
     let json = json.trim_ascii().strip_prefix(crate::form::BOM).unwrap_or(json);
     if !has_surrogates(json) {
         match strict(json) {
             Err(error) if error.is_data() => return Err(error),
-            Err(error) => return strict(&mended(json)).map_err(|_| named(json, error)),
+            Err(error) => return strict(&repaired(json)).map_err(|_| explained(json, error)),
             fields => return fields,
         }
     }
-    strict(&mended(json)).map_err(|error| named(json, error))
+    strict(&repaired(json)).map_err(|error| explained(json, error))
 }
 
-/// More fields than any record has; each is compared with all before it.
+/// The most fields of a record. Each is compared with all before it.
 const FIELDS_MAX: usize = 1_000;
 
 fn strict(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
@@ -35,8 +45,8 @@ fn strict(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
     Ok(fields)
 }
 
-/// An error that says more than the parser's, where the fault is a common one.
-fn named(json: &[u8], error: serde_json::Error) -> serde_json::Error {
+/// Returns a clearer error than the parser's for common faults.
+fn explained(json: &[u8], error: serde_json::Error) -> serde_json::Error {
     let json = json.trim_ascii();
     match json {
         b"{" | b"}" => serde_json::Error::custom("an object over several lines: write each on one"),
@@ -47,7 +57,7 @@ fn named(json: &[u8], error: serde_json::Error) -> serde_json::Error {
     }
 }
 
-/// Whether an escape for a surrogate may be in there.
+/// Whether the text may have an escape of a surrogate.
 fn has_surrogates(json: &[u8]) -> bool {
     memchr::memmem::find_iter(json, b"\\u").any(|at| {
         let is_d = json.get(at + 2).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'd'));
@@ -55,51 +65,51 @@ fn has_surrogates(json: &[u8]) -> bool {
     })
 }
 
-/// See [`fields`]. What is wrong in any other way stays so.
-fn mended(json: &[u8]) -> Vec<u8> {
+/// Repairs what [`fields`] allows. Other faults stay.
+fn repaired(json: &[u8]) -> Vec<u8> {
     const NUMBERS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
-    let mut mended = Vec::with_capacity(json.len() + 16);
+    let mut repaired = Vec::with_capacity(json.len() + 16);
     let mut rest = json;
     let mut is_string = false;
-    while let Some((&byte, behind)) = rest.split_first() {
+    while let Some((&byte, after)) = rest.split_first() {
         let mut taken = 1;
         match byte {
             b'"' => {
                 is_string = !is_string;
-                mended.push(byte);
+                repaired.push(byte);
             }
             b'\\' if is_string => match surrogate(rest) {
                 Some(0xd800..=0xdbff) if matches!(surrogate(&rest[6..]), Some(0xdc00..=0xdfff)) => {
                     taken = 12;
-                    mended.extend_from_slice(&rest[..taken]);
+                    repaired.extend_from_slice(&rest[..taken]);
                 }
                 Some(_) => {
                     taken = 6;
-                    mended.extend_from_slice(b"\\ufffd");
+                    repaired.extend_from_slice(b"\\ufffd");
                 }
                 None => {
                     taken = 2.min(rest.len());
-                    mended.extend_from_slice(&rest[..taken]);
+                    repaired.extend_from_slice(&rest[..taken]);
                 }
             },
-            0..0x20 if is_string => mended.extend(format!("\\u{byte:04x}").bytes()),
+            0..0x20 if is_string => repaired.extend(format!("\\u{byte:04x}").bytes()),
             b'-' | b'I' | b'N' if !is_string => {
                 match NUMBERS.iter().find(|number| rest.starts_with(number)) {
                     Some(number) => {
                         taken = number.len();
-                        mended.extend_from_slice(b"null");
+                        repaired.extend_from_slice(b"null");
                     }
-                    None => mended.push(byte),
+                    None => repaired.push(byte),
                 }
             }
-            _ => mended.push(byte),
+            _ => repaired.push(byte),
         }
-        rest = if taken == 1 { behind } else { &rest[taken..] };
+        rest = if taken == 1 { after } else { &rest[taken..] };
     }
-    mended
+    repaired
 }
 
-/// The surrogate that an escape at the beginning stands for.
+/// Returns the surrogate that an escape at the beginning encodes.
 fn surrogate(bytes: &[u8]) -> Option<u32> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
@@ -166,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_an_error_that_says_what() {
+    fn text_that_is_not_an_object_is_an_error_with_the_reason() {
         for json in ["", "[1]", "{\"a\":", "{} x", "\0\0", "7", "{\"a\":\"\\ud800", "{\"a\":Nan}"] {
             assert!(written(json).is_err(), "{json}");
         }
@@ -180,7 +190,7 @@ mod tests {
         #[test]
         fn any_text_is_a_record_or_an_error(json in "[{}\\[\\]\":,aIN\\\\ud80-9 ]{0,40}") {
             for (_, value) in fields(json.as_bytes()).unwrap_or_default() {
-                // Every value can be written as it stands.
+                // Every value is valid JSON.
                 serde_json::from_str::<serde_json::Value>(value.get()).map_or_else(
                     |error| assert!(error.to_string().contains("out of range"), "{error}: {json}"),
                     drop,

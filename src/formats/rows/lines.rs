@@ -1,8 +1,8 @@
-//! Records of JSON, over the borders of compressed members: a line each, or, in an array or over
-//! several lines, an object each.
+//! Records of JSON, across compressed members: a line each, or an object each, in an array or over
+//! several lines.
 
 use super::Row;
-use crate::compressed::{Begun, Cause, Codec, Members, Next};
+use crate::compressed::{Begun, Codec, Members, Next};
 use crate::defect::Defect;
 use crate::form::BOM;
 
@@ -11,10 +11,10 @@ pub(super) struct Lines {
     split: Split,
     line_bytes_max: usize,
     number: u64,
-    /// Where the last line began.
+    /// The last offset.
     reached: u64,
-    /// Met at the end of a member, with nothing to give before it.
-    met: Option<Defect>,
+    /// A defect before the first record.
+    pending: Option<Defect>,
     ended: bool,
 }
 
@@ -23,12 +23,12 @@ pub(super) struct Lines {
 pub(super) enum Split {
     /// At a line feed.
     Lines,
-    /// Where an object's brackets are closed.
+    /// Where an object's brackets close.
     Objects,
 }
 
 impl Split {
-    /// How the records of a file of JSON are divided, by its beginning.
+    /// Returns how the records of a file of JSON are divided, by its beginning.
     pub fn of(head: &[u8]) -> Split {
         let text = head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start();
         if text.starts_with(b"[") {
@@ -36,13 +36,13 @@ impl Split {
         }
         let mut lines = text.splitn(2, |byte| *byte == b'\n');
         let (first, rest) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-        let goes_on = rest.trim_ascii_start().first().is_some_and(|byte| b"\"}".contains(byte));
+        let continues = rest.trim_ascii_start().first().is_some_and(|byte| b"\"}".contains(byte));
         let is_open = first.starts_with(b"{") && {
             let mut brackets = Brackets::default();
             first.iter().for_each(|byte| brackets.take(*byte));
             brackets.depth > 0 && !brackets.is_string
         };
-        if is_open && goes_on { Split::Objects } else { Split::Lines }
+        if is_open && continues { Split::Objects } else { Split::Lines }
     }
 }
 
@@ -70,20 +70,20 @@ impl Brackets {
 
 /// How a record ended.
 enum End {
-    /// As it should, or by the end of the file.
+    /// At its end, or at the end of the file.
     Whole,
-    /// By a fault of the member that it is in: what is there of it is no record.
+    /// By a fault of its member. The bytes before the fault are not a record.
     Broken(Defect),
 }
 
 impl Lines {
     pub fn new(Begun { stored, codec }: Begun, split: Split, line_bytes_max: usize) -> Lines {
         let mut members = Members::new(stored, codec);
-        let (mut met, mut ended) = (None, false);
+        let (mut pending, mut ended) = (None, false);
         if codec != Codec::Plain {
-            (met, ended) = advance(&mut members);
+            (pending, ended) = advance(&mut members);
         }
-        Lines { members, split, line_bytes_max, number: 0, reached: 0, met, ended }
+        Lines { members, split, line_bytes_max, number: 0, reached: 0, pending, ended }
     }
 
     pub fn number(&self) -> u64 {
@@ -97,19 +97,20 @@ impl Lines {
         }
     }
 
-    /// Where the next byte is: a file of one member is the rule, so its beginning says nothing.
-    /// Never goes back, even where the search for a healthy member does.
+    /// Returns the place of the next byte. Files of one member are the rule, so the member's beginning
+    /// would say nothing. Never decreases, even where the search for a valid member goes back.
     fn offset(&mut self) -> u64 {
-        let here = match self.members.is_exact() {
-            true => self.members.offset(),
-            false => self.members.stored_bytes(),
+        let offset = if self.members.is_exact() {
+            self.members.offset()
+        } else {
+            self.members.stored_bytes()
         };
-        self.reached = self.reached.max(here);
+        self.reached = self.reached.max(offset);
         self.reached
     }
 
-    /// Reads up to the end of the record, which is read too; gives the bytes that it has. Keeps
-    /// them in `record` while they are no more than a record may have.
+    /// Reads a record with its end. Returns its length. The bytes are in `record` unless they are more
+    /// than a record may have.
     fn read(&mut self, record: &mut Vec<u8>) -> (usize, End) {
         let mut bytes_read = 0;
         let mut brackets = Brackets::default();
@@ -122,7 +123,7 @@ impl Lines {
                     Some(defect) => return (bytes_read, End::Broken(defect)),
                 }
             }
-            // Bytes of the record, and bytes that are passed with it.
+            // The bytes of the record, and how many are consumed with it.
             let (from, to, consumed, is_end) = match self.split {
                 Split::Lines => match memchr::memchr(b'\n', bytes) {
                     Some(end) => (0, end, end + 1, true),
@@ -134,7 +135,7 @@ impl Lines {
             if bytes_read <= self.line_bytes_max {
                 record.extend_from_slice(&bytes[from..to]);
             } else {
-                // What is there already is given back at once.
+                // The memory is freed at once.
                 *record = Vec::new();
             }
             self.members.consume(consumed);
@@ -144,17 +145,12 @@ impl Lines {
         }
     }
 
-    /// Goes to the next member, or to the end.
+    /// Goes to the next member, or to the end. Returns the defect on the way.
     fn cross(&mut self) -> Option<Defect> {
         if let Some(fault) = self.members.take_fault() {
-            let device = match fault.cause {
-                Cause::Device(kind) => Some(kind),
-                Cause::Cut | Cause::Corrupt => None,
-            };
-            let defect = Defect { device, ..Defect::new(fault.offset, fault.to_string()) };
-            // What is skipped on the way is the rest of it.
+            // The bytes that are skipped on the way are the rest of the member.
             self.ended = advance(&mut self.members).1;
-            return Some(defect);
+            return Some(fault.into());
         }
         let (defect, ended) = advance(&mut self.members);
         self.ended = ended;
@@ -162,14 +158,15 @@ impl Lines {
     }
 }
 
-/// The part of an object that is in `bytes`: from where to where, how much is passed, and whether it
-/// ends there. Between objects stand commas and the brackets of the array; anything else there is a
-/// record of its own, and no object.
+/// Returns the part of an object that is in `bytes`: its begin and end, how many bytes are consumed,
+/// and whether the object ends there. Between objects are commas and the brackets of the array.
+/// Anything else there is a record of its own, and not an object.
 fn object(bytes: &[u8], is_begun: bool, brackets: &mut Brackets) -> (usize, usize, usize, bool) {
     let is_between = |byte: &u8| byte.is_ascii_whitespace() || b",[]\xef\xbb\xbf".contains(byte);
-    let from = match is_begun {
-        true => 0,
-        false => bytes.iter().position(|byte| !is_between(byte)).unwrap_or(bytes.len()),
+    let from = if is_begun {
+        0
+    } else {
+        bytes.iter().position(|byte| !is_between(byte)).unwrap_or(bytes.len())
     };
     for (at, byte) in bytes.iter().enumerate().skip(from) {
         if brackets.depth == 0
@@ -187,7 +184,8 @@ fn object(bytes: &[u8], is_begun: bool, brackets: &mut Brackets) -> (usize, usiz
     (from, bytes.len(), bytes.len(), false)
 }
 
-/// Goes to the next member: what stands before it and is none, and whether the file ends.
+/// Goes to the next member. Returns the defect of bytes before it that are not a member, and whether
+/// the file ends.
 fn advance(members: &mut Members) -> (Option<Defect>, bool) {
     let (skipped, ended) = match members.advance() {
         Next::Member { skipped } => (skipped, false),
@@ -195,7 +193,7 @@ fn advance(members: &mut Members) -> (Option<Defect>, bool) {
     };
     let defect = (skipped > 0).then(|| {
         let codec = members.codec();
-        let what = format!("expected a {codec} member, found {skipped} bytes that are none");
+        let what = format!("expected a {codec} member, found {skipped} bytes that are not one");
         Defect::new(members.offset().saturating_sub(skipped), what)
     });
     (defect, ended)
@@ -205,7 +203,7 @@ impl Iterator for Lines {
     type Item = Result<Row, Defect>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(defect) = self.met.take() {
+        if let Some(defect) = self.pending.take() {
             return Some(Err(defect));
         }
         while !self.ended {
@@ -222,10 +220,10 @@ impl Iterator for Lines {
                     );
                     return Some(Err(Defect::new(offset, what)));
                 }
-                // Empty lines are no records.
+                // Empty lines are not records.
                 (_, End::Whole) if json.trim_ascii().is_empty() => {}
                 (_, End::Whole) => {
-                    // Windows writes the mark before the first line, and files are joined.
+                    // Files from Windows begin with the mark, and files may be joined.
                     if json.starts_with(BOM) {
                         json.drain(..BOM.len());
                     }

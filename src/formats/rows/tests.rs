@@ -55,7 +55,7 @@ fn table(ids: std::ops::Range<i64>, group: usize) -> Vec<u8> {
 }
 
 #[test]
-fn lines_have_their_byte_and_number_and_empty_ones_are_passed_by() {
+fn lines_have_their_byte_and_number_and_empty_ones_are_skipped() {
     let found = read(b"{\"a\":1}\n\n \r\n{\"b\":2}\r\nlast".to_vec());
     let row = |offset, number, json: &[u8]| Ok(Row { offset, number, json: json.to_vec() });
     let last = row(21, 5, b"last");
@@ -65,7 +65,7 @@ fn lines_have_their_byte_and_number_and_empty_ones_are_passed_by() {
 }
 
 #[test]
-fn a_line_may_go_on_in_the_next_member_and_a_damaged_member_loses_only_its_own() {
+fn a_line_may_span_members_and_a_damaged_member_loses_only_its_own() {
     let mut lines: Vec<u8> = Vec::new();
     for line in [&b"{\"a\":"[..], b"1}\n{\"b\":2}\n", b"{\"c\":3}\n"] {
         lines.extend(gzip(line));
@@ -93,7 +93,7 @@ fn a_line_may_go_on_in_the_next_member_and_a_damaged_member_loses_only_its_own()
 }
 
 #[test]
-fn offsets_never_go_back_where_a_healthy_member_lies_within_a_damaged_one() {
+fn offsets_never_decrease_where_a_valid_member_is_within_a_damaged_one() {
     let inner = gzip(b"inner\n");
     let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
     encoder.write_all(&[&b"a\nb\n"[..], &inner, b"\nc\nd\n"].concat()).unwrap();
@@ -128,7 +128,7 @@ fn rows_of_parquet_are_objects_in_the_order_of_the_columns() {
 }
 
 #[test]
-fn damage_in_a_row_group_leaves_the_groups_behind_it() {
+fn damage_in_a_row_group_leaves_the_groups_after_it() {
     let bytes = table(0..400, 100);
     let second = bytes.windows(8).position(|window| window == 100i64.to_le_bytes()).unwrap();
     let mut bad = bytes.clone();

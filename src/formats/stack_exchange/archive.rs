@@ -1,49 +1,13 @@
-//! The bytes of a `Posts.xml`, whatever it lies in. Nothing is ever written by an entry's name.
+//! The bytes of a `Posts.xml`: a plain or compressed file, or a file of a zip or 7z archive.
 
-use crate::archive::ZIP_MAGIC;
+use crate::archive::seven_zip::{self, SevenZip};
+use crate::archive::zip::{self, Archive, ZIP_MAGIC};
 use crate::compressed;
-use sevenz_rust2::{Archive, BlockDecoder, Error, Password};
+use crate::failure::Failure;
+use ::zip::result::ZipError;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
-use zip::ZipArchive;
-use zip::result::ZipError;
-
-const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
-
-/// What unpacking a 7z archive may take, of LZMA's dictionary or of PPMd's model, in KiB: 288 MiB,
-/// so that the largest dictionary of 7-Zip's own presets, 256 MiB, has room.
-const DICTIONARY_KB_MAX: usize = 288 << 10;
-
-/// What is not as it should be with a whole file.
-pub(crate) struct Trouble {
-    pub what: String,
-    /// Set where the device failed.
-    pub device: Option<io::ErrorKind>,
-}
-
-impl Trouble {
-    pub fn new(what: impl Into<String>) -> Trouble {
-        Trouble { what: what.into(), device: None }
-    }
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Trouble {
-        use io::ErrorKind::{InvalidData, InvalidInput, Other, OutOfMemory, Unsupported};
-        // Decoders say so of what they are given; the system's own errors have a number.
-        let of_content = [
-            InvalidData,
-            InvalidInput,
-            OutOfMemory,
-            Other,
-            Unsupported,
-            io::ErrorKind::UnexpectedEof,
-        ];
-        let is_device = error.raw_os_error().is_some() || !of_content.contains(&error.kind());
-        Trouble { what: error.to_string(), device: is_device.then(|| error.kind()) }
-    }
-}
 
 /// How the bytes of posts are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,18 +17,18 @@ pub(crate) enum Stored {
     Compressed,
 }
 
-/// Gives the bytes of the posts in `file` to `each`.
+/// Reads the posts of a site.
+type ReadPosts<'a> = &'a mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Failure>;
+
+/// Calls `each` with the bytes of the posts in `file`, and returns its result.
 ///
-/// The result of `each` comes back; what is wrong with the file itself is a `Trouble`, also where
-/// `each` met it first, as an error in reading.
-pub(crate) fn read(
-    file: &Path,
-    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
-    let mut first = [0; SIGNATURE.len()];
+/// What is wrong with the file itself is a [`Failure`], also where `each` met it first, as an error
+/// in reading.
+pub(crate) fn read(file: &Path, each: ReadPosts) -> Result<(), Failure> {
+    let mut first = [0; seven_zip::SIGNATURE.len()];
     let mut opened = crate::regular::open(file)?;
     let length = fill(&mut opened, &mut first)?;
-    if &first[..length] == SIGNATURE {
+    if &first[..length] == seven_zip::SIGNATURE {
         opened.rewind()?;
         return read_7z(opened, each);
     }
@@ -73,7 +37,7 @@ pub(crate) fn read(
         return read_zip(opened, each);
     }
     drop(opened);
-    // A file of posts begins with a mark, a tag or a blank; compressed ones do not.
+    // A file of posts begins with a byte order mark, a tag or a blank. Compressed ones do not.
     let is_plain = matches!(first[0], b'<' | 0xef | b' ' | b'\n' | b'\r' | b'\t');
     let stored = if is_plain { Stored::Plain } else { Stored::Compressed };
     each(&mut compressed::open(file)?, stored)
@@ -96,117 +60,45 @@ fn is_posts(name: &str) -> bool {
     name.eq_ignore_ascii_case("Posts.xml")
 }
 
-/// Only the posts are unpacked.
-fn read_zip(
-    file: File,
-    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
-    let told = |error: ZipError| match error {
-        ZipError::Io(error) => Trouble::from(error),
-        other => Trouble::new(format!(
+/// Unpacks only the posts.
+fn read_zip(file: File, each: ReadPosts) -> Result<(), Failure> {
+    let damaged = |error: ZipError| match error {
+        ZipError::Io(_) => zip::failure(error),
+        other => Failure::of_content(format!(
             "the zip archive cannot be read ({other}): fetch it again, or unpack it"
         )),
     };
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(told)?;
-    let is_posts =
-        |at: &usize| matches!(archive.name_for_index(*at), Some(Ok(name)) if is_posts(&name));
-    let found: Vec<usize> = (0..archive.len()).filter(is_posts).collect();
-    let Some(first) = found.first() else {
-        return Err(Trouble::new(
-            "this zip archive holds no Posts.xml; the posts of a site are what is read of it",
-        ));
-    };
-    let posts = archive.by_index(*first).map_err(told)?;
+    let mut archive = Archive::of_file(file).map_err(damaged)?;
+    let mut files = archive.files();
+    files.retain(|(_, name)| is_posts(name));
+    let Some((first, _)) = files.first() else { return Err(without_posts("zip")) };
+    let posts = archive.stream(*first).map_err(damaged)?;
     each(&mut BufReader::with_capacity(64 << 10, posts), Stored::Compressed)?;
-    match found.len() {
-        1 => Ok(()),
-        count => Err(several("zip", count)),
-    }
+    if files.len() == 1 { Ok(()) } else { Err(several("zip", files.len())) }
 }
 
-fn several(form: &str, count: usize) -> Trouble {
-    Trouble::new(format!(
-        "this {form} archive holds {count} files Posts.xml; the first was read, no other: pack \
-         each site into an archive of its own"
+fn read_7z(file: File, each: ReadPosts) -> Result<(), Failure> {
+    let mut archive = SevenZip::open(file)?;
+    let count = archive.count(is_posts);
+    if count == 0 {
+        return Err(without_posts("7z"));
+    }
+    match archive.read_first(is_posts, |posts| each(posts, Stored::Compressed))? {
+        Some(result) => result?,
+        None => return each(&mut io::empty(), Stored::Compressed),
+    }
+    if count == 1 { Ok(()) } else { Err(several("7z", count)) }
+}
+
+fn without_posts(form: &str) -> Failure {
+    Failure::of_content(format!(
+        "this {form} archive holds no Posts.xml; the posts of a site are what is read of it"
     ))
 }
 
-/// Only the block with the posts is unpacked, up to their end.
-fn read_7z(
-    mut file: File,
-    each: &mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
-    let none = Password::empty();
-    let archive = Archive::read_with_memory_limit(&mut file, &none, DICTIONARY_KB_MAX);
-    let archive = archive.map_err(told)?;
-    let count = archive.files.iter().filter(|entry| is_posts(entry.name())).count();
-    if count == 0 {
-        return Err(Trouble::new(
-            "this 7z archive holds no Posts.xml; the posts of a site are what is read of it",
-        ));
-    }
-    let mut done = None;
-    for block in 0..archive.blocks.len() {
-        let decoder = BlockDecoder::new_with_memory_limit(
-            1,
-            DICTIONARY_KB_MAX,
-            block,
-            &archive,
-            &none,
-            &mut file,
-        );
-        if !decoder.entries().iter().any(|entry| is_posts(entry.name())) {
-            continue;
-        }
-        let unpacked = decoder.for_each_entries(&mut |entry, bytes| {
-            if !is_posts(entry.name()) {
-                io::copy(bytes, &mut io::sink())?;
-                return Ok(true);
-            }
-            let mut bytes = BufReader::with_capacity(64 << 10, bytes);
-            done = Some(each(&mut bytes, Stored::Compressed));
-            Ok(false)
-        });
-        if done.is_none() {
-            unpacked.map_err(told)?;
-        }
-        if done.is_some() {
-            break;
-        }
-    }
-    match (done, count) {
-        (Some(Err(trouble)), _) => Err(trouble),
-        (Some(Ok(())), 1) => Ok(()),
-        (Some(Ok(())), _) => Err(several("7z", count)),
-        (None, _) => each(&mut io::empty(), Stored::Compressed),
-    }
-}
-
-/// What is wrong with an archive, and what to do.
-fn told(error: Error) -> Trouble {
-    let what = match error {
-        Error::PasswordRequired | Error::MaybeBadPassword(_) => {
-            "this 7z archive is encrypted; unpack it, or pack it without a password".to_owned()
-        }
-        Error::UnsupportedCompressionMethod(method) if method.to_uppercase().contains("AES") => {
-            "this 7z archive is encrypted; unpack it, or pack it without a password".to_owned()
-        }
-        Error::UnsupportedCompressionMethod(method) => format!(
-            "this 7z archive is packed by {method}, which is not read: unpack it, or pack it anew \
-             with 7-Zip's defaults"
-        ),
-        Error::MaxMemLimited { max_kb, actaul_kb } => format!(
-            "this 7z archive wants {} MiB of memory to be unpacked, and at most {} are given; pack \
-             it with a smaller dictionary or model",
-            actaul_kb.div_ceil(1024),
-            max_kb / 1024
-        ),
-        Error::Io(error, _) => {
-            let mut trouble = Trouble::from(error);
-            trouble.what = format!("the 7z archive cannot be read: {}", trouble.what);
-            return trouble;
-        }
-        other => format!("not a whole 7z archive ({other}): fetch it again"),
-    };
-    Trouble::new(what)
+fn several(form: &str, count: usize) -> Failure {
+    Failure::of_content(format!(
+        "this {form} archive holds {count} files Posts.xml; the first was read, no other: pack \
+         each site into an archive of its own"
+    ))
 }

@@ -1,11 +1,11 @@
 //! Rows of a `Posts.xml`: one `<row .../>` a line, as a rule.
 //!
-//! A row may go on over lines. One that cannot be read is malformed, with its line; reading goes on
-//! at the next line. Comments, processing instructions and a document type are passed over; other
-//! lines are counted together. Entities are those of XML only: a document type that declares others
-//! is not looked at, so none is ever expanded.
+//! A row may span lines. A row that cannot be read is malformed, and reading resumes at the next line.
+//! Comments, processing instructions and a document type are skipped. Other lines are counted
+//! together. Entities are those of XML only: a document type that declares others is not read, so
+//! they are never expanded.
 
-use super::archive::Trouble;
+use crate::failure::Failure;
 use memchr::{memchr, memchr2, memchr3, memmem};
 use quick_xml::Reader;
 use quick_xml::escape::{resolve_xml_entity, unescape_with};
@@ -14,46 +14,46 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io::{self, BufRead};
 
-/// A row as the dump has it, as far as it is used.
+/// A row of the dump, as far as it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Post {
-    /// Its byte in the unpacked file.
+    /// Byte of the unpacked file at which it begins.
     pub offset: u64,
     pub id: u64,
-    /// The post that it answers.
+    /// The post that it is an answer to.
     pub parent: Option<u64>,
     pub title: Option<String>,
-    /// As it is written.
+    /// As written.
     pub score: Option<String>,
     /// HTML.
     pub body: String,
-    /// The latest of its dates, as it is written: `2023-03-29T10:00:00.000`.
+    /// The latest of its dates, as written: `2023-03-29T10:00:00.000`.
     #[serde(skip)]
     pub date: Option<String>,
 }
 
-/// A line, or lines, of no use.
+/// A line, or lines, that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Malformed {
     pub offset: u64,
-    /// It is a row, so it counts as a record.
+    /// Whether it is a row, which counts as a record.
     pub is_row: bool,
     pub bytes: u64,
     pub what: String,
 }
 
-/// What stands in a file, in order.
+/// A line of a file.
 pub(crate) enum Line {
     Post(Post),
     Malformed(Malformed),
 }
 
-/// Reads all rows. What is wrong with the file as a whole is the result.
+/// Reads all rows. The error is what is wrong with the file as a whole.
 pub(crate) fn read(
     input: &mut dyn BufRead,
     row_bytes_max: usize,
     each: &mut dyn FnMut(Line) -> io::Result<()>,
-) -> Result<(), Trouble> {
+) -> Result<(), Failure> {
     let mut rows = Rows {
         each,
         others: None,
@@ -67,41 +67,43 @@ pub(crate) fn read(
     };
     let result = rows.read(input, row_bytes_max);
     rows.end_row()?;
-    rows.tell_others()?;
+    rows.report_others()?;
     result?;
     if let Some(mark) = rows.until {
         let mark = String::from_utf8_lossy(mark).into_owned();
-        return Err(Trouble::new(format!(
+        return Err(Failure::of_content(format!(
             "the file ends before the {mark} of what it passes over"
         )));
     }
     match (rows.is_open, rows.is_closed) {
-        (false, _) => Err(Trouble::new("no posts: neither <posts> nor a <row> is in this file")),
-        (true, false) => {
-            Err(Trouble::new("the file ends without </posts>: it was cut short, fetch it again"))
+        (false, _) => {
+            Err(Failure::of_content("no posts: neither <posts> nor a <row> is in this file"))
         }
+        (true, false) => Err(Failure::of_content(
+            "the file ends without </posts>: it was cut short, fetch it again",
+        )),
         _ => Ok(()),
     }
 }
 
 struct Rows<'a> {
     each: &'a mut dyn FnMut(Line) -> io::Result<()>,
-    /// Lines one after another that are no rows: the first, and how many.
+    /// Consecutive lines that are not rows: the first, and how many.
     others: Option<(Malformed, u64)>,
     number: u64,
     offset: u64,
-    /// The lines so far of a row that goes on, and the number and the offset of the first.
+    /// The lines so far of an unfinished row, and the number and the offset of the first.
     row: Vec<u8>,
     row_at: (u64, u64),
-    /// What ends the comment, instruction or document type that goes on.
+    /// What ends the unfinished comment, instruction or document type.
     until: Option<&'static [u8]>,
-    /// `<posts>` was there, or a row; and `</posts>`.
+    /// Whether `<posts>` or a row was read, and whether `</posts>` was.
     is_open: bool,
     is_closed: bool,
 }
 
 impl Rows<'_> {
-    fn read(&mut self, input: &mut dyn BufRead, row_bytes_max: usize) -> Result<(), Trouble> {
+    fn read(&mut self, input: &mut dyn BufRead, row_bytes_max: usize) -> Result<(), Failure> {
         let mut line = Vec::new();
         loop {
             let length = read_line(input, &mut line, row_bytes_max)?;
@@ -128,7 +130,7 @@ impl Rows<'_> {
         }
     }
 
-    fn line(&mut self, line: &[u8]) -> Result<(), Trouble> {
+    fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
         if !self.row.is_empty() {
             self.row.extend_from_slice(line);
             return Ok(self.rows_so_far()?);
@@ -149,7 +151,7 @@ impl Rows<'_> {
         }
         if is_tag(text, b"row") {
             self.is_open = true;
-            self.tell_others()?;
+            self.report_others()?;
             self.row_at = (self.number, self.offset);
             self.row.extend_from_slice(text);
             self.row.push(b'\n');
@@ -163,7 +165,7 @@ impl Rows<'_> {
         if !self.is_open && is_element {
             let name = text[1..].split(|byte| !byte.is_ascii_alphanumeric()).next();
             let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
-            return Err(Trouble::new(format!(
+            return Err(Failure::of_content(format!(
                 "this file holds <{name:.40}> and not <posts>; of a site only Posts.xml is read"
             )));
         }
@@ -171,7 +173,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// A line without the comments, processing instructions and document type at its beginning.
+    /// Returns a line without the comments, processing instructions and document type at its beginning.
     fn without_asides<'l>(&mut self, line: &'l [u8]) -> &'l [u8] {
         let mut text = line.trim_ascii();
         loop {
@@ -197,7 +199,7 @@ impl Rows<'_> {
         }
     }
 
-    /// Reads the lines of a row, once its tag is closed.
+    /// Parses the lines of a row, once its tag is closed.
     fn rows_so_far(&mut self) -> io::Result<()> {
         if is_in_tag(&self.row) {
             return Ok(());
@@ -205,15 +207,14 @@ impl Rows<'_> {
         self.end_row()
     }
 
-    /// Reads the lines of a row as far as they go.
+    /// Parses the lines of a row, complete or not.
     fn end_row(&mut self) -> io::Result<()> {
         if self.row.is_empty() {
             return Ok(());
         }
         let row = std::mem::take(&mut self.row);
-        let here = std::mem::replace(&mut self.row_at, (self.number, self.offset));
         let line = (self.number, self.offset);
-        (self.number, self.offset) = here;
+        (self.number, self.offset) = std::mem::replace(&mut self.row_at, line);
         let mut text = row.trim_ascii();
         if let Some(rest) = text.strip_suffix(b"</posts>") {
             self.is_closed = true;
@@ -224,7 +225,7 @@ impl Rows<'_> {
         result
     }
 
-    /// The rows of one line: one, as a rule.
+    /// Parses the rows of one line: one, as a rule.
     fn rows(&mut self, line: &[u8]) -> io::Result<()> {
         let Ok(text) = std::str::from_utf8(line) else {
             return self.malformed(line.len() as u64, "a row that is not UTF-8".to_owned());
@@ -255,13 +256,13 @@ impl Rows<'_> {
     }
 
     fn malformed(&mut self, bytes: u64, what: String) -> io::Result<()> {
-        self.tell_others()?;
+        self.report_others()?;
         let what = format!("line {}: {what}", self.number);
         let malformed = Malformed { offset: self.offset, is_row: true, bytes, what };
         (self.each)(Line::Malformed(malformed))
     }
 
-    /// A line that is no row.
+    /// Counts a line that is not a row.
     fn other(&mut self, bytes: u64) {
         let begun = self.others.get_or_insert_with(|| {
             let what = format!("line {}", self.number);
@@ -271,17 +272,17 @@ impl Rows<'_> {
         begun.1 += 1;
     }
 
-    fn tell_others(&mut self) -> io::Result<()> {
+    fn report_others(&mut self) -> io::Result<()> {
         let Some((mut lines, count)) = self.others.take() else { return Ok(()) };
         lines.what += &match count {
-            1 => ": no row of posts".to_owned(),
-            _ => format!(" and {} after it: no rows of posts", count - 1),
+            1 => ": not a row of posts".to_owned(),
+            _ => format!(" and {} after it: not rows of posts", count - 1),
         };
         (self.each)(Line::Malformed(lines))
     }
 }
 
-/// Whether markup ends within a tag: its `>` is missing, or the quotation mark of a value.
+/// Whether a text ends within a tag: its `>` is missing, or the quotation mark of a value.
 fn is_in_tag(text: &[u8]) -> bool {
     let (mut rest, mut quote) = (text, None);
     let mut is_open = false;
@@ -302,7 +303,7 @@ fn is_in_tag(text: &[u8]) -> bool {
     }
 }
 
-/// Whether a tag of that name begins `text`.
+/// Whether `text` begins with a tag of this name.
 fn is_tag(text: &[u8], name: &[u8]) -> bool {
     let rest = text.strip_prefix(b"<").and_then(|rest| rest.strip_prefix(name));
     rest.is_some_and(|rest| {
@@ -310,8 +311,8 @@ fn is_tag(text: &[u8], name: &[u8]) -> bool {
     })
 }
 
-/// Reads up to a line end, at most `bytes_max` of it into `line`; gives the length of all of it,
-/// 0 at the end.
+/// Reads up to a line end, at most `bytes_max` bytes of it into `line`. Returns its length; 0 at the
+/// end.
 pub(crate) fn read_line(
     input: &mut dyn BufRead,
     line: &mut Vec<u8>,
@@ -327,8 +328,8 @@ pub(crate) fn read_line(
         };
         let end = memchr(b'\n', bytes);
         let taken = end.map_or(bytes.len(), |end| end + 1);
-        let room = (bytes_max + 1).saturating_sub(line.len());
-        line.extend_from_slice(&bytes[..taken.min(room)]);
+        let left = (bytes_max + 1).saturating_sub(line.len());
+        line.extend_from_slice(&bytes[..taken.min(left)]);
         input.consume(taken);
         length += taken as u64;
         if end.is_some() || taken == 0 {
@@ -337,12 +338,12 @@ pub(crate) fn read_line(
     }
 }
 
-/// The post of a row (upstream `filter.py` reads the attributes Id, ParentId, Title, Body, Score),
-/// or what is wrong with it.
+/// Parses the post of a row (upstream `filter.py` reads the attributes Id, ParentId, Title, Body,
+/// Score). The error says what is wrong with it.
 fn post(row: &BytesStart) -> Result<Post, String> {
     let [mut id, mut parent, mut title, mut score, mut body] = [const { None }; 5];
     let mut date: Option<String> = None;
-    // The parser's own check for names given twice compares each with each.
+    // The parser's own check for duplicate names compares each with each.
     for attribute in row.attributes().with_checks(false) {
         let attribute = attribute.map_err(|error| format!("broken XML: {error}"))?;
         let name = attribute.key.0;
@@ -359,13 +360,13 @@ fn post(row: &BytesStart) -> Result<Post, String> {
             _ => continue,
         };
         if place.is_some() {
-            return Err(format!("broken XML: {name} is given twice"));
+            return Err(format!("broken XML: {name} occurs twice"));
         }
         *place = Some(value(&attribute.value).map_err(|what| format!("{name}: {what}"))?);
     }
     let number = |name: &str, text: &str| -> Result<u64, String> {
         let number = text.parse().ok().filter(|number| *number <= i64::MAX as u64);
-        number.ok_or_else(|| format!("{name} is {text:.40?} and no number"))
+        number.ok_or_else(|| format!("{name} is {text:.40?} and not a number"))
     };
     let id = id.ok_or("a row without Id")?;
     Ok(Post {
@@ -379,7 +380,7 @@ fn post(row: &BytesStart) -> Result<Post, String> {
     })
 }
 
-/// The value of an attribute (XML 1.0, 3.3.3).
+/// Unescapes the value of an attribute (XML 1.0, 3.3.3).
 fn value(raw: &str) -> Result<String, String> {
     let blanked = match raw.contains(['\t', '\r', '\n']) {
         true => Cow::Owned(raw.replace(['\t', '\r', '\n'], " ")),
@@ -387,7 +388,8 @@ fn value(raw: &str) -> Result<String, String> {
     };
     let text = match unescape_with(&blanked, resolve_xml_entity) {
         Ok(text) => text,
-        // Numbers of no character, such as half a pair of surrogates, which sites have written.
+        // References by number to what is not a character, such as half a surrogate pair: some dumps have
+        // them.
         Err(_) => match unescape_with(&with_characters(&blanked), resolve_xml_entity) {
             Ok(text) => Cow::Owned(text.into_owned()),
             Err(error) => return Err(error.to_string()),
@@ -396,14 +398,14 @@ fn value(raw: &str) -> Result<String, String> {
     Ok(text.into_owned())
 }
 
-/// The same with U+FFFD in the place of references to what is no character.
+/// Replaces references to what is not a character by U+FFFD.
 fn with_characters(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some((before, behind)) = rest.split_once("&#") {
+    while let Some((before, after)) = rest.split_once("&#") {
         text.push_str(before);
-        let end = behind.bytes().take(10).position(|byte| byte == b';');
-        let digits = end.map_or("", |end| &behind[..end]);
+        let end = after.bytes().take(10).position(|byte| byte == b';');
+        let digits = end.map_or("", |end| &after[..end]);
         let number = match digits.strip_prefix(['x', 'X']) {
             Some(hex) => u32::from_str_radix(hex, 16),
             None => digits.parse(),
@@ -416,11 +418,11 @@ fn with_characters(raw: &str) -> String {
                     text.pop();
                     text.push_str(if escaped == '&' { "&amp;" } else { "&lt;" });
                 }
-                rest = &behind[end + 1..];
+                rest = &after[end + 1..];
             }
             _ => {
                 text.push_str("&#");
-                rest = behind;
+                rest = after;
             }
         }
     }

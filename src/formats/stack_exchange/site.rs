@@ -1,4 +1,4 @@
-//! Where the posts of a site lie, and what the site is called.
+//! The file of a site's posts, and the name of the site.
 
 use super::archive;
 use super::rows::read_line;
@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Names of a site's posts, in the order in which they are looked for.
+/// File names of a site's posts, in order of preference.
 const POSTS: [&str; 8] = [
     "Posts.xml",
     "Posts.xml.gz",
@@ -36,7 +36,7 @@ const OTHER_TABLES: [&str; 10] = [
 
 const ENDS: [&str; 8] = [".7z", ".zip", ".gz", ".xz", ".zst", ".bz2", ".lz4", ".xml"];
 
-/// Files that stand beside dumps: licences, lists of archive.org's items, and the like.
+/// Files that come with dumps: licences, lists of archive.org's items, and the like.
 const PAPERS: [&str; 11] = [
     ".txt",
     ".md",
@@ -51,15 +51,15 @@ const PAPERS: [&str; 11] = [
     "license",
 ];
 
-/// How many folders up the name of a site is looked for.
+/// How many folders up the name of a site is searched.
 const FOLDERS_MAX: usize = 2;
 
-/// Whether a folder is that of one site.
+/// Whether a folder is one site.
 pub fn is_site(folder: &Path) -> bool {
     posts_in(folder).is_some()
 }
 
-/// The posts in a folder, by their name in any case.
+/// Finds the posts in a folder, by their name in any case.
 fn posts_in(folder: &Path) -> Option<PathBuf> {
     let exact = POSTS.iter().map(|name| folder.join(name)).find(|file| file.is_file());
     let in_any_case = || {
@@ -78,16 +78,13 @@ fn posts_in(folder: &Path) -> Option<PathBuf> {
     exact.or_else(in_any_case)
 }
 
-/// The file of a site's posts, which is in `path` or is it.
+/// Returns the file of a site's posts: `path`, or a file in it.
 pub(crate) fn posts_file(path: &Path) -> PathBuf {
-    match path.is_dir() {
-        true => posts_in(path).unwrap_or(path.join(POSTS[0])),
-        false => path.to_owned(),
-    }
+    if path.is_dir() { posts_in(path).unwrap_or(path.join(POSTS[0])) } else { path.to_owned() }
 }
 
-/// Whether a source may hold posts, by its name: a site's folder, or a file that is of no other table
-/// and no paper beside the dump.
+/// Whether a source may have posts, by its name: a site's folder, or a file that is neither another
+/// table nor a document that comes with the dump.
 pub fn may_hold_posts(source: &Path) -> bool {
     if source.is_dir() {
         return is_site(source);
@@ -100,24 +97,21 @@ pub fn may_hold_posts(source: &Path) -> bool {
     !PAPERS.iter().any(|end| name.ends_with(end)) && !OTHER_TABLES.iter().any(|table| is_of(table))
 }
 
-/// The host of a site, from the name of its archive, its file, or its folder:
+/// Returns the host of a site, from the name of its archive, its file, or its folder:
 /// `stackoverflow.com-Posts.7z`, `math.stackexchange.com/Posts.xml` and `es.stackoverflow.com.7z`
-/// are of `stackoverflow.com`, `math.stackexchange.com` and `es.stackoverflow.com`. None where no
-/// name is one of a host.
+/// are of `stackoverflow.com`, `math.stackexchange.com` and `es.stackoverflow.com`. `None` if no
+/// name is a host.
 ///
-/// Upstream (`post_processing.py`) takes the file name without its end, which calls Stack Overflow
-/// `stackoverflow.com-Posts`.
+/// Upstream (`post_processing.py`) takes the file name without its ending, which is
+/// `stackoverflow.com-Posts` for Stack Overflow.
 pub fn name(source: &Path) -> Option<String> {
     let file_name = file_name(source);
-    let of_source = match source.is_dir() {
-        true => host(&file_name),
-        false => host(stem(&file_name)),
-    };
+    let of_source = if source.is_dir() { host(&file_name) } else { host(stem(&file_name)) };
     let folders = source.ancestors().skip(1).take(FOLDERS_MAX);
     of_source.or_else(|| folders.map(self::file_name).find_map(|folder| host(stem(&folder))))
 }
 
-/// The host that a name is, or begins with.
+/// Returns the host that a name is, or begins with.
 fn host(name: &str) -> Option<String> {
     let is_host = |name: &str| {
         let labels: Vec<&str> = name.split('.').collect();
@@ -155,8 +149,11 @@ fn stem(name: &str) -> &str {
     stem
 }
 
-/// How many rows a site has. Upstream (`count.py`) counts the lines of its file, less three. What
-/// is wrong with the file shows when it is read: the rows before that count.
+/// Counts the rows of a site. Upstream (`count.py`) counts the lines of its file, less three. Of a
+/// damaged file the rows before the damage count: reading it reports the damage.
+///
+/// # Errors
+/// When the device fails.
 pub fn rows(source: &Path) -> Result<u64, ReadError> {
     let file = posts_file(source);
     let mut rows = 0;
@@ -167,7 +164,7 @@ pub fn rows(source: &Path) -> Result<u64, ReadError> {
         }
         Ok(())
     });
-    match counted.map_err(|trouble| trouble.device.map(|kind| io::Error::new(kind, trouble.what))) {
+    match counted.map_err(|failure| failure.device.map(|kind| io::Error::new(kind, failure.what))) {
         Err(Some(error)) => Err(ReadError::new(&file, error)),
         Ok(()) | Err(None) => Ok(rows),
     }

@@ -1,9 +1,10 @@
-//! Rows joined to threads.
+//! Joins rows to threads.
 
-use super::archive::{self, Stored, Trouble};
+use super::archive::{self, Stored};
 use super::rows::{self, Line, Malformed, Post};
 use super::site;
-use super::sort::{Key, Sorted, Sorter};
+use super::sort::{Key, Row, Sorted, Sorter, sorter};
+use crate::failure::{self, Failure};
 use crate::{Defect, ReadError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,7 @@ use std::path::Path;
 /// A question and its answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Thread {
-    /// Where the question's row stands in the file.
+    /// Byte of the file at which the question's row begins.
     pub offset: u64,
     /// The question.
     pub question: Question,
@@ -31,7 +32,7 @@ pub struct Question {
     pub title: String,
     /// Its body as HTML.
     pub body: String,
-    /// Its score as it is written; none where the row has none.
+    /// Its score as it is written; `None` where the row has none.
     pub score: Option<String>,
 }
 
@@ -48,37 +49,37 @@ pub struct Answer {
 
 /// A row that is in no thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alone {
-    /// Where it stands in the file.
+pub struct OrphanRow {
+    /// Byte of the file at which it begins.
     pub offset: u64,
-    /// How much text it has, in bytes.
+    /// Size of its text.
     pub bytes: u64,
     /// Why it is in no thread: `no_title` (wikis of tags and the like), `no_question` (an answer to
-    /// what is not there, or is no question), `duplicate_id`, `thread_too_large`, `malformed`.
+    /// a post that is missing or not a question), `duplicate_id`, `thread_too_large`, `malformed`.
     pub reason: &'static str,
 }
 
 /// One record of a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum SiteRecord {
     /// A question with its answers.
     Thread(Thread),
     /// A row that is in no thread.
-    Alone(Alone),
+    Orphan(OrphanRow),
 }
 
 /// What reading a site may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Rows that are sorted in memory; more go to disk.
+    /// Rows that are sorted in memory. More are sorted on disk.
     pub sort_bytes_max: usize,
     /// A row that is longer is malformed. StackExchange's own limit is 30,000 characters a post.
     pub row_bytes_max: usize,
-    /// The posts of one thread; answers behind that are `thread_too_large`.
+    /// The posts of one thread. Answers beyond that are `thread_too_large`.
     pub thread_bytes_max: usize,
 }
 
-/// What a post takes beside its texts.
+/// Memory that a post takes beside its texts.
 const POST_BYTES: usize = 128;
 
 impl Default for Limits {
@@ -88,22 +89,23 @@ impl Default for Limits {
     }
 }
 
-/// Where malformed lines are sorted to: behind all threads, whose numbers are of 63 bits.
+/// The key of malformed lines, which come after all threads: their numbers have 63 bits.
 const LAST: u64 = u64::MAX;
 
-/// The first bit of an answer's second key: answers stand behind their question.
+/// The first bit of an answer's second key: answers follow their question.
 const IS_ANSWER: u64 = 1 << 63;
 
-/// The threads of a site in the order of their questions' numbers, and what is not in any.
+/// Iterator over the threads of a site, in the order of their questions' numbers, and over the rows
+/// that are in none.
 ///
-/// The first item takes until all rows are read and sorted. Memory is bounded by [`Limits`]:
-/// `sort_bytes_max` twice, one row, one thread.
+/// The first item comes once all rows are read and sorted. Memory is bounded by [`Limits`]:
+/// `sort_bytes_max`, one row, one thread, and the buffers of a merge.
 pub struct Threads {
     state: State,
     limits: Limits,
-    ready: VecDeque<Result<Found, Defect>>,
+    ready: VecDeque<Result<SiteRecord, Defect>>,
     open: Option<Open>,
-    /// Unpacked bytes to stored ones.
+    /// From unpacked bytes to stored ones.
     scale: Scale,
     /// The latest date of any post.
     newest: Option<String>,
@@ -132,7 +134,7 @@ fn is_day(text: &str) -> bool {
     text.len() == 10 && text.bytes().enumerate().all(is_right)
 }
 
-/// Unpacked bytes become about as many stored ones.
+/// Scales a byte of the unpacked table to a byte of the stored file, about.
 #[derive(Clone, Copy)]
 struct Scale {
     stored: u64,
@@ -147,29 +149,35 @@ impl Scale {
 }
 
 impl Threads {
-    /// The threads of a site: a folder with `Posts.xml`, or a file.
+    /// Opens a site: a folder with `Posts.xml`, or a file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
     pub fn open(path: &Path) -> Result<Threads, ReadError> {
         Threads::open_with(path, Limits::default())
     }
 
-    /// The same within other limits.
+    /// Opens a site as [`open`](Threads::open) does, within other limits.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
     pub fn open_with(path: &Path, limits: Limits) -> Result<Threads, ReadError> {
         let file = site::posts_file(path);
-        // What cannot be opened at all is no defect of the file.
+        // A file that cannot be opened is an error and not a defect.
         crate::regular::open(&file).map_err(|error| ReadError::new(&file, error))?;
         let (ready, scale) = (VecDeque::new(), Scale { stored: 1, unpacked: 1 });
         Ok(Threads { state: State::Unread(file), limits, ready, open: None, scale, newest: None })
     }
 
-    /// The day of the newest post, `2023-03-29`, once the first record is read: the dump is of no
-    /// earlier day.
+    /// Returns the day of the newest post, `2023-03-29`, once the first record is read. The dump is
+    /// not older than that.
     pub fn newest_day(&self) -> Option<&str> {
         self.newest.as_ref()?.get(..10).filter(|day| is_day(day))
     }
 
-    /// Reads and sorts all rows. What is wrong with the file as a whole is told last.
-    fn read(&mut self, file: &Path) -> Result<Sorted, Trouble> {
-        let mut sorter = Sorter::new(self.limits.sort_bytes_max);
+    /// Reads and sorts all rows. A defect of the file as a whole comes last.
+    fn read(&mut self, file: &Path) -> Result<Sorted, Failure> {
+        let mut sorter = sorter(self.limits.sort_bytes_max);
         let (mut number, mut end) = (0, 0);
         let mut newest: Option<String> = None;
         let mut entry = Vec::new();
@@ -192,7 +200,9 @@ impl Threads {
                     (LAST, number)
                 }
             };
-            sorter.push(key, &entry)
+            // Runs are on a device too, and its failure is not damage of the file.
+            let row = Row { key, bytes: entry.as_slice().into() };
+            sorter.push(row).map_err(failure::marked)
         };
         let mut stored = Stored::Plain;
         let row_bytes_max = self.limits.row_bytes_max;
@@ -206,18 +216,18 @@ impl Threads {
             Stored::Plain => Scale { stored: 1, unpacked: 1 },
             Stored::Compressed => Scale { stored: stored_bytes, unpacked: end + 1 },
         };
-        if let Err(trouble) = read {
-            if trouble.device.is_some() {
-                return Err(trouble);
+        if let Err(error) = read {
+            if error.device.is_some() {
+                return Err(error);
             }
-            let lines = Malformed { offset: end, is_row: false, bytes: 0, what: trouble.what };
-            entry_of(&mut sorter, (LAST, u64::MAX), &lines)?;
+            let lines = Malformed { offset: end, is_row: false, bytes: 0, what: error.what };
+            push(&mut sorter, (LAST, u64::MAX), &lines)?;
         }
-        Ok(sorter.sorted()?)
+        Ok(sorter.finish()?)
     }
 
-    /// Takes the next row; false where there is none.
-    fn advance(&mut self) -> Result<bool, Trouble> {
+    /// Takes the next row. Returns false at the end.
+    fn advance(&mut self) -> Result<bool, Failure> {
         match &mut self.state {
             State::Done => return Ok(false),
             State::Unread(file) => {
@@ -226,7 +236,7 @@ impl Threads {
                 self.state = State::Sorted(self.read(&file)?);
             }
             State::Sorted(rows) => {
-                let Some(((id, _), entry)) = rows.next()? else {
+                let Some(Row { key: (id, _), bytes }) = rows.next()? else {
                     self.state = State::Done;
                     self.close();
                     return Ok(true);
@@ -236,8 +246,8 @@ impl Threads {
                     self.open = Some(Open { id, thread: None, answers: HashSet::new(), bytes: 0 });
                 }
                 match id {
-                    LAST => self.malformed(decode(&entry)?),
-                    _ => self.post(decode(&entry)?),
+                    LAST => self.malformed(decode(&bytes)?),
+                    _ => self.post(decode(&bytes)?),
                 }
             }
         }
@@ -248,8 +258,8 @@ impl Threads {
         let offset = self.scale.offset(lines.offset);
         self.ready.push_back(Err(Defect::new(offset, lines.what)));
         if lines.is_row {
-            let alone = Alone { offset, bytes: lines.bytes, reason: "malformed" };
-            self.ready.push_back(Ok(Found::Alone(alone)));
+            let orphan = OrphanRow { offset, bytes: lines.bytes, reason: "malformed" };
+            self.ready.push_back(Ok(SiteRecord::Orphan(orphan)));
         }
     }
 
@@ -257,7 +267,7 @@ impl Threads {
         let offset = self.scale.offset(post.offset);
         let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let bytes = post.body.len() + of(&post.title);
-        // What it takes in memory, where it may be one of millions of answers.
+        // The memory that it takes: it may be one of millions of answers.
         let held = bytes + of(&post.score) + POST_BYTES;
         let open = self.open.as_mut().expect("opened for this row");
         let reason = match (&mut open.thread, post.parent, post.title) {
@@ -283,43 +293,43 @@ impl Threads {
                 return;
             }
         };
-        let alone = Alone { offset, bytes: bytes as u64, reason };
-        self.ready.push_back(Ok(Found::Alone(alone)));
+        let orphan = OrphanRow { offset, bytes: bytes as u64, reason };
+        self.ready.push_back(Ok(SiteRecord::Orphan(orphan)));
     }
 
-    /// Gives the thread whose rows are all read.
+    /// Ends the thread whose rows are all read.
     fn close(&mut self) {
         let thread = self.open.take().and_then(|open| open.thread);
-        self.ready.extend(thread.map(|thread| Ok(Found::Thread(thread))));
+        self.ready.extend(thread.map(|thread| Ok(SiteRecord::Thread(thread))));
     }
 }
 
 impl Iterator for Threads {
-    type Item = Result<Found, Defect>;
+    type Item = Result<SiteRecord, Defect>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(found) = self.ready.pop_front() {
-                return Some(found);
+            if let Some(record) = self.ready.pop_front() {
+                return Some(record);
             }
             match self.advance() {
                 Ok(true) => {}
                 Ok(false) => return None,
-                Err(trouble) => {
+                Err(Failure { what, device }) => {
                     self.state = State::Done;
-                    // What is wrong with the content stands among the rows: this is the disk.
-                    let device = Some(trouble.device.unwrap_or(io::ErrorKind::Other));
-                    return Some(Err(Defect { offset: 0, what: trouble.what, device }));
+                    // Damaged content is reported among the rows, so this is the device.
+                    let device = Some(device.unwrap_or(io::ErrorKind::Other));
+                    return Some(Err(Defect { offset: 0, what, device }));
                 }
             }
         }
     }
 }
 
-fn entry_of(sorter: &mut Sorter, key: Key, lines: &Malformed) -> io::Result<()> {
-    let mut entry = Vec::new();
-    encode(&mut entry, lines)?;
-    sorter.push(key, &entry)
+fn push(sorter: &mut Sorter, key: Key, lines: &Malformed) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    encode(&mut bytes, lines)?;
+    sorter.push(Row { key, bytes: bytes.into() })
 }
 
 fn encode(into: &mut Vec<u8>, row: &impl Serialize) -> io::Result<()> {

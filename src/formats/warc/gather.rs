@@ -1,21 +1,21 @@
-//! Gathers a header or a block, over members' borders where they run on.
+//! Gathers a header or a block, across members where it continues in the next.
 
 use super::header::{HEADER_BYTES_MAX, tidy_last_line};
 use super::input::{Ending, Input};
 use memchr::memchr;
 
-/// Room made for a block before any of it is there: a header may claim anything.
+/// Capacity reserved for a block before it is read: a header may claim anything.
 const CLAIMED_BYTES_MAX: usize = 1 << 20;
 
-/// Room kept from one block to the next: one huge record shall not hold its memory for good.
+/// Capacity kept from one block to the next: one huge record must not hold its memory for good.
 const KEPT_BYTES_MAX: usize = 8 << 20;
 
-/// Of the line ends behind a block this many are kept, however many there are.
+/// At most this many bytes of line ends after a block are kept.
 const LINE_END_BYTES_MAX: usize = 64 << 10;
 
 impl Input {
-    /// Gathers a header's lines, tidied, up to the empty one. Errors with what is
-    /// wrong, or nothing if the input met a fault, which then says it.
+    /// Gathers a header's lines, tidied, up to the empty one. The error says what is wrong; `None` if
+    /// the input has reported a fault.
     pub(super) fn gather_header(&mut self, lines: &mut Vec<u8>) -> Result<(), Option<String>> {
         lines.clear();
         loop {
@@ -55,7 +55,7 @@ impl Input {
         }
     }
 
-    /// Gathers a block of `length` bytes, or as much of it as there is, and then why no more.
+    /// Gathers a block of `length` bytes. Returns why it ends early, if it does.
     pub(super) fn gather_block(&mut self, block: &mut Vec<u8>, length: u64) -> Option<Ending> {
         block.clear();
         block.shrink_to(KEPT_BYTES_MAX);
@@ -75,14 +75,14 @@ impl Input {
         None
     }
 
-    /// Gathers the line ends that stand next in this member.
+    /// Gathers the line ends that come next in this member.
     pub(super) fn gather_line_ends(&mut self, block: &mut Vec<u8>) {
-        let mut room = LINE_END_BYTES_MAX;
+        let mut left = LINE_END_BYTES_MAX;
         loop {
             let bytes = self.fill(1);
             let n = bytes.iter().take_while(|&&byte| byte == b'\r' || byte == b'\n').count();
-            block.extend_from_slice(&bytes[..n.min(room)]);
-            room -= n.min(room);
+            block.extend_from_slice(&bytes[..n.min(left)]);
+            left -= n.min(left);
             let last = n < bytes.len() || n == 0;
             self.consume(n);
             if last {

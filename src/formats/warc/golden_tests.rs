@@ -1,4 +1,4 @@
-//! Real files, healthy and broken: what warcio reads of each is what we read.
+//! Real files, valid and broken: we read the same of each as warcio.
 
 use super::{Kind, WarcReader};
 use std::collections::BTreeMap;
@@ -17,26 +17,25 @@ fn read(path: &Path) -> (Counts, Vec<String>) {
     (counts, defects)
 }
 
-/// What we make of the files that warcio gives up at, where that is not "as much at least, and a
-/// defect".
+/// Our result for the files at which warcio fails, where it is not "at least as much, and a defect".
 fn on_purpose(file: &str) -> Option<(Counts, usize)> {
     let ours = |counts: &[(&str, u64)], defects| {
         Some((counts.iter().map(|&(kind, n)| (kind.to_owned(), n)).collect(), defects))
     };
     match file {
-        // warcio wants one record in each member. One member of many is as healthy to us.
+        // warcio requires one record in each member. We accept many.
         "gowarc_good.warc.gz.open" => ours(&[("response", 50)], 0),
         "warcio_example-bad.warc.gz.bad" => {
             ours(&[("warcinfo", 1), ("request", 2), ("response", 2), ("revisit", 1)], 0)
         }
-        // As those, and a line end more than Content-Length says: line ends between are skipped.
+        // The same, with a line end more than Content-Length says: line ends between records are skipped.
         "warcio_example-wrong-chunks.warc.gz" => ours(&[("response", 1), ("request", 1)], 0),
-        // warcio fails at HTTP's brotli, which is no business of a reader of WARC.
+        // warcio fails at HTTP's brotli, which does not concern a reader of WARC.
         "ukwa_transfer_compression_brotli.warc.gz" => ours(
             &[("warcinfo", 1), ("request", 1), ("response", 1), ("metadata", 1), ("resource", 1)],
             0,
         ),
-        // Behind a Content-Length that is too small warcio takes two lines of the page for ARC
+        // After a Content-Length that is too small warcio takes two lines of the page for ARC
         // headers, and counts them as responses.
         "ipwb_broken.warc" => {
             ours(&[("warcinfo", 1), ("request", 2), ("metadata", 1), ("response", 2)], 1)
@@ -85,7 +84,7 @@ fn an_lz4_file_gives_the_records_of_the_gzip_one() {
 }
 
 #[test]
-fn every_text_of_a_wet_file_is_given() {
+fn every_text_of_a_wet_file_is_read() {
     let Some(data) = reference::folder() else { return };
     let wet = data.join("commoncrawl/wet_derived/derived_shared.warc.wet.gz");
     let texts: Vec<_> = crate::wet::open(&wet).unwrap().map(Result::unwrap).collect();
@@ -95,7 +94,7 @@ fn every_text_of_a_wet_file_is_given() {
     assert!(texts.is_sorted_by(|a, b| a.offset < b.offset), "each has a member of its own");
 }
 
-/// Bytes of a healthy real file damaged one at a time cost records near the damage only.
+/// Bytes of a valid real file damaged one at a time cost records near the damage only.
 #[test]
 fn damage_to_a_real_file_costs_one_record() {
     let Some(data) = reference::folder() else { return };

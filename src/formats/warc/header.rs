@@ -3,24 +3,24 @@
 use super::record::Kind;
 use memchr::{memchr, memmem};
 
-/// A header longer than this is none. The longest line in practice is a URL of some kilobytes.
+/// The longest header. The longest line in practice is a URL of some kilobytes.
 pub const HEADER_BYTES_MAX: usize = 256 << 10;
 
-/// As many bytes as tell that a record begins.
+/// How many bytes show that a record begins.
 pub(super) const VERSION_PEEK_BYTES: usize = b"WARC/1".len();
 
-/// Whether a record begins here. `WARC/0.17` and the like are of drafts, and still around.
+/// Whether a record begins here. Versions of drafts, such as `WARC/0.17`, are still in use.
 pub(super) fn begins_record(bytes: &[u8]) -> bool {
     bytes.starts_with(b"WARC/") && bytes.get(5).is_some_and(u8::is_ascii_digit)
 }
 
-/// Where the first line that begins a record does, leaving out a line that begins at 0.
+/// Returns the index of the first line that begins a record, without a line that begins at 0.
 pub(super) fn find_record(bytes: &[u8]) -> Option<usize> {
     let begins = |at: &usize| begins_record(&bytes[*at..]);
     memmem::find_iter(bytes, b"\nWARC/").map(|newline| newline + 1).find(begins)
 }
 
-/// What a record's header says, as far as anybody asks.
+/// The fields of a record's header that are used.
 #[derive(Debug, Default)]
 pub(super) struct Header {
     pub(super) kind: Option<Kind>,
@@ -34,7 +34,7 @@ pub(super) struct Header {
 impl Header {
     /// Reads header lines, each ended by CRLF, the last one empty.
     ///
-    /// Errors with what is wrong with them.
+    /// The error says what is wrong with them.
     pub(super) fn parse(lines: &[u8]) -> Result<Header, String> {
         let fields = match ::warc::parser::headers(lines) {
             Ok((b"\r\n", (_version, fields, _length))) => fields,
@@ -47,14 +47,14 @@ impl Header {
         Ok(header)
     }
 
-    /// Of a field that stands twice the first one counts.
+    /// Takes a field. If a field occurs twice, the first one counts.
     fn take(&mut self, name: &str, value: &[u8]) {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
         let text = || String::from_utf8_lossy(value).into_owned();
         if is("Content-Length") {
             self.content_length = self.content_length.or_else(|| text().parse().ok());
         } else if is("WARC-Type") {
-            self.kind.get_or_insert_with(|| Kind::named(&text()));
+            self.kind.get_or_insert_with(|| Kind::of_name(&text()));
         } else if is("WARC-Target-URI") {
             self.url.get_or_insert_with(|| without_brackets(&text()).to_owned());
         } else if is("WARC-Date") {
@@ -67,14 +67,14 @@ impl Header {
     }
 }
 
-/// WARC 1.0's grammar has the brackets, its examples and WARC 1.1 do not: both are written.
+/// The grammar of WARC 1.0 has the brackets, its examples and WARC 1.1 do not. Both are in use.
 fn without_brackets(url: &str) -> &str {
     url.strip_prefix('<').and_then(|url| url.strip_suffix('>')).unwrap_or(url)
 }
 
 /// Tidies the line that begins at `start` and was read last: ends it by CRLF, drops white space
 /// before that, and joins it to the line before if it begins with white space (folding, which
-/// WARC 1.0 takes over from RFC 822). Says whether it is the empty one that ends the header.
+/// WARC 1.0 takes from RFC 822). Returns whether it is the empty one that ends the header.
 pub(super) fn tidy_last_line(lines: &mut Vec<u8>, start: usize) -> bool {
     let folded = start > 0 && matches!(lines[start], b' ' | b'\t');
     if folded && !lines[start..].trim_ascii().is_empty() {
@@ -88,7 +88,7 @@ pub(super) fn tidy_last_line(lines: &mut Vec<u8>, start: usize) -> bool {
     kept == start
 }
 
-/// Names the line that the parser stopped at.
+/// Describes the line that the parser stopped at.
 fn what_is_wrong(lines: &[u8]) -> String {
     let lines: Vec<&[u8]> = lines.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).collect();
     for line in lines.iter().skip(1).filter(|line| !line.is_empty()) {
@@ -108,11 +108,11 @@ fn what_is_wrong(lines: &[u8]) -> String {
     let first = lines.get(1).filter(|line| !line.is_empty()).copied();
     match first {
         Some(line) => format!("broken header, near {}", quoted(line)),
-        None => format!("no header lines behind {}", quoted(lines[0])),
+        None => format!("no header lines after {}", quoted(lines[0])),
     }
 }
 
-/// The beginning of some bytes, fit to print.
+/// Returns the beginning of some bytes, escaped.
 pub(super) fn quoted(bytes: &[u8]) -> String {
     const SHOWN_BYTES_MAX: usize = 40;
     let shown = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];

@@ -1,16 +1,16 @@
-//! The bytes that records are read from, and what stands at a member's end.
+//! The bytes of records, and the ends of members.
 
 use super::header::{VERSION_PEEK_BYTES, begins_record};
 use crate::compressed::{Begun, Cause, Codec, Fault, Members, Next};
 use crate::defect::Defect;
 
 /// How far into a file that is neither compressed nor begins with a record a compressed member is
-/// looked for: one damaged byte at the very start shall not lose the whole file.
+/// searched: one damaged byte at the very start must not lose the whole file.
 const LEADING_JUNK_BYTES_MAX: usize = 1 << 20;
 
 /// What follows where a member ends within a record.
 pub(super) enum Ending {
-    /// The record goes on in the next member.
+    /// The record continues in the next member.
     Continues,
     /// The next member begins with a record.
     NextRecord,
@@ -22,10 +22,10 @@ pub(super) enum Ending {
 
 pub(super) struct Input {
     members: Members,
-    /// The device failed, so nothing more comes.
+    /// The device failed, so reading ends.
     pub(super) failed: bool,
-    /// Defects met at members' borders, not yet reported.
-    pub(super) met: Vec<Defect>,
+    /// Defects at the ends of members, not yet reported.
+    pub(super) defects: Vec<Defect>,
 }
 
 impl Input {
@@ -35,7 +35,7 @@ impl Input {
             let leading = stored.peek(LEADING_JUNK_BYTES_MAX);
             codec = Codec::find_any(leading).map_or(Codec::Plain, |(_, codec)| codec);
         }
-        Input { members: Members::new(stored, codec), failed: false, met: Vec::new() }
+        Input { members: Members::new(stored, codec), failed: false, defects: Vec::new() }
     }
 
     pub(super) fn offset(&self) -> u64 {
@@ -73,20 +73,18 @@ impl Input {
     }
 
     /// Reports the fault that the current member ended with, once its bytes are consumed.
-    pub(super) fn meet_fault(&mut self) -> Option<Cause> {
+    pub(super) fn report_fault(&mut self) -> Option<Cause> {
         let fault: Fault = self.members.take_fault()?;
-        let device = match fault.cause {
-            Cause::Device(kind) => Some(kind),
-            Cause::Cut | Cause::Corrupt => None,
-        };
-        self.failed |= device.is_some();
-        self.met.push(Defect { device, ..Defect::new(fault.offset, fault.to_string()) });
-        Some(fault.cause)
+        let cause = fault.cause;
+        let defect = Defect::from(fault);
+        self.failed |= defect.device.is_some();
+        self.defects.push(defect);
+        Some(cause)
     }
 
-    /// Goes to the next member; false at the end of the file.
+    /// Goes to the next member. Returns false at the end of the file.
     pub(super) fn advance(&mut self) -> bool {
-        self.meet_fault();
+        self.report_fault();
         let (skipped, found) = match self.members.advance() {
             Next::Member { skipped } => (skipped, true),
             Next::End { skipped } => (skipped, false),
@@ -94,23 +92,23 @@ impl Input {
         if skipped > 0 {
             let codec = self.members.codec();
             let begin = self.members.offset().saturating_sub(skipped);
-            let what = format!("expected a {codec} member, found {skipped} bytes that are none");
-            self.met.push(Defect::new(begin, what));
+            let what = format!("expected a {codec} member, found {skipped} bytes that are not one");
+            self.defects.push(Defect::new(begin, what));
         }
         found
     }
 
-    /// At a member's end within a record: what comes next, and there at once.
+    /// Advances at a member's end within a record. Returns what comes next.
     pub(super) fn cross(&mut self) -> Ending {
-        if let Some(cause) = self.meet_fault() {
+        if let Some(cause) = self.report_fault() {
             return Ending::Fault(cause);
         }
-        let met = self.met.len();
+        let before = self.defects.len();
         if !self.advance() {
             return Ending::EndOfFile;
         }
-        // Behind bytes that are no member it is a guess that the record goes on: not made.
-        if self.met.len() > met || self.at_record() {
+        // After bytes that are not a member the record may have ended: it is not continued.
+        if self.defects.len() > before || self.at_record() {
             return Ending::NextRecord;
         }
         Ending::Continues

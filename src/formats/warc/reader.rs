@@ -1,4 +1,4 @@
-//! The iterator over records. The module above says what it does about damage.
+//! The iterator over records. The table in the module above says how it treats damage.
 
 use super::header::{Header, VERSION_PEEK_BYTES, begins_record, find_record, quoted};
 use super::input::{Ending, Input};
@@ -9,42 +9,45 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::Path;
 
-/// A record whose block is larger is skipped and reported: the limit of what one record can take
-/// of the memory. Common Crawl cuts pages at 1 MiB (5 MiB since 2025).
+/// A record whose block is larger is skipped and reported: this bounds the memory that
+/// one record takes. Common Crawl cuts pages at 1 MiB (5 MiB since 2025).
 pub const BLOCK_BYTES_MAX: u64 = 256 << 20;
 
-/// Larger blocks are handed over, and not copied.
+/// Larger blocks are moved and not copied.
 const COPIED_BYTES_MAX: usize = 4 << 20;
 
-/// What stands between two records, and can be damaged as well: then no line begins the second.
+/// The bytes between two records. If they are damaged, no line begins at the second record.
 const LINE_ENDS_BYTES: usize = b"\r\n\r\n".len();
 
 /// Reads a file of WARC records, in order, in bounded memory and linear time, whatever its bytes.
 ///
-/// Every file gives a record or a defect at least, unless [`keeping`](WarcReader::keeping) left out
-/// all it has.
+/// Every file yields at least a record or a defect, unless [`keeping`](WarcReader::keeping) leaves out
+/// all its records.
 pub struct WarcReader {
     input: Input,
     keep: fn(&Kind) -> bool,
     /// The lines of the current header, and the current block: reused from record to record.
     lines: Vec<u8>,
     block: Vec<u8>,
-    /// Read, and not given out yet.
+    /// Read, and not returned yet.
     out: VecDeque<Result<WarcRecord, Defect>>,
     /// Whether a record was seen, or a defect.
-    anything: bool,
+    is_nonempty: bool,
     record_seen: bool,
     ended: bool,
 }
 
 impl WarcReader {
-    /// Opens a file, compressed or not: its first bytes tell.
+    /// Opens a file, compressed or not, as its first bytes show.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
     pub fn open(path: &Path) -> Result<WarcReader, ReadError> {
         let begun = begin(path).map_err(|source| ReadError::new(path, source))?;
         Ok(WarcReader::begun(begun))
     }
 
-    /// Reads from anything. No buffer is needed in between.
+    /// Reads from any source. It needs no buffer.
     pub fn new(source: impl Read + Send + 'static) -> WarcReader {
         WarcReader::begun(begin_from(Box::new(source)))
     }
@@ -56,30 +59,31 @@ impl WarcReader {
             lines: Vec::new(),
             block: Vec::new(),
             out: VecDeque::new(),
-            anything: false,
+            is_nonempty: false,
             record_seen: false,
             ended: false,
         }
     }
 
-    /// Gives only records of these kinds. Others cost no allocation; their damage is reported.
+    /// Returns only records of these kinds. Other records cost no allocation, and their damage is
+    /// reported.
     #[must_use]
     pub fn keeping(mut self, keep: fn(&Kind) -> bool) -> WarcReader {
         self.keep = keep;
         self
     }
 
-    /// How much of the file was read so far, as stored: for a progress bar.
+    /// Returns how many bytes of the stored file were read so far, for a progress bar.
     pub fn stored_bytes(&mut self) -> u64 {
         self.input.stored_bytes()
     }
 
-    /// How much was inflated so far, what damage made it read twice included.
+    /// Returns how many bytes were inflated so far, with those that damage made it read twice.
     pub fn inflated_bytes(&self) -> u64 {
         self.input.inflated_bytes()
     }
 
-    /// Reads on to the next thing worth telling.
+    /// Reads up to the next record or defect.
     fn step(&mut self) {
         if !self.skip_line_ends() {
             self.finish();
@@ -88,10 +92,10 @@ impl WarcReader {
         } else {
             self.skip_junk();
         }
-        self.tell_met();
+        self.take_defects();
     }
 
-    /// False at the end of the file.
+    /// Returns false at the end of the file.
     fn skip_line_ends(&mut self) -> bool {
         loop {
             let bytes = self.input.fill(1);
@@ -109,18 +113,18 @@ impl WarcReader {
 
     fn finish(&mut self) {
         self.ended = true;
-        self.tell_met();
-        if !self.anything {
+        self.take_defects();
+        if !self.is_nonempty {
             let empty = self.input.stored_bytes() == 0;
             let what = if empty { "empty file" } else { "no WARC record in this file" };
-            self.tell(0, what);
+            self.report(0, what);
         }
     }
 
-    /// Leaves a member whose bytes were consumed; false if there is no other.
+    /// Leaves a member whose bytes were consumed. Returns false if there is no other.
     fn advance(&mut self) -> bool {
         let found = self.input.advance() && !self.input.failed;
-        self.tell_met();
+        self.take_defects();
         found
     }
 
@@ -128,9 +132,9 @@ impl WarcReader {
         let offset = self.input.offset();
         let first = self.input.fill(64);
         let mut begin = first[..first.len().min(64)].to_vec();
-        // An ARC file holds no WARC record, but pages may quote one.
+        // An ARC file has no WARC record, but its pages may quote one.
         if !self.record_seen && first.starts_with(b"filedesc:") {
-            self.tell(
+            self.report(
                 offset,
                 "an ARC file, not WARC: convert it, for example by warcio recompress",
             );
@@ -146,11 +150,11 @@ impl WarcReader {
         } else {
             format!("not a WARC file: starts with {begin}")
         };
-        self.anything = true;
+        self.is_nonempty = true;
         self.out.insert(place, Err(Defect::new(offset, what)));
     }
 
-    /// Skips to where a record begins: how much that was, and whether there is one.
+    /// Skips to the beginning of a record. Returns the bytes skipped, and whether there is one.
     fn skip_to_record(&mut self) -> (u64, bool) {
         let (mut skipped, mut line_start) = (0, true);
         loop {
@@ -165,7 +169,7 @@ impl WarcReader {
             let shift =
                 |n: &usize| line_start && begins_record(bytes.get(*n..).unwrap_or_default());
             let found = (0..=LINE_ENDS_BYTES).find(shift).or_else(|| find_record(bytes));
-            // A line may begin at the last byte that is there: look at it again with the next.
+            // A line may begin at the last byte, which is then checked again with the next bytes.
             let whole_member = bytes.len() <= VERSION_PEEK_BYTES;
             let last = if whole_member { bytes.len() } else { bytes.len() - VERSION_PEEK_BYTES };
             let n = found.unwrap_or(last);
@@ -185,15 +189,16 @@ impl WarcReader {
             Ok((header, length)) => self.read_block(offset, header, length),
             Err(what) => {
                 if let Some(what) = what {
-                    self.tell(offset, what);
+                    self.report(offset, what);
                 }
-                self.tell_met();
+                self.take_defects();
                 self.skip_to_record();
             }
         }
     }
 
-    /// A header and its length. Errors with what is wrong, unless the input tells that.
+    /// Reads a header. Returns it with the length of its block. The error says what is wrong; `None`
+    /// if the input has reported it.
     fn read_header(&mut self) -> Result<(Header, u64), Option<String>> {
         self.input.gather_header(&mut self.lines)?;
         let header = Header::parse(&self.lines)?;
@@ -217,7 +222,7 @@ impl WarcReader {
         // The member's checksum is known by now if the record is the last one in it.
         let fault = match ending {
             Some(Ending::Fault(cause)) => Some(cause),
-            _ if self.input.fill(1).is_empty() => self.input.meet_fault(),
+            _ if self.input.fill(1).is_empty() => self.input.report_fault(),
             _ => None,
         };
         if fault == Some(Cause::Corrupt) {
@@ -233,13 +238,13 @@ impl WarcReader {
             block_len = at;
             what = Some(format!("the next record begins {at} bytes into a block of {length}"));
         }
-        self.give(offset, header, length, block_len);
+        self.push_record(offset, header, length, block_len);
         if let Some(what) = what {
-            self.tell(offset, what);
+            self.report(offset, what);
         }
     }
 
-    /// Looks for a record that a wrong length made part of the block, and leaves it to be read.
+    /// Finds a record that a wrong length made part of the block, and leaves it to be read.
     fn give_back_record(&mut self, block_len: usize) -> Option<usize> {
         let gathered = self.block.len();
         // The length may end within the line that begins the record.
@@ -251,11 +256,11 @@ impl WarcReader {
         Some(at)
     }
 
-    fn give(&mut self, offset: u64, header: Header, length: u64, block_len: usize) {
+    fn push_record(&mut self, offset: u64, header: Header, length: u64, block_len: usize) {
         let Some(kind) = header.kind else {
-            return self.tell(offset, "no WARC-Type in the header");
+            return self.report(offset, "no WARC-Type in the header");
         };
-        self.anything = true;
+        self.is_nonempty = true;
         if !(self.keep)(&kind) {
             return;
         }
@@ -274,24 +279,25 @@ impl WarcReader {
         }));
     }
 
-    /// The block, for the record. The buffer stays here unless that costs as much again.
+    /// Returns the block for a record. The buffer is kept unless the block is large.
     fn body(&mut self) -> Vec<u8> {
-        match self.block.len() > COPIED_BYTES_MAX {
-            true => std::mem::take(&mut self.block),
-            false => self.block.as_slice().to_vec(),
+        if self.block.len() > COPIED_BYTES_MAX {
+            std::mem::take(&mut self.block)
+        } else {
+            self.block.clone()
         }
     }
 
-    fn tell(&mut self, offset: u64, what: impl Into<String>) {
-        self.anything = true;
+    fn report(&mut self, offset: u64, what: impl Into<String>) {
+        self.is_nonempty = true;
         self.out.push_back(Err(Defect::new(offset, what)));
     }
 
-    /// Tells what the input met at members' borders.
-    fn tell_met(&mut self) {
-        self.anything |= !self.input.met.is_empty();
+    /// Takes the defects that the input found at the ends of members.
+    fn take_defects(&mut self) {
+        self.is_nonempty |= !self.input.defects.is_empty();
         self.ended |= self.input.failed;
-        self.out.extend(self.input.met.drain(..).map(Err));
+        self.out.extend(self.input.defects.drain(..).map(Err));
     }
 }
 

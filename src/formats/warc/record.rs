@@ -1,11 +1,11 @@
-//! What a WARC file is made of.
+//! A WARC record.
 
 use std::fmt;
 
 /// One WARC record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WarcRecord {
-    /// Byte of the file as stored where the record begins, or the member that it begins in.
+    /// Byte of the stored file at which the record begins, or the member that it begins in.
     pub offset: u64,
     /// `WARC-Type`.
     pub kind: Kind,
@@ -19,38 +19,38 @@ pub struct WarcRecord {
     pub record_id: Option<String>,
     /// `Content-Length`, as the header says.
     pub content_length: u64,
-    /// The block, then the line ends between it and the next record: CCNet's parser, which goes by
-    /// lines and not by length, sees those too.
+    /// The block, then the line ends before the next record: CCNet's parser, which reads lines and not
+    /// lengths, sees those too.
     pub body: Vec<u8>,
     /// How many bytes of `body` are the block.
     pub block_len: usize,
-    /// The block is shorter than the header says. The defect that follows says why.
+    /// Whether the block is shorter than the header says. The defect that follows says why.
     pub truncated: bool,
 }
 
 impl WarcRecord {
-    /// The block proper.
+    /// Returns the block without the line ends after it.
     pub fn block(&self) -> &[u8] {
         &self.body[..self.block_len]
     }
 }
 
-/// `WARC-Type`: the eight that ISO 28500 names, and any other.
+/// `WARC-Type`: the eight of ISO 28500, and any other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// About the records that follow.
+    /// Describes the records that follow.
     Warcinfo,
-    /// What a server sent, HTTP header and all.
+    /// A server's response, with its HTTP header.
     Response,
-    /// A file that no server sent.
+    /// A file that was not sent by a server.
     Resource,
-    /// What a server was asked.
+    /// A request to a server.
     Request,
-    /// About another record.
+    /// Describes another record.
     Metadata,
-    /// The same as before.
+    /// A response that is the same as before.
     Revisit,
-    /// Another record's content in another form: of WET files, its text.
+    /// Another record's content in another form: its text, in WET files.
     Conversion,
     /// The rest of a record that was split.
     Continuation,
@@ -59,8 +59,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind that a header names. Case does not matter, by ISO 28500.
-    pub fn named(name: &str) -> Kind {
+    /// Returns the kind that a header names. ISO 28500 ignores case.
+    pub fn of_name(name: &str) -> Kind {
         match name.trim().to_ascii_lowercase().as_str() {
             "warcinfo" => Kind::Warcinfo,
             "response" => Kind::Response,
@@ -74,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// As headers write it.
+    /// Returns the name that headers use.
     pub fn as_str(&self) -> &str {
         match self {
             Kind::Warcinfo => "warcinfo",

@@ -39,8 +39,8 @@ fn read(file: &[u8]) -> (Vec<WarcRecord>, Vec<Defect>) {
     (records, defects)
 }
 
-/// The hosts of the records read, `!` behind those cut short; then what the defects say.
-fn told(file: &[u8]) -> (String, Vec<String>) {
+/// The hosts of the records read, `!` after those cut short, and the defects.
+fn summary(file: &[u8]) -> (String, Vec<String>) {
     let (records, defects) = read(file);
     let host = |record: &WarcRecord| {
         let url = record.url.as_deref().unwrap_or("?");
@@ -87,17 +87,17 @@ fn headers_are_read_generously() {
 }
 
 #[test]
-fn a_record_may_run_over_members() {
+fn a_record_may_span_members() {
     let whole = [record(CRLF, "a", &"text ".repeat(10)), record(CRLF, "b", "two")].concat();
     for cut in 1..whole.len() {
         let file = [gzip(&whole[..cut]), gzip(b""), gzip(&whole[cut..])].concat();
-        assert_eq!(told(&file), ("a b".to_owned(), vec![]), "cut at {cut}");
+        assert_eq!(summary(&file), ("a b".to_owned(), vec![]), "cut at {cut}");
     }
 }
 
 #[test]
 fn one_member_of_many_records_is_streamed() {
-    /// Makes records as they are asked for: a file of any size.
+    /// Makes records on demand: a file of any size.
     struct Records(std::ops::Range<u32>, Cursor<Vec<u8>>);
     impl Read for Records {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
@@ -121,12 +121,12 @@ fn one_member_of_many_records_is_streamed() {
 }
 
 #[test]
-fn a_cut_file_gives_all_that_is_before_the_cut() {
+fn a_cut_file_is_read_up_to_the_cut() {
     let (a, b) = (record(CRLF, "a", "first text"), record(CRLF, "b", "second text"));
     let (block_a, block_b) = (a.len() - 14, a.len() + b.len() - 15);
     let plain = [&a[..], &b].concat();
     for cut in 0..plain.len() {
-        let (hosts, defects) = told(&plain[..cut]);
+        let (hosts, defects) = summary(&plain[..cut]);
         let header_a = block_a..a.len() - 4;
         let header_b = block_b..plain.len() - 4;
         let expected = match cut {
@@ -143,18 +143,18 @@ fn a_cut_file_gives_all_that_is_before_the_cut() {
 }
 
 #[test]
-fn a_cut_gzip_file_gives_every_whole_member() {
+fn every_whole_member_of_a_cut_gzip_file_is_read() {
     let (a, b) = (gzip(&record(CRLF, "a", "first text")), gzip(&record(CRLF, "b", "other")));
     let file = [&a[..], &b].concat();
     for cut in 0..file.len() {
-        let (hosts, defects) = told(&file[..cut]);
+        let (hosts, defects) = summary(&file[..cut]);
         assert_eq!(defects.len(), usize::from(cut != a.len()), "cut at {cut}: {defects:?}");
         if cut >= a.len() {
             assert!(["a", "a b!", "a b"].contains(&&hosts[..]), "cut at {cut}: {hosts}");
         }
     }
-    // The whole text is there, only the checksum is not.
-    let (hosts, defects) = told(&file[..file.len() - 1]);
+    // Only the checksum is missing.
+    let (hosts, defects) = summary(&file[..file.len() - 1]);
     assert_eq!(hosts, "a b");
     let what = "the file ends within this gzip member: it was cut short, fetch it again";
     assert_eq!(defects, [format!("byte {}: {what}", a.len())]);
@@ -168,13 +168,13 @@ fn a_damaged_byte_costs_its_own_record_only() {
         for flip in [0x01, 0x10, 0x80, 0xff] {
             let mut damaged = file.clone();
             damaged[at] ^= flip;
-            let (hosts, defects) = told(&damaged);
+            let (hosts, defects) = summary(&damaged);
             let (lost, others) = match at {
                 _ if at < a.len() => ("a", "b c"),
                 _ if at < a.len() + b.len() => ("b", "a c"),
                 _ => ("c", "a b"),
             };
-            // Some bytes of gzip's header mean nothing.
+            // Some bytes of gzip's header have no effect.
             let unharmed = hosts == "a b c" && defects.is_empty();
             let kept: Vec<&str> = hosts.split(' ').filter(|host| !host.starts_with(lost)).collect();
             assert!(unharmed || kept.join(" ") == others, "byte {at} ^ {flip:#x}: {hosts}");
@@ -192,7 +192,7 @@ fn a_damaged_byte_of_a_plain_file_costs_its_own_record_only() {
         for flip in [0x01, 0x10, 0x80, 0xff] {
             let mut damaged = file.clone();
             damaged[at] ^= flip;
-            let (hosts, _) = told(&damaged);
+            let (hosts, _) = summary(&damaged);
             assert!(hosts.starts_with("a"), "byte {at} ^ {flip:#x}: {hosts}");
             assert!(hosts.ends_with("c"), "byte {at} ^ {flip:#x}: {hosts}");
         }
@@ -225,10 +225,10 @@ fn a_wrong_content_length_costs_its_own_record_only() {
         ("268435457", "a b", Some("a block of 268435457 bytes: at most 268435456 are read")),
     ] {
         for (file, codec) in [(around(length), "plain"), (gzip(&around(length)), "gzip")] {
-            let (told, defects) = told(&file);
-            assert_eq!(told, hosts, "{length}, {codec}: {defects:?}");
+            let (summary, defects) = summary(&file);
+            assert_eq!(summary, hosts, "{length}, {codec}: {defects:?}");
             let fits = |(defect, what): (&String, &str)| {
-                defect.split_once(": ").is_some_and(|(_, told)| told.starts_with(what))
+                defect.split_once(": ").is_some_and(|(_, summary)| summary.starts_with(what))
             };
             assert!(defects.iter().zip(what).all(fits), "{length}, {codec}: {defects:?}");
             assert_eq!(defects.len(), what.iter().count(), "{length}, {codec}: {defects:?}");
@@ -242,7 +242,7 @@ fn a_wrong_content_length_costs_its_own_record_only() {
 fn a_member_ends_its_record_whatever_the_length_says() {
     let bad = record_of_length(CRLF, "bad", "5000", "0123456789");
     let file = [gzip(&bad), gzip(&record(CRLF, "b", "two"))].concat();
-    let (hosts, defects) = told(&file);
+    let (hosts, defects) = summary(&file);
     assert_eq!(hosts, "bad! b");
     assert_eq!(defects, ["byte 0: its member ends 14 bytes into a block of 5000"]);
 }
@@ -255,7 +255,7 @@ fn a_broken_header_costs_its_own_record_only() {
             "WARC/1.0\r\nWARC-Type x\r\nContent-Length: 0\r\n\r\n",
             "broken header line \"WARC-Type x\"",
         ),
-        ("WARC/1.0\r\n\r\n", "no header lines behind \"WARC/1.0\""),
+        ("WARC/1.0\r\n\r\n", "no header lines after \"WARC/1.0\""),
         ("WARC/1.0\r\nContent-Length: 0\r\n\r\n", "no WARC-Type in the header"),
         ("WARC/1.0\r\nWARC-Type: x\r\n", "the next record begins within this header"),
         ("WARC/1.0 \u{e9}\r\nb\u{e9}d: 1\r\n\r\n", "broken header line \"b\\xc3\\xa9d: 1\""),
@@ -263,7 +263,7 @@ fn a_broken_header_costs_its_own_record_only() {
     ];
     for (bad, what) in broken {
         let (a, b) = (record(CRLF, "a", "one"), record(CRLF, "b", "two"));
-        let (hosts, defects) = told(&[&a[..], bad.as_bytes(), &b].concat());
+        let (hosts, defects) = summary(&[&a[..], bad.as_bytes(), &b].concat());
         assert_eq!(hosts, "a b", "{bad}: {defects:?}");
         assert_eq!(defects.len(), 1, "{bad}: {defects:?}");
         assert!(defects[0].starts_with(&format!("byte {}: {what}", a.len())), "{defects:?}");
@@ -273,13 +273,13 @@ fn a_broken_header_costs_its_own_record_only() {
 #[test]
 fn a_header_without_end_is_not_held() {
     let endless = [&b"WARC/1.0\r\nWARC-Type: "[..], &[b'x'; 2 << 20], b"\n"].concat();
-    let (hosts, defects) = told(&[endless, record(CRLF, "b", "two")].concat());
+    let (hosts, defects) = summary(&[endless, record(CRLF, "b", "two")].concat());
     assert_eq!(hosts, "b");
     assert_eq!(defects, ["byte 0: a header of more than 262144 bytes"]);
 }
 
 #[test]
-fn what_is_no_warc_file_is_one_defect() {
+fn a_file_of_another_form_is_one_defect() {
     let text = "Call me Ishmael.\n".repeat(1000);
     let files: [(&[u8], &str); 8] = [
         (b"", "byte 0: empty file"),
@@ -305,16 +305,17 @@ fn what_is_no_warc_file_is_one_defect() {
 #[test]
 fn bytes_around_members_are_one_defect_and_padding_is_none() {
     let (a, b) = (gzip(&record(CRLF, "a", "one")), gzip(&record(CRLF, "b", "two")));
-    let (hosts, defects) = told(&[b"junk", &a[..], b"more junk", &b, b"\x1f\x8b"].concat());
+    let (hosts, defects) = summary(&[b"junk", &a[..], b"more junk", &b, b"\x1f\x8b"].concat());
     assert_eq!(hosts, "a b");
-    let expected = [(0, 4), (4 + a.len(), 9), (13 + a.len() + b.len(), 2)]
-        .map(|(at, n)| format!("byte {at}: expected a gzip member, found {n} bytes that are none"));
+    let expected = [(0, 4), (4 + a.len(), 9), (13 + a.len() + b.len(), 2)].map(|(at, n)| {
+        format!("byte {at}: expected a gzip member, found {n} bytes that are not one")
+    });
     assert_eq!(defects, expected);
-    assert_eq!(told(&[&a[..], &[0; 1024], &b, &[0; 1024]].concat()), ("a b".to_owned(), vec![]));
+    assert_eq!(summary(&[&a[..], &[0; 1024], &b, &[0; 1024]].concat()), ("a b".to_owned(), vec![]));
 }
 
 #[test]
-fn a_failing_device_is_told_from_a_bad_file() {
+fn a_failing_device_is_not_a_bad_file() {
     struct Failing(Cursor<Vec<u8>>);
     impl Read for Failing {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
@@ -334,7 +335,7 @@ fn a_failing_device_is_told_from_a_bad_file() {
 }
 
 #[test]
-fn other_kinds_are_left_out_but_their_damage_is_told() {
+fn other_kinds_are_left_out_but_their_damage_is_reported() {
     let bad = record_of_length(CRLF, "bad", "9", "0123456789");
     let file = [record(CRLF, "a", "one"), bad].concat();
     let items: Vec<_> = WarcReader::new(Cursor::new(file)).keeping(|_| false).collect();
@@ -354,7 +355,7 @@ fn records_that_swallow_each_other_take_linear_time() {
 }
 
 proptest! {
-    /// Pieces that look like something, put together in any order.
+    /// Pieces of valid files in any order.
     #[test]
     fn any_bytes_are_survived(
         pieces in prop::collection::vec(

@@ -3,7 +3,7 @@
 
 use super::Discounts;
 use super::counts::unpack;
-use super::grams::{Gram, ORDER_MAX, RunReader, RunWriter, Sorted, Sorter};
+use super::grams::{self, Gram, ORDER_MAX, RunReader, Sorted};
 use super::vocabulary::{BEGIN, UNKNOWN};
 use std::io;
 use std::path::Path;
@@ -35,8 +35,8 @@ pub(super) fn shares(
     memory_bytes: usize,
     folder: &Path,
 ) -> io::Result<Shares> {
-    let mut sorter = Sorter::new(order, memory_bytes, folder.to_owned());
-    let mut weights = RunWriter::create(order - 1, folder)?;
+    let mut sorter = grams::sorter(order, memory_bytes, folder);
+    let mut weights = grams::run(order - 1, folder)?;
     // At most as large as the vocabulary, which is in memory already.
     let mut group: Vec<Gram> = Vec::new();
     loop {
@@ -60,7 +60,7 @@ pub(super) fn shares(
             }
             let mut words = [0; ORDER_MAX];
             words[..order - 1].copy_from_slice(&group[0].words[..order - 1]);
-            weights.push(Gram { words, value: u64::from(weight.to_bits()) })?;
+            weights.push(&Gram { words, value: u64::from(weight.to_bits()) })?;
             group.clear();
         }
         match next {

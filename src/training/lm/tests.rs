@@ -212,7 +212,7 @@ fn memory_and_the_last_line_end_do_not_show() {
 #[test]
 fn n_grams_sort_through_many_runs_as_in_memory() {
     let folder = std::env::temp_dir();
-    let mut sorter = Sorter::new(2, 0, folder);
+    let mut sorter = super::grams::sorter(2, 0, &folder);
     let (total, different) = (300_000u64, 200_003);
     for n in 0..total {
         let word = (n * 7919 % different) as u32;

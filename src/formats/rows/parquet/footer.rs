@@ -1,16 +1,16 @@
-//! A look at a Parquet file's schema before the parquet crate reads it: that crate goes down one call
-//! for each level of nesting, and takes memory for as many children as a group says it has.
+//! Checks a Parquet file's schema before the parquet crate reads it. That crate recurses for each level
+//! of nesting, and allocates memory for as many children as a group claims to have.
 //!
-//! Thrift's compact protocol, as far as the schema goes (parquet-format, `parquet.thrift`:
+//! Thrift's compact protocol, as far as the schema needs it (parquet-format, `parquet.thrift`:
 //! `FileMetaData`, `SchemaElement`).
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-/// Levels of nesting that are read.
+/// The most levels of nesting.
 const LEVELS_MAX: usize = 64;
 
-/// Structures within structures that are passed by.
+/// The most levels of structures that are skipped.
 const DEEP_MAX: usize = 16;
 
 const BYTE: u8 = 3;
@@ -20,8 +20,8 @@ const LIST: u8 = 9;
 const SET: u8 = 10;
 const STRUCT: u8 = 12;
 
-/// Whether the schema of a file is one that can be read, or the file is none of Parquet's, which the
-/// parquet crate tells better.
+/// Whether the schema of a file can be read. True also for a file that is not Parquet, for which the
+/// parquet crate has better errors.
 pub(super) fn is_sane(file: &File) -> std::io::Result<bool> {
     const END: u64 = 8;
     let mut file = file;
@@ -42,7 +42,7 @@ pub(super) fn is_sane(file: &File) -> std::io::Result<bool> {
     Ok(Thrift { rest: &footer }.schema_is_sane().unwrap_or(false))
 }
 
-/// What the header of a page says.
+/// The content of the header of a page.
 pub(super) struct PageHeader {
     /// Size of the header.
     pub bytes: u64,
@@ -50,12 +50,12 @@ pub(super) struct PageHeader {
     pub stored: u64,
     /// Size of the page once inflated.
     pub inflated: u64,
-    /// Cells of a page of data; none of a dictionary, or of an index.
+    /// Cells of a data page; `None` for a dictionary or an index.
     pub cells: Option<u64>,
 }
 
-/// The header of a page (`parquet.thrift`: `PageHeader`); `None` where it does not end in `bytes`,
-/// or is something else.
+/// Parses the header of a page (`parquet.thrift`: `PageHeader`). `None` where it does not end in
+/// `bytes`, or is something else.
 pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
     const INFLATED: i64 = 2;
     const STORED: i64 = 3;
@@ -108,7 +108,7 @@ impl Thrift<'_> {
     }
 
     fn elements_are_sane(&mut self, elements: u64) -> Option<bool> {
-        // Children that are still to come, of each group that is open.
+        // For each open group, the children that are still to come.
         let mut open: Vec<u64> = Vec::new();
         for number in 0..elements {
             let children = self.children()?;
@@ -128,7 +128,7 @@ impl Thrift<'_> {
         Some(true)
     }
 
-    /// How many children an element of the schema has.
+    /// Returns how many children an element of the schema has.
     fn children(&mut self) -> Option<u64> {
         const CHILDREN: i64 = 5;
         let (mut field, mut children) = (0, 0);
@@ -142,7 +142,7 @@ impl Thrift<'_> {
         Some(children)
     }
 
-    /// The type of a structure's next field; `Some(None)` at its end.
+    /// Returns the type of a structure's next field; `Some(None)` at its end.
     fn field(&mut self, field: &mut i64) -> Option<Option<u8>> {
         let head = self.byte()?;
         if head == 0 {
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// A file whose schema has elements with so many children each.
+    /// Whether a schema is accepted whose elements have these numbers of children.
     fn with(children: &[u32]) -> bool {
         let mut footer = vec![0x15, 0x02, 0x19, 0xfc];
         let varint = |mut value: u32, into: &mut Vec<u8>| {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn schemas_nest_so_deep_and_have_no_more_children_than_elements() {
+    fn nesting_and_children_are_bounded() {
         assert!(with(&[2, 0, 1, 0]));
         let nested = |levels: usize| [vec![1; levels], vec![0]].concat();
         assert!(with(&nested(60)) && !with(&nested(200_000)));

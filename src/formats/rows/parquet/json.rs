@@ -4,10 +4,10 @@ use super::shape::Shape;
 use parquet::record::{Field, Row};
 use std::io::Write;
 
-/// A row as an object, unless it has more than so many bytes.
+/// Writes a row as an object. `None` if it has more than `bytes_max` bytes.
 ///
-/// A text that is not UTF-8 is written with the bytes that it has, so that the row is no JSON: it
-/// is turned away like a line of JSON that has such bytes.
+/// A text that is not UTF-8 is written with its bytes, so that the row is not JSON: the consumer
+/// rejects it like a line of JSON with such bytes.
 pub(super) fn object(row: &Row, columns: &[(String, Shape)], bytes_max: usize) -> Option<Vec<u8>> {
     let mut json = Json { bytes: Vec::new(), bytes_max };
     json.group(row, columns)?;
@@ -19,7 +19,7 @@ struct Json {
     bytes_max: usize,
 }
 
-/// `None` ends the row: it is too long.
+/// `None` if the row is too long.
 type Written = Option<()>;
 
 impl Json {
@@ -31,8 +31,8 @@ impl Json {
         Some(())
     }
 
-    fn shown(&mut self, value: impl serde::Serialize) -> Written {
-        // Numbers that are none become null.
+    fn serialize(&mut self, value: impl serde::Serialize) -> Written {
+        // NaN and the infinities become null.
         let bytes = serde_json::to_vec(&value).unwrap_or_else(|_| b"null".to_vec());
         self.put(&bytes)
     }
@@ -43,7 +43,7 @@ impl Json {
             if at > 0 {
                 self.put(b",")?;
             }
-            self.shown(name)?;
+            self.serialize(name)?;
             self.put(b":")?;
             let shape = shapes.get(at).filter(|(known, _)| known == name);
             self.cell(field, shape.map_or(&Shape::Plain, |(_, shape)| shape))?;
@@ -67,7 +67,7 @@ impl Json {
                 }
                 self.put(b"]")
             }
-            // Keys may be of any type, which those of a JSON object may not.
+            // Keys may have any type; those of a JSON object may not.
             (Field::MapInternal(map), shape) => {
                 let plain = (Shape::Plain, Shape::Plain);
                 let (key, value) = if let Shape::Map(both) = shape { &**both } else { &plain };
@@ -83,33 +83,35 @@ impl Json {
             }
             (field, Shape::List(element)) => self.cell(field, element),
             (Field::Bytes(bytes), Shape::Text) => self.string(bytes.data()),
-            (Field::Bytes(bytes), Shape::Uuid) => self.shown(uuid(bytes.data())),
+            (Field::Bytes(bytes), Shape::Uuid) => self.serialize(uuid(bytes.data())),
             // Some writers do not say that a column is text.
             (Field::Bytes(bytes), _) if std::str::from_utf8(bytes.data()).is_ok() => {
                 self.string(bytes.data())
             }
             (Field::Bytes(bytes), _) => self.string(format!("{:?}", bytes.data()).as_bytes()),
-            // What is no time is null.
-            (Field::Int(days), Shape::Date) => self.shown(date(i64::from(*days))),
-            (Field::Int(time), Shape::Time(second)) => self.shown(clock(i64::from(*time), *second)),
-            (Field::Long(time), Shape::Time(second)) => self.shown(clock(*time, *second)),
-            (Field::Long(time) | Field::TimestampMillis(time), Shape::Timestamp(second)) => {
-                self.shown(timestamp(*time, *second))
+            // An invalid time is null.
+            (Field::Int(days), Shape::Date) => self.serialize(date(i64::from(*days))),
+            (Field::Int(time), Shape::Time(second)) => {
+                self.serialize(clock(i64::from(*time), *second))
             }
-            (Field::Bool(value), _) => self.shown(value),
-            (Field::Byte(value), _) => self.shown(value),
-            (Field::Short(value), _) => self.shown(value),
-            (Field::Int(value), _) => self.shown(value),
-            (Field::Long(value), _) => self.shown(value),
-            (Field::UByte(value), _) => self.shown(value),
-            (Field::UShort(value), _) => self.shown(value),
-            (Field::UInt(value), _) => self.shown(value),
-            (Field::ULong(value), _) => self.shown(value),
-            (Field::Float16(value), _) => self.shown(f32::from(*value)),
-            (Field::Float(value), _) => self.shown(value),
-            (Field::Double(value), _) => self.shown(value),
-            // Decimals, as Parquet's library shows them.
-            (other, _) => self.shown(other.to_string()),
+            (Field::Long(time), Shape::Time(second)) => self.serialize(clock(*time, *second)),
+            (Field::Long(time) | Field::TimestampMillis(time), Shape::Timestamp(second)) => {
+                self.serialize(timestamp(*time, *second))
+            }
+            (Field::Bool(value), _) => self.serialize(value),
+            (Field::Byte(value), _) => self.serialize(value),
+            (Field::Short(value), _) => self.serialize(value),
+            (Field::Int(value), _) => self.serialize(value),
+            (Field::Long(value), _) => self.serialize(value),
+            (Field::UByte(value), _) => self.serialize(value),
+            (Field::UShort(value), _) => self.serialize(value),
+            (Field::UInt(value), _) => self.serialize(value),
+            (Field::ULong(value), _) => self.serialize(value),
+            (Field::Float16(value), _) => self.serialize(f32::from(*value)),
+            (Field::Float(value), _) => self.serialize(value),
+            (Field::Double(value), _) => self.serialize(value),
+            // Decimals, as the parquet crate formats them.
+            (other, _) => self.serialize(other.to_string()),
         }
     }
 
@@ -128,7 +130,7 @@ impl Json {
             };
             self.put(&text[from..at])?;
             if escape.is_empty() {
-                write!(&mut self.bytes, "\\u{byte:04x}").expect("memory takes all");
+                write!(&mut self.bytes, "\\u{byte:04x}").expect("writing to memory");
             } else {
                 self.put(escape)?;
             }
@@ -159,8 +161,8 @@ fn clock(time: i64, second: i64) -> Option<String> {
     Some(format!("{hours:02}:{minutes:02}:{seconds:02}.{part:0digits$}"))
 }
 
-/// `YYYY-MM-DD HH:MM:SS.mmm +00:00`; `None` beyond the years 0 to 9999, where writers put what is
-/// no time, such as infinity.
+/// `YYYY-MM-DD HH:MM:SS.mmm +00:00`; `None` beyond the years 0 to 9999, which writers use for values
+/// such as infinity.
 fn timestamp(time: i64, second: i64) -> Option<String> {
     let (day, of_day) = (time.div_euclid(86_400 * second), time.rem_euclid(86_400 * second));
     Some(format!("{} {} +00:00", date(day)?, clock(of_day, second)?))
@@ -168,7 +170,7 @@ fn timestamp(time: i64, second: i64) -> Option<String> {
 
 /// `YYYY-MM-DD`, for days since 1970, in the Gregorian calendar.
 fn date(days: i64) -> Option<String> {
-    // From 0000-03-01 on, in cycles of 400 years: the day of a leap year is the last one then.
+    // From 0000-03-01 on, in cycles of 400 years: so the leap day is the last of its year.
     let days = days.checked_add(719_468)?;
     let (cycle, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_shown_where_there_is_such_a_date() {
+    fn only_valid_times_are_written() {
         for (days, shown) in [(0, "1970-01-01"), (-1, "1969-12-31"), (19_782, "2024-02-29")] {
             assert_eq!(date(days).as_deref(), Some(shown));
         }

@@ -1,10 +1,11 @@
-//! The pages of a row group, looked at before they are inflated.
+//! The pages of a row group, checked before they are inflated.
 //!
 //! A page of a few kilobytes may inflate to gigabytes, and is inflated as a whole. So the headers of
 //! all pages are read first. A page that would be larger than [`PAGE_BYTES_MAX`] is never inflated:
-//! the rows with a cell in it are lost, and in its place stands a page of empty cells.
+//! the rows with a cell in it are lost, and a page of empty cells replaces it.
 
 use super::footer::{PageHeader, page_header};
+use crate::failure::Failure;
 use parquet::basic::{Encoding, Type as Physical};
 use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{Page, PageMetadata, PageReader};
@@ -19,20 +20,20 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Larger pages are not inflated. As long as a line of JSON may be, and a little.
+/// Larger pages are not inflated. A little more than a line of JSON may have.
 const PAGE_BYTES_MAX: u64 = (256 << 20) + (64 << 10);
 
-/// What the pages that a batch of rows is in may take together.
+/// The size of all pages that a batch of rows is in.
 const BATCH_BYTES_MAX: u64 = 64 << 20;
 
 /// Rows decoded at once where pages are small.
 const ROWS_MAX: u64 = 64;
 
-/// The headers of pages may hold the least and the greatest text of their column.
+/// A header of a page may have the least and the greatest text of its column.
 const HEADER_BYTES: usize = 1 << 10;
 const HEADER_BYTES_MAX: usize = 16 << 20;
 
-/// Cells of a page that is left out, where each takes memory.
+/// The most cells of a page that is left out, if each takes memory.
 const EMPTY_CELLS_MAX: u64 = 1 << 20;
 
 type Result<T> = std::result::Result<T, ParquetError>;
@@ -41,7 +42,7 @@ type Result<T> = std::result::Result<T, ParquetError>;
 pub(super) struct Group {
     file: Arc<File>,
     metadata: RowGroupMetaData,
-    /// For each column, the pages that are left out, by their place: how many cells each has.
+    /// For each column, the pages that are left out: their number, and how many cells they have.
     left_out: Vec<Vec<(usize, u64)>>,
     /// Rows of the group that have a cell in a page that is left out.
     lost: Vec<(Range<u64>, String)>,
@@ -49,21 +50,20 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Looks at the pages of a group, whose columns are those of `schema`.
+    /// Checks the pages of a group with the columns of `schema`.
     pub fn new(
         file: &Arc<File>,
         schema: &Arc<SchemaDescriptor>,
         metadata: &RowGroupMetaData,
-    ) -> std::result::Result<Group, String> {
-        let wrong = |error: ParquetError| error.to_string();
+    ) -> std::result::Result<Group, Failure> {
         if metadata.num_columns() != schema.num_columns() {
-            return Err("a row group has other columns than the schema".into());
+            return Err(Failure::of_content("a row group has other columns than the schema"));
         }
         let mut columns = Vec::new();
         let (mut left_out, mut lost) = (Vec::new(), Vec::new());
         let mut largest = 1;
         for (at, column) in metadata.columns().iter().enumerate() {
-            let column = with_type(column, schema, at).map_err(wrong)?;
+            let column = with_type(column, schema, at)?;
             let mut of_column = Vec::new();
             let mut row = 0;
             for (page_at, page) in pages(file, &column)?.into_iter().enumerate() {
@@ -81,7 +81,7 @@ impl Group {
                 let what =
                     format!("a page of {bytes} bytes in column {name}, more than {most} MiB");
                 if !can_be_empty(&column, page.cells) {
-                    return Err(what);
+                    return Err(Failure::of_content(what));
                 }
                 of_column.push((page_at, cells));
                 lost.push((rows, what));
@@ -92,8 +92,7 @@ impl Group {
         let metadata = RowGroupMetaData::builder(schema.clone())
             .set_num_rows(metadata.num_rows())
             .set_column_metadata(columns)
-            .build()
-            .map_err(wrong)?;
+            .build()?;
         let rows_at_once = (BATCH_BYTES_MAX / largest).clamp(1, ROWS_MAX) as usize;
         Ok(Group { file: file.clone(), metadata, left_out, lost, rows_at_once })
     }
@@ -102,13 +101,13 @@ impl Group {
         self.rows_at_once
     }
 
-    /// Why a row of the group is lost, if it is.
+    /// Returns why a row of the group is lost, if it is.
     pub fn lost(&self, row: u64) -> Option<String> {
         self.lost.iter().find(|(rows, _)| rows.contains(&row)).map(|(_, what)| what.clone())
     }
 }
 
-/// The same column, of the type that it has in `schema`.
+/// Returns the column with the type that it has in `schema`.
 fn with_type(
     column: &ColumnChunkMetaData,
     schema: &SchemaDescriptor,
@@ -126,15 +125,17 @@ fn with_type(
         .build()
 }
 
-/// The headers of all pages of a column.
+/// Reads the headers of all pages of a column.
 fn pages(
     file: &File,
     column: &ColumnChunkMetaData,
-) -> std::result::Result<Vec<PageHeader>, String> {
+) -> std::result::Result<Vec<PageHeader>, Failure> {
     let first = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
     let range = u64::try_from(first.min(column.data_page_offset()))
         .and_then(|from| u64::try_from(column.compressed_size()).map(|bytes| (from, bytes)));
-    let Ok((mut at, bytes)) = range else { return Err("a column begins nowhere".into()) };
+    let Ok((mut at, bytes)) = range else {
+        return Err(Failure::of_content("a column begins nowhere"));
+    };
     let end = at.saturating_add(bytes);
     let mut pages = Vec::new();
     let mut cells = 0;
@@ -147,24 +148,24 @@ fn pages(
     Ok(pages)
 }
 
-fn read_header(file: &File, at: u64, end: u64) -> std::result::Result<PageHeader, String> {
+fn read_header(file: &File, at: u64, end: u64) -> std::result::Result<PageHeader, Failure> {
     let mut size = HEADER_BYTES;
     loop {
         let mut bytes = vec![0; size.min((end - at) as usize)];
-        let n = file.read_at(&mut bytes, at).map_err(|error| error.to_string())?;
+        let n = file.read_at(&mut bytes, at)?;
         if let Some(header) = page_header(&bytes[..n]) {
             return Ok(header);
         }
         let is_all = n < size || size >= HEADER_BYTES_MAX;
         if is_all {
-            return Err("the header of a page is damaged".into());
+            return Err(Failure::of_content("the header of a page is damaged"));
         }
         size *= 16;
     }
 }
 
-/// Whether a page can be put in the place of a large one: of a column that is neither in a list
-/// nor of a type without an empty value.
+/// Whether a page of empty cells can replace a large one: its column is not in a list, and its type
+/// has an empty value.
 fn can_be_empty(column: &ColumnChunkMetaData, cells: Option<u64>) -> bool {
     let descr = column.column_descr();
     let is_optional = descr.max_def_level() > 0;
@@ -202,7 +203,7 @@ impl RowGroupReader for Group {
     }
 }
 
-/// The pages of a column, with empty ones in the place of those left out.
+/// The pages of a column, with empty pages in place of those that are left out.
 struct Pages {
     inner: SerializedPageReader<File>,
     left_out: Vec<(usize, u64)>,
@@ -241,10 +242,10 @@ impl Iterator for Pages {
     }
 }
 
-/// A page of so many nulls, or of so many empty texts.
+/// Returns a page of `cells` nulls, or of `cells` empty texts.
 fn empty(cells: u64, is_optional: bool) -> Page {
     let buf = if is_optional {
-        // One run of levels that are 0 (parquet-format, Encodings.md: RLE), behind its length.
+        // One run of levels that are 0 (parquet-format, Encodings.md: RLE), after its length.
         let mut run = Vec::new();
         let mut head = cells << 1;
         while head >= 0x80 {

@@ -1,36 +1,36 @@
-//! What the values of a file mean, and the same schema without it.
+//! The meaning of the values of a file, separated from its schema.
 //!
-//! The parquet crate's records are made by the annotations of the schema: a text that is not UTF-8
-//! ends its row group there, and some annotations end in a panic. So it is given a schema without
-//! them, and what they say is kept beside it.
+//! The parquet crate converts values by the annotations of the schema. A text that is not UTF-8 ends
+//! its row group there, and some annotations end in a panic. So the crate gets a schema without them,
+//! and their meaning is kept separately.
 
 use parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::schema::types::{SchemaDescriptor, Type};
 use std::sync::Arc;
 
-/// What a value means.
+/// The meaning of a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Shape {
-    /// As the crate gives it.
+    /// As the crate returns it.
     Plain,
     Text,
     /// Days since 1970.
     Date,
-    /// Since midnight, in so many units a second.
+    /// Since midnight; the number of units in a second.
     Time(i64),
-    /// Since 1970, in so many units a second.
+    /// Since 1970; the number of units in a second.
     Timestamp(i64),
     Uuid,
     /// The fields of a group.
     Group(Vec<(String, Shape)>),
-    /// What is in a list.
+    /// The elements of a list.
     List(Box<Shape>),
     /// Keys and values.
     Map(Box<(Shape, Shape)>),
 }
 
-/// The schema without annotations, and what its columns mean.
+/// Returns the schema without annotations, and the meaning of its columns.
 pub(super) fn of(
     schema: &SchemaDescriptor,
 ) -> Result<(SchemaDescriptor, Vec<(String, Shape)>), ParquetError> {
@@ -49,7 +49,7 @@ fn repetition(field: &Type) -> Repetition {
     if info.has_repetition() { info.repetition() } else { Repetition::REQUIRED }
 }
 
-/// A type without its annotations, but for those that the crate needs.
+/// Returns a type without the annotations that the crate does not need.
 fn plain(field: &Type) -> Result<Arc<Type>, ParquetError> {
     if field.is_primitive() {
         if is_kept(field) {
@@ -77,7 +77,7 @@ fn plain(field: &Type) -> Result<Arc<Type>, ParquetError> {
     Ok(Arc::new(plain.build()?))
 }
 
-/// Whether the crate's own conversion of a leaf is a good one.
+/// Whether the crate's own conversion of a leaf is used.
 fn is_kept(field: &Type) -> bool {
     use ConvertedType as Converted;
     let info = field.get_basic_info();
@@ -111,7 +111,7 @@ enum Kind {
     Group,
 }
 
-/// A group that says it is a list or a map and has not the form of one is read as a group.
+/// Returns the kind of a group. One that is annotated as a list or a map without being one is a group.
 fn kind(group: &Type) -> Kind {
     let converted = group.get_basic_info().converted_type();
     let [only] = group.get_fields() else { return Kind::Group };

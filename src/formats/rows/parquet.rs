@@ -1,15 +1,15 @@
 //! Rows of a Parquet file, each as a JSON object.
 //!
-//! The parquet crate decodes pages and puts nested rows together. What the values mean is ours
-//! ([`shape`], [`json`]): there, one value that cannot be shown would end its row group, or the
-//! process. [`pages`] looks at the headers of all pages before any is inflated, so that memory is
+//! The parquet crate decodes pages and assembles nested rows. The meaning of the values is our own
+//! code ([`shape`], [`json`]): in the crate, one value that cannot be converted ends its row group, or
+//! the process. [`pages`] reads the headers of all pages before any is inflated, so that memory is
 //! bounded by bytes and not by rows.
 //!
 //! | damage | read | reported |
 //! |---|---|---|
-//! | a text that is not UTF-8 | the row, with those bytes: it is no JSON | by who reads it |
-//! | a time that has no date, such as infinity | the row, with null | no |
-//! | a page that would inflate to more than 256 MiB | the rows without a cell in it | yes |
+//! | a text that is not UTF-8 | the row, with those bytes, which is not JSON | by the consumer |
+//! | a time without a date, such as infinity | the row, with null | no |
+//! | a page that would inflate to more than 256 MiB | the rows that have no cell in it | yes |
 //! | a row of more than 256 MiB | the other rows | yes |
 //! | a page that cannot be decoded | the row groups after it | yes |
 
@@ -20,6 +20,7 @@ mod shape;
 
 use super::{LINE_BYTES_MAX, Row as JsonRow};
 use crate::defect::Defect;
+use crate::failure::{self, Failure};
 use pages::Group;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
@@ -44,10 +45,10 @@ pub(super) struct Table {
     number: u64,
 }
 
-/// What the footer says.
+/// The content of the footer.
 struct Opened {
     metadata: ParquetMetaData,
-    /// The schema as the crate is to see it.
+    /// The schema that the crate gets.
     schema: Arc<SchemaDescriptor>,
     /// What the values of each column mean.
     columns: Vec<(String, Shape)>,
@@ -83,9 +84,10 @@ impl Table {
     }
 
     /// Reads the footer.
-    fn open(&mut self) -> Result<(), String> {
-        if !footer::is_sane(&self.file).map_err(|error| error.to_string())? {
-            return Err("its schema is damaged, or nests deeper than 64 levels".to_owned());
+    fn open(&mut self) -> Result<(), Failure> {
+        if !footer::is_sane(&self.file)? {
+            let what = "its schema is damaged, or nests deeper than 64 levels";
+            return Err(Failure::of_content(what));
         }
         let file = &*self.file;
         let metadata = unpanicked(|| ParquetMetaDataReader::new().parse_and_finish(file))?;
@@ -100,7 +102,7 @@ impl Table {
     }
 
     /// Opens the next row group.
-    fn open_group(&mut self) -> Result<(), String> {
+    fn open_group(&mut self) -> Result<(), Failure> {
         let opened = self.opened.as_ref().expect("opened before");
         let number = self.next_group;
         let metadata = opened.metadata.row_group(number);
@@ -112,15 +114,22 @@ impl Table {
         Ok(())
     }
 
-    /// By the share of rows before it.
+    /// Returns the offset of the current row, by the share of rows before it.
     fn offset(&self) -> u64 {
         let all = self.groups.last().copied().unwrap_or(0).max(1);
         let before = self.number.saturating_sub(1).min(all);
         (u128::from(self.bytes) * u128::from(before) / u128::from(all)) as u64
     }
 
-    /// A row that cannot be read, and with it the rest of its row group: the next group follows.
-    fn damaged(&mut self, what: &str) -> Defect {
+    /// Returns the defect of a row that cannot be read, and with it the rest of its row group. The next
+    /// group follows, unless the device failed.
+    fn damaged(&mut self, failure: &Failure) -> Defect {
+        if failure.device.is_some() {
+            let what = format!("Parquet: {}", short(&failure.what));
+            let defect = Failure { what, ..*failure }.at(self.offset());
+            self.opened = None;
+            return defect;
+        }
         let group = match self.rows.take() {
             Some(_) => self.next_group - 1,
             None => {
@@ -132,10 +141,13 @@ impl Table {
         let last = self.groups[group + 1];
         let lost = format!("rows {} to {last} are left out", self.number);
         self.number = last;
-        Defect::new(offset, format!("Parquet: {}; {lost}: fetch the file again", short(what)))
+        Defect::new(
+            offset,
+            format!("Parquet: {}; {lost}: fetch the file again", short(&failure.what)),
+        )
     }
 
-    /// A row that is left out by itself.
+    /// Returns the defect of a single row that is left out.
     fn left_out(&self, what: &str) -> Defect {
         let what = format!("Parquet: row {}: {}; it is left out", self.number, short(what));
         Defect::new(self.offset(), what)
@@ -147,10 +159,10 @@ impl Iterator for Table {
 
     fn next(&mut self) -> Option<Self::Item> {
         if std::mem::take(&mut self.is_unopened)
-            && let Err(what) = self.open()
+            && let Err(Failure { what, device }) = self.open()
         {
             let what = format!("Parquet: {}; the file is left out: fetch it again", short(&what));
-            return Some(Err(Defect::new(0, what)));
+            return Some(Err(Failure { what, device }.at(0)));
         }
         let row = loop {
             let opened = self.opened.as_ref()?;
@@ -158,18 +170,18 @@ impl Iterator for Table {
                 match unpanicked(|| rows.rows.next().transpose()) {
                     Ok(Some(row)) => break row,
                     Ok(None) => self.rows = None,
-                    Err(what) => {
+                    Err(failure) => {
                         self.number += 1;
-                        return Some(Err(self.damaged(&what)));
+                        return Some(Err(self.damaged(&failure)));
                     }
                 }
             } else if self.next_group == opened.metadata.num_row_groups() {
                 return None;
             } else if self.groups[self.next_group] == self.groups[self.next_group + 1] {
                 self.next_group += 1;
-            } else if let Err(what) = self.open_group() {
+            } else if let Err(failure) = self.open_group() {
                 self.number += 1;
-                return Some(Err(self.damaged(&what)));
+                return Some(Err(self.damaged(&failure)));
             }
         };
         self.number += 1;
@@ -180,13 +192,13 @@ impl Iterator for Table {
         let columns = &self.opened.as_ref().expect("a row came of it").columns;
         Some(match written(&row, columns) {
             Ok(json) => Ok(JsonRow { offset: self.offset(), number: self.number, json }),
-            Err(what) => Err(self.left_out(&what)),
+            Err(failure) => Err(self.left_out(&failure.what)),
         })
     }
 }
 
-/// A row as a JSON object, its columns in their order.
-fn written(row: &Row, columns: &[(String, Shape)]) -> Result<Vec<u8>, String> {
+/// Writes a row as a JSON object, its columns in their order.
+fn written(row: &Row, columns: &[(String, Shape)]) -> Result<Vec<u8>, Failure> {
     let write = || {
         json::object(row, columns, LINE_BYTES_MAX).ok_or_else(|| {
             ParquetError::General(format!("it has more than {} MiB", LINE_BYTES_MAX >> 20))
@@ -195,23 +207,47 @@ fn written(row: &Row, columns: &[(String, Shape)]) -> Result<Vec<u8>, String> {
     unpanicked(write)
 }
 
-/// The library means to give errors for damage; where it panics, that is one too.
-fn unpanicked<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
-    // Nothing that was touched is used again: a new reader is opened.
+/// Calls the library. For some damage it panics instead of returning an error: that is one too.
+fn unpanicked<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Failure> {
+    // Nothing that the panic may have left inconsistent is used again: a new reader is opened.
     match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(read) => read.map_err(|error| match error {
-            ParquetError::General(what) => what,
-            other => other.to_string(),
-        }),
-        Err(_) => Err("it holds what its reader did not expect".into()),
+        Ok(read) => read.map_err(Failure::from),
+        Err(_) => Err(Failure::of_content("it holds what its reader did not expect")),
     }
 }
 
-/// Messages of the library may quote all they read.
+impl From<ParquetError> for Failure {
+    fn from(error: ParquetError) -> Failure {
+        let device = match &error {
+            ParquetError::External(inner) => inner.downcast_ref().and_then(failure::of_device),
+            _ => None,
+        };
+        match error {
+            ParquetError::General(what) => Failure { what, device },
+            other => Failure { what: other.to_string(), device },
+        }
+    }
+}
+
+/// Shortens a message of the library, which may quote all that it read.
 fn short(what: &str) -> String {
     const CHARS_MAX: usize = 120;
     match what.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => format!("{} [...]", &what[..end]),
         None => what.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn a_failing_device_is_no_damage() {
+        let of = |error: io::Error| Failure::from(ParquetError::from(error)).device;
+        let timed_out = io::ErrorKind::TimedOut;
+        assert_eq!(of(timed_out.into()), Some(timed_out));
+        assert_eq!(of(io::ErrorKind::InvalidData.into()), None);
     }
 }

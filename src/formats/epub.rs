@@ -1,8 +1,8 @@
 //! EPUB books (W3C EPUB 3.3, the forms of version 2 and of the Open eBook before it): a zip archive,
 //! or a folder with the same files, with a package document that names the chapters and their order.
 //!
-//! What a part is decides what it holds, and not what it is called: files say `text/html`,
-//! `text/xml` or nothing of pages of XHTML.
+//! A part is read by its content and not by its media type: books declare pages of XHTML as
+//! `text/html`, as `text/xml` or not at all.
 
 mod package;
 mod parts;
@@ -17,39 +17,41 @@ use std::path::Path;
 
 pub use parts::Parts;
 
-/// Where the package document is named.
+/// The part that names the package document.
 const CONTAINER: &str = "META-INF/container.xml";
 
-/// Where encrypted parts are named.
+/// The part that names encrypted parts.
 const ENCRYPTION: &str = "META-INF/encryption.xml";
 
 /// A book.
 #[derive(Debug, Default, PartialEq)]
 pub struct Book {
-    /// What the package document says of it, such as `("title", "Emma")`, in its order; by the
-    /// names of the Dublin Core.
+    /// The metadata of the package document, in its order, by the names of the Dublin Core, such as
+    /// `("title", "Emma")`.
     pub metadata: Vec<(String, String)>,
     /// The text of its chapters, in the order of the spine.
     pub text: String,
-    /// Its pages are encrypted, so there is no text.
+    /// Whether its pages are encrypted. Then there is no text.
     pub is_encrypted: bool,
 }
 
-/// Whether a file of this name is in an archive only where that is an EPUB book.
+/// Whether only EPUB books have a file of this name.
 pub fn is_part_of_epub(name: &str) -> bool {
     name.eq_ignore_ascii_case(CONTAINER) || name.to_ascii_lowercase().ends_with(".opf")
 }
 
-/// Whether a folder is an EPUB book that was unpacked.
+/// Whether a folder is an unpacked EPUB book.
 pub fn is_epub_folder(folder: &Path) -> bool {
     folder.join(CONTAINER).is_file()
 }
 
-/// Reads a book. Chapters that cannot be read are left out and told in `defects`; an error says why
-/// there is no book at all.
+/// Reads a book. Chapters that cannot be read are left out and reported in `defects`.
 ///
-/// Chapters are the pages of the spine, each once, without the table of contents, images, and what
-/// is not `linear`, unless nothing is.
+/// Chapters are the pages of the spine, each once, without the table of contents, images, and parts
+/// that are not `linear`, unless none is.
+///
+/// # Errors
+/// When there is no package document, its pages are too many or too large, or the device fails.
 pub fn read(parts: &mut Parts, defects: &mut Vec<Defect>) -> Result<Book, Defect> {
     let path = package_path(parts, defects)?;
     let (offset, package) = text_of(parts, &path, defects)?;
@@ -64,7 +66,7 @@ pub fn read(parts: &mut Parts, defects: &mut Vec<Defect>) -> Result<Book, Defect
     reading.book()
 }
 
-/// The name of the package document: what the container says, or the one that there is.
+/// Returns the name of the package document: the one that the container names, or else any.
 fn package_path(parts: &mut Parts, defects: &mut Vec<Defect>) -> Result<String, Defect> {
     let container = match parts.find(CONTAINER) {
         Some(_) => text_of(parts, CONTAINER, defects)?.1,
@@ -89,13 +91,13 @@ fn package_path(parts: &mut Parts, defects: &mut Vec<Defect>) -> Result<String, 
     }
 }
 
-/// The package document by its name: the one that is in the fewest folders.
+/// Finds the package document by its ending: the one in the fewest folders.
 fn opf(parts: &Parts) -> Option<String> {
     let names = parts.names().iter().filter(|name| name.to_ascii_lowercase().ends_with(".opf"));
     names.min_by_key(|name| (name.matches('/').count(), *name)).cloned()
 }
 
-/// The numbers of the parts that are encrypted.
+/// Returns the numbers of the encrypted parts.
 fn encrypted(parts: &mut Parts, defects: &mut Vec<Defect>) -> HashSet<usize> {
     if parts.find(ENCRYPTION).is_none() {
         return HashSet::new();
@@ -123,7 +125,7 @@ struct Reading<'p> {
     encrypted: HashSet<usize>,
     /// Parts that were read.
     seen: HashSet<usize>,
-    /// Bytes of them.
+    /// The size of these parts.
     read: usize,
     /// How many of them are images.
     images: usize,
@@ -167,7 +169,7 @@ impl Reading<'_> {
         Ok(book)
     }
 
-    /// The parts to be read, in order.
+    /// Returns the parts to read, in order.
     fn items(&mut self) -> Vec<Item> {
         let package = &self.package;
         if package.spine.is_empty() && !package.manifest.is_empty() {
@@ -196,10 +198,10 @@ impl Reading<'_> {
         items
     }
 
-    /// The number and the name of an item's part; a defect where there is none.
+    /// Returns the number and the name of an item's part. Reports a defect if there is none.
     fn part(&mut self, item: &Item) -> Option<(usize, String)> {
         let name = resolve(&self.path, &item.href);
-        // Some packers escape the names in the archive as well.
+        // Some tools escape the names in the archive as well.
         let plain = join(&self.path, without_fragment(&item.href));
         let found = self.parts.find(&name).or_else(|| self.parts.find(&plain));
         if found.is_none() {
@@ -226,14 +228,16 @@ impl Reading<'_> {
             }
             return;
         }
-        let told = |what: String| Defect::new(offset, shortened(&format!("EPUB: {name}{what}")));
+        let defect = |what: String| Defect::new(offset, shortened(&format!("EPUB: {name}{what}")));
         let is_called_page = is_called_page(&item.media_type);
         let declared = declared_by_page(&bytes);
         let page = decode(&bytes, declared.as_deref());
         let page = match page {
             Ok(page) if is_called_page || page.text.trim_start().starts_with('<') => page,
             Err(error) if is_called_page => {
-                return self.defects.push(told(format!(": {error}, or encrypted; it is left out")));
+                return self
+                    .defects
+                    .push(defect(format!(": {error}, or encrypted; it is left out")));
             }
             _ => {
                 if let Some((number, name, page)) = self.fallback(item) {
@@ -243,21 +247,23 @@ impl Reading<'_> {
                 let what = format!(
                     " ({kind}) is in the order of reading and is not a page; it is left out"
                 );
-                return self.defects.push(told(what));
+                return self.defects.push(defect(what));
             }
         };
         if page.damaged > 0 {
             let count = page.damaged;
-            self.defects.push(told(format!(": {count} damaged places of the page are U+FFFD now")));
+            self.defects.push(defect(format!(
+                ": {count} damaged places of the page are replaced by U+FFFD"
+            )));
         }
         if let Some(at) = add_text(&page.text, text).cut_at {
             let what =
                 format!(": the page ends within the tag or comment at byte {at}: it is cut short");
-            self.defects.push(told(what));
+            self.defects.push(defect(what));
         }
     }
 
-    /// The part that the package names for who cannot show this one. It has no fallback of its own,
+    /// Returns the part that the package names as the fallback of this one. Its own fallback is ignored,
     /// so there is no loop.
     fn fallback(&mut self, item: &Item) -> Option<(usize, String, Item)> {
         let at = self.package.by_id.get(item.fallback.as_ref()?)?;
@@ -267,7 +273,7 @@ impl Reading<'_> {
     }
 }
 
-/// Media types of pages: of EPUB, of the Open eBook before it, of DTBook, and what is written in
+/// Media types of pages: of EPUB, of the Open eBook before it, of DTBook, and those that are used in
 /// their place.
 fn is_called_page(media_type: &str) -> bool {
     let pages = [
@@ -294,19 +300,19 @@ fn is_image(item: &Item, bytes: &[u8]) -> bool {
         || head.contains("<svg") && !head.contains("<html")
 }
 
-/// Pages of a book that may be damaged.
+/// The most damaged pages of a book.
 const DEFECTS_MAX: usize = 100;
 
-/// Bytes of all pages of a book. No book has a tenth of it, and to parse them takes seconds.
+/// The size of all pages of a book. No book has a tenth of it, and parsing takes seconds.
 const READ_BYTES_MAX: usize = 256 << 20;
 
-/// A message of bounded length, whatever the names in it are.
+/// Bounds the length of a message with names.
 fn shortened(what: &str) -> String {
     const BYTES_MAX: usize = 500;
     what[..what.floor_char_boundary(BYTES_MAX)].to_owned()
 }
 
-/// A part as text, and where it begins.
+/// Returns where a part begins, and its text.
 fn text_of(
     parts: &mut Parts,
     name: &str,
@@ -316,16 +322,16 @@ fn text_of(
         return Err(Defect::new(0, shortened(&format!("EPUB: {name} is not in the archive"))));
     };
     let (offset, bytes) = parts.read(number)?;
-    let told = |what: String| Defect::new(offset, shortened(&format!("EPUB: {name}: {what}")));
+    let defect = |what: String| Defect::new(offset, shortened(&format!("EPUB: {name}: {what}")));
     let text = decode(&bytes, declared_by_page(&bytes).as_deref());
-    let text = text.map_err(|error| told(format!("{error}, or encrypted")))?;
+    let text = text.map_err(|error| defect(format!("{error}, or encrypted")))?;
     if text.damaged > 0 {
-        defects.push(told(format!("{} damaged places are U+FFFD now", text.damaged)));
+        defects.push(defect(format!("{} damaged places are replaced by U+FFFD", text.damaged)));
     }
     Ok((offset, text.text.into_owned()))
 }
 
-/// The part that `href`, in the part `base`, means.
+/// Returns the name of the part that `href`, in the part `base`, refers to.
 fn resolve(base: &str, href: &str) -> String {
     join(base, &unescape_percent(without_fragment(href)))
 }
@@ -334,7 +340,8 @@ fn without_fragment(href: &str) -> &str {
     href.split(['#', '?']).next().unwrap_or_default().trim()
 }
 
-/// A path from a part: steps beyond the root lead nowhere, and one that begins there begins with `/`.
+/// Joins a path to that of a part. Steps beyond the root are ignored. A path that begins with `/`
+/// begins at the root.
 fn join(base: &str, path: &str) -> String {
     let mut parts: Vec<&str> = base.split('/').collect();
     parts.pop();
@@ -352,16 +359,16 @@ fn join(base: &str, path: &str) -> String {
 fn unescape_percent(href: &str) -> String {
     let mut bytes = Vec::with_capacity(href.len());
     let mut rest = href.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) if *first == b'%' => {
                 bytes.push(byte);
-                rest = &behind[2..];
+                rest = &after[2..];
             }
             _ => {
                 bytes.push(*first);
-                rest = behind;
+                rest = after;
             }
         }
     }

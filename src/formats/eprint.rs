@@ -2,19 +2,20 @@
 //!
 //! A bulk archive, `arXiv_src_YYMM_NNN.tar`, holds a folder `YYMM/` with a file for each paper:
 //! `ID.gz`, which is a gzipped tar of the paper's files or a single gzipped file, or `ID.pdf` where
-//! the authors sent no source (recipe 4.1). It is read as a stream: nothing is unpacked to disk, and
-//! of a paper only the files that are wanted are in memory, up to a limit.
+//! the authors sent no source. It is read as a stream: nothing is unpacked to disk, and only the wanted
+//! files of one paper are in memory, up to a limit.
 //!
-//! A single e-print is such a gzipped file by itself, or a folder of the paper's files.
+//! A single e-print is such a gzipped file, or a folder of the paper's files.
 
 mod id;
 mod paper;
-mod tar;
 #[cfg(test)]
 mod tests;
 
+use crate::archive::tar::{Entry, Kind, Step, Tar};
 use crate::compressed::{Begun, Codec, Inflated, begin};
 use crate::defect::{Defect, ReadError};
+use crate::failure;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
@@ -22,22 +23,21 @@ use std::path::Path;
 pub use id::{arxiv_id, iso_time, yymm};
 use paper::{Bounded, Fault, Paper};
 pub use paper::{Want, Wanted};
-use tar::{Entry, Kind, Step, Tar};
 
-/// The source of a paper, as stored.
+/// The source of a paper.
 #[derive(Debug)]
 pub struct Eprint {
-    /// Byte of the stored file at which it begins; of a compressed one, 0.
+    /// Byte of the stored file at which it begins; 0 in a compressed file.
     pub offset: u64,
-    /// Its file's name without endings: arXiv's identifier, as a rule.
+    /// The name of its file without endings: arXiv's identifier, as a rule.
     pub stem: String,
-    /// The folder that it lies in, by its name alone.
+    /// The name of the folder that it is in.
     pub folder: String,
-    /// When it was last changed, in seconds since 1970, as its archive says.
+    /// Time of the last change, in seconds since 1970, as in its archive.
     pub modified: Option<u64>,
-    /// Its files that were wanted, in the order of the archive, or why there are none to be had.
+    /// Its wanted files, in the order of the archive, or why it has none.
     pub files: Result<Vec<Member>, Unreadable>,
-    /// Names of files that were wanted if they were small, and are not.
+    /// Names of files that are wanted only if they are small, and are not.
     pub unread: Vec<String>,
 }
 
@@ -46,33 +46,33 @@ pub struct Eprint {
 pub struct Member {
     /// Its path in the paper.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
 /// Why a paper has no files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// There is a PDF in the place of its source.
+    /// It is a PDF without source.
     PdfOnly,
-    /// It is a link, which leads nowhere in a stream.
+    /// It is a link, which cannot be followed in a stream.
     Link,
     /// It is a device or the like.
     NotAFile,
     /// It is neither gzipped nor a PDF.
     NotAnEprint,
-    /// Its path would lead out of any folder it were unpacked to.
+    /// Its path leads out of the folder that it would be unpacked to.
     UnsafePath,
     /// The archive or the paper ends within it.
     Truncated,
-    /// It cannot be decompressed, or its archive cannot be followed.
+    /// It cannot be inflated, or its archive is damaged.
     Corrupt,
     /// It is larger than any paper.
     TooLarge,
 }
 
 impl Unreadable {
-    /// The word for the funnel.
+    /// Returns the reason for the funnel.
     pub fn reason(self) -> &'static str {
         match self {
             Unreadable::PdfOnly => "pdf_only",
@@ -87,15 +87,18 @@ impl Unreadable {
     }
 }
 
-/// The papers of a source, in order, and what of it could not be read. A damaged paper is given,
-/// for its place, and followed by its defect.
+/// The papers of a source, in order, and its defects. A damaged paper has its place too, and is
+/// followed by its defect.
 pub type Eprints = Box<dyn Iterator<Item = Result<Eprint, Defect>> + Send>;
 
-/// Opens a bulk archive, a single e-print or a folder that is one. Of a paper's files those are
-/// read that `wanted` asks for by their names.
+/// Opens a bulk archive, a single e-print or a folder that is one. `wanted` decides by name which of a
+/// paper's files are read.
 ///
-/// An archive is one of many papers if its first file lies in a folder of four digits, as `YYMM`,
-/// and ends in `.gz` or `.pdf`; any other is one paper.
+/// An archive is a bulk archive if its first file is in a folder of four digits, as `YYMM`, and ends
+/// in `.gz` or `.pdf`. Any other archive is one paper.
+///
+/// # Errors
+/// When the file or folder cannot be opened.
 pub fn open(path: &Path, wanted: Wanted) -> Result<Eprints, ReadError> {
     let cannot = |error| ReadError::new(path, error);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -118,13 +121,14 @@ pub fn open(path: &Path, wanted: Wanted) -> Result<Eprints, ReadError> {
         ended: false,
     };
     if papers.is_bulk() {
+        papers.tar.joined();
         return Ok(Box::new(papers));
     }
     Ok(Box::new(papers.into_one(name, folder).into_iter()))
 }
 
-/// Whether a folder holds the files of one paper: a `.tex` file lies in it, and no archive, which
-/// would be a paper by itself.
+/// Whether a folder is one paper: it has a `.tex` file, and no archive, which would be a paper by
+/// itself.
 pub fn is_folder_of_paper(path: &Path) -> bool {
     let mut has_tex = false;
     for entry in fs::read_dir(path).into_iter().flatten().flatten() {
@@ -145,7 +149,7 @@ struct Papers {
     tar: Tar<Bounded<Box<dyn Read + Send>>>,
     is_compressed: bool,
     wanted: Wanted,
-    /// The entry that told what kind of archive this is.
+    /// The first step, which shows what kind of archive this is.
     first: Option<Step>,
     /// What follows a damaged paper.
     pending: Option<Defect>,
@@ -153,7 +157,7 @@ struct Papers {
 }
 
 impl Papers {
-    /// Looks at the first file.
+    /// Reads the first entry that is not a folder.
     fn is_bulk(&mut self) -> bool {
         let first = loop {
             match self.tar.next() {
@@ -166,7 +170,7 @@ impl Papers {
         is_bulk
     }
 
-    /// What was opened as one paper, which it is.
+    /// Reads the source as one paper.
     fn into_one(mut self, name: String, folder: String) -> Vec<Result<Eprint, Defect>> {
         let mut paper = Paper::new(self.wanted);
         self.tar.rest().left = paper::INFLATED_BYTES_MAX;
@@ -177,10 +181,10 @@ impl Papers {
             None => unreachable!("the first step was taken"),
         };
         let modified = paper.modified;
-        given(Place { offset: 0, name: &name, folder, modified }, read.map(|()| paper))
+        with_defect(Place { offset: 0, name: &name, folder, modified }, read.map(|()| paper))
     }
 
-    /// The paper that an entry is.
+    /// Reads the paper of an entry.
     fn paper(&mut self, entry: Entry) -> Vec<Result<Eprint, Defect>> {
         let files = match entry.kind {
             _ if entry.is_unsafe() => Err(Unreadable::UnsafePath.into()),
@@ -193,7 +197,7 @@ impl Papers {
         let (folder, name) = entry.path.rsplit_once('/').unwrap_or(("", &entry.path));
         let folder = folder.rsplit('/').next().unwrap_or_default().to_owned();
         let offset = if self.is_compressed { 0 } else { entry.offset };
-        given(Place { offset, name, folder, modified: entry.modified }, files)
+        with_defect(Place { offset, name, folder, modified: entry.modified }, files)
     }
 
     fn gzipped(&mut self, entry: &Entry) -> Result<Paper, Fault> {
@@ -202,7 +206,7 @@ impl Papers {
         Ok(paper)
     }
 
-    /// An offset as [`Eprint`] has it.
+    /// Returns an offset as in [`Eprint`].
     fn offset(&self, offset: u64) -> u64 {
         if self.is_compressed { 0 } else { offset }
     }
@@ -213,7 +217,7 @@ impl Iterator for Papers {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(defect) = self.pending.take() {
-            // A device that fails may read well the next time: nothing behind it is looked for.
+            // The device failed, so reading ends here.
             self.ended |= defect.device.is_some();
             return Some(Err(defect));
         }
@@ -221,15 +225,15 @@ impl Iterator for Papers {
             match self.first.take().unwrap_or_else(|| self.tar.next()) {
                 Step::Entry(entry) if entry.kind == Kind::Folder || is_apples(&entry.path) => {}
                 Step::Entry(entry) => {
-                    let mut given = self.paper(entry).into_iter();
-                    let paper = given.next();
-                    self.pending = given.next().and_then(Result::err);
+                    let mut items = self.paper(entry).into_iter();
+                    let paper = items.next();
+                    self.pending = items.next().and_then(Result::err);
                     return paper;
                 }
                 Step::End | Step::NoTar(_) => self.ended = true,
                 Step::Skipped { offset, bytes } => {
                     let what = format!(
-                        "{bytes} bytes that are no entry of the archive: it is damaged, fetch it again"
+                        "{bytes} bytes that are not an entry of the archive: it is damaged, fetch it again"
                     );
                     return Some(Err(Defect::new(self.offset(offset), what)));
                 }
@@ -243,7 +247,7 @@ impl Iterator for Papers {
     }
 }
 
-/// Where a paper was found.
+/// The place of a paper.
 struct Place<'a> {
     offset: u64,
     name: &'a str,
@@ -251,15 +255,15 @@ struct Place<'a> {
     modified: Option<u64>,
 }
 
-/// A paper, and its defect where it is damaged.
-fn given(place: Place, paper: Result<Paper, Fault>) -> Vec<Result<Eprint, Defect>> {
+/// Returns a paper, and its defect if it is damaged.
+fn with_defect(place: Place, paper: Result<Paper, Fault>) -> Vec<Result<Eprint, Defect>> {
     let Place { offset, name, folder, modified } = place;
     let damage = paper.as_ref().err().and_then(|fault| {
         let fault = fault.is_damage().then_some(fault)?;
         let Defect { what, device, .. } = defect(offset, fault);
         Some(Defect { offset, what: format!("{name}: {what}"), device })
     });
-    // Where the device failed there may well be a paper: it is not counted as one turned away.
+    // Where the device failed there may be a paper: it is not counted as rejected.
     if damage.as_ref().is_some_and(|damage| damage.device.is_some()) {
         return damage.into_iter().map(Err).collect();
     }
@@ -280,12 +284,12 @@ fn defect(offset: u64, fault: &Fault) -> Defect {
     Defect { offset, what, device: fault.device }
 }
 
-/// Whether a file is what macOS puts beside each file of an archive.
+/// Whether macOS added the file to the archive.
 fn is_apples(path: &str) -> bool {
     path.rsplit('/').next().unwrap_or(path).starts_with("._") || path.starts_with("__MACOSX/")
 }
 
-/// Whether a file of this path is a paper of a bulk archive.
+/// Whether a file with this path is a paper of a bulk archive.
 fn is_of_bulk(path: &str) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or_default();
     let folder = folder.rsplit('/').next().unwrap_or_default();
@@ -293,7 +297,7 @@ fn is_of_bulk(path: &str) -> bool {
     is_month && (name.ends_with(".gz") || name.ends_with(".pdf"))
 }
 
-/// A folder as a paper. Links in it are not followed.
+/// Reads a folder as a paper. Links in it are not followed.
 fn of_folder(
     path: &Path,
     name: String,
@@ -301,18 +305,21 @@ fn of_folder(
     wanted: Wanted,
 ) -> Vec<Result<Eprint, Defect>> {
     let mut paper = Paper::new(wanted);
-    let read = paper.folder(path, "", 0);
+    let read = paper.folder(path);
     let read = read.map(|()| paper);
-    given(Place { offset: 0, name: &format!("{name}/"), folder, modified: None }, read)
+    with_defect(Place { offset: 0, name: &format!("{name}/"), folder, modified: None }, read)
 }
 
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Fault {
-        let (why, device) = match error.kind() {
-            io::ErrorKind::UnexpectedEof => (Unreadable::Truncated, None),
-            io::ErrorKind::FileTooLarge => (Unreadable::TooLarge, None),
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => (Unreadable::Corrupt, None),
-            kind => (Unreadable::Corrupt, Some(kind)),
+        // `FileTooLarge` is what `Bounded` reports for a paper that inflates to too much.
+        let is_too_large =
+            error.kind() == io::ErrorKind::FileTooLarge && error.raw_os_error().is_none();
+        let device = if is_too_large { None } else { failure::of_device(&error) };
+        let why = match error.kind() {
+            io::ErrorKind::UnexpectedEof => Unreadable::Truncated,
+            _ if is_too_large => Unreadable::TooLarge,
+            _ => Unreadable::Corrupt,
         };
         Fault { why, what: error.to_string(), device }
     }

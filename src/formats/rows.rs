@@ -1,8 +1,8 @@
-//! Records that have fields: JSON lines, or the rows of a Parquet file, each as its JSON text.
+//! Records with fields: JSON lines, or the rows of a Parquet file, each as its JSON text.
 //!
-//! Which of the two a file is, and how it is compressed, is told by what it holds. A row of Parquet
-//! becomes the object that says the same, its columns in their order. What a line holds is not
-//! looked at: it may be no JSON, and no UTF-8.
+//! The form of a file and its compression are detected from its content. A row of Parquet becomes the
+//! equivalent object, its columns in their order. The content of a line is not checked: it may be
+//! neither JSON nor UTF-8.
 
 pub mod columns;
 mod fields;
@@ -19,16 +19,16 @@ use lines::Split;
 
 pub use fields::{Field, fields};
 
-/// Longer lines are passed by. No crawl has such a page, and no shelf such a book.
+/// Longer lines are skipped. No page and no book is as long.
 pub const LINE_BYTES_MAX: usize = 256 << 20;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Where about in the file, as stored, it begins: to the byte in plain lines, as far as was
-    /// read in compressed ones, by its share of all rows in Parquet. Never goes back.
+    /// Where in the stored file it begins: exactly in plain lines, as far as was read in compressed
+    /// ones, by its share of all rows in Parquet. Never decreases.
     pub offset: u64,
-    /// Which line or row it is, from 1 on, as editors count.
+    /// Number of the line or row, from 1 on, as in editors.
     pub number: u64,
     /// The line, without its end.
     pub json: Vec<u8>,
@@ -40,21 +40,35 @@ pub struct Rows(Form);
 enum Form {
     Lines(Box<lines::Lines>),
     Parquet(Box<parquet::Table>),
-    /// No file of rows.
+    /// A file that has no rows.
     Other(Option<Defect>),
 }
 
-/// Opens a file of JSON objects, on lines, over several lines or in an array (plain, or of any
-/// compression that [`open`](crate::open) knows), or of Parquet. Empty lines are no records.
+/// Opens a file of JSON objects, on lines, over several lines or in an array (plain, or in any
+/// compression that [`open`](crate::open) knows), or a Parquet file. Empty lines are not records.
 ///
-/// A damaged gzip member is a [`Defect`], and reading goes on with the next. A file of another form
+/// A damaged gzip member is a [`Defect`], and reading resumes with the next. A file of another form
 /// is one defect.
+///
+/// # Errors
+/// When the file cannot be opened.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("a.jsonl");
+/// std::fs::write(&path, "{\"text\":\"a\"}\n\n{\"text\":\"b\"}\n")?;
+/// let rows: Vec<_> = formats::rows(&path)?.collect::<Result<_, _>>()?;
+/// assert_eq!((rows[1].number, &rows[1].json[..]), (3, &b"{\"text\":\"b\"}"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn rows(path: &Path) -> Result<Rows, ReadError> {
-    let wrong = |error| ReadError::new(path, error);
-    of_begun(path, begin(path).map_err(wrong)?)
+    of_begun(path, begin(path).map_err(|error| ReadError::new(path, error))?)
 }
 
-/// The same for a path that a user names and that may be a pipe, such as standard input.
+/// Opens a path that a user names and that may be a pipe, such as standard input, as [`rows()`] does.
+///
+/// # Errors
+/// When the path cannot be opened.
 pub fn rows_of_stream(path: &Path) -> Result<Rows, ReadError> {
     of_begun(path, begin_stream(path).map_err(|error| ReadError::new(path, error))?)
 }
@@ -69,7 +83,7 @@ fn of_begun(path: &Path, mut begun: Begun) -> Result<Rows, ReadError> {
     };
     match form {
         FileForm::Parquet => {
-            // It is read from its end, which a pipe does not have.
+            // Parquet is read from its end, which a pipe does not have.
             if !path.is_file() {
                 let what = "Parquet cannot be read from a pipe: name the file";
                 return Ok(Rows(Form::Other(Some(Defect::new(0, what)))));
@@ -91,7 +105,7 @@ pub fn is_named_json(path: &Path) -> bool {
 }
 
 impl Rows {
-    /// What one record is called: `line` or `row`.
+    /// Returns the name of a record: `line`, `object` or `row`.
     pub fn unit(&self) -> &'static str {
         match &self.0 {
             Form::Lines(lines) => lines.unit(),
@@ -99,7 +113,7 @@ impl Rows {
         }
     }
 
-    /// The number of the line or row that was read last, whether it could be read or not.
+    /// Returns the number of the last line or row, whether it could be read or not.
     pub fn number(&self) -> u64 {
         match &self.0 {
             Form::Lines(lines) => lines.number(),

@@ -1,18 +1,18 @@
 //! Pages of a MediaWiki XML export (<https://www.mediawiki.org/wiki/Help:Export>), such as
-//! Wikipedia's `pages-articles` dumps: in order, from healthy files and damaged ones.
+//! Wikipedia's `pages-articles` dumps: in order, from valid and damaged files.
 //!
 //! An export is `<siteinfo>`, then `<page>`s. Each page is cut out by its tags, which its text cannot
-//! hold, since `<` is escaped there; then it is parsed by itself. So no document type is ever
-//! looked at, and entities that one declares are unknown and never expanded.
+//! contain, since `<` is escaped there. Then it is parsed by itself. So document types are never
+//! read, and the entities that they declare are unknown and never expanded.
 //!
 //! | damage | read | reported |
 //! |---|---|---|
-//! | the file, or what of it can be inflated, ends within a page | nothing of the page | yes |
+//! | the file, or the part of it that can be inflated, ends within a page | nothing of the page | yes |
 //! | a page begins within another one | the second | yes |
-//! | a page that is no XML or no UTF-8, or that has an unknown entity | nothing of it | yes |
+//! | a page that is not XML or not UTF-8, or that has an unknown entity | nothing of it | yes |
 //! | a page over [`PAGE_BYTES_MAX`] | nothing of it | yes |
 //! | the file ends without `</mediawiki>` | all pages before | yes |
-//! | no page at all | | yes, unless the file is plainly a list beside a dump: its index, digests, a table of SQL |
+//! | no page at all | | yes, unless the file is a list that comes with a dump: its index, digests, a table of SQL |
 
 mod page;
 #[cfg(test)]
@@ -30,10 +30,10 @@ pub use page::Page;
 /// A page whose XML is larger is skipped and reported. Wikipedia's own limit is 2 MiB of text.
 pub const PAGE_BYTES_MAX: usize = 64 << 20;
 
-/// How far `<siteinfo>` is looked for.
+/// How far `<siteinfo>` is searched.
 const SITE_BYTES_MAX: usize = 1 << 20;
 
-/// How much of a file without pages is looked at.
+/// How much of a file without pages is examined.
 const HEAD_BYTES: usize = 4096;
 
 const BEGIN: &[u8] = b"<page";
@@ -41,7 +41,7 @@ const ROOT: &[u8] = b"<mediawiki";
 const ROOT_END: &[u8] = b"</mediawiki";
 const END: &[u8] = b"</page>";
 
-/// Which wiki an export is of.
+/// The wiki of an export.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// Name of its database: `enwiki`.
@@ -50,25 +50,25 @@ pub struct Site {
     pub base: Option<String>,
 }
 
-/// See the module.
+/// Iterator over the pages of an export.
 pub struct Pages {
     pieces: Box<dyn Iterator<Item = Result<Piece, Defect>> + Send>,
     site: Arc<Site>,
-    /// The text that is not given out yet.
+    /// The text that is not returned yet.
     text: Vec<u8>,
     /// The unread part of `text` begins here.
     from: usize,
-    /// From which byte of `text` on which place of the file is meant.
+    /// Which places of the file the bytes of `text` come from.
     places: VecDeque<Place>,
-    /// Read, and not given out yet.
+    /// Read, and not returned yet.
     out: VecDeque<Result<Page, Defect>>,
-    anything: bool,
+    is_nonempty: bool,
     ended: bool,
     /// The first bytes of the file.
     head: Vec<u8>,
-    /// `</mediawiki>` was there, or something else was said of the end.
+    /// `</mediawiki>` was read, or another defect of the end was reported.
     is_closed: bool,
-    /// The place of the file where the last piece begins.
+    /// The place of the file at which the last piece begins.
     read_to: u64,
 }
 
@@ -78,8 +78,22 @@ struct Place {
     plain: bool,
 }
 
-/// Opens an export: plain, or compressed in any way that [`open`](crate::open) reads. bzip2 is
-/// inflated by several threads.
+/// Opens an export: plain, or in any compression that [`open`](crate::open) knows. bzip2 is inflated
+/// by several threads.
+///
+/// # Errors
+/// When the file cannot be opened.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("dump.xml");
+/// let page = "<page><title>Lamp</title><revision><text>A light.</text></revision></page>";
+/// std::fs::write(&path, format!("<mediawiki>{page}</mediawiki>"))?;
+/// for page in formats::mediawiki::open(&path)? {
+///     assert_eq!(page?.text.as_deref(), Some("A light."));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn open(path: &Path) -> Result<Pages, ReadError> {
     Ok(Pages::new(Box::new(Pieces::open(path)?)))
 }
@@ -93,7 +107,7 @@ impl Pages {
             from: 0,
             places: VecDeque::new(),
             out: VecDeque::new(),
-            anything: false,
+            is_nonempty: false,
             ended: false,
             head: Vec::new(),
             is_closed: false,
@@ -103,42 +117,42 @@ impl Pages {
         pages
     }
 
-    /// Which wiki this is, as far as the export says.
+    /// Returns the wiki, as far as the export names it.
     pub fn site(&self) -> &Arc<Site> {
         &self.site
     }
 
-    /// Whether the file is no dump but stands beside dumps: an index, digests, a table of SQL.
+    /// Whether the file is not a dump but a list that comes with dumps: an index, digests, a table of
+    /// SQL.
     pub fn is_list(&self) -> bool {
         is_list(&self.head)
     }
 
     /// Reads as far as the first page, or the end of `<siteinfo>`.
     fn read_site(&mut self) {
-        let mut looked = 0;
+        let mut searched = 0;
         loop {
-            let unread = &self.text[looked..];
+            let unread = &self.text[searched..];
             let found = ["</siteinfo>".as_bytes(), b"<page>"]
                 .into_iter()
                 .filter_map(|mark| memmem::find(unread, mark))
                 .min();
             if let Some(at) = found {
-                self.site = Arc::new(page::site(&self.text[..looked + at]));
+                self.site = Arc::new(page::site(&self.text[..searched + at]));
                 return;
             }
             if self.text.len() > SITE_BYTES_MAX {
                 return;
             }
-            looked = self.text.len().saturating_sub(16);
-            if !self.more() {
+            searched = self.text.len().saturating_sub(16);
+            if !self.read_more() {
                 return;
             }
         }
     }
 
-    /// Reads some more text; false where none comes at once: at the end, or behind a defect, which
-    /// is then in `out`.
-    fn more(&mut self) -> bool {
+    /// Reads more text. Returns false at the end, or at a defect, which is then in `out`.
+    fn read_more(&mut self) -> bool {
         match self.pieces.next() {
             Some(Ok(piece)) => {
                 self.forget();
@@ -146,13 +160,13 @@ impl Pages {
                     Place { from: self.text.len(), offset: piece.offset, plain: piece.plain };
                 self.read_to = piece.offset;
                 self.places.push_back(place);
-                let room = HEAD_BYTES.saturating_sub(self.head.len());
-                self.head.extend_from_slice(&piece.bytes[..piece.bytes.len().min(room)]);
+                let left = HEAD_BYTES.saturating_sub(self.head.len());
+                self.head.extend_from_slice(&piece.bytes[..piece.bytes.len().min(left)]);
                 self.text.extend_from_slice(&piece.bytes);
                 true
             }
             Some(Err(defect)) => {
-                self.tell(defect);
+                self.report(defect);
                 false
             }
             None => {
@@ -162,7 +176,7 @@ impl Pages {
         }
     }
 
-    /// Drops text that was given out, once that is most of it.
+    /// Drops text that was returned, once it is most of the text.
     fn forget(&mut self) {
         if self.from * 2 < self.text.len() {
             return;
@@ -179,44 +193,45 @@ impl Pages {
         self.from = 0;
     }
 
-    /// Where in the file a byte of the text stands.
+    /// Returns the place in the file of a byte of the text.
     fn offset(&self, at: usize) -> u64 {
-        let behind = self.places.partition_point(|place| place.from <= at);
-        let place = behind.checked_sub(1).and_then(|last| self.places.get(last));
+        let after = self.places.partition_point(|place| place.from <= at);
+        let place = after.checked_sub(1).and_then(|last| self.places.get(last));
         place.map_or(0, |place| {
             place.offset + if place.plain { (at - place.from) as u64 } else { 0 }
         })
     }
 
-    fn tell(&mut self, defect: Defect) {
-        self.anything = true;
+    fn report(&mut self, defect: Defect) {
+        self.is_nonempty = true;
         self.out.push_back(Err(defect));
     }
 
-    /// Reads on to the next page, or to what is wrong.
+    /// Reads up to the next page or defect.
     fn step(&mut self) {
         match self.find_page() {
             Some(begin) => {
                 self.from = begin;
                 self.read_page();
             }
-            None if self.ended && !self.anything => {
-                self.anything = true;
+            None if self.ended && !self.is_nonempty => {
+                self.is_nonempty = true;
                 if !is_list(&self.head) {
-                    self.tell(Defect::new(0, "no <page> in this file: not a MediaWiki export"));
+                    self.report(Defect::new(0, "no <page> in this file: not a MediaWiki export"));
                 }
             }
             None if self.ended && !self.is_closed && memmem::find(&self.head, ROOT).is_some() => {
                 self.is_closed = true;
                 let what = "the file ends without </mediawiki>: pages after the last one may be \
                             missing; fetch it again";
-                self.tell(Defect::new(self.read_to, what));
+                self.report(Defect::new(self.read_to, what));
             }
             None => {}
         }
     }
 
-    /// Where the next page begins. `None` where the text ends before, or is interrupted.
+    /// Returns the index at which the next page begins. `None` where the text ends before, or is
+    /// interrupted.
     fn find_page(&mut self) -> Option<usize> {
         loop {
             if let Some(at) = begin_of_page(&self.text[self.from..]) {
@@ -225,7 +240,7 @@ impl Pages {
             self.is_closed |= memmem::find(&self.text[self.from..], ROOT_END).is_some();
             // A tag may be cut by the end of the text.
             self.from = self.from.max(self.text.len().saturating_sub(ROOT_END.len()));
-            if !self.more() {
+            if !self.read_more() {
                 self.drop_text();
                 return None;
             }
@@ -233,7 +248,7 @@ impl Pages {
     }
 
     fn is_done(&self) -> bool {
-        self.ended && self.text.is_empty() && self.anything
+        self.ended && self.text.is_empty() && self.is_nonempty
     }
 
     fn drop_text(&mut self) {
@@ -245,28 +260,30 @@ impl Pages {
     /// Reads the page that begins at `from`.
     fn read_page(&mut self) {
         let offset = self.offset(self.from);
-        // Bytes of the page that were looked at.
-        let mut looked = BEGIN.len();
+        // Bytes of the page that were searched.
+        let mut searched = BEGIN.len();
         loop {
             let page = &self.text[self.from..];
-            let end = memmem::find(&page[looked..], END).map(|at| looked + at + END.len());
+            let end = memmem::find(&page[searched..], END).map(|at| searched + at + END.len());
             let within = end.unwrap_or(page.len());
-            if let Some(next) = begin_of_page(&page[looked..within]) {
-                self.from += looked + next;
-                return self
-                    .tell(Defect::new(offset, "a page begins within this one, which is left out"));
+            if let Some(next) = begin_of_page(&page[searched..within]) {
+                self.from += searched + next;
+                return self.report(Defect::new(
+                    offset,
+                    "a page begins within this one, which is left out",
+                ));
             }
             if let Some(end) = end {
-                return self.give(offset, end);
+                return self.push_page(offset, end);
             }
             if page.len() > PAGE_BYTES_MAX {
                 self.from += page.len() - END.len();
                 let what = format!("a page of more than {PAGE_BYTES_MAX} bytes is left out");
-                return self.tell(Defect::new(offset, what));
+                return self.report(Defect::new(offset, what));
             }
-            looked = page.len().saturating_sub(END.len()).max(BEGIN.len());
+            searched = page.len().saturating_sub(END.len()).max(BEGIN.len());
             let defects = self.out.len();
-            if !self.more() {
+            if !self.read_more() {
                 let title = page::title(&self.text[self.from..]);
                 let title = title.map(|title| format!(", {title:?},")).unwrap_or_default();
                 let what = format!(
@@ -274,28 +291,28 @@ impl Pages {
                 );
                 self.is_closed = true;
                 self.out.insert(defects, Err(Defect::new(offset, what)));
-                self.anything = true;
+                self.is_nonempty = true;
                 return self.drop_text();
             }
         }
     }
 
-    fn give(&mut self, offset: u64, bytes: usize) {
+    fn push_page(&mut self, offset: u64, bytes: usize) {
         let page = page::parse(&self.text[self.from..self.from + bytes]);
         self.from += bytes;
-        self.anything = true;
+        self.is_nonempty = true;
         match page {
             Ok(page) => {
                 let site = self.site.clone();
                 self.out.push_back(Ok(Page { offset, site, ..page }));
             }
-            Err(what) => self.tell(Defect::new(offset, format!("{what}; the page is left out"))),
+            Err(what) => self.report(Defect::new(offset, format!("{what}; the page is left out"))),
         }
     }
 }
 
-/// Whether a file that begins so is no dump and is not meant to be one, but stands beside dumps: the
-/// index of a multistream dump (`616:10:Title`), a list of digests, a table of SQL, a feed.
+/// Whether a file that begins with `head` is not a dump but comes with dumps: the index of a
+/// multistream dump (`616:10:Title`), a list of digests, a table of SQL, a feed.
 fn is_list(head: &[u8]) -> bool {
     let head = String::from_utf8_lossy(head);
     let mut lines = head.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -315,7 +332,7 @@ fn is_list(head: &[u8]) -> bool {
     is_index || is_digest || is_table || head.contains("<rss ")
 }
 
-/// Where `<page>` or `<page ` stands.
+/// Returns the index of `<page>` or `<page `.
 fn begin_of_page(text: &[u8]) -> Option<usize> {
     let ends =
         |at: &usize| text.get(at + BEGIN.len()).is_some_and(|byte| b"> \t\r\n".contains(byte));
