@@ -32,6 +32,7 @@ mod store;
 mod sweep;
 mod verify;
 
+pub use arrangement::Depth;
 pub use error::Error;
 pub use ledger::LedgerRow;
 pub use lock::Lock;

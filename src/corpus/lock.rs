@@ -34,7 +34,7 @@ impl Lock {
                 let owner = owner(&mut file);
                 return Err(Error::Locked { path, owner });
             }
-            Err(TryLockError::Error(error)) => return Err(Error::Io { path, error }),
+            Err(TryLockError::Error(source)) => return Err(Error::Io { path, source }),
         }
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         // On a full disk there is no room for who writes; what comes next is to make some.

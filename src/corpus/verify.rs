@@ -1,12 +1,14 @@
 //! Checking a corpus: files against the manifest, documents against the ledger, the state against
 //! both.
 
+use crate::error::Error;
 use crate::ledger::{self, LedgerRow};
+use crate::lock::Lock;
 use crate::manifest::{Counts, File, Label, Manifest, Position};
 use crate::names::{Written, written};
 use crate::segment::{SegmentReader, checksum};
-use crate::{Corpus, Error, Lock};
-use arrangement::RunMeta;
+use crate::store::Corpus;
+use arrangement::{Depth, RunMeta};
 use document::DocRef;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,15 +36,15 @@ impl fmt::Display for Finding {
 const RESTORE: &str = "restore it from a copy, or rebuild the corpus";
 const REBUILD: &str = "restore the folder from a copy, or rebuild the corpus";
 
-/// Checks sizes, checksums, order and sums; with `deep` also every update of the state against the
+/// Checks sizes, checksums, order and sums; with [`Depth::Everything`] also every update of the state against the
 /// ledger. Calls `progress` with each file. Gives everything found, nothing if the corpus is sound.
 pub fn verify(
     corpus: &Corpus,
     manifest: &Manifest,
-    deep: bool,
+    depth: Depth,
     progress: impl FnMut(&str),
 ) -> Result<Vec<Finding>, Error> {
-    let mut check = Check { corpus, manifest, deep, progress, findings: Vec::new() };
+    let mut check = Check { corpus, manifest, depth, progress, findings: Vec::new() };
     for number in 0..manifest.labels.len() {
         check.label(number as u64);
     }
@@ -62,7 +64,7 @@ pub fn verify(
 struct Check<'a, P> {
     corpus: &'a Corpus,
     manifest: &'a Manifest,
-    deep: bool,
+    depth: Depth,
     progress: P,
     findings: Vec<Finding>,
 }
@@ -81,7 +83,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
         let path = self.corpus.root().join(&file.path).display().to_string();
         let what = match error {
             Error::Corrupt { what, .. } => what,
-            Error::Unopened { error, .. } | Error::Io { error, .. } => error.to_string(),
+            Error::Unopened { source, .. } | Error::Io { source, .. } => source.to_string(),
             other => other.to_string(),
         };
         self.found(path, what, RESTORE);
@@ -253,7 +255,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
             (self.progress)(&run.name);
             parts.entry(&run.name).or_default().push(run);
             let path = self.corpus.state_dir().join(&run.name).display().to_string();
-            if let Err(what) = run_reads(self.corpus, self.manifest, index, run, self.deep)
+            if let Err(what) = run_reads(self.corpus, self.manifest, index, run, self.depth)
                 && unreadable.insert(&run.name)
             {
                 self.found(path, what, RESTORE);
@@ -448,21 +450,21 @@ fn segment_ids(path: &Path) -> Result<Vec<String>, Error> {
     Ok(ids)
 }
 
-/// A run is whole, and (with `deep`) every document it speaks of is one that was read.
+/// Verifies a run. With [`Depth::Everything`], also that its updates are of documents that were read.
 fn run_reads(
     corpus: &Corpus,
     manifest: &Manifest,
     index: &str,
     meta: &RunMeta,
-    deep: bool,
+    depth: Depth,
 ) -> Result<(), String> {
     let mut unread = 0;
-    arrangement::check(&corpus.state_dir(), meta, !deep, &mut |at| {
+    arrangement::check(&corpus.state_dir(), meta, depth, &mut |at| {
         unread += u64::from(!was_read(manifest, DocRef(at)));
     })
     .map_err(|error| match error {
-        arrangement::Error::Io { error, .. } | arrangement::Error::Unopened { error, .. } => {
-            error.to_string()
+        arrangement::Error::Io { source, .. } | arrangement::Error::Unopened { source, .. } => {
+            source.to_string()
         }
         arrangement::Error::Corrupt { offset, what, .. } => format!("byte {offset}: {what}"),
     })?;
