@@ -1,4 +1,4 @@
-//! Files that appear when they are whole.
+//! Files that appear only when they are complete.
 
 use crate::TrainingError;
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// A file on its way: written beside its path, and renamed to it at the end.
+/// A file that is being written next to its path, and renamed to it at the end.
 pub(crate) struct Output {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
@@ -23,7 +23,7 @@ impl Output {
         Ok(Self { path: path.to_owned(), file: BufWriter::with_capacity(1 << 16, file) })
     }
 
-    /// Writes with what `write` does.
+    /// Calls `write` with the file.
     pub(crate) fn write(
         self,
         write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
@@ -41,19 +41,19 @@ impl Output {
     }
 }
 
-/// A whole file that has not got its name yet. Dropped, it is gone.
+/// A complete file without its final name. It is removed when dropped.
 pub(crate) struct Written {
     path: PathBuf,
     named: NamedTempFile,
 }
 
 impl Written {
-    /// Where it is for now.
+    /// Its current path.
     pub(crate) fn temporary_path(&self) -> &Path {
         self.named.path()
     }
 
-    /// Gives it its name.
+    /// Renames it to its final name.
     pub(crate) fn keep(self) -> Result<(), TrainingError> {
         let kept = self.named.persist(&self.path).map_err(|error| error.error);
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -62,7 +62,7 @@ impl Written {
     }
 }
 
-/// Temporary files are their owner's alone; a model is as other files are.
+/// Temporary files are private to their owner; a model gets the usual permissions.
 #[cfg(unix)]
 fn readable_by_all(file: &File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
