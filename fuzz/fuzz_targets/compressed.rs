@@ -1,5 +1,5 @@
-//! Any bytes as a compressed file: inflating them does not panic, ends, and leaves plain bytes as
-//! they are. The first byte may put another codec's magic in front, which chance would rarely find.
+//! Any bytes as a compressed file: decompressing them does not panic, terminates, and leaves plain
+//! bytes unchanged. The first byte may prepend a codec's magic, which random inputs rarely have.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use std::io::Read;
 const MAGICS: [&[u8]; 5] =
     [b"", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"BZh11AY&SY"];
 
-/// More than this is not looked at: a kilobyte may hold a megabyte.
+/// At most this many bytes are read: a kilobyte may expand to a megabyte.
 const INFLATED_BYTES_MAX: u64 = 1 << 22;
 
 fuzz_target!(|input: &[u8]| {
