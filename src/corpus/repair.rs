@@ -1,9 +1,11 @@
 //! Returning to the newest complete commit. Nothing is deleted: files that the commit does not name
 //! are moved aside.
 
+use crate::error::Error;
 use crate::manifest::{Counts, Manifest};
 use crate::names::Written;
-use crate::{Corpus, Error, ledger, sync_dir};
+use crate::store::Corpus;
+use crate::{ledger, sync_dir};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,10 @@
 //! Rejecting documents of a corpus after the fact, by copies of their files without them.
 
+use crate::error::Error;
 use crate::ledger::{self, LedgerRow, LedgerWriter};
 use crate::manifest::{Counts, File, Label};
 use crate::segment::{SegmentReader, SegmentWriter};
-use crate::{Corpus, Error};
+use crate::store::Corpus;
 use document::Reason;
 
 /// Returns the rows of a ledger file.

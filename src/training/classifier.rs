@@ -9,8 +9,9 @@
 //!
 //! A text becomes one line as upstream and in scoring: stripped, its lines joined by a space.
 
+use crate::Progress;
+use crate::error::TrainingError;
 use crate::supervised::{self, Summary};
-use crate::{Progress, TrainingError};
 use std::path::Path;
 use text::python::strip;
 
@@ -69,7 +70,10 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Checks the options.
+    /// A trainer with these options.
+    ///
+    /// # Errors
+    /// If an option is out of range, or a temporary file cannot be written.
     pub fn new(options: Options) -> Result<Self, TrainingError> {
         if options.positive_label == options.negative_label {
             let value = options.negative_label;
@@ -81,6 +85,9 @@ impl Trainer {
     }
 
     /// Adds a positive text, unless it is too short.
+    ///
+    /// # Errors
+    /// If a temporary file cannot be written.
     pub fn positive(&mut self, text: &str) -> Result<(), TrainingError> {
         if text.chars().count() < self.options.positive_chars_min {
             self.too_short += 1;
@@ -90,11 +97,17 @@ impl Trainer {
     }
 
     /// Adds a negative text.
+    ///
+    /// # Errors
+    /// If a temporary file cannot be written.
     pub fn negative(&mut self, text: &str) -> Result<(), TrainingError> {
         self.trainer.example(&self.options.negative_label, &one_line(text))
     }
 
     /// Trains the classifier, writes it to `path`, and tests it on the held-out texts.
+    ///
+    /// # Errors
+    /// If a kind of text is missing, training fails, or a file cannot be written.
     pub fn train(
         self,
         path: &Path,

@@ -33,8 +33,9 @@ mod vocabulary;
 
 pub use discounts::{Discounts, Statistics};
 
+use crate::Progress;
+use crate::error::TrainingError;
 use crate::strings::Strings;
-use crate::{Progress, TrainingError};
 use arpa::Section;
 use grams::{Gram, ORDER_MAX, Sorter};
 use std::io::BufRead;
@@ -97,6 +98,9 @@ pub struct Summary {
 
 /// Estimates a model from lines of tokens separated by spaces, and writes it to `path`, compressed if
 /// the path ends in `.gz`.
+///
+/// # Errors
+/// If an option is out of range, the text is unsuitable, or a file cannot be read or written.
 pub fn estimate(
     mut text: impl BufRead,
     options: Options,
@@ -133,7 +137,10 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Checks the options.
+    /// A counter with these options.
+    ///
+    /// # Errors
+    /// If an option is out of range, or a temporary file cannot be written.
     pub fn new(options: Options) -> Result<Self, TrainingError> {
         let prune = check(&options)?;
         // The sorted n-grams are in memory while those of all orders are collected.
@@ -145,6 +152,9 @@ impl Counter {
 
     /// Adds one sentence: tokens separated by spaces. Spaces are those of `lmplz`: space, tab, line
     /// ends and NUL. A sentence without tokens counts as `<s>` followed by `</s>`.
+    ///
+    /// # Errors
+    /// If the sentence has a special token, or a temporary file cannot be written.
     pub fn sentence(&mut self, sentence: &str) -> Result<(), TrainingError> {
         self.sentences += 1;
         let order = self.options.order;
@@ -182,6 +192,9 @@ impl Counter {
     }
 
     /// Estimates the model and writes it to `path`, compressed if the path ends in `.gz`.
+    ///
+    /// # Errors
+    /// If the text is unsuitable, or a file cannot be read or written.
     pub fn estimate(
         self,
         path: &Path,

@@ -1,6 +1,6 @@
 //! Files that appear only when they are complete.
 
-use crate::TrainingError;
+use crate::error::TrainingError;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};

@@ -31,9 +31,10 @@ mod unigram;
 
 pub use normalization::Normalization;
 
+use crate::Progress;
+use crate::error::TrainingError;
 use crate::output::Output;
 use crate::strings::Strings;
-use crate::{Progress, TrainingError};
 use normalization::Rules;
 use segments::Segments;
 use std::io::BufRead;
@@ -57,9 +58,9 @@ pub struct Options {
     pub character_coverage: f64,
     /// Default [`Normalization::NmtNfkc`].
     pub normalization: Normalization,
-    /// Longest piece in characters, with its blank. Default 16.
+    /// Longest piece in characters, including its space. Default 16.
     pub piece_chars_max: usize,
-    /// Pieces to begin with. Default 1,000,000.
+    /// Number of initial pieces. Default 1,000,000.
     pub seeds_max: usize,
 }
 
@@ -76,22 +77,25 @@ impl Default for Options {
     }
 }
 
-/// What a model was made of.
+/// Counts of the text and the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// Words of the text.
     pub words: u64,
-    /// Different words.
+    /// Distinct words.
     pub types: u64,
-    /// Characters that have a piece of their own.
+    /// Characters with their own piece.
     pub alphabet: u64,
-    /// Share of the text that these make up.
+    /// Share of the text that these cover.
     pub coverage: f64,
     /// Pieces of the model, with the three special ones.
     pub pieces: u64,
 }
 
 /// Trains a model from lines of text and writes it to `path`.
+///
+/// # Errors
+/// If an option is out of range, the text is unsuitable, or a file cannot be read or written.
 pub fn train(
     mut text: impl BufRead,
     options: Options,
@@ -117,7 +121,7 @@ pub fn train(
     trainer.train(path, progress)
 }
 
-/// Counts the words of texts given one by one.
+/// Counts the words of texts added one by one.
 pub struct Trainer {
     options: Options,
     rules: Option<&'static Rules>,
@@ -126,14 +130,20 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Checks the options.
+    /// A trainer with these options.
+    ///
+    /// # Errors
+    /// If an option is out of range.
     pub fn new(options: Options) -> Result<Self, TrainingError> {
         check(&options)?;
         let rules = options.normalization.rules();
         Ok(Self { options, rules, words: Strings::new(), counts: Vec::new() })
     }
 
-    /// Adds a text. Line ends and NUL are blanks.
+    /// Adds a text. Line ends and NUL count as spaces.
+    ///
+    /// # Errors
+    /// If there are too many distinct words.
     pub fn text(&mut self, text: &str) -> Result<(), TrainingError> {
         let normal = self.rules.map(|rules| rules.normalize(text));
         let text = normal.as_deref().unwrap_or(text);
@@ -152,6 +162,9 @@ impl Trainer {
     }
 
     /// Trains the model and writes it to `path`.
+    ///
+    /// # Errors
+    /// If the text is too small, or a file cannot be written.
     pub fn train(
         self,
         path: &Path,

@@ -1,7 +1,7 @@
 //! Splits words into segments, within which pieces must lie.
 
 use super::PIECE_BLANK;
-use crate::TrainingError;
+use crate::error::TrainingError;
 use crate::strings::Strings;
 use icu_properties::CodePointMapData;
 use icu_properties::props::Script;

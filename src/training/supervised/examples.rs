@@ -11,7 +11,7 @@
 //! ```
 
 use super::{LABEL_PREFIX, LabelSummary, Summary};
-use crate::TrainingError;
+use crate::error::TrainingError;
 use crate::strings::Strings;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
