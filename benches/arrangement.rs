@@ -1,12 +1,12 @@
-//! The parts of the durable arrangement, each alone.
+//! Benchmarks of the parts of the durable arrangement.
 //!
 //! ```text
 //! cargo bench --bench arrangement                # all of them
 //! cargo bench --bench arrangement -- look_up     # those with this name
 //! ```
 //!
-//! Times are wall clock of one thread: compare within one run. State is kept in the system's
-//! temporary folder, and read from the page cache.
+//! Times are wall-clock times of one thread: compare within one run. The state is in the system's
+//! temporary folder, and is read from the page cache.
 
 use arrangement::{Arrangement, Reader, Rule, Run, RunMeta, RunWriter, Update};
 use divan::counter::ItemsCount;
@@ -19,13 +19,13 @@ fn main() {
     divan::Divan::from_args().sample_count(20).main();
 }
 
-/// Updates stored before a look-up.
+/// Updates stored before a lookup.
 const STORED: u64 = 4 << 20;
 
-/// Updates sorted, written, read.
+/// Updates that are sorted, written or read.
 const SOME: u64 = 1 << 20;
 
-/// A bijection that looks random.
+/// A bijection whose results look random.
 fn hash(number: u64) -> u64 {
     let mixed = (number ^ number >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     (mixed ^ mixed >> 32).wrapping_mul(0x94D0_49BB_1331_11EB)
@@ -42,7 +42,7 @@ fn sorted(numbers: std::ops::Range<u64>) -> Vec<Update<u64>> {
 }
 
 fn share(dir: &Path, runs: &[RunMeta]) -> Arrangement<u64> {
-    Arrangement::open(dir, "bench", 0, 1, runs).expect("runs that were written before")
+    Arrangement::open(dir, "bench", 0, 1, runs).expect("runs written by this benchmark")
 }
 
 fn folder() -> TempDir {
@@ -53,12 +53,12 @@ fn folder() -> TempDir {
 static HISTORY: LazyLock<(TempDir, Vec<RunMeta>)> = LazyLock::new(|| {
     let dir = folder();
     let mut share = share(dir.path(), &[]);
-    share.append(0, &sorted(0..STORED)).expect("room in the temporary folder");
+    share.append(0, &sorted(0..STORED)).expect("space in the temporary folder");
     let runs = share.runs();
     (dir, runs)
 });
 
-/// Collecting an epoch's updates and taking them out in order.
+/// Collects the updates of an epoch and returns them in order.
 #[divan::bench]
 fn sort(bencher: Bencher) {
     let (dir, updates) = (folder(), updates(0..SOME));
@@ -69,7 +69,7 @@ fn sort(bencher: Bencher) {
     });
 }
 
-/// The same through disk: an eighth fits in memory.
+/// The same with spilling: an eighth fits in memory.
 #[divan::bench]
 fn sort_spilled(bencher: Bencher) {
     let (dir, updates) = (folder(), updates(0..SOME));
@@ -82,20 +82,20 @@ fn sort_spilled(bencher: Bencher) {
     });
 }
 
-/// Pages, filters and index to a durable file.
+/// Writes pages, filters and index to a durable file.
 #[divan::bench]
 fn encode_and_write(bencher: Bencher) {
     let (dir, updates) = (folder(), sorted(0..SOME));
     let path = dir.path().join("one.run");
     bencher.counter(ItemsCount::new(SOME)).bench_local(|| {
         let mut writer = RunWriter::create(&path).expect("a new file");
-        updates.iter().try_for_each(|update| writer.push(*update)).expect("room");
-        writer.finish(arrangement::KeyRange::ALL).expect("room");
+        updates.iter().try_for_each(|update| writer.push(*update)).expect("disk space");
+        writer.finish(arrangement::KeyRange::ALL).expect("disk space");
         std::fs::remove_file(&path).expect("the file just written");
     });
 }
 
-/// A run from end to end.
+/// Reads a run from start to end.
 #[divan::bench]
 fn read_and_decode(bencher: Bencher) {
     let (dir, runs) = &*HISTORY;
@@ -109,27 +109,29 @@ fn read_and_decode(bencher: Bencher) {
     });
 }
 
-/// Adding a batch to one run of `stored` updates for each of its own; `known` in a hundred of its
-/// keys are stored.
+/// Adds a batch to one run, which has `stored` updates for each update of the batch; `known` in a
+/// hundred of the batch's keys are stored.
 fn look_up(bencher: Bencher, stored: u64, known: u64) {
     let (dir, runs) = &*HISTORY;
     let size = STORED / stored;
     let batch = (0..size).map(|i| if i % 100 < known { i * stored } else { STORED + i });
     let batch: Vec<Update<u64>> = batch.map(|number| (hash(number), STORED + number, 1)).collect();
     bencher.counter(ItemsCount::new(size)).with_inputs(folder).bench_local_refs(|added| {
-        // A run is named once: what is added goes to a folder of its own.
+        // Names of runs are used once, so new runs go to a separate folder.
         let link = added.path().join(&runs[0].name);
         std::fs::hard_link(dir.path().join(&runs[0].name), link).expect("one file system");
         let mut share = share(added.path(), runs);
         let (mut updates, mut facts) = (share.batches(usize::MAX)(), Vec::new());
         updates.extend(batch.iter().copied()).expect("no spill");
-        while !share.apply(1, &mut updates, &Rule::first_of_all(), &mut facts).expect("room") {}
+        while !share.apply(1, &mut updates, &Rule::first_of_all(), &mut facts).expect("disk space")
+        {
+        }
         facts
     });
 }
 
-/// From a batch as large as the run to one in a thousand of it: the run is passed through up to 16,
-/// its filters are asked beyond.
+/// From a batch as large as the run to a thousandth of it: up to 16 the run is scanned, beyond that its
+/// filters are tested.
 #[divan::bench(args = [1, 4, 16, 17, 64, 1024])]
 fn look_up_new_keys(bencher: Bencher, stored: u64) {
     look_up(bencher, stored, 0);
@@ -140,7 +142,7 @@ fn look_up_known_keys(bencher: Bencher, stored: u64) {
     look_up(bencher, stored, 100);
 }
 
-/// Eight runs into one.
+/// Merges eight runs into one.
 #[divan::bench]
 fn merge(bencher: Bencher) {
     let parts: Vec<_> = (0..8).map(|i| sorted(i * SOME / 8..(i + 1) * SOME / 8)).collect();
@@ -148,13 +150,13 @@ fn merge(bencher: Bencher) {
         let dir = folder();
         let mut share = share(dir.path(), &[]);
         for (epoch, part) in (0..).zip(&parts[..7]) {
-            share.append(epoch, part).expect("room");
+            share.append(epoch, part).expect("disk space");
         }
         (dir, share)
     };
     bencher.counter(ItemsCount::new(SOME)).with_inputs(prepare).bench_local_refs(|(_, share)| {
-        share.append(7, &parts[7]).expect("room");
-        share.settle().expect("room");
+        share.append(7, &parts[7]).expect("disk space");
+        share.settle().expect("disk space");
         assert_eq!(share.runs().len(), 1);
     });
 }

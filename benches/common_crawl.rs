@@ -1,4 +1,4 @@
-//! How fast is the CommonCrawl slice, and where does the time go?
+//! The speed of the CommonCrawl slice and its steps.
 //!
 //! `cargo bench --bench common_crawl [-- [COPIES] [STEP]]` makes COPIES (default 14) varied copies
 //! of the test data's WET file (`SLUICE_TEST_DATA`), or of the bundled pages where that is not
@@ -32,7 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Every how many lines of a copy stay as they are: about as many repeats as the original has.
+/// One in this many lines of a copy is unchanged: about as many repeats as in the original.
 const SAME_OF_100: u64 = 45;
 
 fn main() -> Result<()> {
@@ -81,7 +81,7 @@ struct Table {
 }
 
 impl Table {
-    /// Runs `step` three times and prints the best; gives its MB per CPU second.
+    /// Runs `step` three times and prints the best result. Returns its MB per CPU second.
     fn row(&self, name: &str, step: impl Fn() -> Result<()>) -> Result<f64> {
         let mut best = f64::MAX;
         if !name.contains(&self.only) {
@@ -109,7 +109,7 @@ fn data() -> PathBuf {
     std::env::var_os("SLUICE_TEST_DATA").map_or(default.into(), PathBuf::from)
 }
 
-/// One file for each copy, a gzip member for each record, as Common Crawl has them.
+/// Writes one file for each copy, with a gzip member for each record, as in Common Crawl.
 fn make_files(dir: &Path, copies: u64) -> Result<(Vec<PathBuf>, String)> {
     let real = data().join("commoncrawl/wet_derived/derived_shared.warc.wet.gz");
     let original = match real.exists() {
@@ -154,7 +154,7 @@ fn write_fixture(dir: &Path, fixture: &recipe::Fixture) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A copy in which most lines are new: with a word at their end that no other copy has.
+/// Makes a copy in which most lines are new: each ends with a word that no other copy has.
 fn vary(block: &str, copy: u64) -> String {
     let word: String =
         copy.to_string().bytes().map(|digit| (digit - b'0' + b'a') as char).collect();
@@ -171,7 +171,7 @@ fn vary(block: &str, copy: u64) -> String {
     varied
 }
 
-/// RFC 4648, as archives write digests.
+/// Base 32 (RFC 4648), in which archives write digests.
 fn base32(bytes: &[u8]) -> String {
     let bits = |place: usize| u16::from(bytes.get(place).copied().unwrap_or(0));
     let letter = |place: usize| {

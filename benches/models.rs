@@ -1,4 +1,4 @@
-//! How fast are the models that score documents, beside the original tools?
+//! The speed of the models that score documents, compared with the original tools.
 //!
 //! `benches/models.sh` runs this with the original tools (Python packages fasttext-wheel, kenlm,
 //! sentencepiece, tokenizers) on the same text in the same run. `cargo bench --bench models` alone
@@ -135,19 +135,19 @@ fn language_model(
     Ok(())
 }
 
-/// A row of the table: ours, and what the original has to do.
+/// A row of the table: our result, and the task of the original tool.
 struct Row {
     name: String,
     amount: f64,
     unit: &'static str,
     seconds: f64,
-    /// What came of it, to be compared: a sum over the pages.
+    /// The result to compare: a sum over the pages.
     sum: f64,
 }
 
 struct Table {
     rows: Vec<Row>,
-    /// For the original tools: which, its model, its input; by the number of the row.
+    /// For the original tools: the tool, its model and its input, by the number of the row.
     steps: Vec<Value>,
 }
 
@@ -163,13 +163,13 @@ impl Table {
         self.rows.push(Row { name: name.to_owned(), amount, unit, seconds, sum });
     }
 
-    /// The original of the last row.
+    /// The original tool of the last row.
     fn original(&mut self, tool: &str, model: &Path, input: &Path) {
         let row = self.rows.len() - 1;
         self.steps.push(json!({"row": row, "tool": tool, "model": model, "input": input}));
     }
 
-    /// Runs the original tools where `SLUICE_BENCH_PYTHON` is a Python that has them.
+    /// Runs the original tools if `SLUICE_BENCH_PYTHON` is a Python that has them.
     fn print(&self, dir: &Path) -> Result<()> {
         let mut originals = vec![None; self.rows.len()];
         if let Some(python) = std::env::var_os("SLUICE_BENCH_PYTHON") {

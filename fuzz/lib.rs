@@ -1,4 +1,4 @@
-//! What the targets share: an input as a file, which is what most readers take.
+//! Shared code of the targets: an input as a file, which most readers need.
 
 use std::cell::{OnceCell, RefCell};
 use std::fs;
@@ -11,12 +11,12 @@ thread_local! {
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// For readers that catch the panics of a library, as libFuzzer would end at any. Hold it while one
-/// reads: a panic that is not caught is told, and ends the process.
+/// For readers that catch the panics of a library, since libFuzzer stops at any panic. Held during a
+/// read: a panic that is not caught is reported and ends the process.
 pub struct Catching(());
 
 impl Catching {
-    /// From here on.
+    /// Starts here.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Catching {
         let keep = |text: String| PANIC.with(|panic| *panic.borrow_mut() = text);
@@ -35,21 +35,21 @@ impl Drop for Catching {
     }
 }
 
-/// A path in a folder of this process's own. The folder stays from one input to the next: making
-/// one takes longer than reading most inputs.
+/// A path in a folder of this process. The folder is reused for the next input: to create one takes
+/// longer than to read most inputs.
 pub fn path(name: &str) -> PathBuf {
     let make = || tempfile::tempdir().expect("a temporary folder");
     FOLDER.with(|folder| folder.get_or_init(make).path().join(name))
 }
 
-/// A file with these bytes, instead of the one of that name before.
+/// A file with these bytes, which replaces an earlier one of this name.
 pub fn stored(name: &str, bytes: &[u8]) -> PathBuf {
     let path = path(name);
     fs::write(&path, bytes).expect("room for the input");
     path
 }
 
-/// [`stored`], and what `read` makes of it.
+/// Calls `read` with the file that [`stored`] returns.
 pub fn read<T>(bytes: &[u8], read: impl FnOnce(&Path) -> T) -> T {
     read(&stored("input", bytes))
 }

@@ -1,6 +1,6 @@
-//! Writes what the fuzz targets begin with: small inputs, so that executions are fast.
+//! Writes the seeds of the fuzz targets: small inputs, so that executions are fast.
 //!
-//! `cargo run --example fuzz_seeds -- fuzz/seeds`; `fuzz/run.sh` does so where there are none.
+//! `cargo run --example fuzz_seeds -- fuzz/seeds`; `fuzz/run.sh` does so if there are none.
 
 #[path = "../tests/long/inputs.rs"]
 mod inputs;
@@ -72,7 +72,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The targets that read files as this one.
+/// The targets that read files of this kind.
 fn readers(slice: &str, name: &str) -> &'static [&'static str] {
     match (slice, name.rsplit('.').next().unwrap_or_default()) {
         ("common_crawl", _) => &["warc_reader"],
@@ -209,8 +209,8 @@ fn pieces() -> Vec<u8> {
     file
 }
 
-/// The head of a binary model of KenLM (`lm/binary_format.cc`) with three words and one 2-gram, and
-/// tables of the size that the probing form has.
+/// The header of a binary model of KenLM (`lm/binary_format.cc`) with three words and one 2-gram, and
+/// tables of the size of the probing form.
 fn language_model(kind: u32) -> Vec<u8> {
     let mut file = b"mmap lm http://kheafield.com/code format version 5\n".to_vec();
     file.resize(56, 0);

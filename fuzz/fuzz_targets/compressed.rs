@@ -1,5 +1,5 @@
-//! Any bytes as a compressed file: inflating them does not panic, ends, and leaves plain bytes as
-//! they are. The first byte may put another codec's magic in front, which chance would rarely find.
+//! Any bytes as a compressed file: decompressing them does not panic, terminates, and leaves plain
+//! bytes unchanged. The first byte may prepend a codec's magic, which random inputs rarely have.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ const MAGICS: [&[u8]; 6] =
 /// Other beginnings of bytes that are decoded: byte order marks, and zstd's skippable frames.
 const DECODED: [&[u8]; 4] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"\x2a\x4d\x18"];
 
-/// More than this is not read: a kilobyte may inflate to a megabyte.
+/// At most this many bytes are read: a kilobyte may expand to a megabyte.
 const INFLATED_BYTES_MAX: u64 = 1 << 22;
 
 fuzz_target!(|input: &[u8]| {

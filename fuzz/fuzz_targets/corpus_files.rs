@@ -1,6 +1,6 @@
-//! Any bytes as a segment or as a ledger part of a corpus: what reads it does not panic, and what is
-//! exported of a file that `verify` finds sound is what its manifest says. The first byte says which
-//! file the rest is; the manifest names its size and checksum, so that what stands behind them is met.
+//! Any bytes as a segment or a ledger part of a corpus: reading it does not panic, and the export of a
+//! file that `verify` finds sound agrees with its manifest. The first byte chooses the kind of file;
+//! the manifest has the size and checksum of the rest, so that the code after their check runs.
 
 #![no_main]
 
@@ -32,8 +32,8 @@ fuzz_target!(|input: &[u8]| {
     };
     if is_ledger {
         if let Ok(rows) = ledger_rows(&corpus, &file) {
-            // Whoever reads a ledger ends at what is wrong. Where the checksum holds, the parquet
-            // crate meets nothing but what it wrote; what else it may panic at is its own.
+            // Readers of a ledger stop at the first error. With a correct checksum, the parquet crate
+            // reads only what it wrote; other panics are its own.
             let read =
                 AssertUnwindSafe(|| rows.take(10_000).take_while(Result::is_ok).for_each(drop));
             let _ = catch_unwind(read);

@@ -1,5 +1,5 @@
-//! Any bytes as an archive of papers, and the papers cleaned both ways: nothing panics, papers come
-//! in order, and texts are no longer than what macros may make of them.
+//! Any bytes as an archive of papers, cleaned in both ways: nothing panics, papers are in order, and
+//! texts are no longer than macros may make them.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
         let files = eprint.files.into_iter().flatten();
         clean(&files.map(|f| TexFile { name: f.name, bytes: f.bytes }).collect::<Vec<_>>());
     }
-    // Without an archive around it the rules are met sooner.
+    // Without an archive, inputs reach the rules sooner.
     let parts = input.split(|byte| *byte == 0).enumerate();
     let file = |(number, bytes): (usize, &[u8])| TexFile {
         name: format!("{}.tex", ["main", "a", "b", "c"][number % 4]),

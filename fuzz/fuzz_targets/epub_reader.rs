@@ -1,7 +1,7 @@
-//! Any bytes as an EPUB book, and any text as a page of one: reading does not panic, and a page
-//! gives no more text than it could hold.
+//! Any bytes as an EPUB book, and any text as a page of one: reading does not panic, and the text of a
+//! page is no longer than the page allows.
 //!
-//! An input is a zip archive, or else the page of one: nobody finds a valid archive by chance.
+//! An input is a zip archive, or a page for one: random inputs are rarely valid archives.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as a model of fastText: what opens it does not panic, and what is opened gives
+//! Any bytes as a model of fastText: opening it does not panic, and an open model returns
 //! probabilities.
 
 #![no_main]

@@ -1,4 +1,4 @@
-//! Any bytes as a file of Project Gutenberg's: its encoding is detected or it is refused, and the book
+//! Any bytes as a file of Project Gutenberg: its encoding is detected or it is rejected, and the book
 //! is no longer than its file.
 
 #![no_main]

@@ -1,4 +1,4 @@
-//! Any text as HTML: it does not panic, and no text comes out that did not go in.
+//! Any text as HTML: conversion does not panic, and the text is not longer than the input allows.
 
 #![no_main]
 
@@ -6,6 +6,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|html: &str| {
     let text = threads::clean(html);
-    // A NUL becomes three bytes; no reference is shorter than a third of what it stands for.
+    // A NUL becomes three bytes; no reference is shorter than a third of its value.
     assert!(text.len() <= 3 * html.len(), "{} bytes out of {}", text.len(), html.len());
 });

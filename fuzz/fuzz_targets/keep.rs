@@ -1,5 +1,5 @@
-//! Any text as a filter expression: reading it does not panic, and what is read decides on a text.
-//! A wrong one is shown with its place.
+//! Any text as a filter expression: parsing it does not panic, and a valid expression can be evaluated
+//! on a text. An error is shown with its place.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Any bytes as a model of KenLM, in ARPA or one of its binary forms: what opens it does not panic,
-//! and what is opened scores any words.
+//! Any bytes as a model of KenLM, in ARPA or one of its binary forms: opening it does not panic, and
+//! an open model scores any words.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Any bytes as the files of a paper, a NUL between them: cleaning them both ways does not panic, and
-//! gives no more text than macros may make of it.
+//! Any bytes as the files of a paper, separated by NULs: cleaning them in both ways does not panic, and
+//! the text is no longer than macros may make it.
 
 #![no_main]
 

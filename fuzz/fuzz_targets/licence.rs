@@ -1,5 +1,5 @@
-//! Any text as that of a licence: finding which does not panic, and finds each once. Comparing a
-//! text with all licences takes milliseconds, so this target is slow.
+//! Any text as the text of a licence: identification does not panic, and reports each licence once.
+//! Comparing a text with all licences takes milliseconds, so this target is slow.
 
 #![no_main]
 

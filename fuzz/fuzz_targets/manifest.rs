@@ -1,10 +1,10 @@
-//! Any bytes as the manifest of a corpus: reading, verifying and exporting do not panic, and touch
-//! nothing outside the corpus. Where a manifest has a checksum, it is put right.
+//! Any bytes as the manifest of a corpus: reading, verifying and exporting do not panic, and access
+//! nothing outside the corpus. If a manifest has a checksum, it is corrected.
 
 #![no_main]
 
-use corpus::Corpus;
 use corpus::export::{Format, export};
+use corpus::{Corpus, Depth};
 use libfuzzer_sys::fuzz_target;
 use std::fs;
 
@@ -17,7 +17,7 @@ fuzz_target!(|manifest: &[u8]| {
     fs::write(root.join("commits/000001.json"), summed(manifest)).expect("room for the input");
     let corpus = Corpus::open(&root).expect("it has a manifest");
     let Ok(Some(manifest)) = corpus.manifest() else { return };
-    // Nothing may be read or written elsewhere on the machine that runs this.
+    // Nothing else on this machine may be read or written.
     let is_within =
         |name: &str| !name.starts_with('/') && !name.split('/').any(|part| part == "..");
     let labels = manifest.labels.iter().flat_map(|label| [&label.slice, &label.name]);
@@ -25,13 +25,13 @@ fuzz_target!(|manifest: &[u8]| {
     if !labels.cloned().chain(runs).chain(manifest.files()).all(|name| is_within(&name)) {
         return;
     }
-    let _ = corpus::verify(&corpus, &manifest, true, |_| {});
+    let _ = corpus::verify(&corpus, &manifest, Depth::Everything, |_| {});
     let out = shared::path("out");
     let _ = export(&corpus, &manifest, &out, &[], Format::Jsonl, |_| {});
     let _ = fs::remove_dir_all(&out);
 });
 
-/// The manifest with the right checksum, if it begins with one: it is of all that comes after it.
+/// The manifest with a correct checksum, if it begins with one: it covers everything after it.
 fn summed(manifest: &[u8]) -> Vec<u8> {
     const BEFORE: &[u8] = b"{\"crc32c\":\"";
     const AFTER: &[u8] = b"\",";

@@ -1,12 +1,12 @@
-//! Any bytes through the reader of MediaWiki exports, as they are and as what a bzip2 file holds:
-//! it does not panic, and reports no more than there is.
+//! Any bytes as a MediaWiki export, plain or compressed by bzip2: reading it does not panic, and
+//! returns no more than there is.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    // Threads inflate bzip2, which takes a hundred times as long as the rest.
+    // Threads decompress bzip2, which takes a hundred times as long as the rest.
     if bytes.starts_with(b"BZh") && bytes.len() % 16 > 0 {
         return;
     }

@@ -1,5 +1,5 @@
-//! Any bytes as a Parquet file's pages and footer, its frame put right: reading the rows does not
-//! panic, and places never go back.
+//! Any bytes as the pages and footer of a Parquet file, in a correct frame: reading the rows does not
+//! panic, and offsets never decrease.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any text as a recipe: what it prints of itself is the same recipe.
+//! Any text as a recipe: printing and parsing it again returns the same recipe.
 
 #![no_main]
 

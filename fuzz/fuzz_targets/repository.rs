@@ -1,5 +1,5 @@
-//! Any bytes as an archive of repositories: reading it does not panic, and every file is of one. An
-//! input is the archive, or the names and contents of one, in lines, that is packed properly.
+//! Any bytes as an archive of repositories: reading it does not panic, and every file belongs to a
+//! repository. An input is an archive, or lines of names and contents that are packed into one.
 
 #![no_main]
 
@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
         Some((b'\n', lines)) => packed(lines),
         _ => input.to_vec(),
     };
-    // To compare a text with all licences takes milliseconds: once in a while is enough.
+    // To compare a text with all licences takes milliseconds, so it is done rarely.
     if input.len() % 64 > 0 && shared::read(&bytes, states_licence) {
         return;
     }
@@ -34,7 +34,7 @@ fn states_licence(path: &Path) -> bool {
     names.any(|name| path::states_licence(name.rsplit('/').next().unwrap_or_default()))
 }
 
-/// A tar archive of files: each line is a name, a tab and what the file holds.
+/// A tar archive of files: each line is a name, a tab and the content.
 fn packed(lines: &[u8]) -> Vec<u8> {
     let mut archive = Vec::new();
     for line in lines.split(|byte| *byte == b'\n').take(20) {

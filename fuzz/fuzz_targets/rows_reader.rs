@@ -1,5 +1,5 @@
 //! Any bytes as a file of JSON lines, plain or compressed, or of Parquet, and each record of it as
-//! a row of source code: nothing panics, and places never go back.
+//! a row of source code: nothing panics, and offsets never decrease.
 
 #![no_main]
 

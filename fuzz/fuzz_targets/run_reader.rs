@@ -1,15 +1,16 @@
-//! Any bytes as a run of the arrangement: what reads it does not panic, takes no more memory than a
-//! few times the file, and gives no more than there is.
+//! Any bytes as a run of the arrangement: reading it does not panic, uses at most a few times the
+//! memory of the file, and returns no more updates than the file can have.
 //!
-//! An input begins with how it is to be read (see [`Way`]); the rest is
-//! - a file as it is,
-//! - or a file whose checksums are put right, so that what stands behind them is met,
-//! - or changes to a run that was written properly, whose checksums are put right after them.
+//! An input begins with the way to read it (see [`Way`]); the rest is
+//! - a file, unchanged,
+//! - or a file whose checksums are corrected, so that the code after their check runs,
+//! - or changes to a valid run, whose checksums are corrected afterwards.
 
 #![no_main]
 
 use arrangement::{
-    Arrangement, Key, KeyRange, Reader, Rule, Run, RunMeta, RunWriter, Update, check, consolidate,
+    Arrangement, Depth, Key, KeyRange, Reader, Rule, Run, RunMeta, RunWriter, Update, check,
+    consolidate,
 };
 use cap::Cap;
 use libfuzzer_sys::fuzz_target;
@@ -23,13 +24,13 @@ use std::path::Path;
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
-/// What reading may take: so many times the file, as vectors grow by doubling,
+/// Memory that reading may use: this many times the file, as vectors grow by doubling,
 const MEMORY_OF_FILE: usize = 4;
 
-/// and room for a page and its updates, of which a run has one or a few at hand.
+/// plus this for one or a few pages and their updates.
 const MEMORY_MIN: usize = 1 << 20;
 
-/// Runs below this are read in every way.
+/// Runs smaller than this are read in every way.
 const SHORT_BYTES: u64 = 3000;
 
 const NAME: &str = "fuzz.run";
@@ -40,23 +41,23 @@ const FOOTER_BYTES: usize = 40;
 const PAGE_ENTRIES: usize = 1024;
 const GROUP_PAGES: usize = 64;
 
-/// Updates of the runs that changes are made to: a few, as each is decoded several times,
+/// Updates of the valid runs that are changed: mostly few, as each is decoded several times,
 const COUNTS: [u64; 4] = [1, 2, 17, 130];
 
-/// now and then a page that is full, and one more,
+/// sometimes a full page, and one more,
 const COUNTS_OF_PAGES: [u64; 3] = [1024, 1025, 2100];
 
-/// and, seldom as it takes its time, more than a group of them.
+/// and rarely, as it is slow, more than a group of pages.
 const COUNT_OF_GROUPS: u64 = 66_000;
 
-/// How an input is to be read.
+/// The way to read an input.
 struct Way {
     wide: bool,
-    /// What the bytes are.
+    /// The kind of input.
     kind: u8,
-    /// Which run is changed.
+    /// Updates of the run that is changed.
     count: u64,
-    /// What the manifest says of the file, besides its size.
+    /// The entry of the file in the manifest, besides its size.
     keys: KeyRange,
     entries: Option<u64>,
     retractions: bool,
@@ -132,15 +133,15 @@ fn run<K: Key>(way: &Way, rest: &[u8]) {
     }
 }
 
-/// Everything that a run can be asked without writing.
+/// Everything that can be done with a run without writing.
 fn read<K: Key>(dir: &Path, meta: &RunMeta) {
-    // Each of the others decodes all of it again, which says little more of a long one.
+    // Each of the others decodes all of it again, which finds little more in a long run.
     let is_short = meta.bytes < SHORT_BYTES;
     if is_short {
-        let _ = check(dir, meta, true, &mut |_| {});
+        let _ = check(dir, meta, Depth::Index, &mut |_| {});
     }
     let mut refs = 0;
-    let checked = check(dir, meta, false, &mut |_| refs += 1);
+    let checked = check(dir, meta, Depth::Everything, &mut |_| refs += 1);
     let whole = match Run::<K>::open(dir, meta) {
         Ok(run) => run,
         Err(error) => {
@@ -167,8 +168,8 @@ fn read<K: Key>(dir: &Path, meta: &RunMeta) {
     assert!(checked.is_err() || sum == meta.entries, "parts are the whole");
 }
 
-/// The updates that a reader gives, `None` where it meets damage. There may not be more of them
-/// than the file has room for.
+/// The updates that a reader returns; `None` if it detects damage. There must not be more than fit in
+/// the file.
 fn count<K: Key>(run: Run<K>, sound: bool) -> Option<u64> {
     let (keys, room) = (run.meta.keys, run.meta.bytes / 60 * PAGE_ENTRIES as u64);
     let mut reader = Reader::new(run).ok()?;
@@ -186,8 +187,8 @@ fn count<K: Key>(run: Run<K>, sound: bool) -> Option<u64> {
     Some(found)
 }
 
-/// The run as the state of an index, to which some keys come: few, so that its filters are asked,
-/// then many, so that it is passed through.
+/// The run as the state of an index, to which keys are added: few, so that its filters are tested,
+/// then many, so that it is scanned.
 fn look_up<K: Key>(dir: &Path, meta: &RunMeta) {
     let many = (meta.entries / 4).clamp(20, 1500);
     for (epoch, count) in [(1, 5), (2, many)] {
@@ -202,7 +203,7 @@ fn look_up<K: Key>(dir: &Path, meta: &RunMeta) {
     }
 }
 
-/// Sorted updates: keys spread evenly, some of them several times, some taken back.
+/// Sorted updates: uniform keys, some repeated, some retracted.
 fn updates<K: Key>(count: u64) -> Vec<Update<K>> {
     let step = u64::MAX / count;
     let mut updates: Vec<Update<K>> = (0..count)
@@ -216,7 +217,7 @@ fn updates<K: Key>(count: u64) -> Vec<Update<K>> {
     updates
 }
 
-/// The bytes of a run of `count` updates; each is written once.
+/// The bytes of a run of `count` updates. Each run is written once and cached.
 fn written<K: Key>(count: u64) -> Vec<u8> {
     thread_local! {
         static RUNS: RefCell<BTreeMap<(u32, u64), Vec<u8>>> = RefCell::default();
@@ -227,7 +228,7 @@ fn written<K: Key>(count: u64) -> Vec<u8> {
         let mut writer = RunWriter::create(&path).expect("a new file");
         updates::<K>(count).into_iter().for_each(|u| writer.push(u).expect("room"));
         let meta = writer.finish(KeyRange::ALL).expect("room");
-        check(dir.path(), &meta, false, &mut |_| {}).expect("what was written is sound");
+        check(dir.path(), &meta, Depth::Everything, &mut |_| {}).expect("a sound run");
         fs::read(path).expect("it was written")
     };
     RUNS.with_borrow_mut(|runs| runs.entry((K::BYTES, count)).or_insert_with(write).clone())
@@ -247,7 +248,7 @@ fn changed(mut file: Vec<u8>, script: &[u8], key_bytes: usize) -> Vec<u8> {
             .map_or_else(Default::default, |footer| footer.pages_and_filters(&file, key_bytes));
         let place = match change[0] % 7 {
             0 => Some(0..file.len().min(HEADER_BYTES)),
-            // The heads of pages are more worth than their bits.
+            // The headers of pages are more interesting than their columns.
             1 => one_of(pages).map(|page| page.start..page.end.min(page.start + 80)),
             2 => one_of(pages),
             3 => one_of(filters),
@@ -269,7 +270,7 @@ fn changed(mut file: Vec<u8>, script: &[u8], key_bytes: usize) -> Vec<u8> {
     file
 }
 
-/// What the end of a file says of it, as far as it lies within the file.
+/// The footer of a file, as far as its values are within the file.
 struct Footer {
     index: Range<usize>,
     entries: u64,
@@ -321,7 +322,7 @@ impl Footer {
     }
 }
 
-/// Writes over each checksum what it should be.
+/// Corrects each checksum.
 fn put_checksums_right(file: &mut [u8], key_bytes: usize) {
     let Some(footer) = Footer::of(file, key_bytes) else { return };
     let (pages, filters) = footer.pages_and_filters(file, key_bytes);

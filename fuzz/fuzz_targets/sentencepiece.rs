@@ -1,5 +1,5 @@
-//! Any bytes as a model of SentencePiece: what opens it does not panic, and what is opened cuts any
-//! text into pieces that it has.
+//! Any bytes as a model of SentencePiece: opening it does not panic, and an open model cuts any text
+//! into its pieces.
 
 #![no_main]
 

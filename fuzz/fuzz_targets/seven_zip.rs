@@ -1,6 +1,5 @@
-//! Any bytes as a site's 7z archive, its checksums put right: reading its posts does not panic. An
-//! input is an archive; checksums stand over all of its head, so that changes alone would be met by
-//! nothing but them.
+//! Any bytes as a site's 7z archive, with corrected checksums: reading its posts does not panic. An
+//! input is an archive; its header has checksums, so that a changed archive would be rejected early.
 
 #![no_main]
 
@@ -10,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c\0\x04";
 const HEADER_BYTES: usize = 32;
 
-/// Where the head's checksum, the place, the size and the checksum of the directory stand.
+/// Places of the header's checksum, and of the offset, size and checksum of the directory.
 const HEAD_SUM: usize = 8;
 const PLACE: usize = 12;
 const SUM: usize = 28;

@@ -1,4 +1,4 @@
-//! Any text through all signals: nothing panics, and spans lie within the text.
+//! Any text through all signals: nothing panics, and spans are within the text.
 
 #![no_main]
 

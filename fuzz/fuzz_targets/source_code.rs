@@ -1,5 +1,5 @@
 //! Any text as a source file, and any as a row of BigQuery's table: nothing panics, cutting headers
-//! adds nothing, and cutting twice is cutting.
+//! adds nothing, and cutting twice equals cutting once.
 
 #![no_main]
 

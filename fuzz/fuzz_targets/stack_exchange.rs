@@ -1,4 +1,4 @@
-//! Any bytes as the posts of a site: it does not panic, calls nothing a fault of the disk, and gives
+//! Any bytes as the posts of a site: reading them does not panic, reports no device error, and returns
 //! the same whether rows are sorted in memory or on disk.
 
 #![no_main]

@@ -1,5 +1,5 @@
-//! Any text through the rules of CCNet, C4 and near copies: nothing panics, and what should be the
-//! same twice is.
+//! Any text through the rules of CCNet, C4 and near copies: nothing panics, and results are
+//! reproducible.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes through the WARC reader: it does not panic, and reports no more than there is.
+//! Any bytes as a WARC file: reading it does not panic, and returns no more than there is.
 
 #![no_main]
 
@@ -22,8 +22,8 @@ fuzz_target!(|file: &[u8]| {
     }
     let inflated = reader.inflated_bytes();
     assert!(items > 0, "every file gives a record or a defect");
-    // A record has a line that begins it, a faulty member its magic; each can be reported for what
-    // it is and for what stands before it.
+    // A record begins with a line, a faulty member with its magic; each can be reported for itself and
+    // for what precedes it.
     assert!(items <= 2 + 2 * (inflated / 6 + stored / 3), "{items} items of {inflated} bytes");
     assert!(held <= inflated, "blocks of {held} bytes out of {inflated}");
 });

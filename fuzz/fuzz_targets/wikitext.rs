@@ -1,4 +1,4 @@
-//! Any text through the cleaning of wikitext: it does not panic, and takes a bounded number of steps.
+//! Any text as wikitext: cleaning does not panic, and takes a bounded number of steps.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Any bytes as a zip archive of books: reading each of its files does not panic, and none begins
-//! outside the archive.
+//! Any bytes as a zip archive of books: reading each file does not panic, and no file begins outside
+//! the archive.
 
 #![no_main]
 

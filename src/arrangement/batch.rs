@@ -1,23 +1,23 @@
-//! An epoch's updates: collected, sorted, and spilled where there are too many.
+//! The updates of an epoch: collected, sorted, and spilled to disk if there are too many.
 
-use crate::Error;
 use crate::cursor::Reader;
+use crate::error::Error;
 use crate::key::{Key, KeyRange, Update, consolidate};
 use crate::run::RunWriter;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// Buckets by key, at most. With some million updates an epoch, each is sorted and looked up within
-/// the processor's cache.
+/// Largest number of buckets. With some million updates in an epoch, each bucket is sorted and looked
+/// up within the CPU cache.
 const BUCKETS: u64 = 256;
 
-/// An epoch's updates as they come. Nearly all are insertions of one copy, which are kept without
-/// their diff: a third less to hold and to sort.
+/// The updates of an epoch. Nearly all are insertions of one copy, which are stored without their
+/// diff: a third less to store and sort.
 ///
-/// They are put into buckets by the high bits of their key on arrival: that is the first pass of a
-/// radix sort, and later an epoch is taken bucket by bucket. Beyond the limit of memory, what is
-/// there goes to disk as a sorted run without a name; a bucket is then gathered from all of them.
-/// The memory of the buckets stays for the next epoch.
+/// On arrival, updates are put into buckets by the high bits of their keys. This is the first pass of
+/// a radix sort; later the epoch is processed bucket by bucket. Beyond the memory limit, the buckets
+/// are written to disk as a sorted, unlinked run, and each bucket is later gathered from all runs. The
+/// memory of the buckets is reused for the next epoch.
 pub struct Batch<K: Key> {
     keys: KeyRange,
     shift: u32,
@@ -25,28 +25,28 @@ pub struct Batch<K: Key> {
     spill_path: PathBuf,
     /// Insertions of one copy, by bucket.
     insertions: Vec<Vec<(K, u64)>>,
-    /// All else.
+    /// All other updates.
     others: Vec<Update<K>>,
-    /// Updates in it, and those of them in memory.
+    /// Number of updates, and of those in memory.
     len: usize,
     held: usize,
     spilled: Vec<Reader<K>>,
-    /// The bucket to be taken next.
+    /// The next bucket to process.
     next: usize,
     sorter: Sorter<K>,
     consolidated: Vec<Update<K>>,
 }
 
-/// Updates of one bucket, sorted and consolidated.
+/// The updates of one bucket, sorted and consolidated.
 pub(crate) enum Part<'a, K> {
-    /// Only insertions of one copy, no pair twice.
+    /// Insertions of one copy, of distinct pairs.
     Insertions(&'a [(K, u64)]),
-    /// Anything.
+    /// Updates of any kind.
     Updates(&'a [Update<K>]),
 }
 
 impl<K: Key> Part<'_, K> {
-    /// As updates, whichever they are.
+    /// The part as updates.
     pub fn updates(&self) -> Cow<'_, [Update<K>]> {
         match self {
             Part::Insertions(part) => part.iter().map(|&(key, at)| (key, at, 1)).collect(),
@@ -56,8 +56,8 @@ impl<K: Key> Part<'_, K> {
 }
 
 impl<K: Key> Batch<K> {
-    /// An empty batch for updates of `keys` that takes about `limit` bytes of memory; what is more
-    /// goes through the file `spill_path`, which is there only while it is written.
+    /// An empty batch for updates of `keys` that uses about `limit` bytes of memory. More updates are
+    /// spilled to the file `spill_path`, which has a name only while it is written.
     pub(crate) fn new(keys: KeyRange, limit: usize, spill_path: PathBuf) -> Batch<K> {
         let width = u64::BITS - (keys.last - keys.first).leading_zeros();
         let shift = width.saturating_sub(BUCKETS.ilog2());
@@ -79,13 +79,16 @@ impl<K: Key> Batch<K> {
     }
 
     /// Adds updates of the batch's keys.
+    ///
+    /// # Errors
+    /// If updates cannot be spilled to disk.
     pub fn extend(&mut self, updates: impl IntoIterator<Item = Update<K>>) -> Result<(), Error> {
         let (first, shift) = (self.keys.first, self.shift);
         for (key, at, diff) in updates {
             self.held += 1;
             self.len += 1;
             match diff {
-                // Panics where a worker does not own the key: nothing else would notice.
+                // Panics if the worker does not own the key: nothing else would notice.
                 1 => self.insertions[((key.high() - first) >> shift) as usize].push((key, at)),
                 _ => self.others.push((key, at, diff)),
             }
@@ -95,27 +98,27 @@ impl<K: Key> Batch<K> {
 
     fn spill(&mut self) -> Result<(), Error> {
         let mut writer = RunWriter::create(&self.spill_path)?;
-        // What is in memory, alone.
+        // Without the runs that were spilled earlier.
         let (earlier, len) = (std::mem::take(&mut self.spilled), self.len);
         while let Some(part) = self.next_part()? {
             part.updates().iter().try_for_each(|update| writer.push(*update))?;
         }
         (self.spilled, self.len) = (earlier, len);
-        self.spilled.push(Reader::new(writer.finish_nameless(self.keys)?)?);
+        self.spilled.push(Reader::new(writer.finish_unlinked(self.keys)?)?);
         Ok(())
     }
 
-    /// Updates in it, not consolidated.
+    /// Number of updates, before consolidation.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// The updates of the next bucket that has any; `None` when all have been taken, and the batch
-    /// is empty again.
+    /// Returns the updates of the next bucket that has any. Returns `None` when all buckets are
+    /// processed; the batch is then empty again.
     pub(crate) fn next_part(&mut self) -> Result<Option<Part<'_, K>>, Error> {
         if self.next == 0 {
             consolidate(&mut self.others);
-            // Taken from the end.
+            // `gather` removes them from the end.
             self.others.reverse();
         }
         loop {
@@ -136,7 +139,7 @@ impl<K: Key> Batch<K> {
         }
     }
 
-    /// Brings what belongs to `bucket` together from the spilled runs and the other updates.
+    /// Moves the updates of `bucket` from the spilled runs and the other updates into it.
     fn gather(&mut self, bucket: usize) -> Result<(), Error> {
         let (first, shift) = (self.keys.first, self.shift);
         let is_here = |key: K| ((key.high() - first) >> shift) as usize == bucket;
@@ -155,7 +158,7 @@ impl<K: Key> Batch<K> {
         Ok(())
     }
 
-    /// Sorts a bucket, together with what stands in `consolidated`.
+    /// Sorts a bucket together with the updates in `consolidated`.
     fn sort(&mut self, bucket: usize) -> Part<'_, K> {
         let insertions = &mut self.insertions[bucket];
         self.sorter.sort(insertions, self.keys.first, self.shift);
@@ -170,14 +173,17 @@ impl<K: Key> Batch<K> {
     fn clear(&mut self, bucket: usize) {
         self.insertions[bucket].clear();
         if !self.spilled.is_empty() {
-            // What was gathered from disk is more than all buckets together may take.
+            // The updates gathered from disk may take more memory than the limit for all buckets.
             let share = self.limit / size_of::<(K, u64)>() / self.insertions.len();
             self.insertions[bucket].shrink_to(share);
         }
         self.consolidated.clear();
     }
 
-    /// All updates, consolidated; the batch is empty again.
+    /// Removes and returns all updates, consolidated.
+    ///
+    /// # Errors
+    /// If spilled updates cannot be read.
     pub fn consolidated(&mut self) -> Result<Vec<Update<K>>, Error> {
         let mut all = Vec::with_capacity(self.len);
         while let Some(part) = self.next_part()? {
@@ -187,30 +193,29 @@ impl<K: Key> Batch<K> {
     }
 }
 
-/// Sorts a bucket by one pass over the next bits of its keys, then each of what comes out, which is
-/// short where keys are uniform.
+/// Sorts a bucket: one pass over the next bits of its keys forms groups, which are short for uniform
+/// keys; then each group is sorted.
 struct Sorter<K> {
-    room: Vec<(K, u64)>,
+    scratch: Vec<(K, u64)>,
     ends: Vec<u32>,
 }
 
 impl<K> Default for Sorter<K> {
     fn default() -> Self {
-        Sorter { room: Vec::new(), ends: Vec::new() }
+        Sorter { scratch: Vec::new(), ends: Vec::new() }
     }
 }
 
 impl<K: Key> Sorter<K> {
-    /// Pairs that come to lie side by side after the pass, on average. The standard library sorts
-    /// so few by insertion.
-    const TOGETHER: usize = 4;
+    /// Average number of pairs in a group. The standard library sorts such short slices by insertion.
+    const GROUP_PAIRS: usize = 4;
 
-    /// Bits of the pass, at most: its counters stay in the first-level cache.
+    /// Largest number of bits of the pass: its counters fit in the first-level cache.
     const BITS_MAX: u32 = 12;
 
-    /// Sorts `pairs`, whose keys differ, above `first`, in their lowest `bits` high bits.
+    /// Sorts `pairs`, whose keys, less `first`, differ only in the lowest `bits` of their high bits.
     fn sort(&mut self, pairs: &mut Vec<(K, u64)>, first: u64, bits: u32) {
-        let wanted = (pairs.len() / Self::TOGETHER).checked_ilog2().unwrap_or(0);
+        let wanted = (pairs.len() / Self::GROUP_PAIRS).checked_ilog2().unwrap_or(0);
         let pass = wanted.min(Self::BITS_MAX).min(bits);
         if pass < 2 || pairs.len() > u32::MAX as usize {
             return pairs.sort_unstable();
@@ -221,21 +226,21 @@ impl<K: Key> Sorter<K> {
         pairs.iter().for_each(|pair| self.ends[place(pair.0)] += 1);
         let mut sum = 0;
         for end in &mut self.ends {
-            // Where the group begins; after the pass, where it ends.
+            // The start of the group; after the pass, its end.
             (sum, *end) = (sum + *end, sum);
         }
-        self.room.resize(pairs.len(), (K::default(), 0));
+        self.scratch.resize(pairs.len(), (K::default(), 0));
         for pair in &*pairs {
             let end = &mut self.ends[place(pair.0)];
-            self.room[*end as usize] = *pair;
+            self.scratch[*end as usize] = *pair;
             *end += 1;
         }
         let mut start = 0;
         for &end in &self.ends {
-            self.room[start..end as usize].sort_unstable();
+            self.scratch[start..end as usize].sort_unstable();
             start = end as usize;
         }
-        pairs.copy_from_slice(&self.room);
+        pairs.copy_from_slice(&self.scratch);
     }
 }
 
@@ -254,7 +259,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
         #[test]
-        fn what_comes_in_comes_out_sorted(
+        fn updates_come_out_sorted_and_consolidated(
             updates in prop::collection::vec((any::<u64>(), 0u64..50, -1i64..4), 0..3000),
             heavy in 0usize..400, shift in 0u32..64, workers in 1usize..5,
             limit in prop_oneof![Just(0usize), Just(5000), Just(usize::MAX)],
@@ -270,7 +275,7 @@ mod tests {
                 let mut mine = updates.clone();
                 mine.retain(|update| owner(update.0, workers) == worker);
                 let (dir, mut batch) = batch(KeyRange::of(worker, workers), limit);
-                // Twice: nothing of the first time is left for the second.
+                // Twice, since a batch is reused.
                 for _ in 0..2 {
                     for some in mine.chunks(700) {
                         batch.extend(some.iter().copied()).unwrap();
@@ -285,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_on_disk_is_never_in_memory_at_once() {
+    fn spilled_updates_are_never_in_memory_all_at_once() {
         let limit = 64 << 10;
         let (_dir, mut batch) = batch::<u64>(KeyRange::ALL, limit);
         let keys = (0..100_000u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15), at, 1));
@@ -295,12 +300,12 @@ mod tests {
             found += part.updates().len();
         }
         assert_eq!(found, 100_000);
-        let room: usize = batch.insertions.iter().map(Vec::capacity).sum();
-        assert!(room * size_of::<(u64, u64)>() <= 2 * limit, "{room}");
+        let capacity: usize = batch.insertions.iter().map(Vec::capacity).sum();
+        assert!(capacity * size_of::<(u64, u64)>() <= 2 * limit, "{capacity}");
     }
 
     #[test]
-    fn keys_of_128_bits_are_sorted_to_the_last() {
+    fn keys_of_128_bits_are_sorted_by_all_bits() {
         let (_dir, mut batch) = batch::<u128>(KeyRange::ALL, usize::MAX);
         let updates: Vec<Update<u128>> =
             (0..5000u128).rev().map(|i| ((i % 3) << 126 | i, i as u64, 1)).collect();
@@ -313,8 +318,8 @@ mod tests {
     #[test]
     fn a_spill_that_cannot_be_written_is_named() {
         let (_dir, mut batch) = batch::<u64>(KeyRange::ALL, 0);
-        batch.spill_path = batch.spill_path.join("no").join("such");
+        batch.spill_path = batch.spill_path.join("missing").join("folder");
         let error = batch.extend([(1, 1, 1)]).unwrap_err().to_string();
-        assert!(error.contains("p.spill/no/such"), "{error}");
+        assert!(error.contains("p.spill/missing/folder"), "{error}");
     }
 }

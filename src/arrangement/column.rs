@@ -1,14 +1,15 @@
-//! A column of numbers at a fixed width in bits, above a common base.
+//! A column of numbers with a fixed width in bits, above a common base.
 
 use std::ops::Range;
 
 /// Zero bytes that must follow the last column of a buffer, so that whole words can be read.
 pub(crate) const PADDING: usize = 16;
 
-/// A number of so many bits, and the up to seven bits before it, lie in one unaligned word.
+/// A number of at most this many bits, with the up to seven bits before it, fits in one unaligned
+/// word.
 const NARROW: u32 = 57;
 
-/// Bits that `value` takes.
+/// The number of significant bits of `value`.
 pub(crate) fn width(value: u64) -> u32 {
     u64::BITS - value.leading_zeros()
 }
@@ -18,16 +19,16 @@ fn mask(width: u32) -> u64 {
     u64::MAX.checked_shr(u64::BITS - width).unwrap_or(0)
 }
 
-/// Bytes that `count` numbers of `width` bits take.
+/// The size in bytes of `count` numbers of `width` bits.
 pub(crate) fn packed_len(count: usize, width: u32) -> usize {
     (count * width as usize).div_ceil(8)
 }
 
-/// Appends `values`, none wider than `width` bits, little-endian.
+/// Appends `values`, of at most `width` bits each, in little-endian order.
 pub(crate) fn pack(values: impl ExactSizeIterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
     let (mut at, end) = (out.len(), out.len() + packed_len(values.len(), width));
     out.resize(end + 16, 0);
-    // Bits that do not fill a byte yet; no branch depends on how many they are.
+    // Bits that do not fill a byte yet. No branch depends on their number.
     let (mut rest, mut filled) = (0, 0);
     for value in values {
         if width <= NARROW {
@@ -57,12 +58,12 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// The column of numbers of `width` bits above `base` whose bits begin at byte `at`.
+    /// A column of numbers of `width` bits above `base`, whose bits begin at byte `at`.
     pub fn new(at: usize, base: u64, width: u32) -> Column {
         Column { at, base, width, mask: mask(width) }
     }
 
-    /// The number at `place` in `page`, which holds the column and [`PADDING`] bytes more.
+    /// Returns the number at `place` in `page`, which has the column and [`PADDING`] more bytes.
     #[inline]
     pub fn get(&self, page: &[u8], place: usize) -> u64 {
         if self.width <= NARROW {
@@ -83,11 +84,12 @@ impl Column {
         self.base.wrapping_add(u64::from_le_bytes(word) >> (bit % 8) & self.mask)
     }
 
-    /// Appends the numbers at `places` to `values`; how to read them is decided once.
+    /// Appends the numbers at `places` to `values`. Branches on the width once.
     pub fn decode(&self, page: &[u8], places: Range<usize>, values: &mut Vec<u64>) {
-        match self.width <= NARROW {
-            true => values.extend(places.map(|place| self.get_narrow(page, place))),
-            false => values.extend(places.map(|place| self.get(page, place))),
+        if self.width <= NARROW {
+            values.extend(places.map(|place| self.get_narrow(page, place)));
+        } else {
+            values.extend(places.map(|place| self.get(page, place)));
         }
     }
 }
@@ -99,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_comes_back(
+        fn unpacking_reverses_packing(
             values in prop::collection::vec(any::<u64>(), 0..200),
             shift in 0u32..64,
         ) {

@@ -1,14 +1,14 @@
-//! The relation between what is stored and what is a duplicate.
+//! The relation between stored updates and duplicates.
 //!
 //! For every key and scope, the refs with a count other than zero are *live*. With
 //! [`Copies::First`] every live ref but the first is a duplicate; with [`Copies::None`], as in
 //! CCNet, all of them are once there are two. This is differential's
-//! `reduce(|_key, refs, out| out.extend(&refs[1..]))`, or `&refs[..]`, on each scope. [`Rule`] has
-//! it as a plain function of all live refs; property tests hold [`changes`] to that function, here,
-//! and to differential itself, in the engine.
+//! `reduce(|_key, refs, out| out.extend(&refs[1..]))`, or `&refs[..]`, on each scope. [`Rule`]
+//! defines it as a plain function of all live refs. Property tests compare [`changes`] with this
+//! function in this crate, and with differential itself in the engine.
 
-use crate::Error;
 use crate::cursor::Cursor;
+use crate::error::Error;
 use crate::key::{Key, Update};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -20,21 +20,21 @@ use std::sync::Arc;
 pub enum Copies {
     /// The first one.
     First,
-    /// Not one: what cc_net's code does.
+    /// No copy, as in the code of cc_net.
     None,
 }
 
 /// Which copies are compared with each other.
 #[derive(Clone)]
 pub enum Scope {
-    /// All of them.
+    /// All copies.
     Everything,
-    /// Those of one range of refs: the function gives the smallest ref of the range of a ref.
+    /// Copies in the same range of refs. The function returns the smallest ref of the range of a ref.
     Ranges(Arc<dyn Fn(u64) -> u64 + Send + Sync>),
 }
 
 impl Scope {
-    /// The smallest ref of the scope of `at`.
+    /// The smallest ref in the scope of `at`.
     fn start(&self, at: u64) -> u64 {
         match self {
             Scope::Everything => 0,
@@ -43,7 +43,7 @@ impl Scope {
     }
 }
 
-/// What counts as a duplicate.
+/// Defines which copies are duplicates.
 #[derive(Clone)]
 pub struct Rule {
     /// Which copies stay.
@@ -53,19 +53,19 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Keeps the first copy of everything ever seen.
+    /// Keeps the first copy of each key ever added.
     pub fn first_of_all() -> Rule {
         Rule { copies: Copies::First, scope: Scope::Everything }
     }
 
-    /// The rule is that of [`Rule::first_of_all`].
+    /// Whether this is [`Rule::first_of_all`].
     pub(crate) fn keeps_first_of_all(&self) -> bool {
         self.copies == Copies::First && matches!(self.scope, Scope::Everything)
     }
 
-    /// The duplicates among `refs`: the live refs of one key, in order.
+    /// Passes the duplicates among `refs`, the live refs of one key in order, to `each`.
     ///
-    /// This is the definition; differential's reduce is given it as it is.
+    /// This is the definition. Differential's reduce calls it.
     pub fn duplicates(&self, refs: &[(u64, i64)], mut each: impl FnMut(u64, i64)) {
         for scope in refs.chunk_by(|a, b| self.scope.start(a.0) == self.scope.start(b.0)) {
             let stay = match self.copies {
@@ -81,11 +81,11 @@ impl Rule {
 /// Duplicate facts: `(ref, key, diff)`.
 pub type Facts<K> = Vec<(u64, K, i64)>;
 
-/// Adds to `facts` how the duplicates change when `batch` (sorted, consolidated) is added to what
-/// the cursors show.
+/// Appends to `facts` the changes of the duplicates when `batch` (sorted, consolidated) is added to
+/// the runs of the cursors.
 ///
-/// Cost: a forward seek for each key of the batch in each run, and the copies up to the first live
-/// one; not the number of copies that a key has.
+/// Cost: for each key of the batch, a forward seek in each run, and the copies up to the first live
+/// one. The cost does not depend on the number of copies of a key.
 pub(crate) fn changes<K: Key>(
     batch: &[Update<K>],
     cursors: &mut [Cursor<K>],
@@ -105,32 +105,33 @@ pub(crate) fn changes<K: Key>(
     Ok(())
 }
 
-/// The same as [`changes`] where everything is compared, the first copy stays, and neither
-/// `insertions` (sorted, distinct) nor what the cursors show has a retraction.
+/// The same as [`changes`] if all copies are compared, the first copy stays, and neither
+/// `insertions` (sorted, distinct) nor the runs of the cursors have retractions.
 ///
-/// Then the first stored ref of a key is all that matters of it, and each run is walked side by
-/// side with the batch in one tight loop. `room` is to work in.
+/// Only the first stored ref of a key matters then, and each run is merged with the batch in one
+/// tight loop.
 pub(crate) fn changes_by_insertions<K: Key>(
     insertions: &[(K, u64)],
     cursors: &mut [Cursor<K>],
-    room: &mut Room,
+    scratch: &mut Scratch,
     facts: &mut Facts<K>,
 ) -> Result<(), Error> {
-    room.firsts.clear();
-    room.firsts.resize(insertions.len(), (u64::MAX, 0));
-    if cursors.iter().any(|cursor| cursor.dense) {
-        room.keys.fill(insertions);
+    scratch.firsts.clear();
+    scratch.firsts.resize(insertions.len(), (u64::MAX, 0));
+    if cursors.iter().any(|cursor| cursor.is_dense()) {
+        scratch.keys.fill(insertions);
     }
     for cursor in cursors {
-        match cursor.dense {
-            true => pass(insertions, cursor, room)?,
-            false => seek(insertions, cursor, room)?,
+        if cursor.is_dense() {
+            pass(insertions, cursor, scratch)?;
+        } else {
+            seek(insertions, cursor, scratch)?;
         }
     }
     let mut start = 0;
     for group in insertions.chunk_by(|a, b| a.0 == b.0) {
         let (key, first) = group[0];
-        let (before, count) = room.firsts[start];
+        let (before, count) = scratch.firsts[start];
         start += group.len();
         let new = if before < first && count != 0 { group } else { &group[1..] };
         facts.extend(new.iter().map(|&(_, at)| (at, key, 1)));
@@ -141,16 +142,17 @@ pub(crate) fn changes_by_insertions<K: Key>(
     Ok(())
 }
 
-/// Room for look-ups, kept from epoch to epoch.
+/// Scratch space for lookups, reused from epoch to epoch.
 #[derive(Default)]
-pub(crate) struct Room {
-    /// At the first place of each key: the smallest ref stored of it, and how often.
+pub(crate) struct Scratch {
+    /// At the first place of each key: its smallest stored ref, and the count of that.
     firsts: Vec<(u64, i64)>,
     keys: KeySet,
 }
 
-impl Room {
-    fn found(&mut self, place: usize, at: u64, count: i64) {
+impl Scratch {
+    /// Records a stored ref of the key at `place`.
+    fn record(&mut self, place: usize, at: u64, count: i64) {
         let first = &mut self.firsts[place];
         match at.cmp(&first.0) {
             Ordering::Less => *first = (at, count),
@@ -160,8 +162,8 @@ impl Room {
     }
 }
 
-/// Which keys are asked for, nearly: one bit for each hash value, so that nearly every key that is
-/// not is passed by after one test.
+/// An approximate set of the requested keys: one bit for each hash value, so that one test skips
+/// nearly every other key.
 #[derive(Default)]
 struct KeySet {
     bits: Vec<u64>,
@@ -169,10 +171,10 @@ struct KeySet {
 }
 
 impl KeySet {
-    /// Bits for each key, at least,
+    /// Smallest number of bits for each key.
     const BITS_PER_KEY: usize = 16;
 
-    /// and bits in all, where that is more: they fit the first-level cache beside a page.
+    /// Smallest number of bits in total: with a page, they fit in the first-level cache.
     const BITS_MIN: usize = 1 << 17;
 
     fn fill<K: Key>(&mut self, insertions: &[(K, u64)]) {
@@ -197,24 +199,24 @@ impl KeySet {
     }
 }
 
-/// Looks at every update stored between the first of `insertions` and the last.
+/// Scans every stored update between the first and the last of `insertions`.
 fn pass<K: Key>(
     insertions: &[(K, u64)],
     cursor: &mut Cursor<K>,
-    room: &mut Room,
+    scratch: &mut Scratch,
 ) -> Result<(), Error> {
     let (Some(first), Some(last)) = (insertions.first(), insertions.last()) else { return Ok(()) };
     let mut place = 0;
-    let keys = std::mem::take(&mut room.keys);
+    let keys = std::mem::take(&mut scratch.keys);
     let wanted = |high| keys.may_hold(high);
     cursor.pass(first.0, last.0, wanted, |key, update| {
         place = first_not_before(insertions, place, key);
         if insertions.get(place).is_some_and(|insertion| insertion.0 == key) {
             let (_, at, count) = update();
-            room.found(place, at, count);
+            scratch.record(place, at, count);
         }
     })?;
-    room.keys = keys;
+    scratch.keys = keys;
     Ok(())
 }
 
@@ -222,7 +224,7 @@ fn pass<K: Key>(
 fn seek<K: Key>(
     insertions: &[(K, u64)],
     cursor: &mut Cursor<K>,
-    room: &mut Room,
+    scratch: &mut Scratch,
 ) -> Result<(), Error> {
     let mut place = 0;
     for same in insertions.chunk_by(|a, b| a.0 == b.0) {
@@ -231,14 +233,14 @@ fn seek<K: Key>(
         if let Some((found, at, count)) = cursor.peek()
             && found == key
         {
-            room.found(place, at, count);
+            scratch.record(place, at, count);
         }
         place += same.len();
     }
     Ok(())
 }
 
-/// First place at or after `from` whose key is not before `key`, galloping.
+/// Returns the first place at or after `from` whose key is not before `key`, by galloping search.
 fn first_not_before<K: Key>(insertions: &[(K, u64)], from: usize, key: K) -> usize {
     let mut step = 1;
     while from + step < insertions.len() && insertions[from + step].0 < key {
@@ -252,7 +254,7 @@ fn first_not_before<K: Key>(insertions: &[(K, u64)], from: usize, key: K) -> usi
     }
 }
 
-/// What the runs hold of one key in one scope, added up, in the order of refs.
+/// The stored updates of one key in one scope, added up over the runs, in the order of refs.
 struct Stored<'a, K: Key> {
     cursors: &'a mut [Cursor<K>],
     rule: &'a Rule,
@@ -265,10 +267,10 @@ impl<K: Key> Stored<'_, K> {
         self.cursors.iter_mut().try_for_each(|cursor| cursor.seek(self.key, self.start))
     }
 
-    /// The next live ref and its count.
+    /// Returns the next live ref and its count.
     fn next(&mut self) -> Result<Option<(u64, i64)>, Error> {
         loop {
-            let here = |cursor: &Cursor<K>| match cursor.peek() {
+            let head = |cursor: &Cursor<K>| match cursor.peek() {
                 Some((key, at, diff))
                     if key == self.key && self.rule.scope.start(at) == self.start =>
                 {
@@ -276,13 +278,13 @@ impl<K: Key> Stored<'_, K> {
                 }
                 _ => None,
             };
-            let Some(at) = self.cursors.iter().filter_map(|c| here(c).map(|(at, _)| at)).min()
+            let Some(at) = self.cursors.iter().filter_map(|c| head(c).map(|(at, _)| at)).min()
             else {
                 return Ok(None);
             };
             let mut count = 0;
             for place in 0..self.cursors.len() {
-                match here(&self.cursors[place]) {
+                match head(&self.cursors[place]) {
                     Some((found, diff)) if found == at => count += diff,
                     _ => continue,
                 }
@@ -295,8 +297,8 @@ impl<K: Key> Stored<'_, K> {
     }
 }
 
-/// Changes where the first copy stays. Only the first live ref before and after matters: what
-/// happens to any other ref is its own diff.
+/// The changes if the first copy stays. Only the first live refs before and after matter: the change
+/// of any other ref is its own diff.
 fn all_but_first<K: Key>(
     group: &[Update<K>],
     mut stored: Stored<'_, K>,
@@ -306,7 +308,7 @@ fn all_but_first<K: Key>(
     let before = stored.next()?;
     let mut updates = group.iter().peekable();
     let mut old = before;
-    // The first live ref afterwards, with the count it had before.
+    // The first live ref afterwards, with its count before.
     let after = loop {
         match (old, updates.peek()) {
             (Some((at, count)), Some(update)) if update.1 == at => {
@@ -341,10 +343,10 @@ fn all_but_first<K: Key>(
     Ok(())
 }
 
-/// Changes where every copy goes: the group before and after, side by side.
+/// The changes if no copy stays: compares the group before and after.
 ///
-/// Reads all copies of the group. Groups are complete within an epoch wherever this rule is used
-/// (a document cannot be taken back once released), so nothing is stored of them yet.
+/// Reads all copies of the group. Where this rule is used, groups are complete within an epoch (a
+/// verdict cannot change once its document is released), so no copies are stored yet.
 fn all_or_nothing<K: Key>(
     group: &[Update<K>],
     mut stored: Stored<'_, K>,

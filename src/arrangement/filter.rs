@@ -1,8 +1,8 @@
-//! A Bloom filter for each page: whether a key may be in it, without reading it.
+//! A Bloom filter for each page: whether a key may be in the page, without reading it.
 //!
-//! A look-up that asks for few keys of a run mostly asks for keys that are not there. A block is an
-//! eighth of its page, and blocks lie side by side (see `run`), so that such a look-up reads and
-//! checks an eighth of the bytes. Exactness does not rest on it: it says "no" or "look".
+//! A lookup of few keys in a run mostly asks for absent keys. A filter block is an eighth the size of
+//! its page, and the blocks of many pages are adjacent (see `run`), so such a lookup reads and checks
+//! an eighth of the bytes. Results remain exact: the filter answers "absent" or "maybe".
 //!
 //! ```text
 //! crc32c   u32   of everything after it
@@ -11,7 +11,7 @@
 
 use crate::key::Key;
 
-/// Bits for each update. One of about 40 absent keys is looked for in vain.
+/// Bits for each update. One in about 40 absent keys is a false positive.
 const BITS_PER_ENTRY: usize = 10;
 
 /// Bits set for each key, all in one word.
@@ -25,10 +25,10 @@ pub(crate) fn block_bytes(count: usize) -> usize {
     HEADER_BYTES + (count * BITS_PER_ENTRY).div_ceil(8 * WORD_BYTES) * WORD_BYTES
 }
 
-/// The word of `key` among `words`, and its bits there.
+/// Returns the word of `key` among `words`, and its bits in this word.
 #[inline]
 fn place<K: Key>(key: K, words: usize) -> (usize, u64) {
-    // Keys of one page share their highest bits; what differs is mixed upwards.
+    // Keys of one page share their highest bits, so the lower bits are mixed upwards.
     let mixed = (key.high() ^ key.low().rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let bit = |probe: u32| 1 << (mixed >> (6 * probe) & 63);
     let bits = (0..PROBES).fold(0, |bits, probe| bits | bit(probe));
@@ -48,14 +48,14 @@ pub(crate) fn build<K: Key>(keys: &[K], out: &mut Vec<u8>) {
     out[start..start + HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// The block is as it was written.
+/// Whether the checksum of the block is correct.
 pub(crate) fn is_whole(block: &[u8]) -> bool {
     block.split_first_chunk().is_some_and(|(crc, bits)| {
         bits.len() >= WORD_BYTES && u32::from_le_bytes(*crc) == crc32c::crc32c(bits)
     })
 }
 
-/// Whether `key` may be in the page of `block`, which is whole.
+/// Whether `key` may be in the page of `block`, whose checksum is correct.
 pub(crate) fn may_hold<K: Key>(block: &[u8], key: K) -> bool {
     let (words, _) = block[HEADER_BYTES..].as_chunks::<WORD_BYTES>();
     let (word, bits) = place(key, words.len());
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holds_every_key_and_hardly_another() {
+    fn has_every_key_and_few_false_positives() {
         let hash = |i: u64| i.wrapping_add(1).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 16;
         for count in [1, 7, 1024] {
             let keys: Vec<u64> = (0..count).map(hash).collect();
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_shows() {
+    fn damage_is_detected() {
         let mut block = Vec::new();
         build(&[5u128, 7 << 64], &mut block);
         assert!(may_hold(&block, 7u128 << 64));

@@ -1,4 +1,4 @@
-//! Keys, who owns them, and the updates that an arrangement stores.
+//! Keys, their owners, and the updates that an arrangement stores.
 
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -7,9 +7,9 @@ use std::fmt::Debug;
 pub trait Key: Copy + Ord + Debug + Default + Send + Sync + 'static {
     /// Size on disk before packing.
     const BYTES: u32;
-    /// The 64 bits that come first in its order.
+    /// The most significant 64 bits.
     fn high(self) -> u64;
-    /// The 64 bits after those, zero for a `u64`.
+    /// The next 64 bits; zero for a `u64`.
     fn low(self) -> u64;
     /// The key with these bits.
     fn from_parts(high: u64, low: u64) -> Self;
@@ -41,18 +41,19 @@ impl Key for u128 {
     }
 }
 
-/// `diff` copies of `key` at `at` come (or, negative, go).
+/// `(key, at, diff)`: adds `diff` copies of `key` at the ref `at`, or removes copies if negative.
 pub type Update<K> = (K, u64, i64);
 
-/// The worker that owns keys with these high bits: ranges of equal size, in order.
+/// Returns the worker that owns keys with these high bits. Workers own ranges of equal size, in
+/// order.
 ///
-/// Ranges rather than remainders, so that any number of workers finds its keys side by side in any
-/// run and nothing is rewritten when that number changes.
+/// Ranges rather than remainders: the keys of a worker are then adjacent in every run, and nothing is
+/// rewritten when the number of workers changes.
 pub fn owner(high: u64, workers: usize) -> usize {
     ((u128::from(high) * workers as u128) >> 64) as usize
 }
 
-/// The keys whose high bits lie between `first` and `last`, both included.
+/// The keys whose high bits are between `first` and `last`, inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRange {
     /// Smallest high bits.
@@ -65,14 +66,14 @@ impl KeyRange {
     /// Every key.
     pub const ALL: KeyRange = KeyRange { first: 0, last: u64::MAX };
 
-    /// The keys that [`owner`] gives to `worker` of `workers`.
+    /// The keys that [`owner`] assigns to `worker` of `workers`.
     pub fn of(worker: usize, workers: usize) -> KeyRange {
         assert!(worker < workers, "worker {worker} of {workers}");
         let bound = |w: usize| ((w as u128) << 64).div_ceil(workers as u128);
         KeyRange { first: bound(worker) as u64, last: (bound(worker + 1) - 1) as u64 }
     }
 
-    /// The keys in both.
+    /// The keys in both ranges; `None` if there are none.
     pub fn intersection(self, other: KeyRange) -> Option<KeyRange> {
         let range =
             KeyRange { first: self.first.max(other.first), last: self.last.min(other.last) };
@@ -80,7 +81,7 @@ impl KeyRange {
     }
 }
 
-/// Sorts by key and ref, adds up the diffs of equal pairs and drops those that come to nothing.
+/// Sorts by key and ref, adds up the diffs of equal pairs, and drops pairs with a sum of zero.
 pub fn consolidate<K: Key>(updates: &mut Vec<Update<K>>) {
     updates.sort_unstable_by_key(|&(key, at, _)| (key, at));
     let mut kept = 0;
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_of_workers_are_what_owner_says() {
+    fn ranges_of_workers_agree_with_owner() {
         for workers in 1..9 {
             for worker in 0..workers {
                 let range = KeyRange::of(worker, workers);
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn consolidate_adds_up_and_drops_nothings() {
+    fn consolidate_adds_up_and_drops_zeros() {
         let mut updates = vec![(2u64, 1, 1), (1, 5, 1), (2, 1, -1), (1, 5, 2), (1, 4, 1)];
         consolidate(&mut updates);
         assert_eq!(updates, [(1, 4, 1), (1, 5, 3)]);

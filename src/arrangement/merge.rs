@@ -1,19 +1,23 @@
-//! Several runs into one: which, and bit by bit.
+//! Merges of several runs into one: which runs, and step by step.
 
-use crate::Error;
 use crate::cursor::Reader;
+use crate::error::Error;
 use crate::key::{Key, KeyRange, Update};
 use crate::run::{Run, RunMeta, RunWriter};
 use std::path::PathBuf;
 
-/// Runs of about one size before they become one run of the next size: each update is rewritten
-/// log8(n) times, and a look-up asks about 8 log8(n) runs at most. With runs of the batch's own
-/// size, eight cost a look-up about as much as it costs to merge them.
+/// Runs of one tier that are merged into a run of the next tier. Each update is rewritten log8(n)
+/// times, and a lookup searches at most about 8 log8(n) runs. If runs have the size of the batch, to
+/// search eight of them costs about as much as to merge them.
 const FANOUT: usize = 8;
 
-/// The runs to merge next, if any: the smallest tier that is full.
+/// The tier of a run: log8 of its number of updates.
+fn tier<K: Key>(run: &Run<K>) -> u32 {
+    run.meta.entries.max(1).ilog(FANOUT as u64)
+}
+
+/// Returns the runs to merge next, if any: those of the smallest full tier.
 pub(crate) fn choose<K: Key>(runs: &[&Run<K>]) -> Option<Vec<Run<K>>> {
-    let tier = |run: &Run<K>| run.meta.entries.max(1).ilog(FANOUT as u64);
     let mut tiers: Vec<(u32, usize)> =
         runs.iter().enumerate().map(|(place, run)| (tier(run), place)).collect();
     tiers.sort_unstable();
@@ -21,29 +25,36 @@ pub(crate) fn choose<K: Key>(runs: &[&Run<K>]) -> Option<Vec<Run<K>>> {
     Some(full.iter().take(FANOUT).map(|&(_, place)| runs[place].clone()).collect())
 }
 
-/// A merge under way. Updates are added up: what was retracted is gone.
+/// A merge in progress. It adds up the updates of each pair: retracted pairs disappear.
 pub(crate) struct Merge<K: Key> {
     inputs: Vec<Run<K>>,
     readers: Vec<Reader<K>>,
-    /// The high bits of what each of them stands at; the largest number for those at their end.
+    /// The high bits of the key at the head of each reader; the largest number at its end.
     heads: [u64; FANOUT],
-    /// Once there is something to write.
+    /// `None` until there is something to write.
     writer: Option<RunWriter<K>>,
     path: PathBuf,
     keys: KeyRange,
     done: u64,
 }
 
-/// What became of a merge.
+/// The result of a merge.
 pub(crate) struct Merged {
-    /// The new run; none, and no file, where everything cancelled out.
+    /// The new run; no run and no file if everything cancelled out.
     pub run: Option<RunMeta>,
-    /// The keys that were not reached: of these the inputs go on to count.
+    /// The keys that were not reached: for these the inputs remain valid.
     pub rest: Option<KeyRange>,
 }
 
+/// The result of a step of a merge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    OutOfFuel,
+    Done,
+}
+
 impl<K: Key> Merge<K> {
-    /// Begins to merge `inputs`, which lie within `keys`, into a file at `path`.
+    /// Begins to merge `inputs`, whose keys are in `keys`, into a file at `path`.
     pub fn new(inputs: Vec<Run<K>>, keys: KeyRange, path: PathBuf) -> Result<Merge<K>, Error> {
         let readers = inputs.iter().map(|run| Reader::new(run.clone()));
         let readers: Vec<Reader<K>> = readers.collect::<Result<_, _>>()?;
@@ -54,9 +65,15 @@ impl<K: Key> Merge<K> {
         Ok(Merge { inputs, readers, heads, writer: None, path, keys, done: 0 })
     }
 
-    /// `run` is one of those that are merged.
-    pub fn takes(&self, run: &Run<K>) -> bool {
+    /// Whether `run` is an input.
+    pub fn reads(&self, run: &Run<K>) -> bool {
         self.inputs.iter().any(|input| input.meta == run.meta)
+    }
+
+    /// The tier of the inputs.
+    #[cfg(test)]
+    pub fn tier(&self) -> u32 {
+        tier(&self.inputs[0])
     }
 
     /// Updates read so far.
@@ -69,11 +86,11 @@ impl<K: Key> Merge<K> {
         self.inputs.iter().map(|run| run.meta.entries).sum::<u64>().saturating_sub(self.done)
     }
 
-    /// Goes on by about `updates` updates; says whether everything is merged.
-    pub fn step(&mut self, updates: u64) -> Result<bool, Error> {
-        let end = self.done.saturating_add(updates);
+    /// Reads about `fuel` updates.
+    pub fn step(&mut self, fuel: u64) -> Result<Step, Error> {
+        let end = self.done.saturating_add(fuel);
         while self.done < end {
-            // Few runs: to look at all their heads is faster than to keep a heap in order.
+            // With few runs, a scan of all heads is faster than a heap.
             let least = self.heads.iter().copied().fold(u64::MAX, u64::min);
             let (mut one, mut same) = (0, 0);
             for (place, head) in self.heads.iter().enumerate() {
@@ -81,16 +98,17 @@ impl<K: Key> Merge<K> {
                 same += usize::from(*head == least);
             }
             if same > 1 {
-                let Some((key, at)) = self.least_with(least) else { return Ok(true) };
+                let Some((key, at)) = self.least_with(least) else { return Ok(Step::Done) };
                 self.merge_pair(key, at)?;
             } else if let Some(update) = self.readers.get(one).and_then(Reader::peek) {
                 self.advance(one)?;
                 self.write(update)?;
             } else {
-                return Ok(true);
+                return Ok(Step::Done);
             }
         }
-        Ok(self.readers.iter().all(|reader| reader.peek().is_none()))
+        let is_done = self.readers.iter().all(|reader| reader.peek().is_none());
+        Ok(if is_done { Step::Done } else { Step::OutOfFuel })
     }
 
     /// The smallest key and ref among the heads with these high bits.
@@ -106,7 +124,7 @@ impl<K: Key> Merge<K> {
         Ok(())
     }
 
-    /// Adds up what the readers have of one pair.
+    /// Merges the updates of one pair.
     fn merge_pair(&mut self, key: K, at: u64) -> Result<(), Error> {
         let mut count = 0;
         for place in 0..self.readers.len() {
@@ -128,15 +146,14 @@ impl<K: Key> Merge<K> {
         writer.push(update)
     }
 
-    /// Ends the merge where it stands, at the next key: what is merged becomes a run, and of the
-    /// inputs the rest is left. So no work is lost when a process ends, and none must be done at
-    /// once.
+    /// Ends the merge before the next key: the merged part becomes a run, and the rest of the inputs
+    /// remains. So a process can end at any time without losing work or having to complete a merge.
     pub fn finish(mut self) -> Result<(Vec<Run<K>>, Merged), Error> {
         let heads = self.readers.iter().filter_map(Reader::peek);
         let rest = match heads.map(|head| head.0.high()).min() {
             None => None,
             Some(high) => {
-                // All keys with these high bits on one side.
+                // Keys with the same high bits are on the same side.
                 while let Some((key, at)) = self.least_with(high) {
                     self.merge_pair(key, at)?;
                 }
@@ -150,7 +167,7 @@ impl<K: Key> Merge<K> {
         Ok((self.inputs, Merged { run, rest }))
     }
 
-    /// Gives the merge up: nothing has happened.
+    /// Abandons the merge and removes its file.
     pub fn discard(self) -> Result<(), Error> {
         self.writer.map_or(Ok(()), RunWriter::discard)
     }

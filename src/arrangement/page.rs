@@ -12,9 +12,9 @@
 //! padding  16 zero bytes, so that a reader may read whole words
 //! ```
 //!
-//! All numbers little-endian, and of a fixed width: a look-up searches the packed page where it lies
-//! and decodes nothing else. Uniform keys lie close to a straight line through their page, and are
-//! kept as the distance from it: about 71 - log2(n) bits in a run of n.
+//! All numbers are little-endian and of a fixed width, so a lookup searches the packed page in place
+//! and decodes nothing else. Uniform keys are close to a straight line through their page, and are
+//! stored as distances from it: about 71 - log2(n) bits in a run of n.
 
 use crate::column::{Column, PADDING, pack, packed_len, width};
 use crate::key::{Key, Update};
@@ -33,13 +33,14 @@ fn header_bytes<K: Key>() -> usize {
     HEADER_BYTES + STEP_BYTES + columns * COLUMN_BYTES + HOLE_BYTES
 }
 
-/// Flipping the sign bit makes diffs sort as unsigned, so that -1 and +1 lie close together.
+/// With the sign bit flipped, diffs sort as unsigned numbers, and -1 and +1 are close together.
 const SIGN: u64 = 1 << 63;
 
-/// Bits from `low` up to `high` that are the same in every ref of a page, taken out before packing.
+/// The bits from `low` up to `high`, which are the same in every ref of a page and are removed before
+/// packing.
 ///
-/// Refs are made of fields with room to grow, so most pages have such bits in the middle. On disk:
-/// low u8, high u8, and the bits themselves, u64.
+/// Refs consist of fields that are wider than their values, so most pages have such bits in the
+/// middle. On disk: low u8, high u8, and the bits themselves, u64.
 #[derive(Clone, Copy, Debug, Default)]
 struct Hole {
     low: u32,
@@ -48,7 +49,7 @@ struct Hole {
 }
 
 impl Hole {
-    /// The widest hole in numbers that differ from `one` of them in no bit beyond `varying`.
+    /// Returns the widest hole in numbers that differ from `one` of them only in the bits `varying`.
     fn of(one: u64, varying: u64) -> Hole {
         let (mut best, mut low) = (Hole::default(), varying.trailing_zeros());
         while low < width(varying) {
@@ -77,11 +78,11 @@ impl Hole {
     }
 }
 
-/// Appends the page of these updates, which are sorted, consolidated, and 1 to [`PAGE_ENTRIES`].
+/// Appends the page of 1 to [`PAGE_ENTRIES`] updates, sorted and consolidated.
 pub(crate) fn encode<K: Key>(keys: &[K], refs: &[u64], diffs: &[i64], out: &mut Vec<u8>) {
     assert!((1..=PAGE_ENTRIES).contains(&keys.len()), "a page holds 1 to {PAGE_ENTRIES}");
     let start = out.len();
-    out.extend([0; 4]); // The checksum, once the rest is known.
+    out.extend([0; 4]); // For the checksum.
     out.extend((keys.len() as u32).to_le_bytes());
     let varying = refs.iter().fold(0, |bits, at| bits | at ^ refs[0]);
     let hole = Hole::of(refs[0], varying);
@@ -91,7 +92,7 @@ pub(crate) fn encode<K: Key>(keys: &[K], refs: &[u64], diffs: &[i64], out: &mut 
         span if span < 1 << 62 => span / (keys.len() as u64 - 1).max(1),
         _ => 0, // Signed distances might not fit.
     };
-    // Above half of the smallest key, so that distances to either side sort as unsigned.
+    // An offset of half the range, so that positive and negative distances sort as unsigned.
     let half = first.wrapping_sub(1 << 63);
     let distance = move |(place, key): (usize, &K)| {
         key.high().wrapping_sub(step.wrapping_mul(place as u64)).wrapping_sub(half)
@@ -122,7 +123,7 @@ pub(crate) fn encode<K: Key>(keys: &[K], refs: &[u64], diffs: &[i64], out: &mut 
     out[start..start + 4].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// The smallest of some numbers, and the bits that the others take above it.
+/// The smallest of some numbers, and the width of the others above it.
 struct Bounds {
     base: u64,
     width: u32,
@@ -140,7 +141,7 @@ impl Bounds {
     }
 }
 
-/// A page in memory, as it is on disk; searched in place.
+/// A page in memory, in its form on disk; searched in place.
 #[derive(Default)]
 pub(crate) struct Page {
     bytes: Vec<u8>,
@@ -154,22 +155,22 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Reads a page of `len` bytes over this one: `fill` is given the buffer for them. The error
-    /// says what is wrong with the bytes.
+    /// Replaces this page with one of `len` bytes. `fill` reads the bytes into a buffer, and `corrupt`
+    /// makes an error from a description of what is wrong with them.
     pub fn read<K: Key, E>(
         &mut self,
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
-        wrong: impl FnOnce(String) -> E,
+        corrupt: impl FnOnce(String) -> E,
     ) -> Result<(), E> {
         self.count = 0;
         self.bytes.resize(len, 0);
         fill(&mut self.bytes)?;
-        self.count = self.open::<K>().map_err(wrong)?;
+        self.count = self.open::<K>().map_err(corrupt)?;
         Ok(())
     }
 
-    /// Finds the columns; gives the number of updates.
+    /// Finds the columns and returns the number of updates.
     fn open<K: Key>(&mut self) -> Result<usize, String> {
         let bytes = &self.bytes;
         let header = header_bytes::<K>();
@@ -211,7 +212,7 @@ impl Page {
         Ok(count)
     }
 
-    /// Updates in it.
+    /// Number of updates.
     pub fn len(&self) -> usize {
         self.count
     }
@@ -224,7 +225,7 @@ impl Page {
         K::from_parts(high.wrapping_add(self.step.wrapping_mul(place as u64)), low)
     }
 
-    /// Writes the high bits of the keys at `places` to `highs`.
+    /// Replaces `highs` with the high bits of the keys at `places`.
     pub fn highs(&self, places: Range<usize>, highs: &mut Vec<u64>) {
         highs.clear();
         self.highs.decode(&self.bytes, places.clone(), highs);
@@ -245,7 +246,7 @@ impl Page {
         (self.key(place), self.at(place), diff as i64)
     }
 
-    /// Appends all of it to `updates`.
+    /// Appends all updates to `updates`.
     pub fn decode<K: Key>(&self, updates: &mut Vec<Update<K>>) {
         updates.extend((0..self.count).map(|place| self.get(place)));
     }
@@ -303,7 +304,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = decoded::<u64>(&bytes);
-            // With a checksum that fits, the rest must hold too.
+            // With a correct checksum, the rest of the checks must hold too.
             if bytes.len() > 8 {
                 bytes[6] = 0;
                 bytes[7] = 0;
@@ -325,7 +326,7 @@ mod tests {
         }
     }
 
-    /// 1,024 neighbours of a run of ten million uniform keys, with the refs that `at` gives them.
+    /// The size of a page in a run of ten million uniform keys, with the refs that `at` returns.
     fn neighbours(at: impl Fn(u64) -> u64) -> usize {
         let step = u64::MAX / 10_000_000;
         let hash = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -337,7 +338,7 @@ mod tests {
     #[test]
     fn ten_million_uniform_keys_take_under_twelve_bytes_with_the_filter() {
         let filter = crate::filter::block_bytes(1024);
-        // One counter; and labels, files and records as a corpus of CommonCrawl has them.
+        // A counter; then labels, files and records as in a corpus of CommonCrawl.
         assert!(neighbours(|hash| hash >> 38) + filter <= 11 * 1024);
         let fields = |hash: u64| (hash >> 40 & 7) << 52 | (hash >> 20 & 0xffff) << 30 | hash >> 49;
         assert!(neighbours(fields) + filter <= 12 * 1024);

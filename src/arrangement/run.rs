@@ -8,12 +8,12 @@
 //!          | crc32c of the footer so far u32 | "sluicrun"
 //! ```
 //!
-//! All pages but the last are full. A file is written once, to its end, and fsynced; a manifest
-//! names it only after that. Reading is by `pread`, not by mapping: a file cut short is then an
-//! error and not a signal, and pages count as cache and not as memory of the process. Only the
-//! index of the pages that are asked for is held: 40 bytes for 1,024 updates of 64-bit keys.
+//! All pages but the last are full. A file is written once, from start to end, and fsynced; a manifest
+//! names it only after that. Reads use `pread`, not a memory map: a truncated file is then an error
+//! and not a signal, and pages count as cache and not as memory of the process. Only the index of the
+//! needed pages is in memory: 40 bytes for 1,024 updates of 64-bit keys.
 
-use crate::Error;
+use crate::error::Error;
 use crate::filter;
 use crate::key::{Key, KeyRange, Update};
 use crate::page::{PAGE_ENTRIES, Page, encode};
@@ -30,31 +30,31 @@ const VERSION: u32 = 2;
 const HEADER_BYTES: u64 = 16;
 const FOOTER_BYTES: u64 = 8 + 8 + 8 + 4 + 4 + 8;
 
-/// Pages before their filters.
+/// Pages in a group, before their filters.
 const GROUP_PAGES: usize = 64;
 
-/// What a manifest keeps of a run: which file, and which of its keys are meant.
+/// The entry of a run in a manifest: the file, and which of its keys are used.
 ///
-/// A run written by one worker serves two after a change of their number: each names its part. A
-/// merge that was cut short leaves the parts of its runs that it did not come to.
+/// After a change of the number of workers, a run of one worker may serve two: each names its part. A
+/// split merge leaves the parts of its runs that it did not reach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunMeta {
     /// File name in the state folder.
     pub name: String,
-    /// Updates that are meant: those of `keys`.
+    /// Number of updates of `keys`.
     pub entries: u64,
     /// Size of the file.
     pub bytes: u64,
     /// Size of a key before packing.
     pub key_bytes: u32,
-    /// Whether any update takes copies back.
+    /// Whether any update of the file is a retraction.
     pub retractions: bool,
     /// Keys of the file that are part of the state.
     pub keys: KeyRange,
 }
 
 impl RunMeta {
-    /// Bytes of memory that it takes while open and idle: the index of its pages.
+    /// Bytes of memory that it uses while open and idle: the index of its pages.
     pub fn resident_bytes(&self) -> u64 {
         let page = match self.key_bytes {
             <u64 as Key>::BYTES => size_of::<PageRow<u64>>(),
@@ -64,23 +64,23 @@ impl RunMeta {
     }
 }
 
-/// Bytes of the files of `runs`. A file of which two parts are named takes its room once.
+/// Returns the size of the files of `runs`. A file of which two parts are named counts once.
 pub fn disk_bytes(runs: &[RunMeta]) -> u64 {
     let files: BTreeMap<&str, u64> =
         runs.iter().map(|run| (run.name.as_str(), run.bytes)).collect();
     files.values().sum()
 }
 
-/// Writes a run. Nothing counts before [`RunWriter::finish`].
+/// Writes a run, which is complete only after [`RunWriter::finish`].
 pub struct RunWriter<K: Key> {
     path: PathBuf,
     file: BufWriter<File>,
     offset: u64,
-    /// The page in the making, by columns.
+    /// The columns of the current page.
     keys: Vec<K>,
     refs: Vec<u64>,
     diffs: Vec<i64>,
-    /// Filters of the group in the making.
+    /// The filters of the current group.
     filters: Vec<u8>,
     index: Vec<u8>,
     pages: usize,
@@ -90,7 +90,10 @@ pub struct RunWriter<K: Key> {
 }
 
 impl<K: Key> RunWriter<K> {
-    /// Starts the file. It must not be there: names are used once.
+    /// Creates the file. It must not exist: names are used once.
+    ///
+    /// # Errors
+    /// If the file exists or cannot be written.
     pub fn create(path: &Path) -> Result<RunWriter<K>, Error> {
         let file = File::options().read(true).write(true).create_new(true).open(path);
         let mut file = BufWriter::with_capacity(1 << 18, file.map_err(Error::io(path))?);
@@ -115,12 +118,15 @@ impl<K: Key> RunWriter<K> {
         })
     }
 
-    /// Adds the next update. They come sorted and consolidated.
+    /// Adds the next update. Updates must be sorted and consolidated.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
     #[inline]
     pub fn push(&mut self, (key, at, diff): Update<K>) -> Result<(), Error> {
         debug_assert!(
             self.keys.last().zip(self.refs.last()).is_none_or(|last| last < (&key, &at)),
-            "updates come in order"
+            "updates are in order"
         );
         self.retractions |= diff < 0;
         self.keys.push(key);
@@ -157,21 +163,24 @@ impl<K: Key> RunWriter<K> {
         Ok(())
     }
 
-    /// Writes index and footer and makes the file durable. It stands for `keys`.
+    /// Writes index and footer, and makes the file durable. `keys` is the range that the run covers.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
     pub fn finish(self, keys: KeyRange) -> Result<RunMeta, Error> {
         let (file, path, meta) = self.close(keys)?;
         file.sync_all().map_err(Error::io(&path))?;
         Ok(meta)
     }
 
-    /// The same for a file that is read by this process only: its name is taken away again.
-    pub(crate) fn finish_nameless(self, keys: KeyRange) -> Result<Run<K>, Error> {
+    /// Completes a file that only this process reads, and unlinks it.
+    pub(crate) fn finish_unlinked(self, keys: KeyRange) -> Result<Run<K>, Error> {
         let (file, path, meta) = self.close(keys)?;
         std::fs::remove_file(&path).map_err(Error::io(&path))?;
         Run::of_file(file, path, &meta)
     }
 
-    /// Takes the file away again: nothing of it is wanted.
+    /// Removes the file.
     pub(crate) fn discard(self) -> Result<(), Error> {
         std::fs::remove_file(&self.path).map_err(Error::io(&self.path))
     }
@@ -209,7 +218,7 @@ impl<K: Key> RunWriter<K> {
 /// An open run, or a part of it.
 #[derive(Clone)]
 pub struct Run<K: Key> {
-    /// What the manifest says of it.
+    /// Its entry in the manifest.
     pub meta: RunMeta,
     file: Arc<RunFile<K>>,
 }
@@ -217,11 +226,11 @@ pub struct Run<K: Key> {
 struct RunFile<K> {
     path: PathBuf,
     file: File,
-    /// The pages that may hold keys of the run.
+    /// The pages that may have keys of the run.
     pages: Vec<PageRow<K>>,
 }
 
-/// A page, as the index has it.
+/// The place of a page and its filter.
 struct PageRow<K> {
     first: (K, u64),
     offset: u64,
@@ -231,18 +240,21 @@ struct PageRow<K> {
 }
 
 impl<K: Key> Run<K> {
-    /// Opens the run in `dir` and checks its header, footer and index. Pages and filters are
-    /// checked as they are read.
+    /// Opens the run in `dir` and verifies its header, footer and index. Pages and filters are
+    /// verified when they are read.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, or differs from `meta`.
     pub fn open(dir: &Path, meta: &RunMeta) -> Result<Run<K>, Error> {
         let path = dir.join(&meta.name);
         let file =
-            File::open(&path).map_err(|error| Error::Unopened { path: path.clone(), error })?;
+            File::open(&path).map_err(|source| Error::Unopened { path: path.clone(), source })?;
         Run::of_file(file, path, meta)
     }
 
     fn of_file(file: File, path: PathBuf, meta: &RunMeta) -> Result<Run<K>, Error> {
         let mut pages = read_index::<K>(&file, &path, meta.bytes)?;
-        // Nothing else of the file is ever asked for.
+        // The other pages are never needed.
         let end = pages.partition_point(|page| page.first.0.high() <= meta.keys.last);
         pages.truncate(end);
         let start = pages.partition_point(|page| page.first.0.high() < meta.keys.first);
@@ -251,7 +263,10 @@ impl<K: Key> Run<K> {
         Ok(Run { meta: meta.clone(), file: Arc::new(RunFile { path, file, pages }) })
     }
 
-    /// The part of the run that lies in `keys`; `None` where there is nothing.
+    /// Returns the part of the run in `keys`; `None` if it is empty.
+    ///
+    /// # Errors
+    /// If a page cannot be read, or is damaged.
     pub fn part(&self, keys: KeyRange) -> Result<Option<Run<K>>, Error> {
         let Some(keys) = self.meta.keys.intersection(keys) else { return Ok(None) };
         if keys == self.meta.keys {
@@ -266,7 +281,7 @@ impl<K: Key> Run<K> {
         Ok((upto > before).then(|| Run { meta, file: self.file.clone() }))
     }
 
-    /// Updates of the pages known here whose key's high bits are below `high`.
+    /// Number of updates in the pages of this run whose key's high bits are below `high`.
     fn updates_before(&self, high: u64) -> Result<u64, Error> {
         let pages = self.file.pages.partition_point(|page| page.first.0.high() < high);
         let Some(number) = pages.checked_sub(1) else { return Ok(0) };
@@ -284,7 +299,7 @@ impl<K: Key> Run<K> {
         Ok((number * PAGE_ENTRIES + page.len()) as u64)
     }
 
-    /// Pages that may hold keys of the run.
+    /// Number of pages that may have keys of the run.
     pub(crate) fn pages(&self) -> usize {
         self.file.pages.len()
     }
@@ -294,12 +309,12 @@ impl<K: Key> Run<K> {
         self.file.pages.get(number).map(|page| page.first)
     }
 
-    /// The first of the pages from `low` up to `high` that begins behind `target`.
-    pub(crate) fn page_behind(&self, low: usize, high: usize, target: (K, u64)) -> usize {
+    /// Returns the first of the pages from `low` up to `high` that begins after `target`.
+    pub(crate) fn page_after(&self, low: usize, high: usize, target: (K, u64)) -> usize {
         low + self.file.pages[low..high].partition_point(|page| page.first <= target)
     }
 
-    /// Reads page `number` over `page`.
+    /// Reads page `number` into `page`.
     pub(crate) fn read_page(&self, number: usize, page: &mut Page) -> Result<(), Error> {
         let RunFile { path, file, pages } = &*self.file;
         let row = &pages[number];
@@ -310,25 +325,26 @@ impl<K: Key> Run<K> {
         )
     }
 
-    /// Reads the filter of page `number` over `block`.
+    /// Reads the filter of page `number` into `block`.
     pub(crate) fn read_filter(&self, number: usize, block: &mut Vec<u8>) -> Result<(), Error> {
         let RunFile { path, file, pages } = &*self.file;
         let row = &pages[number];
         block.resize(row.filter_bytes as usize, 0);
         file.read_exact_at(block, row.filter_offset).map_err(Error::io(path))?;
-        match filter::is_whole(block) {
-            true => Ok(()),
-            false => Err(Error::corrupt(path, row.filter_offset, "a filter's checksum is wrong")),
+        if filter::is_whole(block) {
+            Ok(())
+        } else {
+            Err(Error::corrupt(path, row.filter_offset, "a filter's checksum is wrong"))
         }
     }
 
-    /// The error that names a place in this run.
+    /// Returns an error about page `number`.
     pub(crate) fn corrupt(&self, number: usize, what: &str) -> Error {
         Error::corrupt(&self.file.path, self.file.pages[number].offset, what)
     }
 }
 
-/// Reads the page index of a file that should have `bytes` bytes.
+/// Reads the page index of a file whose size should be `bytes`.
 fn read_index<K: Key>(file: &File, path: &Path, bytes: u64) -> Result<Vec<PageRow<K>>, Error> {
     let len = file.metadata().map_err(Error::io(path))?.len();
     if len != bytes || len < HEADER_BYTES + FOOTER_BYTES {
@@ -340,7 +356,7 @@ fn read_index<K: Key>(file: &File, path: &Path, bytes: u64) -> Result<Vec<PageRo
     };
     let header = read(0, HEADER_BYTES as usize)?;
     if &header[..8] != MAGIC || short(&header[8..12]) != VERSION {
-        return Err(Error::corrupt(path, 0, format!("no run of version {VERSION}")));
+        return Err(Error::corrupt(path, 0, format!("not a run of version {VERSION}")));
     }
     if short(&header[12..]) != K::BYTES {
         return Err(Error::corrupt(path, 12, format!("keys of {} bytes expected", K::BYTES)));
@@ -348,7 +364,7 @@ fn read_index<K: Key>(file: &File, path: &Path, bytes: u64) -> Result<Vec<PageRo
     let footer_at = len - FOOTER_BYTES;
     let footer = read(footer_at, FOOTER_BYTES as usize)?;
     if &footer[32..] != MAGIC || short(&footer[28..32]) != crc32c::crc32c(&footer[..28]) {
-        return Err(Error::corrupt(path, footer_at, "the footer's checksum does not fit"));
+        return Err(Error::corrupt(path, footer_at, "the footer's checksum is wrong"));
     }
     let (index_at, pages) = (number(&footer[..8]), number(&footer[8..16]));
     let entries = number(&footer[16..24]);
@@ -360,14 +376,14 @@ fn read_index<K: Key>(file: &File, path: &Path, bytes: u64) -> Result<Vec<PageRo
     }
     let index = read(index_at, (footer_at - index_at) as usize)?;
     if crc32c::crc32c(&index) != short(&footer[24..28]) {
-        return Err(Error::corrupt(path, index_at, "the index's checksum does not fit"));
+        return Err(Error::corrupt(path, index_at, "the index's checksum is wrong"));
     }
     place_pages(&index, index_at, entries)
         .ok_or_else(|| Error::corrupt(path, index_at, "the index is not in order"))
 }
 
-/// The rows of an index, with what follows from them: where each page ends, and its filter.
-/// `None` where the pages and filters do not lie side by side from the header to the index.
+/// Parses the rows of an index, and derives the end of each page and the place of its filter. Returns
+/// `None` if the pages and filters do not fill the file from the header to the index.
 fn place_pages<K: Key>(index: &[u8], index_at: u64, entries: u64) -> Option<Vec<PageRow<K>>> {
     let mut pages: Vec<PageRow<K>> = Vec::new();
     for row in index.chunks_exact(K::BYTES as usize + 16) {

@@ -1,8 +1,8 @@
-//! Named moments at which a test may kill the process.
+//! Crash points: named moments at which a test can kill the process.
 //!
-//! Only builds with debug assertions look at the environment; a release build has nothing here.
+//! Only builds with debug assertions read the environment; in release builds these are empty.
 
-/// The moments, in the order in which a commit passes them.
+/// The crash points, in the order in which a commit passes them.
 pub const POINTS: &[&str] = &[
     "part-begun",
     "segment-written",
@@ -15,7 +15,8 @@ pub const POINTS: &[&str] = &[
     "commit-ended",
 ];
 
-/// Ends the process by SIGKILL if `SLUICE_CRASH_AT` is `name`, or `name:n` at the n-th passing.
+/// Kills the process by SIGKILL if `SLUICE_CRASH_AT` is `name`, or at the n-th call if it is
+/// `name:n`.
 #[cfg(debug_assertions)]
 pub fn point(name: &'static str) {
     use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,20 +1,20 @@
-//! What can go wrong with a corpus.
+//! Errors of a corpus.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An error that names the file and what to do.
+/// An error with a corpus: the file, and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused.
-    #[error("{}: {error}", path.display())]
+    /// An operation on a file failed.
+    #[error("{}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What it said.
-        error: io::Error,
+        /// Error of the operating system.
+        source: io::Error,
     },
-    /// The file is not what was written.
+    /// The file differs from what was written.
     #[error("{}: {what}", path.display())]
     Corrupt {
         /// The file.
@@ -22,7 +22,7 @@ pub enum Error {
         /// What was expected, what was found, what to do.
         what: String,
     },
-    /// Another process writes.
+    /// Another process writes to the corpus.
     #[error(
         "{}: the corpus is being written by {owner}; wait for it, or end that process",
         path.display()
@@ -30,10 +30,10 @@ pub enum Error {
     Locked {
         /// The lock file.
         path: PathBuf,
-        /// Process, machine and age of its last sign of life.
+        /// Process, machine, and age of its last heartbeat.
         owner: String,
     },
-    /// There is no corpus.
+    /// The folder is not a corpus.
     #[error(
         "{}: no corpus here (no commits/*.json); make one with: sluice build RECIPE.toml --corpus {}",
         path.display(), path.display()
@@ -42,7 +42,7 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder holds files of a corpus and no manifest.
+    /// The folder has files of a corpus but no manifest.
     #[error(
         "{}: commits/ has no manifest, but there is data of a corpus ({found}); restore commits/ \
          from where this folder was copied from; nothing was changed",
@@ -54,7 +54,7 @@ pub enum Error {
         /// One of its files.
         found: String,
     },
-    /// The newest manifest is not what was written.
+    /// The newest manifest is damaged.
     #[error(
         "{}: this manifest is damaged: {what}; restore the file from a copy, or: sluice verify \
          --repair {} goes back to the newest commit that is whole, and says what that loses",
@@ -68,7 +68,7 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-    /// Files that the manifest names are not there, or have another size.
+    /// Files in the manifest are missing, or have another size.
     #[error(
         "{missing}; commit {commit} needs it: restore it from a copy; without one: sluice verify \
          --repair {} goes back to the commit before if that is whole, else rebuild the corpus",
@@ -82,7 +82,7 @@ pub enum Error {
         /// What is missing.
         missing: String,
     },
-    /// Files that no manifest names, where no run was cut short.
+    /// There are files that no manifest names, although no run was interrupted.
     #[error(
         "{}: no manifest names this file{}, and no run was cut short here that could have left it: \
          a manifest after commit {commit} has gone (deleted, or an older copy of commits/ was put \
@@ -102,7 +102,7 @@ pub enum Error {
         /// The newest commit.
         commit: u64,
     },
-    /// No commit can be gone back to.
+    /// There is no commit to return to.
     #[error(
         "{}: no commit is whole, so there is none to go back to: {what}; restore what is missing \
          from a copy, or rebuild the corpus; nothing was changed",
@@ -116,27 +116,27 @@ pub enum Error {
     },
     /// A data file that cannot be opened.
     #[error(
-        "{}: {error}; the corpus needs this file: restore it from a copy, or rebuild the corpus",
+        "cannot open {}; the corpus needs this file: restore it from a copy, or rebuild the corpus",
         path.display()
     )]
     Unopened {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
-        error: io::Error,
+        /// Error of the operating system.
+        source: io::Error,
     },
-    /// A state file.
+    /// An error with a state file.
     #[error(transparent)]
     State(#[from] arrangement::Error),
 }
 
 impl Error {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
-        move |error| Error::Io { path: path.to_owned(), error }
+        move |source| Error::Io { path: path.to_owned(), source }
     }
 
     pub(crate) fn unopened(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
-        move |error| Error::Unopened { path: path.to_owned(), error }
+        move |source| Error::Unopened { path: path.to_owned(), source }
     }
 
     pub(crate) fn corrupt(path: &Path, what: impl Into<String>) -> Error {

@@ -1,20 +1,20 @@
-//! The corpus on disk: what is committed, how it is written, read, checked and exported.
+//! The corpus on disk: commits, and how they are written, read, verified and exported.
 //!
 //! ```text
 //! corpus/
-//!   recipe.toml      the recipe it was made with, every default filled in
-//!   lock             who writes; held by the operating system while they do
-//!   commits/         000042.json: the newest is the corpus, see `manifest`
+//!   recipe.toml      the recipe of the corpus, with all defaults
+//!   lock             the writing process; locked while it runs
+//!   commits/         000042.json: the newest defines the corpus, see `manifest`
 //!   data/            <slice>/<label>/*.jsonl.zst: the documents, see `segment`
 //!   ledger/          <slice>/<label>/*.parquet: one row for each record read, see `ledger`
-//!   state/           *.run: what deduplication remembers, see the crate `arrangement`
-//!   tmp/             what does not fit in memory for now; empty between runs
+//!   state/           *.run: the indexes of deduplication, see the crate `arrangement`
+//!   tmp/             data that does not fit in memory; empty between runs
 //! ```
 //!
-//! Files are written once under names that no manifest names yet, fsynced, and named by the next
-//! manifest. The two newest manifests and all they name are kept, see `sweep`.
+//! Files are written once, under names that no manifest has yet, and fsynced; then the next manifest
+//! names them. The two newest manifests and all their files are kept, see `sweep`.
 //!
-//! Knows nothing of dataflows or of what the slices do.
+//! This crate does not depend on dataflows or slices.
 
 pub mod crash;
 mod error;
@@ -32,6 +32,7 @@ mod store;
 mod sweep;
 mod verify;
 
+pub use arrangement::Depth;
 pub use error::Error;
 pub use ledger::LedgerRow;
 pub use lock::Lock;

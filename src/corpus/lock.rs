@@ -1,6 +1,6 @@
-//! One writer at a time.
+//! The lock that admits one writer at a time.
 
-use crate::Error;
+use crate::error::Error;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
@@ -10,15 +10,19 @@ use std::time::{Duration, SystemTime};
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// The right to write. The operating system holds it and lets go when the process ends, however
-/// it ends; the file's text only tells others who writes, and its time when that was last so.
+/// The exclusive right to write to a corpus. The operating system releases it when the process ends,
+/// however it ends. The text of the file only names the owner, and its modification time is the last
+/// heartbeat.
 pub struct Lock {
     stop: Option<Sender<()>>,
-    beating: Option<JoinHandle<()>>,
+    heartbeat: Option<JoinHandle<()>>,
 }
 
 impl Lock {
-    /// Takes the lock of the corpus at `root`, or says who has it.
+    /// Takes the lock of the corpus at `root`.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] with the owner if another process has it; or if the file cannot be written.
     pub fn take(root: &Path) -> Result<Lock, Error> {
         let path = root.join("lock");
         let mut file = OpenOptions::new()
@@ -34,30 +38,33 @@ impl Lock {
                 let owner = owner(&mut file);
                 return Err(Error::Locked { path, owner });
             }
-            Err(TryLockError::Error(error)) => return Err(Error::Io { path, error }),
+            Err(TryLockError::Error(source)) => return Err(Error::Io { path, source }),
         }
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        // On a full disk there is no room for who writes; what comes next is to make some.
+        // On a full disk the owner cannot be written; the caller may be about to free space.
         let id = std::process::id();
         let _ = file.set_len(0).and_then(|()| writeln!(file, "process {id} on {}", host.trim()));
         let (stop, stopped) = channel();
-        let beating = std::thread::Builder::new()
+        let heartbeat = std::thread::Builder::new()
             .name("lock".into())
             .spawn(move || {
                 while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
-                    // A beat that fails is only a sign of life less; the lock holds.
+                    // If this fails, a heartbeat is missing, but the lock holds.
                     let _ = file.set_modified(SystemTime::now());
                 }
                 let _ = file.set_len(0);
                 let _ = file.unlock();
             })
             .map_err(Error::io(&path))?;
-        Ok(Lock { stop: Some(stop), beating: Some(beating) })
+        Ok(Lock { stop: Some(stop), heartbeat: Some(heartbeat) })
     }
 }
 
 impl Lock {
-    /// Somebody holds the lock of the corpus at `root`.
+    /// Whether a process holds the lock of the corpus at `root`.
+    ///
+    /// # Errors
+    /// If the lock file cannot be opened.
     pub fn is_held(root: &Path) -> Result<bool, Error> {
         let path = root.join("lock");
         match File::open(&path) {
@@ -73,8 +80,8 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(beating) = self.beating.take() {
-            let _ = beating.join();
+        if let Some(heartbeat) = self.heartbeat.take() {
+            let _ = heartbeat.join();
         }
     }
 }
@@ -93,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_writer_is_told_who_writes() {
+    fn the_error_of_a_second_writer_names_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::take(dir.path()).unwrap();
         let error = Lock::take(dir.path()).err().unwrap().to_string();

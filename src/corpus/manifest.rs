@@ -1,37 +1,38 @@
-//! The manifest: the one file that says what the corpus is.
+//! The manifest: the file that defines the corpus.
 //!
 //! One JSON object. Its first member, `crc32c`, is the checksum of every byte after the comma that
-//! ends it, so damage anywhere in the file is noticed.
+//! ends it, so damage anywhere in the file is detected.
 
 use arrangement::RunMeta;
 use document::{DocRef, Document, Reason};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Defects listed for a label; beyond it they are only counted.
+/// Largest number of defects listed for a label. Further defects are only counted.
 pub const DEFECTS_LISTED_MAX: usize = 1000;
 
-/// A commit: everything the corpus is at one point.
+/// A commit: the state of the corpus at one point.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this format.
     pub format: u32,
-    /// Number of the commit, rising.
+    /// Number of the commit, increasing.
     pub commit: u64,
-    /// Digest of the recipe's settings, models included.
+    /// Digest of the recipe's settings, including models.
     pub recipe: String,
-    /// The recipe itself, as `recipe.toml` had it: with the manifest, a corpus goes back to it.
+    /// The text of `recipe.toml` at this commit. A repair restores it.
     #[serde(default)]
     pub recipe_toml: Option<String>,
-    /// The epoch at which the next run goes on.
+    /// The first epoch of the next run.
     pub next_epoch: u64,
-    /// Everything added, in order of adding; the place is the label's number in a `DocRef`.
+    /// All labels, in the order in which they were added. Their places are their numbers in a
+    /// `DocRef`.
     pub labels: Vec<Label>,
     /// Runs of each index.
     pub state: BTreeMap<String, Vec<RunMeta>>,
 }
 
-/// One label: its sources, how far they are read, and what came of them.
+/// A label: its sources, how far they are read, and the results.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Label {
     /// Name of its slice.
@@ -40,46 +41,46 @@ pub struct Label {
     pub name: String,
     /// Its sources, by name.
     pub sources: Vec<Source>,
-    /// The first record not read yet; `None` when all are.
+    /// The first record that is not read yet; `None` if all are read.
     pub position: Option<Position>,
-    /// What was counted.
+    /// Sums over its documents.
     pub counts: Counts,
-    /// Documents kept.
+    /// Files of kept documents.
     pub segments: Vec<File>,
-    /// Rows of everything read.
+    /// Files of rows, one for each record read.
     pub ledger: Vec<File>,
-    /// What could not be read, the first [`DEFECTS_LISTED_MAX`].
+    /// Its defects, the first [`DEFECTS_LISTED_MAX`].
     pub defects: Vec<DefectRow>,
-    /// Everything that could not be read.
+    /// The number of all its defects.
     pub defects_count: u64,
 }
 
 /// One input file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// Its name in document ids: the file name, with folders where that alone is not unique.
+    /// Its name in document ids: the file name, with folders if the name alone is not unique.
     pub name: String,
-    /// Where it was read.
+    /// The path where it was read.
     pub path: String,
     /// Its size, as stored.
     pub bytes: u64,
-    /// When it was last changed, as it was when the label was begun: nanoseconds since 1970, the
-    /// newest of its files where it is a folder.
+    /// Its modification time when the label was begun, in nanoseconds since 1970; for a folder, that
+    /// of its newest file.
     #[serde(default)]
     pub modified: Option<u64>,
-    /// CRC-32C of what it began and ended with then.
+    /// CRC-32C of its first and last bytes at that time.
     #[serde(default)]
     pub ends: Option<u32>,
 }
 
-/// Where a label goes on.
+/// Where a label resumes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// Number of the source.
     pub source: u64,
-    /// Records of it that are done.
+    /// Records of it that are processed.
     pub record: u64,
-    /// Defects of it that are done.
+    /// Defects of it that are processed.
     pub defects: u64,
 }
 
@@ -100,7 +101,7 @@ pub struct File {
     pub crc32c: u32,
 }
 
-/// Something that could not be read.
+/// Something in a source that could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DefectRow {
     /// Path of the source.
@@ -126,12 +127,12 @@ pub struct Counts {
     pub bytes_kept: u64,
     /// Paragraphs.
     pub paragraphs: ParagraphCounts,
-    /// Tokens of the text kept, where the recipe names a tokenizer.
+    /// Tokens of the text kept, if the recipe names a tokenizer.
     #[serde(default)]
     pub tokens: Option<u64>,
 }
 
-/// Sums over paragraphs of the documents that came to paragraph deduplication.
+/// Sums over paragraphs of the documents that reached paragraph deduplication.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParagraphCounts {
     /// Paragraphs compared.
@@ -141,7 +142,7 @@ pub struct ParagraphCounts {
 }
 
 impl Counts {
-    /// Counts a document at its end.
+    /// Adds a document at the end of its graph.
     pub fn count(&mut self, document: &Document) {
         self.read += 1;
         self.bytes_read += document.bytes_read;
@@ -157,12 +158,12 @@ impl Counts {
         }
     }
 
-    /// Adds tokens, where they were counted.
+    /// Adds tokens, if they were counted.
     pub(crate) fn add_tokens(&mut self, tokens: Option<u64>) {
         self.tokens = self.tokens.map_or(tokens, |sum| Some(sum + tokens.unwrap_or(0)));
     }
 
-    /// Adds the sums of other documents.
+    /// Adds the counts of other documents.
     pub fn add(&mut self, other: &Counts) {
         self.read += other.read;
         self.kept += other.kept;
@@ -183,7 +184,7 @@ impl Counts {
 }
 
 impl Label {
-    /// Everything of it is committed.
+    /// Whether all of it is committed.
     pub fn is_complete(&self) -> bool {
         self.position.is_none()
     }
@@ -205,12 +206,12 @@ impl Label {
     }
 }
 
-/// Why a manifest cannot be read.
+/// Why a manifest cannot be decoded.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Unread {
-    /// It is not what was written.
+    /// It differs from what was written.
     Damaged(String),
-    /// It has a format that this version does not know.
+    /// Its format is not supported by this version.
     Unknown(u32),
 }
 
@@ -222,7 +223,7 @@ struct Format {
     format: u32,
 }
 
-/// The checksum that a manifest's file has, and what it is of.
+/// Returns the checksum in a manifest's file, and the bytes that it covers.
 fn split_sum(file: &[u8]) -> Option<(u32, &[u8])> {
     let (sum, summed) = file.strip_prefix(SUM_BEGINS.as_bytes())?.split_at_checked(8)?;
     let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
@@ -230,7 +231,7 @@ fn split_sum(file: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 impl Manifest {
-    /// The format that this version writes. It also reads the one before, which has no checksum.
+    /// The format that this version writes. It also reads format 1, which has no checksum.
     pub const FORMAT: u32 = 2;
 
     /// The manifest of a corpus without documents.
@@ -238,7 +239,7 @@ impl Manifest {
         Manifest { format: Self::FORMAT, recipe, next_epoch: 1, ..Manifest::default() }
     }
 
-    /// The file that holds it.
+    /// Encodes the manifest as a file.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let current = Manifest { format: Self::FORMAT, ..self.clone() };
         let json = serde_json::to_vec(&current).expect("a manifest is plain data");
@@ -248,7 +249,7 @@ impl Manifest {
         file
     }
 
-    /// Reads its file.
+    /// Decodes a manifest's file.
     pub(crate) fn decode(file: &[u8]) -> Result<Manifest, Unread> {
         let damaged = |what: String| Unread::Damaged(what);
         let has_sum = match split_sum(file) {
@@ -267,7 +268,7 @@ impl Manifest {
         serde_json::from_slice(file).map_err(|error| damaged(error.to_string()))
     }
 
-    /// The label of that slice and name.
+    /// The label with this slice and name.
     pub fn label(&self, slice: &str, name: &str) -> Option<&Label> {
         self.labels.iter().find(|label| label.slice == slice && label.name == name)
     }
@@ -277,7 +278,7 @@ impl Manifest {
         self.sizes().map(|(file, _)| file)
     }
 
-    /// The same, each with its size. A run may come several times.
+    /// Every file it names, with its size. A run may be named several times.
     pub(crate) fn sizes(&self) -> impl Iterator<Item = (String, u64)> + '_ {
         let parts = self.labels.iter().flat_map(|label| label.segments.iter().chain(&label.ledger));
         let runs = self.state.values().flatten();
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_comes_back_and_no_changed_bit_passes() {
+    fn decoding_reverses_encoding_and_detects_every_changed_bit() {
         let file = manifest().encode();
         assert_eq!(Manifest::decode(&file), Ok(manifest()));
         serde_json::from_slice::<serde_json::Value>(&file).unwrap();
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_without_a_checksum_is_read_and_later_ones_are_refused() {
+    fn the_format_without_a_checksum_is_read_and_later_ones_are_rejected() {
         let old = Manifest { format: 1, ..manifest() };
         assert_eq!(Manifest::decode(&serde_json::to_vec(&old).unwrap()), Ok(old));
         let later = Manifest { format: 3, ..manifest() };

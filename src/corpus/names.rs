@@ -1,19 +1,18 @@
-//! What the names of a corpus's files say: which are ours, and when they were written.
+//! Names of the files of a corpus: which files belong to it, and when they were written.
 
 use std::path::Path;
 
-/// When a file with a name of ours was written.
+/// When a file with a name of the corpus was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// Of use only to the process that wrote it.
+    /// A temporary file of the process that wrote it.
     Scratch,
-    /// In an epoch. A copy that [`crate::revise`] made also has the number of the commit it was
-    /// made for.
+    /// In an epoch. A copy made by [`crate::revise`] also has the number of its commit.
     In { epoch: u64, revision: Option<u64> },
 }
 
-/// What the name of a file says; `path` is relative to the corpus. `None` where the name is not of
-/// a form that we give, or is that of a manifest.
+/// Parses the name of a file; `path` is relative to the corpus. Returns `None` if the corpus has no
+/// files with such names, or if it is the name of a manifest.
 pub(crate) fn written(path: &Path) -> Option<Written> {
     let parts: Vec<&str> = path.iter().map(|part| part.to_str()).collect::<Option<_>>()?;
     match parts[..] {
@@ -54,7 +53,7 @@ fn run(stem: &str) -> Option<Written> {
     parts.next().map(|_index| Written::In { epoch, revision: None })
 }
 
-/// A number written with at least so many digits.
+/// Parses a number of at least `digits_min` digits.
 pub(crate) fn number(text: &str, digits_min: usize) -> Option<u64> {
     digits(text).filter(|_| text.len() >= digits_min)
 }
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_as_we_give_them_are_ours() {
+    fn only_names_of_the_corpus_are_recognized() {
         let of = |path: &str| written(Path::new(path));
         let epoch = |epoch| Some(Written::In { epoch, revision: None });
         assert_eq!(of("data/c4/a/00000012-0001.jsonl.zst"), epoch(12));

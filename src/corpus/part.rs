@@ -1,9 +1,11 @@
-//! What one worker writes of one epoch, and what it reports.
+//! The files that one worker writes in one epoch, and its report.
 
+use crate::crash;
+use crate::error::Error;
 use crate::ledger::LedgerWriter;
 use crate::manifest::{Counts, DefectRow, File, Label, Position};
 use crate::segment::SegmentWriter;
-use crate::{Corpus, Error, crash};
+use crate::store::Corpus;
 use arrangement::RunMeta;
 use document::{Document, Epoch};
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What one worker did in one epoch: what a manifest will name, and what it adds up.
+/// The report of one worker about one epoch: files for the manifest, and counts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct EpochReport {
     /// The epoch.
@@ -20,21 +22,21 @@ pub struct EpochReport {
     pub worker: usize,
     /// Sums over its documents.
     pub counts: Counts,
-    /// Its documents that are kept, if any.
+    /// Its kept documents, if any.
     pub segment: Option<File>,
     /// Its rows, if any.
     pub ledger: Option<File>,
-    /// What it could not read.
+    /// Its defects, the first [`DEFECTS_LISTED_MAX`](crate::DEFECTS_LISTED_MAX).
     pub defects: Vec<DefectRow>,
-    /// All of what it could not read.
+    /// The number of all its defects.
     pub defects_count: u64,
     /// Where it stopped inside a source, if it did.
     pub position: Option<Position>,
-    /// The runs of each index that are its share now.
+    /// The runs of its share of each index after the epoch.
     pub runs: BTreeMap<String, Vec<RunMeta>>,
 }
 
-/// Writes the documents of one epoch that one worker holds, in the order of their refs.
+/// Writes the documents of one worker in one epoch, in the order of their refs.
 pub struct PartWriter {
     root: PathBuf,
     label: Arc<Label>,
@@ -45,7 +47,7 @@ pub struct PartWriter {
 }
 
 impl PartWriter {
-    /// Files of `label` for that epoch and worker; they are made when the first row comes.
+    /// A writer of files of `label` for this epoch and worker. It creates them with the first document.
     pub fn new(corpus: &Corpus, label: Arc<Label>, epoch: Epoch, worker: usize) -> PartWriter {
         PartWriter {
             root: corpus.root().to_owned(),
@@ -63,7 +65,7 @@ impl PartWriter {
         format!("{folder}/{slice}/{name}/{}.{kind}", self.stem)
     }
 
-    /// The same in the file system, its folder made.
+    /// Its path in the file system. Creates the folder.
     fn path(&self, folder: &str, kind: &str) -> Result<PathBuf, Error> {
         let path = self.root.join(self.name(folder, kind));
         let dir = path.parent().expect("a folder of the label");
@@ -72,6 +74,9 @@ impl PartWriter {
     }
 
     /// Writes a document to the ledger and, if it is kept, to the segment.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
     pub fn push(&mut self, document: &Document) -> Result<(), Error> {
         let id = self.label.document_id(document.at);
         if document.is_kept() {
@@ -90,7 +95,10 @@ impl PartWriter {
         Ok(())
     }
 
-    /// Makes both files durable.
+    /// Makes both files durable, and returns the counts, the segment and the ledger file.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
     pub fn finish(mut self) -> Result<(Counts, Option<File>, Option<File>), Error> {
         let segment = match self.segment.take() {
             Some(writer) => Some(writer.finish(self.name("data", "jsonl.zst"))?),

@@ -1,37 +1,42 @@
-//! Going back to the newest commit that is whole. Nothing is deleted: what that commit does not
-//! name is moved aside.
+//! Returning to the newest complete commit. Nothing is deleted: files that the commit does not name
+//! are moved aside.
 
+use crate::error::Error;
 use crate::manifest::{Counts, Manifest};
 use crate::names::Written;
-use crate::{Corpus, Error, ledger, sync_dir};
+use crate::store::Corpus;
+use crate::{ledger, sync_dir};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is to be done to a corpus, and what that loses.
+/// A plan to repair a corpus, and the losses that it causes.
 pub struct Repair {
-    /// The commit that it goes back to.
+    /// The commit to return to.
     pub to: Manifest,
-    /// Commits after it, each with what is wrong with it.
+    /// The later commits, each with its problem.
     pub passed_over: Vec<(u64, String)>,
-    /// What the corpus has no more, by label.
+    /// Losses by label.
     pub lost: BTreeMap<String, Lost>,
     /// Files that neither that commit nor the one before it names.
     unnamed: Vec<PathBuf>,
 }
 
-/// What is lost of one label.
+/// The losses of one label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
     /// Documents read.
     pub read: u64,
     /// Of these, documents kept.
     pub kept: u64,
-    /// Ledger files that cannot be read, and say nothing of their documents.
+    /// Unreadable ledger files, whose documents are not counted.
     pub unreadable: u64,
 }
 
-/// Finds out what is to be done; `None` where nothing is. Changes nothing.
+/// Plans a repair; `None` if none is needed. Changes nothing.
+///
+/// # Errors
+/// If no commit is complete, or files cannot be read.
 pub fn repair(corpus: &Corpus) -> Result<Option<Repair>, Error> {
     let mut passed_over = Vec::new();
     for commit in corpus.commits()?.into_iter().rev() {
@@ -55,10 +60,10 @@ pub fn repair(corpus: &Corpus) -> Result<Option<Repair>, Error> {
         }
         let is_of_an_epoch =
             |(path, written): (PathBuf, Written)| (written != Written::Scratch).then_some(path);
-        let unnamed = match passed_over.is_empty() && corpus.cut_short(&manifest)?.is_some() {
-            // The next run removes it.
-            true => Vec::new(),
-            false => corpus.unnamed(&manifest)?.into_iter().filter_map(is_of_an_epoch).collect(),
+        let unnamed = if passed_over.is_empty() && corpus.cut_short(&manifest)?.is_some() {
+            Vec::new() // The next run removes them.
+        } else {
+            corpus.unnamed(&manifest)?.into_iter().filter_map(is_of_an_epoch).collect()
         };
         if passed_over.is_empty() && unnamed.is_empty() {
             return Ok(None);
@@ -71,8 +76,8 @@ pub fn repair(corpus: &Corpus) -> Result<Option<Repair>, Error> {
     Err(Error::Beyond { root: corpus.root().to_owned(), what: what.join("; ") })
 }
 
-/// What the corpus has no more: by the newest manifest if that can be read, else by the ledger
-/// files that are not named any more.
+/// Returns the losses: from the newest manifest if it can be read, else from the ledger files that no
+/// manifest will name.
 fn lost(
     corpus: &Corpus,
     to: &Manifest,
@@ -112,9 +117,12 @@ fn lost(
 }
 
 impl Repair {
-    /// Goes back: the manifests that are passed over get names that end in `.damaged`, and what is
-    /// not named any more is moved to a folder in `set-aside/`, which is returned if anything was.
-    /// For the holder of the lock.
+    /// Carries out the repair: renames the later manifests to names that end in `.damaged`, and moves
+    /// files without a manifest to a folder in `set-aside/`, which is returned if there are any. The
+    /// caller must hold the lock.
+    ///
+    /// # Errors
+    /// If a file cannot be moved.
     pub fn carry_out(&self, corpus: &Corpus) -> Result<Option<PathBuf>, Error> {
         for (commit, _) in &self.passed_over {
             corpus.set_manifest_aside(*commit)?;
@@ -139,12 +147,15 @@ impl Repair {
 }
 
 impl Corpus {
-    /// Takes a manifest out of the count, and keeps it.
+    /// Renames a manifest so that it no longer counts.
     pub(crate) fn set_manifest_aside(&self, commit: u64) -> Result<(), Error> {
         set_aside(&self.commit_path(commit))
     }
 
-    /// Puts the recipe of a manifest back into its place; what was there is kept.
+    /// Restores the recipe of a manifest. An existing recipe is renamed.
+    ///
+    /// # Errors
+    /// If a file cannot be written or renamed.
     pub fn restore_recipe(&self, text: &str) -> Result<(), Error> {
         let path = self.recipe_path();
         if path.exists() {
@@ -167,7 +178,7 @@ fn set_aside(path: &Path) -> Result<(), Error> {
     durable::rename(path, &place).map_err(Error::io(&place))
 }
 
-/// The first of these paths that nothing has.
+/// Returns the first of these paths that does not exist.
 fn free(path: impl Fn(u32) -> PathBuf) -> PathBuf {
-    (1..).map(path).find(|path| !path.exists()).expect("a folder cannot hold every number")
+    (1..).map(path).find(|path| !path.exists()).expect("a folder has a limited number of files")
 }

@@ -1,13 +1,16 @@
-//! Turning documents of a corpus away after the fact: copies of the files they stand in, without
-//! them.
+//! Rejecting documents of a corpus after the fact, by copies of their files without them.
 
+use crate::error::Error;
 use crate::ledger::{self, LedgerRow, LedgerWriter};
 use crate::manifest::{Counts, File, Label};
 use crate::segment::{SegmentReader, SegmentWriter};
-use crate::{Corpus, Error};
+use crate::store::Corpus;
 use document::Reason;
 
-/// The rows of one of a label's ledger files.
+/// Returns the rows of a ledger file.
+///
+/// # Errors
+/// If the file cannot be opened or is damaged.
 pub fn ledger_rows(
     corpus: &Corpus,
     file: &File,
@@ -15,9 +18,12 @@ pub fn ledger_rows(
     ledger::rows(&corpus.root().join(&file.path))
 }
 
-/// Turns the documents of `label` away for which `verdict` gives a reason, and gives those that are
-/// turned away already that reason. Files that change are written anew, under names that end in
-/// `mark`; the corpus has them with the commit of the label that is given back.
+/// Rejects the documents of `label` for which `verdict` returns a reason; documents that are rejected
+/// already get the new reason. Files that change are written as copies with `mark` in their names.
+/// Returns the label with the new files, which become part of the corpus when it is committed.
+///
+/// # Errors
+/// If a file cannot be read or written, or is damaged.
 pub fn revise(
     corpus: &Corpus,
     label: &Label,
@@ -28,7 +34,7 @@ pub fn revise(
     revised.segments.clear();
     revised.ledger.clear();
     for ledger in &label.ledger {
-        // What a worker wrote of an epoch is one range of refs, in one ledger file and one segment.
+        // A worker writes one range of refs of an epoch, to one ledger file and one segment.
         let within = |file: &&File| ledger.first <= file.first && file.last <= ledger.last;
         let segment = label.segments.iter().find(within);
         let changes = ledger_rows(corpus, ledger)?.any(|row| match row {
@@ -68,14 +74,14 @@ fn revise_part(
         if had_line {
             let has_line = lines.as_mut().map(|lines| lines.next_line(&mut line)).transpose()?;
             if has_line != Some(true) {
-                let what = format!("the segment has no line of {}", row.id);
+                let what = format!("the segment has no line for {}", row.id);
                 return Err(Error::corrupt(&path(&ledger.path), what));
             }
         }
         if let Some(reason) = verdict(&row) {
             row.reject(reason);
         } else if had_line {
-            let name = segment_name.as_ref().expect("a line comes of a segment");
+            let name = segment_name.as_ref().expect("a line comes from a segment");
             if kept.is_none() {
                 kept = Some(SegmentWriter::create(&path(name))?);
             }
@@ -91,7 +97,7 @@ fn revise_part(
     Ok(())
 }
 
-/// The name of a file's revision: `00000001-0000.jsonl.zst` becomes `00000001-0000.r7.jsonl.zst`.
+/// Returns the name of a revision: `00000001-0000.jsonl.zst` becomes `00000001-0000.r7.jsonl.zst`.
 fn marked(name: &str, mark: &str, kind: &str) -> String {
     let file = name.rfind('/').map_or(0, |slash| slash + 1);
     let stem = name[file..].find('.').map_or(name.len(), |dot| file + dot);

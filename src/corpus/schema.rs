@@ -1,16 +1,16 @@
 //! One schema for all exported records of a slice.
 //!
-//! Records have the fields that their sources had. Readers of JSON lines, such as Hugging Face's
-//! `datasets`, take the type of `meta` from the first file and refuse another one. So all records of
-//! a slice are looked at first, whatever their label:
+//! Records have the fields of their sources. Readers of JSON lines, such as Hugging Face's
+//! `datasets`, take the type of `meta` from the first file and reject other types. So all records of
+//! a slice, of all labels, are scanned first:
 //!
-//! - A field that some records lack is `null` in those.
+//! - A field that some records lack is `null` in these.
 //! - A field with values of several types, or with objects of different fields, is a string: texts
-//!   stay as they are, and other values become their JSON.
-//! - Fields beyond the first [`FIELDS_MAX`] are together in one string, a JSON object, called
+//!   are unchanged, and other values become their JSON.
+//! - Fields beyond the first [`FIELDS_MAX`] are combined into one string, a JSON object named
 //!   `other_fields`.
 //!
-//! Where all records have the same fields and types, nothing changes.
+//! If all records have the same fields and types, nothing changes.
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
@@ -20,16 +20,16 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 
-/// Fields that have a column of their own.
+/// Largest number of fields with their own column.
 const FIELDS_MAX: usize = 200;
 
-/// Levels of lists and objects that are looked into.
+/// Levels of lists and objects that are distinguished.
 const LEVELS_MAX: usize = 6;
 
-/// Where the fields beyond the first ones are.
+/// The field that combines the fields beyond the first ones.
 const OTHERS: &str = "other_fields";
 
-/// Every record has it, and it stands last.
+/// The last field, which every record has.
 const ID: &str = "id";
 
 /// The type of a field over all records.
@@ -42,14 +42,14 @@ enum Type {
     Text,
     List(Box<Type>),
     Object(Vec<(String, Type)>),
-    /// Values that have no type in common.
+    /// Values without a common type.
     Mixed,
 }
 
 /// The fields of a slice's records.
 #[derive(Debug, Default)]
 pub(crate) struct Schema {
-    /// In the order in which they were met.
+    /// In the order in which they were found.
     fields: Vec<(String, Type)>,
     places: HashMap<String, usize>,
     has_others: bool,
@@ -59,7 +59,7 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    /// Takes in the fields of one more record, given as the JSON of its `meta`.
+    /// Adds the fields of a record, given the JSON of its `meta`.
     pub fn see(&mut self, meta: &str) -> serde_json::Result<()> {
         let Fields(fields) = serde_json::from_str(meta)?;
         let before = self.fields.len();
@@ -83,19 +83,19 @@ impl Schema {
         Ok(())
     }
 
-    /// Whether records are written as they are.
+    /// Whether records are written unchanged.
     pub fn is_even(&self) -> bool {
         let is_mixed = |(_, of): &(String, Type)| has_mixed(of);
         !self.is_uneven && !self.has_others && !self.fields.iter().any(is_mixed)
     }
 
-    /// The `meta` of a record under this schema.
+    /// Returns the `meta` of a record under this schema.
     pub fn write(&self, meta: &str) -> serde_json::Result<String> {
         let Fields(fields) = serde_json::from_str(meta)?;
         serde_json::to_string(&Written { schema: self, fields: &fields })
     }
 
-    /// Its fields as a dataset card describes them, below `features:`.
+    /// Returns the fields in the form of a dataset card, below `features:`.
     pub fn card(&self) -> String {
         let mut card =
             String::from("  - name: text\n    dtype: string\n  - name: meta\n    struct:\n");
@@ -108,12 +108,12 @@ impl Schema {
         card
     }
 
-    /// Whether any record was seen.
+    /// Whether no record was added.
     pub fn is_empty(&self) -> bool {
         self.records == 0
     }
 
-    /// The identifier at the end.
+    /// The fields, with the identifier last.
     fn in_order(&self) -> impl Iterator<Item = (&str, &Type)> {
         let fields = || self.fields.iter().map(|(name, of)| (name.as_str(), of));
         fields().filter(|(name, _)| *name != ID).chain(fields().filter(|(name, _)| *name == ID))
@@ -127,7 +127,7 @@ fn of(json: &str) -> Type {
         Some(b't' | b'f') => Type::Bool,
         Some(b'[' | b'{') => match serde_json::from_str(json) {
             Ok(value) => of_value(&value, 0),
-            // Too deep, or a number out of range.
+            // Too deeply nested, or a number out of range.
             Err(_) => Type::Mixed,
         },
         _ => of_number(json.parse::<i64>().is_ok(), json.parse::<f64>().is_ok_and(f64::is_finite)),
@@ -153,7 +153,7 @@ fn of_value(value: &Value, level: usize) -> Type {
             let of = values.iter().map(|value| of_value(value, level + 1)).fold(Type::Null, merged);
             Type::List(Box::new(of))
         }
-        // No column can have no fields.
+        // A column must have fields.
         Value::Object(fields) if fields.is_empty() || fields.len() > FIELDS_MAX => Type::Mixed,
         Value::Object(fields) => {
             let of = |(name, value): (&String, &Value)| (name.clone(), of_value(value, level + 1));
@@ -255,7 +255,7 @@ impl Serialize for Written<'_> {
 }
 
 impl Written<'_> {
-    /// The fields that have no column, as the JSON of an object.
+    /// The fields without a column, as the JSON of an object.
     fn others<S: Serializer>(&self) -> Result<String, S::Error> {
         let has_column = |name: &str| self.schema.places.contains_key(name);
         let others: Vec<_> = self.fields.iter().filter(|(name, _)| !has_column(name)).collect();
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_one_form_stay_as_they_are() {
+    fn records_of_one_form_are_unchanged() {
         let even = schema(&[
             r#"{"a":1,"b":"x","c":[{"d":1}],"n":null,"id":"1"}"#,
             r#"{"a":2,"b":"y","c":[],"n":null,"id":"2"}"#,
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_several_forms_get_one() {
+    fn records_of_several_forms_get_one_form() {
         let records = [
             r#"{"title":"A","year":1890,"tags":["x"],"id":"1"}"#,
             r#"{"title":"B","year":"1891","tags":{"k":1},"score":1,"id":"2"}"#,
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_beyond_the_limit_are_one() {
+    fn fields_beyond_the_limit_are_combined() {
         let wide: Vec<String> = (0..300).map(|n| format!("\"f{n}\":{n}")).collect();
         let wide = format!("{{\"id\":\"1\",{}}}", wide.join(","));
         let schema = schema(&[&wide, r#"{"id":"2"}"#]);

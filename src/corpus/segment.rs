@@ -1,8 +1,8 @@
 //! Segments: the documents, one JSON object a line, `{"text": ..., "meta": {...}}`, as zstd.
 //!
-//! RedPajama's form, readable without any tool of ours: `zstdcat data/*/*/*.jsonl.zst`.
+//! RedPajama's form, readable with common tools: `zstdcat data/*/*/*.jsonl.zst`.
 
-use crate::Error;
+use crate::error::Error;
 use crate::manifest::File as PartFile;
 use document::{DocRef, Document};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Level of compression: 493 MB/s a core at 1 against 339 at 3, for about a tenth more bytes.
+/// Compression level: 493 MB/s per core at 1 against 339 at 3, for about a tenth more bytes.
 const LEVEL: i32 = 1;
 
 /// Writes bytes to a new file, counting and checksumming them.
@@ -52,8 +52,7 @@ impl Write for Summed {
     }
 }
 
-/// Text compressed at a time, as a frame of its own: a whole block at once is faster than a stream
-/// of lines.
+/// Bytes of text compressed at a time, each as its own frame. This is faster than a stream of lines.
 const FRAME_BYTES: usize = 1 << 20;
 
 /// Writes one segment.
@@ -84,14 +83,14 @@ impl SegmentWriter {
         })
     }
 
-    /// Adds a document. They come in the order of their refs.
+    /// Adds a document. Documents must be in the order of their refs.
     pub fn push(&mut self, document: &Document, id: &str) -> Result<(), Error> {
         serde_json::to_writer(&mut self.lines, &Record { document, id }).expect("plain data");
         self.lines.push(b'\n');
         self.end_line(document.at)
     }
 
-    /// Adds the line of a document, newline included, as another segment has it.
+    /// Adds the line of a document, with its newline, from another segment.
     pub fn push_line(&mut self, at: DocRef, line: &[u8]) -> Result<(), Error> {
         self.lines.extend_from_slice(line);
         self.end_line(at)
@@ -142,7 +141,7 @@ impl Serialize for Record<'_> {
     }
 }
 
-/// The lines of a segment, newline included.
+/// Reads the lines of a segment, with their newlines.
 pub(crate) struct SegmentReader {
     path: PathBuf,
     lines: BufReader<zstd::Decoder<'static, BufReader<File>>>,
@@ -158,7 +157,7 @@ impl SegmentReader {
         })
     }
 
-    /// Reads the next line over `line`; false at the end.
+    /// Reads the next line into `line`. Returns false at the end.
     pub fn next_line(&mut self, line: &mut Vec<u8>) -> Result<bool, Error> {
         line.clear();
         let read = self.lines.read_until(b'\n', line).map_err(Error::io(&self.path))?;
@@ -166,7 +165,7 @@ impl SegmentReader {
     }
 }
 
-/// Size and checksum of a file as it is.
+/// Computes the size and checksum of a file.
 pub(crate) fn checksum(path: &Path) -> Result<(u64, u32), Error> {
     let mut file = File::open(path).map_err(Error::unopened(path))?;
     let mut buffer = vec![0; 1 << 18];

@@ -1,15 +1,15 @@
-//! Removing what the corpus does not need, and nothing else.
+//! Removes the files that the corpus does not need.
 //!
-//! The invariant: the two newest manifests are kept, and every file that either names. A file goes
-//! only
+//! The invariant: the two newest manifests are kept, and every file that either of them names. A file
+//! is removed only
 //!
-//! - if a manifest older than those two names it and neither of them does (a merge or a revision put
-//!   another in its place), or
-//! - if no manifest names it, its name is of our form, and it is of an epoch (or revision) of a run
-//!   that was cut short: the mark that the run made when it began is still there. Where there is no
-//!   mark, a manifest must have been lost, and that must not cost the data it named.
+//! - if an older manifest names it and neither of these two does (a merge or a revision replaced it),
+//!   or
+//! - if no manifest names it, it has a name of the corpus, and it belongs to an epoch or revision of an
+//!   interrupted run: the mark that the run made at its start still exists. Without a mark, a manifest
+//!   must have been lost, and its data must not be lost with it.
 //!
-//! All else stays, whoever put it there. Only the holder of the lock removes anything.
+//! All other files stay, whoever wrote them. Only the holder of the lock removes anything.
 
 use crate::manifest::Manifest;
 use crate::names::{Written, written};
@@ -29,7 +29,7 @@ impl Corpus {
         if older.is_empty() {
             return Ok(());
         }
-        // Where the predecessor cannot be read, nobody knows what it needs.
+        // If the predecessor cannot be read, its files are unknown.
         let Ok(predecessor) = self.predecessor(newest.commit) else { return Ok(()) };
         let kept: BTreeSet<String> =
             predecessor.iter().chain([newest]).flat_map(Manifest::files).collect();
@@ -43,7 +43,7 @@ impl Corpus {
                     let path = self.commit_path(commit);
                     self.remove([self.relative(&path).to_string_lossy().into_owned()])?;
                 }
-                // What it named is not known; it stays as a witness.
+                // Its files are unknown. It is kept as evidence.
                 Err(Error::Damaged { .. }) => self.set_manifest_aside(commit)?,
                 Err(error) => return Err(error),
             }
@@ -51,10 +51,11 @@ impl Corpus {
         Ok(())
     }
 
-    /// Removes what a run that was cut short left behind. Returns how many files went.
+    /// Removes the files that an interrupted run left. Returns their number.
     ///
     /// # Errors
-    /// Where there are such files and no run was cut short.
+    /// [`Error::Stray`] if there are such files although no run was interrupted; or if a file cannot be
+    /// removed.
     pub fn sweep(&self, newest: &Manifest) -> Result<u64, Error> {
         self.retire(newest)?;
         let left = self.accounted(newest)?;
@@ -64,8 +65,8 @@ impl Corpus {
         Ok(left.len() as u64)
     }
 
-    /// Fails where there is data that no manifest names and that no run which was cut short left:
-    /// a later manifest is lost, and `newest` is not the corpus that it was.
+    /// Fails if there is data that no manifest names and no interrupted run left: then a later manifest
+    /// than `newest` is lost.
     ///
     /// # Errors
     /// [`Error::Stray`], with the first such file.
@@ -73,7 +74,7 @@ impl Corpus {
         self.accounted(newest).map(drop)
     }
 
-    /// Files that a run which was cut short left. Fails where there are others without a name.
+    /// The files that an interrupted run left. Fails if there are other files without a manifest.
     fn accounted(&self, newest: &Manifest) -> Result<Vec<(PathBuf, Written)>, Error> {
         let left = self.leftovers(newest)?;
         let mut data = left.iter().filter(|(_, written)| *written != Written::Scratch);
@@ -86,8 +87,8 @@ impl Corpus {
         Ok(left)
     }
 
-    /// Files that no manifest names and that were written by the run that was cut short or, where
-    /// there was none, after the predecessor of `newest`.
+    /// The files that no manifest names and that were written by an interrupted run or, if there was
+    /// none, after the predecessor of `newest`.
     pub(crate) fn leftovers(&self, newest: &Manifest) -> Result<Vec<(PathBuf, Written)>, Error> {
         let since = match self.cut_short(newest)? {
             Some(began) => began,
@@ -107,7 +108,7 @@ impl Corpus {
         Ok(unnamed)
     }
 
-    /// Files with names of our form that neither `newest` nor its predecessor names.
+    /// The files with names of the corpus that neither `newest` nor its predecessor names.
     pub(crate) fn unnamed(&self, newest: &Manifest) -> Result<Vec<(PathBuf, Written)>, Error> {
         let predecessor = self.predecessor(newest.commit).ok().flatten();
         let named: BTreeSet<PathBuf> = predecessor
@@ -121,7 +122,10 @@ impl Corpus {
         Ok(files.filter_map(|path| written(self.relative(&path)).map(|w| (path, w))).collect())
     }
 
-    /// Removes files that no manifest ever named, of a run that is still going on.
+    /// Removes files of the current run that no manifest ever named.
+    ///
+    /// # Errors
+    /// If a file cannot be removed.
     pub fn remove(&self, files: impl IntoIterator<Item = String>) -> Result<(), Error> {
         for file in files {
             let path = self.root().join(file);
@@ -137,8 +141,11 @@ impl Corpus {
         self.tmp_dir().join("writing")
     }
 
-    /// Marks that files are about to be written which no manifest names. The mark stays if the
-    /// process ends before [`Corpus::end_writing`].
+    /// Marks that the run begins to write files that no manifest names. The mark stays if the process
+    /// ends before [`Corpus::end_writing`].
+    ///
+    /// # Errors
+    /// If the mark cannot be written.
     pub fn begin_writing(&self, newest: &Manifest) -> Result<(), Error> {
         let Began { commit, epoch } = Began::after(newest);
         let path = self.mark_path();
@@ -148,14 +155,17 @@ impl Corpus {
             .map_err(Error::io(&path))
     }
 
-    /// Takes the mark away: every file that was written is named, or removed.
+    /// Removes the mark: every written file is named by a manifest, or removed.
+    ///
+    /// # Errors
+    /// If the mark cannot be removed.
     pub fn end_writing(&self) -> Result<(), Error> {
         self.remove(["tmp/writing".to_owned()])
     }
 
-    /// Where a run began that was cut short, at `newest` or before; `None` if none was.
+    /// The start of an interrupted run, at `newest` or before; `None` if no run was interrupted.
     pub(crate) fn cut_short(&self, newest: &Manifest) -> Result<Option<Began>, Error> {
-        // Versions that wrote the format before made no mark, and kept no manifest but the newest.
+        // Versions that wrote format 1 made no mark, and kept only the newest manifest.
         if newest.format < Manifest::FORMAT {
             return Ok(Some(Began { commit: 0, epoch: 0 }));
         }
@@ -164,18 +174,18 @@ impl Corpus {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             mark => mark.map_err(Error::io(&path))?,
         };
-        // A mark that was cut short itself: nothing was written after it.
+        // If the mark itself is incomplete, nothing was written after it.
         let began = Began::read(&mark).unwrap_or(Began::after(newest));
         Ok(Some(began).filter(|began| began.commit <= newest.commit))
     }
 }
 
-/// What a run found when it began.
+/// The state of the corpus at the start of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Began {
     /// The newest commit.
     commit: u64,
-    /// The first epoch of its own.
+    /// The first epoch of the run.
     epoch: u64,
 }
 

@@ -1,19 +1,21 @@
-//! Checking a corpus: files against the manifest, documents against the ledger, the state against
-//! both.
+//! Verification of a corpus: files against the manifest, documents against the ledger, and the state
+//! against both.
 
+use crate::error::Error;
 use crate::ledger::{self, LedgerRow};
+use crate::lock::Lock;
 use crate::manifest::{Counts, File, Label, Manifest, Position};
 use crate::names::{Written, written};
 use crate::segment::{SegmentReader, checksum};
-use crate::{Corpus, Error, Lock};
-use arrangement::RunMeta;
+use crate::store::Corpus;
+use arrangement::{Depth, RunMeta};
 use document::DocRef;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Something that is not as it should be.
+/// A problem of a corpus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The file, or the label.
@@ -34,15 +36,19 @@ impl fmt::Display for Finding {
 const RESTORE: &str = "restore it from a copy, or rebuild the corpus";
 const REBUILD: &str = "restore the folder from a copy, or rebuild the corpus";
 
-/// Checks sizes, checksums, order and sums; with `deep` also every update of the state against the
-/// ledger. Calls `progress` with each file. Gives everything found, nothing if the corpus is sound.
+/// Verifies sizes, checksums, order and sums; with [`Depth::Everything`] also every update of the
+/// state against the ledger. Calls `progress` with each file. Returns all problems; none if the corpus
+/// is sound.
+///
+/// # Errors
+/// If the folder of the corpus cannot be read. Errors with its files are findings.
 pub fn verify(
     corpus: &Corpus,
     manifest: &Manifest,
-    deep: bool,
+    depth: Depth,
     progress: impl FnMut(&str),
 ) -> Result<Vec<Finding>, Error> {
-    let mut check = Check { corpus, manifest, deep, progress, findings: Vec::new() };
+    let mut check = Check { corpus, manifest, depth, progress, findings: Vec::new() };
     for number in 0..manifest.labels.len() {
         check.label(number as u64);
     }
@@ -52,7 +58,7 @@ pub fn verify(
         check.index(index, runs);
     }
     check.predecessor();
-    // Files that the next manifest will name are not superfluous.
+    // Files that the next manifest will name are needed.
     if !Lock::is_held(corpus.root())? {
         check.unnamed()?;
     }
@@ -62,7 +68,7 @@ pub fn verify(
 struct Check<'a, P> {
     corpus: &'a Corpus,
     manifest: &'a Manifest,
-    deep: bool,
+    depth: Depth,
     progress: P,
     findings: Vec<Finding>,
 }
@@ -72,8 +78,8 @@ impl<P: FnMut(&str)> Check<'_, P> {
         self.findings.push(Finding { at: at.into(), what: what.into(), remedy: remedy.into() });
     }
 
-    /// Adds what went wrong, once for each file; true if nothing did.
-    fn is_fine<T>(&mut self, file: &File, done: Result<T, Error>) -> Option<T> {
+    /// Returns the value, or adds the error as a finding about the file.
+    fn ok_or_found<T>(&mut self, file: &File, done: Result<T, Error>) -> Option<T> {
         let error = match done {
             Ok(value) => return Some(value),
             Err(error) => error,
@@ -81,14 +87,14 @@ impl<P: FnMut(&str)> Check<'_, P> {
         let path = self.corpus.root().join(&file.path).display().to_string();
         let what = match error {
             Error::Corrupt { what, .. } => what,
-            Error::Unopened { error, .. } | Error::Io { error, .. } => error.to_string(),
+            Error::Unopened { source, .. } | Error::Io { source, .. } => source.to_string(),
             other => other.to_string(),
         };
         self.found(path, what, RESTORE);
         None
     }
 
-    /// The files of a label, then what they say together.
+    /// Verifies the files of a label, then their sums.
     fn label(&mut self, number: u64) {
         let manifest = self.manifest;
         let label = &manifest.labels[number as usize];
@@ -122,7 +128,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
             self.found(path, "this segment is not of one part of the ledger", REBUILD);
         }
         if !is_readable {
-            // What cannot be read cannot be added up.
+            // The sums of unreadable files are unknown.
             return;
         }
         if let Some(what) = differences(&sums, &label.counts) {
@@ -138,8 +144,8 @@ impl<P: FnMut(&str)> Check<'_, P> {
         }
     }
 
-    /// Checks a part of the ledger, and that it goes on where the one before ended. Returns the ids
-    /// of the documents that it says are kept, if it can be read.
+    /// Verifies a part of the ledger, and that it begins where the previous one ended. Returns the ids
+    /// of its kept documents, if it can be read.
     fn ledger_part(
         &mut self,
         label: &Label,
@@ -149,7 +155,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
     ) -> Option<Vec<String>> {
         let path = self.corpus.root().join(&part.path);
         let whole = file_is_whole(&path, part);
-        let is_whole = self.is_fine(part, whole).is_some();
+        let is_whole = self.ok_or_found(part, whole).is_some();
         let mut kept = Vec::new();
         let mut each = |row: LedgerRow| -> Result<(), Error> {
             let wrong = |what| Error::corrupt(&path, what);
@@ -186,17 +192,16 @@ impl<P: FnMut(&str)> Check<'_, P> {
             Ok(())
         };
         let done = read();
-        // Where the file is damaged, that is said already.
-        match is_whole {
-            true => self.is_fine(part, done).map(|()| kept),
-            false => {
-                *end = Expected::after(part.last);
-                None
-            }
+        if is_whole {
+            self.ok_or_found(part, done).map(|()| kept)
+        } else {
+            // There is a finding about the file already.
+            *end = Expected::after(part.last);
+            None
         }
     }
 
-    /// Checks a segment; it must have the documents `kept` and no others.
+    /// Verifies a segment, which must have exactly the documents `kept`.
     fn segment(&mut self, segment: &File, kept: Option<&[String]>) {
         let path = self.corpus.root().join(&segment.path);
         let done = file_is_whole(&path, segment).and_then(|()| {
@@ -217,7 +222,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
             };
             Err(Error::corrupt(&path, what))
         });
-        self.is_fine(segment, done);
+        self.ok_or_found(segment, done);
     }
 
     fn names_of_labels(&mut self) {
@@ -229,7 +234,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
         }
     }
 
-    /// The next run would write over what belongs to an epoch to come.
+    /// Verifies that no file belongs to a later epoch: the next run would write it again.
     fn epochs(&mut self) {
         let next = self.manifest.next_epoch;
         let files: BTreeSet<String> = self.manifest.files().collect();
@@ -253,7 +258,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
             (self.progress)(&run.name);
             parts.entry(&run.name).or_default().push(run);
             let path = self.corpus.state_dir().join(&run.name).display().to_string();
-            if let Err(what) = run_reads(self.corpus, self.manifest, index, run, self.deep)
+            if let Err(what) = run_reads(self.corpus, self.manifest, index, run, self.depth)
                 && unreadable.insert(&run.name)
             {
                 self.found(path, what, RESTORE);
@@ -268,7 +273,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
         }
     }
 
-    /// The manifest that is kept to go back to.
+    /// Verifies the previous manifest, which is kept for repairs.
     fn predecessor(&mut self) {
         if let Err(Error::Damaged { path, what, .. }) =
             self.corpus.predecessor(self.manifest.commit)
@@ -314,8 +319,8 @@ impl<P: FnMut(&str)> Check<'_, P> {
         Ok(())
     }
 
-    /// Manifests older than the two that are kept, and what they name: a commit was cut short when
-    /// it had just been made.
+    /// Manifests older than the two that are kept, and their files: left if a commit was interrupted
+    /// after its manifest was written.
     fn retiring(&self) -> Result<Vec<PathBuf>, Error> {
         let commits = self.corpus.commits()?.into_iter().rev();
         let mut files = Vec::new();
@@ -329,7 +334,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
         Ok(files)
     }
 
-    /// A manifest before the newest, of which `predecessor` has spoken.
+    /// Whether this is a manifest before the newest, about which `predecessor` has a finding.
     fn is_older_manifest(&self, name: &str) -> bool {
         let stem = name.strip_prefix("commits/").and_then(|name| name.strip_suffix(".json"));
         let number = stem.and_then(|stem| crate::names::number(stem, 6));
@@ -337,7 +342,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
     }
 }
 
-/// What differs between two sums, in words.
+/// Describes the differences between two sums.
 fn differences(ledger: &Counts, manifest: &Counts) -> Option<String> {
     let mut rows = vec![
         ("read".to_owned(), ledger.read, manifest.read),
@@ -364,7 +369,7 @@ fn differences(ledger: &Counts, manifest: &Counts) -> Option<String> {
     (!differ.is_empty()).then(|| differ.join(", "))
 }
 
-/// Records of a source are numbered from 0, without a gap; sources come in order.
+/// The expected refs: records of a source are numbered from 0 without gaps, and sources are in order.
 #[derive(Clone, Copy)]
 struct Expected {
     label: u64,
@@ -397,7 +402,7 @@ impl Expected {
         Ok(())
     }
 
-    /// What was taken ends where the label goes on.
+    /// Verifies that the refs end where the label resumes.
     fn ends_at(&self, position: Position, sources: u64) -> Result<(), String> {
         let Position { source, record, .. } = position;
         let is_end = match self.last {
@@ -427,7 +432,7 @@ fn file_is_whole(path: &Path, file: &File) -> Result<(), Error> {
     Ok(())
 }
 
-/// The ids of a segment's documents.
+/// Reads the ids of a segment's documents.
 fn segment_ids(path: &Path) -> Result<Vec<String>, Error> {
     #[derive(Deserialize)]
     struct Line {
@@ -448,21 +453,21 @@ fn segment_ids(path: &Path) -> Result<Vec<String>, Error> {
     Ok(ids)
 }
 
-/// A run is whole, and (with `deep`) every document it speaks of is one that was read.
+/// Verifies a run. With [`Depth::Everything`], also that its updates are of documents that were read.
 fn run_reads(
     corpus: &Corpus,
     manifest: &Manifest,
     index: &str,
     meta: &RunMeta,
-    deep: bool,
+    depth: Depth,
 ) -> Result<(), String> {
     let mut unread = 0;
-    arrangement::check(&corpus.state_dir(), meta, !deep, &mut |at| {
+    arrangement::check(&corpus.state_dir(), meta, depth, &mut |at| {
         unread += u64::from(!was_read(manifest, DocRef(at)));
     })
     .map_err(|error| match error {
-        arrangement::Error::Io { error, .. } | arrangement::Error::Unopened { error, .. } => {
-            error.to_string()
+        arrangement::Error::Io { source, .. } | arrangement::Error::Unopened { source, .. } => {
+            source.to_string()
         }
         arrangement::Error::Corrupt { offset, what, .. } => format!("byte {offset}: {what}"),
     })?;
@@ -472,10 +477,10 @@ fn run_reads(
     }
 }
 
-/// The document lies in one of the ranges that the ledger covers.
+/// Whether the document is in one of the ranges of the ledger.
 fn was_read(manifest: &Manifest, at: DocRef) -> bool {
     manifest.labels.get(at.label() as usize).is_some_and(|label| {
-        // Parts are few against updates, and cover ranges of refs of their own.
+        // There are few parts compared to updates, and their ranges of refs are disjoint.
         label.ledger.iter().any(|part| (part.first..=part.last).contains(&at))
     })
 }

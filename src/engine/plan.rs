@@ -1,15 +1,15 @@
-//! Which worker reads what, and in which epoch.
+//! Which worker reads which sources, and in which epoch.
 //!
 //! An epoch covers consecutive sources of one label, about `epoch_bytes` of them as stored, so refs
-//! never go back in time. Within an epoch each worker takes a consecutive share, so what a worker
-//! writes of an epoch is one range of refs. A source larger than its worker's share of an epoch is
-//! cut into several epochs. None of this shows in the corpus.
+//! increase from epoch to epoch. Within an epoch each worker takes consecutive sources, so it writes
+//! one range of refs. A source larger than a worker's share of an epoch is split into several
+//! epochs. None of this changes the corpus.
 
 use corpus::Position;
 use document::Epoch;
 use std::collections::BTreeMap;
 
-/// Epochs that one source is cut into at most, however small epochs are to be.
+/// Epochs into which one source is split at most, however small epochs are.
 const PARTS_MAX: u64 = 1000;
 
 /// A label to be read.
@@ -19,10 +19,10 @@ pub struct Work {
     pub label: u64,
     /// Sizes of its sources as stored.
     pub sizes: Vec<u64>,
-    /// Where to go on.
+    /// Where to resume.
     pub from: Position,
-    /// First sources of the groups that must not be divided between epochs; where there are none
-    /// (`None`), any source and any record may begin an epoch.
+    /// First sources of the groups that must not be divided between epochs. `None`: any source and
+    /// any record may begin an epoch.
     pub groups: Option<Vec<u64>>,
 }
 
@@ -31,13 +31,13 @@ pub struct Work {
 pub(crate) struct Piece {
     pub label: u64,
     pub source: u64,
-    /// What is done already.
+    /// The position up to which the source was read in earlier runs.
     pub from: Position,
-    /// The epochs it is part of, each with the byte (as stored) up to which its records begin.
+    /// The epochs that it is part of, each with the byte (as stored) before which its records begin.
     pub epochs: Vec<(Epoch, u64)>,
 }
 
-/// Who reads what, when.
+/// Which worker reads which sources, in which epoch.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The first epoch of this run.
@@ -51,8 +51,8 @@ pub struct Plan {
 #[derive(Clone, Debug)]
 struct EpochPlan {
     label: u64,
-    /// Where the label goes on after it; `None` at its end. Inside a cut source the worker that
-    /// reads it reports the record.
+    /// Where the label resumes after the epoch; `None` at its end. Inside a split source, the worker
+    /// that reads it reports the record.
     after: Option<Position>,
 }
 
@@ -75,13 +75,13 @@ impl Plan {
         plan
     }
 
-    /// Plans the epoch (or, for a large source, the epochs) that begin at `source`; gives the
+    /// Plans the epoch (or, for a large source, the epochs) that begin at `source`. Returns the
     /// source after them.
     fn add_epoch(&mut self, work: &Work, source: u64, workers: usize, epoch_bytes: u64) -> u64 {
         let size = |source: u64| work.sizes[source as usize];
         let share = (epoch_bytes / workers as u64).max(1);
         if size(source) > 2 * share && work.groups.is_none() {
-            self.cut(work, source, workers, share);
+            self.split(work, source, workers, share);
             return source + 1;
         }
         let mut end = source + 1;
@@ -98,7 +98,7 @@ impl Plan {
         let epoch = self.push_epoch(work, self.position_at(work, end));
         let mut before = 0u128;
         for source in source..end {
-            // The middle of the source decides; sources in order have middles in order.
+            // The middle of the source decides: the middles of sources are in the order of sources.
             let middle = before * 2 + u128::from(size(source));
             let worker = middle * workers as u128 / (2 * u128::from(bytes)).max(1);
             before += u128::from(size(source));
@@ -108,8 +108,8 @@ impl Plan {
         end
     }
 
-    /// Several epochs for one source, all read by one worker.
-    fn cut(&mut self, work: &Work, source: u64, workers: usize, share: u64) {
+    /// Plans several epochs for one source, all read by one worker.
+    fn split(&mut self, work: &Work, source: u64, workers: usize, share: u64) {
         let size = work.sizes[source as usize];
         let parts = size.div_ceil(share).min(PARTS_MAX);
         let mut epochs = Vec::new();
@@ -136,21 +136,22 @@ impl Plan {
     }
 
     fn push_piece(&mut self, work: &Work, source: u64, worker: usize, epochs: Vec<(Epoch, u64)>) {
-        let from = match source == work.from.source {
-            true => work.from,
-            false => Position { source, ..Position::default() },
+        let from = if source == work.from.source {
+            work.from
+        } else {
+            Position { source, ..Position::default() }
         };
-        self.homes.get_mut(&work.label).expect("made in new")[source as usize] = worker;
+        self.homes.get_mut(&work.label).expect("inserted by new")[source as usize] = worker;
         self.pieces[worker].push(Piece { label: work.label, source, from, epochs });
     }
 
-    /// The epochs after the last one.
+    /// The epoch after the last one.
     pub fn end_epoch(&self) -> Epoch {
         self.first_epoch + self.epochs.len() as u64
     }
 
-    /// The last epoch. A plan without epochs, of a join alone, does not know which it is: the
-    /// largest number, which holds none of them up.
+    /// The last epoch. A plan without epochs, for a join that runs alone, does not know it and returns
+    /// the largest number, which holds no epoch back.
     pub(crate) fn last_epoch(&self) -> Epoch {
         if self.epochs.is_empty() { Epoch::MAX } else { self.end_epoch() - 1 }
     }
@@ -160,17 +161,17 @@ impl Plan {
         self.epochs[(epoch - self.first_epoch) as usize].label
     }
 
-    /// Where that label goes on after the epoch.
+    /// Where that label resumes after the epoch.
     pub(crate) fn position_after(&self, epoch: Epoch) -> Option<Position> {
         self.epochs[(epoch - self.first_epoch) as usize].after
     }
 
-    /// What `worker` reads, of the labels for which `wanted` holds.
+    /// The pieces that `worker` reads of the labels for which `wanted` holds.
     pub(crate) fn pieces(&self, worker: usize, wanted: impl Fn(u64) -> bool) -> Vec<Piece> {
         self.pieces[worker].iter().filter(|piece| wanted(piece.label)).cloned().collect()
     }
 
-    /// Bytes as stored that `workers` read of a label whose sources have these sizes.
+    /// Returns the bytes, as stored, that `workers` read of a label whose sources have these sizes.
     pub fn stored_bytes(&self, label: u64, sizes: &[u64], workers: std::ops::Range<usize>) -> u64 {
         let mine = self.pieces[workers].iter().flatten().filter(|piece| piece.label == label);
         mine.map(|piece| sizes[piece.source as usize]).sum()
@@ -180,12 +181,75 @@ impl Plan {
     pub(crate) fn home(&self, label: u64, source: u64) -> Option<usize> {
         self.homes.get(&label)?.get(source as usize).copied()
     }
+
+    /// Adds every field to `hasher`. Fields of variable length are preceded by their length.
+    pub(crate) fn hash(&self, hasher: &mut blake3::Hasher) {
+        let mut number = |number: u64| {
+            hasher.update(&number.to_le_bytes());
+        };
+        number(self.first_epoch);
+        number(self.epochs.len() as u64);
+        for epoch in &self.epochs {
+            number(epoch.label);
+            number(u64::from(epoch.after.is_some()));
+            position(epoch.after.unwrap_or_default(), &mut number);
+        }
+        number(self.pieces.len() as u64);
+        for pieces in &self.pieces {
+            number(pieces.len() as u64);
+            for piece in pieces {
+                number(piece.label);
+                number(piece.source);
+                position(piece.from, &mut number);
+                number(piece.epochs.len() as u64);
+                for &(epoch, to) in &piece.epochs {
+                    number(epoch);
+                    number(to);
+                }
+            }
+        }
+        // `homes` follows from the pieces.
+    }
+}
+
+fn position(position: Position, number: &mut impl FnMut(u64)) {
+    number(position.source);
+    number(position.record);
+    number(position.defects);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn digest(plan: &Plan) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        plan.hash(&mut hasher);
+        *hasher.finalize().as_bytes()
+    }
+
+    #[test]
+    fn plans_that_differ_in_anything_have_different_digests() {
+        let plan = |first_epoch, label, sizes: &[u64], record, workers, epoch_bytes| {
+            let from = Position { record, ..Position::default() };
+            let work = Work { label, sizes: sizes.to_vec(), from, groups: None };
+            Plan::new(first_epoch, &[work], workers, epoch_bytes)
+        };
+        let plans = [
+            plan(1, 0, &[10, 10, 10], 0, 2, 100),
+            plan(2, 0, &[10, 10, 10], 0, 2, 100),
+            plan(1, 1, &[10, 10, 10], 0, 2, 100),
+            plan(1, 0, &[10, 10], 0, 2, 100),
+            plan(1, 0, &[10, 90, 10], 0, 2, 100),
+            plan(1, 0, &[10, 10, 10], 5, 2, 100),
+            plan(1, 0, &[10, 10, 10], 0, 3, 100),
+            plan(1, 0, &[10, 10, 10], 0, 2, 10),
+        ];
+        assert_eq!(digest(&plans[0]), digest(&plans[0].clone()));
+        let distinct: std::collections::BTreeSet<_> = plans.iter().map(digest).collect();
+        assert_eq!(distinct.len(), plans.len());
+    }
 
     proptest! {
         #[test]

@@ -1,22 +1,22 @@
-//! Counters that a display reads while a run goes on.
+//! Counters that a display reads during a run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What this process did of one label so far.
+/// Progress of this process with one label.
 #[derive(Debug, Default)]
 pub struct LabelProgress {
     /// `slice/label`.
     pub name: String,
-    /// Bytes of sources as stored that this process will read.
+    /// Bytes of the sources, as stored, that this process reads in this run.
     pub stored_bytes_total: u64,
-    /// Of these, done.
+    /// Of these, bytes read so far.
     pub stored_bytes: AtomicU64,
     /// Documents read.
     pub documents: AtomicU64,
     /// Bytes of text read.
     pub text_bytes: AtomicU64,
-    /// Documents that came to their end.
+    /// Documents that have reached the sink.
     pub finished: AtomicU64,
     /// Of these, kept.
     pub kept: AtomicU64,

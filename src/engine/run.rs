@@ -1,11 +1,14 @@
-//! One run: every slice's graph, in one dataflow, over every worker.
+//! One run: the graphs of all slices in one dataflow, on all workers.
 
 use crate::cluster::{self, Meeting};
-use crate::docs::{Memory, WorkerContext};
+use crate::docs::Docs;
+use crate::failure::or_fail;
 use crate::notes::Notes;
+use crate::plan::Plan;
+use crate::progress::Progress;
 use crate::sink::{CommitEvery, commit, write};
 use crate::source::{Reader, Reading, source};
-use crate::{Docs, Engine, Plan, Progress, or_fail};
+use crate::worker::{Engine, Memory, WorkerContext};
 use corpus::{Corpus, Label, Manifest};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,17 +19,17 @@ use timely::WorkerConfig;
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::{Concatenate, Probe};
 
-/// A slice's graph: documents in, the same documents out.
+/// The graph of a slice: documents in, the same documents, kept or rejected, out.
 pub type Graph = Arc<dyn for<'scope> Fn(Docs<'scope>) -> Docs<'scope> + Send + Sync>;
 
-/// How a run is done; nothing here shows in the corpus.
+/// Options of a run. None of them changes the corpus.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Threads of this process that run the dataflow.
     pub workers: usize,
-    /// What stands behind the dedup-join.
+    /// Implementation of the dedup-join.
     pub engine: Engine,
-    /// Memory that this process may take, in bytes.
+    /// Memory that this process may use, in bytes.
     pub memory_bytes: u64,
     /// When to commit within the run.
     pub commit_every: CommitEvery,
@@ -34,35 +37,47 @@ pub struct Options {
     pub strict: bool,
 }
 
-/// What a run works on.
+/// The work of a run.
 pub struct Job {
-    /// The corpus as it was, with the labels to be read added to it.
+    /// The newest manifest, with the labels to be read added to it.
     pub manifest: Manifest,
-    /// Digest of the recipe that this process runs; all must run the same.
+    /// Digest of the recipe that this process runs; all processes must run the same.
     pub recipe: String,
-    /// Who reads what.
+    /// Which worker reads which sources.
     pub plan: Plan,
     /// Reader and graph of each slice.
     pub slices: BTreeMap<&'static str, (Reader, Graph)>,
-    /// What becomes of the documents of all slices together, behind their own graphs.
+    /// Graph for the documents of all slices together, after the graphs of the slices.
     pub together: Option<Graph>,
-    /// Counters to report to.
+    /// Counters that the run updates.
     pub progress: Progress,
 }
 
-/// Runs `job` to its end, together with the processes that were met: everything in its plan is
-/// read, written and committed.
+impl Job {
+    /// Digest of what all processes of a run must have in common.
+    fn fingerprint(&self, engine: Engine) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        self.plan.hash(&mut hasher);
+        hasher.update(&(self.recipe.len() as u64).to_le_bytes());
+        hasher.update(self.recipe.as_bytes());
+        hasher.update(engine.name().as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+}
+
+/// Runs `job` to its end, together with the other processes of `meeting`: reads, writes and commits
+/// everything in its plan.
 ///
 /// # Errors
-/// When the peers are about to do something else. Errors of workers end the process.
+/// If another process has another job, or a thread cannot be started. Errors of workers end the
+/// process.
 pub fn run(
     corpus: &Corpus,
     job: Job,
     mut meeting: Meeting,
     options: &Options,
 ) -> Result<(), cluster::Error> {
-    let what = format!("{:?} {:?} {:?}", job.plan, options.engine, job.recipe);
-    meeting.agree(blake3::hash(what.as_bytes()).as_bytes())?;
+    meeting.agree(&job.fingerprint(options.engine))?;
     let (allocators, network) = meeting.allocators(options.workers)?;
     let job = Arc::new(job);
     let (options, corpus) = (options.clone(), corpus.clone());

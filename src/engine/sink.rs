@@ -1,7 +1,8 @@
-//! Documents out of the dataflow: files for each epoch, and commits that name them.
+//! The sink of the dataflow: writes files for each epoch, and commits that name them.
 
-use crate::docs::WorkerContext;
-use crate::{Progress, or_fail};
+use crate::failure::or_fail;
+use crate::progress::Progress;
+use crate::worker::WorkerContext;
 use arrangement::RunMeta;
 use corpus::{Corpus, EpochReport, Label, Manifest, PartWriter, crash};
 use document::{Document, Epoch};
@@ -14,12 +15,12 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::Operator;
 
-/// How much may pass before a commit within a run.
+/// How often to commit within a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitEvery {
-    /// Time since the last one.
+    /// When this time has passed since the last commit.
     Time(Duration),
-    /// Bytes of text read since the last one.
+    /// When this many bytes of text have been read since the last commit.
     Bytes(u64),
 }
 
@@ -29,9 +30,9 @@ impl Default for CommitEvery {
     }
 }
 
-/// Writes the documents of each epoch to files, and reports what it wrote when the epoch is over.
+/// Writes the documents of each epoch to files, and reports them when the epoch ends.
 ///
-/// Every worker reports every epoch, also those in which it had nothing.
+/// Every worker reports every epoch, even if it had no documents in it.
 pub(crate) fn write<'scope>(
     documents: StreamVec<'scope, Epoch, Document>,
     worker: Rc<WorkerContext>,
@@ -52,7 +53,7 @@ pub(crate) fn write<'scope>(
                     PartWriter::new(&worker.corpus, label, epoch, worker.index)
                 });
                 for document in batch.iter_mut() {
-                    // In every slice, after the fields of its own.
+                    // In every slice, after the fields that the slice sets.
                     if let Some(tokens) = document.scores.tokens {
                         document.meta.set("tokens", tokens as usize);
                     }
@@ -72,7 +73,7 @@ pub(crate) fn write<'scope>(
                 let cap = cap.as_mut().expect("held until the last epoch");
                 output.session(&cap.delayed(&next)).give(report);
                 next += 1;
-                // Whoever waits for this epoch to end need not wait for the next one to do so.
+                // So that this epoch can end before the next one does.
                 cap.downgrade(&next);
             }
             if next == worker.plan.end_epoch() {
@@ -82,7 +83,7 @@ pub(crate) fn write<'scope>(
     })
 }
 
-/// Gathers the reports of an epoch at worker 0 and commits from time to time, and at the end.
+/// Gathers the reports of each epoch at worker 0, and commits from time to time and at the end.
 pub(crate) fn commit<'scope>(
     reports: StreamVec<'scope, Epoch, EpochReport>,
     worker: Rc<WorkerContext>,
@@ -97,8 +98,8 @@ pub(crate) fn commit<'scope>(
         move |(input, frontier), _output| {
             input.for_each(|cap, batch| {
                 for report in batch.drain(..) {
-                    // The capability keeps the epoch open, for the sources' flow control, until
-                    // everything of it is taken in.
+                    // The capability keeps the epoch open, for the flow control of the sources, until
+                    // all its reports are processed.
                     let cap = cap.retain_least(0).expect("a message has a time");
                     let epoch = open.entry(report.epoch).or_insert_with(|| (Vec::new(), cap));
                     epoch.0.push(report);
@@ -116,14 +117,15 @@ pub(crate) fn commit<'scope>(
     })
 }
 
-/// The next manifest, in the making.
+/// Builds the next manifest.
 struct Committer {
     worker: Rc<WorkerContext>,
     manifest: Manifest,
-    /// State files that the last manifest named.
+    /// State files in the last manifest.
     named: BTreeSet<String>,
-    /// State files written since. Those that a merge has replaced before any commit go with the next
-    /// one; those that a commit named go with the commit after, see `corpus::sweep`.
+    /// State files written since. The next commit removes those that a merge has replaced before any
+    /// manifest named them. Files that a manifest named are removed one commit later, see
+    /// `corpus::sweep`.
     written: BTreeSet<String>,
     every: CommitEvery,
     last: Instant,
@@ -137,7 +139,7 @@ impl Committer {
         Committer { worker: worker.clone(), manifest, named, written, every, last, bytes: 0 }
     }
 
-    /// Takes in the reports of the next epoch, and commits if it is time.
+    /// Adds the reports of the next epoch, and commits if it is time.
     fn take(&mut self, mut reports: Vec<EpochReport>) -> Result<(), corpus::Error> {
         reports.sort_by_key(|report| report.worker);
         let epoch = reports[0].epoch;
@@ -152,8 +154,8 @@ impl Committer {
             label.segments.extend(report.segment);
             label.ledger.extend(report.ledger);
             label.defects_count += report.defects_count;
-            let room = corpus::DEFECTS_LISTED_MAX.saturating_sub(label.defects.len());
-            label.defects.extend(report.defects.into_iter().take(room));
+            let free = corpus::DEFECTS_LISTED_MAX.saturating_sub(label.defects.len());
+            label.defects.extend(report.defects.into_iter().take(free));
             if let (Some(position), Some(after)) = (report.position, &mut label.position) {
                 *after = position;
             }
@@ -161,7 +163,7 @@ impl Committer {
                 state.entry(index).or_default().extend(runs);
             }
         }
-        // An index that no graph of this run uses stays as it was.
+        // The entries of indexes that no graph of this run uses stay as they are.
         self.manifest.state.extend(state);
         self.written.extend(run_files(&self.manifest.state));
         let due = match self.every {

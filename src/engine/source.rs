@@ -1,12 +1,14 @@
-//! Documents into the dataflow: read ahead in a thread, sent under flow control.
+//! The source of documents in the dataflow: read ahead in a thread, sent under flow control.
 
-use crate::docs::WorkerContext;
+use crate::failure::{fail, or_fail};
 use crate::plan::Piece;
-use crate::{Progress, fail, or_fail};
+use crate::progress::Progress;
+use crate::worker::WorkerContext;
 use corpus::{DefectRow, Position};
 use document::{DocRef, Document, Epoch};
 use formats::{Ahead, Defect, ReadError, Waiting};
 use std::collections::VecDeque;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,34 +17,35 @@ use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::operator::source as timely_source;
 use timely::dataflow::{ProbeHandle, Scope, StreamVec};
 
-/// Epochs under way at once: one is read while the one before it is finished.
+/// Epochs in flight at once: one is read while the previous one is completed.
 const EPOCHS_OPEN: u64 = 2;
 
-/// What may wait between the reading thread and the worker: eight batches of a MiB of text.
+/// The queue between the reading thread and the worker: eight batches of a MiB of text.
 const AHEAD: Ahead = Ahead { batches_max: 8, batch_items_max: 4096, batch_bytes_max: 1 << 20 };
 
-/// How long a source waits before it looks again for data or for an epoch to end.
-const LOOK_AGAIN: Duration = Duration::from_micros(500);
+/// How long a source waits before it polls again for data or for an epoch to end.
+const POLL_INTERVAL: Duration = Duration::from_micros(500);
 
-/// The documents of a source, in order, and what of it could not be read.
+/// The documents of a source, in order, and its defects.
 pub type Documents = Box<dyn Iterator<Item = Result<Document, Defect>> + Send>;
 
 /// Opens a source.
 pub type Reader = Arc<dyn Fn(&Path) -> Result<Documents, ReadError> + Send + Sync>;
 
-/// What one worker reads: its pieces, and the paths of the sources by label number.
+/// What one worker reads.
 pub(crate) struct Reading {
     pub pieces: Vec<Piece>,
+    /// Path of a source, by its label and its own number.
     pub paths: Rc<dyn Fn(u64, u64) -> PathBuf>,
     pub reader: Reader,
     pub strict: bool,
     pub progress: Progress,
 }
 
-/// The documents of `reading`, each at its epoch.
+/// Sends the documents of `reading`, each at its epoch.
 ///
-/// timely has no back-pressure, so the source has: it enters an epoch only when the one two before
-/// it has left the dataflow, and yields after each batch. It never waits on a read.
+/// timely has no back-pressure, so the source limits itself: it enters epoch n only when epoch n - 2
+/// has left the dataflow, and yields after each batch. It never blocks on a read.
 pub(crate) fn source<'scope>(
     scope: Scope<'scope, Epoch>,
     worker: Rc<WorkerContext>,
@@ -62,19 +65,19 @@ pub(crate) fn source<'scope>(
         Fetched::Document(_, document) => 256 + document.text.len() + document.meta.weight(),
         _ => 64,
     };
-    let feed = Feed { pieces, reader, open: None, ready: VecDeque::new() };
-    let mut ahead = or_fail(formats::prefetch("read", AHEAD, weight, feed));
+    let records = Records { pieces, reader, open: None, ready: VecDeque::new() };
+    let mut ahead = or_fail(formats::prefetch("read", AHEAD, weight, records));
     timely_source::<_, Builder, _, _>(scope, "Source", move |cap, info| {
         let activator = scope.activator_for(info.address);
         let mut cap = Some(cap);
         let mut waiting: VecDeque<Fetched> = VecDeque::new();
-        let mut source = Sender { worker, strict, progress, path: PathBuf::new(), offset: 0 };
+        let mut sender = Sender { worker, strict, progress, path: PathBuf::new(), offset: 0 };
         move |output| {
             let Some(time) = cap.as_mut() else { return };
             if waiting.is_empty() {
                 match or_fail(ahead.try_next()) {
                     Waiting::Batch(batch) => waiting.extend(batch),
-                    Waiting::NotYet => return activator.activate_after(LOOK_AGAIN),
+                    Waiting::NotYet => return activator.activate_after(POLL_INTERVAL),
                     Waiting::End => {
                         cap = None;
                         return;
@@ -87,15 +90,15 @@ pub(crate) fn source<'scope>(
                 if epoch > *time.time() {
                     output.session(&*time).give_container(&mut documents);
                     documents = Vec::new();
-                    // Nothing more comes at the epochs before, whether this one may begin or not.
+                    // The earlier epochs are complete, whether this one may begin or not.
                     time.downgrade(&epoch);
                 }
-                let first = source.worker.plan.first_epoch;
+                let first = sender.worker.plan.first_epoch;
                 if epoch >= first + EPOCHS_OPEN && probe.less_equal(&(epoch - EPOCHS_OPEN)) {
-                    return activator.activate_after(LOOK_AGAIN);
+                    return activator.activate_after(POLL_INTERVAL);
                 }
-                let fetched = waiting.pop_front().expect("looked at above");
-                documents.extend(source.take(fetched));
+                let fetched = waiting.pop_front().expect("the queue has a front");
+                documents.extend(sender.take(fetched));
             }
             output.session(&*time).give_container(&mut documents);
             activator.activate();
@@ -103,37 +106,40 @@ pub(crate) fn source<'scope>(
     })
 }
 
-/// What the reading thread hands over.
+/// An item from the reading thread.
 enum Fetched {
     Open(PathBuf),
     Document(Epoch, Box<Document>),
     Defect(Epoch, Defect),
-    /// The source goes on in a later epoch.
-    Cut(Epoch, Position),
-    /// The source is done; so many bytes as stored.
-    End(u64, u64),
-    Failed(String),
+    /// The source is split here: it resumes at the position in a later epoch.
+    Split(Epoch, Position),
+    /// A source of the label is done, with its size as stored.
+    End {
+        label: u64,
+        bytes: u64,
+    },
+    Failed(Box<dyn Error + Send + Sync>),
 }
 
 impl Fetched {
     /// The epoch that must be open to take it.
     fn epoch(&self) -> Option<Epoch> {
         match self {
-            Fetched::Document(epoch, _) | Fetched::Defect(epoch, _) | Fetched::Cut(epoch, _) => {
+            Fetched::Document(epoch, _) | Fetched::Defect(epoch, _) | Fetched::Split(epoch, _) => {
                 Some(*epoch)
             }
-            Fetched::Open(_) | Fetched::End(..) | Fetched::Failed(_) => None,
+            Fetched::Open(_) | Fetched::End { .. } | Fetched::Failed(_) => None,
         }
     }
 }
 
-/// The worker's side: notes and counts what is no document.
+/// The worker's side: passes documents on, and notes and counts the rest.
 struct Sender {
     worker: Rc<WorkerContext>,
     strict: bool,
     progress: Progress,
     path: PathBuf,
-    /// Bytes of the open source, as stored, that are counted as done.
+    /// Bytes of the open source, as stored, that are counted as read.
     offset: u64,
 }
 
@@ -148,17 +154,17 @@ impl Sender {
                 return Some(*document);
             }
             Fetched::Defect(epoch, defect) => {
-                // A device that fails may read well the next time: nothing is given up for it.
+                // A failing device may work the next time, so nothing is skipped because of it.
                 if defect.device.is_some() {
                     fail(format!("{}: {defect}", self.path.display()));
                 }
                 self.defect(epoch, defect.offset, defect.what);
             }
-            Fetched::Cut(epoch, position) => self.worker.notes.position(epoch, position),
-            Fetched::End(label, bytes) => {
+            Fetched::Split(epoch, position) => self.worker.notes.position(epoch, position),
+            Fetched::End { label, bytes } => {
                 self.progress.read(label, 0, 0, bytes.saturating_sub(self.offset));
             }
-            Fetched::Failed(error) => fail(error),
+            Fetched::Failed(error) => fail(error as Box<dyn Error>),
         }
         None
     }
@@ -173,7 +179,7 @@ impl Sender {
 }
 
 /// The reading thread's side: walks the pieces and numbers their records.
-struct Feed {
+struct Records {
     pieces: VecDeque<(Piece, PathBuf)>,
     reader: Reader,
     open: Option<OpenSource>,
@@ -183,13 +189,13 @@ struct Feed {
 struct OpenSource {
     piece: Piece,
     documents: Documents,
-    /// Place in the piece's epochs.
+    /// Place of the current epoch among the piece's epochs.
     epoch: usize,
     next: Position,
     bytes: u64,
 }
 
-impl Iterator for Feed {
+impl Iterator for Records {
     type Item = Fetched;
 
     fn next(&mut self) -> Option<Fetched> {
@@ -199,7 +205,7 @@ impl Iterator for Feed {
             }
             match &mut self.open {
                 Some(open) => {
-                    if open.advance(&mut self.ready) {
+                    if open.advance(&mut self.ready) == Advance::End {
                         self.open = None;
                     }
                 }
@@ -213,10 +219,7 @@ impl Iterator for Feed {
                             self.open =
                                 Some(OpenSource { piece, documents, epoch: 0, next, bytes });
                         }
-                        Err(error) => {
-                            let error = format!("{error}: {}", error.source);
-                            self.ready.push_back(Fetched::Failed(error));
-                        }
+                        Err(error) => self.ready.push_back(Fetched::Failed(error.into())),
                     }
                 }
             }
@@ -224,22 +227,28 @@ impl Iterator for Feed {
     }
 }
 
+/// Whether a source has more records.
+#[derive(PartialEq, Eq)]
+enum Advance {
+    More,
+    End,
+}
+
 impl OpenSource {
-    /// Reads the next record into `ready`; true at the end of the source.
-    fn advance(&mut self, ready: &mut VecDeque<Fetched>) -> bool {
+    /// Reads the next record into `ready`.
+    fn advance(&mut self, ready: &mut VecDeque<Fetched>) -> Advance {
         match self.documents.next() {
             Some(Ok(mut document)) => {
                 let record = self.next.record;
                 if record >= DocRef::RECORDS_MAX {
                     let most = DocRef::RECORDS_MAX;
-                    ready.push_back(Fetched::Failed(format!(
-                        "a source of more than {most} records"
-                    )));
-                    return true;
+                    let what = format!("a source has more than {most} records");
+                    ready.push_back(Fetched::Failed(what.into()));
+                    return Advance::End;
                 }
                 if record >= self.piece.from.record {
                     while document.offset >= self.piece.epochs[self.epoch].1 {
-                        ready.push_back(self.cut());
+                        ready.push_back(self.split());
                     }
                     document.at = DocRef::new(self.piece.label, self.piece.source, record);
                     let epoch = self.piece.epochs[self.epoch].0;
@@ -255,18 +264,18 @@ impl OpenSource {
             }
             None => {
                 while self.epoch + 1 < self.piece.epochs.len() {
-                    ready.push_back(self.cut());
+                    ready.push_back(self.split());
                 }
-                ready.push_back(Fetched::End(self.piece.label, self.bytes));
-                return true;
+                ready.push_back(Fetched::End { label: self.piece.label, bytes: self.bytes });
+                return Advance::End;
             }
         }
-        false
+        Advance::More
     }
 
-    fn cut(&mut self) -> Fetched {
-        let cut = Fetched::Cut(self.piece.epochs[self.epoch].0, self.next);
+    fn split(&mut self) -> Fetched {
+        let split = Fetched::Split(self.piece.epochs[self.epoch].0, self.next);
         self.epoch += 1;
-        cut
+        split
     }
 }

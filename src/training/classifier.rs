@@ -1,30 +1,31 @@
 //! The classifier that prefers pages resembling those to which Wikipedia refers.
 //!
 //! Upstream: RedPajama-Data `rp_v1`, `data_prep/cc/classifier`: `create_corpus.py`, then `fasttext
-//! supervised` with its defaults. Where it is not as there:
+//! supervised` with its defaults. Differences:
 //!
-//! * Texts are in an order by their hash, and not first the ones and then the others; one thread
-//!   trains, and not twelve, so that the model is the same each time.
+//! * Texts are ordered by their hash, not by label, and one thread trains instead of twelve, so that
+//!   the model is reproducible.
 //! * A tenth of the texts is held out.
 //!
-//! A text is made one line as there and in scoring: stripped, its lines joined by a blank.
+//! A text becomes one line as upstream and in scoring: stripped, its lines joined by a space.
 
+use crate::Progress;
+use crate::error::TrainingError;
 use crate::supervised::{self, Summary};
-use crate::{Progress, TrainingError};
 use std::path::Path;
 use text::python::strip;
 
-/// How the classifier is trained.
+/// Options of the training.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Default `wiki`.
     pub positive_label: String,
     /// Default `cc`.
     pub negative_label: String,
-    /// Positive texts with fewer characters are passed over. Default 1,000 (`create_corpus.py`);
-    /// negative ones have no bound there.
+    /// Positive texts with fewer characters are skipped. Default 1,000 (`create_corpus.py`, which has
+    /// no limit for negative texts).
     pub positive_chars_min: usize,
-    /// Default: those of `fasttext supervised`.
+    /// Default: the options of `fasttext supervised`.
     pub supervised: supervised::Options,
 }
 
@@ -44,13 +45,13 @@ impl Default for Options {
 pub struct Point {
     /// Probability of the positive label; the recipe keeps from 0.25.
     pub threshold: f64,
-    /// Share of the kept texts that are positive; `None` where none is kept.
+    /// Share of the kept texts that are positive; `None` if none is kept.
     pub precision: Option<f64>,
-    /// Share of the positive texts that are kept; `None` where there are none.
+    /// Share of the positive texts that are kept; `None` if there are none.
     pub recall: Option<f64>,
 }
 
-/// How the classifier did on the texts held out.
+/// Results of the classifier on the held-out texts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// Counts by label.
@@ -69,7 +70,10 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Checks the options.
+    /// A trainer with these options.
+    ///
+    /// # Errors
+    /// If an option is out of range, or a temporary file cannot be written.
     pub fn new(options: Options) -> Result<Self, TrainingError> {
         if options.positive_label == options.negative_label {
             let value = options.negative_label;
@@ -80,7 +84,10 @@ impl Trainer {
         Ok(Self { options, trainer, too_short: 0 })
     }
 
-    /// Adds a text to prefer, unless it is too short.
+    /// Adds a positive text, unless it is too short.
+    ///
+    /// # Errors
+    /// If a temporary file cannot be written.
     pub fn positive(&mut self, text: &str) -> Result<(), TrainingError> {
         if text.chars().count() < self.options.positive_chars_min {
             self.too_short += 1;
@@ -89,12 +96,18 @@ impl Trainer {
         self.trainer.example(&self.options.positive_label, &one_line(text))
     }
 
-    /// Adds a text of the usual kind.
+    /// Adds a negative text.
+    ///
+    /// # Errors
+    /// If a temporary file cannot be written.
     pub fn negative(&mut self, text: &str) -> Result<(), TrainingError> {
         self.trainer.example(&self.options.negative_label, &one_line(text))
     }
 
-    /// Trains the classifier, writes it to `path`, and tries it on the texts held out.
+    /// Trains the classifier, writes it to `path`, and tests it on the held-out texts.
+    ///
+    /// # Errors
+    /// If a kind of text is missing, training fails, or a file cannot be written.
     pub fn train(
         self,
         path: &Path,
@@ -112,7 +125,8 @@ impl Trainer {
     }
 }
 
-/// A page as one line (`create_corpus.py`): Python's `strip`, then `splitlines` joined by a blank.
+/// Returns a page as one line (`create_corpus.py`): Python's `strip`, then `splitlines` joined by a
+/// space.
 pub fn one_line(text: &str) -> String {
     let text = strip(text).replace("\r\n", "\n");
     let is_line_end = |c: char| matches!(c, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
@@ -126,7 +140,7 @@ fn curve(scores: &mut [(f32, bool)]) -> Vec<Point> {
     let share = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
     let point = |percent: u32| {
         let threshold = f64::from(percent) / 100.0;
-        // A probability may be a little more than 1, and a score then a little less than 0.
+        // A probability may be slightly above 1, and a score then slightly below 0.
         let first = match percent {
             0 => 0,
             _ => scores.partition_point(|(score, _)| f64::from(*score) < threshold),
@@ -181,9 +195,9 @@ mod tests {
         for page in 0..200 {
             trainer
                 .positive(&format!("the river {page}\nflows to the sea ").repeat(50))
-                .expect("room");
-            trainer.positive("short").expect("room");
-            trainer.negative(&format!("buy {page} now")).expect("room");
+                .expect("disk space");
+            trainer.positive("short").expect("disk space");
+            trainer.negative(&format!("buy {page} now")).expect("disk space");
         }
         let outcome = trainer.train(&path, &mut |_| ()).expect("a model");
         assert_eq!(outcome.too_short, 200);

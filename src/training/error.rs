@@ -1,7 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a model could not be trained. Nothing is left at the output's path then.
+/// Why a model could not be trained. There is then no file at the output path.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainingError {
     /// A setting that no model can be trained with.
@@ -9,7 +9,7 @@ pub enum TrainingError {
     Setting {
         /// The setting.
         name: &'static str,
-        /// What it was set to.
+        /// Its value.
         value: String,
         /// What it may be.
         expected: &'static str,

@@ -1,13 +1,14 @@
-//! The models that a recipe needs, trained from text.
+//! Training of the models that a recipe needs.
 //!
 //! * [`lm`]: n-gram language models, as KenLM's `lmplz` estimates them.
 //! * [`pieces`]: SentencePiece models that cut text into pieces of words.
 //! * [`classifier`]: the classifier of pages by Wikipedia's references.
-//! * [`lid`]: models of languages.
-//! * [`supervised`]: fastText models with any labels, of which these two are kinds.
+//! * [`lid`]: models for language identification.
+//! * [`supervised`]: fastText models with any labels; these two are special cases.
 //!
-//! A model depends on the text, the options and their seed alone: not on memory, temporary files or
-//! the number of cores, but see [`supervised`]. It is written beside its path and renamed when it is whole.
+//! A model depends only on the text, the options and their seed: not on memory, temporary files or
+//! the number of cores, but see [`supervised`]. It is written next to its path and renamed when it is
+//! complete.
 
 pub mod classifier;
 mod error;
@@ -19,19 +20,19 @@ pub mod supervised;
 
 pub use error::TrainingError;
 
-/// How far a long stage is. Reported a few times a second at most, in the thread that trains.
+/// Progress of a long stage, reported at most a few times a second in the training thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done, for a person: `counting n-grams`.
+    /// Name of the stage, for display: `counting n-grams`.
     pub stage: &'static str,
     /// Units done of this stage.
     pub done: u64,
-    /// Units of this stage, where they are known before its end.
+    /// Units of this stage, if known before its end.
     pub total: Option<u64>,
 }
 
-/// How property tests run. They keep no record of failures: proptest would write it to a folder
-/// beside this crate, which Cargo would take for a member of the workspace.
+/// Configuration of property tests. Failures are not recorded: proptest would write them to a folder
+/// next to this crate, which Cargo would take for a member of the workspace.
 #[cfg(test)]
 fn property() -> proptest::test_runner::Config {
     proptest::test_runner::Config { failure_persistence: None, ..Default::default() }

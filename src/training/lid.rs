@@ -1,13 +1,13 @@
 //! Language identification: a fastText model whose labels are languages.
 //!
-//! Upstream: fastText's `lid.176`. The settings are those in the head of `lid.176.ftz`; which
-//! learning rate it had is not written anywhere.
+//! Upstream: fastText's `lid.176`. The settings are those in the header of `lid.176.ftz`; its
+//! learning rate is not published.
 
 use crate::supervised::{Loss, Options, Quantization};
 
-/// Settings for a model of languages, for [`crate::supervised::Trainer`]: runs of 2 to 4 characters,
-/// vectors of 16, hierarchical softmax. Words seen fewer than 1,000 times are left out in `lid.176`,
-/// which saw 30 million sentences; with less text set less.
+/// Settings of [`crate::supervised::Trainer`] for language identification: character n-grams of 2 to
+/// 4, vectors of 16, hierarchical softmax. `lid.176`, trained on 30 million sentences, omits words
+/// seen fewer than 1,000 times; set a lower number for less text.
 pub fn options() -> Options {
     Options {
         dimension: 16,
@@ -18,8 +18,8 @@ pub fn options() -> Options {
     }
 }
 
-/// How `lid.176.bin` became `lid.176.ftz`, as fastText's documentation has it: `-qnorm -retrain
-/// -cutoff 50000`.
+/// The settings by which `lid.176.bin` became `lid.176.ftz`, from fastText's documentation: `-qnorm
+/// -retrain -cutoff 50000`.
 pub fn quantization() -> Quantization {
     Quantization { features_max: 50_000, retrain: true, norms: true, weights_per_code: 2 }
 }

@@ -4,22 +4,22 @@
 //! Upstream: kpu/kenlm `lm/builder`, after Chen and Goodman, "An Empirical Study of Smoothing
 //! Techniques for Language Modeling" (1998), and Heafield et al., "Scalable Modified Kneser-Ney
 //! Language Model Estimation" (2013). The file is that of `lmplz`: the same n-grams in the same order
-//! with the same numbers, since all is summed in single precision in the same order. Where it is not:
+//! with the same numbers, since all sums are in single precision in the same order. Differences:
 //!
-//! * A number that lies in the middle of two shortest decimals may end in the other one; it reads as
-//!   the same number. That is about one in 200,000.
-//! * A last line without a line end is a line like others; `lmplz` forgets its end.
+//! * A number halfway between two shortest decimals may be written as the other one, which parses to
+//!   the same number. This affects about one in 200,000.
+//! * A last line without a line end is a normal line; `lmplz` drops its end.
 //! * `</s>` is never pruned; `lmplz` prunes it in texts of a few lines and then computes nonsense.
 //! * The logarithm of zero is written `-99`, not `-inf`.
-//! * Text without any line is refused.
+//! * Text without any line is rejected.
 //!
-//! Memory is bounded by [`Options::memory_bytes`], but for the vocabulary. How it is done:
+//! Memory is bounded by [`Options::memory_bytes`], except for the vocabulary. The steps:
 //!
 //! * `vocabulary`: tokens become numbers.
 //! * `grams`: n-grams are sorted, in memory or through temporary files.
 //! * `counts`: adjusted counts of all orders from the sorted longest n-grams.
-//! * `discounts`: the share of a count that is kept for what was not seen.
-//! * `estimate`: shares of n-grams in their context, then mixed with those of shorter contexts.
+//! * `discounts`: the part of a count that is reserved for unseen n-grams.
+//! * `estimate`: probabilities of n-grams in their context, interpolated with shorter contexts.
 //! * `arpa`: the file.
 
 mod arpa;
@@ -33,37 +33,39 @@ mod vocabulary;
 
 pub use discounts::{Discounts, Statistics};
 
+use crate::Progress;
+use crate::error::TrainingError;
 use crate::strings::Strings;
-use crate::{Progress, TrainingError};
 use arpa::Section;
 use grams::{Gram, ORDER_MAX, Sorter};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use vocabulary::{BEGIN, END, SPECIAL, vocabulary};
 
-/// A progress report is worth its cost after so many n-grams or lines.
+/// N-grams or lines between progress reports.
 const REPORT_EVERY: u64 = 1 << 16;
 
-/// How a model is estimated. The defaults are CCNet's (`Makefile`: `lmplz -o 5
+/// Options of the estimation. The defaults are CCNet's (`Makefile`: `lmplz -o 5
 /// --discount_fallback`), and beyond these those of `lmplz`.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Longest n-grams, 1 to 6. Default 5.
     pub order: usize,
-    /// N-grams seen at most so often are left out, one number for each order from 1; the last one
-    /// goes for all longer. They must not decrease. Default: none are left out.
+    /// N-grams seen at most this often are pruned: one threshold for each order from 1; the last one
+    /// applies to all higher orders. Thresholds must not decrease. Default: none are pruned.
     pub prune: Vec<u64>,
-    /// Discounts for orders of which the text is too small or too even; `None` makes that an error.
+    /// Discounts for orders whose counts are too few or too uniform; `None` makes that an error.
     /// Default 0.5, 1, 1.5.
     pub discount_fallback: Option<[f32; 3]>,
-    /// Share what is left of single words with all words alike; else it all goes to `<unk>`, as
-    /// SRILM has it. Default true.
+    /// Whether the reserved probability of unigrams is distributed over all words; if not, it all goes
+    /// to `<unk>`, as in SRILM. Default true.
     pub interpolate_unigrams: bool,
-    /// Read `<s>`, `</s>` and `<unk>` in the text as blanks; else they are an error. Default false.
+    /// Whether `<s>`, `</s>` and `<unk>` in the text count as spaces; if not, they are an error.
+    /// Default false.
     pub skip_symbols: bool,
-    /// Memory for sorting, from 1 MiB. What does not fit goes to temporary files. Default 1 GiB.
+    /// Memory for sorting, at least 1 MiB. Beyond it, temporary files are used. Default 1 GiB.
     pub memory_bytes: usize,
-    /// Where temporary files are, several times the text. Default: the system's folder.
+    /// Folder for temporary files, several times the size of the text. Default: the system's folder.
     pub temporary_folder: PathBuf,
 }
 
@@ -81,12 +83,12 @@ impl Default for Options {
     }
 }
 
-/// What a model was made of.
+/// Counts of the text and the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// Sentences read, one a line.
     pub sentences: u64,
-    /// Tokens read, without the marks of begin and end.
+    /// Tokens read, without `<s>` and `</s>`.
     pub tokens: u64,
     /// Different tokens, with `<unk>`, `<s>` and `</s>`.
     pub types: u64,
@@ -94,8 +96,11 @@ pub struct Summary {
     pub orders: Vec<(Statistics, Discounts)>,
 }
 
-/// Estimates a model from lines of tokens with blanks between, and writes it to `path`, compressed
-/// if that ends in `.gz`.
+/// Estimates a model from lines of tokens separated by spaces, and writes it to `path`, compressed if
+/// the path ends in `.gz`.
+///
+/// # Errors
+/// If an option is out of range, the text is unsuitable, or a file cannot be read or written.
 pub fn estimate(
     mut text: impl BufRead,
     options: Options,
@@ -121,7 +126,7 @@ pub fn estimate(
     }
 }
 
-/// Counts the n-grams of sentences given one by one, for texts that are not in a file.
+/// Counts the n-grams of sentences added one by one, for texts that are not in a file.
 pub struct Counter {
     options: Options,
     prune: Vec<u64>,
@@ -132,18 +137,24 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Checks the options.
+    /// A counter with these options.
+    ///
+    /// # Errors
+    /// If an option is out of range, or a temporary file cannot be written.
     pub fn new(options: Options) -> Result<Self, TrainingError> {
         let prune = check(&options)?;
-        // The sorted n-grams are still there while those of all orders are collected.
+        // The sorted n-grams are in memory while those of all orders are collected.
         let memory = options.memory_bytes / 2;
         let sorter = grams::sorter(options.order, memory, &options.temporary_folder);
         let vocabulary = vocabulary();
         Ok(Self { options, prune, vocabulary, sorter, sentences: 0, tokens: 0 })
     }
 
-    /// Adds one sentence: tokens with blanks between. Blanks are those of `lmplz`: space, tab,
-    /// line ends and NUL. A sentence without tokens counts, as an end that follows a begin.
+    /// Adds one sentence: tokens separated by spaces. Spaces are those of `lmplz`: space, tab, line
+    /// ends and NUL. A sentence without tokens counts as `<s>` followed by `</s>`.
+    ///
+    /// # Errors
+    /// If the sentence has a special token, or a temporary file cannot be written.
     pub fn sentence(&mut self, sentence: &str) -> Result<(), TrainingError> {
         self.sentences += 1;
         let order = self.options.order;
@@ -173,14 +184,17 @@ impl Counter {
         self.count(&mut words)
     }
 
-    /// Counts an n-gram, and shifts it to be the context of the next word.
+    /// Counts an n-gram, and shifts it to become the context of the next word.
     fn count(&mut self, words: &mut [u32; ORDER_MAX]) -> Result<(), TrainingError> {
         let pushed = self.sorter.push(Gram { words: *words, value: 1 });
         words[..self.options.order].rotate_right(1);
         pushed.map_err(TrainingError::temporary(&self.options.temporary_folder))
     }
 
-    /// Estimates the model and writes it to `path`, compressed if that ends in `.gz`.
+    /// Estimates the model and writes it to `path`, compressed if the path ends in `.gz`.
+    ///
+    /// # Errors
+    /// If the text is unsuitable, or a file cannot be read or written.
     pub fn estimate(
         self,
         path: &Path,
@@ -249,7 +263,7 @@ fn check(options: &Options) -> Result<Vec<u64>, TrainingError> {
     Ok(prune.iter().copied().chain(std::iter::repeat(last)).take(order).collect())
 }
 
-/// The part of half the memory that the n-grams of an order get: long ones are many, and large.
+/// The part of half the memory for the n-grams of an order: higher orders have more and larger ones.
 fn memory_of(order: usize, options: &Options) -> usize {
     let all: usize = (1..=options.order).sum();
     options.memory_bytes / 2 / all * order

@@ -2,20 +2,19 @@
 //! SentencePiece itself reads.
 //!
 //! Upstream: google/sentencepiece 0.2, after Kudo, "Subword Regularization" (2018). The steps and
-//! their numbers are those of `unigram_model_trainer.cc`, but the pieces are not the same to the
-//! last one:
+//! their numbers are those of `unigram_model_trainer.cc`, but some pieces differ:
 //!
-//! * All text is used, by its different words. SentencePiece skips lines of more than 4,192 bytes.
-//! * Sums are in double precision, and ties go by the characters of the pieces, so that the same
-//!   text makes the same file.
-//! * The end of a word that repeats is a candidate also where the same blank always follows it.
+//! * All text is used, as distinct words. SentencePiece skips lines of more than 4,192 bytes.
+//! * Sums are in double precision, and ties are broken by the characters of the pieces, so that the
+//!   same text makes the same file.
+//! * The end of a repeated word is a candidate even if the same space always follows it.
 //!
-//! In memory are the different words and, while candidates are collected, 32 bytes for each
-//! character of them.
+//! Memory: the distinct words and, while candidates are collected, 32 bytes for each of their
+//! characters.
 //!
-//! * `normalization`: text is rewritten, by rules that go into the model.
-//! * `segments`: words are cut where no piece may go on.
-//! * `seeds`: stretches that repeat are the pieces to begin with.
+//! * `normalization`: rewrites the text, by rules that are stored in the model.
+//! * `segments`: cuts words where a piece must not continue.
+//! * `seeds`: collects repeated strings as the initial pieces.
 //! * `lattice`: all ways to cut a text into pieces.
 //! * `unigram`: probabilities of pieces, and which to keep.
 //! * `model`, `double_array`: the file, and the form of the rules in it.
@@ -32,34 +31,35 @@ mod unigram;
 
 pub use normalization::Normalization;
 
+use crate::Progress;
+use crate::error::TrainingError;
 use crate::strings::Strings;
-use crate::{Progress, TrainingError};
 use normalization::Rules;
 use segments::Segments;
 use std::io::BufRead;
 use std::path::Path;
 
-/// Stands for a blank in pieces: `▁`.
+/// The symbol for a space in pieces: `▁`.
 const PIECE_BLANK: char = '\u{2581}';
 
-/// How pieces are chosen. The defaults are CCNet's (`Makefile`: `spm_train --vocab_size=65536
-/// --character_coverage=0.9995 --model_type=unigram`), but for the hard limit, and beyond these
+/// Options of the training. The defaults are CCNet's (`Makefile`: `spm_train --vocab_size=65536
+/// --character_coverage=0.9995 --model_type=unigram`), except for the hard limit; the others are
 /// SentencePiece's.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Pieces with `<unk>`, `<s>` and `</s>`. Default 65,536.
     pub vocabulary: usize,
-    /// A text that does not have so many pieces is an error; else there are fewer. Default false;
-    /// CCNet has true, and tries again with 40,000.
+    /// Whether a text with too few pieces is an error; if not, the model has fewer. Default false;
+    /// CCNet has true, and retries with 40,000.
     pub hard_limit: bool,
-    /// Share of the text's characters that have a piece of their own; rarer ones are unknown.
+    /// Share of the text's characters that have their own piece; rarer ones are unknown.
     /// Default 0.9995.
     pub character_coverage: f64,
     /// Default [`Normalization::NmtNfkc`].
     pub normalization: Normalization,
-    /// Longest piece in characters, with its blank. Default 16.
+    /// Longest piece in characters, including its space. Default 16.
     pub piece_chars_max: usize,
-    /// Pieces to begin with. Default 1,000,000.
+    /// Number of initial pieces. Default 1,000,000.
     pub seeds_max: usize,
 }
 
@@ -76,22 +76,25 @@ impl Default for Options {
     }
 }
 
-/// What a model was made of.
+/// Counts of the text and the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// Words of the text.
     pub words: u64,
-    /// Different words.
+    /// Distinct words.
     pub types: u64,
-    /// Characters that have a piece of their own.
+    /// Characters with their own piece.
     pub alphabet: u64,
-    /// Share of the text that these make up.
+    /// Share of the text that these cover.
     pub coverage: f64,
     /// Pieces of the model, with the three special ones.
     pub pieces: u64,
 }
 
 /// Trains a model from lines of text and writes it to `path`.
+///
+/// # Errors
+/// If an option is out of range, the text is unsuitable, or a file cannot be read or written.
 pub fn train(
     mut text: impl BufRead,
     options: Options,
@@ -117,7 +120,7 @@ pub fn train(
     trainer.train(path, progress)
 }
 
-/// Counts the words of texts given one by one.
+/// Counts the words of texts added one by one.
 pub struct Trainer {
     options: Options,
     rules: Option<&'static Rules>,
@@ -126,14 +129,20 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Checks the options.
+    /// A trainer with these options.
+    ///
+    /// # Errors
+    /// If an option is out of range.
     pub fn new(options: Options) -> Result<Self, TrainingError> {
         check(&options)?;
         let rules = options.normalization.rules();
         Ok(Self { options, rules, words: Strings::new(), counts: Vec::new() })
     }
 
-    /// Adds a text. Line ends and NUL are blanks.
+    /// Adds a text. Line ends and NUL count as spaces.
+    ///
+    /// # Errors
+    /// If there are too many distinct words.
     pub fn text(&mut self, text: &str) -> Result<(), TrainingError> {
         let normal = self.rules.map(|rules| rules.normalize(text));
         let text = normal.as_deref().unwrap_or(text);
@@ -152,6 +161,9 @@ impl Trainer {
     }
 
     /// Trains the model and writes it to `path`.
+    ///
+    /// # Errors
+    /// If the text is too small, or a file cannot be written.
     pub fn train(
         self,
         path: &Path,

@@ -1,14 +1,14 @@
-//! Different strings and their numbers.
+//! Distinct strings and their numbers.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-/// Strings, numbered in the order in which they were first seen, and all in one text: there may be
-/// millions.
+/// Strings, numbered in the order in which they were first added, and stored in one text: there may
+/// be millions.
 pub(crate) struct Strings {
     text: String,
-    /// Where each string ends; it begins where the one before ends.
+    /// The end of each string, which is the start of the next.
     ends: Vec<usize>,
     numbers: HashTable<u32>,
     hasher: FixedState,
@@ -34,7 +34,7 @@ impl Strings {
         begins.zip(&self.ends).map(|(begin, end)| &self.text[begin..*end])
     }
 
-    /// The number of a string, a new one if it is new. `None` if there are too many.
+    /// Returns the number of a string, and adds it if it is new. Returns `None` if there are too many.
     pub(crate) fn number(&mut self, new: &str) -> Option<u32> {
         let Self { text, ends, numbers, hasher } = self;
         let hash = hasher.hash_one(new);

@@ -1,25 +1,26 @@
 //! Supervised fastText models, trained from labelled texts and written as fastText's own `.bin` and
 //! `.ftz` files.
 //!
-//! Training is that of the crate `fasttext`, a port of facebookresearch/fastText 0.9.2; what is here
-//! is what comes before and after it:
+//! The crate `fasttext`, a port of facebookresearch/fastText 0.9.2, does the training. This module
+//! prepares the texts and evaluates the model:
 //!
-//! * A part of the texts, chosen by their hash, is held out and tried on the finished model, with
-//!   the reader that applies models elsewhere (`models::fasttext`).
-//! * The others are put in an order by their hash. Training goes through them one by one, and would
-//!   forget the first label over the last if they came sorted by label.
-//! * Words that begin with `__label__` are left out, since they would be taken for labels, and so is
-//!   what follows the word `</s>`. Prediction passes over the same.
+//! * A part of the texts, chosen by their hash, is held out to evaluate the finished model, with the
+//!   reader that applies models elsewhere (`models::fasttext`).
+//! * The other texts are ordered by their hash. Training processes them one by one, and would forget
+//!   the first label while it learns the last if they were sorted by label.
+//! * Words that begin with `__label__` are removed, since they would be taken for labels, and so is
+//!   the text after the word `</s>`. Prediction ignores the same.
 //!
-//! With one thread the same texts, in any order, and the same seed make the same file on processors
-//! of one kind. Sums are made with the widest instructions there are, so that the last bits of
-//! weights may differ on another kind.
+//! With one thread the same texts, in any order, and the same seed make the same file on CPUs of one
+//! kind. Sums use the widest available instructions, so the last bits of weights may differ on another
+//! kind.
 
 mod examples;
 #[cfg(test)]
 mod tests;
 
-use crate::{Progress, TrainingError};
+use crate::Progress;
+use crate::error::TrainingError;
 use durable::AtomicFile;
 use examples::{Example, Examples};
 use fasttext::args::{Args, LossName, ModelName};
@@ -27,61 +28,61 @@ use models::ModelError;
 use models::fasttext::{FastText, Scratch};
 use std::path::{Path, PathBuf};
 
-/// How a label is marked in training texts.
+/// The prefix of a label in training texts.
 pub(crate) const LABEL_PREFIX: &str = "__label__";
 
-/// What the output layer learns.
+/// The loss function of the output layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// One label of all, exactly: for few labels.
+    /// Exact softmax over all labels, for few labels.
     Softmax,
-    /// One label of all, by a tree: for many labels.
+    /// Hierarchical softmax, by a tree, for many labels.
     HierarchicalSoftmax,
 }
 
-/// How a model is made smaller, for a `.ftz` file.
+/// Options of quantization, for a `.ftz` file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quantization {
-    /// Keep only so many words and n-grams, those with the largest weights; 0 keeps all.
+    /// Number of words and n-grams to keep, those with the largest weights; 0 keeps all.
     pub features_max: usize,
-    /// Train once more with those that are kept.
+    /// Whether to train again with the kept words and n-grams.
     pub retrain: bool,
-    /// Store the size of weights apart from their direction.
+    /// Whether to store the norm of weights separately from their direction.
     pub norms: bool,
-    /// Weights that share a code. fastText's default is 2.
+    /// Number of weights that share a code. fastText's default is 2.
     pub weights_per_code: usize,
 }
 
-/// How a model is trained. [`Options::default`] has the defaults of `fasttext supervised` 0.9.2;
+/// Options of the training. [`Options::default`] has the defaults of `fasttext supervised` 0.9.2;
 /// [`crate::classifier`] and [`crate::lid`] have those of the recipe.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Length of the vectors. Default 100.
     pub dimension: usize,
-    /// Passes through the texts. Default 5.
+    /// Passes over the texts. Default 5.
     pub epochs: usize,
-    /// Size of the first steps. Default 0.1.
+    /// Initial learning rate. Default 0.1.
     pub learning_rate: f64,
-    /// Words seen fewer times are left out. Default 1.
+    /// Words seen fewer times are ignored. Default 1.
     pub word_count_min: usize,
-    /// Longest run of words that is a feature of its own. Default 1: only words.
+    /// Longest word n-gram that is a feature. Default 1: only words.
     pub word_ngrams: usize,
-    /// Shortest and longest run of characters of a word that is a feature. Default 0, 0: none.
+    /// Shortest and longest character n-gram of a word that is a feature. Default 0, 0: none.
     pub char_ngrams: (usize, usize),
-    /// Rows that runs of words and characters share by their hash. Default 2,000,000.
+    /// Number of rows that n-grams share by their hash. Default 2,000,000.
     pub buckets: usize,
     /// Default [`Loss::Softmax`].
     pub loss: Loss,
     /// Default 0.
     pub seed: u32,
-    /// More than one makes training faster, and each model a little different. Default 1; upstream
-    /// has 12.
+    /// Threads. With more than one, training is faster, and not reproducible. Default 1; upstream has
+    /// 12.
     pub threads: usize,
-    /// Share of the texts that are held out, 0 to 0.9. Default 0.1.
+    /// Share of the texts that is held out, 0 to 0.9. Default 0.1.
     pub held_out: f64,
     /// Default: none.
     pub quantization: Option<Quantization>,
-    /// Where temporary files are, about twice the texts. Default: the system's folder.
+    /// Folder for temporary files, about twice the size of the texts. Default: the system's folder.
     pub temporary_folder: PathBuf,
 }
 
@@ -105,10 +106,10 @@ impl Default for Options {
     }
 }
 
-/// What a model was made of, and how it did on the texts held out.
+/// Counts of the texts, and results of the model on the held-out texts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// By the name of the label.
+    /// The labels, sorted by name.
     pub labels: Vec<LabelSummary>,
 }
 
@@ -119,28 +120,28 @@ pub struct LabelSummary {
     pub label: String,
     /// Texts trained on.
     pub trained: u64,
-    /// Texts held out.
+    /// Held-out texts.
     pub held_out: u64,
-    /// Texts held out, of any label, for which this label was found.
+    /// Held-out texts, of any label, for which this label was predicted.
     pub found: u64,
-    /// Texts held out for which it was found and right.
+    /// Held-out texts of this label for which it was predicted.
     pub right: u64,
 }
 
 impl LabelSummary {
-    /// Share of the texts for which it was found that have it; `None` where it never was.
+    /// Share of the texts with this prediction that have the label; `None` if there are none.
     pub fn precision(&self) -> Option<f64> {
         share(self.right, self.found)
     }
 
-    /// Share of the texts that have it for which it was found; `None` where there are none.
+    /// Share of the texts with this label for which it was predicted; `None` if there are none.
     pub fn recall(&self) -> Option<f64> {
         share(self.right, self.held_out)
     }
 }
 
 impl Summary {
-    /// Share of the texts held out for which the right label was found; `None` where there are none.
+    /// Share of the held-out texts with a correct prediction; `None` if there are none.
     pub fn accuracy(&self) -> Option<f64> {
         let sum = |part: fn(&LabelSummary) -> u64| self.labels.iter().map(part).sum();
         share(sum(|label| label.right), sum(|label| label.held_out))
@@ -151,26 +152,35 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Collects labelled texts, in temporary files.
+/// Collects labelled texts in temporary files.
 pub struct Trainer {
     options: Options,
     examples: Examples,
 }
 
 impl Trainer {
-    /// Checks the options.
+    /// A trainer with these options.
+    ///
+    /// # Errors
+    /// If an option is out of range, or a temporary file cannot be written.
     pub fn new(options: Options) -> Result<Self, TrainingError> {
         check(&options)?;
         let examples = Examples::new(options.held_out, options.temporary_folder.clone())?;
         Ok(Self { options, examples })
     }
 
-    /// Adds a text with its label, which comes without `__label__`. Line ends in the text are blanks.
+    /// Adds a text with its label, without `__label__`. Line ends in the text count as spaces.
+    ///
+    /// # Errors
+    /// If the label is not a word, or a temporary file cannot be written.
     pub fn example(&mut self, label: &str, text: &str) -> Result<(), TrainingError> {
         self.examples.push(label, text)
     }
 
-    /// Trains the model, writes it to `path`, and tries it on the texts held out.
+    /// Trains the model, writes it to `path`, and evaluates it on the held-out texts.
+    ///
+    /// # Errors
+    /// If there are too few labels, training fails, or a file cannot be written.
     pub fn train(
         self,
         path: &Path,
@@ -179,8 +189,8 @@ impl Trainer {
         self.train_and_try(path, progress, &mut |_, _, _| ())
     }
 
-    /// [`Self::train`], which also gives each text held out: its label, the label found and the
-    /// probability of that.
+    /// [`Self::train`], which also passes on each held-out text: its label, the predicted label and its
+    /// probability.
     pub(crate) fn train_and_try(
         self,
         path: &Path,
@@ -199,7 +209,7 @@ impl Trainer {
         let args = args(&options, sorted.train.path());
         let mut model = fasttext::FastText::train(args.clone()).map_err(failed)?;
         if let Some(quantization) = options.quantization {
-            progress(Progress { stage: "making it smaller", done: 0, total: None });
+            progress(Progress { stage: "quantizing", done: 0, total: None });
             model.quantize(&quantize_args(args, quantization)).map_err(failed)?;
         }
         let write = || {
@@ -210,12 +220,10 @@ impl Trainer {
         let written = write().map_err(TrainingError::write(path))?;
         drop(model);
 
-        let stage = "trying it on texts held out";
+        let stage = "evaluating on held-out texts";
         let total = Some(summary.labels.iter().map(|label| label.held_out).sum());
         let model = FastText::open(written.temporary_path()).map_err(|error| match error {
-            ModelError::Damaged { .. } => {
-                TrainingError::Training("weights grew beyond all bounds".into())
-            }
+            ModelError::Damaged { .. } => TrainingError::Training("the weights diverged".into()),
             other => TrainingError::Training(other.to_string()),
         })?;
         let mut scratch = Scratch::default();
@@ -283,7 +291,7 @@ fn check(options: &Options) -> Result<(), TrainingError> {
 
 fn args(options: &Options, texts: &Path) -> Args {
     let has_ngrams = options.word_ngrams > 1 || options.char_ngrams.1 > 0;
-    // All fit: they were checked.
+    // In range: they are checked above.
     let int = |value: usize| value as i32;
     Args {
         input: texts.to_owned(),
@@ -299,7 +307,7 @@ fn args(options: &Options, texts: &Path) -> Args {
         word_ngrams: int(options.word_ngrams),
         minn: int(options.char_ngrams.0),
         maxn: int(options.char_ngrams.1),
-        // Rows that nothing can ask for would only make the file larger.
+        // Rows that are never used would only make the file larger.
         bucket: if has_ngrams { int(options.buckets) } else { 0 },
         thread: int(options.threads),
         seed: options.seed as i32,

@@ -1,8 +1,8 @@
-//! The system refuses a call: any write, any rename, at any time. The command ends with an error that
-//! names a file, or does without; and once the system is well, the same command ends as if nothing
-//! had been.
+//! System calls fail: any write, any rename, at any time. The command ends with an error that names a
+//! file, or succeeds without the call. Once calls succeed again, the same command ends as if nothing
+//! had happened.
 //!
-//! Calls are made to fail by a small library in C that the program is started with.
+//! A small preloaded library in C makes the calls fail.
 
 use crate::random::Random;
 use crate::settings::{SETTINGS, Setting};
@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the calls are called, and the numbers of errors that they fail with.
+/// Names of the calls, and the error numbers with which they fail.
 const CALLS: [(&str, &[i32]); 7] = [
     ("write", &[EIO, ENOSPC, EDQUOT]),
     ("fsync", &[EIO, ENOSPC]),
@@ -31,7 +31,7 @@ const ENOSPC: i32 = 28;
 const EROFS: i32 = 30;
 const EDQUOT: i32 = 122;
 
-/// What is done while a call fails.
+/// The command during which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Work {
     Build,
@@ -56,7 +56,7 @@ impl Work {
     }
 }
 
-/// A slice with its first label in the corpus, and what comes of the second.
+/// A slice with its first label in the corpus, and the expected result of the second.
 struct Prepared {
     setting: &'static Setting,
     place: Place,
@@ -64,7 +64,7 @@ struct Prepared {
     folder: Export,
     before: Export,
     after: Export,
-    /// How many calls each work makes.
+    /// Number of calls that each command makes.
     calls: BTreeMap<(Work, usize), usize>,
 }
 
@@ -126,7 +126,7 @@ impl Prepared {
         }
     }
 
-    /// Does `work` while the call of that number fails; 0 for none.
+    /// Runs `work` while the call with this number fails; 0 for none.
     fn run(&self, library: &Path, work: Work, call: &str, number: usize, error: i32) -> Outcome {
         self.reset(work);
         let folder = self.place.path("").canonicalize().unwrap();
@@ -152,12 +152,12 @@ impl Prepared {
             count.parse().expect("a number of calls")
         });
         self.calls.insert((work, kind), calls);
-        // Now and then one more than there are, which is none.
+        // Sometimes one more than there are: then no call fails.
         let (number, error) = (1 + random.below(calls + 1), *random.pick(errors));
         let outcome = self.run(library, work, call, number, error);
         let slice = self.setting.slice;
         let what = format!("{slice}, {work:?}: {call} {number} of {calls} fails with {error}");
-        // A recipe that may not be read is taken for a wrong one.
+        // An unreadable recipe counts as wrong usage.
         let codes = if error == EACCES { &[0, 1, 2, 3][..] } else { &[0, 1, 3] };
         trial.ends(round, &outcome, codes, &what);
         let says_why = !outcome.stderr.is_empty() || !outcome.stdout.is_empty();
@@ -168,7 +168,7 @@ impl Prepared {
         outcome
     }
 
-    /// The system is well again.
+    /// Calls succeed again.
     fn afterwards(&self, trial: &mut Trial, round: u64, work: Work, outcome: &Outcome, what: &str) {
         let done = outcome.status.code() == Some(0);
         let again = self.place.run(&work.line(self.setting));
@@ -177,7 +177,7 @@ impl Prepared {
         }
         match work {
             Work::Export => {
-                // What could be read as whole is whole, whether the command failed or not.
+                // Complete files are correct, whether the command failed or not.
                 let found = files_below(&self.place.path("out"));
                 assert_same(&found, &self.before, what);
             }
@@ -188,7 +188,7 @@ impl Prepared {
                 let export = self.place.export("corpus");
                 trial.check(round, export == self.after, || format!("{what}: other bytes"));
                 let verified = self.place.run("verify corpus --deep");
-                // What could not be removed is still there, until something is written again.
+                // Files that could not be removed stay until the next write.
                 let is_left = |line: &str| line.ends_with("no manifest names this file");
                 let lines = verified.stdout.lines();
                 if !what.contains("unlink") || !lines.clone().rev().skip(1).all(is_left) {

@@ -1,5 +1,5 @@
-//! A file of a corpus is not what was written: a bit is another, the end is gone, or all of it.
-//! `verify` names it, and no command makes anything of it that looks right and is not.
+//! A file of a corpus is damaged: a bit is flipped, the end is missing, or the whole file. `verify`
+//! names it, and no command derives a wrong result from it.
 
 use crate::random::Random;
 use crate::settings::SETTINGS;
@@ -7,7 +7,7 @@ use crate::support::{Export, Place, files_below};
 use crate::trial::Trial;
 use std::fs;
 
-/// What happens to a file.
+/// The damage to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Flipped,
@@ -64,18 +64,18 @@ impl Whole {
         Whole { place, folder, export }
     }
 
-    /// Damages a file, looks at what commands make of it, and puts it right. Whether an export was
-    /// refused.
+    /// Damages a file, checks the results of commands, and restores the file. Returns whether an
+    /// export failed.
     fn round(&self, trial: &mut Trial, round: u64, folder: &str, random: &mut Random) -> bool {
         let names: Vec<&String> =
             self.folder.keys().filter(|name| name.starts_with(folder)).collect();
-        // Of the commits only the newest is read.
+        // Only the newest commit is read.
         let is_commit = folder == "commits/";
         let name = if is_commit { names[names.len() - 1] } else { *random.pick(&names) };
         let path = self.place.path("corpus").join(name);
         let bytes = &self.folder[name];
         let fault = *random.pick(&FAULTS);
-        // Without its newest commit a corpus is at the one before, or is none.
+        // Without its newest commit, a corpus is at the previous one, or is not a corpus.
         if is_commit && fault == Fault::Gone {
             return false;
         }
@@ -103,7 +103,7 @@ impl Whole {
     }
 }
 
-/// The file as it is after the fault; `None` if it is not there any more.
+/// The file after the fault; `None` if it is missing.
 fn damaged(bytes: &[u8], other: &[u8], fault: Fault, random: &mut Random) -> Option<Vec<u8>> {
     let mut bytes = bytes.to_vec();
     match fault {

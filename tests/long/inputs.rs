@@ -1,21 +1,21 @@
-//! Small inputs of every slice, in the forms that they come in: what is changed or handed to a
-//! fuzzer is met by the reader, and not only by what inflates.
+//! Small inputs of every slice, in every form of file, so that changes reach the readers and not only
+//! decompression.
 
 use crate::packing::{Layer, Parts};
 
 /// A file, or a part of one.
 #[derive(Clone, Debug)]
 pub enum Node {
-    /// As it is.
+    /// The bytes themselves.
     Bytes(Vec<u8>),
-    /// Parts within something.
+    /// Parts in a container.
     Packed(Layer, Vec<(String, Node)>),
 }
 
 /// An input of a slice.
 pub struct Input {
     pub slice: &'static str,
-    /// What the file is called, with `@` for a number: slices tell things by it.
+    /// Name of the file, with `@` for a number: slices derive information from it.
     pub name: &'static str,
     pub file: Node,
 }
@@ -91,7 +91,7 @@ fn parts(parts: &[(&str, &str)]) -> Parts {
     parts.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
 }
 
-/// A page of more than the 300 characters that CCNet asks for.
+/// A page of more than the 300 characters that CCNet requires.
 pub const PAGE: &str = "How to mend a kettle\nA kettle that drips wants a new washer, and a washer \
 costs less than the water that is lost in a month. First let it cool, then take the lid off and \
 look for the nut beneath the spout.\nTurn it to the left. Where it does not turn, a drop of oil and \
@@ -118,7 +118,7 @@ fn records() -> Parts {
     (0..4).map(record).collect()
 }
 
-/// Rows: as JSON lines, or as they are where a table has columns for them.
+/// Rows: as JSON lines, or unchanged if a table has columns for them.
 fn rows(layer: Layer, row: impl Fn(usize) -> (String, String, serde_json::Value)) -> Parts {
     let part = |n| match (layer, row(n)) {
         (Layer::Parquet, (name, text, _)) => (name, text.into_bytes()),

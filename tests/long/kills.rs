@@ -1,5 +1,5 @@
-//! Processes are killed at any moment, whatever they do and however many there are. The next run
-//! goes on, to the bytes of a run that nothing disturbed.
+//! Processes are killed at any time, in any number. The next run continues, and ends with the bytes of
+//! an undisturbed run.
 
 use crate::random::Random;
 use crate::settings::{SETTINGS, Setting, flags};
@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// How long processes may outlive a launcher that was killed.
+/// How long processes may outlive a killed launcher.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Kills that one corpus is to get over.
+/// Kills that one corpus must survive.
 const KILLS_MAX: usize = 6;
 
-/// What nothing disturbed.
+/// The result of an undisturbed run.
 struct Calm {
     export: Export,
     counts: Value,
@@ -34,12 +34,12 @@ impl Calm {
     }
 }
 
-/// Whom a kill is for.
+/// The process to kill.
 #[derive(Debug)]
 enum Victim {
-    /// The process that was started, the launcher where there is one.
+    /// The started process, which may be a launcher.
     First,
-    /// A process that it launched.
+    /// A process of the launcher.
     Launched(usize),
 }
 
@@ -53,7 +53,7 @@ fn kills() {
         let setting = &SETTINGS[round as usize % SETTINGS.len()];
         let calm = calm.entry(setting.slice).or_insert_with(|| Calm::of(setting));
         let place = setting.place();
-        // Only a label by itself can be added where there is a corpus.
+        // Once there is a corpus, labels are added one at a time.
         if random.below(3) == 0 {
             place.run("build none.toml --corpus corpus").exits(0);
         }
@@ -77,7 +77,7 @@ struct Done {
     corpora: usize,
 }
 
-/// Starts something, and kills a process of it before its end. Whether it met one.
+/// Starts a command and kills one of its processes before its end. Returns whether it killed one.
 fn one_kill(
     trial: &mut Trial,
     round: u64,
@@ -97,7 +97,7 @@ fn one_kill(
             if let Some(process) = launched.get(number)
                 && !run.is_over()
             {
-                // It may be over by now.
+                // It may have ended.
                 kill(*process);
             }
             run.wait()
@@ -123,7 +123,7 @@ fn one_kill(
 fn command(setting: &Setting, place: &Place, random: &mut Random) -> (String, Victim) {
     let flags = flags(random);
     let labels = labels(setting, place);
-    // The first label goes in before the second, however the corpus is made.
+    // The first label is added before the second, however the corpus is made.
     let next = labels.map(|labels| usize::from(labels.contains_key(setting.label(0))));
     let inner = match next {
         Some(next) if random.below(2) == 0 => setting.add(next, &flags),
@@ -142,18 +142,18 @@ fn command(setting: &Setting, place: &Place, random: &mut Random) -> (String, Vi
     }
 }
 
-/// The labels that are complete, or under way, where there is a corpus.
+/// The complete and incomplete labels, if there is a corpus.
 fn labels(setting: &Setting, place: &Place) -> Option<serde_json::Map<String, Value>> {
     let status = place.run("status corpus --json");
     if status.status.code() != Some(0) {
         return None;
     }
     let labels = status.json()["slices"][setting.slice]["labels"].as_object().cloned();
-    // A label under way is given again as it is.
+    // An incomplete label is added again, unchanged.
     Some(labels.unwrap_or_default())
 }
 
-/// A reader finds a whole commit, or none; gives its number.
+/// Asserts that a reader finds a complete commit, or none. Returns its number.
 fn reads(trial: &mut Trial, round: u64, setting: &Setting, place: &Place) -> u64 {
     let status = place.run("status corpus --json");
     if status.status.code() == Some(1) && status.stderr.contains("no corpus here") {
@@ -170,7 +170,7 @@ fn reads(trial: &mut Trial, round: u64, setting: &Setting, place: &Place) -> u64
     number(&status["commit"])
 }
 
-/// The same command, in whatever way, comes to the end that it would have come to.
+/// Asserts that the same command, run in any way, reaches the expected result.
 fn goes_on(
     trial: &mut Trial,
     round: u64,

@@ -1,22 +1,22 @@
-//! Trials that a release is put through: what may go wrong goes wrong at random, many times.
+//! Randomized trials of a release: faults of every kind, many times.
 //!
-//! As a part of all tests each trial does a little. By itself it does as much as it is told, for
-//! example two hundred kills:
+//! As part of all tests, each trial is short. Run alone, it does as much as requested, for example two
+//! hundred kills:
 //!
 //!     SLUICE_TRIALS=200 cargo test --release --test long kills -- --nocapture
 //!
-//! A problem is printed with the seed of its round; `SLUICE_SEED` and that number do it again.
+//! A problem is printed with the seed of its round; `SLUICE_SEED` with this number repeats it.
 
-/// The system refuses a call: a full disk, a broken one, no permission.
+/// System calls fail: a full disk, a broken disk, no permission.
 mod calls;
-/// A file of a corpus is not what was written.
+/// Files of a corpus are damaged.
 mod damage;
 mod inputs;
 /// Processes are killed.
 mod kills;
-/// Model files are not what they were.
+/// Model files are damaged.
 mod models;
-/// Input files are not what they should be.
+/// Input files are malformed.
 mod mutated;
 mod mutation;
 mod packing;

@@ -1,5 +1,5 @@
-//! Model files are not what they were. A model is refused with a word on what is wrong with it, or
-//! used; the program does not panic, hang, or fill the memory.
+//! Model files are damaged. A model is rejected with the reason, or used; the program does not panic,
+//! hang, or exhaust memory.
 
 use crate::mutation::change;
 use crate::random::Random;
@@ -12,10 +12,10 @@ use std::fs;
 use std::io::Read;
 use std::process::Command;
 
-/// What a model may take besides the program: the bundled ones are small.
+/// Memory that a model may use besides the program: the bundled models are small.
 const MEMORY_KB_MAX: &str = "3000000";
 
-/// The models, the option that each is given by, and what it is called beside others.
+/// The models, the option for each, and its file name next to others.
 const MODELS: [(&str, &str, &str); 5] = [
     ("lid", "bundled/models/wiki.bin", "lid.bin"),
     ("classifier", "bundled/models/wiki.bin", "wiki.bin"),
@@ -70,7 +70,7 @@ fn models() {
         tried += 1;
         used += usize::from(outcome.status.code() == Some(0));
         let what = format!("a changed {name} as --{option}");
-        // A line that cannot be scored with it makes a 3.
+        // The exit code is 3 if a line cannot be scored.
         if trial.ends(round, &outcome, &[0, 1, 2, 3], &what) && outcome.status.code() != Some(0) {
             trial.check(round, outcome.stderr.contains(name), || {
                 format!("{what} is not named: {outcome}")
@@ -80,7 +80,7 @@ fn models() {
     trial.end(&[("models", tried), ("models used all the same", used)]);
 }
 
-/// A model with a change: of its bytes, of the text that is packed, or of a value of its JSON.
+/// A changed model: in its bytes, in the compressed text, or in a value of its JSON.
 fn changed(model: Vec<u8>, name: &str, random: &mut Random) -> Vec<u8> {
     let mut bytes = model;
     match name.rsplit('.').next() {
@@ -101,7 +101,7 @@ fn changed(model: Vec<u8>, name: &str, random: &mut Random) -> Vec<u8> {
             if random.below(8) == 0 {
                 bytes.truncate(random.below(bytes.len()));
             }
-            // Sizes and counts stand near the beginning.
+            // Sizes and counts are near the beginning.
             let head = bytes.len().min([64, 400, usize::MAX][random.below(3)]);
             let mut changed: Vec<u8> = bytes.drain(..head).collect();
             change(&mut changed, random);
@@ -111,7 +111,7 @@ fn changed(model: Vec<u8>, name: &str, random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// Makes one value, at any depth, another one, or takes it away.
+/// Changes or removes one value, at any depth.
 fn change_value(json: &mut Value, random: &mut Random) {
     let mut node = json;
     loop {

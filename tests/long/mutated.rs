@@ -1,5 +1,5 @@
-//! Input files are not what they should be: changed at random, within their containers, and read by
-//! the whole program. Damage is told, and never ends a run or shows in another file.
+//! Input files are malformed: changed at random, within their containers, and read by the whole
+//! program. Damage is reported, and never ends a run or affects another file.
 
 use crate::inputs::{self, Input};
 use crate::mutation::changed;
@@ -43,7 +43,7 @@ fn mutated() {
             let added = place.run(&line);
             let what = format!("{slice}: what was changed is read");
             if trial.ends(round, &added, &[0, 3], &what) {
-                // A panic in reading a file is caught, and told as a defect.
+                // A panic during a read is caught and reported as a defect.
                 let defects = place.status("corpus").to_string();
                 trial.check(round, !defects.contains("panic"), || format!("{what}: {defects}"));
             }
@@ -55,7 +55,7 @@ fn mutated() {
     trial.end(&[("files", files), ("labels with damage that was told", damaged)]);
 }
 
-/// Whatever was read, what became of it can be checked and exported.
+/// Asserts that the result, whatever was read, can be verified and exported.
 fn is_sound(trial: &mut Trial, round: u64, place: &Place) {
     let verified = place.run("verify corpus --deep");
     trial.ends(round, &verified, &[0], "verify after changed files");

@@ -1,11 +1,11 @@
-//! Changes of bytes, and of what is packed: at one place within an input, so that what is around it
-//! stays sound and the change is met.
+//! Changes of bytes and containers, at one place in an input, so that the rest is valid and the change
+//! is read.
 
 use crate::inputs::Node;
 use crate::packing::{Layer, put_checksum_right};
 use crate::random::Random;
 
-/// What formats have a meaning for.
+/// Bytes with a meaning in some format.
 const WORDS: [&[u8]; 44] = [
     b"\0",
     b"\n",
@@ -90,7 +90,7 @@ fn two_places(length: usize, random: &mut Random) -> (usize, usize) {
     (at, (at + random.below(far + 1)).min(length))
 }
 
-/// Writes another number over one.
+/// Replaces a number.
 fn digits(bytes: &mut Vec<u8>, random: &mut Random) {
     let starts: Vec<usize> = (0..bytes.len())
         .filter(|at| bytes[*at].is_ascii_digit() && (*at == 0 || !bytes[at - 1].is_ascii_digit()))
@@ -104,7 +104,7 @@ fn digits(bytes: &mut Vec<u8>, random: &mut Random) {
     bytes.splice(start..start + length, number.iter().copied());
 }
 
-/// Changes an input at one place, whatever depth it is at, and packs it.
+/// Changes an input at one place, at any depth, and packs it.
 pub fn changed(file: &Node, random: &mut Random) -> Vec<u8> {
     let place = random.below(places(file));
     let mut file = file.clone();
@@ -119,13 +119,13 @@ pub fn changed(file: &Node, random: &mut Random) -> Vec<u8> {
 fn places(node: &Node) -> usize {
     match node {
         Node::Bytes(_) => 1,
-        // The parts; which there are, twice as likely; and the bytes around them.
+        // The parts; their list, twice as likely; and the bytes around them.
         Node::Packed(_, parts) => 3 + parts.iter().map(|(_, part)| places(part)).sum::<usize>(),
     }
 }
 
-/// Changes the place that is `left` places away. Gives the bytes where they are not those of the
-/// node any more.
+/// Changes the place that is `left` places away. Returns the bytes if they differ from those of the
+/// node.
 fn change_at(node: &mut Node, left: &mut usize, random: &mut Random) -> Option<Vec<u8>> {
     match node {
         Node::Bytes(bytes) => {
@@ -169,7 +169,7 @@ fn change_at(node: &mut Node, left: &mut usize, random: &mut Random) -> Option<V
     }
 }
 
-/// Another order, a part twice, one less, or another name.
+/// Reorders parts, repeats or removes one, or changes a name.
 fn rearrange(parts: &mut Vec<(String, Node)>, random: &mut Random) {
     if parts.is_empty() {
         return;
@@ -190,7 +190,7 @@ fn rearrange(parts: &mut Vec<(String, Node)>, random: &mut Random) {
     }
 }
 
-/// Changes a header of a tar archive, and puts its checksum right.
+/// Changes a header of a tar archive, and corrects its checksum.
 fn change_header(archive: &mut [u8], random: &mut Random) {
     let is_header = |block: &&mut [u8]| block[257..262] == *b"ustar";
     let mut headers: Vec<&mut [u8]> = archive.chunks_exact_mut(512).filter(is_header).collect();

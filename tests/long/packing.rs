@@ -1,4 +1,4 @@
-//! What inputs come in: archives and compressed files, made from parts that need not be sound.
+//! Containers of inputs: archives and compressed files, made from parts that may be malformed.
 
 use bzip2::write::BzEncoder;
 use flate2::write::GzEncoder;
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// Parts of an input by name. Containers without names pass by the names.
+/// Parts of an input by name. Containers without names ignore the names.
 pub type Parts = Vec<(String, Vec<u8>)>;
 
-/// What is around parts.
+/// A container of parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layer {
     /// One after another.
@@ -48,10 +48,10 @@ impl Layer {
             Layer::GzipEach => parts.iter().flat_map(|(_, bytes)| gzip(bytes)).collect(),
             Layer::Bzip2 => {
                 let mut encoder = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-                encoder.write_all(&joined()).expect("memory takes all");
-                encoder.finish().expect("memory takes all")
+                encoder.write_all(&joined()).expect("a write to memory");
+                encoder.finish().expect("a write to memory")
             }
-            Layer::Zstd => zstd::encode_all(Cursor::new(joined()), 1).expect("memory takes all"),
+            Layer::Zstd => zstd::encode_all(Cursor::new(joined()), 1).expect("a write to memory"),
             Layer::Tar => tar(parts),
             Layer::Zip => zip(parts),
             Layer::SevenZip => seven_zip(parts),
@@ -62,14 +62,14 @@ impl Layer {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).expect("memory takes all");
-    encoder.finish().expect("memory takes all")
+    encoder.write_all(bytes).expect("a write to memory");
+    encoder.finish().expect("a write to memory")
 }
 
 /// A header and its file, to the end of its last block (POSIX.1-2017, pax, "ustar Header Block").
 const BLOCK_BYTES: usize = 512;
 
-/// Names may be any bytes, which a well-behaved writer would refuse.
+/// Names may be any bytes, which a well-behaved writer would reject.
 fn tar(parts: &Parts) -> Vec<u8> {
     let mut archive = Vec::new();
     for (name, bytes) in parts {
@@ -90,7 +90,7 @@ fn tar(parts: &Parts) -> Vec<u8> {
     archive
 }
 
-/// Writes the checksum that a header should have, so that other changes of it are met.
+/// Writes the correct checksum of a header, so that other changes of it are read.
 pub fn put_checksum_right(header: &mut [u8]) {
     header[148..156].fill(b' ');
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
@@ -100,12 +100,12 @@ pub fn put_checksum_right(header: &mut [u8]) {
 fn zip(parts: &Parts) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in parts {
-        // A name that is there already is refused.
+        // The writer rejects a repeated name.
         if writer.start_file(&name[..], SimpleFileOptions::default()).is_ok() {
-            writer.write_all(bytes).expect("memory takes all");
+            writer.write_all(bytes).expect("a write to memory");
         }
     }
-    writer.finish().expect("memory takes all").into_inner()
+    writer.finish().expect("a write to memory").into_inner()
 }
 
 /// `7zFormat.txt` of 7-Zip: one folder with the method Copy, with all parts in it.
@@ -140,7 +140,7 @@ fn seven_zip(parts: &Parts) -> Vec<u8> {
     [&b"7z\xbc\xaf\x27\x1c\0\x04"[..], &sum(&place), &place, &stored, &directory].concat()
 }
 
-/// A number of up to 28 bits, as 7z archives have it.
+/// Encodes a number of up to 28 bits in the format of 7z archives.
 fn number(number: usize) -> Vec<u8> {
     let [a, b, c, d] = u32::try_from(number).expect("a small archive").to_le_bytes();
     match number {
@@ -161,22 +161,22 @@ fn table(parts: &Parts) -> Vec<u8> {
     let mut file = Vec::new();
     let mut writer =
         SerializedFileWriter::new(&mut file, Arc::new(schema), properties).expect("a table");
-    let mut group = writer.next_row_group().expect("memory takes all");
+    let mut group = writer.next_row_group().expect("a write to memory");
     for name in columns {
         let value = |(part, bytes): &(String, Vec<u8>)| match name {
             "text" | "content" => ByteArray::from(bytes.clone()),
             _ => ByteArray::from(part.clone().into_bytes()),
         };
         let values: Vec<ByteArray> = parts.iter().map(value).collect();
-        let mut column = group.next_column().expect("memory takes all").expect("a column");
+        let mut column = group.next_column().expect("a write to memory").expect("a column");
         let levels = vec![1; values.len()];
         column
             .typed::<ByteArrayType>()
             .write_batch(&values, Some(&levels), None)
-            .expect("memory takes all");
-        column.close().expect("memory takes all");
+            .expect("a write to memory");
+        column.close().expect("a write to memory");
     }
-    group.close().expect("memory takes all");
-    writer.close().expect("memory takes all");
+    group.close().expect("a write to memory");
+    writer.close().expect("a write to memory");
     file
 }

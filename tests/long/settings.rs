@@ -1,4 +1,4 @@
-//! The slices with the bundled inputs, and ways to run them.
+//! The slices with the bundled inputs, and variants of running them.
 
 use crate::random::Random;
 use crate::support::Place;
@@ -43,7 +43,7 @@ pub const SETTINGS: [Setting; 7] = [
 ];
 
 impl Setting {
-    /// A place with the recipe of both labels, `all.toml`, and of none, `none.toml`.
+    /// A folder with a recipe of both labels, `all.toml`, and one without labels, `none.toml`.
     pub fn place(&self) -> Place {
         let Setting { slice, settings, labels } = self;
         let place = place();
@@ -59,12 +59,12 @@ impl Setting {
         place
     }
 
-    /// What builds both labels in `corpus`.
+    /// The command that builds both labels in `corpus`.
     pub fn build(&self, flags: &str) -> String {
         format!("build all.toml --corpus corpus {flags}")
     }
 
-    /// What adds a label to it.
+    /// The command that adds a label to it.
     pub fn add(&self, label: usize, flags: &str) -> String {
         let (name, path) = self.labels[label];
         format!("add corpus --slice {} --label {name} bundled/{path} {flags}", self.slice)
@@ -75,14 +75,14 @@ impl Setting {
     }
 }
 
-/// A place in which `bundled` are the fixtures.
+/// A folder in which `bundled` are the fixtures.
 pub fn place() -> Place {
     let place = Place::new();
     symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"), place.path("bundled")).unwrap();
     place
 }
 
-/// A way to run that changes nothing of the result: workers, epochs, commits, memory, engine.
+/// Random options that do not change the result: workers, epochs, commits, memory, engine.
 pub fn flags(random: &mut Random) -> String {
     let workers = *random.pick(&[1, 1, 2, 3]);
     let epoch = random.pick(&["500", "4K", "20K", "100K", "1G"]);

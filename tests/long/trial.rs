@@ -1,14 +1,14 @@
-//! How much a trial does, and how it is done again.
+//! The length of a trial, and how to repeat it.
 
 use crate::random::Random;
 use crate::support::Outcome;
 use std::fmt::Display;
 use std::time::Instant;
 
-/// One trial: many rounds, each with chances of its own.
+/// One trial: many rounds, each with its own random numbers.
 pub struct Trial {
     name: &'static str,
-    /// How many of what the trial counts it does at least.
+    /// The smallest number of events that the trial counts.
     pub wanted: usize,
     seed: u64,
     round: u64,
@@ -17,7 +17,7 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// A trial that does `few` as a part of all tests, and `SLUICE_TRIALS` as one by itself.
+    /// A trial of `few` events as part of all tests, and of `SLUICE_TRIALS` events if that is set.
     pub fn new(name: &'static str, few: usize) -> Trial {
         let number = |name: &str| std::env::var(name).ok().map(|n| n.parse().expect("a number"));
         let wanted = number("SLUICE_TRIALS").map_or(few, |n| n as usize);
@@ -25,16 +25,16 @@ impl Trial {
         Trial { name, wanted, seed, round: 0, problems: Vec::new(), began: Instant::now() }
     }
 
-    /// The chances of the next round, and its number. The first of a trial with that number as its
-    /// seed has the same.
+    /// The random numbers of the next round, and its seed. The first round of a trial with this seed
+    /// has the same random numbers.
     pub fn round(&mut self) -> (u64, Random) {
         let round = self.seed + self.round;
         self.round += 1;
-        // Seeds beside each other are to have nothing in common.
+        // Adjacent seeds must have unrelated sequences.
         (round, Random(round.wrapping_mul(0xd134_2543_de82_ef95)))
     }
 
-    /// Fails at the end of the trial, with what went wrong and the round it was in.
+    /// Notes a problem and its round; the trial fails at its end.
     pub fn problem(&mut self, round: u64, what: impl Display) {
         let name = self.name;
         let what = format!("{what}\n  again: SLUICE_SEED={round} SLUICE_TRIALS=1, trial {name}");
@@ -42,7 +42,7 @@ impl Trial {
         self.problems.push(what);
     }
 
-    /// Notes a problem unless the condition holds. Gives the condition.
+    /// Notes a problem unless the condition holds. Returns the condition.
     pub fn check(&mut self, round: u64, holds: bool, what: impl FnOnce() -> String) -> bool {
         if !holds {
             self.problem(round, what());
@@ -57,7 +57,7 @@ impl Trial {
         self.check(round, ended && !panicked, || format!("{what}: {outcome}"))
     }
 
-    /// Prints what was done, and fails if anything went wrong.
+    /// Prints a summary, and fails if there were problems.
     pub fn end(self, done: &[(&str, usize)]) {
         let counts: Vec<String> = done.iter().map(|(what, n)| format!("{n} {what}")).collect();
         let Trial { name, seed, round: rounds, problems, began, .. } = self;

@@ -1,5 +1,5 @@
-//! For tests: results of upstream's own code, which are not in the repository. The folder that
-//! `SLUICE_TEST_DATA` names has them. Without the variable, tests print `skipped: no data` and pass.
+//! Results of upstream's own code, for tests. They are not in the repository: the environment variable
+//! `SLUICE_TEST_DATA` names their folder. Without it, tests print `skipped: no data` and pass.
 
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
@@ -7,11 +7,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
-/// The folder of the data, or `None` after printing that there is none.
+/// Returns the folder of the data. Without one, prints a message and returns `None`.
 ///
 /// # Panics
 ///
-/// If the variable names a folder that does not hold the data.
+/// If the variable names a folder without the data.
 pub fn folder() -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("SLUICE_TEST_DATA").map(PathBuf::from) else {
         println!("skipped: no data");
@@ -25,7 +25,7 @@ pub fn folder() -> Option<PathBuf> {
     Some(folder.canonicalize().expect("a folder that is there"))
 }
 
-/// A file of the data, or `None` after saying that there is no data.
+/// Returns the path of a file of the data, or `None` if there is no data.
 ///
 /// # Panics
 ///
@@ -36,7 +36,7 @@ pub fn file(name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Texts with the results of upstream's programs; none where there is no data.
+/// Returns texts with the results of upstream's programs; none if there is no data.
 ///
 /// # Panics
 ///
@@ -47,7 +47,7 @@ pub fn outputs() -> Vec<Value> {
     lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("JSON")).collect()
 }
 
-/// The golden cases of a `slice` with that `rule`; none where there is no data.
+/// Returns the golden cases of a `slice` for a `rule`; none if there is no data.
 ///
 /// # Panics
 ///
@@ -56,26 +56,26 @@ pub fn cases(slice: &str, rule: &str) -> Vec<Value> {
     cases_where(slice, |found| found == rule)
 }
 
-/// The golden cases of a `slice` with the rules for which `is_meant` holds, as [`cases`].
+/// Returns the golden cases of a `slice` for the rules for which `is_wanted` holds, as [`cases`].
 ///
 /// # Panics
 ///
 /// If there is data, but no such case.
-pub fn cases_where(slice: &str, is_meant: impl Fn(&str) -> bool) -> Vec<Value> {
+pub fn cases_where(slice: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<Value> {
     let Some(path) = file("../spec/golden.jsonl") else { return Vec::new() };
     let golden = std::fs::read_to_string(path).expect("golden cases");
     let cases = golden.lines().map(|line| serde_json::from_str(line).expect("a JSON line"));
-    let is_meant = |case: &Value| case["slice"] == slice && is_meant(text(&case["rule"]));
-    let cases: Vec<Value> = cases.filter(is_meant).collect();
+    let is_wanted = |case: &Value| case["slice"] == slice && is_wanted(text(&case["rule"]));
+    let cases: Vec<Value> = cases.filter(is_wanted).collect();
     assert!(!cases.is_empty(), "no such golden case of {slice}");
     cases
 }
 
-/// The string that a value is.
+/// Returns the string in a value.
 ///
 /// # Panics
 ///
-/// If it is something else.
+/// If the value is not a string.
 pub fn text(value: &Value) -> &str {
     value.as_str().expect("a string")
 }

@@ -9,7 +9,7 @@ use crate::texts::keys;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use corpus::Corpus;
-use engine::bench::{BenchEngine, Dumps, Feed, Joined, Keys, Used, join_dumps};
+use engine::bench::{BenchEngine, BenchOptions, Dumps, Joined, KeySource, Keys, Used, join_dumps};
 use engine::{Engine, cluster};
 use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::usage;
@@ -147,9 +147,13 @@ impl Dedup {
         let after = move |joined: Joined| {
             ends.lock().expect("no worker panicked").push((Instant::now(), joined));
         };
-        let dumps = (dumps, self.epoch_keys);
-        let engine = self.engine.engine();
-        join_dumps(&corpus, engine, self.cluster.workers, meeting, dumps, used_up, after)?;
+        let options = BenchOptions {
+            engine: self.engine.engine(),
+            workers: self.cluster.workers,
+            epoch_keys: self.epoch_keys,
+            measure: used_up,
+        };
+        join_dumps(&corpus, meeting, dumps, options, after)?;
         if self.cluster.process > 0 {
             return Ok(DONE);
         }
@@ -175,8 +179,8 @@ impl Dedup {
             let ranges = [0..self.keys, self.keys..self.keys + added];
             let made_up = |range| {
                 let keys = Keys { range, duplicates: self.duplicates, epoch: self.epoch_keys };
-                let feed = move |worker, workers| keys.clone().feed(worker, workers);
-                Arc::new(feed) as Arc<dyn Fn(usize, usize) -> Feed + Send + Sync>
+                let source = move |worker, workers| keys.clone().source(worker, workers);
+                Arc::new(source) as Arc<dyn Fn(usize, usize) -> KeySource + Send + Sync>
             };
             return Ok(ranges.into_iter().filter(|r| !r.is_empty()).map(made_up).collect());
         }

@@ -3,7 +3,7 @@
 use super::{DONE, FAILED};
 use anyhow::{Context, Result};
 use clap::Args;
-use corpus::{Corpus, Error, Finding, Lock, Manifest, repair, verify};
+use corpus::{Corpus, Depth, Error, Finding, Lock, Manifest, repair, verify};
 use indicatif::HumanCount;
 use recipe::Recipe;
 use recipe::Slices;
@@ -58,7 +58,8 @@ impl Verify {
         let (commit, findings) = match corpus.manifest() {
             Ok(manifest) => {
                 let manifest = manifest.context("the corpus has no commit")?;
-                let mut findings = verify(&corpus, &manifest, self.deep, tell)?;
+                let depth = if self.deep { Depth::Everything } else { Depth::Index };
+                let mut findings = verify(&corpus, &manifest, depth, tell)?;
                 findings.extend(recipe_finding(&corpus, &manifest, slices));
                 (Some(manifest.commit), findings)
             }

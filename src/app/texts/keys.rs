@@ -3,7 +3,7 @@
 use crate::texts::{Texts, is_json, json_lines};
 use anyhow::{Result, anyhow};
 use document::DocRef;
-use engine::bench::{Fed, Feed};
+use engine::bench::{KeyBatch, KeySource};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use text::ccnet::{page, paragraph_key};
@@ -13,18 +13,18 @@ const BATCH_KEYS: usize = 1 << 14;
 
 /// The files of a dump, numbered from `first`, JSON lines or WET.
 /// Of n workers each takes every nth file.
-pub(crate) fn of_files(files: Arc<[PathBuf]>, first: usize) -> impl Fn(usize, usize) -> Feed {
+pub(crate) fn of_files(files: Arc<[PathBuf]>, first: usize) -> impl Fn(usize, usize) -> KeySource {
     move |worker, workers| {
         let files = files.clone();
         let mut mine = (worker..files.len()).step_by(workers);
         let mut open: Option<(usize, Texts)> = None;
         let (mut keys, mut room, mut record) = (Vec::new(), Vec::new(), 0);
         Box::new(move |updates| {
-            let mut fed = Fed::default();
+            let mut batch = KeyBatch::default();
             while updates.len() < BATCH_KEYS {
                 let Some((file, texts)) = &mut open else {
                     let Some(file) = mine.next() else {
-                        return Ok(Fed { is_last: true, ..fed });
+                        return Ok(KeyBatch { is_last: true, ..batch });
                     };
                     let texts = texts(&files[file]).map_err(|error| format!("{error:#}"))?;
                     (open, record) = (Some((file, texts)), 0);
@@ -42,10 +42,10 @@ pub(crate) fn of_files(files: Arc<[PathBuf]>, first: usize) -> impl Fn(usize, us
                 let at = DocRef::new(0, (first + *file) as u64, record).0;
                 updates.extend(keys.iter().map(|key| (*key, at, 1)));
                 record += 1;
-                fed.documents += 1;
-                fed.bytes += text.len() as u64;
+                batch.documents += 1;
+                batch.bytes += text.len() as u64;
             }
-            Ok(fed)
+            Ok(batch)
         })
     }
 }

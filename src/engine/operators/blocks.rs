@@ -1,24 +1,26 @@
-//! Hashes within a distance of each other, found by the blocks of bits they share.
+//! An index of hashes for lookups within a Hamming distance.
 
 /// Hashes with their refs, in tables by blocks of bits.
 ///
-/// Two hashes that differ in up to `distance_max` bits are equal in one of `distance_max + 1`
-/// blocks, so that those found are all there are. With 5, blocks are 10 bits from the low end, and
-/// the last one 14, as in the package `simhash` that RedPajama uses for books (`SimhashIndex`).
+/// Two hashes that differ in at most `distance_max` bits are equal in at least one of
+/// `distance_max + 1` blocks, so a lookup finds all of them. With 5, blocks have 10 bits from the low
+/// end, and the last one has 14, as in the package `simhash` that RedPajama uses for books
+/// (`SimhashIndex`).
 ///
-/// Memory: 16 bytes for each hash and four for each of its blocks, and half as much again while it
-/// grows. A look-up takes the hashes that share a block: about one in two hundred.
+/// Memory: 16 bytes for each hash and four for each of its blocks, and half as much again during
+/// growth. A lookup compares the hashes that share a block: about one in two hundred.
 pub(crate) struct Blocks {
     distance_max: u32,
-    /// Bits of a block; the last one has those left.
+    /// Bits of a block. The last block has the remaining bits.
     width: u32,
     hashes: Vec<(u64, u64)>,
-    /// For each block and each value of it: places in `hashes`.
+    /// For each block and each of its values: places in `hashes`.
     tables: Vec<Vec<Vec<u32>>>,
 }
 
 impl Blocks {
-    /// Tables for 3 to 15 bits: with fewer the blocks, and with more the tables, are too many.
+    /// An empty index for a distance of 3 to 15 bits. A smaller distance would need blocks with too
+    /// many values, a larger one too many tables.
     pub fn new(distance_max: u32) -> Blocks {
         assert!((3..=15).contains(&distance_max), "a distance of {distance_max} bits");
         let width = 64 / (distance_max + 1);
@@ -40,7 +42,7 @@ impl Blocks {
         }
     }
 
-    /// Whether a hash of a ref smaller than `at` is near.
+    /// Whether a hash with a ref smaller than `at` is within the distance.
     pub fn has_before(&self, hash: u64, at: u64) -> bool {
         let is_near = |place: &u32| {
             let (other, before) = self.hashes[*place as usize];
@@ -49,12 +51,12 @@ impl Blocks {
         self.sharing(hash).any(|places| places.iter().any(is_near))
     }
 
-    /// Hashes that a look-up of `hash` compares, at most.
+    /// The largest number of hashes that a lookup of `hash` compares.
     pub fn work(&self, hash: u64) -> usize {
         self.sharing(hash).map(<[u32]>::len).sum()
     }
 
-    /// For each block, the places of the hashes that share it.
+    /// Returns, for each block, the places of the hashes that share it.
     fn sharing(&self, hash: u64) -> impl Iterator<Item = &[u32]> {
         (0..).zip(&self.tables).map(move |(block, table)| {
             &table[(hash >> (block * self.width)) as usize & (table.len() - 1)][..]
@@ -68,7 +70,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn blocks_are_those_of_the_package() {
+    fn blocks_have_the_widths_of_the_package_simhash() {
         let bits: Vec<u32> = Blocks::new(5).tables.iter().map(|t| t.len().ilog2()).collect();
         assert_eq!(bits, [10, 10, 10, 10, 10, 14]);
     }
@@ -77,7 +79,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
         #[test]
-        fn what_is_found_is_what_is_there(
+        fn a_lookup_finds_what_a_scan_finds(
             distance_max in 3u32..16,
             stored in prop::collection::vec((any::<u64>(), 0u64..20), 1..40),
             asked in prop::collection::vec((any::<prop::sample::Index>(), prop::collection::vec(0u32..64, 0..18), 0u64..20), 1..40),

@@ -7,7 +7,22 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 
 impl Docs<'_> {
-    /// Turns away, with `reason`, the documents for which `test` holds. State: none.
+    /// Rejects, with `reason`, the documents for which `test` holds.
+    ///
+    /// State: none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use document::Document;
+    /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
+    /// let documents = ["short", "long enough"].map(document);
+    /// let documents = engine::funnel(documents, 1, |docs| {
+    ///     docs.reject("too_short", |document| document.chars() < 10)
+    /// });
+    /// assert_eq!(documents[0].verdict.as_deref(), Some("too_short"));
+    /// assert!(documents[1].is_kept());
+    /// ```
     pub fn reject(
         self,
         reason: impl Into<Reason>,
@@ -25,7 +40,20 @@ impl Docs<'_> {
         )
     }
 
-    /// Writes what `write` finds into each document. State: none.
+    /// Calls `write` on each kept document. `name` names the step in the dataflow.
+    ///
+    /// State: none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use document::Document;
+    /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
+    /// let documents = engine::funnel([document(" a text ")], 1, |docs| {
+    ///     docs.tag("Trim", |document| document.text = document.text.trim().to_owned())
+    /// });
+    /// assert_eq!(documents[0].text, "a text");
+    /// ```
     pub fn tag(self, name: &str, write: impl FnMut(&mut Document) + 'static) -> Self {
         self.each(name, Box::new(write))
     }

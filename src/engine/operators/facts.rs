@@ -1,4 +1,4 @@
-//! The duplicate facts of an epoch: collected, sorted, and on disk where there are too many.
+//! The duplicate facts of an epoch: collected, sorted, and spilled to disk if there are too many.
 
 use crate::operators::spill::SpillQueue;
 use arrangement::Key;
@@ -7,18 +7,18 @@ use serde::de::DeserializeOwned;
 use std::io;
 use std::path::Path;
 
-/// Runs on disk, each with a file and a buffer: before there are more they become one.
+/// Runs on disk, each with a file and a buffer. When there are this many, they are merged into one.
 const RUNS_MAX: usize = 64;
 
-/// `(ref, key)` of an epoch, taken in any order and given back in the order of refs.
+/// The facts `(ref, key)` of an epoch, added in any order and returned in the order of refs.
 pub(crate) struct Facts<K> {
     memory: Vec<(u64, K)>,
-    /// Facts that memory takes; more go to disk, sorted.
+    /// Facts that fit in memory; more are spilled to disk, sorted.
     memory_max: usize,
     runs: Vec<Run<K>>,
-    /// How many of those in memory were given back, once they are sorted.
-    given: Option<usize>,
-    /// Those of one ref.
+    /// Number of facts in memory that were returned; `None` before they are sorted.
+    returned: Option<usize>,
+    /// The facts of one ref.
     of_ref: Vec<(u64, K)>,
 }
 
@@ -41,16 +41,16 @@ impl<K: Key + Serialize + DeserializeOwned> Run<K> {
 }
 
 impl<K: Key + Serialize + DeserializeOwned> Facts<K> {
-    /// None yet; of more than `bytes_max` bytes the rest goes to disk.
+    /// No facts yet. At most `bytes_max` bytes stay in memory.
     pub fn new(bytes_max: usize) -> Facts<K> {
         let memory_max = (bytes_max / size_of::<(u64, K)>()).max(1);
         let (memory, runs, of_ref) = (Vec::new(), Vec::new(), Vec::new());
-        Facts { memory, memory_max, runs, given: None, of_ref }
+        Facts { memory, memory_max, runs, returned: None, of_ref }
     }
 
-    /// Adds facts; files are made in `dir`.
+    /// Adds facts. Files are created in `dir`.
     pub fn extend(&mut self, facts: impl Iterator<Item = (u64, K)>, dir: &Path) -> io::Result<()> {
-        assert!(self.given.is_none(), "nothing is added once some were given back");
+        assert!(self.returned.is_none(), "facts are added before any are returned");
         for fact in facts {
             if self.memory.len() == self.memory_max {
                 self.spill(dir)?;
@@ -81,10 +81,11 @@ impl<K: Key + Serialize + DeserializeOwned> Facts<K> {
         Ok(())
     }
 
-    /// The facts of `at`, by key. Refs are asked for in order, and none that has facts is left out.
+    /// Returns the facts of `at`, sorted by key. Called in the order of refs, for every ref that has
+    /// facts.
     pub fn of(&mut self, at: u64) -> io::Result<&[(u64, K)]> {
         let memory = &mut self.memory;
-        let given = self.given.get_or_insert_with(|| {
+        let returned = self.returned.get_or_insert_with(|| {
             memory.sort_unstable();
             0
         });
@@ -94,18 +95,19 @@ impl<K: Key + Serialize + DeserializeOwned> Facts<K> {
                 self.of_ref.extend(run.take()?);
             }
         }
-        let end = *given + memory[*given..].partition_point(|fact| fact.0 <= at);
-        self.of_ref.extend_from_slice(&memory[*given..end]);
-        *given = end;
+        let end = *returned + memory[*returned..].partition_point(|fact| fact.0 <= at);
+        self.of_ref.extend_from_slice(&memory[*returned..end]);
+        *returned = end;
         self.of_ref.sort_unstable();
-        let is_of_it = self.of_ref.first().is_none_or(|fact| fact.0 == at);
-        assert!(is_of_it, "a fact of no document");
+        let is_of_ref = self.of_ref.first().is_none_or(|fact| fact.0 == at);
+        assert!(is_of_ref, "every fact is about a document");
         Ok(&self.of_ref)
     }
 
-    /// Whether all were given back.
+    /// Whether all facts were returned.
     pub fn is_done(&self) -> bool {
-        self.given.unwrap_or(0) == self.memory.len() && self.runs.iter().all(|r| r.next.is_none())
+        self.returned.unwrap_or(0) == self.memory.len()
+            && self.runs.iter().all(|r| r.next.is_none())
     }
 }
 
@@ -118,7 +120,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
         #[test]
-        fn each_ref_gets_its_facts_by_key_however_many_go_to_disk(
+        fn each_ref_gets_its_facts_by_key_however_many_are_spilled(
             facts in prop::collection::vec((0u64..40, any::<u64>()), 0..600),
             memory_max in prop_oneof![Just(1), Just(7), Just(100), Just(10_000)],
         ) {

@@ -1,10 +1,10 @@
-//! Holding documents until everything is known of their epoch.
+//! The stage after each dedup-join: holds documents until the facts of their epoch are complete.
 
-use crate::docs::WorkerContext;
+use crate::failure::{fail, or_fail};
 use crate::operators::facts::Facts;
 use crate::operators::join::FactStream;
 use crate::operators::spill::SpillQueue;
-use crate::{fail, or_fail};
+use crate::worker::WorkerContext;
 use arrangement::Key;
 use corpus::Error;
 use document::{DocRef, Document, Epoch};
@@ -20,16 +20,16 @@ use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::Operator;
 
-/// Bytes of documents sent on at a time: what comes after works on them before more are taken
-/// from disk.
+/// Bytes of documents sent at a time. The next operators process them before more are read from
+/// disk.
 const RELEASE_BYTES: usize = 1 << 20;
 
-/// A document with what an operator needs to apply the facts to it.
+/// A document with the extra data that an operator needs to apply facts to it.
 pub(crate) type Held<E> = (Document, E);
 
-/// What is held beside a document.
+/// Extra data held with a document.
 pub(crate) trait Extra: Clone + Serialize + DeserializeOwned + 'static {
-    /// About the bytes it takes.
+    /// Its approximate size in bytes.
     fn weight(&self) -> usize;
 }
 
@@ -39,14 +39,13 @@ impl Extra for () {
     }
 }
 
-/// What is done to a document with the facts of it, `(ref, key)` by key.
+/// Applies to a document its facts: `(ref, key)`, sorted by key.
 pub(crate) type Apply<E, K> = Box<dyn FnMut(&mut Document, E, &[(u64, K)])>;
 
-/// Holds `documents` until the facts of their epoch are complete, then hands each one, with the
-/// keys of it that are duplicates, to `apply`, and sends it on. Order is kept.
+/// Holds `documents` until the facts of their epoch are complete, then calls `apply` on each with its
+/// duplicate keys, and sends it. The order of documents is kept.
 ///
-/// State: the documents and the facts of the epochs under way; beyond the limits of memory, on
-/// disk.
+/// State: the documents and facts of the open epochs, on disk beyond the memory limits.
 pub(crate) fn hold<'scope, E, K>(
     name: &str,
     worker: Rc<WorkerContext>,
@@ -80,11 +79,12 @@ where
                 return;
             }
             let mut released = first.get_mut().release(&worker, &mut apply);
-            match released.is_empty() {
-                true => drop(first.remove()),
-                false => output.session(&first.get().cap).give_container(&mut released),
+            if released.is_empty() {
+                first.remove();
+            } else {
+                output.session(&first.get().cap).give_container(&mut released);
             }
-            // More of this epoch, or the next one, may be ready: once what was sent is worked on.
+            // The rest of this epoch, or the next one, may be ready. Later operators run first.
             activator.activate();
         }
     })
@@ -95,7 +95,7 @@ fn home_of_fact<K: Key>(worker: &WorkerContext) -> impl FnMut(&(u64, K, i64)) ->
     let plan = worker.plan.clone();
     move |fact: &(u64, K, i64)| {
         let at = DocRef(fact.0);
-        // Facts of documents that are not read in this run would change commits of the past.
+        // A fact about a document that is not read in this run would change an earlier commit.
         let home = plan.home(at.label(), at.source()).unwrap_or_else(|| {
             fail(format!(
                 "a duplicate fact for {at}, which is committed: the state is not of this corpus"
@@ -105,7 +105,7 @@ fn home_of_fact<K: Key>(worker: &WorkerContext) -> impl FnMut(&(u64, K, i64)) ->
     }
 }
 
-/// Documents of one epoch, and the duplicate facts of them.
+/// The documents of one epoch, and their duplicate facts.
 struct Open<E, K> {
     cap: Capability<Epoch>,
     documents: SpillQueue<Held<E>>,
@@ -128,14 +128,14 @@ impl<E: Extra, K: Key + Serialize + DeserializeOwned> Open<E, K> {
 
     fn learn(&mut self, facts: &mut Vec<(u64, K, i64)>, worker: &WorkerContext) {
         let facts = facts.drain(..).map(|(at, key, diff)| {
-            assert!(diff == 1, "a fact of a new document is new");
+            assert!(diff == 1, "facts about new documents are only added");
             (at, key)
         });
         let tmp = worker.corpus.tmp_dir();
         or_fail_at(&tmp, self.facts.extend(facts, &tmp));
     }
 
-    /// The next documents, facts applied; none when the epoch is done.
+    /// Returns the next documents, with facts applied; none when the epoch is done.
     fn release(&mut self, worker: &WorkerContext, apply: &mut Apply<E, K>) -> Vec<Document> {
         let tmp = worker.corpus.tmp_dir();
         let (mut released, mut bytes) = (Vec::new(), 0);
@@ -151,16 +151,16 @@ impl<E: Extra, K: Key + Serialize + DeserializeOwned> Open<E, K> {
             apply(&mut document, extra, facts);
             released.push(document);
         }
-        assert!(!released.is_empty() || self.facts.is_done(), "a fact of no document");
+        assert!(!released.is_empty() || self.facts.is_done(), "every fact is about a document");
         released
     }
 }
 
 fn or_fail_at<T>(path: &Path, result: io::Result<T>) -> T {
-    or_fail(result.map_err(|error| Error::Io { path: path.to_owned(), error }))
+    or_fail(result.map_err(|source| Error::Io { path: path.to_owned(), source }))
 }
 
-/// About the bytes a held document takes.
+/// The approximate size of a held document in bytes.
 fn weight<E: Extra>((document, extra): &Held<E>) -> usize {
     1024 + document.text.len() + document.meta.weight() + extra.weight()
 }

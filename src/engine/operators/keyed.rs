@@ -1,4 +1,6 @@
 //! The stage before each dedup-join: documents, and the keys by which they are compared.
+//!
+//! Private: `reject_repeats` and `cut_repeated_spans` have examples of the whole chain.
 
 use crate::docs::Docs;
 use crate::operators::hold::Held;
@@ -11,15 +13,15 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-/// Puts the keys of a document into a vector that is empty before, the same one several times if it
-/// likes, and gives what is to be held with the document.
+/// Pushes the keys of a document to an empty vector, in any order and with repeats, and returns the
+/// extra data to hold with the document.
 pub(crate) type Keys<K, E> = Box<dyn FnMut(&Document, &mut Vec<K>) -> E>;
 
-/// Documents with what is held with each.
+/// Documents, each with its extra data.
 pub(crate) type HeldStream<'scope, E> = StreamVec<'scope, Epoch, Held<E>>;
 
 impl<'scope> Docs<'scope> {
-    /// The documents, and an update for each distinct key of those that are kept.
+    /// Returns the documents, and an update for each distinct key of each kept document.
     pub(crate) fn keyed<K: Key, E: Clone + Default + 'static>(
         &self,
         mut keys: Keys<K, E>,
@@ -31,7 +33,7 @@ impl<'scope> Docs<'scope> {
         let mut held_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(held_out);
         let mut updates_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(updates_out);
         builder.build(move |_caps| {
-            let mut room = Vec::new();
+            let mut distinct = Vec::new();
             move |_frontiers| {
                 let (mut held_out, mut updates_out) = (held_out.activate(), updates_out.activate());
                 input.for_each(|cap, documents| {
@@ -40,15 +42,16 @@ impl<'scope> Docs<'scope> {
                     let mut updates = updates_out.session(&updates_cap);
                     let mut batch: Vec<Held<E>> = Vec::with_capacity(documents.len());
                     for document in documents.drain(..) {
-                        let with = match document.is_kept() {
-                            true => keys(&document, &mut room),
-                            false => E::default(),
+                        let extra = if document.is_kept() {
+                            keys(&document, &mut distinct)
+                        } else {
+                            E::default()
                         };
-                        room.sort_unstable();
-                        room.dedup();
+                        distinct.sort_unstable();
+                        distinct.dedup();
                         let at = document.at.0;
-                        room.drain(..).for_each(|key| updates.give((key, at, 1)));
-                        batch.push((document, with));
+                        distinct.drain(..).for_each(|key| updates.give((key, at, 1)));
+                        batch.push((document, extra));
                     }
                     held_out.session(&held_cap).give_container(&mut batch);
                 });

@@ -8,30 +8,45 @@ use arrangement::Rule;
 use document::{Document, Paragraphs};
 use serde::{Deserialize, Serialize};
 
-/// Identity of a paragraph; the buffer is room to work in.
+/// The key of a paragraph. The buffer is scratch space.
 type ParagraphKey = fn(&str, &mut Vec<u8>) -> u64;
 
-/// Documents of more lines are turned away, so that what a document takes beside its text is
-/// bounded, 100 MiB at most: each line takes some 100 bytes on its way through the join. As many
-/// lines as a page of 1 MiB can have, where Common Crawl cut pages until 2025.
+/// Documents with more lines are rejected, which bounds the memory of a document besides its text to
+/// 100 MiB: each line takes about 100 bytes in the join. As many lines as a page of 1 MiB can have;
+/// Common Crawl cut pages at this size until 2025.
 const LINES_MAX: usize = 1 << 20;
 
 fn has_too_many_lines(document: &Document) -> bool {
     let text = document.text.as_bytes();
-    // No line end is counted where there cannot be as many.
+    // A shorter text cannot have as many lines, and need not be scanned.
     text.len() >= LINES_MAX && memchr::memchr_iter(b'\n', text).count() >= LINES_MAX
 }
 
 impl Docs<'_> {
-    /// Cuts each line whose `key` is a duplicate by `rule`, and then every further line with the
-    /// key of one before it in the same document. Calls `after` with the lines that stay, by
-    /// number. A document may come out empty.
+    /// Cuts each line whose `key` is a duplicate under `rule`, and each line with the key of an
+    /// earlier line in the same document. Then calls `after` with the numbers of the lines that stay.
+    /// A document may come out empty.
     ///
-    /// Follows cc_net `dedup.py`: a line is a paragraph, the blank line among them, and a line
-    /// repeated inside one document only is none of the index's business. A document of more than
-    /// 1,048,576 lines is turned away first, as `too_many_lines`.
+    /// Follows cc_net `dedup.py`: a line is a paragraph, even if it is blank. The index does not
+    /// count repeats within one document. A document with more than 1,048,576 lines is rejected
+    /// first, as `too_many_lines`.
     ///
     /// State: an update for each distinct paragraph of each document, in `index`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use arrangement::Rule;
+    /// # use document::Document;
+    /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
+    /// let documents = ["menu\na text", "menu\nanother text"].map(document);
+    /// let documents = engine::funnel(documents, 2, |docs| {
+    ///     let key = |line: &str, _: &mut Vec<u8>| line.bytes().map(u64::from).sum();
+    ///     docs.cut_repeated_paragraphs("paragraphs", key, Rule::first_of_all(), |_, _| {})
+    /// });
+    /// let texts = documents.iter().map(|document| &document.text[..]);
+    /// assert!(texts.eq(["menu\na text", "another text"]));
+    /// ```
     pub fn cut_repeated_paragraphs(
         self,
         index: &str,
@@ -39,9 +54,9 @@ impl Docs<'_> {
         rule: Rule,
         after: impl Fn(&mut Document, &[u32]) + 'static,
     ) -> Self {
-        let mut room = Vec::new();
+        let mut scratch = Vec::new();
         let keys: Keys<u64, Lines> = Box::new(move |document, keys| {
-            let lines = Lines::of(&document.text, |line| key(line, &mut room));
+            let lines = Lines::of(&document.text, |line| key(line, &mut scratch));
             keys.extend(lines.firsts.iter().map(|first| first.0));
             lines
         });
@@ -64,7 +79,7 @@ impl Docs<'_> {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Lines {
     count: u32,
-    /// Each distinct key and the number of the first line that has it, by key.
+    /// Each distinct key and the number of its first line, sorted by key.
     firsts: Vec<(u64, u32)>,
 }
 
@@ -80,14 +95,14 @@ impl Lines {
         let count = firsts.len() as u32;
         firsts.sort_unstable();
         firsts.dedup_by_key(|first| first.0);
-        // It may be held for long.
+        // The document may be held for a long time.
         firsts.shrink_to_fit();
         Lines { count, firsts }
     }
 }
 
-/// Cuts the lines of `document` whose key is in `facts`, which are sorted, and repeats within it.
-/// `kept` gets the numbers of the lines that stay.
+/// Cuts the lines of `document` whose key is in `facts`, which are sorted, and repeats within the
+/// document. Writes the numbers of the lines that stay to `kept`.
 fn cut_lines(document: &mut Document, lines: &Lines, facts: &[(u64, u64)], kept: &mut Vec<u32>) {
     kept.clear();
     let mut duplicates = facts.iter().map(|fact| fact.1).peekable();
@@ -146,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_goes_with_all_its_repeats() {
+    fn a_duplicate_is_cut_with_all_its_repeats() {
         assert_eq!(cut("a\nb\na\nc", &[9, 3, 9, 1], &[1, 9]), ("b".into(), vec![1]));
         assert_eq!(cut("a", &[9], &[9]), (String::new(), vec![]));
     }
 
     #[test]
-    fn a_blank_line_is_a_line_wherever_it_stands() {
+    fn a_blank_line_is_a_line_at_any_place() {
         assert_eq!(cut("\na\n\nb", &[0, 9, 0, 3], &[]), ("\na\nb".into(), vec![0, 1, 3]));
         assert_eq!(cut("\n\na", &[0, 0, 9], &[]), ("\na".into(), vec![0, 2]));
         assert_eq!(cut("b\n\na", &[3, 0, 9], &[3]), ("\na".into(), vec![1, 2]));

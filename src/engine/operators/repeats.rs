@@ -10,9 +10,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 impl<'scope> Docs<'scope> {
-    /// Turns away, with `reason`, each document whose `key` is a duplicate by `rule`.
+    /// Rejects, with `reason`, each document whose `key` is a duplicate under `rule`.
     ///
-    /// State: an update for each document that came this far, in `index`.
+    /// State: an update for each document that reaches the operator, in `index`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use arrangement::Rule;
+    /// # use document::Document;
+    /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
+    /// let documents = ["one", "two", "six"].map(document);
+    /// let documents = engine::funnel(documents, 2, |docs| {
+    ///     let length = |document: &Document| document.chars() as u128;
+    ///     docs.reject_repeats("lengths", "duplicate", length, Rule::first_of_all())
+    /// });
+    /// let verdicts = documents.iter().map(|document| document.verdict.as_deref());
+    /// assert!(verdicts.eq([None, Some("duplicate"), Some("duplicate")]));
+    /// ```
     pub fn reject_repeats(
         self,
         index: &str,
@@ -24,11 +39,31 @@ impl<'scope> Docs<'scope> {
         self.reject_by_keys(index, reason.into(), key, rule)
     }
 
-    /// Turns away, with `reason`, each document that has one of its `bands` in common with a
-    /// document before it, by `rule`. One that was turned away here counts as well: what becomes of
-    /// a document does not hang on what became of those before it.
+    /// Rejects, with `reason`, each document that shares one of its `bands` with an earlier document,
+    /// under `rule`. Documents rejected here count as earlier documents too: a verdict does not
+    /// depend on earlier verdicts.
     ///
-    /// State: an update for each distinct band of each document that came this far, in `index`.
+    /// State: an update for each distinct band of each document that reaches the operator, in
+    /// `index`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use arrangement::Rule;
+    /// # use document::Document;
+    /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
+    /// let documents = ["abc", "cde", "efg", "xyz"].map(document);
+    /// let documents = engine::funnel(documents, 2, |docs| {
+    ///     let letters = |document: &Document, keys: &mut Vec<u64>| {
+    ///         keys.extend(document.text.bytes().map(u64::from));
+    ///     };
+    ///     let first = Rule::first_of_all();
+    ///     docs.reject_repeated_bands("letters", "near_duplicate", letters, first)
+    /// });
+    /// // "efg" shares a letter with "cde", which is rejected itself.
+    /// let kept = documents.iter().filter(|document| document.is_kept());
+    /// assert!(kept.map(|document| &document.text[..]).eq(["abc", "xyz"]));
+    /// ```
     pub fn reject_repeated_bands(
         self,
         index: &str,
@@ -48,11 +83,11 @@ impl<'scope> Docs<'scope> {
     ) -> Self {
         let (held, updates) = self.keyed(keys);
         let facts = duplicates(self.worker.clone(), index, updates, rule);
-        self.reject_found("Reject repeats", reason, held, facts)
+        self.reject_duplicates("Reject repeats", reason, held, facts)
     }
 
-    /// Turns away each of `held` of which there is a fact.
-    pub(crate) fn reject_found<K: Key + Serialize + DeserializeOwned>(
+    /// Rejects each document of `held` with a fact.
+    pub(crate) fn reject_duplicates<K: Key + Serialize + DeserializeOwned>(
         self,
         name: &str,
         reason: Reason,

@@ -9,14 +9,14 @@ use document::{Document, Paragraphs};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-/// A stretch of a text.
+/// A range of a text, and its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
-    /// Its identity.
+    /// The key by which it is compared.
     pub key: u64,
     /// Its first byte.
     pub start: u32,
-    /// The byte behind its last.
+    /// The byte after its last.
     pub end: u32,
 }
 
@@ -27,14 +27,37 @@ impl Extra for Vec<Span> {
 }
 
 impl Docs<'_> {
-    /// Cuts each of the `spans` of a text whose key is a duplicate by `rule`, and each that has the
-    /// key of one before it in the same document. Spans are in the order of their first bytes and
-    /// may overlap: what one of those that are cut covers goes. Then calls `after`. A document may
-    /// come out empty.
+    /// Cuts each of the `spans` of a text whose key is a duplicate under `rule`, and each that has
+    /// the key of an earlier span in the same document. Then calls `after`. A document may come out
+    /// empty.
     ///
-    /// Spans are counted as paragraphs.
+    /// Spans are in the order of their first bytes and may overlap: bytes in any cut span are
+    /// removed. Spans are counted as paragraphs.
     ///
     /// State: an update for each distinct span of each document, in `index`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use arrangement::Rule;
+    /// # use document::Document;
+    /// # use engine::Span;
+    /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
+    /// // Every two letters are a span.
+    /// let spans = |text: &str| {
+    ///     let span = |(place, pair): (u32, &[u8])| Span {
+    ///         key: u64::from(pair[0]) << 8 | u64::from(pair[1]),
+    ///         start: place,
+    ///         end: place + 2,
+    ///     };
+    ///     (0..).zip(text.as_bytes().windows(2)).map(span).collect()
+    /// };
+    /// let documents = ["abcd", "xbcy"].map(document);
+    /// let documents = engine::funnel(documents, 2, move |docs| {
+    ///     docs.cut_repeated_spans("pairs", spans, Rule::first_of_all(), |_| {})
+    /// });
+    /// assert!(documents.iter().map(|document| &document.text[..]).eq(["abcd", "xy"]));
+    /// ```
     pub fn cut_repeated_spans(
         self,
         index: &str,
@@ -61,7 +84,8 @@ impl Docs<'_> {
     }
 }
 
-/// Cuts the `spans` of `document` whose key is in `facts`, which are sorted, and repeats within it.
+/// Cuts the `spans` of `document` whose key is in `facts`, which are sorted, and repeats within the
+/// document.
 fn cut_spans(document: &mut Document, spans: &[Span], facts: &[(u64, u64)]) {
     let mut seen = HashSet::with_capacity(spans.len());
     let is_repeat = |span: &&Span| {
@@ -102,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_repeated_span_covers_goes() {
+    fn bytes_of_repeated_spans_are_cut() {
         assert_eq!(cut("abcdefg", &[]), ("abcdefg".into(), 0));
         assert_eq!(cut("abcdefg", &["cde"]), ("abfg".into(), 1));
         assert_eq!(cut("abcdefg", &["bcd", "cde", "abc"]), ("fg".into(), 3));

@@ -1,4 +1,4 @@
-//! A queue of held documents that goes to disk beyond a limit of memory.
+//! A queue that spills to disk.
 
 use lz4_flex::frame::{FrameDecoder, FrameEncoder, FrameInfo};
 use serde::Serialize;
@@ -9,9 +9,9 @@ use std::io::{self, BufReader, Seek};
 use std::marker::PhantomData;
 use std::path::Path;
 
-/// First in, first out; what comes after the memory is full goes through a file that has no name,
-/// so that nothing is left of it however the process ends. Each block of the file has a checksum,
-/// which is compared as it is read.
+/// First in, first out. Once memory is full, items go through an unlinked file, which disappears
+/// however the process ends. Each block of the file has a checksum, which is verified when it is
+/// read.
 pub(crate) struct SpillQueue<T> {
     memory: VecDeque<T>,
     writer: Option<FrameEncoder<File>>,
@@ -29,9 +29,9 @@ impl<T> Default for SpillQueue<T> {
 
 impl<T: Serialize + DeserializeOwned> SpillQueue<T> {
     /// Adds an item: to memory while `fits` and nothing is on disk, else to a file in `dir`.
-    /// Gives whether it is in memory.
+    /// Returns whether it is in memory.
     pub fn push(&mut self, item: T, fits: bool, dir: &Path) -> io::Result<bool> {
-        assert!(self.reader.is_none(), "nothing is added once reading has begun");
+        assert!(self.reader.is_none(), "items are added before any is read back from disk");
         if fits && self.writer.is_none() {
             self.memory.push_back(item);
             return Ok(true);
@@ -40,7 +40,7 @@ impl<T: Serialize + DeserializeOwned> SpillQueue<T> {
             Some(writer) => writer,
             None => {
                 let info = FrameInfo::new().block_checksums(true);
-                self.writer.insert(FrameEncoder::with_frame_info(info, nameless_file(dir)?))
+                self.writer.insert(FrameEncoder::with_frame_info(info, unlinked_file(dir)?))
             }
         };
         bincode::serialize_into(writer, &item).map_err(io::Error::other)?;
@@ -48,7 +48,7 @@ impl<T: Serialize + DeserializeOwned> SpillQueue<T> {
         Ok(false)
     }
 
-    /// Takes the next item, with whether it came from memory.
+    /// Removes the next item. Returns it, and whether it was in memory.
     pub fn pop(&mut self) -> io::Result<Option<(T, bool)>> {
         if let Some(item) = self.memory.pop_front() {
             return Ok(Some((item, true)));
@@ -61,20 +61,21 @@ impl<T: Serialize + DeserializeOwned> SpillQueue<T> {
         }
         self.on_disk -= 1;
         let reader = self.reader.as_mut().expect("opened above");
-        let item = bincode::deserialize_from(reader).map_err(|error| read_back(*error))?;
+        let item = bincode::deserialize_from(reader).map_err(|error| read_error(*error))?;
         Ok(Some((item, false)))
     }
 }
 
-/// What the system said where it could not read; else the file is not what was written.
-fn read_back(error: bincode::ErrorKind) -> io::Error {
+/// The error of the operating system, or an error that says that the file differs from what was
+/// written.
+fn read_error(error: bincode::ErrorKind) -> io::Error {
     match error {
         bincode::ErrorKind::Io(error) if error.raw_os_error().is_some() => error,
         error => io::Error::new(
             io::ErrorKind::InvalidData,
             format!(
-                "documents that waited on disk are not what was written there ({error}): check the \
-                 disk and the memory of this machine; nothing of them is committed, and the same \
+                "documents spilled to disk are not what was written there ({error}): check the \
+                 disk and the memory of this machine; they are not committed, and the same \
                  command continues from the last commit"
             ),
         ),
@@ -87,7 +88,7 @@ fn reader_of(mut file: File) -> io::Result<FrameDecoder<BufReader<File>>> {
     Ok(FrameDecoder::new(BufReader::with_capacity(1 << 18, file)))
 }
 
-fn nameless_file(dir: &Path) -> io::Result<File> {
+fn unlinked_file(dir: &Path) -> io::Result<File> {
     for number in 0.. {
         let path = dir.join(format!("held-{}-{number}", std::process::id()));
         match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
@@ -96,7 +97,7 @@ fn nameless_file(dir: &Path) -> io::Result<File> {
             Ok(file) => return std::fs::remove_file(&path).map(|()| file),
         }
     }
-    unreachable!("a folder cannot hold every number")
+    unreachable!("a folder has a limited number of files")
 }
 
 #[cfg(test)]
@@ -148,7 +149,7 @@ mod tests {
                 queue.pop().map(|item| item.map(|(item, _)| item)).transpose()
             })
             .collect();
-            // The mark of the end is not read: the number of documents is known.
+            // The end mark of the frame is not read: the queue knows its number of items.
             assert!(found.is_err() || at + 4 >= len, "byte {at} of {len}");
             at += 61;
         }

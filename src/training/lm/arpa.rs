@@ -1,7 +1,7 @@
 //! The model as text: `\data\`, then the n-grams of each order with log10 probability and backoff.
 
 use super::grams::Gram;
-use crate::TrainingError;
+use crate::error::TrainingError;
 use crate::strings::Strings;
 use durable::AtomicFile;
 use flate2::Compression;
@@ -10,10 +10,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
-/// What stands for the logarithm of zero.
+/// The number written for the logarithm of zero.
 const LOG10_ZERO: f32 = -99.0;
 
-/// The n-grams of one order, as text in a temporary file: the head with their number comes first.
+/// The n-grams of one order, as text in a temporary file, since the header with their number comes
+/// first.
 pub(super) struct Section {
     order: usize,
     has_backoff: bool,
@@ -39,7 +40,7 @@ impl Section {
         vocabulary: &Strings,
     ) -> io::Result<()> {
         let text = &mut self.text;
-        // Rounding may have made it a little more than certain.
+        // Rounding may have made the probability larger than 1.
         number(text, log10(probability.min(1.0)))?;
         let mut blank = '\t';
         for word in gram.words[..self.order].iter().rev() {
@@ -60,7 +61,7 @@ fn log10(value: f32) -> f32 {
     if value > 0.0 { value.log10() } else { LOG10_ZERO }
 }
 
-/// The shortest text that reads as the same number, written as KenLM writes it.
+/// Returns the shortest text that parses to the same number, in KenLM's format.
 fn number(text: &mut impl Write, value: f32) -> io::Result<()> {
     match value.abs() {
         0.0 => write!(text, "0"),
@@ -69,7 +70,7 @@ fn number(text: &mut impl Write, value: f32) -> io::Result<()> {
     }
 }
 
-/// Writes the model to `path`, compressed if its name ends in `.gz`.
+/// Writes the model to `path`, compressed if the name ends in `.gz`.
 pub(super) fn write(path: &Path, sections: Vec<Section>) -> Result<(), TrainingError> {
     let is_gzip = path.extension().is_some_and(|extension| extension == "gz");
     let write = || {

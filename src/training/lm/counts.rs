@@ -1,15 +1,16 @@
-//! From counts of the longest n-grams to adjusted counts of all orders (`lm/builder/adjust_counts.cc`).
+//! Computes adjusted counts of all orders from counts of the longest n-grams
+//! (`lm/builder/adjust_counts.cc`).
 //!
-//! An n-gram of a lower order counts the different words that were seen before it, and not how often
-//! it was seen itself; only what begins a sentence, before which there is no word, keeps its plain
-//! count. The longest n-grams keep theirs too.
+//! The adjusted count of an n-gram of a lower order is the number of distinct words before it. N-grams
+//! at the start of a sentence, which have no word before them, and the longest n-grams keep their plain
+//! counts.
 
 use super::Statistics;
 use super::grams::{Gram, ORDER_MAX, Sorted};
 use super::vocabulary::{BEGIN, END, UNKNOWN};
 use std::io;
 
-/// Set in the value of an n-gram that is pruned. It still takes part in its context's total.
+/// Flag in the value of a pruned n-gram, which still counts in the total of its context.
 const PRUNED: u64 = 1 << 63;
 
 /// Adjusted count of a sorted n-gram, and whether it is pruned.
@@ -17,16 +18,16 @@ pub(super) fn unpack(value: u64) -> (u64, bool) {
     (value & !PRUNED, value & PRUNED != 0)
 }
 
-/// An n-gram of a lower order of which all occurrences seen so far stand together.
+/// An n-gram of a lower order whose occurrences are being counted.
 #[derive(Clone, Copy, Default)]
 struct Open {
     adjusted: u64,
-    /// How often it was really seen, which decides on pruning.
+    /// Its plain count, which decides on pruning.
     seen: u64,
 }
 
-/// Walks the longest n-grams, sorted by their ending, and gives those of all orders to `emit` with
-/// their order; each order comes sorted.
+/// Scans the longest n-grams, sorted by suffix, and passes the n-grams of all orders to `emit` with
+/// their order. Each order is sorted.
 pub(super) fn adjust(
     longest: &mut Sorted,
     prune: &[u64],
@@ -41,7 +42,7 @@ pub(super) fn adjust(
         depth: 0,
         emit,
     };
-    // Neither is ever predicted from the text, so they come first and count nothing.
+    // Neither is ever predicted from the text, so they come first with a count of 0.
     for word in [UNKNOWN, BEGIN] {
         let mut words = [0; ORDER_MAX];
         words[0] = word;
@@ -56,7 +57,7 @@ pub(super) fn adjust(
 struct Adjuster<'a> {
     prune: &'a [u64],
     statistics: Vec<Statistics>,
-    /// The n-gram before, of which the first `depth` words, from its end, are open n-grams.
+    /// The previous n-gram. Its suffixes of up to `depth` words are open n-grams.
     words: [u32; ORDER_MAX],
     open: [Open; ORDER_MAX],
     depth: usize,
@@ -82,7 +83,7 @@ impl Adjuster<'_> {
             self.depth += 1;
         }
         if self.depth + 1 < order {
-            // It begins a sentence: what stands before is padding, and no word.
+            // It begins a sentence: before it is padding, not a word.
             self.open[self.depth] = Open { adjusted: count, seen: count };
             self.depth += 1;
             return Ok(());
@@ -90,7 +91,7 @@ impl Adjuster<'_> {
         self.give(order, words, count, count, false)
     }
 
-    /// Gives away the open n-grams with more than `same` words.
+    /// Emits the open n-grams with more than `same` words.
     fn close(&mut self, same: usize) -> io::Result<()> {
         while self.depth > same {
             let Open { adjusted, seen } = self.open[self.depth - 1];
@@ -120,8 +121,8 @@ impl Adjuster<'_> {
         words[order..].fill(0);
         let is_special = order == 1 && words[0] <= END;
         let pruned = !is_special && seen <= self.prune[order - 1];
-        // The original takes the plain count of the very last n-gram of a lower order here. Kept,
-        // so that the discounts are the same.
+        // KenLM uses the plain count of the very last n-gram of a lower order here. Done here too, so
+        // that the discounts are the same.
         let counted = if is_last { seen } else { adjusted };
         self.statistics[order - 1].add(counted, pruned);
         let value = if pruned { adjusted | PRUNED } else { adjusted };

@@ -1,15 +1,15 @@
-//! How much is taken from each count for what was never seen.
+//! Discounts: how much each count is reduced in favor of unseen n-grams.
 
 use super::TrainingError;
 
-/// What is known of all n-grams of one order.
+/// Counts of counts of the n-grams of one order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Different n-grams, with those that were pruned.
+    /// Distinct n-grams, including pruned ones.
     pub found: u64,
     /// Of these, n-grams that stay in the model.
     pub kept: u64,
-    /// How many have an adjusted count of 0, 1, 2, 3, 4.
+    /// Number of n-grams with an adjusted count of 0, 1, 2, 3, 4.
     with_count: [u64; 5],
 }
 
@@ -23,12 +23,13 @@ impl Statistics {
     }
 }
 
-/// Taken from counts of 1, 2, and 3 or more.
+/// Discounts of counts of 1, 2, and 3 or more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Discounts {
     /// `D1`, `D2`, `D3+`.
     pub amounts: [f32; 3],
-    /// The text was too small or too even to estimate them, so they are those of the options.
+    /// Whether the counts were too few or too uniform for an estimate, so that these are the discounts
+    /// of the options.
     pub is_fallback: bool,
 }
 

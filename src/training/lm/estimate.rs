@@ -1,5 +1,5 @@
-//! From adjusted counts to the share that each n-gram has by itself, and to what each context leaves
-//! for shorter ones (`lm/builder/initial_probabilities.cc`).
+//! Computes the uninterpolated probability of each n-gram from adjusted counts, and the backoff weight
+//! of each context (`lm/builder/initial_probabilities.cc`).
 
 use super::Discounts;
 use super::counts::unpack;
@@ -8,16 +8,16 @@ use super::vocabulary::{BEGIN, UNKNOWN};
 use std::io;
 use std::path::Path;
 
-/// What the n-grams of one order get, before they are mixed with shorter ones.
+/// Uninterpolated probabilities of one order.
 pub(super) struct Shares {
-    /// Sorted by their ending; values are for [`unpack_share`].
+    /// Sorted by suffix; values are decoded by [`unpack_share`].
     pub(super) grams: Sorted,
-    /// The contexts of these n-grams, sorted by their ending, with the weight that they leave to
-    /// shorter contexts, as bits of an `f32`.
+    /// The contexts of these n-grams, sorted by suffix, with their backoff weights, as bits of an
+    /// `f32`.
     pub(super) weights: RunReader,
 }
 
-/// Share of the n-gram by itself, and the weight of the shorter one in it.
+/// The uninterpolated probability of the n-gram, and the weight of the lower order.
 pub(super) fn unpack_share(value: u64) -> (f32, f32) {
     (f32::from_bits((value >> 32) as u32), f32::from_bits(value as u32))
 }
@@ -37,7 +37,7 @@ pub(super) fn shares(
 ) -> io::Result<Shares> {
     let mut sorter = grams::sorter(order, memory_bytes, folder);
     let mut weights = grams::run(order - 1, folder)?;
-    // At most as large as the vocabulary, which is in memory already.
+    // At most as large as the vocabulary, which is also in memory.
     let mut group: Vec<Gram> = Vec::new();
     loop {
         let next = grams.next()?;
@@ -51,7 +51,7 @@ pub(super) fn shares(
                 let value = match (order, gram.words[0]) {
                     _ if pruned => continue,
                     (1, UNKNOWN) => pack_share(weight - unigram_weight, unigram_weight),
-                    // Certain, so that scoring it changes nothing.
+                    // A probability of 1, so that it does not change a score.
                     (1, BEGIN) => pack_share(1.0, 0.0),
                     (1, _) => pack_share(share, unigram_weight),
                     _ => pack_share(share, weight),
@@ -71,8 +71,8 @@ pub(super) fn shares(
     Ok(Shares { grams: sorter.finish()?, weights: weights.finish()? })
 }
 
-/// Sum of the counts of one context, and the part of it that goes to shorter contexts: what was
-/// discounted, and all of what was pruned.
+/// Sum of the counts of one context, and the part of it for shorter contexts: the discounts, and all
+/// pruned counts.
 fn total_and_weight(group: &[Gram], discounts: &Discounts) -> (f32, f32) {
     let (mut total, mut pruned_total) = (0, 0);
     let mut with_count = [0u64; 3];
@@ -93,9 +93,8 @@ fn total_and_weight(group: &[Gram], discounts: &Discounts) -> (f32, f32) {
     (total as f32, weight / total as f32)
 }
 
-/// Mixes each order with the shorter ones (`lm/builder/interpolate.cc`) and gives each n-gram to
-/// `emit`: its order, its words, its probability, and what is left to it where a longer n-gram with
-/// it as context is not found. Each order comes sorted by ending.
+/// Interpolates each order with the lower ones (`lm/builder/interpolate.cc`) and passes each n-gram to
+/// `emit`: its order, words, probability and backoff weight. Each order is sorted by suffix.
 pub(super) fn interpolate(
     orders: Vec<Shares>,
     uniform: f32,
@@ -103,7 +102,7 @@ pub(super) fn interpolate(
 ) -> io::Result<()> {
     let order = orders.len();
     let mut streams = Vec::new();
-    // The contexts of length n come with the n-grams one longer; the empty context has no use.
+    // The contexts of length n come with the n-grams of length n + 1; the empty context is not needed.
     let mut weights = Vec::new();
     for (index, shares) in orders.into_iter().enumerate() {
         streams.push(Stream::new(shares.grams)?);
@@ -112,12 +111,12 @@ pub(super) fn interpolate(
         }
     }
     let mut words = [0; ORDER_MAX];
-    // Probability of the last n words of the present n-gram, beginning with none.
+    // Probability of the last n words of the current n-gram, from n = 0.
     let mut probabilities = [0.0; ORDER_MAX + 1];
     probabilities[0] = uniform;
     let mut depth = 0;
     loop {
-        // The longest n-gram that continues the present one to the left, as the words read.
+        // The longest n-gram that extends the current one to the left.
         let longest = (depth + 1).min(order);
         let continues = |n: &usize| {
             let head = streams[n - 1].head;
@@ -128,7 +127,7 @@ pub(super) fn interpolate(
         let (share, weight) = unpack_share(gram.value);
         let probability = share + weight * probabilities[n - 1];
         probabilities[n] = probability;
-        // What no n-gram has as its context leaves nothing: all is left to the shorter ones.
+        // An n-gram that is not a context has a backoff weight of 1.
         let backoff = match weights.get_mut(n - 1) {
             Some(weights) => weights.of(&gram.words)?.unwrap_or(1.0),
             None => 1.0,
@@ -138,7 +137,7 @@ pub(super) fn interpolate(
     }
 }
 
-/// N-grams of one order, with a look at the next.
+/// N-grams of one order, with a peek at the next.
 struct Stream {
     head: Option<Gram>,
     rest: Sorted,
@@ -154,7 +153,7 @@ impl Stream {
     }
 }
 
-/// The weights of contexts, asked for in their order.
+/// The backoff weights of contexts, requested in order.
 struct Weights {
     head: Option<Gram>,
     rest: RunReader,
@@ -166,7 +165,7 @@ impl Weights {
     }
 
     fn of(&mut self, words: &[u32; ORDER_MAX]) -> io::Result<Option<f32>> {
-        // Those passed by belong to contexts that were pruned themselves.
+        // Skipped weights belong to pruned contexts.
         while let Some(head) = self.head.filter(|head| head.words <= *words) {
             self.head = self.rest.next()?;
             if head.words == *words {

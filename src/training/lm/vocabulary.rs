@@ -2,17 +2,17 @@
 
 use crate::strings::Strings;
 
-/// The token for all that was never seen.
+/// The token for unknown words.
 pub(super) const UNKNOWN: u32 = 0;
 /// Begins each sentence; is never predicted.
 pub(super) const BEGIN: u32 = 1;
 /// Ends each sentence.
 pub(super) const END: u32 = 2;
 
-/// The tokens with a meaning of their own, in the order of their numbers.
+/// The special tokens, in the order of their numbers.
 pub(super) const SPECIAL: [&str; 3] = ["<unk>", "<s>", "</s>"];
 
-/// A vocabulary of the special tokens alone.
+/// A vocabulary of only the special tokens.
 pub(super) fn vocabulary() -> Strings {
     let mut tokens = Strings::new();
     for token in SPECIAL {

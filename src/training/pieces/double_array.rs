@@ -1,8 +1,8 @@
-//! A trie in an array, as darts-clone has it and SentencePiece reads it.
+//! A double-array trie in the format of darts-clone, which SentencePiece reads.
 //!
-//! A node's children are found from its base: the child for a byte stands at `base ^ byte`, and what
-//! the node's own key stands for at `base`. Each base serves one node, so the byte that a child
-//! keeps tells whether it is one. A unit is a `u32`:
+//! A node's children are found from its base: the child for a byte is at `base ^ byte`, and the value
+//! of the node's own key is at `base`. Each base belongs to one node, so the byte stored in a unit
+//! shows whether it is a child of that node. A unit is a `u32`:
 //!
 //! ```text
 //! node   bits 0-7 its byte, 8 whether its key ends here, 10-30 its index ^ its base
@@ -14,22 +14,22 @@ use std::collections::HashSet;
 const HAS_VALUE: u32 = 1 << 8;
 const IS_VALUE: u32 = 1 << 31;
 const BLOCK: usize = 256;
-/// Blocks in which room for a node is looked for; those before are full enough.
+/// Number of last blocks that are searched for free units; earlier blocks are nearly full.
 const BLOCKS_OPEN: usize = 16;
-/// SentencePiece wants it above 0 and below 512.
+/// SentencePiece requires it to be above 0 and below 512.
 const ROOT_BASE: usize = BLOCK;
 
 /// A finished array.
 pub(super) struct DoubleArray(Vec<u32>);
 
 impl DoubleArray {
-    /// `keys` are sorted, different, not empty, and have no NUL.
+    /// `keys` must be sorted, distinct, not empty, and without NUL.
     pub(super) fn new(keys: &[(&[u8], u32)]) -> Self {
         let mut builder = Builder { units: Vec::new(), used: Vec::new(), bases: HashSet::new() };
         builder.grow(ROOT_BASE);
         builder.used[0] = true;
         builder.children(0, 0, keys, 0);
-        // So large that no index ^ base leads out of it.
+        // Large enough for every index ^ base.
         let len = builder.units.len().next_power_of_two();
         builder.units.resize(len, 0);
         Self(builder.units)
@@ -39,7 +39,7 @@ impl DoubleArray {
         self.0.iter().flat_map(|unit| unit.to_le_bytes()).collect()
     }
 
-    /// The longest key that `text` begins with: its length and value.
+    /// Returns the length and value of the longest key that is a prefix of `text`.
     pub(super) fn longest_prefix(&self, text: &[u8]) -> Option<(usize, u32)> {
         let base = |node: usize| node ^ (self.0[node] >> 10) as usize;
         let mut node = 0;
@@ -66,7 +66,7 @@ struct Builder {
 impl Builder {
     /// Places the children of a node: `keys` share their first `depth` bytes, which lead to it.
     fn children(&mut self, node: usize, byte: u8, keys: &[(&[u8], u32)], depth: usize) {
-        // A NUL stands for the end of a key.
+        // NUL marks the end of a key.
         let byte_at = |key: &[u8]| key.get(depth).copied().unwrap_or(0);
         let groups: Vec<_> =
             keys.chunk_by(|left, right| byte_at(left.0) == byte_at(right.0)).collect();
@@ -88,7 +88,7 @@ impl Builder {
         }
     }
 
-    /// A base with room for all these children.
+    /// Returns a base at which the units of all these children are free.
     fn base(&self, bytes: &[u8]) -> usize {
         let from = self.units.len().saturating_sub(BLOCKS_OPEN * BLOCK);
         let fits = |base: &usize| {
@@ -100,7 +100,7 @@ impl Builder {
         base.unwrap_or(self.units.len())
     }
 
-    /// Makes room for the block of a base.
+    /// Extends the array to the block of a base.
     fn grow(&mut self, base: usize) {
         let len = self.units.len().max((base / BLOCK + 1) * BLOCK);
         self.units.resize(len, 0);

@@ -12,13 +12,13 @@ pub(super) struct Piece {
     pub(super) score: f64,
 }
 
-/// Pieces by their characters. Children of a node stand together, sorted by their character.
+/// A trie of pieces by their characters. The children of a node are adjacent, sorted by character.
 pub(super) struct Trie {
     labels: Vec<u32>,
     children: Vec<Range<u32>>,
     /// The piece that ends here, or `NONE`.
     pieces: Vec<u32>,
-    /// Children of the root by character: it has too many to search.
+    /// Children of the root by character: there are too many to search.
     roots: Vec<u32>,
 }
 
@@ -59,7 +59,7 @@ impl Trie {
         trie
     }
 
-    /// Gives the pieces that `text` begins with: their length and number, the shortest first.
+    /// Calls back with the length and number of each piece that is a prefix of `text`, shortest first.
     fn prefixes(&self, text: &[u32], mut give: impl FnMut(usize, u32)) {
         let Some(first) = text.first() else { return };
         let mut node = self.roots[*first as usize];
@@ -85,22 +85,22 @@ struct Edge {
     begin: u32,
     end: u32,
     piece: u32,
-    /// Probability of this piece on the best way to its end, in relation to that way.
+    /// Probability of this piece relative to the best path to its end.
     share: f64,
 }
 
-/// Buffers for the ways to cut one text. Every character has to be a piece.
+/// Buffers for the ways to cut one text. Every character must be a piece.
 #[derive(Default)]
 pub(super) struct Lattice {
     edges: Vec<Edge>,
-    /// Log probability of the best way to each place, and its last edge.
+    /// Log probability of the best path to each place, and its last edge.
     best: Vec<(f64, usize)>,
     forward: Vec<f64>,
     backward: Vec<f64>,
 }
 
 impl Lattice {
-    /// Finds all pieces in `text`, but not `without`, and the best way to each place.
+    /// Finds all pieces in `text` except `without`, and the best path to each place.
     fn fill(&mut self, text: &[u32], trie: &Trie, pieces: &[Piece], without: u32) {
         self.edges.clear();
         self.best.clear();
@@ -123,8 +123,8 @@ impl Lattice {
         }
     }
 
-    /// Log probability of `text` over all ways to cut it. Gives each piece, as often as it may
-    /// stand there, with its probability to stand there.
+    /// Returns the log probability of `text` over all ways to cut it. Passes each occurrence of a piece
+    /// and its probability to the callback.
     pub(super) fn marginals(
         &mut self,
         text: &[u32],
@@ -133,7 +133,7 @@ impl Lattice {
         mut give: impl FnMut(u32, f64),
     ) -> f64 {
         self.fill(text, trie, pieces, NONE);
-        // In relation to the best way to each place nothing is ever too small for a number.
+        // Relative to the best path to each place, no number underflows.
         for sums in [&mut self.forward, &mut self.backward] {
             sums.clear();
             sums.resize(text.len() + 1, 0.0);
@@ -158,8 +158,8 @@ impl Lattice {
         self.best[text.len()].0 + all.ln()
     }
 
-    /// Log probability of the best way to cut `text` without the piece `without`, with its pieces,
-    /// last one first; `None` if there is none.
+    /// Returns the log probability of the best way to cut `text` without the piece `without`, and its
+    /// pieces, last one first; `None` if there is none.
     pub(super) fn best(
         &mut self,
         text: &[u32],

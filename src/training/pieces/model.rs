@@ -1,5 +1,5 @@
-//! The model file, a protocol buffer (`sentencepiece_model.proto`). What is not written has the
-//! default that stands there.
+//! The model file, a protocol buffer (`sentencepiece_model.proto`). Omitted fields have their default
+//! in the schema.
 
 use super::Options;
 use super::normalization::Rules;
@@ -10,7 +10,7 @@ const CONTROL: u64 = 3;
 /// `TrainerSpec.ModelType`.
 const UNIGRAM: u64 = 1;
 
-/// Pieces without a text of their own, which come first.
+/// Pieces that do not occur in text; they come first.
 pub(super) const SPECIAL: [(&str, u64); 3] =
     [("<unk>", UNKNOWN), ("<s>", CONTROL), ("</s>", CONTROL)];
 

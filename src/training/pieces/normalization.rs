@@ -1,13 +1,13 @@
-//! How a model rewrites text before it cuts it, as rules that SentencePiece itself follows
-//! (`normalizer.cc`, `builder.cc`): at each place the longest source that stands there is replaced by
-//! its target, and what no rule names stays.
+//! Rules by which a model rewrites text before it cuts it, as SentencePiece applies them
+//! (`normalizer.cc`, `builder.cc`): at each place the longest matching source is replaced by its
+//! target, and other text is unchanged.
 //!
 //! In a model file, the precompiled map:
 //!
 //! ```text
 //! u32  size of the trie in bytes
-//! trie double array of the sources, as darts-clone has it; a value is an offset in what follows
-//! then targets, each with a NUL behind it
+//! trie double array of the sources, in the format of darts-clone; a value is an offset in the targets
+//! then targets, each followed by a NUL
 //! ```
 
 use super::double_array::DoubleArray;
@@ -15,18 +15,19 @@ use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// How text is rewritten before it is cut into pieces.
+/// The rules by which text is rewritten before it is cut into pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Normalization {
-    /// Unicode NFKC, odd blanks to plain ones, control characters away: SentencePiece's default.
+    /// Unicode NFKC, with other spaces as plain spaces and without control characters: SentencePiece's
+    /// default.
     #[default]
     NmtNfkc,
-    /// Nothing is rewritten.
+    /// No rules.
     Identity,
 }
 
 impl Normalization {
-    /// As SentencePiece calls it.
+    /// Its name in SentencePiece.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::NmtNfkc => "nmt_nfkc",
@@ -35,7 +36,7 @@ impl Normalization {
     }
 
     pub(super) fn rules(self) -> Option<&'static Rules> {
-        // A walk through all of Unicode, so only once.
+        // A scan of all of Unicode, done once.
         static NMT_NFKC: LazyLock<Rules> = LazyLock::new(|| Rules::new(&nmt_nfkc()));
         match self {
             Self::NmtNfkc => Some(&NMT_NFKC),
@@ -93,13 +94,13 @@ impl Rules {
     }
 }
 
-/// Characters that become a blank (`builder.cc: BuildNmtNFKCMap`). The joiner U+200D is none of them
-/// any more: it holds emoji together.
+/// Characters that become a space (`builder.cc: BuildNmtNFKCMap`). The joiner U+200D is not one of them
+/// any more, since it joins emoji.
 const BLANKS: [char; 15] = [
     '\t', '\n', '\u{c}', '\r', '\u{61c}', '\u{1680}', '\u{200b}', '\u{200c}', '\u{200e}',
     '\u{200f}', '\u{2028}', '\u{2029}', '\u{2581}', '\u{feff}', '\u{fffd}',
 ];
-/// Control characters that go away.
+/// Control characters that are removed.
 const AWAY: [std::ops::RangeInclusive<char>; 6] = [
     '\u{1}'..='\u{8}',
     '\u{b}'..='\u{b}',
@@ -108,7 +109,7 @@ const AWAY: [std::ops::RangeInclusive<char>; 6] = [
     '\u{8f}'..='\u{8f}',
     '\u{9f}'..='\u{9f}',
 ];
-/// Stays as it is: in Japanese it is no ASCII tilde.
+/// Not rewritten: in Japanese it differs from the ASCII tilde.
 const FULLWIDTH_TILDE: char = '～';
 
 /// Sources and targets: each character that NFKC changes, and each sequence that it composes.

@@ -1,13 +1,13 @@
-//! The pieces to begin with: stretches of text that repeat (`unigram_model_trainer.cc:
+//! The initial pieces: repeated strings of the text (`unigram_model_trainer.cc:
 //! MakeSeedSentencePieces`).
 //!
-//! All beginnings of a text within segments are sorted by what follows. Two that share their first
-//! n characters then stand together, and a stretch is worth having where what follows differs: else
-//! a longer one is always there instead.
+//! All suffixes of the segments are sorted. Suffixes that share their first n characters are then
+//! adjacent. A string is a candidate only if it is followed by different characters: if not, a longer
+//! string always occurs in its place.
 
 use super::segments::Segments;
 
-/// A stretch of [`Segments::chars`].
+/// A range of [`Segments::chars`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stretch {
     pub(super) begin: u32,
@@ -20,8 +20,8 @@ impl Stretch {
     }
 }
 
-/// At most `seeds_max` pieces with their weight, in the order of their characters. All single
-/// characters are among them.
+/// Returns at most `seeds_max` pieces with their weights, in the order of their characters, including
+/// all single characters.
 pub(super) fn seeds(
     segments: &Segments,
     piece_chars_max: usize,
@@ -29,7 +29,7 @@ pub(super) fn seeds(
 ) -> Vec<(Stretch, f64)> {
     let chars = &segments.chars[..];
     let mut found = repeats(segments, piece_chars_max);
-    // The heaviest first; among equals, so that nothing depends on chance, by their characters.
+    // The heaviest first. Ties are broken by characters, to be deterministic.
     found.sort_unstable_by(|(left, left_weight), (right, right_weight)| {
         right_weight.cmp(left_weight).then_with(|| left.of(chars).cmp(right.of(chars)))
     });
@@ -41,11 +41,11 @@ pub(super) fn seeds(
     longer.into_iter().map(|(stretch, weight)| (stretch, weight as f64)).collect()
 }
 
-/// Stretches that are followed by different things, and single characters; with the number of their
+/// Strings that are followed by different characters, and single characters; with the number of their
 /// characters in the text.
 fn repeats(segments: &Segments, piece_chars_max: usize) -> Vec<(Stretch, u64)> {
     let chars = &segments.chars[..];
-    // One character more tells whether the longest ones go on differently.
+    // One more character shows whether the longest strings are followed by different characters.
     let len_max = piece_chars_max + 1;
     let mut suffixes: Vec<(u32, u32)> = Vec::new();
     let mut begin = 0;
@@ -60,7 +60,7 @@ fn repeats(segments: &Segments, piece_chars_max: usize) -> Vec<(Stretch, u64)> {
     suffixes.sort_unstable_by(|left, right| suffix(*left).cmp(suffix(*right)));
 
     let mut found = Vec::new();
-    // Beginnings that go on: how many characters they share, and the count before the first of them.
+    // Open groups of suffixes: the number of shared characters, and the count before the first one.
     let mut open: Vec<(usize, u64)> = Vec::new();
     let mut before = 0;
     for (index, this) in suffixes.iter().enumerate() {
@@ -83,7 +83,7 @@ fn repeats(segments: &Segments, piece_chars_max: usize) -> Vec<(Stretch, u64)> {
         if shared > 0 && open.last().is_none_or(|(len, _)| *len < shared) {
             open.push((shared, first));
         }
-        // A character that is always followed by the same one is a piece all the same.
+        // A character is a piece even if it is always followed by the same one.
         if shared == 0 && found.last().is_none_or(|(last, _)| last.of(chars) != &text[..1]) {
             let stretch = Stretch { begin: this.0, chars: 1 };
             found.push((stretch, before - first));

@@ -1,29 +1,29 @@
-//! From words to the stretches of text within which a piece may lie.
+//! Splits words into segments, within which pieces must lie.
 
 use super::PIECE_BLANK;
-use crate::TrainingError;
+use crate::error::TrainingError;
 use crate::strings::Strings;
 use icu_properties::CodePointMapData;
 use icu_properties::props::Script;
 use std::collections::BTreeMap;
 
-/// Longer stretches are cut: nobody's pieces are lost, and a hostile line costs no more than others.
+/// Longer segments are cut. This loses no useful pieces and bounds the cost of a hostile line.
 const SEGMENT_CHARS_MAX: usize = 512;
 
-/// What words are made of: the characters of the alphabet as numbers, from 1; 0 ends a segment.
+/// The segments, as numbers of characters of the alphabet, from 1; 0 ends a segment.
 pub(super) struct Segments {
     /// The alphabet, the most frequent character first.
     pub(super) alphabet: Vec<char>,
     /// Share of the text's characters that are in the alphabet.
     pub(super) coverage: f64,
-    /// All segments, with a 0 behind each.
+    /// All segments, each followed by a 0.
     pub(super) chars: Vec<u32>,
-    /// Where each segment ends, without its 0, and how often it was seen.
+    /// The end of each segment, without its 0, and its count.
     pub(super) ends: Vec<(usize, u64)>,
 }
 
 impl Segments {
-    /// `counts` are those of the words, which have no blanks; each gets one before it.
+    /// Segments of words with their counts. Words have no spaces; each gets one before it.
     pub(super) fn new(
         words: &Strings,
         counts: &[u64],
@@ -36,7 +36,7 @@ impl Segments {
             .map(|character| (*character, script(scripts.get(*character), *character)))
             .collect();
 
-        // Few stretches are shared by all words, so they are counted once more.
+        // Words share segments, so these are counted again.
         let mut stretches = Strings::new();
         let mut of_stretch: Vec<u64> = Vec::new();
         for (word, count) in words.iter().zip(counts) {
@@ -63,15 +63,15 @@ impl Segments {
         Ok(Self { alphabet, coverage, chars, ends })
     }
 
-    /// Each segment with how often it was seen.
+    /// Each segment and its count.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u32], u64)> {
         let begins = std::iter::once(0).chain(self.ends.iter().map(|(end, _)| end + 1));
         begins.zip(&self.ends).map(|(begin, (end, count))| (&self.chars[begin..*end], *count))
     }
 }
 
-/// The most frequent characters that together make up `coverage` of the text, and what they do make
-/// up (`trainer_interface.cc: LoadSentences`).
+/// Returns the most frequent characters that together cover the share `coverage` of the text, and the
+/// share that they cover (`trainer_interface.cc: LoadSentences`).
 fn alphabet(words: &Strings, counts: &[u64], coverage: f64) -> (Vec<char>, f64) {
     let mut of_char: BTreeMap<char, u64> = BTreeMap::new();
     for (word, count) in words.iter().zip(counts) {
@@ -93,7 +93,7 @@ fn alphabet(words: &Strings, counts: &[u64], coverage: f64) -> (Vec<char>, f64) 
     (alphabet, covered as f64 / total.max(1) as f64)
 }
 
-/// Scripts as pieces may mix them: Chinese characters and kana are one.
+/// The script of a character for pieces: Chinese characters and kana are one script.
 fn script(script: Script, character: char) -> Script {
     match script {
         Script::Hiragana | Script::Katakana => Script::Han,
@@ -102,8 +102,8 @@ fn script(script: Script, character: char) -> Script {
     }
 }
 
-/// Cuts a word, with a blank before it, where no piece may go on: at a change of script and at
-/// characters that are not in the alphabet (`trainer_interface.cc: IsValidSentencePiece`).
+/// Cuts a word, with a space before it, where a piece must not continue: at a change of script and at
+/// characters outside the alphabet (`trainer_interface.cc: IsValidSentencePiece`).
 fn for_each_stretch(
     word: &str,
     known: &BTreeMap<char, Script>,
@@ -121,7 +121,7 @@ fn for_each_stretch(
             (chars, last) = (0, None);
             continue;
         };
-        // A mark on a letter belongs to what it stands on.
+        // A combining mark has the script of its base character.
         let script = if *script == Script::Inherited { last } else { Some(*script) };
         let is_other = last.is_some() && script != last;
         if is_other || chars == SEGMENT_CHARS_MAX {

@@ -1,21 +1,21 @@
-//! Which pieces to keep, and how probable they are (`unigram_model_trainer.cc`): expectation
-//! maximisation, in which each round takes away the quarter of the pieces that is missed least.
+//! Selection and probabilities of pieces (`unigram_model_trainer.cc`): expectation maximization, in
+//! which each round removes the quarter of the pieces whose loss costs least.
 
 use super::lattice::{Lattice, Piece, Trie};
 use super::seeds::seeds;
 use super::segments::Segments;
 use super::{Options, Progress};
 
-/// Pieces expected fewer times than this are dropped.
+/// Pieces with a smaller expected count are dropped.
 const EXPECTED_MIN: f64 = 0.5;
-/// Part of the pieces that is left after each round.
+/// Share of the pieces that remain after each round.
 const SHRINKING: f64 = 0.75;
 /// Updates of the probabilities in each round.
 const UPDATES: usize = 2;
-/// More pieces than asked for are kept while there are rounds, to choose from at the end.
+/// Factor by which the rounds keep more pieces than requested, to choose from at the end.
 const SURPLUS: f64 = 1.1;
 
-/// The best pieces for the text, the most probable first: `pieces_max` at most, among them all
+/// Returns the best pieces for the text, the most probable first: at most `pieces_max`, including all
 /// single characters.
 pub(super) fn train(
     segments: &Segments,
@@ -59,7 +59,7 @@ impl Trainer<'_> {
         Trie::new(&self.pieces, &self.segments.chars, self.segments.alphabet.len())
     }
 
-    /// Counts how often each piece is to be expected, and makes that its probability.
+    /// Computes the expected count of each piece, and sets its probability accordingly.
     fn update(&mut self) {
         let trie = self.trie();
         let mut expected = vec![0.0; self.pieces.len()];
@@ -73,7 +73,7 @@ impl Trainer<'_> {
             .filter(|(piece, expected)| piece.text.chars == 1 || **expected >= EXPECTED_MIN)
             .map(|(piece, expected)| (*piece, expected.max(EXPECTED_MIN)))
             .unzip();
-        // Not the plain maximum: this form favours few pieces.
+        // Not the plain maximum likelihood: this form favors fewer pieces.
         let log_sum = digamma(expected.iter().sum());
         self.pieces = pieces;
         for (piece, expected) in self.pieces.iter_mut().zip(expected) {
@@ -81,8 +81,8 @@ impl Trainer<'_> {
         }
     }
 
-    /// Drops pieces that are never the best choice, and of the others those without which the text
-    /// would lose least, but keeps `enough`. False if nothing was dropped.
+    /// Drops pieces that are never the best choice, then those whose removal lowers the likelihood of
+    /// the text least, but keeps `enough`. Returns false if nothing was dropped.
     fn prune(&mut self, enough: usize) -> bool {
         let trie = self.trie();
         let before = self.pieces.len();
@@ -109,7 +109,7 @@ impl Trainer<'_> {
             if count == 0.0 {
                 continue;
             }
-            // Each time the others would stand there instead of this one.
+            // Each occurrence would be replaced by these other pieces.
             let log_sum_instead = (sum + count * (instead.len() - 1) as f64).ln();
             let of_other = |other: &u32| (counts[*other as usize] as f64 + count).ln();
             let score_instead: f64 =
@@ -127,11 +127,11 @@ impl Trainer<'_> {
     }
 }
 
-/// All single characters, and the most probable of the others.
+/// Returns all single characters, and the most probable other pieces.
 fn choose(pieces: Vec<Piece>, pieces_max: usize) -> Vec<Piece> {
     let (mut chosen, mut longer): (Vec<Piece>, Vec<Piece>) =
         pieces.into_iter().partition(|piece| piece.text.chars == 1);
-    // Stable, so that equals stay in the order of their characters.
+    // Stable, so that ties stay in the order of their characters.
     longer.sort_by(|left, right| right.score.total_cmp(&left.score));
     longer.truncate(pieces_max.saturating_sub(chosen.len()));
     chosen.extend(longer);

@@ -1,7 +1,7 @@
-//! Labelled texts on disk, put in an order by their hash.
+//! Labelled texts on disk, ordered by their hash.
 //!
-//! Each goes to one of many files by the first bits of its hash; a file is small enough to be
-//! sorted in memory. A record:
+//! The first bits of the hash choose one of many files, each small enough to be sorted in memory. A
+//! record:
 //!
 //! ```text
 //! u64  hash
@@ -11,7 +11,7 @@
 //! ```
 
 use super::{LABEL_PREFIX, LabelSummary, Summary};
-use crate::TrainingError;
+use crate::error::TrainingError;
 use crate::strings::Strings;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
@@ -28,7 +28,7 @@ pub(super) struct Examples {
     files: Vec<BufWriter<File>>,
 }
 
-/// A text with the number of its label in the summary.
+/// A text, and the number of its label in the summary.
 pub(super) struct Example<'t> {
     pub(super) label: usize,
     pub(super) text: &'t str,
@@ -37,7 +37,7 @@ pub(super) struct Example<'t> {
 /// Texts in the order of their hashes.
 pub(super) struct Sorted {
     folder: PathBuf,
-    /// As fastText reads them: label, then text.
+    /// Lines in fastText's format: label, then text.
     pub(super) train: NamedTempFile,
     /// Number of the label, a tab, the text.
     held_out: File,
@@ -86,7 +86,7 @@ impl Examples {
 
     fn sort_files(self) -> io::Result<(Summary, Sorted)> {
         let Self { held_out, folder, labels, files } = self;
-        // By name, so that the order in which they came does not matter.
+        // By name, so that the order of the examples does not matter.
         let mut by_name: Vec<u32> = (0..labels.len() as u32).collect();
         by_name.sort_by_key(|number| labels.get(*number));
         let mut rank = vec![0; by_name.len()];
@@ -99,7 +99,7 @@ impl Examples {
 
         let mut train = BufWriter::new(tempfile::NamedTempFile::new_in(&folder)?);
         let mut held = BufWriter::new(tempfile::tempfile_in(&folder)?);
-        // Of the lower bits, since the upper ones chose the file.
+        // By the lower bits, since the upper ones chose the file.
         let held_until = (held_out * f64::from(u32::MAX)) as u32;
         for file in files {
             let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -164,8 +164,8 @@ fn hash(text: &str) -> u64 {
     u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes"))
 }
 
-/// The words that fastText takes for words when it predicts (`dictionary.cc: readWord, getLine`),
-/// with one blank between.
+/// Returns the words that fastText finds in a line when it predicts (`dictionary.cc: readWord,
+/// getLine`), separated by one space.
 fn as_fasttext_reads(text: &str) -> String {
     let mut words = String::with_capacity(text.len());
     let blanks = [' ', '\n', '\r', '\t', '\u{b}', '\u{c}', '\0'];

@@ -32,7 +32,7 @@ fn train(texts: &[(&str, String)], options: Options) -> Result<(Vec<u8>, Summary
 fn model(file: &[u8]) -> FastText {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.bin");
-    fs::write(&path, file).expect("room");
+    fs::write(&path, file).expect("disk space");
     FastText::open(&path).expect("a model")
 }
 
@@ -56,7 +56,7 @@ fn what_was_held_out_is_told_apart() {
 
 #[test]
 fn what_cannot_be_told_apart_is_found_wrong() {
-    // Which label a text has depends on nothing in it.
+    // The label of a text does not depend on its words.
     let texts: Vec<_> =
         (0..400).map(|n| (["x", "y"][n % 2], format!("number {}", n / 2))).collect();
     let (_, summary) = train(&texts, Options { held_out: 0.5, ..small() }).expect("a model");
@@ -168,7 +168,7 @@ fn a_model_that_cannot_be_used_is_not_left_behind() {
     let mut trainer = Trainer::new(Options { learning_rate: 100.0, epochs: 50, ..small() })
         .expect("a rate that may do");
     for (label, text) in texts() {
-        trainer.example(label, &text).expect("room");
+        trainer.example(label, &text).expect("disk space");
     }
     let error = trainer.train(&path, &mut |_| ()).expect_err("weights are no numbers").to_string();
     assert!(error.contains("beyond all bounds; a smaller learning rate"), "{error}");

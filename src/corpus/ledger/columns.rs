@@ -1,0 +1,244 @@
+//! The columns of the ledger: one table for the schema, the writer and the reader.
+
+use super::LedgerRow;
+use document::DocRef;
+use parquet::column::writer::ColumnWriter;
+use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
+use parquet::record::{Row, RowAccessor};
+
+/// A column: its name and type, and the field of a row.
+pub(super) struct Column {
+    name: &'static str,
+    field: Field,
+}
+
+type Get<T> = fn(&LedgerRow) -> T;
+type Set<T> = fn(&mut LedgerRow, T);
+type TrySet<T> = fn(&mut LedgerRow, T) -> Result<(), &'static str>;
+
+/// The type of a column, and how to get its value from a row and set it.
+enum Field {
+    Long(Get<u64>, Set<u64>),
+    OptionalLong(Get<Option<u64>>, Set<u64>),
+    Int(Get<u32>, Set<u32>),
+    OptionalDouble(Get<Option<f64>>, Set<f64>),
+    Text(Get<String>, TrySet<String>),
+    OptionalText(Get<Option<String>>, TrySet<String>),
+    OptionalJson(Get<Option<String>>, TrySet<String>),
+}
+
+use Field::{Int, Long, OptionalDouble, OptionalJson, OptionalLong, OptionalText, Text};
+
+const fn column(name: &'static str, field: Field) -> Column {
+    Column { name, field }
+}
+
+/// The columns in their order. `ref` orders the rows; `id`, `source`, `record` and `offset` locate
+/// the record in its source.
+pub(super) const COLUMNS: [Column; 20] = [
+    column("ref", Long(|row| row.at.0, |row, at| row.at = DocRef(at))),
+    column("id", Text(|row| row.id.clone(), |row, id| set(&mut row.id, id))),
+    column("url", Text(|row| row.url.clone(), |row, url| set(&mut row.url, url))),
+    column("source", Text(|row| row.source.clone(), |row, path| set(&mut row.source, path))),
+    column("record", Long(|row| row.at.record(), |_, _| {})), // Part of `ref`.
+    column("offset", Long(|row| row.offset, |row, offset| row.offset = offset)),
+    column("digest", Text(|row| format!("{:032x}", row.digest), set_digest)),
+    column("bytes_read", Long(|row| row.bytes_read, |row, bytes| row.bytes_read = bytes)),
+    column("bytes_kept", Long(|row| row.bytes_kept, |row, bytes| row.bytes_kept = bytes)),
+    column(
+        "paragraphs_read",
+        Int(|row| row.paragraphs.read, |row, count| row.paragraphs.read = count),
+    ),
+    column(
+        "paragraphs_duplicate",
+        Int(|row| row.paragraphs.duplicate, |row, count| row.paragraphs.duplicate = count),
+    ),
+    column(
+        "language",
+        OptionalText(
+            |row| row.language.as_ref().map(|language| language.code.clone()),
+            |row, code| set(&mut row.language.get_or_insert_default().code, code),
+        ),
+    ),
+    column(
+        "language_score",
+        OptionalDouble(
+            |row| row.language.as_ref().map(|language| language.score),
+            |row, score| row.language.get_or_insert_default().score = score,
+        ),
+    ),
+    column("verdict", Text(verdict, set_verdict)),
+    column(
+        "reason",
+        OptionalText(|row| row.reason.as_ref().map(|reason| reason.to_string()), set_reason),
+    ),
+    column(
+        "perplexity",
+        OptionalDouble(|row| row.scores.perplexity, |row, p| row.scores.perplexity = Some(p)),
+    ),
+    column(
+        "bucket",
+        OptionalText(
+            |row| row.scores.bucket.as_ref().map(|bucket| bucket.to_string()),
+            |row, bucket| set(&mut row.scores.bucket, Some(bucket.into())),
+        ),
+    ),
+    column(
+        "quality",
+        OptionalDouble(|row| row.scores.quality, |row, q| row.scores.quality = Some(q)),
+    ),
+    column(
+        "tokens",
+        OptionalLong(|row| row.scores.tokens, |row, tokens| row.scores.tokens = Some(tokens)),
+    ),
+    column(
+        "signals",
+        OptionalJson(
+            |row| row.signals.clone(),
+            |row, signals| set(&mut row.signals, Some(signals)),
+        ),
+    ),
+];
+
+const KEPT: &str = "kept";
+const DROPPED: &str = "dropped";
+const CONTRADICTION: &str = "a verdict and a reason that contradict each other";
+
+fn set<T>(field: &mut T, value: T) -> Result<(), &'static str> {
+    *field = value;
+    Ok(())
+}
+
+fn set_digest(row: &mut LedgerRow, digits: String) -> Result<(), &'static str> {
+    row.digest = u128::from_str_radix(&digits, 16).map_err(|_| "a digest that is not a number")?;
+    Ok(())
+}
+
+fn verdict(row: &LedgerRow) -> String {
+    if row.reason.is_none() { KEPT.into() } else { DROPPED.into() }
+}
+
+/// Leaves an empty reason for a dropped record, which the next column replaces.
+fn set_verdict(row: &mut LedgerRow, verdict: String) -> Result<(), &'static str> {
+    row.reason = (verdict != KEPT).then_some("".into());
+    Ok(())
+}
+
+fn set_reason(row: &mut LedgerRow, reason: String) -> Result<(), &'static str> {
+    match &mut row.reason {
+        Some(dropped) => set(dropped, reason.into()),
+        None => Err(CONTRADICTION),
+    }
+}
+
+/// The Parquet schema of the columns.
+pub(super) fn schema() -> String {
+    let columns = COLUMNS.iter().map(|column| {
+        let (kind, suffix) = match column.field {
+            Long(..) => ("required int64", ""),
+            OptionalLong(..) => ("optional int64", ""),
+            Int(..) => ("required int32", ""),
+            OptionalDouble(..) => ("optional double", ""),
+            Text(..) => ("required binary", " (string)"),
+            OptionalText(..) => ("optional binary", " (string)"),
+            OptionalJson(..) => ("optional binary", " (json)"),
+        };
+        format!("{kind} {}{suffix}; ", column.name)
+    });
+    format!("message ledger {{ {}}}", columns.collect::<String>())
+}
+
+/// Reads a row of a ledger file.
+pub(super) fn read_row(row: &Row) -> Result<LedgerRow, ParquetError> {
+    let mut read = LedgerRow::default();
+    for (place, column) in COLUMNS.iter().enumerate() {
+        let set = column.read(row, place, &mut read)?;
+        set.map_err(|what| ParquetError::General(what.to_owned()))?;
+    }
+    if read.reason.as_deref() == Some("") {
+        return Err(ParquetError::General(CONTRADICTION.to_owned()));
+    }
+    Ok(read)
+}
+
+impl Column {
+    /// Sets the field of `read`, unless the value is absent: it is then of another type than its
+    /// column.
+    fn read(
+        &self,
+        row: &Row,
+        place: usize,
+        read: &mut LedgerRow,
+    ) -> Result<Result<(), &'static str>, ParquetError> {
+        let text = || row.get_string(place).cloned();
+        match self.field {
+            Long(_, set) => set(read, row.get_long(place)? as u64),
+            Int(_, set) => set(read, row.get_int(place)? as u32),
+            Text(_, set) => return Ok(set(read, text()?)),
+            OptionalLong(_, set) => {
+                if let Ok(value) = row.get_long(place) {
+                    set(read, value as u64);
+                }
+            }
+            OptionalDouble(_, set) => {
+                if let Ok(value) = row.get_double(place) {
+                    set(read, value);
+                }
+            }
+            OptionalText(_, set) | OptionalJson(_, set) => {
+                if let Ok(value) = text() {
+                    return Ok(set(read, value));
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Writes the column of `rows`.
+    pub fn write(
+        &self,
+        rows: &[LedgerRow],
+        writer: &mut ColumnWriter<'_>,
+    ) -> Result<(), ParquetError> {
+        use ColumnWriter::{
+            ByteArrayColumnWriter, DoubleColumnWriter, Int32ColumnWriter, Int64ColumnWriter,
+        };
+        match (&self.field, writer) {
+            (Long(get, _), Int64ColumnWriter(writer)) => {
+                let values: Vec<i64> = rows.iter().map(|row| get(row) as i64).collect();
+                writer.write_batch(&values, None, None)?;
+            }
+            (OptionalLong(get, _), Int64ColumnWriter(writer)) => {
+                let (values, levels) = present(rows, |row| get(row).map(|value| value as i64));
+                writer.write_batch(&values, Some(&levels), None)?;
+            }
+            (Int(get, _), Int32ColumnWriter(writer)) => {
+                let values: Vec<i32> = rows.iter().map(|row| get(row) as i32).collect();
+                writer.write_batch(&values, None, None)?;
+            }
+            (OptionalDouble(get, _), DoubleColumnWriter(writer)) => {
+                let (values, levels) = present(rows, get);
+                writer.write_batch(&values, Some(&levels), None)?;
+            }
+            (Text(get, _), ByteArrayColumnWriter(writer)) => {
+                let values = rows.iter().map(|row| ByteArray::from(&get(row)[..]));
+                writer.write_batch(&values.collect::<Vec<_>>(), None, None)?;
+            }
+            (OptionalText(get, _) | OptionalJson(get, _), ByteArrayColumnWriter(writer)) => {
+                let text = |row: &LedgerRow| get(row).map(|text| ByteArray::from(&text[..]));
+                let (values, levels) = present(rows, text);
+                writer.write_batch(&values, Some(&levels), None)?;
+            }
+            _ => unreachable!("the schema has the types of the columns"),
+        }
+        Ok(())
+    }
+}
+
+/// The values that are present, and the definition level of each row: 0 if its value is absent.
+fn present<T>(rows: &[LedgerRow], get: impl Fn(&LedgerRow) -> Option<T>) -> (Vec<T>, Vec<i16>) {
+    let values: Vec<Option<T>> = rows.iter().map(get).collect();
+    let levels = values.iter().map(|value| i16::from(value.is_some())).collect();
+    (values.into_iter().flatten().collect(), levels)
+}

@@ -1,0 +1,34 @@
+//! The operators from which slices are built, in the order in which recipes use them.
+//!
+//! | operator | effect on the documents | state |
+//! |---|---|---|
+//! | `reject` | rejects those for which a test holds, with a reason | none |
+//! | `tag` | writes something into each | none |
+//! | `cut_repeated_paragraphs` | cuts paragraphs seen before | the index that it names |
+//! | `cut_repeated_spans` | cuts spans of text seen before | the index that it names |
+//! | `reject_repeats` | rejects those seen before | the index that it names |
+//! | `reject_repeated_bands` | rejects those with a band seen before | the index that it names |
+//! | `reject_near_repeats` | rejects those near to one seen before | the index that it names, also in memory |
+//!
+//! Those with an index have three stages: `keyed` sends an update for each key of a document, the
+//! dedup-join (`join`) finds the duplicates among the keys, and `hold` holds the document until the
+//! duplicates of its epoch are known, then applies them.
+//!
+//! Closures are boxed in the first line of an operator, so that the dataflow is compiled once, in
+//! this crate, and not again in every slice.
+
+mod blocks;
+mod each;
+mod facts;
+mod hold;
+pub(crate) mod join;
+mod keyed;
+mod near;
+#[cfg(test)]
+mod oracle;
+mod paragraphs;
+mod repeats;
+mod spans;
+mod spill;
+
+pub use spans::Span;

@@ -1,0 +1,94 @@
+//! What the operators of one worker share.
+
+use crate::notes::Notes;
+use crate::plan::Plan;
+use arrangement::RunMeta;
+use corpus::Corpus;
+use document::Epoch;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use timely::worker::Worker;
+
+/// The implementation of the dedup-join.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The durable arrangement.
+    #[default]
+    Arrangement,
+    /// Differential's reduce, with all keys in memory.
+    Differential,
+}
+
+impl Engine {
+    /// Name of the engine in fingerprints.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Engine::Arrangement => "arrangement",
+            Engine::Differential => "differential",
+        }
+    }
+}
+
+/// What the operators of one worker need besides their input.
+pub(crate) struct WorkerContext {
+    pub index: usize,
+    pub peers: usize,
+    pub corpus: Corpus,
+    pub plan: Arc<Plan>,
+    pub engine: Engine,
+    /// Runs of each index at the start.
+    pub state: BTreeMap<String, Vec<RunMeta>>,
+    pub notes: Notes,
+    pub memory: Memory,
+}
+
+impl WorkerContext {
+    /// The context of a dedup-join that runs alone: without documents and with an empty plan.
+    pub fn of_join_alone(
+        worker: &Worker,
+        corpus: &Corpus,
+        engine: Engine,
+        first_epoch: Epoch,
+        memory_bytes: u64,
+        (index, runs): (&str, &[RunMeta]),
+    ) -> WorkerContext {
+        WorkerContext {
+            index: worker.index(),
+            peers: worker.peers(),
+            corpus: corpus.clone(),
+            plan: Arc::new(Plan::new(first_epoch, &[], worker.peers(), 1)),
+            engine,
+            state: BTreeMap::from([(index.to_owned(), runs.to_vec())]),
+            notes: Notes::default(),
+            memory: Memory::of_worker(memory_bytes),
+        }
+    }
+}
+
+/// Limits on what a worker keeps in memory before it spills to disk, in bytes.
+pub(crate) struct Memory {
+    /// Documents that wait in holds.
+    pub held_limit: usize,
+    /// Bytes that these take now.
+    pub held: Cell<usize>,
+    /// Updates of one index in one epoch.
+    pub updates_limit: usize,
+    /// Facts of one index in one epoch.
+    pub facts_limit: usize,
+}
+
+impl Memory {
+    /// The limits of a worker that may use `bytes`: a quarter for held documents, a quarter for the
+    /// updates of two indexes in two epochs, an eighth for their facts. The rest is for read-ahead
+    /// and models.
+    pub fn of_worker(bytes: u64) -> Memory {
+        let bytes = bytes as usize;
+        Memory {
+            held_limit: bytes / 4,
+            held: Cell::new(0),
+            updates_limit: bytes / 16,
+            facts_limit: bytes / 32,
+        }
+    }
+}
