@@ -158,7 +158,17 @@ mod tests {
         lines[skipped.count()..].join("\n")
     }
 
+    #[test]
+    fn a_line_with_a_carriage_return_is_not_empty() {
+        let mut text = "\r\n".to_owned();
+        cut(&mut text);
+        assert_eq!(text, "\r\n");
+        assert_eq!(plain("\r\n"), "\r\n");
+    }
+
     proptest! {
+        #![proptest_config(reference::property())]
+
         #[test]
         fn leading_lines_go_as_in_the_plain_form(text in "([/#a -]{0,3}\r?\n){0,5}[/#a-]{0,3}") {
             prop_assume!(block_comment(&text).is_none());

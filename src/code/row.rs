@@ -125,6 +125,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(reference::property())]
+
         #[test]
         fn any_text_is_a_row_or_an_error(json in "[{}\\[\\]\":,a\\\\u0-9 ]{0,40}") {
             let _ = Row::parse(json.as_bytes());

@@ -101,6 +101,9 @@ mod tests {
             "a\nb\rc\r\nd\u{b}e\u{c}f\u{1c}g\u{1d}h\u{1e}i\u{85}j\u{2028}k\u{2029}l\u{1f}m\tn";
         assert_eq!(statistics(text).line_count, 12);
         assert_eq!(statistics("\r\n\r\n").line_count, 2);
+        let one = statistics("\r\n");
+        assert_eq!((one.line_count, one.max_line_length), plain("\r\n"));
+        assert_eq!(one.avg_line_length, 2.0);
         assert_eq!(statistics("\n\r").line_count, 2);
     }
 
@@ -125,6 +128,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(reference::property())]
+
         #[test]
         fn lines_are_those_of_the_plain_form(text in "[a1é\u{1d400} \r\n\u{b}\u{2028}]{0,40}") {
             let found = statistics(&text);

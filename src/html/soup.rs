@@ -167,6 +167,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(reference::property())]
+
         #[test]
         fn any_text_is_read(
             parts in proptest::collection::vec(

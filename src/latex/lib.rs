@@ -56,10 +56,3 @@ const TEXT_BYTES_MAX: usize = 64 << 20;
 
 #[cfg(test)]
 mod golden;
-
-/// How property tests run. They keep no record of failures: proptest would write it to a folder
-/// beside this crate, which Cargo would take for a member of the workspace.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
-}

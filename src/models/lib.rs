@@ -30,10 +30,3 @@ mod golden;
 pub use bucket::{Bucket, bucket};
 pub use error::ModelError;
 pub use perplexity::{Perplexity, Scratch, perplexity};
-
-/// How property tests run. They keep no record of failures: proptest would write it to a folder
-/// beside this crate, which Cargo would take for a member of the workspace.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
-}

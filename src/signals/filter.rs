@@ -289,7 +289,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn no_text_makes_the_parser_panic(expression in "([a(<=!>&\"'é 1.e-]|and |or |not |language|none){0,30}") {

@@ -111,7 +111,7 @@ fn a_huge_text_leaves_no_trace_in_the_next() {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn any_text_has_values(texts in prop::collection::vec(any::<String>(), 1..4)) {

@@ -184,7 +184,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn words_are_the_text_without_blanks(text in "([a-c]|\\.|,| |\u{301}|\\PC){0,30}") {

@@ -117,10 +117,3 @@ pub static SIGNALS: [Signal; 45] = [
 pub fn named(name: &str) -> Option<&'static Signal> {
     SIGNALS.iter().chain(&RULES).find(|signal| signal.name == name)
 }
-
-/// How property tests run. They keep no record of failures: proptest would write it to a folder
-/// beside this crate, which Cargo would take for a member of the workspace.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
-}

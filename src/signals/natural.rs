@@ -166,7 +166,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn sentences_are_the_matches_of_upstreams_expression(text in "([a_ .!?,\n]|é|\u{301}){0,20}") {

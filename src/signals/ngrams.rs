@@ -147,7 +147,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn every_n_is_as_by_the_book(words in prop::collection::vec("a|bb|c", 0..60)) {

@@ -108,7 +108,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn every_rule_takes_any_text(text in "([ab.]|the |# |… |\\.\\.\\. |- |\n|\n\n|\\PC|\u{301}|\0){0,80}") {

@@ -76,7 +76,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn numbers_follow_first_appearance(lists in prop::collection::vec(prop::collection::vec(0u32..50, 0..200), 0..4)) {

@@ -105,7 +105,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn the_quick_way_is_the_rule(part in 0u64..100_000, whole in 1u64..100_000) {

@@ -68,7 +68,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn equal_words_have_equal_ids_text_after_text(

@@ -19,8 +19,3 @@ mod simplify;
 
 pub use minhash::{MinHash, Scratch};
 pub use simhash::{DISTANCE_MAX, simhash};
-
-#[cfg(test)]
-fn property() -> proptest::prelude::ProptestConfig {
-    proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() }
-}

@@ -214,7 +214,7 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn the_signature_is_that_of_the_definition(shingles in prop::collection::vec(any::<u64>(), 1..20)) {

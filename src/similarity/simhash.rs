@@ -88,7 +88,7 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn it_is_the_majority_of_the_windows_hashes(

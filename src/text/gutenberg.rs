@@ -438,7 +438,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn any_text_is_taken_apart(text in "([*]{0,3} ?(START OF THE PROJECT GUTENBERG|END OF THIS PROJECT GUTENBERG|END[*]THE SMALL PRINT|Produced by|Title:|é|#|\\[EBook #|\\]|\\*\\*\\*)?[ \r\n]{0,2}){0,12}") {

@@ -46,7 +46,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn the_quick_ends_agree_with_the_general_rule(text in "[ -~\\t\\n\u{1c}\u{7f}\u{85}\u{a0}é\u{3000}]{0,6}") {

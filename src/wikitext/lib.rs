@@ -43,16 +43,6 @@ pub fn plain_text(source: &str, language: &str) -> Result<String, Tangled> {
     clean::page(source, language)
 }
 
-/// How the crate's property tests run: the same cases each time, and no file of failures.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config {
-        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
-        failure_persistence: None,
-        ..Default::default()
-    }
-}
-
 #[cfg(test)]
 mod golden;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use crate::{Tangled, plain_text};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::time::{Duration, Instant};
 
 fn text(source: &str) -> String {
@@ -266,7 +267,7 @@ fn markup() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 5000, ..crate::property() })]
+    #![proptest_config(ProptestConfig { cases: 5000, rng_seed: RngSeed::Fixed(1), ..reference::property() })]
 
     #[test]
     fn any_markup_ends_in_text_that_is_no_longer(source in markup()) {

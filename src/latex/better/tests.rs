@@ -759,7 +759,7 @@ fn latex() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn any_paper_gives_a_text_or_a_reason(a in latex(), b in latex()) {

@@ -263,7 +263,7 @@ fn a_model_damaged_in_one_byte_is_refused_or_runs() {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn any_text_has_a_label_and_any_bytes_no_panic(text in any::<String>(), damage in any::<[(u16, u8); 4]>()) {

@@ -220,7 +220,7 @@ fn other_byte_orders_and_versions_are_refused_by_name() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..crate::property() })]
+    #![proptest_config(ProptestConfig { cases: 2000, ..reference::property() })]
 
     #[test]
     fn a_damaged_binary_file_never_panics(
@@ -238,7 +238,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn no_binary_file_is_too_odd(tail in prop::collection::vec(any::<u8>(), 0..300), kind in 0..7u8) {

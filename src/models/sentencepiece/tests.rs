@@ -141,7 +141,7 @@ fn models_of_other_kinds_are_refused_by_name() {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn words_remembered_are_cut_as_new_ones(

@@ -94,8 +94,7 @@ fn files_that_are_no_tokenizer_are_refused_by_name() {
 }
 
 proptest! {
-    // They keep no record of failures: proptest would write it to a folder beside this crate.
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn any_text_is_counted(text in any::<String>()) {

@@ -267,7 +267,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn words_are_the_text_without_blanks(text in "([ab]|\\.|'s|n't|[-/=,\"(]|www\\.|@|\\PC| ){0,30}") {

@@ -197,7 +197,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn the_table_equals_the_rule(text in "([ -~\n]|[À-ͯ]|[ΑΣσa]|\\PC|[가-힣]|[、-】]|[٠-٩]|[\u{302e}\u{1d165}]){0,40}") {

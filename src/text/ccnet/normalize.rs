@@ -236,7 +236,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn the_ascii_path_equals_the_rule(line in "[\\x00-\\x7f]{0,80}") {

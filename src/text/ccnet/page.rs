@@ -101,7 +101,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+        #![proptest_config(reference::property())]
         #[test]
         fn a_page_is_its_lines(body in "[a \n\r]{0,12}\n{0,4}") {
             let lines = page_lines(&body);
