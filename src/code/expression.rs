@@ -86,7 +86,7 @@ fn one(
 }
 
 /// Returns the expression of the line `SPDX-License-Identifier:` at the head of a file.
-pub fn of_header(text: &str) -> Option<String> {
+pub(crate) fn of_header(text: &str) -> Option<String> {
     const TAG: &str = "SPDX-License-Identifier:";
     const HEAD_BYTES_MAX: usize = 4096;
     let most = text.len().min(HEAD_BYTES_MAX);

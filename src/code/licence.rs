@@ -145,8 +145,8 @@ mod tests {
                 "The following restrictions apply.",
             ] {
                 let before = format!("{clause}\n\n{plain}");
-                let behind = format!("{plain}\n\n{clause}\n");
-                for whole in [before, behind] {
+                let after = format!("{plain}\n\n{clause}\n");
+                for whole in [before, after] {
                     let found = granted(&whole);
                     // JSON's licence is MIT's with such a clause.
                     let is_restricted = found.restriction.is_some() || found.licences == ["json"];

@@ -20,7 +20,7 @@ pub type Reason = Cow<'static, str>;
 /// The language of a text, with the identifier's confidence.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Language {
-    /// ISO 639-1 where there is one, else 639-3, as fastText's lid.176 names them: `en`, `arz`.
+    /// ISO 639-1 if it has one, else 639-3, as in fastText's lid.176: `en`, `arz`.
     pub code: String,
     /// Between 0 and 1.
     pub score: f64,

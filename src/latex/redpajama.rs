@@ -281,9 +281,9 @@ fn definitions(
         if at < from {
             continue;
         }
-        let behind = at + command.len();
-        let Some((name, value)) = name(&text[behind..]) else { continue };
-        let value = behind + value;
+        let after = at + command.len();
+        let Some((name, value)) = name(&text[after..]) else { continue };
+        let value = after + value;
         let to_end = || memchr(b'\n', &text.as_bytes()[value..]).map_or(text.len(), |n| value + n);
         let of_line = end.filter(|end| value <= *end).unwrap_or_else(to_end);
         end = Some(of_line);

@@ -88,7 +88,7 @@ impl Model {
         let header = Header::read(source)?;
         match header.kind {
             Kind::Probing => probing::read(source, &header),
-            Kind::Trie { quantised, array } => trie::read(source, &header, quantised, array),
+            Kind::Trie { quantized, array } => trie::read(source, &header, quantized, array),
         }
     }
 }

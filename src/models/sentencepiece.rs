@@ -115,8 +115,8 @@ impl Model {
             damaged(offset, "it is not a valid SentencePiece model from here on")
         })?;
         check_kind(&proto, path)?;
-        let wrong = |problem: String| damaged(file.len(), &problem);
-        let (pieces, unknown) = usable_pieces(&proto).map_err(wrong)?;
+        let invalid = |problem: String| damaged(file.len(), &problem);
+        let (pieces, unknown) = usable_pieces(&proto).map_err(invalid)?;
 
         let mut normalizer = Normalizer::new(proto.precompiled_charsmap)
             .map_err(|problem| damaged(file.len(), problem))?;

@@ -144,7 +144,7 @@ pub fn book(text: &str) -> Book<'_> {
             pieces.push(if from == start { piece } else { without_header(piece) });
         }
         match end {
-            Some((_, behind)) => from = behind,
+            Some((_, end)) => from = end,
             None => break,
         }
     }

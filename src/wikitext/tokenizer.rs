@@ -172,8 +172,8 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// Returns the byte before the head, at this distance; 0 before the beginning.
-    fn before(&self, behind: usize) -> u8 {
-        let place = self.head.checked_sub(behind);
+    fn before(&self, distance: usize) -> u8 {
+        let place = self.head.checked_sub(distance);
         place.and_then(|place| self.source.as_bytes().get(place)).copied().unwrap_or(0)
     }
 

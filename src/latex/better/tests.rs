@@ -637,9 +637,7 @@ fn hostile() -> Vec<(&'static str, Vec<TexFile>)> {
         ("listings", paper("\\begin{listing}".repeat(many))),
         ("short verbs", paper("\\MakeShortVerb{\\|}".repeat(many) + &"|".repeat(many))),
         ("declarations", paper("\\newenvironment{a}{".repeat(many))),
-        ("files that are not there", {
-            paper((0..many).map(|n| format!("\\input{{f{n}}}")).collect())
-        }),
+        ("missing files", { paper((0..many).map(|n| format!("\\input{{f{n}}}")).collect()) }),
         ("inline commands", {
             let name = |n: usize| {
                 "abcdefghij".chars().nth(n % 10).unwrap().to_string().repeat(n / 10 % 90 + 2)

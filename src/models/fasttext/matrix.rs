@@ -171,7 +171,7 @@ impl Quantized {
 
 impl Quantizer {
     fn read<R: BufRead>(reader: &mut ModelReader<'_, R>, dim: u64) -> Result<Self, ModelError> {
-        let found = u64::from(reader.count32("quantiser's dimension")?);
+        let found = u64::from(reader.count32("quantizer's dimension")?);
         let pieces = u64::from(reader.count32("number of pieces")?);
         let columns = u64::from(reader.count32("columns of a piece")?);
         let columns_last = u64::from(reader.count32("columns of the last piece")?);

@@ -35,7 +35,7 @@ pub(super) struct Header {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Probing,
-    Trie { quantised: bool, array: bool },
+    Trie { quantized: bool, array: bool },
 }
 
 impl Header {
@@ -99,7 +99,7 @@ fn check_sanity<R: Read>(source: &ModelReader<'_, R>, sanity: &[u8]) -> Result<(
 fn kind<R: Read>(source: &ModelReader<'_, R>, kind: u32, version: u32) -> Result<Kind, ModelError> {
     let (kind, known) = match kind {
         0 => (Kind::Probing, 0),
-        2..=5 => (Kind::Trie { quantised: kind % 2 == 1, array: kind >= 4 }, 1),
+        2..=5 => (Kind::Trie { quantized: kind % 2 == 1, array: kind >= 4 }, 1),
         1 => {
             let problem = "is a probing model with rest costs";
             return Err(source.unsupported(problem, "build it without them"));

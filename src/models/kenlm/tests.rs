@@ -172,7 +172,7 @@ fn every_cut_binary_file_is_refused() {
 
 #[test]
 fn impossible_numbers_are_reported() {
-    let told = |file: &Vec<u8>| -> Vec<String> {
+    let errors = |file: &Vec<u8>| -> Vec<String> {
         let damage = |at: usize| {
             let mut file = file.clone();
             file[at] = 0xff;
@@ -182,14 +182,14 @@ fn impossible_numbers_are_reported() {
     };
     for file in binaries() {
         let is_trie = file[96] != 0;
-        let told = told(&file);
+        let errors = errors(&file);
         let problems: &[&str] = match is_trie {
             true => &["an n-gram has word", "words besides <unk> do not match", "follow n-gram"],
             false => &[": word ", "n-grams of one order"],
         };
         for problem in problems {
-            let is_told = told.iter().any(|error| error.contains(problem));
-            assert!(is_told, "{problem}: {told:?}");
+            let is_reported = errors.iter().any(|error| error.contains(problem));
+            assert!(is_reported, "{problem}: {errors:?}");
         }
     }
 }

@@ -38,13 +38,13 @@ const REBUILD: &str = "make it again from the ARPA file with KenLM's build_binar
 pub(super) fn read<R: Read>(
     source: &mut ModelReader<'_, R>,
     header: &Header,
-    quantised: bool,
+    quantized: bool,
     array: bool,
 ) -> Result<Model, ModelError> {
     let counts = &header.counts;
     let order = counts.len();
     let vocabulary = read_vocabulary(source, counts[0])?;
-    let weights = read_weights(source, order, quantised)?;
+    let weights = read_weights(source, order, quantized)?;
     let (unigrams, mut parents) = read_unigrams(source, counts)?;
 
     let mut middle = Vec::new();
@@ -92,10 +92,10 @@ enum Weights {
 fn read_weights<R: Read>(
     source: &mut ModelReader<'_, R>,
     order: usize,
-    quantised: bool,
+    quantized: bool,
 ) -> Result<Vec<Weights>, ModelError> {
     const PART: &str = "table of quantized weights";
-    if !quantised {
+    if !quantized {
         return Ok((1..order).map(|_| Weights::Plain).collect());
     }
     let head = source.bytes(8, PART)?;

@@ -92,7 +92,7 @@ fn the_margin_is_that_to_the_second_best_segmentation() {
 fn a_scratch_may_serve_two_models() {
     let one = open(&file(PIECES)).expect("a model");
     let other = open(&file(&[&PIECES[..5], &[("▁", -3.0, 1), ("b", -4.0, 1)]].concat()));
-    assert!(other.is_err(), "▁ stands twice");
+    assert!(other.is_err(), "▁ occurs twice");
     let other = open(&file(&[&PIECES[..4], &[("b", -4.0, 1)]].concat())).expect("a model");
     let mut scratch = Scratch::default();
     for _ in 0..2 {
