@@ -78,7 +78,7 @@ fn once_a_label() -> Rule {
 fn clean(page: &mut Document) {
     match wikitext::plain_text(&page.text, language(page)) {
         Ok(text) => page.text = text,
-        Err(wikitext::Tangled) => page.reject("tangled_markup"),
+        Err(wikitext::TooComplex) => page.reject("tangled_markup"),
     }
 }
 

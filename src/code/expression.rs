@@ -1,10 +1,16 @@
-//! Licences as SPDX writes them in one line: `MIT OR Apache-2.0`, `(MIT AND BSD-3-Clause)`.
+//! SPDX licence expressions: `MIT OR Apache-2.0`, `(MIT AND BSD-3-Clause)`.
 
-/// Whether a licence expression holds if its single licences do. `OR` leaves the choice, `AND` asks
-/// for both, `WITH` adds an exception to what is granted. `/` is Cargo's older form of `OR`, and a
-/// list with commas asks for all. A name without such words is one licence.
+/// Evaluates a licence expression, given which single licences are wanted. `OR` leaves the choice,
+/// `AND` requires both, and `WITH` adds an exception to what is granted. `/` is Cargo's older form
+/// of `OR`, and a list with commas requires all. A name without these operators is one licence.
+///
+/// ```
+/// let is_wanted = |name: &str| name == "mit";
+/// assert!(code::expression::holds("mit or gpl-3.0-only", &is_wanted));
+/// assert!(!code::expression::holds("mit and gpl-3.0-only", &is_wanted));
+/// ```
 pub fn holds(expression: &str, is_wanted: &impl Fn(&str) -> bool) -> bool {
-    // Deeper ones are no licence.
+    // A deeper expression is not a licence.
     const DEPTH_MAX: usize = 32;
     let spaced: String = expression
         .chars()
@@ -79,15 +85,15 @@ fn one(
     (!licence.is_empty()).then(|| is_wanted(licence))
 }
 
-/// The expression that a line `SPDX-License-Identifier:` at the head of a file has.
-pub fn of_header(text: &str) -> Option<String> {
+/// Returns the expression of the line `SPDX-License-Identifier:` at the head of a file.
+pub(crate) fn of_header(text: &str) -> Option<String> {
     const TAG: &str = "SPDX-License-Identifier:";
     const HEAD_BYTES_MAX: usize = 4096;
     let most = text.len().min(HEAD_BYTES_MAX);
     let most = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let head = &text[..most];
     let at = head.find(TAG)?;
-    // In a comment, that is: no text about the tag.
+    // Only in a comment: other text may be about the tag.
     let before = head[..at].rsplit('\n').next().unwrap_or_default();
     if before.chars().any(char::is_alphanumeric) {
         return None;

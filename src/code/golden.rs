@@ -59,7 +59,7 @@ fn files_are_discarded_as_upstream_discards_them() {
 }
 
 #[test]
-fn a_chunk_of_rows_becomes_upstreams_records() {
+fn a_chunk_of_rows_becomes_the_same_records_as_upstream() {
     for case in reference::cases("github", "local_clean_dedup") {
         let (mut seen, mut found) = (Vec::new(), Vec::new());
         for row in case["input"].as_array().unwrap() {

@@ -1,16 +1,21 @@
 //! Cuts the copyright notice at the head of a file (`github_clean_dedup_local.py`:
-//! `clean_copyright_comments`, a rule that many corpora of code share).
+//! `clean_copyright_comments`, a rule that many code corpora share).
 
 use memchr::memmem;
 
-/// The file as upstream cuts it.
+/// Cuts a file as upstream does.
 ///
-/// 1. The first block comment anywhere, `/*` to the next `*/`, decides where there is one: if it
-///    says "copyright", in any case, it is cut, and the line feed behind it stays. Nothing else is
-///    looked at then.
-/// 2. Otherwise all leading lines go that begin with `//`, `#` or `--`, or are empty. So `#include`
-///    lines, shebangs and headings of Markdown go as well; [`cut_notice`] is the rule that was
-///    meant.
+/// 1. If the file has a block comment anywhere, only the first one counts, `/*` to the next `*/`.
+///    It is cut if it contains "copyright", in any case; the line feed after it stays.
+/// 2. Otherwise all leading lines are cut that begin with `//`, `#` or `--`, or are empty. This
+///    also cuts `#include` lines, shebangs and Markdown headings; [`cut_notice`] is the intended
+///    rule.
+///
+/// ```
+/// let mut file = "# A tool\n\nprint(1)\n".to_owned();
+/// code::header::cut(&mut file);
+/// assert_eq!(file, "print(1)\n");
+/// ```
 pub fn cut(text: &mut String) {
     if let Some((from, to)) = block_comment(text) {
         if says_copyright(&text[from..to]) {
@@ -22,8 +27,9 @@ pub fn cut(text: &mut String) {
     text.drain(..end);
 }
 
-/// What [`cut`] is for, and nothing more: the block comment is cut only if nothing but blanks
-/// stands before it, and of the leading lines only those paragraphs that say "copyright". Ours.
+/// Applies the rule that [`cut`] is meant to be: cuts the block comment only if it is the first
+/// thing in the file after blanks, and only those paragraphs of the leading lines that contain
+/// "copyright". This rule is our own.
 pub fn cut_notice(text: &mut String) {
     if let Some((from, to)) = block_comment(text)
         && text[..from].trim().is_empty()
@@ -37,7 +43,7 @@ pub fn cut_notice(text: &mut String) {
     let mut after_blank = true;
     for (from, to) in leading_lines(text) {
         let line = &text[from..to];
-        // Instructions to the system and to the compiler, not comments.
+        // Directives for the system and the compiler, not comments.
         if line.starts_with("#!") || line.starts_with("#include") {
             after_blank = true;
             continue;
@@ -59,7 +65,7 @@ pub fn cut_notice(text: &mut String) {
     *text = rest;
 }
 
-/// The first block comment of C's form; none where it is not closed.
+/// Returns the first C-style block comment, or `None` if it is not closed.
 fn block_comment(text: &str) -> Option<(usize, usize)> {
     let from = memmem::find(text.as_bytes(), b"/*")?;
     let body = from + 2;
@@ -67,8 +73,8 @@ fn block_comment(text: &str) -> Option<(usize, usize)> {
     Some((from, body + end + 2))
 }
 
-/// Whether Python's `re.search("copyright", comment, re.IGNORECASE)` finds something. It takes the
-/// Turkish letters `İ` and `ı` for an `i`; no other letter of the word has such relatives.
+/// Whether Python's `re.search("copyright", comment, re.IGNORECASE)` matches. It takes the Turkish
+/// letters `İ` and `ı` for an `i`; the word's other letters have no such variants.
 fn says_copyright(comment: &str) -> bool {
     let bytes = comment.as_bytes();
     memchr::memchr2_iter(b'c', b'C', bytes).any(|at| begins_with_copyright(&bytes[at..]))
@@ -87,7 +93,7 @@ fn begins_with_copyright(bytes: &[u8]) -> bool {
         && eat(&mut rest, b"ght")
 }
 
-/// The leading lines that begin as line comments do, or are empty, each with its line feed.
+/// Returns the leading lines that begin like line comments or are empty, each with its line feed.
 fn leading_lines(text: &str) -> impl Iterator<Item = (usize, usize)> {
     let mut at = 0;
     text.split_inclusive('\n').map_while(move |line| {
@@ -103,14 +109,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn noticed(text: &str) -> String {
+    fn without_notice(text: &str) -> String {
         let mut text = text.to_owned();
         cut_notice(&mut text);
         text
     }
 
     #[test]
-    fn the_rule_as_it_was_meant_leaves_what_is_no_notice() {
+    fn the_intended_rule_leaves_other_comments() {
         for kept in [
             "#include <stdio.h>\n\nint main(){}\n",
             "# Title\n\nSome text\n",
@@ -118,25 +124,29 @@ mod tests {
             "int a; /* the copyright symbol is \u{a9} */\n",
             "// docs\nfn a() {}\n",
         ] {
-            assert_eq!(noticed(kept), kept);
+            assert_eq!(without_notice(kept), kept);
         }
     }
 
     #[test]
-    fn the_rule_as_it_was_meant_cuts_notices() {
-        assert_eq!(noticed("/* Copyright X */\nint a;\n"), "\nint a;\n");
-        assert_eq!(noticed("// Copyright X\n// all rights\n\nint a;\n"), "int a;\n");
+    fn the_intended_rule_cuts_notices() {
+        assert_eq!(without_notice("/* Copyright X */\nint a;\n"), "\nint a;\n");
+        assert_eq!(without_notice("// Copyright X\n// all rights\n\nint a;\n"), "int a;\n");
         let script = "#!/bin/sh\n# (c) COPYRIGHT X\n# All.\n\n# What this does.\necho\n";
-        assert_eq!(noticed(script), "#!/bin/sh\n# What this does.\necho\n");
+        assert_eq!(without_notice(script), "#!/bin/sh\n# What this does.\necho\n");
         let code = "// Copyright X\nint a; /* not the first thing */\n";
-        assert_eq!(noticed(code), "int a; /* not the first thing */\n");
+        assert_eq!(without_notice(code), "int a; /* not the first thing */\n");
     }
 
     #[test]
-    fn the_word_is_found_in_all_forms_that_python_takes_for_it() {
+    fn the_word_is_found_in_all_forms_that_python_matches() {
         for word in ["copyright", "COPYRIGHT", "CopyRight", "COPYRİGHT", "copyrıght", "ccopyright"]
         {
-            assert_eq!(noticed(&format!("/* {word} X */\nint a;\n")), "\nint a;\n", "{word}");
+            assert_eq!(
+                without_notice(&format!("/* {word} X */\nint a;\n")),
+                "\nint a;\n",
+                "{word}"
+            );
             let mut text = format!("int a; /* {word} */ int b;");
             cut(&mut text);
             assert_eq!(text, "int a;  int b;", "{word}");
@@ -145,7 +155,7 @@ mod tests {
             ["copyr1ght", "copyrght", "copyrïght", "copyri", "copyr", "copyriıght", "ⓒopyright"]
         {
             let text = format!("/* {other} X */\nint a;\n");
-            assert_eq!(noticed(&text), text);
+            assert_eq!(without_notice(&text), text);
         }
     }
 
@@ -158,9 +168,19 @@ mod tests {
         lines[skipped.count()..].join("\n")
     }
 
+    #[test]
+    fn a_line_with_a_carriage_return_is_not_empty() {
+        let mut text = "\r\n".to_owned();
+        cut(&mut text);
+        assert_eq!(text, "\r\n");
+        assert_eq!(plain("\r\n"), "\r\n");
+    }
+
     proptest! {
+        #![proptest_config(reference::property())]
+
         #[test]
-        fn leading_lines_go_as_in_the_plain_form(text in "([/#a -]{0,3}\r?\n){0,5}[/#a-]{0,3}") {
+        fn leading_lines_are_cut_as_in_the_plain_form(text in "([/#a -]{0,3}\r?\n){0,5}[/#a-]{0,3}") {
             prop_assume!(block_comment(&text).is_none());
             let mut ours = text.clone();
             cut(&mut ours);
@@ -168,7 +188,7 @@ mod tests {
         }
 
         #[test]
-        fn both_rules_take_any_text_and_add_nothing(text in "[/*#\\-a\nécopyrightC ]{0,60}") {
+        fn both_rules_accept_any_text_and_add_nothing(text in "[/*#\\-a\nécopyrightC ]{0,60}") {
             for rule in [cut, cut_notice] {
                 let mut ours = text.clone();
                 rule(&mut ours);

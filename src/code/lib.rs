@@ -1,13 +1,13 @@
-//! Rules on files of source code, as RedPajama-Data@rp_v1 `data_prep/github` has them.
+//! Rules on files of source code, after RedPajama-Data@rp_v1 `data_prep/github`.
 //!
 //! - [`header`]: cuts the copyright notice at a file's head.
 //! - [`statistics`]: the numbers that decide whether a file is kept.
-//! - [`path`]: what is told by a file's path alone.
+//! - [`path`]: rules on a file's path.
 //! - [`licence`]: which licences the text of a LICENSE file grants.
-//! - [`expression`]: licences in one line, as SPDX writes them.
-//! - [`statement`]: what a repository says of its licence, in all places that may say it.
-//! - [`row`]: rows of the tables that such files come in.
-//! - [`repository`]: the other form, repositories on disk and in archives.
+//! - [`expression`]: SPDX licence expressions.
+//! - [`statement`]: the licence of a repository, from all places that may state it.
+//! - [`row`]: rows of tables of source files.
+//! - [`repository`]: repositories on disk and in archives.
 
 pub mod expression;
 pub mod header;

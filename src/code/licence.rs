@@ -1,46 +1,46 @@
-//! Which licences the text of a LICENSE file grants, by their SPDX identifiers in lower case:
-//! `mit`, `apache-2.0`, `bsd-3-clause`. That is how GitHub, and with it BigQuery, calls them too.
+//! Which licences the text of a LICENSE file grants, as SPDX identifiers in lower case: `mit`,
+//! `apache-2.0`, `bsd-3-clause`. GitHub and BigQuery use the same names.
 //!
-//! Texts are compared with all of SPDX's by the crate `spdx`.
+//! The crate `spdx` compares texts with all of SPDX's.
 
 use crate::expression;
 use crate::restriction::{plain, restriction};
 use spdx::detection::{Store, TextData};
 use std::sync::LazyLock;
 
-/// Longer texts are no licences, and are not looked at: the comparison takes its time.
+/// Longest text that is compared: the comparison is slow, and longer texts are not licences.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
 
-/// How like a licence's text a text must be to be that licence, 0 to 1: what `spdx` itself takes.
+/// Least similarity of a text to a licence's text, 0 to 1: the default of `spdx`.
 const LIKENESS_MIN: f32 = 0.9;
 
-/// So many licences are looked for within one text.
+/// Most licences that are looked for within one text.
 const LICENCES_MAX: usize = 10;
 
-/// Licence texts are packed within the program; `None` if they cannot be unpacked.
+/// SPDX's licence texts, compressed within the program; `None` if they cannot be unpacked.
 static STORE: LazyLock<Option<Store>> = LazyLock::new(|| Store::load_inline().ok());
 
-/// What a text grants.
+/// The licences that a text grants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Granted {
-    /// Its licences, each once, in order of their names.
+    /// The licences, each once, in order of their names.
     pub licences: Vec<String>,
-    /// Words in it that restrict what they grant.
+    /// A phrase of the text that restricts what they grant.
     pub restriction: Option<&'static str>,
 }
 
 impl Granted {
-    /// These licences, as they are.
+    /// Grants these licences without restriction.
     pub fn of(licences: Vec<String>) -> Granted {
         Granted { licences, restriction: None }
     }
 }
 
-/// The licences that `text` grants. None where it is like no licence, or longer than
-/// [`TEXT_BYTES_MAX`].
+/// Returns the licences that `text` grants. There are none if it resembles no licence or is longer
+/// than [`TEXT_BYTES_MAX`].
 ///
-/// The likeliest part of the text is a licence or is not; without it the next likeliest, and so on.
-/// Costs some 15 ms, the first time some 100 ms.
+/// Looks for the part of the text that is most similar to a licence, cuts it, and repeats with the
+/// rest. Takes some 15 ms, the first time some 100 ms.
 pub(crate) fn granted(text: &str) -> Granted {
     let Some(store) = STORE.as_ref().filter(|_| text.len() <= TEXT_BYTES_MAX) else {
         return Granted::default();
@@ -49,15 +49,15 @@ pub(crate) fn granted(text: &str) -> Granted {
     let mut texts = Vec::new();
     let mut rest = TextData::from(text);
     for _ in 0..LICENCES_MAX {
-        let Some((name, licence)) = likest(store, &rest) else { break };
+        let Some((name, licence)) = most_similar(store, &rest) else { break };
         let (part, likeness) = rest.optimize_bounds(licence);
         if likeness < LIKENESS_MIN {
             break;
         }
         texts.push(plain(&licence.lines().join("\n")));
         names.push(match name {
-            // Pixar's is Apache's with another paragraph 6, and the likest to Apache's own where
-            // that comes without its appendix.
+            // Pixar's licence is Apache's with another paragraph 6. An Apache licence without its
+            // appendix is most similar to it.
             "Pixar" if !text.contains("Pixar") => "apache-2.0".into(),
             name => name.to_ascii_lowercase(),
         });
@@ -68,9 +68,9 @@ pub(crate) fn granted(text: &str) -> Granted {
     Granted { licences: names, restriction: restriction(&plain(text), &texts) }
 }
 
-/// The licence that `text` is likest to. `spdx` has such a search, which goes by the order of a hash
-/// map where two are as like: then the corpus would depend on chance.
-fn likest<'store>(
+/// Returns the licence that is most similar to `text`. The search of `spdx` itself breaks ties by
+/// the order of a hash map, so the corpus would depend on chance.
+fn most_similar<'store>(
     store: &'store Store,
     text: &TextData,
 ) -> Option<(&'store str, &'store TextData)> {
@@ -78,14 +78,21 @@ fn likest<'store>(
         let forms = std::iter::once(&entry.original).chain(&entry.alternates).chain(&entry.headers);
         forms.map(move |form| (form.match_score(text), name.as_str(), form))
     });
-    let likest = forms.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
-    Some((likest.1, likest.2))
+    let best = forms.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
+    Some((best.1, best.2))
 }
 
-/// Whether a licence is one of the `wanted`: if its name begins with theirs, in any case. So `bsd`
-/// means all of that family, as upstream's query has it (`license LIKE 'bsd%'`), but for those of its
-/// members that restrict what may be done: they are wanted if they are named in full. An expression
-/// of several licences is wanted if it holds.
+/// Whether a licence is `wanted`: its name begins with a wanted name, in any case. So `bsd` means
+/// the whole family, as in upstream's query (`license LIKE 'bsd%'`), except for members that
+/// restrict use: they are wanted only if named in full. An expression of several licences is wanted
+/// if it holds.
+///
+/// ```
+/// let wanted = ["mit", "bsd"].map(str::to_owned);
+/// assert!(code::licence::is_wanted("BSD-3-Clause", &wanted));
+/// assert!(code::licence::is_wanted("MIT OR GPL-3.0-only", &wanted));
+/// assert!(!code::licence::is_wanted("gpl-2.0", &wanted));
+/// ```
 pub fn is_wanted(licence: &str, wanted: &[String]) -> bool {
     expression::holds(licence, &|name| {
         wanted.iter().any(|wanted| {
@@ -96,14 +103,14 @@ pub fn is_wanted(licence: &str, wanted: &[String]) -> bool {
     })
 }
 
-/// Licences of SPDX's list in permissive families that forbid some use, or ask for the source.
+/// Whether a licence of a permissive family, from SPDX's list, forbids some use or requires source.
 fn restricts(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let parts = ["no-nuclear-license", "no-military", "noncommercial", "non-commercial"];
     name == "bsd-protection" || parts.iter().any(|part| name.contains(part))
 }
 
-/// A licence's text, from those that texts are compared with.
+/// Returns a licence's text from SPDX's list.
 #[cfg(test)]
 pub(crate) fn text(name: &str) -> String {
     let store = STORE.as_ref().expect("packed within");
@@ -120,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_to_a_licence_takes_it_out_of_the_free_ones() {
+    fn an_added_restriction_makes_a_licence_unfree() {
         for name in ["MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "ISC"] {
             let plain = format!("Copyright (c) 2020 A Person\n\n{}", text(name));
             assert_eq!(granted(&plain).restriction, None, "{name}");
@@ -138,12 +145,12 @@ mod tests {
                 "The following restrictions apply.",
             ] {
                 let before = format!("{clause}\n\n{plain}");
-                let behind = format!("{plain}\n\n{clause}\n");
-                for whole in [before, behind] {
+                let after = format!("{plain}\n\n{clause}\n");
+                for whole in [before, after] {
                     let found = granted(&whole);
                     // JSON's licence is MIT's with such a clause.
-                    let is_taken_out = found.restriction.is_some() || found.licences == ["json"];
-                    assert!(is_taken_out, "{name} {clause} {found:?}");
+                    let is_restricted = found.restriction.is_some() || found.licences == ["json"];
+                    assert!(is_restricted, "{name} {clause} {found:?}");
                 }
             }
             let free = format!("{plain}\nFree for commercial and non-commercial use.\n");

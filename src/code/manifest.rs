@@ -1,8 +1,8 @@
-//! The licence that the manifest of a package names.
+//! The licence that a package manifest names.
 
 use serde_json::Value;
 
-/// Whether a file of this name is the manifest of a package that may name its licence.
+/// Whether a file of this name is a package manifest that may name the licence.
 pub(crate) fn is_manifest(name: &str) -> bool {
     const NAMES: [&str; 9] = [
         "package.json",
@@ -18,12 +18,12 @@ pub(crate) fn is_manifest(name: &str) -> bool {
     NAMES.contains(&name) || [".gemspec", ".cabal", ".csproj"].iter().any(|e| name.ends_with(e))
 }
 
-/// Whether it is a manifest whose name nothing but a repository has at its root.
-pub fn is_told_by(name: &str) -> bool {
+/// Whether a file of this name occurs only at the root of a repository.
+pub fn marks_repository(name: &str) -> bool {
     is_manifest(name) && name != "DESCRIPTION"
 }
 
-/// The licences that the manifest at this path names, as it writes them or by SPDX's names.
+/// Returns the licences that the manifest at this path names, in its own words or by SPDX's names.
 pub(crate) fn licences(path: &str, text: &str) -> Vec<String> {
     let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
     let found = match path {
@@ -59,7 +59,7 @@ fn of_json(text: &str) -> Vec<String> {
     if found.is_empty() {
         found = names(&manifest["licenses"]);
     }
-    // A list leaves the choice (npm's and Composer's manuals).
+    // A list leaves the choice (manuals of npm and Composer).
     if is_list && found.len() > 1 { vec![found.join(" OR ")] } else { found }
 }
 
@@ -93,20 +93,20 @@ fn of_toml(text: &str) -> Vec<String> {
     })
 }
 
-/// The last words of Python's classifiers `License :: OSI Approved :: MIT License`.
+/// Returns the last part of Python's classifiers, such as `License :: OSI Approved :: MIT License`.
 fn classifiers<'a>(all: impl Iterator<Item = &'a str>) -> Vec<String> {
     let licences = all.filter(|name| name.trim().starts_with("License ::"));
     let last = licences.map(|name| name.rsplit("::").next().unwrap_or_default().trim().to_owned());
     last.filter(|name| name != "OSI Approved").collect()
 }
 
-/// `license = MIT`, `license="MIT"`, and classifiers, of setuptools' files.
+/// Reads `license = MIT`, `license="MIT"`, and classifiers in setuptools' files.
 fn of_setup(text: &str) -> Vec<String> {
     let quotes = ['"', '\'', ',', ' ', ')', '\r', '\t'];
     let named = text.lines().filter_map(|line| {
         let (key, value) = line.trim().split_once('=')?;
         let value = value.trim().trim_matches(quotes);
-        // A name and no expression of Python's.
+        // A name, not a Python expression.
         let is_name = !value.is_empty() && !value.contains(['(', '[', '{']);
         (key.trim() == "license" && is_name).then(|| value.to_owned())
     });
@@ -117,7 +117,7 @@ fn of_setup(text: &str) -> Vec<String> {
     found
 }
 
-/// What stands behind `field` at the beginning of a line, in any case.
+/// Returns the values after `field` at the beginning of a line, in any case.
 fn of_fields(text: &str, field: &str, most: usize) -> Vec<String> {
     let value = |line: &str| {
         let begins = line.get(..field.len())?.eq_ignore_ascii_case(field);
@@ -153,7 +153,7 @@ fn between(text: &str, begin: &str, end: &str) -> Vec<String> {
     parts.filter_map(|part| Some(part.split_once(end)?.0.trim().to_owned())).collect()
 }
 
-/// A name of a licence by SPDX's, as far as it is told; none where it says nothing.
+/// Maps a licence's name to SPDX's if it is known; `None` if it names no licence.
 fn canonical(name: &str) -> Option<String> {
     let name = name.trim();
     let plain = crate::restriction::plain(name);
@@ -193,7 +193,7 @@ fn canonical(name: &str) -> Option<String> {
         | "2 clause bsd license"
         | "bsd 2 clause license" => "bsd-2-clause",
         "bsd" | "bsd license" | "the bsd license" => "bsd",
-        // npm's word for no licence at all.
+        // npm's word for having no licence.
         "unlicensed" => "licenseref-unlicensed",
         _ => return Some(name.to_owned()),
     };

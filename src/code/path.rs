@@ -1,6 +1,6 @@
-//! What is told by a file's path alone.
+//! Rules on a file's path.
 
-/// Endings of the paths that are kept, in upstream's order (`github_run_filter.py`).
+/// Suffixes of the paths that are kept, in upstream's order (`github_run_filter.py`).
 const ENDINGS: [&str; 66] = [
     ".asm",
     ".bat",
@@ -70,8 +70,8 @@ const ENDINGS: [&str; 66] = [
     ".smali",
 ];
 
-/// Whether the path ends as source code does. Upstream compares plain suffixes, in their case: so
-/// `myMakefile` is one, and `x.JS` is none.
+/// Whether the path has a suffix of source code. Upstream compares plain suffixes, with their case:
+/// so `myMakefile` is source code, and `x.JS` is not.
 pub fn is_source_code(path: &str) -> bool {
     ENDINGS.iter().any(|ending| path.ends_with(ending))
 }
@@ -81,14 +81,15 @@ pub fn is_certificate(path: &str) -> bool {
     path.ends_with(".crt")
 }
 
-/// Whether the file is the repository's licence: only the one of this very name at its root, as
-/// upstream has it (`github_clean_dedup_local.py`).
+/// Whether the file is the repository's licence: only `LICENSE` at its root, as upstream
+/// (`github_clean_dedup_local.py`).
 pub fn is_root_licence(path: &str) -> bool {
     path == "LICENSE"
 }
 
 /// Whether a file of this name states a licence: `LICENSE`, `LICENSE-MIT`, `COPYING.txt`,
-/// `MIT-LICENSE`, `COMMONS-CLAUSE.md`, but no `license.py`. Ours: upstream had BigQuery's column.
+/// `MIT-LICENSE`, `COMMONS-CLAUSE.md`, but not `license.py`. This rule is our own: upstream had
+/// BigQuery's column.
 pub fn states_licence(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let stem = upper.split('.').next().unwrap_or_default();
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_licences_are_told_from_code_about_licences() {
+    fn licence_files_are_distinguished_from_code_about_licences() {
         for name in [
             "LICENSE",
             "license",

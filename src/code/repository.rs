@@ -1,8 +1,8 @@
-//! Repositories on disk: a working tree, or an archive of one or of several, each file with the
-//! repository that it is of, and the licences that this one is under.
+//! Repositories on disk: a working tree, or an archive of one or several. Yields each file with its
+//! repository and the repository's licences.
 //!
-//! Upstream had names and licences in BigQuery's tables. Here they come from what lies in the
-//! repository, see [`statement`](crate::statement), and from git's configuration.
+//! Upstream had names and licences in BigQuery's tables. Here they come from the repository's
+//! files, see [`statement`](crate::statement), and from git's configuration.
 
 use crate::licence::TEXT_BYTES_MAX;
 use crate::manifest;
@@ -16,44 +16,48 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A repository, as far as its files tell.
+/// What is known about a repository from its files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repository {
-    /// `owner/name` where git knows from where it was cloned, else the name of its folder.
+    /// `owner/name` if git's configuration has the origin, else the name of the folder.
     pub name: String,
-    /// What it says of its licence.
+    /// Its statements about its licence.
     pub stated: Statements,
 }
 
-/// A file of a repository, its path below the repository's root.
+/// A file of a repository, with its path relative to the repository's root.
 #[derive(Clone, Debug)]
 pub struct RepositoryFile {
     /// The file.
     pub file: StoredFile,
-    /// What it is of.
+    /// Its repository.
     pub repository: Arc<Repository>,
 }
 
-/// Whether a folder is a repository: git's own things are in it, or a file that states a licence, or
-/// the manifest of a package.
+/// Whether a folder is a repository: it has git's own files, a file that states a licence, or a
+/// package manifest.
 pub fn is_repository(folder: &Path) -> bool {
-    let states = |name: &String| states_licence(name) || manifest::is_told_by(name);
+    let states = |name: &String| states_licence(name) || manifest::marks_repository(name);
     folder.join(".git").exists()
         || is_bare(folder)
         || files_in(folder).any(|name| states(&name))
         || folder.join("LICENSES").is_dir()
 }
 
-/// Whether a folder is a repository without a working tree: nothing but git's own things.
+/// Whether a folder is a bare repository: git's own files without a working tree.
 pub fn is_bare(folder: &Path) -> bool {
     folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
 }
 
-/// The files of a repository's folder, or of the repositories in a tar archive.
+/// Returns the files of a repository's folder, or of the repositories in a tar archive.
 ///
-/// An archive is one repository where a licence is stated at its root, or where files lie there and
-/// none is stated in a folder at its root; otherwise each folder at its root is one. It is read
-/// twice: licences may stand at its end.
+/// An archive is one repository if a licence is stated at its root, or if it has files there and no
+/// top-level folder states a licence. Otherwise each top-level folder is a repository. An archive
+/// is read twice, since licences may be at its end.
+///
+/// # Errors
+///
+/// Fails if the folder or archive cannot be opened.
 pub fn files(source: &Path) -> Result<Files, ReadError> {
     if source.is_dir() {
         return Ok(Files::Tree(files::tree(source)?, Arc::new(of_tree(source))));
@@ -64,9 +68,9 @@ pub fn files(source: &Path) -> Result<Files, ReadError> {
 
 /// See [`files`].
 pub enum Files {
-    /// Of one folder.
+    /// The files of one folder.
     Tree(Tree, Arc<Repository>),
-    /// Of an archive.
+    /// The files of an archive.
     Archive(Archive, Stated),
 }
 
@@ -100,7 +104,7 @@ fn of_tree(root: &Path) -> Repository {
             let mut bytes = Vec::new();
             let file = regular::open(&root.join(&path));
             let read = file.and_then(|f| f.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
-            // One that cannot be read is met again among the files, and told there.
+            // A file that cannot be read is reported when the files are read.
             if read.is_ok() {
                 found.add(&path, &bytes);
             }
@@ -109,7 +113,7 @@ fn of_tree(root: &Path) -> Repository {
     Repository { name: origin(root).unwrap_or_else(|| folder.into_owned()), stated: found.finish() }
 }
 
-/// The names of the files, not of the links, in a folder, in their order.
+/// Returns the sorted names of the files in a folder, links left out.
 fn files_in(folder: &Path) -> impl Iterator<Item = String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
@@ -119,11 +123,11 @@ fn files_in(folder: &Path) -> impl Iterator<Item = String> {
     names.into_iter()
 }
 
-/// `owner/name` of the remote `origin` (git-config(1)), whatever host it is on.
+/// Returns `owner/name` of the remote `origin` (git-config(1)), on whatever host it is.
 fn origin(root: &Path) -> Option<String> {
     const CONFIG_BYTES_MAX: u64 = 1 << 20;
     let (folder, file) = (root.join(".git"), root.join(".git/config"));
-    // Links may lead out, and a pipe would be waited for.
+    // A link may lead out of the repository, and a pipe would block.
     let is_own =
         fs::symlink_metadata(folder).ok()?.is_dir() && fs::symlink_metadata(&file).ok()?.is_file();
     if !is_own {
@@ -141,13 +145,13 @@ fn origin(root: &Path) -> Option<String> {
     Some(format!("{owner}/{name}"))
 }
 
-/// What the files of an archive's repositories state.
+/// The repositories of an archive.
 pub struct Stated {
-    /// The archive is one repository.
+    /// Set if the archive is one repository.
     whole: Option<Arc<Repository>>,
-    /// Otherwise each of the folders at its root is one.
+    /// Otherwise each top-level folder is one.
     folders: BTreeMap<String, Arc<Repository>>,
-    /// And this is what lies beside them.
+    /// The files beside those folders.
     beside: Arc<Repository>,
 }
 
@@ -156,7 +160,7 @@ impl Stated {
         let mut at_root = Gathering::default();
         let mut has_files_at_root = false;
         let mut in_folders: BTreeMap<String, Gathering> = BTreeMap::new();
-        // What cannot be read is told when it is read for good.
+        // Files that cannot be read are reported in the second pass.
         for file in files::archive(archive)?.flatten() {
             let is_read = |bytes: &Vec<u8>| bytes.len() <= TEXT_BYTES_MAX;
             let bytes = match &file.content {
@@ -204,13 +208,13 @@ impl Stated {
     }
 }
 
-/// Whether a file at the root of an archive is of whoever packed it, and not of a repository.
+/// Whether a file at the root of an archive comes from whoever packed it, not from a repository.
 fn is_packers(name: &str) -> bool {
     let others = ["pax_global_header", ".DS_Store", "Thumbs.db", "desktop.ini"];
     name.starts_with("._") || others.contains(&name)
 }
 
-/// The name of an archive without what says that it is one.
+/// Returns the name of an archive without its archive suffixes.
 fn stem(archive: &Path) -> String {
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     let mut stem: &str = &name;
@@ -283,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_repository_is_told_from_a_tree() {
+    fn a_bare_repository_is_distinguished_from_a_tree() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("bare.git");
         write(&root, "HEAD", "ref: refs/heads/main\n");
@@ -328,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beside_a_repository_in_its_archive_does_not_hide_it() {
+    fn files_beside_a_repository_in_its_archive_do_not_hide_it() {
         let folder = tempfile::tempdir().unwrap();
         let licence = &["apache-2.0"][..];
         for beside in ["._one", ".DS_Store", "pax_global_header", "README", "notes.py", "x/b.py"] {
@@ -351,7 +355,7 @@ mod tests {
         assert!(found(&path).iter().all(|file| file.0 == "none" && file.2.is_empty()));
     }
 
-    /// What a repository of these files says of its licence, as a folder and as an archive.
+    /// Returns the statements of a repository of these files, as a folder and as an archive.
     fn stated(files: &[(&str, &str)]) -> Statements {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("p");
@@ -409,12 +413,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_agree_or_is_restricted_is_no_free_licence_and_is_said() {
+    fn contradictory_or_restricted_statements_are_not_free_and_are_explained() {
         let mit = mit();
         let clause = format!("\"Commons Clause\" License Condition v1.0\n\n{mit}");
         for (files, word) in [
             (vec![("a.py", "x")], "no file LICENSE"),
-            (vec![("LICENSE", "Ask me.")], "LICENSE is like no licence"),
+            (vec![("LICENSE", "Ask me.")], "LICENSE resembles no licence"),
             (vec![("LICENSE", "Ask me."), ("package.json", r#"{"license":"MIT"}"#)], "like no"),
             (vec![("LICENSE", &clause)], "LICENSE restricts mit: \"commons clause\""),
             (
@@ -433,13 +437,13 @@ mod tests {
             let is_wanted = |licence: &String| crate::licence::is_wanted(licence, &wanted);
             assert!(found.licences.is_empty() || !found.licences.iter().all(is_wanted));
         }
-        // npm writes ISC unasked.
+        // npm writes ISC by default.
         let isc = stated(&[("LICENSE", &mit), ("package.json", r#"{"license":"ISC"}"#)]);
         assert_eq!((isc.licences, isc.why), (vec!["mit".to_owned()], None));
     }
 
     #[test]
-    fn headers_of_files_count_beside_the_repositorys_licence_and_in_place_of_it_under_reuse() {
+    fn file_headers_add_to_the_repositorys_licence_and_replace_it_under_reuse() {
         let mit = mit();
         let plain = stated(&[("LICENSE", &mit)]);
         assert_eq!(plain.of_file("a.c", "int a;"), ["mit"]);

@@ -1,9 +1,8 @@
-//! What takes a text out of the licences that let anyone do anything: clauses that are added to them
-//! and forbid some use, such as the Commons Clause.
+//! Clauses that are added to a free licence and forbid some use, such as the Commons Clause.
 
-/// Words that restrict what may be done, as [`plain`] writes them. None of them is of the licences of
-/// the families MIT, BSD and Apache; a licence that has one of its own may have it as often as SPDX's
-/// text of it does.
+/// Phrases that restrict use, in the form of [`plain`]. The licences of the families MIT, BSD and
+/// Apache have none of them. A licence that has one itself may have it as often as SPDX's text of
+/// it.
 const PHRASES: [&str; 71] = [
     "996 icu",
     "academic purposes only",
@@ -78,7 +77,7 @@ const PHRASES: [&str; 71] = [
     "weapon",
 ];
 
-/// Words that allow what one of the phrases names.
+/// Phrases that allow what one of the phrases above names.
 const ALLOWS: [&str; 9] = [
     "commercial and non commercial",
     "commercial and noncommercial",
@@ -91,7 +90,7 @@ const ALLOWS: [&str; 9] = [
     "including commercial use",
 ];
 
-/// A text in lower case, its words apart by one blank, without anything else.
+/// Returns the words of a text in lower case, separated by single blanks.
 pub(crate) fn plain(text: &str) -> String {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let mut plain = String::with_capacity(text.len() + 2);
@@ -103,15 +102,15 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
-/// The first phrase that restricts more often in `text` than in the licences `granted`, all of them
-/// [`plain`].
+/// Returns the first restricting phrase that occurs more often in `text` than in the licences
+/// `granted`. All texts are [`plain`].
 pub(crate) fn restriction(text: &str, granted: &[String]) -> Option<&'static str> {
     let mut text = text.to_owned();
     for allows in ALLOWS {
         text = text.replace(&format!(" {allows} "), " ");
     }
     PHRASES.into_iter().find(|phrase| {
-        // Words may go on: "additional restrictions".
+        // The last word may be longer: "additional restrictions".
         let count = |text: &str| text.matches(&format!(" {phrase}")).count();
         let of_licences: usize = granted.iter().map(|licence| count(licence)).sum();
         count(&text) > of_licences

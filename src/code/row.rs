@@ -1,5 +1,5 @@
-//! Rows of tables of source files: the export of BigQuery's `github_repos`, and tables that name
-//! the same columns otherwise.
+//! Rows of tables of source files: the export of BigQuery's `github_repos`, and tables with other
+//! names for the same columns.
 
 use formats::columns::{CODE, Names};
 use serde_json::value::RawValue;
@@ -7,30 +7,43 @@ use serde_json::value::RawValue;
 /// One row: one file of one repository.
 #[derive(Debug, Default)]
 pub struct Row {
-    /// The file's text; none where the row has no such column.
+    /// The file's text; `None` if the row has no such column.
     pub content: Option<Content>,
-    /// Its path in the repository, if there is such a text.
+    /// Its path in the repository, if the column holds text.
     pub path: Option<String>,
-    /// The repository, `owner/name`; empty where that is not said.
+    /// The repository, `owner/name`; empty if it is unknown.
     pub repository: String,
-    /// All columns but the text, in their order, by BigQuery's names where they have one, and with
-    /// their values as they are written.
+    /// All columns but the text, in their order. They have BigQuery's names where there is one, and
+    /// their values as written.
     pub columns: Vec<(String, Box<RawValue>)>,
 }
 
-/// What the column with the text holds.
+/// The value of the column with the text.
 #[derive(Debug, PartialEq)]
 pub enum Content {
     /// A text.
     Text(String),
-    /// Nothing, as BigQuery says of binary files and of very large ones.
+    /// Null, as BigQuery has it for binary and very large files.
     Null,
-    /// What is no text, or none that can be written as UTF-8.
+    /// Not a string, or not one that can be written as UTF-8.
     Malformed(String),
 }
 
 impl Row {
-    /// Reads a row from a JSON object. Of two columns with one name the last counts, as in Python.
+    /// Reads a row from a JSON object. If two columns have the same name, the last counts, as in
+    /// Python.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `json` is not a JSON object.
+    ///
+    /// ```
+    /// use code::row::{Content, Row};
+    ///
+    /// let row = Row::parse(br#"{"repo_name":"o/r","path":"a.c","content":"int a;"}"#).unwrap();
+    /// assert_eq!(row.content, Some(Content::Text("int a;".to_owned())));
+    /// assert_eq!((row.repository.as_str(), row.path.as_deref()), ("o/r", Some("a.c")));
+    /// ```
     pub fn parse(json: &[u8]) -> Result<Row, serde_json::Error> {
         let mut fields = formats::fields(json)?;
         CODE.rename(&mut fields);
@@ -52,7 +65,7 @@ impl Row {
         Ok(row)
     }
 
-    /// The names of its columns, for a message.
+    /// Returns the names of the columns, for a message.
     pub fn names(&self) -> String {
         let text = self.content.is_some().then_some("content");
         Names::listed(text.into_iter().chain(self.columns.iter().map(|(name, _)| name.as_str())))
@@ -102,14 +115,14 @@ mod tests {
         // The-stack-smol.
         let json = r#"{"repository_name":"o/r","licenses":["MIT"],"path":"p.c","content":""}"#;
         assert_eq!(names(&Row::parse(json.as_bytes()).unwrap()), ["repo_name", "license", "path"]);
-        // A column of the true name is meant where there are both.
+        // If there are both, the column with BigQuery's name counts.
         let row = Row::parse(r#"{"code":"x","content":null,"path":3}"#.as_bytes()).unwrap();
         assert_eq!((&row.content, &row.path), (&Some(Content::Null), &None));
         assert_eq!(names(&row), ["code", "path"]);
     }
 
     #[test]
-    fn what_is_no_row_is_an_error() {
+    fn other_input_is_an_error() {
         for json in ["", "[1]", "{\"a\":", "{} x", "\0\0", "7"] {
             assert!(Row::parse(json.as_bytes()).is_err(), "{json}");
         }
@@ -125,6 +138,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(reference::property())]
+
         #[test]
         fn any_text_is_a_row_or_an_error(json in "[{}\\[\\]\":,a\\\\u0-9 ]{0,40}") {
             let _ = Row::parse(json.as_bytes());

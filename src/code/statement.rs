@@ -1,10 +1,11 @@
-//! What a repository says of its licence, and what of that counts.
+//! A repository's statements about its licence, and which of them count.
 //!
-//! In this order: files that state a licence at its root (`LICENSE`, `COPYING`), else such files in
-//! its folder of documents; else manifests of packages; else the section on the licence in its
-//! README. Of several statements of one rank all count. A manifest that names a licence which is not
-//! permissive counts beside a licence file too: the two do not agree. REUSE's folder `LICENSES`, and
-//! what it says of single files, is read beside these, see [`Statements::of_file`].
+//! The first kind that exists counts: licence files at the root (`LICENSE`, `COPYING`), licence
+//! files in the documentation folder, package manifests, and the section on the licence in the
+//! README. All statements of that kind count. A manifest that names a licence which is not
+//! permissive also counts beside a licence file, since the two contradict each other. REUSE's
+//! folder `LICENSES` and its statements about single files are read in addition, see
+//! [`Statements::of_file`].
 
 use crate::expression;
 use crate::licence::{Granted, granted};
@@ -13,7 +14,7 @@ use crate::path::states_licence;
 use crate::restriction::{plain, restriction};
 use glob::Pattern;
 
-/// Where a repository says what its licence is.
+/// The kinds of places where a repository states its licence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     LicenceFile,
@@ -22,11 +23,11 @@ enum Rank {
     Readme,
     /// A licence in REUSE's folder.
     ReuseLicence,
-    /// REUSE's list of which files are under which.
+    /// REUSE's list of the licences of files.
     ReuseList,
 }
 
-/// What a file of this path, from the repository's root, is for its licence.
+/// Returns the kind of statement that a file at this path, relative to the repository's root, is.
 fn rank(path: &str) -> Option<Rank> {
     let lower = path.to_ascii_lowercase();
     match path.rsplit_once('/') {
@@ -43,11 +44,11 @@ fn rank(path: &str) -> Option<Rank> {
     }
 }
 
-/// Folders, beside the root, that may have files which state the licence of all.
+/// Folders, besides the root, whose files may state the licence of the whole repository.
 pub(crate) const FOLDERS: [&str; 7] =
     [".github", ".reuse", "LICENSES", "doc", "docs", "legal", "licenses"];
 
-/// Whether a file of this path, from the repository's root, says something of its licence.
+/// Whether a file at this path, relative to the repository's root, may state its licence.
 pub(crate) fn is_stated_by(path: &str) -> bool {
     rank(path).is_some()
 }
@@ -55,18 +56,18 @@ pub(crate) fn is_stated_by(path: &str) -> bool {
 /// The statements of a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statements {
-    /// All licences that the repository is under, as a whole: each a name or an expression. All of
-    /// them must be wanted.
+    /// All licences of the repository as a whole, each a name or an expression. All of them must be
+    /// wanted.
     pub licences: Vec<String>,
-    /// Why there is none, or why it is none that lets all things be done; for a person.
+    /// Why there is no licence, or why it is not a free one; for a person.
     pub why: Option<String>,
-    /// REUSE says of each file what it is under.
+    /// Whether REUSE states the licence of each file.
     is_reuse: bool,
-    /// Files by patterns, the last that matches counts.
+    /// Licences of files by pattern; the last match counts.
     by_pattern: Vec<(Pattern, String)>,
 }
 
-/// Statements that are being gathered.
+/// Collects statements.
 #[derive(Debug, Default)]
 pub(crate) struct Gathering {
     found: Vec<(Rank, String, Granted)>,
@@ -74,7 +75,7 @@ pub(crate) struct Gathering {
 }
 
 impl Gathering {
-    /// A file of the repository. It may be one that says nothing.
+    /// Adds a file of the repository, which may state nothing.
     pub fn add(&mut self, path: &str, bytes: &[u8]) {
         let Some(rank) = rank(path) else { return };
         let text = String::from_utf8_lossy(bytes);
@@ -83,7 +84,7 @@ impl Gathering {
             Rank::LicenceFile | Rank::LicenceFileOfDocuments => {
                 let mut found = granted(text);
                 if found.licences.is_empty() && found.restriction.is_none() {
-                    found.licences = named(text);
+                    found.licences = named_licences(text);
                 }
                 found
             }
@@ -96,19 +97,19 @@ impl Gathering {
             }
         };
         let says_nothing = found == Granted::default();
-        // A licence file that is like none is a statement all the same.
+        // A licence file with an unknown licence is still a statement.
         if !(says_nothing && matches!(rank, Rank::Manifest | Rank::Readme)) {
             self.found.push((rank, path.to_owned(), found));
         }
     }
 
-    /// Whether a licence is stated, of whatever kind.
+    /// Whether any licence is stated.
     pub fn states(&self) -> bool {
         self.found.iter().any(|(rank, ..)| *rank <= Rank::LicenceFileOfDocuments)
             || self.found.iter().any(|(rank, ..)| *rank == Rank::ReuseLicence)
     }
 
-    /// What counts of it.
+    /// Returns the statements that count.
     pub fn finish(mut self) -> Statements {
         self.found.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         let is_reuse = self.found.iter().any(|found| found.0 == Rank::ReuseLicence);
@@ -134,7 +135,7 @@ impl Gathering {
                     licences.push(RESTRICTED.to_owned());
                 }
                 None if found.licences.is_empty() => {
-                    why.push(format!("{path} is like no licence of SPDX's list"));
+                    why.push(format!("{path} resembles no licence of SPDX's list"));
                 }
                 None if *rank == Rank::Manifest && first < Some(Rank::Manifest) => {
                     let file = &counting[0].1;
@@ -154,19 +155,20 @@ impl Gathering {
         }
         licences.sort_unstable();
         licences.dedup();
-        // A file like no licence is no reason where another one tells.
-        let is_told = !licences.is_empty() && why.iter().all(|why| why.ends_with("SPDX's list"));
-        let why = (!why.is_empty() && !is_told).then(|| why.join("; "));
+        // A file of unknown licence is not a reason if another one states the licence.
+        let is_stated = !licences.is_empty() && why.iter().all(|why| why.ends_with("SPDX's list"));
+        let why = (!why.is_empty() && !is_stated).then(|| why.join("; "));
         Statements { licences, why, is_reuse, by_pattern: self.by_pattern }
     }
 }
 
-/// What stands for a licence to which a restriction was added.
+/// The name of a licence to which a restriction was added.
 const RESTRICTED: &str = "licenseref-restricted";
 
 impl Statements {
-    /// What a file of the repository is under: all of these must be wanted. What its own header says
-    /// counts beside what the repository says, and instead of it where REUSE is followed.
+    /// Returns the licences of a file of the repository; all of them must be wanted. A header of
+    /// the file adds to the repository's licences, and replaces them if the repository follows
+    /// REUSE.
     pub fn of_file(&self, path: &str, text: &str) -> Vec<String> {
         let header = expression::of_header(text);
         if self.is_reuse {
@@ -189,7 +191,7 @@ impl Statements {
     }
 }
 
-/// Licences that let anyone do anything, by how their names begin.
+/// Whether a licence is permissive, by the beginning of its name.
 fn is_permissive(licence: &str) -> bool {
     const BEGIN: [&str; 18] = [
         "0bsd",
@@ -217,20 +219,20 @@ fn is_permissive(licence: &str) -> bool {
     })
 }
 
-/// `LICENSES/MIT.txt` is MIT's text.
+/// Returns the licence that a file in `LICENSES` is named after: `LICENSES/MIT.txt` is MIT's text.
 fn reuse_name(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.strip_suffix(".txt").or_else(|| name.strip_suffix(".md")).unwrap_or(name).to_owned()
 }
 
-/// The patterns of `REUSE.toml` or `.reuse/dep5`, in their order.
+/// Returns the patterns of `REUSE.toml` or `.reuse/dep5`, in their order.
 fn reuse_list(path: &str, text: &str) -> Vec<(Pattern, String)> {
-    // More are in none, and each file is compared with all.
+    // Every file is compared with all patterns, and real lists have fewer.
     const PATTERNS_MAX: usize = 1_000;
     let mut found = Vec::new();
     let mut add = |patterns: &mut dyn Iterator<Item = &str>, licence: &str| {
         for pattern in patterns {
-            // REUSE escapes by backslashes, which are in few names.
+            // REUSE escapes with backslashes, which few names have.
             if let Ok(pattern) = Pattern::new(pattern) {
                 found.push((pattern, licence.trim().to_owned()));
             }
@@ -266,7 +268,7 @@ fn reuse_list(path: &str, text: &str) -> Vec<(Pattern, String)> {
     found
 }
 
-/// The part of a README behind its heading on the licence.
+/// Returns the part of a README after its heading on the licence.
 fn section(readme: &str) -> Option<String> {
     const SECTION_BYTES_MAX: usize = 4096;
     let mut lines = readme.lines();
@@ -297,18 +299,18 @@ fn in_readme(section: &str) -> Granted {
     if !whole.licences.is_empty() || whole.restriction.is_some() {
         return whole;
     }
-    Granted { licences: named(section), restriction: restriction(&plain(section), &[]) }
+    Granted { licences: named_licences(section), restriction: restriction(&plain(section), &[]) }
 }
 
-/// The licences that a short text names, where it has none of their texts: "under the MIT License",
-/// "Apache License, Version 2.0". Of names between which it leaves the choice, all.
-fn named(text: &str) -> Vec<String> {
+/// Returns the licences that a short text names without quoting their texts: "under the MIT
+/// License", "Apache License, Version 2.0". If it leaves the choice, returns all of them.
+fn named_licences(text: &str) -> Vec<String> {
     const TEXT_BYTES_MAX: usize = 4096;
     if text.len() > TEXT_BYTES_MAX {
         return Vec::new();
     }
     let text = plain(text);
-    // The longer names first: each is taken out once it is found.
+    // Longer names first: a name is removed once it is found.
     const NAMES: [(&str, &str); 44] = [
         ("affero general public license", "agpl-3.0"),
         ("agpl", "agpl-3.0"),
@@ -364,7 +366,7 @@ fn named(text: &str) -> Vec<String> {
             found.push(name.to_owned());
         }
     }
-    // A notice of rights beside a licence is none of its own.
+    // A notice of rights beside a licence is not another licence.
     if found.len() > 1 {
         found.retain(|name| name != "licenseref-all-rights-reserved");
     }

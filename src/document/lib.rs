@@ -1,5 +1,5 @@
-//! The record that every slice speaks: a [`Document`], where it stands ([`DocRef`]), and why it
-//! was turned away ([`Reason`]). Depends on nothing of this project.
+//! The record that all slices share: a [`Document`], its position ([`DocRef`]), and the [`Reason`]
+//! for which it was rejected. Depends on no other crate of this project.
 
 mod meta;
 mod reference;
@@ -10,61 +10,74 @@ use std::borrow::Cow;
 pub use meta::{Meta, Value};
 pub use reference::DocRef;
 
-/// The dataflow's time. An epoch covers a consecutive range of [`DocRef`]s, so references never
-/// go back in time; how much it covers is free, and never shows in the corpus.
+/// The dataflow's time. An epoch covers a consecutive range of [`DocRef`]s, so references never go
+/// back in time. The size of the range is arbitrary and does not affect the corpus.
 pub type Epoch = u64;
 
 /// Why a document is not in the corpus: a word for the funnel, such as `too_short`.
 pub type Reason = Cow<'static, str>;
 
-/// The language of a text, with the share of certainty its identifier gives, 0 to 1.
+/// The language of a text, with the identifier's confidence.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Language {
-    /// ISO 639-1 where there is one, else 639-3, as fastText's lid.176 names them: `en`, `arz`.
+    /// ISO 639-1 if it has one, else 639-3, as in fastText's lid.176: `en`, `arz`.
     pub code: String,
     /// Between 0 and 1.
     pub score: f64,
 }
 
 /// One unit of text on its way through a slice.
+///
+/// ```
+/// use document::{DocRef, Document};
+///
+/// let at = DocRef::new(0, 3, 41);
+/// let mut page = Document { at, text: "Grüße".to_owned(), ..Document::default() };
+/// assert_eq!(page.chars(), 5);
+///
+/// page.reject("too_short");
+/// assert!(!page.is_kept());
+/// assert_eq!(page.verdict.as_deref(), Some("too_short"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Document {
-    /// Where it stands in the order of precedence.
+    /// Its position in the order of precedence.
     pub at: DocRef,
-    /// Byte of its source file at which its record begins (for gzip: its member).
+    /// Offset of its record in its source file, in bytes (for gzip, of its member).
     pub offset: u64,
-    /// Where it was found, or empty.
+    /// The address where it was found, or empty.
     pub url: String,
-    /// The text. Empty once the document is turned away.
+    /// The text. Empty once the document is rejected.
     pub text: String,
     /// Size of the text as read, in bytes.
     pub bytes_read: u64,
     /// 128-bit digest of the text as read; two documents with one digest are the same text.
     pub digest: u128,
-    /// Paragraphs as read, and those of them cut as repeats.
+    /// Number of paragraphs as read, and of those cut as repeats.
     pub paragraphs: Paragraphs,
     /// Set by the language step.
     pub language: Option<Language>,
-    /// What models find in the text.
+    /// What models report about the text.
     pub scores: Scores,
-    /// What else the slice publishes, in the order of its record.
+    /// Other values that the slice publishes, in the order of its record.
     pub meta: Meta,
-    /// Why it was turned away; `None` while it is kept.
+    /// Why it was rejected; `None` while it is kept.
     pub verdict: Option<Reason>,
 }
 
-/// What models find in one document's text; `None` where no model was asked, or it had no answer.
+/// What models report about one document's text. `None` if there is no such model, or it has no
+/// result for the text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
-    /// Under the model of its language.
+    /// Perplexity under the language model of its language.
     pub perplexity: Option<f64>,
-    /// Where that stands among pages of the language.
+    /// Bucket of the perplexity among pages of the language.
     pub bucket: Option<Cow<'static, str>>,
-    /// Likeness to good pages, by the slice's classifier: 0 to 1.
+    /// Score of the slice's quality classifier, 0 to 1.
     pub quality: Option<f64>,
-    /// Of the corpus's tokenizer.
+    /// Number of tokens by the corpus's tokenizer.
     pub tokens: Option<u64>,
-    /// Quality signals that the recipe asks for, by name.
+    /// Quality signals that the recipe requests, by name.
     pub signals: Vec<(Cow<'static, str>, f64)>,
 }
 
@@ -78,19 +91,19 @@ pub struct Paragraphs {
 }
 
 impl Document {
-    /// Still part of the corpus.
+    /// Whether the document is still part of the corpus.
     pub fn is_kept(&self) -> bool {
         self.verdict.is_none()
     }
 
-    /// Turns the document away. Its text goes at once: nobody reads it again.
+    /// Rejects the document and drops its text, which is not read again.
     pub fn reject(&mut self, reason: impl Into<Reason>) {
-        debug_assert!(self.is_kept(), "a document is turned away once");
+        debug_assert!(self.is_kept(), "a document is rejected only once");
         self.verdict = Some(reason.into());
         self.text = String::new();
     }
 
-    /// Length of the text in characters (code points), as Python's `len` counts them.
+    /// Returns the length of the text in characters (code points), as Python's `len`.
     pub fn chars(&self) -> usize {
         self.text.chars().count()
     }

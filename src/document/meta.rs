@@ -1,4 +1,4 @@
-//! What a slice publishes beside the text.
+//! The values that a slice publishes besides the text.
 
 use serde::ser::{Error, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
@@ -7,18 +7,19 @@ use std::borrow::Cow;
 
 /// One published value.
 ///
-/// The derived form is for our own files; [`Meta::json_with`] gives the plain JSON that users see.
+/// The derived serialization is for internal files; [`Meta::json_with`] writes the JSON that users
+/// see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// A string.
     Text(String),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A number with a fraction.
+    /// A floating-point number.
     Float(f64),
-    /// A list of whole numbers.
+    /// A list of integers.
     Ints(Vec<u32>),
-    /// Anything else, as JSON on one line: it is published as it stands.
+    /// Anything else, as JSON on one line; published as is.
     Json(String),
 }
 
@@ -57,7 +58,7 @@ impl From<Vec<u32>> for Value {
 pub struct Meta(Vec<(Cow<'static, str>, Value)>);
 
 impl Meta {
-    /// Writes a value: in its place where the name stands already, at the end otherwise.
+    /// Sets a value: in place if the name exists, otherwise at the end.
     pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
         match self.0.iter_mut().find(|(known, _)| *known == name) {
@@ -66,7 +67,7 @@ impl Meta {
         }
     }
 
-    /// About the bytes that all values take.
+    /// Returns the approximate size of all values in bytes.
     pub fn weight(&self) -> usize {
         let of = |value: &Value| match value {
             Value::Text(text) | Value::Json(text) => text.len(),
@@ -76,12 +77,13 @@ impl Meta {
         self.0.iter().map(|(name, value)| 64 + name.len() + of(value)).sum()
     }
 
-    /// The value of that name.
+    /// Returns the value of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// The same as a JSON object with one more entry at its end, for any serde serializer.
+    /// Returns the values as a JSON object, with one more entry at its end, for any serde
+    /// serializer.
     pub fn json_with<'a>(&'a self, name: &'a str, text: &'a str) -> impl Serialize + 'a {
         Json { meta: self, last: (name, text) }
     }

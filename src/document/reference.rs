@@ -1,4 +1,4 @@
-//! A document's place in the order of precedence.
+//! A document's position in the order of precedence.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -9,26 +9,26 @@ const LABEL_BITS: u32 = 12;
 
 /// Label, source and record of a document in one `u64`: `label:12 | source:22 | record:30`.
 ///
-/// Its order is precedence: of two equal texts the one with the smaller reference stays. Labels
-/// are numbered in the order of adding, sources by name within their label, records as they stand
-/// in the source.
+/// References are ordered by precedence: of two equal texts, the one with the smaller reference is
+/// kept. Labels are numbered in the order in which they are added, sources by name within their
+/// label, records by position in their source.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct DocRef(pub u64);
 
 impl DocRef {
-    /// Labels a corpus can ever hold: 4,096.
+    /// Most labels that a corpus can ever have: 4,096.
     pub const LABELS_MAX: u64 = 1 << LABEL_BITS;
-    /// Sources a label can hold: 4,194,304.
+    /// Most sources of a label: 4,194,304.
     pub const SOURCES_MAX: u64 = 1 << SOURCE_BITS;
-    /// Records a source can hold: 1,073,741,824.
+    /// Most records of a source: 1,073,741,824.
     pub const RECORDS_MAX: u64 = 1 << RECORD_BITS;
 
     /// Packs the three numbers.
     ///
     /// # Panics
-    /// When one is over its limit; callers check against the limits where they count.
+    /// If one is over its limit. Callers check the limits where they count.
     pub fn new(label: u64, source: u64, record: u64) -> DocRef {
         assert!(label < Self::LABELS_MAX, "label {label} is over the limit");
         assert!(source < Self::SOURCES_MAX, "source {source} is over the limit");
@@ -36,17 +36,17 @@ impl DocRef {
         DocRef(label << (SOURCE_BITS + RECORD_BITS) | source << RECORD_BITS | record)
     }
 
-    /// Number of the label.
+    /// Returns the number of the label.
     pub fn label(self) -> u64 {
         self.0 >> (SOURCE_BITS + RECORD_BITS)
     }
 
-    /// Number of the source within its label.
+    /// Returns the number of the source within its label.
     pub fn source(self) -> u64 {
         self.0 >> RECORD_BITS & (Self::SOURCES_MAX - 1)
     }
 
-    /// Number of the record within its source.
+    /// Returns the number of the record within its source.
     pub fn record(self) -> u64 {
         self.0 & (Self::RECORDS_MAX - 1)
     }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_come_back_and_order_is_label_source_record() {
+    fn parts_round_trip_and_order_is_label_source_record() {
         let last =
             DocRef::new(DocRef::LABELS_MAX - 1, DocRef::SOURCES_MAX - 1, DocRef::RECORDS_MAX - 1);
         assert_eq!(last.0, u64::MAX);

@@ -1,33 +1,33 @@
-//! The elements that are open, and what opens and closes others by itself, as libxml2's
-//! `HTMLparser.c` has it (2.14).
+//! The stack of open elements, and the elements that are opened and closed implicitly, as in
+//! libxml2's `HTMLparser.c` (2.14).
 //!
-//! Its rules are those of HTML 4: a start tag may end open elements (`<li>` another `<li>`), an end
-//! tag ends what is open above its element unless something weightier is, and `html`, `head` and
-//! `body` are there whether they are written or not. For the text only this matters: between which
-//! two pieces of text an element begins or ends.
+//! The rules are those of HTML 4: a start tag may end open elements (`<li>` another `<li>`), an end
+//! tag ends the open elements inside its own unless one has more weight, and `html`, `head` and
+//! `body` exist whether they are written or not. For the text it only matters between which two
+//! pieces of text an element begins or ends.
 
 use crate::Sink;
 use crate::soup::is_blank;
 use hashbrown::HashMap;
 use std::sync::LazyLock;
 
-/// Open elements, first outermost.
+/// Open elements, outermost first.
 pub(crate) struct Elements<'a, S> {
     pub sink: &'a mut S,
     open: Vec<Name>,
-    /// Where each name is open, by its number: looked up and not searched for, so that a page of
-    /// end tags costs no more than another.
+    /// For each name, by its number, the positions at which it is open. Looked up instead of
+    /// searched, so that a page of end tags takes no longer than others.
     places: Vec<Vec<usize>>,
     /// Names that are not in [`Tables::names`].
     others: HashMap<Box<str>, Name, foldhash::fast::RandomState>,
     other_names: Vec<Box<str>>,
     seen_head: bool,
     seen_body: bool,
-    /// Start tags of `html`, `head` and `body` that were left out; so many end tags are, too.
+    /// Number of ignored start tags of `html`, `head` and `body`. As many end tags are ignored.
     left_out: usize,
 }
 
-/// A number for a name: its place in [`Tables::names`], or behind them.
+/// A number for a name: its index in [`Tables::names`], or a later one.
 pub(crate) type Name = usize;
 
 /// How the content of an element is read.
@@ -45,7 +45,7 @@ pub(crate) enum Content {
     Plain,
 }
 
-/// Start tags that end an element, which is innermost: elements, then start tags.
+/// Start tags that end the innermost element: elements, then start tags.
 const ENDED_BY: &[(&str, &str)] = &[
     ("a", "a fieldset table td th"),
     ("address", "dd dl dt form li ul"),
@@ -89,7 +89,7 @@ const ENDED_BY: &[(&str, &str)] = &[
     ("ul", "address form menu pre"),
 ];
 
-/// Elements that an end tag of less weight does not reach beyond. All others weigh 100.
+/// Elements that an end tag of less weight does not close. All other elements have weight 100.
 const WEIGHTS: &[(&str, u8)] = &[
     ("div", 150),
     ("td", 160),
@@ -105,10 +105,10 @@ const WEIGHTS: &[(&str, u8)] = &[
 ];
 const WEIGHT: u8 = 100;
 
-/// Elements that have no content.
+/// Elements without content.
 const VOID: &str = "area base basefont br col frame hr img input isindex link meta param";
 
-/// Start tags that, where nothing is open yet, open `head`.
+/// Start tags that open `head` if nothing is open yet.
 const OF_HEAD: &str = "base link meta script style title";
 
 /// Start tags that do not open `body`.
@@ -128,12 +128,12 @@ const CONTENTS: &[(&str, Content)] = &[
 
 /// The lists above by number.
 struct Tables {
-    /// In order.
+    /// Sorted.
     names: Vec<&'static str>,
-    /// By element, a bit for each start tag that ends it.
+    /// For each element, a bit for each start tag that ends it.
     ended_by: Vec<u128>,
     weights: Vec<u8>,
-    /// Those that weigh more than others.
+    /// The elements with more weight than others.
     heavy: Vec<Name>,
     void: Vec<bool>,
     contents: Vec<Content>,
@@ -212,7 +212,7 @@ impl<'a, S: Sink> Elements<'a, S> {
         }
     }
 
-    /// The number of a name, which is in lower case.
+    /// Returns the number of a name in lower case.
     pub fn number(&mut self, name: &str) -> Name {
         if let Ok(number) = TABLES.names.binary_search(&name) {
             return number;
@@ -234,8 +234,8 @@ impl<'a, S: Sink> Elements<'a, S> {
         self.open.last().copied()
     }
 
-    /// What a start tag does before its attributes are read: it ends and opens others. Whether it
-    /// opens an element itself.
+    /// Ends and opens other elements for a start tag, before its attributes are read. Returns
+    /// whether the tag opens an element itself.
     pub fn prepare(&mut self, tag: Name) -> bool {
         self.end_for(tag);
         self.imply(tag);
@@ -271,7 +271,8 @@ impl<'a, S: Sink> Elements<'a, S> {
         self.sink.end(name_of(name, &self.other_names));
     }
 
-    /// The innermost element ends at once, or its content is read so.
+    /// Returns how the content of the innermost element is read, and ends the element if it is
+    /// void.
     pub fn content(&mut self) -> Content {
         let Some(name) = self.innermost() else { return Content::Markup };
         if TABLES.void.get(name) == Some(&true) {
@@ -281,7 +282,7 @@ impl<'a, S: Sink> Elements<'a, S> {
         TABLES.contents.get(name).copied().unwrap_or(Content::Markup)
     }
 
-    /// What an end tag does.
+    /// Handles an end tag.
     pub fn end(&mut self, tag: Name) {
         if self.left_out > 0 && [TABLES.html, TABLES.head, TABLES.body].contains(&tag) {
             self.left_out -= 1;
@@ -299,7 +300,7 @@ impl<'a, S: Sink> Elements<'a, S> {
         }
     }
 
-    /// Text that is more than blanks opens `body` where it is not open.
+    /// Opens `body`, if it is not open, for text that is not blank.
     pub fn prepare_text(&mut self) {
         if self.innermost() == Some(TABLES.head) {
             self.end_for(TABLES.p);
@@ -307,7 +308,7 @@ impl<'a, S: Sink> Elements<'a, S> {
         self.imply(TABLES.p);
     }
 
-    /// Text. Outside of `body` blanks come before all that it opens.
+    /// Adds text. Outside of `body`, leading blanks come before the elements that it opens.
     pub fn text(&mut self, text: &str) {
         let outside = [None, Some(TABLES.html), Some(TABLES.head)];
         if !outside.contains(&self.innermost()) {

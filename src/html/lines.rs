@@ -1,10 +1,10 @@
-//! The text of a page of a book: all of it, in the lines that a reader sees.
+//! The text of a page of a book, in the lines that a reader sees.
 
 use crate::Sink;
 use crate::markup::parse;
 use crate::soup::is_blank;
 
-/// What stands between two pieces of text.
+/// The gap between two pieces of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Gap {
     None,
@@ -13,8 +13,8 @@ enum Gap {
     Paragraph,
 }
 
-/// The gap that an element makes before and after it: elements of HTML, then those that only DTBook
-/// (ANSI/NISO Z39.86) has.
+/// Returns the gap before and after an element: elements of HTML first, then those of DTBook alone
+/// (ANSI/NISO Z39.86).
 fn gap(element: &str) -> Gap {
     match element {
         "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" | "pre" | "ul" | "ol"
@@ -32,24 +32,32 @@ fn gap(element: &str) -> Gap {
     }
 }
 
-/// Elements of which nothing is text of the page: the readings of ruby are said beside its text,
-/// and DTBook's numbers are those of printed pages.
+/// Elements whose content is not text of the page: ruby annotations repeat their base text, and
+/// DTBook's page numbers are those of the printed book.
 const SILENT: [&str; 8] = ["head", "script", "style", "svg", "rt", "rp", "template", "pagenum"];
 
-/// What else there is to say of a page.
+/// Other facts about a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Its title in the head, blanks as one.
+    /// Its title in the head, with blanks collapsed.
     pub title: Option<String>,
-    /// The byte at which the tag or comment begins that the page ends within: it was cut short, or
-    /// a quotation mark in it is never closed.
+    /// The offset of the tag or comment that is open at the end of the page: the page was cut
+    /// short, or a quotation mark is never closed.
     pub cut_at: Option<usize>,
 }
 
-/// Adds the text of a page to `text`, as a paragraph of its own. Blanks are one blank, but in
-/// `pre`; blocks stand on lines of their own, paragraphs after an empty one.
+/// Adds the text of a page to `text` as a separate paragraph. Blanks are collapsed outside of
+/// `pre`, blocks begin a new line, and an empty line precedes each paragraph.
 ///
-/// Entities that the page defines itself are left as they are, so that nothing can grow.
+/// Entities that the page defines itself are not expanded, so that the text cannot grow.
+///
+/// ```
+/// let mut text = String::new();
+/// let page = "<title>A tale</title><h1>One</h1><p>Once\nupon a time.<br>The end.";
+/// let found = html::add_text(page, &mut text);
+/// assert_eq!(text, "One\n\nOnce upon a time.\nThe end.");
+/// assert_eq!(found.title.as_deref(), Some("A tale"));
+/// ```
 pub fn add_text(page: &str, text: &mut String) -> Page {
     let mut lines =
         Lines { text, gap: Gap::Paragraph, preformatted: 0, silent: 0, title: None, titles: 0 };
@@ -58,12 +66,12 @@ pub fn add_text(page: &str, text: &mut String) -> Page {
     Page { title: title.filter(|title| !title.is_empty()), cut_at }
 }
 
-/// The text as it grows.
+/// The text so far.
 struct Lines<'t> {
     text: &'t mut String,
-    /// What stands before the next character, if there is text before it.
+    /// The gap before the next character, if there is text before it.
     gap: Gap,
-    /// Elements that are open: `pre`, silent ones, `title`.
+    /// Number of open elements: `pre`, silent ones, `title`.
     preformatted: u32,
     silent: u32,
     titles: u32,
@@ -76,7 +84,7 @@ impl Lines<'_> {
     }
 }
 
-/// An element's name without the prefix of its namespace.
+/// Returns an element's name without its namespace prefix.
 fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
@@ -145,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_stand_on_lines_of_their_own() {
+    fn blocks_are_on_lines_of_their_own() {
         let page = "<html><head><title>no</title></head><body><h1>One</h1>\n<p>Two <i>three</i>\n  \
             four.</p><div>Five<br/>six</div><ul><li>a</li><li>b</li></ul></body></html>";
         assert_eq!(text(page), "One\n\nTwo three four.\n\nFive\nsix\n\na\nb");
@@ -157,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn entities_are_characters_and_none_of_the_pages_own_grows() {
+    fn entities_are_characters_and_the_pages_own_are_not_expanded() {
         assert_eq!(text("<p>&lt;&#233;&#x2014;&nbsp;&hellip;&amp;</p>"), "<é—\u{a0}…&");
         let bomb = "<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC 'a' 'b' [<!ENTITY a 'xxxx'>\
             <!ENTITY b '&a;&a;'>]><p>&b; & c</p>";
@@ -165,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_silent_is_left_out_however_it_is_nested() {
+    fn silent_elements_are_left_out_however_they_are_nested() {
         assert_eq!(
             text("<p>a<svg><svg/>x<svg>y</svg></svg>b<ruby>漢<rt>kan</rt></ruby></p>"),
             "ab漢"
@@ -184,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn xml_is_read_by_what_it_is() {
+    fn xml_is_recognized_by_its_content() {
         let page = "\u{feff}<?xml version='1.0'?><html xmlns='x'><head><script src='a'/><title/>\
             </head><body><a id='x'/><p>a<![CDATA[ <b> &amp; ]]>c</p><p/><i/>d</body></html>";
         assert_eq!(text(page), "a <b> &amp; c\n\nd");
@@ -198,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn titles_and_breaks_within_tags_are_said() {
+    fn titles_and_ends_within_tags_are_reported() {
         let mut found = String::new();
         let page = add_text("<head><title> A\n tale </title></head><p>a</p><p>b</p <", &mut found);
         assert_eq!(page, Page { title: Some("A tale".into()), cut_at: Some(49) });

@@ -1,7 +1,7 @@
-//! HTML into starts and ends of elements, and text: the tokenizer of HTML5, as libxml2 has had it
+//! Tokenizes HTML into starts and ends of elements, and text: the tokenizer of HTML5, as in libxml2
 //! since 2.14 (`HTMLparser.c`: `htmlParseTryOrFinish`).
 //!
-//! Every byte is looked at a fixed number of times, whatever the page.
+//! Every byte is read a bounded number of times, whatever the page.
 
 use crate::Sink;
 use crate::elements::{Content, Elements, Name};
@@ -9,16 +9,16 @@ use crate::soup::is_blank;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 
-/// What begins text without markup in XML.
+/// Begins text without markup in XML.
 const CDATA: &[u8] = b"<![CDATA[";
 
 /// Bytes of a name that count (libxml2: `HTML_PARSER_BUFFER_SIZE`).
 const NAME_BYTES_MAX: usize = 100;
 
-/// Tells `sink` what is in `html`. Returns where the tag or comment begins within which the page
-/// ends, if it does.
+/// Passes the elements and text of `html` to `sink`. Returns the offset of the tag or comment that
+/// is open at the end of the page, if one is.
 pub(crate) fn parse<S: Sink>(html: &str, sink: &mut S) -> Option<usize> {
-    // A byte order mark is not part of the page.
+    // The byte order mark is not part of the page.
     let html = html.strip_prefix('\u{feff}').unwrap_or(html);
     let elements = Elements::new(sink);
     let mut page = Page { html, at: 0, elements, content: Content::Markup, cut_at: None };
@@ -36,9 +36,9 @@ struct Page<'a, 'sink, S> {
     html: &'a str,
     at: usize,
     elements: Elements<'sink, S>,
-    /// Of the element that was opened last, until its end tag.
+    /// How the content of the element that was opened last is read, until its end tag.
     content: Content,
-    /// Where the tag or comment begins that the page ends in.
+    /// Offset of the tag or comment that is open at the end of the page.
     cut_at: Option<usize>,
 }
 
@@ -51,8 +51,8 @@ impl<S: Sink> Page<'_, '_, S> {
         self.html.as_bytes().get(self.at + ahead).copied()
     }
 
-    /// Goes to `place`, or to the end of the page where there is no such place: it ends within
-    /// what begins at `begin`.
+    /// Moves to `place`. Without one, moves to the end of the page, which is within the construct
+    /// that begins at `begin`.
     fn go_to(&mut self, place: Option<usize>, begin: usize) {
         self.at = place.unwrap_or(self.html.len());
         if place.is_none() {
@@ -65,7 +65,7 @@ impl<S: Sink> Page<'_, '_, S> {
         self.at += blanks.count();
     }
 
-    /// Blanks, comments and a doctype before anything else.
+    /// Reads blanks, comments and a doctype at the beginning.
     fn prolog(&mut self) {
         loop {
             self.skip_blanks();
@@ -82,7 +82,7 @@ impl<S: Sink> Page<'_, '_, S> {
         }
     }
 
-    /// The same behind a doctype, where there may not be another.
+    /// Reads the same after a doctype, except for another doctype.
     fn second_prolog(&mut self) {
         loop {
             self.skip_blanks();
@@ -98,7 +98,7 @@ impl<S: Sink> Page<'_, '_, S> {
         self.rest().get(2..9).is_some_and(|word| word.eq_ignore_ascii_case(b"doctype"))
     }
 
-    /// One tag, comment, or text up to the next of them.
+    /// Reads one tag or comment, or text up to the next one.
     fn markup(&mut self) {
         match self.rest() {
             [b'<', b'/'] => {
@@ -130,7 +130,7 @@ impl<S: Sink> Page<'_, '_, S> {
         }
     }
 
-    /// `<!--` up to `-->` or `--!>`, or up to the end.
+    /// Reads `<!--` up to `-->` or `--!>`, or up to the end.
     fn comment(&mut self) {
         let begin = self.at;
         self.at += 4;
@@ -153,7 +153,7 @@ impl<S: Sink> Page<'_, '_, S> {
         self.elements.sink.end_string();
     }
 
-    /// What is read as a comment, from `ahead` on up to the next `>`: a doctype too.
+    /// Reads a bogus comment or a doctype, from `ahead` up to the next `>`.
     fn bogus_comment(&mut self, ahead: usize) {
         let begin = self.at;
         self.at += ahead;
@@ -162,7 +162,7 @@ impl<S: Sink> Page<'_, '_, S> {
         self.elements.sink.end_string();
     }
 
-    /// `<!DOCTYPE ...>`. Of XML its declarations, in brackets, belong to it.
+    /// Reads `<!DOCTYPE ...>`, in XML with its declarations in brackets.
     fn document_type(&mut self) {
         let rest = self.rest();
         let declarations = memchr2(b'[', b'>', rest).filter(|at| rest[*at] == b'[');
@@ -170,7 +170,7 @@ impl<S: Sink> Page<'_, '_, S> {
         self.bogus_comment(end.filter(|_| S::MAY_BE_XML).unwrap_or(2));
     }
 
-    /// `<![CDATA[` up to `]]>`, as it stands.
+    /// Reads `<![CDATA[` up to `]]>` literally.
     fn cdata(&mut self) {
         let (begin, from) = (self.at, self.at + CDATA.len());
         let length = memchr::memmem::find(&self.html.as_bytes()[from..], b"]]>");
@@ -194,7 +194,7 @@ impl<S: Sink> Page<'_, '_, S> {
             self.elements.open(name);
         }
         if self.byte(0) == Some(b'/') {
-            // Where the tag opens nothing this ends what it stands in, as libxml2 does.
+            // If the tag opens nothing, this ends the element around it, as in libxml2.
             self.at += 2;
             self.elements.end_innermost();
             return;
@@ -233,7 +233,7 @@ impl<S: Sink> Page<'_, '_, S> {
         self.elements.number(&name)
     }
 
-    /// Goes to the `>` or `/>` of a tag, or to the end of the page.
+    /// Moves to the `>` or `/>` of a tag, or to the end of the page.
     fn attributes(&mut self) {
         self.skip_blanks();
         loop {
@@ -271,7 +271,7 @@ impl<S: Sink> Page<'_, '_, S> {
         self.at = end.map_or(self.html.len(), |end| end + usize::from(is_quoted));
     }
 
-    /// The text of an element that has no elements in it.
+    /// Reads the text of an element that has no child elements.
     fn raw(&mut self, content: Content) {
         let name = self.elements.innermost().map(|name| self.elements.name(name).as_bytes());
         let end = match content {
@@ -290,21 +290,22 @@ impl<S: Sink> Page<'_, '_, S> {
     }
 }
 
-/// Whether a tag of that name begins here: a blank, `/` or `>` follows.
-fn names(bytes: &[u8], name: &[u8]) -> bool {
+/// Whether a tag of that name begins here: a blank, `/` or `>` follows the name.
+fn begins_tag(bytes: &[u8], name: &[u8]) -> bool {
     let Some((begin, rest)) = bytes.split_at_checked(name.len()) else { return false };
     let ends = |byte: &u8| matches!(byte, b'/' | b'>') || is_blank(char::from(*byte));
     begin.eq_ignore_ascii_case(name) && rest.first().is_some_and(ends)
 }
 
-/// Where the end tag of an element stands; the end of the page where there is none.
+/// Returns the offset of an element's end tag, or the end of the page.
 fn text_end(bytes: &[u8], name: &[u8]) -> usize {
     let mut tags = memchr::memchr_iter(b'<', bytes);
-    let is_end = |at: &usize| bytes.get(at + 1) == Some(&b'/') && names(&bytes[at + 2..], name);
+    let is_end =
+        |at: &usize| bytes.get(at + 1) == Some(&b'/') && begins_tag(&bytes[at + 2..], name);
     tags.find(is_end).unwrap_or(bytes.len())
 }
 
-/// The same of a script, where `<!--` hides an end tag that has a start tag of its own.
+/// Returns the same for a script, where `<!--` hides an end tag that has a start tag of its own.
 fn script_end(bytes: &[u8], name: &[u8]) -> usize {
     #[derive(PartialEq)]
     enum Where {
@@ -318,11 +319,11 @@ fn script_end(bytes: &[u8], name: &[u8]) -> usize {
         from = at + 1;
         match &bytes[at..] {
             [b'<', b'!', b'-', b'-', ..] if state == Where::Outside => state = Where::InComment,
-            [b'<', b'/', rest @ ..] if names(rest, name) => match state {
+            [b'<', b'/', rest @ ..] if begins_tag(rest, name) => match state {
                 Where::InScriptOfComment => state = Where::InComment,
                 _ => return at,
             },
-            [b'<', rest @ ..] if state == Where::InComment && names(rest, name) => {
+            [b'<', rest @ ..] if state == Where::InComment && begins_tag(rest, name) => {
                 state = Where::InScriptOfComment;
             }
             [b'-', b'-', b'>', ..] => state = Where::Outside,
@@ -332,7 +333,7 @@ fn script_end(bytes: &[u8], name: &[u8]) -> usize {
     bytes.len()
 }
 
-/// Text with its references decoded.
+/// Decodes the references of a text.
 fn decoded(text: &str) -> Cow<'_, str> {
     match unix_lines(text) {
         Cow::Borrowed(text) => htmlize::unescape(text),
@@ -340,7 +341,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Line ends as `\n`, and no NUL.
+/// Converts line ends to `\n` and removes NULs.
 fn unix_lines(text: &str) -> Cow<'_, str> {
     if memchr2(b'\r', b'\0', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);

@@ -1,12 +1,11 @@
-//! Papers as RedPajama means to clean them, without the faults of its code.
+//! Cleans papers as RedPajama intends to, without the faults of its code.
 //!
-//! The main file is read as LaTeX reads it, files that it inputs in their places, and the author's
-//! macros are replaced by what they stand for. Comments and definitions go. The text is what is left
-//! from the first section on, without the bibliography, up to the appendix. docs/fidelity.md lists
-//! the differences from upstream one by one.
+//! The main file is read as LaTeX reads it: input files are inserted, and the author's macros are
+//! expanded. Comments and definitions are removed. The text is the rest from the first section to
+//! the appendix, without the bibliography. docs/fidelity.md lists the differences from upstream.
 //!
-//! [`decode`] makes text of bytes, [`strip`] takes comments out, [`project`] finds the main file,
-//! [`expand`] reads it with the [`macros`] that it defines, over what [`scan`] tells apart.
+//! [`decode`] converts bytes to text, [`strip`] removes comments, [`project`] finds the main file,
+//! and [`expand`] reads it with the [`macros`] that it defines, using the tokens of [`scan`].
 
 mod conditionals;
 mod declared;
@@ -21,18 +20,18 @@ mod strip;
 #[cfg(test)]
 mod tests;
 
-use crate::{Loss, TEXT_BYTES_MAX, TexFile};
+use crate::{NoText, TEXT_BYTES_MAX, TexFile};
 use project::Project;
 
-/// Whether a file of this name is a LaTeX source, by what authors call them. Others are read only
-/// where one of these inputs them.
+/// Whether a file of this name is a LaTeX source, by the extensions that authors use. Other files
+/// are read only if one of these inputs them.
 pub fn reads(name: &str) -> bool {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     ["tex", "ltx", "latex", "inc"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-/// Whether a file of this name may be input by a LaTeX source, as `table.tikz` and `figure.pstex_t`
-/// are: all but those that hold pictures, data, packages and the like.
+/// Whether a LaTeX source may input a file of this name, such as `table.tikz` and `figure.pstex_t`:
+/// all files except pictures, data, packages and similar kinds.
 pub fn may_be_input(name: &str) -> bool {
     const NEVER: [&str; 70] = [
         "7z", "aux", "avi", "bbx", "bib", "blg", "bmp", "bst", "bz2", "cbx", "class", "clo", "cls",
@@ -47,33 +46,48 @@ pub fn may_be_input(name: &str) -> bool {
     !name.starts_with("._") && !NEVER.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-/// A paper, read.
+/// A cleaned paper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cleaned {
     /// Its text, or why there is none.
-    pub text: Result<String, Loss>,
-    /// What is not in the text and should be: files that are input and are not there.
+    pub text: Result<String, NoText>,
+    /// Parts that are missing in the text, such as input files that do not exist.
     pub left_out: Vec<String>,
 }
 
-/// The text of a paper, from the main file and what it inputs; `unread` names files of the paper
-/// that are not among `files`.
+/// Returns the text of a paper, from the main file and its inputs. `unread` names files of the
+/// paper that are not among `files`.
 ///
-/// The main files are those that `00README` names. Where it names none, further main files, which
-/// arXiv typesets as well, follow in the order of their names, unless they share a file with text in
-/// it with one before. Where no file is a main file, all that have sections and are input by none
-/// make the text.
+/// The main files are those that `00README` names. If it names none, there is one main file, and
+/// further ones, which arXiv also typesets, follow in the order of their names, unless they share a
+/// file that has text with an earlier one. If no file is a main file, the text consists of all
+/// files that have sections and are not input by another.
+///
+/// ```
+/// use latex::{TexFile, better};
+///
+/// let source = "\\documentclass{article}\\newcommand{\\us}{We} % a comment\n\
+///     \\begin{document}\\section{One}\\us{} prove it.\\end{document}";
+/// let file = TexFile { name: "main.tex".to_owned(), bytes: source.into() };
+/// let paper = better::clean(&[file], &[]);
+/// assert_eq!(paper.text.unwrap(), "\\section{One}We{} prove it.");
+/// assert!(paper.left_out.is_empty());
+/// ```
 pub fn clean(files: &[TexFile], unread: &[String]) -> Cleaned {
     let mut left_out = Vec::new();
     let text = text(files, unread, &mut left_out);
     Cleaned { text, left_out }
 }
 
-fn text(files: &[TexFile], unread: &[String], left_out: &mut Vec<String>) -> Result<String, Loss> {
+fn text(
+    files: &[TexFile],
+    unread: &[String],
+    left_out: &mut Vec<String>,
+) -> Result<String, NoText> {
     let project = Project::new(decode::texts(files, left_out), unread);
     let roots = project.roots();
     if roots.is_empty() && !files.iter().any(|file| reads(&file.name)) {
-        return Err(Loss::NoTex);
+        return Err(NoText::NoTex);
     }
     let mut text = String::new();
     for root in roots {
@@ -84,18 +98,18 @@ fn text(files: &[TexFile], unread: &[String], left_out: &mut Vec<String>) -> Res
             text.push_str(&body);
         }
         if text.len() > TEXT_BYTES_MAX {
-            return Err(Loss::MacroBomb);
+            return Err(NoText::MacroBomb);
         }
     }
     let text = tidy(&text);
     match text.is_empty() {
-        true if is_withdrawn(files) => Err(Loss::Withdrawn),
-        true => Err(Loss::NoSection),
+        true if is_withdrawn(files) => Err(NoText::Withdrawn),
+        true => Err(NoText::NoSection),
         false => Ok(text),
     }
 }
 
-/// Whether what is there instead of a paper says that its authors took it back.
+/// Whether the files are a notice that the authors have withdrawn the paper.
 fn is_withdrawn(files: &[TexFile]) -> bool {
     const NOTICE_BYTES_MAX: usize = 8 << 10;
     let sources = files.iter().filter(|file| reads(&file.name));
@@ -108,8 +122,7 @@ fn is_withdrawn(files: &[TexFile]) -> bool {
         })
 }
 
-/// Without blank lines at the ends, and with one where several follow each other: what was taken
-/// out leaves them behind.
+/// Removes blank lines at both ends and collapses others, since removed parts leave blank lines.
 fn tidy(text: &str) -> String {
     let mut tidy = String::with_capacity(text.len());
     let mut blank = false;

@@ -1,5 +1,5 @@
-//! Upstream's own results for the cleaning, from the shared test data. Where that is not at hand,
-//! they say so and pass.
+//! Upstream's own results for the cleaning, from the shared test data. Without the data, the tests
+//! print that and pass.
 
 use crate::{TexFile, redpajama};
 use serde_json::Value;
@@ -25,7 +25,7 @@ fn papers_are_cleaned_as_upstream() {
 fn macros_are_found_as_upstream() {
     for case in reference::cases("arxiv", "macro_table") {
         let found = redpajama::macro_table(case["input"].as_str().expect("a text"));
-        // Upstream doubles backslashes for the pattern it makes of them.
+        // Upstream doubles backslashes for its regular expressions.
         let escaped = |text: &str| text.replace('\\', "\\\\");
         let expected = case["expected"].as_object().expect("macros");
         let expected: Vec<(String, String)> = expected

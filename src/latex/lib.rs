@@ -1,12 +1,12 @@
-//! The text of a paper from the LaTeX files of its e-print: pure functions, without where the files
-//! came from or what becomes of the text.
+//! The text of a paper from the LaTeX files of its e-print, as pure functions.
 //!
-//! * [`redpajama`]: as RedPajama cleans arXiv, its faults included.
-//! * [`better`]: what that is meant to be: the files in the order in which the main file reads
-//!   them, without comments, with all of the author's macros expanded, from the first section on.
+//! * [`redpajama`]: RedPajama's cleaning of arXiv, its faults included.
+//! * [`better`]: the cleaning that RedPajama intends: the files in the order in which the main file
+//!   reads them, without comments, with all of the author's macros expanded, from the first section
+//!   on.
 //!
-//! Both take linear time and bounded memory on any input: there is no recursion on what is nested
-//! in a file, nothing is matched with backtracking, and what macros make of a text is limited.
+//! Both take linear time and bounded memory on any input: there is no recursion on nested input and
+//! no backtracking, and the expansion of macros is limited.
 
 pub mod better;
 pub mod redpajama;
@@ -16,50 +16,43 @@ pub mod redpajama;
 pub struct TexFile {
     /// Its path in the e-print, with `/`.
     pub name: String,
-    /// What is in it, in whatever encoding.
+    /// Its content, in any encoding.
     pub bytes: Vec<u8>,
 }
 
-/// Why a paper gives no text.
+/// Why a paper has no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// There is no LaTeX file in it.
+pub enum NoText {
+    /// It has no LaTeX file.
     NoTex,
-    /// A file is not UTF-8, which RedPajama asks for.
+    /// A file is not UTF-8, which RedPajama requires.
     NotUtf8,
-    /// No section begins anywhere.
+    /// It has no section.
     NoSection,
     /// A macro's value has a character that upstream's replacement fails on.
     MacroValue,
-    /// There is a notice that the paper is withdrawn.
+    /// It is only a notice that the paper is withdrawn.
     Withdrawn,
-    /// What its macros make of the text is too long.
+    /// Its macros expand to too much text.
     MacroBomb,
 }
 
-impl Loss {
-    /// The word for the funnel.
+impl NoText {
+    /// Returns the reason in the funnel.
     pub fn reason(self) -> &'static str {
         match self {
-            Loss::NoTex => "no_tex",
-            Loss::NotUtf8 => "not_utf8",
-            Loss::NoSection => "no_section",
-            Loss::MacroValue => "macro_value",
-            Loss::Withdrawn => "withdrawn",
-            Loss::MacroBomb => "macro_bomb",
+            NoText::NoTex => "no_tex",
+            NoText::NotUtf8 => "not_utf8",
+            NoText::NoSection => "no_section",
+            NoText::MacroValue => "macro_value",
+            NoText::Withdrawn => "withdrawn",
+            NoText::MacroBomb => "macro_bomb",
         }
     }
 }
 
-/// The most text that a paper may give.
+/// Longest text of a paper.
 const TEXT_BYTES_MAX: usize = 64 << 20;
 
 #[cfg(test)]
 mod golden;
-
-/// How property tests run. They keep no record of failures: proptest would write it to a folder
-/// beside this crate, which Cargo would take for a member of the workspace.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
-}

@@ -1,20 +1,20 @@
-//! The bucket of a page by its perplexity (`cc_net/perplexity.py: PerplexityBucket`).
+//! CCNet's buckets of pages by perplexity (`cc_net/perplexity.py: PerplexityBucket`).
 
-/// Where a page stands among the pages of its language.
+/// The rank of a page's perplexity among the pages of its language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bucket {
     /// Below the 30th percentile.
     Head,
     /// From the 30th to below the 60th.
     Middle,
-    /// From the 60th on.
+    /// The 60th percentile and above.
     Tail,
-    /// Not told: the page has no perplexity, or its language no percentiles.
+    /// Unknown: the page has no perplexity, or its language no percentiles.
     All,
 }
 
 impl Bucket {
-    /// The name that CCNet writes.
+    /// Returns CCNet's name of the bucket.
     pub fn name(self) -> &'static str {
         match self {
             Bucket::Head => "head",
@@ -25,7 +25,15 @@ impl Bucket {
     }
 }
 
-/// The bucket of a page in `language` with this perplexity, rounded as [`crate::perplexity`] rounds.
+/// Returns the bucket of a page in `language` with a perplexity rounded as by
+/// [`crate::perplexity`].
+///
+/// ```
+/// use models::{Bucket, bucket};
+///
+/// assert_eq!(bucket("en", Some(100.0)), Bucket::Head);
+/// assert_eq!(bucket("en", None), Bucket::All);
+/// ```
 pub fn bucket(language: &str, perplexity: Option<f64>) -> Bucket {
     let percentiles = PERCENTILES.binary_search_by_key(&language, |(code, ..)| code);
     let (Ok(at), Some(perplexity)) = (percentiles, perplexity.filter(|found| *found >= 0.0)) else {
@@ -39,7 +47,7 @@ pub fn bucket(language: &str, perplexity: Option<f64>) -> Bucket {
     }
 }
 
-/// Language, 30th and 60th percentile of perplexity, in order (`cc_net/data/cutoff.csv`).
+/// Language, 30th and 60th percentile of perplexity, sorted (`cc_net/data/cutoff.csv`).
 #[rustfmt::skip]
 const PERCENTILES: [(&str, f64, f64); 48] = [
     ("af", 540.0, 770.0), ("ar", 490.0, 790.0), ("az", 600.0, 950.0), ("be", 670.0, 910.0),
@@ -61,16 +69,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn languages_stand_in_order_and_percentiles_too() {
+    fn languages_and_percentiles_are_sorted() {
         assert!(PERCENTILES.is_sorted_by(|left, right| left.0 < right.0));
         assert!(PERCENTILES.iter().all(|(_, p30, p60)| p30 < p60));
         let sum =
             PERCENTILES.iter().fold((0.0, 0.0), |sum, (_, p30, p60)| (sum.0 + p30, sum.1 + p60));
-        assert_eq!(sum, (34420.0, 49580.0), "a number is not upstream's");
+        assert_eq!(sum, (34420.0, 49580.0), "a number differs from upstream's");
     }
 
     #[test]
-    fn each_percentile_opens_the_next_bucket() {
+    fn each_percentile_begins_the_next_bucket() {
         for (language, p30, p60) in PERCENTILES {
             assert_eq!(bucket(language, Some(0.0)), Bucket::Head);
             assert_eq!(bucket(language, Some(p30 - 0.1)), Bucket::Head);
@@ -81,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_cannot_be_ranked_are_in_the_bucket_of_all() {
+    fn pages_that_cannot_be_ranked_are_in_bucket_all() {
         assert_eq!(bucket("xx", Some(10.0)), Bucket::All);
         assert_eq!(bucket("en", None), Bucket::All);
         assert_eq!(bucket("en", Some(-1.0)), Bucket::All);

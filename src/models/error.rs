@@ -1,8 +1,8 @@
-//! Why a model file cannot be used.
+//! Errors of model files.
 
 use std::path::PathBuf;
 
-/// A model file that cannot be used, with the file, the place in it and what to do.
+/// A model file that cannot be used, with the file, the offset in it and a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The file cannot be opened.
@@ -10,55 +10,55 @@ pub enum ModelError {
     Open {
         /// The model file.
         path: PathBuf,
-        /// What the system says.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file cannot be read on.
+    /// Reading the file failed.
     #[error("cannot read the model {} at byte {offset}", path.display())]
     Read {
         /// The model file.
         path: PathBuf,
-        /// Where reading failed.
+        /// The offset at which reading failed.
         offset: u64,
-        /// What the system says.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Of the two files that a language needs there is only one.
+    /// A language has only one of the two files that it needs.
     #[error(
-        "{} has no {wanted} beside {}; put it there, or take the other away to have no perplexity \
-         for this language", dir.display(), found.display()
+        "{} has no {wanted} beside {}; add it, or remove the other file to have no perplexity for \
+         this language", dir.display(), found.display()
     )]
     Half {
         /// The folder of models.
         dir: PathBuf,
-        /// The file that is there.
+        /// The file that exists.
         found: PathBuf,
-        /// The name of the other.
+        /// The name of the missing file.
         wanted: String,
     },
-    /// The file is of a kind or version that is not read here.
+    /// The file has a kind or version that is not supported.
     #[error("{} {problem}; {remedy}", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// What is not supported.
         problem: String,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
     /// The file ends before the model does.
     #[error(
-        "{} is cut short: its {part} at byte {offset} should take {wanted} bytes, {left} are left; \
-         fetch the file again", path.display()
+        "{} is cut short: its {part} at byte {offset} should take {wanted} bytes, but only {left} \
+         remain; fetch the file again", path.display()
     )]
     Truncated {
         /// The model file.
         path: PathBuf,
-        /// Where the part begins.
+        /// The offset at which the part begins.
         offset: u64,
-        /// What should stand there.
+        /// The missing part.
         part: &'static str,
-        /// Its size by the file's own account, in bytes.
+        /// The part's size according to the file, in bytes.
         wanted: u64,
         /// Size of the rest of the file, in bytes.
         left: u64,
@@ -68,12 +68,12 @@ pub enum ModelError {
     Damaged {
         /// The model file.
         path: PathBuf,
-        /// How far it was read.
+        /// The offset up to which the file was read.
         offset: u64,
         /// What is wrong.
         problem: String,
     },
-    /// A line of an ARPA file is not what it has to be.
+    /// A line of an ARPA file is invalid.
     #[error("{}, line {line}: {problem}; fetch or make the file again", path.display())]
     Line {
         /// The ARPA file.
@@ -83,22 +83,22 @@ pub enum ModelError {
         /// What is wrong.
         problem: String,
     },
-    /// The file is something else.
+    /// The file is not a fastText model.
     #[error(
         "{} is not a fastText model: it begins with {found:#010x}, not {expected:#010x}; \
-         give a .bin or .ftz file, uncompressed", path.display()
+         use an uncompressed .bin or .ftz file", path.display()
     )]
     NotFastText {
         /// The file.
         path: PathBuf,
         /// Its first four bytes, as a little-endian number.
         found: u32,
-        /// What every model begins with.
+        /// The number with which every model begins.
         expected: u32,
     },
     /// The model was written by a later fastText.
     #[error(
-        "{} has fastText format version {found}, newest known is {newest}; \
+        "{} has fastText format version {found}, but the newest supported is {newest}; \
          save it again with fastText 0.9", path.display()
     )]
     Version {
@@ -106,12 +106,12 @@ pub enum ModelError {
         path: PathBuf,
         /// Its version.
         found: i32,
-        /// The newest version that is read.
+        /// The newest supported version.
         newest: i32,
     },
-    /// The model is for something else.
+    /// The model is not a classifier of pages.
     #[error(
-        "{} has no label {wanted}, but {known}: it is not a classifier of pages; give one whose labels \
+        "{} has no label {wanted}, but {known}: it is not a classifier of pages; use one whose labels \
          are wiki and cc", path.display()
     )]
     NoLabel {
@@ -119,13 +119,13 @@ pub enum ModelError {
         path: PathBuf,
         /// The label that is missing.
         wanted: &'static str,
-        /// The first labels that are there.
+        /// The model's first labels.
         known: String,
     },
     /// The model holds word vectors and no labels.
     #[error(
-        "{} is an unsupervised fastText model, it has no labels to predict; \
-         give one trained with `fasttext supervised`", path.display()
+        "{} is an unsupervised fastText model without labels; \
+         use one trained with `fasttext supervised`", path.display()
     )]
     NotSupervised {
         /// The model file.

@@ -1,12 +1,12 @@
-//! fastText's supervised models, read from its own files and run as its own program runs them:
-//! `.bin`, and `.ftz` with quantised weights and pruned n-grams.
+//! Reads and runs fastText's supervised models with the results of its own program: `.bin`, and
+//! `.ftz` with quantized weights and pruned n-grams.
 //!
-//! Upstream: facebookresearch/fastText 0.9.2. The likeliest label is the same, and probabilities
-//! agree to a few parts in 100 000 at worst, in nearly all texts to the last digit: all is summed
-//! in single precision as there, but word by word, so that a word seen before costs one addition.
-//! Two exceptions. Where several labels have one probability, their order is ours. And one-vs-all
-//! looks its probabilities up in a table with steps of up to 0.008, so that a sum which differs in
-//! its last bit may fall on the next step.
+//! Upstream: facebookresearch/fastText 0.9.2. The most probable label is the same. Probabilities
+//! agree to a few parts in 100 000 at worst, and to the last digit in nearly all texts: sums are in
+//! single precision as upstream, but word by word, so that a cached word costs one addition. There
+//! are two exceptions. Labels of equal probability may have another order. And one-vs-all looks its
+//! probabilities up in a table with steps of up to 0.008, so a sum that differs in its last bit may
+//! fall on the next step.
 //!
 //! * `args`, `dictionary`, `matrix`: the parts of a model file, checked as they are read.
 //! * `buckets`, `features`: from a text to rows of the input matrix and their average.
@@ -34,9 +34,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A supervised model: give it a text, it names the likeliest labels.
+/// A supervised model, which predicts the most probable labels of a text.
 pub struct FastText {
-    /// Tells a [`Scratch`] made for another model.
+    /// Identifies the model to a [`Scratch`].
     id: u64,
     args: Args,
     dictionary: Dictionary,
@@ -45,11 +45,11 @@ pub struct FastText {
     output: Output,
 }
 
-/// What a thread keeps between predictions, so that they allocate nothing: buffers, and the sums of
-/// words seen lately, about 1 MiB where the model has character n-grams. It never changes a result.
+/// Reusable memory of a thread, so that predictions do not allocate: buffers, and a cache of the
+/// sums of words, about 1 MiB if the model has character n-grams. It does not affect results.
 #[derive(Default)]
 pub struct Scratch {
-    /// The model that `words` was filled by; 0 for none.
+    /// The model that filled `words`; 0 for none.
     model: u64,
     words: WordCache,
     word_hashes: Vec<i32>,
@@ -59,7 +59,25 @@ pub struct Scratch {
 }
 
 impl FastText {
-    /// Reads a model. The file may be damaged or hostile; it is held to its own size.
+    /// Reads a model. The file is not trusted: memory is bounded by its size.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, is damaged, or is not a supervised model of a known
+    /// version.
+    ///
+    /// ```no_run
+    /// use models::fasttext::{FastText, Scratch};
+    ///
+    /// # fn main() -> Result<(), models::ModelError> {
+    /// let model = FastText::open("lid.176.bin".as_ref())?;
+    /// let mut scratch = Scratch::default();
+    /// for text in ["Guten Morgen", "Good morning"] {
+    ///     println!("{:?}", model.predict_with(text, 1, &mut scratch));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let open = || {
             let file = File::open(path)?;
@@ -71,18 +89,18 @@ impl FastText {
         Self::read(BufReader::with_capacity(1 << 16, file), len, path)
     }
 
-    /// Reads a model of `len` bytes; `path` is named in errors.
+    /// Reads a model of `len` bytes; `path` is for errors.
     fn read(inner: impl BufRead, len: u64, path: &Path) -> Result<Self, ModelError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
         let reader = &mut ModelReader::new(inner, len, path);
         let args = Args::read(reader)?;
         let mut dictionary = Dictionary::read(reader)?;
-        let quantized = reader.flag("mark of a quantised input")?;
+        let quantized = reader.flag("flag of a quantized input")?;
         let input = Matrix::read(reader, quantized, args.dim)?;
         let pruned = dictionary.pruned.take();
         check_rows(reader, &args, &dictionary, pruned.as_deref(), &input)?;
-        let quantized_output = reader.flag("mark of a quantised output")? && quantized;
+        let quantized_output = reader.flag("flag of a quantized output")? && quantized;
         let weights = Matrix::read(reader, quantized_output, args.dim)?;
         let output = Output::new(args.loss, weights, &dictionary.label_counts)
             .map_err(|problem| reader.damaged(problem))?;
@@ -92,21 +110,22 @@ impl FastText {
         Ok(Self { id, args, dictionary, buckets, input, output })
     }
 
-    /// The labels it may give, without their `__label__`.
+    /// Returns the model's labels, without their `__label__`.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.dictionary.labels.iter().map(String::as_str)
     }
 
-    /// The `k` likeliest labels, best first, without their `__label__`. Line ends count as blanks:
-    /// the text is one example. As in fastText a label of less than one in 100 000 may be missing,
-    /// a probability may exceed 1 by as much, and a text without any known feature gets no label.
+    /// Returns the `k` most probable labels and their probabilities, best first, without their
+    /// `__label__`. Line ends count as blanks: the text is one example. As in fastText, a label
+    /// below one in 100 000 may be missing, a probability may exceed 1 by as much, and a text
+    /// without any known feature has no label.
     ///
-    /// Makes a [`Scratch`] of its own; for more than a few texts use [`Self::predict_with`].
+    /// Allocates a [`Scratch`]; for more than a few texts use [`Self::predict_with`].
     pub fn predict(&self, text: &str, k: usize) -> Vec<(&str, f32)> {
         self.predict_with(text, k, &mut Scratch::default()).collect()
     }
 
-    /// [`Self::predict`] without allocation. A scratch that served another model is cleared first.
+    /// [`Self::predict`] with reused memory. A scratch of another model is cleared first.
     pub fn predict_with<'m>(
         &'m self,
         text: &str,
@@ -129,7 +148,7 @@ impl FastText {
     }
 }
 
-/// Every row that a text can ask for is there.
+/// Checks that every row that a text can need exists.
 fn check_rows<R: BufRead>(
     reader: &ModelReader<'_, R>,
     args: &Args,
@@ -138,7 +157,10 @@ fn check_rows<R: BufRead>(
     input: &Matrix,
 ) -> Result<(), ModelError> {
     if pruned.is_some() && args.bucket > PRUNED_BUCKETS_MAX {
-        let problem = format!("{} buckets were pruned, {PRUNED_BUCKETS_MAX} at most", args.bucket);
+        let problem = format!(
+            "a pruned model has {} buckets, the limit is {PRUNED_BUCKETS_MAX}",
+            args.bucket
+        );
         return Err(reader.damaged(problem));
     }
     let has_ngrams = args.maxn > 0 || args.word_ngrams > 1;

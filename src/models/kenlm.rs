@@ -1,16 +1,16 @@
-//! KenLM's n-gram models, read in every form that its programs write and scored as its library
-//! scores: ARPA text, plain or gzip, and the binary forms probing, trie, quantised trie, and tries
+//! Reads KenLM's n-gram models in every form that its programs write, and scores as its library
+//! does: ARPA text, plain or gzip, and the binary forms probing, trie, quantized trie, and tries
 //! with array-compressed pointers.
 //!
 //! Upstream: kpu/kenlm. Scores agree to the last digit or nearly: they are sums of the same
 //! single-precision numbers in the same order.
 //!
-//! Whatever the form, the model becomes one hash table for each order. That takes about two thirds of
-//! the memory of KenLM's probing form, and three times that of a trie that is quantised and
-//! array-compressed. It is looked up in for many words at a time, so that the processor does not wait
-//! for each miss of its cache: that makes it faster than KenLM on both.
+//! Every form becomes one hash table per order. It takes about two thirds of the memory of KenLM's
+//! probing form, and three times that of a trie that is quantized and array-compressed. Look-ups
+//! for many words overlap, so that the processor does not wait for each cache miss. This is faster
+//! than KenLM on both forms.
 //!
-//! * `header`, `probing`, `trie`, `arpa`: the forms of files, checked as they are read.
+//! * `header`, `probing`, `trie`, `arpa`: the file formats, checked as they are read.
 //! * `vocabulary`, `table`: words and n-grams in memory.
 //! * `model`: from words to a score.
 
@@ -34,16 +34,34 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// Longest n-grams of a model that is read; KenLM stops at 6 unless it is compiled anew.
+/// Highest supported order; KenLM's default limit is 6.
 const ORDER_MAX: usize = 10;
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-/// How much text a compressed file may hold for each of its bytes. ARPA files have about 4; more than
-/// this is made to fill the memory.
+/// Most bytes of text per byte of a compressed file. ARPA files have about 4; more than this limit
+/// is made to fill the memory.
 const EXPANSION_MAX: u64 = 100;
 
 impl Model {
-    /// Reads a model of whatever form. The file may be damaged or hostile; it is held to its size.
+    /// Reads a model of any form. The file is not trusted: memory is bounded by its size.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, is damaged, or has an unsupported form, version or order.
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir().join(format!("kenlm-example-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder).unwrap();
+    /// # let path = folder.join("toy.arpa");
+    /// # let arpa = "\\data\\\nngram 1=4\nngram 2=1\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\t0\n\
+    /// #     -1\t</s>\n-0.5\thello\t0\n\n\\2-grams:\n-0.25\t<s> hello\n\n\\end\\\n";
+    /// # std::fs::write(&path, arpa).unwrap();
+    /// let model = models::kenlm::Model::open(&path)?;
+    /// // log10 of the probabilities of "hello" after the sentence's begin, and of its end.
+    /// assert_eq!(model.score(&[model.word(b"hello")]), -0.25 - 1.0);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok::<(), models::ModelError>(())
+    /// ```
     pub fn open(path: &Path) -> Result<Model, ModelError> {
         let open = || {
             let file = File::open(path)?;
@@ -55,7 +73,7 @@ impl Model {
         Self::read(BufReader::with_capacity(1 << 18, file), len, path)
     }
 
-    /// Reads a model of `len` bytes; `path` is named in errors.
+    /// Reads a model of `len` bytes; `path` is for errors.
     fn read(mut inner: impl BufRead, len: u64, path: &Path) -> Result<Model, ModelError> {
         let failed = |source| ModelError::Read { path: path.to_owned(), offset: 0, source };
         let head = inner.fill_buf().map_err(failed)?;
@@ -70,7 +88,7 @@ impl Model {
         let header = Header::read(source)?;
         match header.kind {
             Kind::Probing => probing::read(source, &header),
-            Kind::Trie { quantised, array } => trie::read(source, &header, quantised, array),
+            Kind::Trie { quantized, array } => trie::read(source, &header, quantized, array),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which language a text is in, by fastText's lid.176 or by what is built in.
+//! Language identification by fastText's lid.176 or by a built-in identifier.
 
 use crate::ModelError;
 use crate::fasttext::{FastText, Scratch};
@@ -7,14 +7,21 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use whatlang::Lang;
 
-/// Code of a text that no language was found for (ISO 639-2: undetermined).
+/// Code of a text without an identified language (ISO 639-2: undetermined).
 const UNDETERMINED: &str = "und";
 
-/// Bytes of a text that the built-in identifier looks at. Of 1,390 web pages it judged 1,388 the same
-/// as with all of their text; the rest of a book or a paper only takes time.
+/// Bytes of a text that the built-in identifier reads. For 1,388 of 1,390 web pages, the result was
+/// the same as with the whole text; the rest of a book or a paper only takes time.
 const BUILTIN_BYTES_MAX: usize = 16_000;
 
-/// Names the language of texts. Threads may share one.
+/// Identifies the language of texts. Threads may share one identifier.
+///
+/// ```
+/// use models::language::LanguageIdentifier;
+///
+/// let identifier = LanguageIdentifier::builtin();
+/// assert_eq!(identifier.identify("Der Regen fiel die ganze Nacht auf das Dach.").code, "de");
+/// ```
 pub struct LanguageIdentifier {
     name: String,
     model: Model,
@@ -23,7 +30,7 @@ pub struct LanguageIdentifier {
 enum Model {
     FastText {
         model: Box<FastText>,
-        /// Buffers not in use; there come to be as many as threads that identify at once.
+        /// Buffers not in use. There are as many as threads that identify at the same time.
         buffers: Mutex<Vec<Buffers>>,
     },
     /// The whatlang crate.
@@ -37,27 +44,33 @@ struct Buffers {
 }
 
 impl LanguageIdentifier {
-    /// Uses a fastText model whose labels are language codes: lid.176.bin, or lid.176.ftz, which is
-    /// a hundredth of its size and nearly as good.
+    /// Reads a fastText model whose labels are language codes: lid.176.bin, or lid.176.ftz, which
+    /// is a hundredth of its size and nearly as good.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file is not a fastText model that can be used.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let model = Box::new(FastText::open(path)?);
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Ok(Self { name, model: Model::FastText { model, buffers: Mutex::default() } })
     }
 
-    /// Needs no model file: whatlang, which knows 70 languages, on the first 16,000 bytes of a text.
-    /// Its scores are no probabilities and cannot be compared with fastText's.
+    /// Returns the built-in identifier, which needs no model file: whatlang, with 70 languages, on
+    /// the first 16,000 bytes of a text. Its scores are not probabilities and cannot be compared
+    /// with fastText's.
     pub fn builtin() -> Self {
         Self { name: "whatlang".to_owned(), model: Model::Builtin }
     }
 
-    /// What identifies: the model's file name, or `whatlang`.
+    /// Returns the model's file name, or `whatlang`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The likeliest language and its score, unrounded; `und` with score 0 where none is likely.
-    /// Line ends count as blanks. fastText's scores may exceed 1 by a few parts in 100 000.
+    /// Returns the most probable language and its score, not rounded; `und` with score 0 if there
+    /// is none. Line ends count as blanks. fastText's scores may exceed 1 by a few parts in 100
+    /// 000.
     pub fn identify(&self, text: &str) -> Language {
         self.with_buffers(|model, buffers| match model {
             Some(model) => top(model, text, &mut buffers.scratch),
@@ -65,9 +78,9 @@ impl LanguageIdentifier {
         })
     }
 
-    /// As CCNet tags its pages (`cc_net/split_by_lang.py`): line ends are taken out, which glues
-    /// the last word of a line to the first of the next, and the score is rounded to two places, as
-    /// numpy rounds, before anybody compares it.
+    /// Returns the language as CCNet tags its pages (`cc_net/split_by_lang.py`): line ends are
+    /// removed, which joins the last word of a line to the first of the next, and the score is
+    /// rounded to two places as in numpy, before it is compared.
     pub fn ccnet_language(&self, text: &str) -> Language {
         let mut language = self.with_buffers(|model, Buffers { scratch, glued }| {
             glued.clear();
@@ -85,7 +98,7 @@ impl LanguageIdentifier {
         let Model::FastText { model, buffers } = &self.model else {
             return identify(None, &mut Buffers::default());
         };
-        // A panic elsewhere leaves the list as it was or one short: as good.
+        // A panic elsewhere leaves the list as it was or one buffer short, which is harmless.
         let pool = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut own = pool().pop().unwrap_or_default();
         let found = identify(Some(model), &mut own);
@@ -107,7 +120,7 @@ fn builtin(text: &str) -> Language {
     Language { code: code.to_owned(), score }
 }
 
-/// ISO 639-1, which each of these languages has; lid.176 names them so.
+/// Returns the ISO 639-1 code, as lid.176 uses. Each of these languages has one.
 fn code_of(language: Lang) -> &'static str {
     match language {
         Lang::Afr => "af",
@@ -188,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_builtin_identifier_speaks_in_lid_176_codes() {
+    fn the_builtin_identifier_uses_lid_176_codes() {
         let identifier = LanguageIdentifier::builtin();
         assert_eq!(identifier.name(), "whatlang");
         let english = identifier.identify("The quick brown fox jumps over the lazy dog, they say.");
@@ -206,8 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn the_builtin_identifier_looks_at_the_beginning() {
-        // Two bytes a letter: the cut is moved off the middle of one.
+    fn the_builtin_identifier_reads_the_beginning() {
+        // Two bytes per letter: the cut is moved to a character boundary.
         let russian = "а".to_owned() + &"Это начало очень длинной книги. ".repeat(300);
         let text = russian + &"The rest of it is in English. ".repeat(3000);
         assert_eq!(LanguageIdentifier::builtin().identify(&text).code, "ru");

@@ -1,14 +1,14 @@
-//! What does a trained model say of a text? Readers and runners of every kind of model file that
-//! the recipe uses. A model file may be damaged or hostile: it is checked as it is read.
+//! Trained models: reads and runs every kind of model file that the recipes use. Model files are
+//! not trusted and are checked as they are read.
 //!
 //! * [`fasttext`]: fastText's supervised models.
-//! * [`language`]: the language of a text, by such a model or by a built-in one.
-//! * [`wikiref`]: RedPajama's quality classifier, on top of a fastText model.
+//! * [`language`]: language identification, by a fastText model or a built-in identifier.
+//! * [`wikiref`]: RedPajama's quality classifier, based on a fastText model.
 //! * [`kenlm`]: KenLM's n-gram models, in all their forms.
 //! * [`sentencepiece`]: SentencePiece's unigram models.
-//! * [`Perplexity`]: a folder of both, and the perplexity of a document as CCNet measures it.
+//! * [`Perplexity`]: a folder of both, and the perplexity of a document as CCNet computes it.
 //! * [`bucket`]: CCNet's head, middle and tail.
-//! * [`tokenizer`]: token counts by any `tokenizer.json`.
+//! * [`tokenizer`]: token counts with any `tokenizer.json`.
 //!
 //! Upstream: facebookresearch/fastText, facebookresearch/cc_net (`cc_net/perplexity.py`),
 //! kpu/kenlm, google/sentencepiece, huggingface/tokenizers.
@@ -30,10 +30,3 @@ mod golden;
 pub use bucket::{Bucket, bucket};
 pub use error::ModelError;
 pub use perplexity::{Perplexity, Scratch, perplexity};
-
-/// How property tests run. They keep no record of failures: proptest would write it to a folder
-/// beside this crate, which Cargo would take for a member of the workspace.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
-}

@@ -1,4 +1,4 @@
-//! A folder of models, and the perplexity of a document (`cc_net/perplexity.py`).
+//! The perplexity of documents under a folder of models (`cc_net/perplexity.py`).
 
 use crate::{ModelError, kenlm, sentencepiece};
 use std::collections::HashMap;
@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use text::ccnet::normalize_for_lm;
 
-/// The names that a language's KenLM model may have, behind the language; the first found is taken.
+/// Suffixes of a language's KenLM model; the first that exists is used.
 const KENLM_NAMES: [&str; 4] = [".arpa.bin", ".arpa.trie.bin", ".arpa.gz", ".arpa"];
 const SENTENCEPIECE_NAME: &str = ".sp.model";
-/// Longer texts, which no crawl has, get no perplexity.
+/// Longer texts, which no crawl has, have no perplexity.
 const TEXT_BYTES_MAX: usize = sentencepiece::TEXT_BYTES_MAX / 4;
 
 /// A folder with CCNet's language models: for each language `en.sp.model` and one of `en.arpa.bin`,
-/// `en.arpa.trie.bin`, `en.arpa.gz`, `en.arpa`. A language is read when its first text comes, once
-/// for all threads that share this; who comes meanwhile waits.
+/// `en.arpa.trie.bin`, `en.arpa.gz`, `en.arpa`. The models of a language are read for its first
+/// text, once for all threads; other threads wait meanwhile.
 pub struct Perplexity {
-    /// Tells a [`Scratch`] made for another folder.
+    /// Identifies the folder to a [`Scratch`].
     id: u64,
     dir: PathBuf,
     models: Mutex<HashMap<String, Option<Arc<LanguageModel>>>>,
@@ -27,15 +27,15 @@ pub struct Perplexity {
 struct LanguageModel {
     pieces: sentencepiece::Model,
     kenlm: kenlm::Model,
-    /// The word that each piece is to KenLM.
+    /// KenLM's word of each piece.
     words: Vec<u32>,
 }
 
-/// What a thread keeps between documents: buffers, words seen lately, and the language of the last
-/// document. It never changes a result.
+/// Reusable memory of a thread: buffers, caches of words, and the language of the last document. It
+/// does not affect results.
 #[derive(Default)]
 pub struct Scratch {
-    /// The folder that `language` is from; 0 for none.
+    /// The folder of `language`; 0 for none.
     folder: u64,
     language: Option<(String, Option<Arc<LanguageModel>>)>,
     text: String,
@@ -44,7 +44,24 @@ pub struct Scratch {
 }
 
 impl Perplexity {
-    /// The models in `dir`, none of which is read yet. Fails where the folder cannot be read.
+    /// Opens a folder without reading its models.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder cannot be read.
+    ///
+    /// ```no_run
+    /// use models::{Perplexity, Scratch};
+    ///
+    /// # fn main() -> Result<(), models::ModelError> {
+    /// let models = Perplexity::open("cc_net/data/lm_sp".as_ref())?;
+    /// let text = "the rain fell on the roof all night";
+    /// if let Some(perplexity) = models.of("en", text, &mut Scratch::default())? {
+    ///     println!("{perplexity}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn open(dir: &Path) -> Result<Perplexity, ModelError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -54,10 +71,13 @@ impl Perplexity {
         Ok(Perplexity { id, dir: dir.to_owned(), models: Mutex::default() })
     }
 
-    /// The two files of a language, SentencePiece's before KenLM's; `None` if it has neither. Fails
-    /// where one of them is missing.
+    /// Returns the SentencePiece and the KenLM file of a language; `None` if it has neither.
+    ///
+    /// # Errors
+    ///
+    /// Fails if only one of them exists.
     pub fn files(&self, language: &str) -> Result<Option<(PathBuf, PathBuf)>, ModelError> {
-        // The name makes a file's; nothing else may come in by it.
+        // The language becomes part of a file name, so paths must be kept out.
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if language.is_empty() || !language.bytes().all(is_name) {
             return Ok(None);
@@ -77,9 +97,13 @@ impl Perplexity {
         }
     }
 
-    /// The perplexity of a document in `language`, rounded to one decimal as CCNet rounds it: that of
-    /// its whole text as one sentence, its lines joined without a blank. `None` where the language has
-    /// no models or nothing of the text is left by normalisation.
+    /// Returns the perplexity of a document in `language`, rounded to one decimal as in CCNet: that
+    /// of its whole text as one sentence, with its lines joined without a blank. Returns `None` if
+    /// the language has no models, or if the normalized text is empty.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the models of the language cannot be read.
     pub fn of(
         &self,
         language: &str,
@@ -95,7 +119,7 @@ impl Perplexity {
         Ok((pieces > 0).then(|| perplexity(f64::from(log10), pieces + 1)))
     }
 
-    /// The models of the language: from `scratch`, from memory or from the folder.
+    /// Returns the models of the language from `scratch`, from memory or from the folder.
     fn model(
         &self,
         language: &str,
@@ -107,7 +131,7 @@ impl Perplexity {
         if let Some((_, model)) = scratch.language.as_ref().filter(|(known, _)| known == language) {
             return Ok(model.clone());
         }
-        // Whoever panicked while reading has inserted nothing.
+        // A thread that panicked while reading has inserted nothing.
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         let model = match models.get(language) {
             Some(model) => model.clone(),
@@ -132,7 +156,7 @@ impl LanguageModel {
         Ok(Self { pieces, kenlm, words })
     }
 
-    /// log10 of the probability of a normalised text, and its number of pieces.
+    /// Returns the log10 of the probability of a normalized text, and its number of pieces.
     fn score(
         &self,
         text: &str,
@@ -140,8 +164,8 @@ impl LanguageModel {
         kenlm: &mut kenlm::Scratch,
     ) -> (f32, usize) {
         let encoded = self.pieces.encode(text, pieces);
-        // What is no piece stood in the text that the language model was made from, too, and may
-        // be a word of it.
+        // Unknown pieces also occurred in the text that the language model was trained on, so they
+        // may be words of it.
         let words = encoded.iter().map(|(id, unknown)| match unknown {
             Some(text) => self.kenlm.word(text),
             None => self.words[id as usize],
@@ -150,13 +174,17 @@ impl LanguageModel {
     }
 }
 
-/// The perplexity of `tokens` tokens, sentence ends included, whose probabilities make `log10`
-/// together, rounded to one decimal. For several sentences give the sums.
+/// Returns the perplexity of `tokens` tokens, sentence ends included, with the joint probability
+/// `log10`, rounded to one decimal. For several sentences, pass the sums.
+///
+/// ```
+/// assert_eq!(models::perplexity(-12.5, 5), 316.2);
+/// ```
 pub fn perplexity(log10: f64, tokens: usize) -> f64 {
     round(10f64.powf(-log10 / tokens as f64))
 }
 
-/// Python's `round(number, 1)`: to the nearest of the exact value, to the even one half way.
+/// Python's `round(number, 1)`: rounds the exact binary value, and halves to even.
 fn round(number: f64) -> f64 {
     format!("{number:.1}").parse().unwrap_or(number)
 }
@@ -203,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_language_is_an_error_that_names_the_other_half() {
+    fn a_language_with_one_file_is_an_error_that_names_the_other_file() {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join("xx.arpa"), "").expect("a file");
         std::fs::write(dir.path().join("yy.sp.model"), "").expect("a file");
@@ -216,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_no_language_have_no_models() {
+    fn other_names_than_languages_have_no_models() {
         let dir = tempfile::tempdir().expect("a folder");
         let inside = dir.path().join("inside");
         std::fs::create_dir(&inside).expect("a folder");

@@ -1,5 +1,5 @@
-//! A binary model file, read front to back. The file is not trusted: nothing is allocated for a
-//! length that the rest of the file cannot hold.
+//! Reads a binary model file front to back. The file is not trusted: nothing is allocated for a
+//! length that exceeds the rest of the file.
 
 use crate::ModelError;
 use std::io::{BufRead, Read};
@@ -13,7 +13,7 @@ pub(crate) struct ModelReader<'p, R> {
 }
 
 impl<'p, R: Read> ModelReader<'p, R> {
-    /// `inner` holds `len` bytes; `path` is named in errors.
+    /// `inner` has `len` bytes; `path` is for errors.
     pub(crate) fn new(inner: R, len: u64, path: &'p Path) -> Self {
         Self { inner, path, offset: 0, len }
     }
@@ -22,7 +22,7 @@ impl<'p, R: Read> ModelReader<'p, R> {
         self.path
     }
 
-    /// Size of the whole file.
+    /// Returns the size of the whole file.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
@@ -77,7 +77,7 @@ impl<'p, R: Read> ModelReader<'p, R> {
         Ok(bytes)
     }
 
-    /// The next `count` items of `item_bytes` each.
+    /// Reads the next `count` items of `item_bytes` each.
     pub(crate) fn items(
         &mut self,
         count: u64,
@@ -105,7 +105,7 @@ impl<'p, R: Read> ModelReader<'p, R> {
         Ok(self.array::<1>(part)?[0])
     }
 
-    /// A C++ `bool`.
+    /// Reads a C++ `bool`.
     pub(crate) fn flag(&mut self, part: &'static str) -> Result<bool, ModelError> {
         match self.u8(part)? {
             0 => Ok(false),
@@ -122,19 +122,19 @@ impl<'p, R: Read> ModelReader<'p, R> {
         Ok(i64::from_le_bytes(self.array(part)?))
     }
 
-    /// A 32-bit number that counts something.
+    /// Reads a 32-bit count.
     pub(crate) fn count32(&mut self, part: &'static str) -> Result<u32, ModelError> {
         let count = self.i32(part)?;
         u32::try_from(count).map_err(|_| self.damaged(format!("{part} is {count}")))
     }
 
-    /// A 64-bit number that counts something.
+    /// Reads a 64-bit count.
     pub(crate) fn count64(&mut self, part: &'static str) -> Result<u64, ModelError> {
         let count = self.i64(part)?;
         u64::try_from(count).map_err(|_| self.damaged(format!("{part} is {count}")))
     }
 
-    /// Weights. One that is not finite would make nonsense of every prediction it takes part in.
+    /// Reads weights. Refuses weights that are not finite, since they would spoil predictions.
     pub(crate) fn floats(
         &mut self,
         count: u64,
@@ -158,12 +158,13 @@ impl<'p, R: Read> ModelReader<'p, R> {
     }
 
     fn size(&self, count: u64) -> Result<usize, ModelError> {
-        usize::try_from(count).map_err(|_| self.damaged("it does not fit into this machine"))
+        usize::try_from(count)
+            .map_err(|_| self.damaged("it does not fit into this machine's memory"))
     }
 }
 
 impl<R: BufRead> ModelReader<'_, R> {
-    /// Appends the bytes before the next NUL and skips it.
+    /// Appends the bytes before the next NUL, and skips the NUL.
     pub(crate) fn until_nul(
         &mut self,
         to: &mut Vec<u8>,
@@ -184,17 +185,17 @@ impl<R: BufRead> ModelReader<'_, R> {
     }
 }
 
-/// The little-endian number at `offset`.
+/// Returns the little-endian number at `offset`.
 pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
     u32::from_le_bytes(array_at(bytes, offset))
 }
 
-/// The little-endian number at `offset`.
+/// Returns the little-endian number at `offset`.
 pub(crate) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
     u64::from_le_bytes(array_at(bytes, offset))
 }
 
-/// The little-endian number at `offset`.
+/// Returns the little-endian number at `offset`.
 pub(crate) fn f32_at(bytes: &[u8], offset: usize) -> f32 {
     f32::from_le_bytes(array_at(bytes, offset))
 }

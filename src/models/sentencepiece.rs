@@ -1,19 +1,19 @@
-//! SentencePiece's unigram models, read from its `.model` files; texts are cut into the pieces that
-//! its own library gives.
+//! Reads SentencePiece's unigram models from its `.model` files, and segments texts into the same
+//! pieces as its own library.
 //!
 //! Upstream: google/sentencepiece. Its library rounds the running score of a whole text to single
-//! precision, and so lets chance decide between ways to cut a word that are about equal. Here words
-//! are cut one by one and remembered, with the distance of the second-best way; where that could
-//! drown in upstream's rounding, the word is cut anew with upstream's running score. A text that
-//! scores below -100 000, at about 50 KB, begins from 0 again at the next word, in newer versions
-//! of the library at the next character.
+//! precision, so rounding decides between segmentations of a word with nearly equal scores. Here
+//! words are segmented one by one and cached, with the margin to the second-best segmentation. If
+//! the margin is within upstream's rounding error, the word is segmented again with upstream's
+//! running score. When a text's score falls below -100 000, at about 50 KB, it restarts from 0 at
+//! the next word; newer versions of the library restart at the next character.
 //!
 //! * `proto`: a model file, checked as it is read.
 //! * `normalizer`: from a text to words with marks for their blanks.
 //! * `trie`, `unigram`, `cache`: from words to pieces.
 //!
-//! Models of other kinds (BPE, words, characters), symbols defined by the user, and the fallback to
-//! bytes are refused: CCNet's models have none.
+//! Models of other kinds (BPE, words, characters), user-defined symbols and byte fallback are
+//! refused, since CCNet's models have none.
 
 mod cache;
 mod normalizer;
@@ -35,35 +35,36 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use unigram::{Steps, Unigram};
 
-/// A unigram model: give it a text, it gives its pieces.
+/// A unigram model, which segments texts into pieces.
 pub struct Model {
-    /// Tells a [`Scratch`] made for another model.
+    /// Identifies the model to a [`Scratch`].
     id: u64,
     normalizer: Normalizer,
     unigram: Unigram,
     texts: Vec<Box<[u8]>>,
-    /// No piece has a mark but at its beginning, so that a word may be cut by itself.
+    /// Whether pieces have marks only at their beginning, so that words can be segmented
+    /// separately.
     cuts_at_marks: bool,
 }
 
-/// What a thread keeps between texts, so that they allocate nothing: buffers, and 512 KiB of words
-/// seen lately. It never changes a result.
+/// Reusable memory of a thread, so that segmenting does not allocate: buffers, and a cache of words
+/// of 512 KiB. It does not affect results.
 #[derive(Default)]
 pub struct Scratch {
-    /// The model that `cache` was filled by; 0 for none.
+    /// The model that filled `cache`; 0 for none.
     model: u64,
     text: Vec<u8>,
-    /// Where each word begins in `text`.
+    /// The offset of each word in `text`.
     words: Vec<u32>,
     cache: WordCache,
     steps: Steps,
-    /// Of one word: the number of each and where it begins.
+    /// The pieces of one word: the number and offset of each.
     pieces: Vec<(u32, u32)>,
     ids: Vec<u32>,
     unknown: Vec<Range<u32>>,
 }
 
-/// A text in pieces.
+/// A segmented text.
 pub struct Encoded<'a> {
     /// The number of each piece.
     pub ids: &'a [u32],
@@ -72,23 +73,37 @@ pub struct Encoded<'a> {
     text: &'a [u8],
 }
 
-/// Longest text that is cut.
+/// Longest text that can be segmented.
 pub const TEXT_BYTES_MAX: usize = 1 << 30;
 
-/// The running score is set back below this, as upstream does.
+/// The running score is reset below this, as upstream.
 const SCORE_MIN: f32 = -100_000.0;
-/// Stands for any distance that no rounding reaches.
+/// A margin that exceeds any rounding error.
 const MARGIN_MAX: f64 = 1e4;
 
 impl Model {
-    /// Reads a model. The file may be damaged or hostile; it is held to its size.
+    /// Reads a model. The file is not trusted: memory is bounded by its size.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, is damaged, or is not a supported unigram model.
+    ///
+    /// ```no_run
+    /// use models::sentencepiece::{Model, Scratch};
+    ///
+    /// # fn main() -> Result<(), models::ModelError> {
+    /// let model = Model::open("en.sp.model".as_ref())?;
+    /// println!("{:?}", model.encode("the rain fell", &mut Scratch::default()).ids);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn open(path: &Path) -> Result<Model, ModelError> {
         let file = std::fs::read(path)
             .map_err(|source| ModelError::Open { path: path.to_owned(), source })?;
         Self::read(&file, path)
     }
 
-    /// Reads the bytes of a model; `path` is named in errors.
+    /// Reads the bytes of a model; `path` is for errors.
     fn read(file: &[u8], path: &Path) -> Result<Model, ModelError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -96,11 +111,12 @@ impl Model {
             let (path, offset) = (path.to_owned(), offset as u64);
             ModelError::Damaged { path, offset, problem: problem.into() }
         };
-        let proto = ModelProto::read(file)
-            .map_err(|offset| damaged(offset, "it is no SentencePiece model any more"))?;
+        let proto = ModelProto::read(file).map_err(|offset| {
+            damaged(offset, "it is not a valid SentencePiece model from here on")
+        })?;
         check_kind(&proto, path)?;
-        let wrong = |problem: String| damaged(file.len(), &problem);
-        let (pieces, unknown) = usable_pieces(&proto).map_err(wrong)?;
+        let invalid = |problem: String| damaged(file.len(), &problem);
+        let (pieces, unknown) = usable_pieces(&proto).map_err(invalid)?;
 
         let mut normalizer = Normalizer::new(proto.precompiled_charsmap)
             .map_err(|problem| damaged(file.len(), problem))?;
@@ -117,17 +133,17 @@ impl Model {
         Ok(Self { id, normalizer, unigram, texts, cuts_at_marks })
     }
 
-    /// The texts of the pieces by their numbers, those included that no text ever gives.
+    /// Returns the texts of all pieces by number, including control pieces and unused ones.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         self.texts.iter().map(|text| &**text)
     }
 
-    /// The number of what is no piece.
+    /// Returns the number of unknown pieces.
     pub fn unknown(&self) -> u32 {
         self.unigram.unknown
     }
 
-    /// The pieces of a text. A scratch that served another model is cleared first.
+    /// Segments a text. A scratch of another model is cleared first.
     ///
     /// # Panics
     ///
@@ -169,8 +185,8 @@ impl Model {
         }
     }
 
-    /// Adds the pieces of a word that was seen lately or is worth remembering. Gives the running score,
-    /// `None` where the way to cut it depends on that.
+    /// Adds the pieces of a word from the cache, or caches them. Returns the running score, or
+    /// `None` if the segmentation depends on that score.
     #[inline]
     fn cut_cached(&self, word: Range<usize>, before: f32, scratch: &mut Scratch) -> Option<f32> {
         let Scratch { text, cache, steps, pieces, ids, .. } = scratch;
@@ -191,8 +207,8 @@ impl Model {
         let cached = cache.get(slot, word)?;
         let score =
             cached.ids().iter().fold(before, |sum, id| sum + self.unigram.scores[*id as usize]);
-        // Each of the additions on either way, one a byte at most, is off by half a unit in the
-        // last place at most.
+        // Each addition on either path, at most one per byte, is off by at most half a unit in the
+        // last place.
         let rounding = word.len() as f32 * (score.abs() + cached.margin) * f32::EPSILON;
         (cached.margin > rounding).then(|| {
             ids.extend_from_slice(cached.ids());
@@ -210,7 +226,7 @@ impl Model {
             score += self.unigram.score(*id);
             let (start, end) = (start + word.start as u32, end + word.start as u32);
             if *id == self.unigram.unknown {
-                // Unknown characters in a row are one piece.
+                // Consecutive unknown characters are one piece.
                 let open = unknown.last_mut().filter(|open| open.end == start);
                 if let (Some(open), Some(last)) = (open, ids.last())
                     && *last == *id
@@ -227,13 +243,13 @@ impl Model {
 }
 
 impl<'a> Encoded<'a> {
-    /// The text of each unknown piece, in order.
+    /// Returns the text of each unknown piece, in order.
     pub fn unknown(&self) -> impl Iterator<Item = &'a [u8]> {
         let text = self.text;
         self.unknown.iter().map(move |range| &text[range.start as usize..range.end as usize])
     }
 
-    /// The number of each piece, with its text where it is unknown.
+    /// Returns the number of each piece, with its text if it is unknown.
     pub fn iter(&self) -> impl Iterator<Item = (u32, Option<&'a [u8]>)> {
         let mut unknown = self.unknown();
         let unknown_id = self.unknown_id;
@@ -249,29 +265,29 @@ fn check_kind(proto: &ModelProto<'_>, path: &Path) -> Result<(), ModelError> {
     let is_known =
         |kind: u64| matches!(kind, PIECE_NORMAL | PIECE_UNKNOWN | PIECE_CONTROL | PIECE_UNUSED);
     let problem = if proto.pieces.is_empty() {
-        "is no SentencePiece model: it has no pieces"
+        "is not a SentencePiece model: it has no pieces"
     } else if proto.model_type != TYPE_UNIGRAM {
-        "is no unigram model"
+        "is not a unigram model"
     } else if proto.byte_fallback {
-        "falls back to bytes"
+        "uses byte fallback"
     } else if proto.treat_whitespace_as_suffix || !proto.escape_whitespaces {
-        "marks blanks in another way than at the beginning of words"
+        "does not mark blanks at the beginning of words"
     } else if !proto.pieces.iter().all(|piece| is_known(piece.kind)) {
-        "has symbols defined by its user, or bytes"
+        "has user-defined symbols or byte pieces"
     } else {
         return Ok(());
     };
     Err(ModelError::Unsupported {
         path: path.to_owned(),
         problem: problem.into(),
-        remedy: "give a unigram model as CCNet trains them",
+        remedy: "use a unigram model such as CCNet's",
     })
 }
 
-/// Pieces with their numbers, in order of their texts.
+/// Pieces with their numbers, sorted by text.
 type Pieces<'f> = Vec<(&'f [u8], u32)>;
 
-/// The pieces that texts are cut into, and the number of what is none.
+/// Returns the pieces that occur in texts, and the number of unknown pieces.
 fn usable_pieces<'f>(proto: &ModelProto<'f>) -> Result<(Pieces<'f>, u32), String> {
     let mut pieces = Vec::new();
     let mut unknown = None;
@@ -292,7 +308,7 @@ fn usable_pieces<'f>(proto: &ModelProto<'f>) -> Result<(Pieces<'f>, u32), String
     if let Some(pair) = pieces.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(format!("pieces {} and {} are the same", pair[0].1, pair[1].1));
     }
-    let unknown = unknown.ok_or("it has no piece for what is unknown")?;
+    let unknown = unknown.ok_or("it has no unknown piece")?;
     match pieces.is_empty() {
         false => Ok((pieces, unknown)),
         true => Err("it has no pieces for texts".into()),

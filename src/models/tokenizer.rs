@@ -1,8 +1,8 @@
-//! How many tokens a text has for a language model: any tokenizer of Hugging Face's
-//! `tokenizer.json` form, through their own library. Nothing is downloaded.
+//! Counts the tokens of a text with any tokenizer in Hugging Face's `tokenizer.json` format,
+//! through their own library. Nothing is downloaded.
 //!
-//! RedPajama-1T was counted with the tokenizer of GPT-NeoX-20B, which is Pythia's too; the 2nd
-//! version with Mistral-7B's.
+//! RedPajama-1T was counted with the tokenizer of GPT-NeoX-20B, which is also Pythia's; the second
+//! version with that of Mistral-7B.
 
 use std::path::{Path, PathBuf};
 use tokenizers::pipeline::{EncodeOptions, Encoding, Override, PipelineTokenizer};
@@ -10,7 +10,7 @@ use tokenizers::pipeline::{EncodeOptions, Encoding, Override, PipelineTokenizer}
 #[cfg(test)]
 mod tests;
 
-/// A tokenizer that counts. Opening one takes a fraction of a second; share it between threads.
+/// Counts tokens. Opening a tokenizer takes a fraction of a second; threads can share it.
 pub struct TokenCounter {
     path: PathBuf,
     tokenizer: PipelineTokenizer,
@@ -18,9 +18,25 @@ pub struct TokenCounter {
 }
 
 impl TokenCounter {
-    /// Reads a `tokenizer.json`, of version 2.0 or of the older form.
+    /// Reads a `tokenizer.json`, of version 2.0 or of the older format.
     ///
-    /// What the file says of padding and truncation is ignored: every token of the text counts.
+    /// Padding and truncation in the file are ignored: every token of the text counts.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, or if the library does not accept it.
+    ///
+    /// ```
+    /// # let name = format!("tokenizer-example-{}.json", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    /// # let json = r#"{"version":"1.0","pre_tokenizer":{"type":"Whitespace"},
+    /// #     "model":{"type":"WordLevel","unk_token":"?","vocab":{"?":0,"the":1,"rain":2}}}"#;
+    /// # std::fs::write(&path, json).unwrap();
+    /// let counter = models::tokenizer::TokenCounter::open(&path)?;
+    /// assert_eq!(counter.count("the rain fell")?, 3);
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), models::tokenizer::TokenizerError>(())
+    /// ```
     pub fn open(path: &Path) -> Result<Self, TokenizerError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| TokenizerError::Read { path: path.to_owned(), source })?;
@@ -35,9 +51,13 @@ impl TokenCounter {
         Ok(TokenCounter { path: path.to_owned(), tokenizer, options })
     }
 
-    /// The number of tokens of the text, without those that a tokenizer puts around a text (`<s>`).
-    /// The name of a special token inside the text (`<|endoftext|>`) is that token, as in Hugging
-    /// Face's library.
+    /// Returns the number of tokens of a text, without those that the tokenizer adds around it
+    /// (`<s>`). The name of a special token in the text (`<|endoftext|>`) counts as that token, as
+    /// in Hugging Face's library.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tokenizer has no token for a part of the text, nor an unknown token.
     pub fn count(&self, text: &str) -> Result<u64, TokenizerError> {
         Ok(self.encode(text)?.len() as u64)
     }
@@ -50,9 +70,9 @@ impl TokenCounter {
     }
 }
 
-/// The library panics at some files: at merges, for example, that make what the vocabulary lacks. In
-/// a thread of its own that ends nothing else. Its name is that of the threads whose panics are
-/// caught.
+/// Builds the tokenizer in a separate thread, since the library panics on some files, for example
+/// if a merge makes a token that is not in the vocabulary. The thread has the name of the threads
+/// whose panics are caught.
 fn build(text: String) -> Result<PipelineTokenizer, String> {
     let build = move || {
         let canonical = tokenizers::canonicalize_str(&text).map_err(|error| error.to_string())?;
@@ -74,9 +94,9 @@ pub enum TokenizerError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The file is not a tokenizer, or it is one with a part that the library does not know.
+    /// The file is not a tokenizer, or has a part that the library does not know.
     #[error(
-        "{} is not a tokenizer that can be used: {cause}; give the tokenizer.json of a Hugging Face \
+        "{} is not a tokenizer that can be used: {cause}; use the tokenizer.json of a Hugging Face \
          model", path.display()
     )]
     Invalid {

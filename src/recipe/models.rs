@@ -8,7 +8,7 @@ use models::language::LanguageIdentifier;
 use models::tokenizer::TokenCounter;
 use models::wikiref::WikiReferences;
 use signals::rules::c4::BadWords;
-use signals::{Facts, Keep, Lists, RULES, SIGNALS, Signal, View, named};
+use signals::{Facts, Keep, Lists, RULES, SIGNALS, Signal, View, find};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -128,7 +128,7 @@ impl Models {
             let language = document.language.as_ref().map_or("", |language| &language.code);
             let perplexity = model.as_ref().and_then(|model| {
                 let found = model.of(language, &document.text, &mut scratch);
-                found.unwrap_or_else(|error| fail(error))
+                found.unwrap_or_else(|error| fail(format_args!("{:#}", wrong(error))))
             });
             document.scores.perplexity = perplexity;
             document.scores.bucket = Some(models::bucket(language, perplexity).name().into());
@@ -192,8 +192,8 @@ impl Models {
     }
 }
 
-fn wrong(error: impl std::fmt::Display) -> anyhow::Error {
-    usage(error.to_string())
+fn wrong(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    usage(format!("{:#}", error.into()))
 }
 
 /// The language models of the folder `lm`. Those of the languages that are kept are loaded at once:
@@ -234,7 +234,7 @@ fn wanted(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal
     let all = names.iter().any(|name| name == "all");
     let mut wanted = Vec::new();
     for name in names.iter().filter(|name| *name != "all") {
-        let signal = named(name).ok_or_else(|| {
+        let signal = find(name).ok_or_else(|| {
             let hint = crate::usage::suggest(name, SIGNALS.iter().chain(&RULES).map(|s| s.name));
             usage(format!("signals: there is no signal {name}{hint}"))
         })?;

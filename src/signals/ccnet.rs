@@ -1,4 +1,4 @@
-//! What CCNet found out about the document (RedPajama-V2, `core/worker.py`).
+//! CCNet's results for the document (RedPajama-V2, `core/worker.py`).
 
 use crate::facts::Facts;
 use crate::signal::{Of, Signal, Source};
@@ -36,10 +36,10 @@ pub const ORIGINAL_NLINES: Signal = Signal {
     of: Of::Document(|view| count(view.facts().original_nlines)),
 };
 
-/// Certainty of the language.
+/// Confidence of the language.
 pub const LANGUAGE_SCORE: Signal = Signal {
     name: "ccnet_language_score",
-    about: "certainty of the language, 0 to 1",
+    about: "confidence of the language identification, 0 to 1",
     source: Source::Facts,
     of: Of::Document(|view| view.facts().language_score.into()),
 };
@@ -47,7 +47,7 @@ pub const LANGUAGE_SCORE: Signal = Signal {
 /// Perplexity.
 pub const PERPLEXITY: Signal = Signal {
     name: "ccnet_perplexity",
-    about: "perplexity for a language model of Wikipedia",
+    about: "perplexity under a language model of Wikipedia",
     source: Source::Facts,
     of: Of::Document(|view| view.facts().perplexity.into()),
 };

@@ -1,4 +1,4 @@
-//! What a text is about, as far as lists and marks tell (RedPajama-V2,
+//! The content of a text, by lists of words and domains and by marks (RedPajama-V2,
 //! `core/quality_signals/content.py`).
 
 use crate::signal::{Of, Signal, Source};
@@ -9,7 +9,7 @@ use memchr::memmem;
 /// Words and phrases of the list of bad words.
 pub const LDNOOBW_WORDS: Signal = Signal {
     name: "rps_doc_ldnoobw_words",
-    about: "occurrences of bad words and phrases, after normalisation",
+    about: "occurrences of bad words and phrases, after normalization",
     source: Source::BadWords,
     of: Of::Document(|view| bad_words(view)),
 };
@@ -17,7 +17,7 @@ pub const LDNOOBW_WORDS: Signal = Signal {
 /// Filler text.
 pub const LOREM_IPSUM: Signal = Signal {
     name: "rps_doc_lorem_ipsum",
-    about: "occurrences of \"lorem ipsum\" for each character, after normalisation",
+    about: "occurrences of \"lorem ipsum\" per character, after normalization",
     source: Source::Text,
     of: Of::Document(|view| {
         let found = memmem::find_iter(view.normal().as_bytes(), "lorem ipsum").count();
@@ -28,7 +28,7 @@ pub const LOREM_IPSUM: Signal = Signal {
 /// Braces, a sign of code.
 pub const CURLY_BRACKET: Signal = Signal {
     name: "rps_doc_curly_bracket",
-    about: "braces for each character",
+    about: "braces per character",
     source: Source::Text,
     of: Of::Document(|view| {
         let braces = memchr::memchr2_iter(b'{', b'}', view.text().as_bytes()).count();
@@ -36,10 +36,10 @@ pub const CURLY_BRACKET: Signal = Signal {
     }),
 };
 
-/// What the web site is known for.
+/// Categories of the web site.
 pub const UT1_BLACKLIST: Signal = Signal {
     name: "rps_doc_ut1_blacklist",
-    about: "number of the combination of UT1's categories that the domain is in",
+    about: "number of the domain's combination of UT1 categories",
     source: Source::Domains,
     of: Of::Document(|view| blacklist(view)),
 };
@@ -47,13 +47,13 @@ pub const UT1_BLACKLIST: Signal = Signal {
 /// Stop words among the raw words.
 pub const STOP_WORD_FRACTION: Signal = Signal {
     name: "rps_doc_stop_word_fraction",
-    about: "share of words that are stop words, capitals not folded",
+    about: "share of words that are stop words, case-sensitive",
     source: Source::StopWords,
     of: Of::Document(|view| stop_word_share(view)),
 };
 
-/// The words of a phrase stand side by side in the normalised text, with a blank between, as in the
-/// list; so a phrase is looked up as a piece of that text.
+/// The words of a phrase are adjacent in the normalized text, separated by a blank as in the list,
+/// so a phrase is looked up as a slice of that text.
 fn bad_words(view: &View) -> Value {
     let Some(list) = view.lists().bad_words(view.facts().language) else { return Value::Absent };
     let words = view.words();
@@ -109,19 +109,19 @@ mod tests {
     }
 
     #[test]
-    fn phrases_count_at_each_place_where_they_stand() {
+    fn phrases_count_at_each_occurrence() {
         let lists = lists("foo\nfoo bar\na b c\nit's\n");
         let count = |text| value(&LDNOOBW_WORDS, text, &english(), &lists);
         assert_eq!(count("Foo, bar! foo"), Value::Real(3.0));
         assert_eq!(count("a b a b c"), Value::Real(1.0));
         assert_eq!(count("a b"), Value::Real(0.0));
-        // Normalisation deletes the apostrophe, so the entry can never match.
+        // Normalization deletes the apostrophe, so the entry can never match.
         assert_eq!(count("it's"), Value::Real(0.0));
         assert_eq!(count(""), Value::Real(0.0));
     }
 
     #[test]
-    fn signals_without_their_list_are_absent_and_say_what_is_missing() {
+    fn signals_without_their_list_are_absent_and_report_what_is_missing() {
         let none = Lists::default();
         for signal in [&LDNOOBW_WORDS, &UT1_BLACKLIST, &STOP_WORD_FRACTION] {
             assert_eq!(value(signal, "the cat", &english(), &none), Value::Absent);

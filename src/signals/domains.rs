@@ -1,12 +1,12 @@
 //! The categories of web sites in the blacklists of the University of Toulouse (UT1), numbered as
-//! RedPajama-V2 does (`artifacts/update_resources.py`).
+//! in RedPajama-V2 (`artifacts/update_resources.py`).
 
 use crate::error::ListError;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// The categories that upstream takes, sorted. A domain may be in several.
+/// The categories that upstream uses, sorted. A domain may be in several.
 const CATEGORIES: [&str; 13] = [
     "adult",
     "agressif",
@@ -23,7 +23,7 @@ const CATEGORIES: [&str; 13] = [
     "violence",
 ];
 
-/// Domains with the categories they are in.
+/// Domains and their categories.
 pub struct Domains {
     /// A bit for each category, lowest first.
     categories: HashMap<Box<str>, u16, RandomState>,
@@ -32,8 +32,8 @@ pub struct Domains {
 }
 
 impl Domains {
-    /// Reads the folder `blacklists`: `adult/domains` and so on, a domain a line. Folders that are
-    /// missing have no domains; one at least has to be there.
+    /// Reads the folder `blacklists`: `adult/domains` and so on, one domain per line. Missing
+    /// folders have no domains; at least one must exist.
     pub(crate) fn read(folder: &Path) -> Result<Self, ListError> {
         let mut categories: HashMap<Box<str>, u16, RandomState> = HashMap::default();
         let mut is_empty = true;
@@ -43,7 +43,7 @@ impl Domains {
                 continue;
             }
             is_empty = false;
-            // Some of these lists have stray bytes; a domain with one is in no URL.
+            // Some of these lists have stray bytes. A domain with one does not occur in URLs.
             let bytes = std::fs::read(&path)
                 .map_err(|source| ListError::Read { path: path.clone(), source })?;
             for domain in String::from_utf8_lossy(&bytes).lines() {
@@ -57,19 +57,19 @@ impl Domains {
         Ok(Domains { categories, numbers: combination_numbers(CATEGORIES.len()) })
     }
 
-    /// The number of the combination of categories that a domain is in, or `None` if it is in none.
-    /// The domain has to stand in the lists as it is, with port and `www.`.
+    /// Returns the number of a domain's combination of categories, or `None` if it is in no
+    /// category. The domain must match the lists exactly, including its port and `www.`.
     pub fn combination(&self, domain: &str) -> Option<u16> {
         self.categories.get(domain).map(|set| self.numbers[usize::from(*set)])
     }
 }
 
-/// The number of each set of categories: sets of one category first, then of two and so on, each
-/// size in the order of its sorted members, from 0. The empty set has none, and 0 stands there.
+/// Numbers the sets of categories from 0: sets of one category first, then of two and so on, each
+/// size in the order of its sorted members. The entry of the empty set is 0 and not used.
 fn combination_numbers(categories: usize) -> Vec<u16> {
     let mut numbers = vec![0; 1 << categories];
     let mut sets: Vec<u16> = (1..1 << categories).collect();
-    // Sorted members compare as the sets' bits do when the lowest bit is the highest.
+    // Sorted members compare like the sets' bits in reverse order.
     sets.sort_by_key(|set| (set.count_ones(), std::cmp::Reverse(set.reverse_bits())));
     for (number, set) in (0..).zip(sets) {
         numbers[usize::from(set)] = number;

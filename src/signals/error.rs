@@ -1,8 +1,8 @@
-//! Why a list or a model cannot be used.
+//! Errors of lists and models.
 
 use std::path::{Path, PathBuf};
 
-/// A list or model that cannot be used, with the file and what to do.
+/// A list or model that cannot be used, with the file and a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     /// The file or folder cannot be read.
@@ -10,7 +10,7 @@ pub enum ListError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The cause.
         source: std::io::Error,
     },
     /// The file is not UTF-8.
@@ -18,23 +18,22 @@ pub enum ListError {
     NotUtf8 {
         /// The file.
         path: PathBuf,
-        /// Where the first byte that does not belong stands.
+        /// The offset of the first invalid byte.
         offset: usize,
     },
-    /// The file is no JSON object of lists of words.
+    /// The file is not a JSON object of lists of words.
     #[error(
-        "{} is no list of stop words by language, {{\"en\": [\"a\", ...], ...}}: {source}",
-        path.display()
+        "{} is not a list of stop words by language, {{\"en\": [\"a\", ...], ...}}", path.display()
     )]
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// The cause, with line and column.
         source: serde_json::Error,
     },
-    /// Collections have nothing to be compared with.
+    /// The counts of the web are missing, with which collections are compared.
     #[error(
-        "{} is not there: importance weights compare collections with the web; count its words with \
+        "{} is missing: importance weights compare collections with the web; count its words with \
          `sluice train importance`", path.display()
     )]
     NoWeb {
@@ -52,7 +51,7 @@ pub enum ListError {
     Model(Box<models::ModelError>),
     /// The folder has none of the categories.
     #[error(
-        "{} has no category of UT1: there should be a file such as {} in it; give the folder \
+        "{} has no category of UT1: it should have a file such as {}; use the folder \
          `blacklists` of UT1's archive", path.display(), Path::new("adult").join("domains").display()
     )]
     NoCategories {

@@ -1,4 +1,5 @@
-//! Filter expressions: `ccnet_perplexity < 340 and (language == "en" or not rps_doc_word_count < 50)`.
+//! Filter expressions:
+//! `ccnet_perplexity < 340 and (language == "en" or not rps_doc_word_count < 50)`.
 //!
 //! ```text
 //! expression = conjunction { "or" conjunction }
@@ -8,10 +9,10 @@
 //! operand = name | number | "string"
 //! ```
 //!
-//! Names stand for numbers or for texts. Texts compare with `==` and `!=` only, and with texts only.
+//! Names are numbers or texts. Texts can only be compared with texts, by `==` and `!=`.
 //!
-//! **A comparison with an absent value is false**, whichever way it compares, `!=` too; so is one
-//! with NaN. A document without a perplexity passes neither `ccnet_perplexity < 340` nor
+//! **A comparison with an absent value or NaN is false**, for every operator, including `!=`. A
+//! document without a perplexity passes neither `ccnet_perplexity < 340` nor
 //! `ccnet_perplexity >= 340`, but it does pass `not ccnet_perplexity >= 340`.
 
 mod error;
@@ -22,16 +23,16 @@ pub use error::FilterError;
 
 use std::cmp::Ordering;
 
-/// A name that expressions may use. An expression refers to it by its place in the list of names.
+/// A name that expressions may use. An expression refers to it by its index in the list of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a> {
-    /// How it is written: letters, digits and `_`, not beginning with a digit.
+    /// Letters, digits and `_`, not beginning with a digit.
     pub name: &'a str,
-    /// What it stands for.
+    /// The type of its value.
     pub kind: Kind,
 }
 
-/// What a name stands for.
+/// The type of a name's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A number.
@@ -43,7 +44,7 @@ pub enum Kind {
 /// The value of a name for one document.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Datum<'a> {
-    /// There is none.
+    /// The document has no value.
     Absent,
     /// A number.
     Number(f64),
@@ -51,7 +52,7 @@ pub enum Datum<'a> {
     Text(&'a str),
 }
 
-/// An expression, ready to be evaluated again and again.
+/// A parsed expression.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     root: Node,
@@ -83,19 +84,33 @@ enum Operator {
 }
 
 impl Filter {
-    /// Reads an expression over `names`.
+    /// Parses an expression over `names`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the expression is invalid, with a message that marks the place.
+    ///
+    /// ```
+    /// use signals::filter::{Datum, Filter, Kind, Name};
+    ///
+    /// let names = [Name { name: "score", kind: Kind::Number }];
+    /// let filter = Filter::new("score >= 0.5", &names)?;
+    /// assert!(filter.holds(|_| Datum::Number(0.75)));
+    /// assert!(!filter.holds(|_| Datum::Absent));
+    /// # Ok::<(), signals::filter::FilterError>(())
+    /// ```
     pub fn new(expression: &str, names: &[Name]) -> Result<Self, FilterError> {
         Ok(Filter { root: parser::parse(expression, names)? })
     }
 
-    /// Whether the expression holds for a document. `value` gives the value of a name by its place
-    /// in the list of names; it is asked from left to right, and only for what decides. Allocates
-    /// nothing.
+    /// Evaluates the expression for a document, from left to right and without allocating. `value`
+    /// returns the value of a name by its index in the list of names. It is called only for values
+    /// that can decide.
     pub fn holds<'v>(&self, mut value: impl FnMut(usize) -> Datum<'v>) -> bool {
         self.root.holds(&mut value)
     }
 
-    /// The places of the names in the expression, each once, in ascending order.
+    /// Returns the indexes of the names in the expression, each once, in ascending order.
     pub fn uses(&self) -> Vec<usize> {
         let mut uses = Vec::new();
         self.root.collect(&mut uses);
@@ -222,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_decides_is_asked_for() {
+    fn only_deciding_values_are_requested() {
         let filter = Filter::new("a < 1 and b > 2 or none > 0", &NAMES).expect("an expression");
         assert_eq!(filter.uses(), [0, 1, 2]);
         let mut asked = Vec::new();
@@ -235,17 +250,17 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_name_is_shown_with_its_place_and_the_nearest_right_one() {
+    fn an_unknown_name_is_shown_with_its_place_and_the_nearest_known_one() {
         assert_eq!(
             error("a < 1 and langage == \"en\""),
-            "there is no value named langage; the nearest is language\n  \
+            "unknown name langage; the nearest is language\n  \
              a < 1 and langage == \"en\"\n            ^"
         );
-        assert!(error("xyzzyxyzzy > 1").starts_with("there is no value named xyzzyxyzzy\n"));
+        assert!(error("xyzzyxyzzy > 1").starts_with("unknown name xyzzyxyzzy\n"));
     }
 
     #[test]
-    fn what_is_no_expression_is_shown_where_it_goes_wrong() {
+    fn invalid_expressions_are_shown_with_the_place_of_the_error() {
         for (expression, message, column) in [
             ("", "an expression is missing", 0),
             ("a <", "a name, a number or a \"string\" is missing", 3),
@@ -254,15 +269,15 @@ mod tests {
             ("a < b < 2", "`and` or `or` is missing", 6),
             ("(a < 1", "the closing parenthesis is missing", 6),
             ("a < 1)", "there is no parenthesis to close", 5),
-            ("a = 1", "= is no operator; write == to compare", 2),
-            ("a & 1", "& means nothing here", 2),
+            ("a = 1", "= is not an operator; use == to compare", 2),
+            ("a & 1", "& is not allowed here", 2),
             ("a < 1 and", "a name, a number or a \"string\" is missing", 9),
             ("and a < 1", "a name, a number or a \"string\" is missing", 0),
             ("language == \"en", "the string has no closing quote", 12),
-            ("a < 1.2.3", "1.2.3 is no number", 4),
-            ("a < 12abc", "12abc is no number", 4),
-            ("a < 1e999", "1e999 is no number", 4),
-            ("language < \"en\"", "texts compare with == and != only", 9),
+            ("a < 1.2.3", "1.2.3 is not a number", 4),
+            ("a < 12abc", "12abc is not a number", 4),
+            ("a < 1e999", "1e999 is not a number", 4),
+            ("language < \"en\"", "texts can only be compared with == and !=", 9),
             ("language == 1", "language is a text and 1 is a number", 9),
             ("a == \"en\"", "a is a number and \"en\" is a text", 2),
         ] {
@@ -283,13 +298,13 @@ mod tests {
     #[test]
     fn deep_nesting_is_an_error_and_long_chains_are_not() {
         let deep = "(".repeat(100_000) + "a < 1" + &")".repeat(100_000);
-        assert!(error(&deep).starts_with("more than 100 parentheses and `not`s inside each other"));
+        assert!(error(&deep).starts_with("more than 100 nested parentheses and `not`s"));
         assert!(error(&"not ".repeat(100_000)).starts_with("more than 100"));
         assert!(holds(&(String::from("a == 1") + &" and a == 1".repeat(100_000))));
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn no_text_makes_the_parser_panic(expression in "([a(<=!>&\"'é 1.e-]|and |or |not |language|none){0,30}") {
@@ -299,7 +314,7 @@ mod tests {
         }
 
         #[test]
-        fn nor_does_any_other(expression in any::<String>()) {
+        fn no_other_text_makes_the_parser_panic(expression in any::<String>()) {
             let _ = Filter::new(&expression, &NAMES);
         }
     }

@@ -1,5 +1,5 @@
-//! Upstream's own results: golden cases of the recipe, from the shared test data. Where the data is
-//! not at hand, they say so and pass.
+//! Upstream's own results: golden cases of the recipe, from the shared test data. Without the data,
+//! the tests print that and pass.
 
 use crate::domains::tests::named_combinations;
 use crate::{Facts, Lists, SIGNALS, Scratch, Span, View};
@@ -15,7 +15,7 @@ fn spans(name: &str, content: &str, lists: &Lists) -> Vec<Span> {
     spans
 }
 
-/// Numbers equal, whether they are written with a decimal point or not.
+/// Compares numbers by value, whether they are written with a decimal point or not.
 fn assert_equal_spans(found: &[Span], case: &Value) {
     let expected = case["expected"].as_array().expect("spans");
     assert_eq!(found.len(), expected.len(), "{case}");
@@ -38,7 +38,7 @@ fn signals_are_upstreams() {
 }
 
 #[test]
-fn texts_are_normalised_as_upstream() {
+fn texts_are_normalized_as_upstream() {
     for case in cases_where("redpajama_v2", |rule| rule == "normalize") {
         let (facts, lists, mut scratch) = (Facts::default(), Lists::default(), Scratch::default());
         let view = View::new(text(&case["input"]), &facts, &lists, &mut scratch);

@@ -1,5 +1,4 @@
-//! Texts that nobody writes: every signal takes them, and every rule, in time that grows with
-//! their length.
+//! Hostile texts: every signal and every rule accepts them and takes linear time.
 
 use crate::rules::{c4, dclm, dolma, fineweb, gopher};
 use crate::{Facts, Keep, Lists, SIGNALS, Scratch, Value, View};
@@ -20,7 +19,7 @@ fn lists() -> Lists {
     lists
 }
 
-/// All values of all signals, after checking that they are numbers and their spans in order.
+/// Returns all values of all signals, after checking that they are numbers and their spans sorted.
 fn all_values(text: &str, lists: &Lists, scratch: &mut Scratch) -> Vec<Value> {
     let facts = english();
     let mut view = View::new(text, &facts, lists, scratch);
@@ -64,12 +63,12 @@ fn huge_texts() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Calls `work` with each text. What is not linear would take hours.
+/// Calls `work` with each text. More than linear time would be hours.
 fn takes_linear_time(mut work: impl FnMut(&str)) {
     for (name, text) in huge_texts() {
         let start = Instant::now();
         work(&text);
-        // Without optimisation, on a busy machine.
+        // Without optimization, on a busy machine.
         assert!(start.elapsed() < Duration::from_secs(60), "{name}: {:?}", start.elapsed());
     }
 }
@@ -98,7 +97,7 @@ fn rules_on_huge_texts_take_linear_time() {
 }
 
 #[test]
-fn a_huge_text_leaves_no_trace_in_the_next() {
+fn a_huge_text_does_not_affect_the_next() {
     let (lists, mut scratch) = (lists(), Scratch::default());
     let small = "a small text, a small text, and then some.\n• A small text.";
     let expected = all_values(small, &lists, &mut Scratch::default());
@@ -111,7 +110,7 @@ fn a_huge_text_leaves_no_trace_in_the_next() {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn any_text_has_values(texts in prop::collection::vec(any::<String>(), 1..4)) {

@@ -1,22 +1,24 @@
-//! Importance weights: how much likelier a text is in a collection such as Wikipedia than on the web
-//! (RedPajama-V2, `core/quality_signals/importance_weights.py`; DSIR, <https://arxiv.org/abs/2302.03169>).
+//! Importance weights: the ratio of a text's probabilities in a collection such as Wikipedia and on
+//! the web (RedPajama-V2, `core/quality_signals/importance_weights.py`; DSIR,
+//! <https://arxiv.org/abs/2302.03169>).
 //!
-//! Upstream hashes with Python's `hash`, which differs between versions of Python, so its counts are
-//! of no use elsewhere: collections are counted here with a hash of our own. Upstream's correction for
-//! the length compares characters with a mean of words, and is nearly none; here both are words.
+//! Upstream hashes with Python's `hash`, which differs between versions of Python, so its counts
+//! cannot be used elsewhere; collections are counted here with another hash. Upstream's correction
+//! for the length compares characters with a mean of words and has nearly no effect; here both are
+//! words.
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 use text::unicode::{SPACE, WORD, classes};
 
-/// Places that words and pairs of words are hashed to (`artifacts/hash_dist.py`).
+/// Number of buckets to which words and pairs of words are hashed (`artifacts/hash_dist.py`).
 const BUCKETS: usize = 10_000;
 
 /// Added to each probability before its logarithm is taken.
 const FLOOR: f64 = 1e-8;
 
-/// How often the hashed words and pairs of words of a collection occur.
+/// Numbers of occurrences of a collection's hashed words and pairs of words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WordCounts {
     /// Texts that were counted.
@@ -39,7 +41,7 @@ impl WordCounts {
         self.words += for_each_bucket(text, |bucket| self.counts[bucket] += 1);
     }
 
-    /// Whether there is something to compare with, in as many places as texts are hashed to.
+    /// Whether the counts are not empty and have the right number of buckets.
     pub(crate) fn is_usable(&self) -> bool {
         self.counts.len() == BUCKETS && self.words > 0 && self.texts > 0
     }
@@ -48,14 +50,14 @@ impl WordCounts {
         self.words as f64 / self.texts as f64
     }
 
-    /// The logarithm of each bucket's share.
+    /// Returns the logarithm of each bucket's share.
     fn log_shares(&self) -> impl Iterator<Item = f64> {
         let total: u64 = self.counts.iter().sum();
         self.counts.iter().map(move |count| (*count as f64 / total as f64 + FLOOR).ln())
     }
 }
 
-/// A collection against the web.
+/// The weights of a collection against the web.
 pub(crate) struct Weights {
     log_ratios: Vec<f64>,
     words_mean: f64,
@@ -63,7 +65,7 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Both have to be usable.
+    /// Both must be usable.
     pub fn new(collection: &WordCounts, web: &WordCounts) -> Weights {
         let both = collection.log_shares().zip(web.log_shares());
         Weights {
@@ -73,8 +75,8 @@ impl Weights {
         }
     }
 
-    /// The logarithm of how much likelier the text is, and the same corrected for its length; `None`
-    /// for a text without words.
+    /// Returns the logarithm of the ratio of a text's probabilities, and the same corrected for its
+    /// length; `None` for a text without words.
     pub fn of(&self, text: &str) -> Option<(f64, f64)> {
         let mut weight = 0.0;
         let words = for_each_bucket(text, |bucket| weight += self.log_ratios[bucket]);
@@ -84,8 +86,8 @@ impl Weights {
     }
 }
 
-/// Gives the bucket of each raw word, and of each word with the one before it; returns how many words
-/// there are.
+/// Visits the bucket of each raw word, and of each word with the one before it. Returns the number
+/// of words.
 fn for_each_bucket(text: &str, mut each: impl FnMut(usize)) -> u64 {
     let bucket = |hash: u64| (hash % BUCKETS as u64) as usize;
     let (mut words, mut before) = (0, None);
@@ -105,7 +107,8 @@ fn for_each_bucket(text: &str, mut each: impl FnMut(usize)) -> u64 {
     words
 }
 
-/// Runs of `\w`, and runs of what is neither that nor blank (NLTK's `WordPunctTokenizer`).
+/// Visits runs of `\w`, and runs of characters that are neither `\w` nor blank (NLTK's
+/// `WordPunctTokenizer`).
 fn for_each_word(text: &str, mut each: impl FnMut(&str)) {
     let class = classes();
     let (mut start, mut kind) = (0, SPACE);
@@ -123,10 +126,10 @@ fn for_each_word(text: &str, mut each: impl FnMut(&str)) {
     }
 }
 
-/// The probability of a count under a Poisson distribution.
+/// Returns the probability of a count under a Poisson distribution.
 fn poisson(count: u64, mean: f64) -> f64 {
     let k = count as f64;
-    // ln k!, by Stirling's series where that is exact to 1e-9.
+    // ln k!, by Stirling's series if that is exact to 1e-9.
     let ln_factorial = match count {
         0..=20 => (1..=count).map(|n| (n as f64).ln()).sum(),
         _ => {
@@ -163,14 +166,14 @@ mod tests {
         let weight = |text: &str| weights.of(text).unwrap().0;
         assert!(weight("the river") > 1.0 && weight("buy here") < -1.0);
         assert!(weights.of(" \n").is_none());
-        // By hand: of 14 words and pairs "river" is 2 there and none here.
+        // By hand: "river" is 2 of 14 words and pairs in the collection and none on the web.
         let share = (2.0_f64 / 14.0 + 1e-8).ln() - 1e-8_f64.ln();
         assert!((weight("river") - share).abs() < 1e-9);
         assert_eq!(weight("river river"), 2.0 * weight("river"), "no such pair in either");
     }
 
     #[test]
-    fn lengths_are_those_of_poisson() {
+    fn probabilities_of_lengths_are_those_of_poisson() {
         // Expected: scipy.stats.poisson.pmf.
         for (count, mean, expected) in [
             (0, 2.0, 0.135335283236),
@@ -184,7 +187,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn words_are_the_text_without_blanks(text in "([a-c]|\\.|,| |\u{301}|\\PC){0,30}") {

@@ -1,4 +1,4 @@
-//! Filter expressions over the signals, as recipes have them.
+//! The filter expressions of recipes over the signals.
 
 use crate::filter::{Datum, Filter, FilterError, Kind, Name};
 use crate::lists::Lists;
@@ -9,18 +9,33 @@ use crate::{RULES, SIGNALS};
 /// Facts that expressions can compare with strings. They follow the signals in the list of names.
 const TEXTS: [&str; 3] = ["language", "bucket", "source_domain"];
 
-/// Which documents to keep: a [filter expression](crate::filter) over the names of [`SIGNALS`]
-/// and [`RULES`], which are numbers, and over `language`, `bucket` and `source_domain`, which are texts.
+/// Which documents to keep: a [filter expression](crate::filter) over the names of [`SIGNALS`] and
+/// [`RULES`], which are numbers, and over `language`, `bucket` and `source_domain`, which are
+/// texts.
 ///
-/// A signal of lines stands for the mean of its values: where these are 0 or 1, for the share of
-/// lines.
+/// A signal of lines has the mean of its values: for values of 0 and 1, the share of lines.
+///
+/// ```
+/// use signals::{Facts, Keep, Lists, Scratch, View};
+///
+/// let (lists, mut scratch) = (Lists::default(), Scratch::default());
+/// let keep = Keep::new("language == \"en\" and rps_doc_word_count >= 3", &lists)?;
+/// let facts = Facts { language: Some("en"), ..Facts::default() };
+/// assert!(keep.holds(&mut View::new("One two three.", &facts, &lists, &mut scratch)));
+/// assert!(!keep.holds(&mut View::new("One.", &facts, &lists, &mut scratch)));
+/// # Ok::<(), signals::KeepError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keep {
     filter: Filter,
 }
 
 impl Keep {
-    /// Reads an expression. Refuses one with a signal that cannot have a value for want of a list.
+    /// Parses an expression.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the expression is invalid, or if it uses a signal whose list or model is missing.
     pub fn new(expression: &str, lists: &Lists) -> Result<Self, KeepError> {
         let signals = signals().map(|signal| Name { name: signal.name, kind: Kind::Number });
         let texts = TEXTS.iter().map(|name| Name { name, kind: Kind::Text });
@@ -34,7 +49,7 @@ impl Keep {
         Ok(Keep { filter })
     }
 
-    /// Whether the expression uses the signal or the fact of that name.
+    /// Whether the expression uses the signal or fact of that name.
     pub fn uses(&self, name: &str) -> bool {
         let texts = SIGNALS.len() + RULES.len();
         self.filter.uses().into_iter().any(|at| match signal(at) {
@@ -43,7 +58,7 @@ impl Keep {
         })
     }
 
-    /// Whether to keep the document. Computes the signals that decide, and no others.
+    /// Whether to keep the document. Computes only signals that can decide.
     pub fn holds(&self, view: &mut View) -> bool {
         let facts = view.facts();
         self.filter.holds(|at| {
@@ -64,7 +79,7 @@ fn signals() -> impl Iterator<Item = &'static Signal> {
     SIGNALS.iter().chain(&RULES)
 }
 
-/// The signal at a place of the list of names; none where a text stands.
+/// Returns the signal at an index of the list of names; `None` for a text.
 fn signal(at: usize) -> Option<&'static Signal> {
     SIGNALS.get(at).or_else(|| RULES.get(at - SIGNALS.len()))
 }
@@ -72,10 +87,10 @@ fn signal(at: usize) -> Option<&'static Signal> {
 /// A filter expression that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
-    /// It cannot be read.
+    /// The expression is invalid.
     #[error(transparent)]
     Filter(#[from] FilterError),
-    /// It uses a signal that needs a list which was not given.
+    /// The expression uses a signal whose list or model is missing.
     #[error("{signal} needs {needed}")]
     NeedsList {
         /// The signal.
@@ -115,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_compares_false() {
+    fn comparisons_with_unknown_facts_are_false() {
         let unknown = Facts::default();
         assert!(!holds("ccnet_perplexity < 340", "text", &unknown));
         assert!(!holds("ccnet_perplexity >= 340", "text", &unknown));
@@ -125,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_without_its_list_is_refused_with_what_to_give() {
+    fn a_signal_without_its_list_is_refused_with_the_missing_list() {
         let lists = Lists::default();
         let error = Keep::new("rps_doc_stop_word_fraction > 0.1", &lists).expect_err("no list");
         assert!(error.to_string().starts_with("rps_doc_stop_word_fraction needs a list of stop"));

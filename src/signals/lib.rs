@@ -1,11 +1,10 @@
-//! Quality signals, the rules made of them, and filter expressions: numbers that say how good a text
-//! is, and decisions from such numbers.
+//! Quality signals, published quality rules, and filter expressions over them.
 //!
-//! * [`SIGNALS`]: the 45 signals of RedPajama-V2, a file for each family. A new one is a constant in
-//!   its family's file and a row in that table.
-//! * [`View`]: a document prepared for its signals, in memory that is used again.
-//! * [`Lists`]: stop words, bad words, domains and models, from files of the user.
-//! * [`Facts`]: what earlier steps and models found.
+//! * [`SIGNALS`]: the 45 signals of RedPajama-V2, with one file per family. A new signal is a
+//!   constant in its family's file and a row in that table.
+//! * [`View`]: a document prepared for its signals, in reused memory.
+//! * [`Lists`]: stop words, bad words, domains and models from the user's files.
+//! * [`Facts`]: results of earlier steps and models.
 //! * [`rules`]: the rules of C4, Gopher, FineWeb, Dolma and DCLM, as upstream applies them.
 //! * [`RULES`]: the same rules as signals, for expressions such as `gopher_quality == 1`.
 //! * [`Keep`]: a filter expression such as `ccnet_perplexity < 340 and rps_doc_word_count > 50`.
@@ -64,7 +63,7 @@ pub use value::Value;
 pub use verdicts::RULES;
 pub use view::{Scratch, View};
 
-/// All signals, in the order in which RedPajama-V2 writes them.
+/// All signals, in the order of RedPajama-V2's output.
 pub static SIGNALS: [Signal; 45] = [
     ccnet::LENGTH,
     ccnet::ORIGINAL_LENGTH,
@@ -113,14 +112,7 @@ pub static SIGNALS: [Signal; 45] = [
     models::WIKIPEDIA_IMPORTANCE_LENGTH_CORRECTION,
 ];
 
-/// The signal of that name, of [`SIGNALS`] or [`RULES`].
-pub fn named(name: &str) -> Option<&'static Signal> {
+/// Returns the signal of that name from [`SIGNALS`] or [`RULES`].
+pub fn find(name: &str) -> Option<&'static Signal> {
     SIGNALS.iter().chain(&RULES).find(|signal| signal.name == name)
-}
-
-/// How property tests run. They keep no record of failures: proptest would write it to a folder
-/// beside this crate, which Cargo would take for a member of the workspace.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
 }

@@ -1,12 +1,12 @@
-//! One value for each line (RedPajama-V2, `core/quality_signals/lines.py`). A line includes its
-//! newline; a text that ends with one has no empty line after it.
+//! Signals with one value per line (RedPajama-V2, `core/quality_signals/lines.py`). A line includes
+//! its newline, and there is no empty line after the last newline.
 
 use crate::signal::{Of, Signal, Source};
 use crate::value::Value;
 use crate::view::{Line, View};
 use text::python::is_space;
 
-/// Whether the line ends as sentences do. The name is spelt as upstream spells it.
+/// Whether the line ends like a sentence. The name has upstream's spelling.
 pub const ENDING_WITH_TERMINAL_PUNCTUATION_MARK: Signal = Signal {
     name: "rps_lines_ending_with_terminal_punctution_mark",
     about: "1 for a line that ends with . ! ? or ”",
@@ -17,10 +17,10 @@ pub const ENDING_WITH_TERMINAL_PUNCTUATION_MARK: Signal = Signal {
     }),
 };
 
-/// How often the line says "javascript".
+/// Occurrences of the word "javascript" in the line.
 pub const JAVASCRIPT_COUNTS: Signal = Signal {
     name: "rps_lines_javascript_counts",
-    about: "words of the line that are \"javascript\"",
+    about: "occurrences of the word \"javascript\" in the line",
     source: Source::Text,
     of: Of::Lines(|view, line| {
         let words = view.words()[line.words.clone()].iter();
@@ -31,15 +31,15 @@ pub const JAVASCRIPT_COUNTS: Signal = Signal {
 /// Words in the line.
 pub const NUM_WORDS: Signal = Signal {
     name: "rps_lines_num_words",
-    about: "words of the line, after normalisation",
+    about: "words in the line, after normalization",
     source: Source::Text,
     of: Of::Lines(|_, line| Value::Count(line.words.len() as u64)),
 };
 
-/// How numeric the normalised line is.
+/// Share of numeric characters in the normalized line.
 pub const NUMERICAL_CHARS_FRACTION: Signal = Signal {
     name: "rps_lines_numerical_chars_fraction",
-    about: "share of the line's characters that are numeric, after normalisation",
+    about: "share of numeric characters in the line, after normalization",
     source: Source::Text,
     of: Of::Lines(|view, line| Value::ratio_or_zero(line.numeric, view.normal_chars(line))),
 };
@@ -47,15 +47,15 @@ pub const NUMERICAL_CHARS_FRACTION: Signal = Signal {
 /// Whether the line is an item of a list.
 pub const START_WITH_BULLETPOINT: Signal = Signal {
     name: "rps_lines_start_with_bulletpoint",
-    about: "1 for a line that starts with a bullet; - and * are none",
+    about: "1 for a line that starts with a bullet; - and * do not count",
     source: Source::Text,
     of: Of::LinesOrAbsent(bullet),
 };
 
-/// How much of the line is capitals.
+/// Share of upper-case characters in the line.
 pub const UPPERCASE_LETTER_FRACTION: Signal = Signal {
     name: "rps_lines_uppercase_letter_fraction",
-    about: "share of the line's characters that are upper-case, its newline counted",
+    about: "share of upper-case characters in the line, including its newline",
     source: Source::Text,
     of: Of::Lines(|_, line| Value::ratio_or_zero(line.upper, line.chars.len())),
 };
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_looked_at_behind_blanks() {
+    fn ends_are_checked_after_blanks_are_stripped() {
         let text = "a. \u{3000}\nb”\nc\"\nd!\r\n\n?";
         let expected = [1.0, 1.0, 0.0, 1.0, 0.0, 1.0];
         assert_eq!(values(&ENDING_WITH_TERMINAL_PUNCTUATION_MARK, text), expected);
@@ -118,11 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn as_a_value_of_the_document_the_lines_have_their_mean() {
+    fn the_value_of_a_document_is_the_mean_of_its_lines() {
         let (facts, lists, mut scratch) = (Facts::default(), Lists::default(), Scratch::default());
         let mut view = View::new("• a\nb c\nd\ne", &facts, &lists, &mut scratch);
         assert_eq!(START_WITH_BULLETPOINT.value(&mut view), Value::Real(0.25));
-        // The bullet is no ASCII punctuation, so it is a word.
+        // The bullet is not ASCII punctuation, so it is a word.
         assert_eq!(NUM_WORDS.value(&mut view), Value::Real(1.5));
         let mut empty = View::new("", &facts, &lists, &mut scratch);
         assert_eq!(NUM_WORDS.value(&mut empty), Value::Absent);

@@ -1,9 +1,9 @@
-//! Lists of words and domains, and models, that some signals need. None comes with the program; a
-//! user gives them as files.
+//! The lists of words and domains, and the models, that some signals need. The program does not
+//! include them; users provide them as files.
 //!
-//! Where to get them: stop words from `stopwords-iso` (RedPajama used the older `stopwords-json`);
-//! bad words from LDNOOBW, "List of Dirty, Naughty, Obscene, and Otherwise Bad Words"; domains from
-//! the blacklists of the University of Toulouse (UT1).
+//! Sources: stop words from `stopwords-iso` (RedPajama used the older `stopwords-json`); bad words
+//! from LDNOOBW, "List of Dirty, Naughty, Obscene, and Otherwise Bad Words"; domains from the
+//! blacklists of the University of Toulouse (UT1).
 
 use crate::domains::Domains;
 use crate::error::ListError;
@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use text::python::strip;
 
-/// The lists and models that a user gave, those of words by language.
+/// The user's lists and models. Lists of words are by language.
 #[derive(Default)]
 pub struct Lists {
     trained: Trained,
@@ -22,19 +22,23 @@ pub struct Lists {
     domains: Option<Domains>,
 }
 
-/// A set of words, as they stand in the list.
+/// A set of words, as written in the list.
 pub type WordSet = HashSet<Box<str>, RandomState>;
 
 /// Words and phrases of several words.
 #[derive(Default)]
 pub struct Phrases {
     all: WordSet,
-    /// The first word of each phrase, and the lengths in words of those that begin with it.
+    /// For the first word of each phrase, the lengths in words of the phrases that begin with it.
     lengths: HashMap<Box<str>, Vec<usize>, RandomState>,
 }
 
 impl Lists {
-    /// Reads the stop words of one language: one a line.
+    /// Reads the stop words of one language, one per line.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read or is not UTF-8.
     pub fn read_stop_words(&mut self, language: &str, path: &Path) -> Result<(), ListError> {
         let text = read(path)?;
         let words = text.lines().map(strip).filter(|line| !line.is_empty());
@@ -42,7 +46,12 @@ impl Lists {
         Ok(())
     }
 
-    /// Reads the stop words of many languages: a JSON object of lists, `{"en": ["a", ...], ...}`.
+    /// Reads the stop words of many languages from a JSON object of lists,
+    /// `{"en": ["a", ...], ...}`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read or is not such an object.
     pub fn read_stop_words_json(&mut self, path: &Path) -> Result<(), ListError> {
         let lists: HashMap<String, WordSet> = serde_json::from_str(&read(path)?)
             .map_err(|source| ListError::Json { path: path.to_owned(), source })?;
@@ -50,7 +59,11 @@ impl Lists {
         Ok(())
     }
 
-    /// Reads the bad words of one language: a word or phrase a line.
+    /// Reads the bad words of one language, one word or phrase per line.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read or is not UTF-8.
     pub fn read_bad_words(&mut self, language: &str, path: &Path) -> Result<(), ListError> {
         let text = read(path)?;
         let phrases = text.lines().map(strip).filter(|line| !line.is_empty());
@@ -58,15 +71,24 @@ impl Lists {
         Ok(())
     }
 
-    /// Reads UT1's folder `blacklists`, with a folder for each category.
+    /// Reads UT1's folder `blacklists`, which has a folder for each category.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read, or if the folder has no category of UT1.
     pub fn read_domains(&mut self, folder: &Path) -> Result<(), ListError> {
         self.domains = Some(Domains::read(folder)?);
         Ok(())
     }
 
-    /// Reads the models of signals from a folder: classifiers `palm.{lang}.ftz` and
-    /// `wikipedia.{lang}.ftz` (or `.bin`); counts of words `{books,openwebtext,wikipedia}.{lang}.counts.json`
-    /// with `web.{lang}.counts.json`; and UT1's folder `blacklists`.
+    /// Reads the models of signals from a folder: the classifiers `palm.{lang}.ftz` and
+    /// `wikipedia.{lang}.ftz` (or `.bin`); the word counts
+    /// `{books,openwebtext,wikipedia}.{lang}.counts.json` and `web.{lang}.counts.json`; and UT1's
+    /// folder `blacklists`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read or used, or if the counts of the web are missing.
     pub fn read_models(&mut self, folder: &Path) -> Result<(), ListError> {
         self.trained = Trained::read(folder)?;
         let blacklists = folder.join("blacklists");
@@ -76,17 +98,17 @@ impl Lists {
         Ok(())
     }
 
-    /// The stop words of a language, if they were given.
+    /// Returns the stop words of a language, if there are any.
     pub fn stop_words(&self, language: Option<&str>) -> Option<&WordSet> {
         self.stop_words.get(language?)
     }
 
-    /// The bad words of a language, if they were given.
+    /// Returns the bad words of a language, if there are any.
     pub fn bad_words(&self, language: Option<&str>) -> Option<&Phrases> {
         self.bad_words.get(language?)
     }
 
-    /// UT1's domains, if they were given.
+    /// Returns UT1's domains, if they were read.
     pub fn domains(&self) -> Option<&Domains> {
         self.domains.as_ref()
     }
@@ -105,17 +127,17 @@ impl Lists {
 }
 
 impl Phrases {
-    /// Whether this very word or phrase is in the list.
+    /// Whether exactly this word or phrase is in the list.
     pub fn contains(&self, phrase: &str) -> bool {
         self.all.contains(phrase)
     }
 
-    /// The words and phrases, in no order.
+    /// Returns the words and phrases, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.all.iter().map(|phrase| &**phrase)
     }
 
-    /// Lengths, in words, of the phrases that begin with a word.
+    /// Returns the lengths, in words, of the phrases that begin with a word.
     pub(crate) fn lengths(&self, first: &str) -> &[usize] {
         self.lengths.get(first).map_or(&[], Vec::as_slice)
     }
@@ -139,7 +161,7 @@ impl<'p> FromIterator<&'p str> for Phrases {
     }
 }
 
-/// Reads a list as text, without the mark that some editors put before it.
+/// Reads a list as text, without a byte order mark.
 pub(crate) fn read(path: &Path) -> Result<String, ListError> {
     let bytes =
         std::fs::read(path).map_err(|source| ListError::Read { path: path.to_owned(), source })?;
@@ -156,7 +178,7 @@ mod tests {
     use std::fs::write;
 
     #[test]
-    fn plain_lists_have_an_entry_a_line() {
+    fn plain_lists_have_one_entry_per_line() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("en.txt");
         write(&path, "\u{feff}the\n\n  and \r\na b c\n").expect("written");
@@ -183,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_list_are_refused_by_name_and_place() {
+    fn other_files_are_refused_by_name_and_place() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("bad");
         let mut lists = Lists::default();

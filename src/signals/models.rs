@@ -1,34 +1,34 @@
-//! What models make of a text (RedPajama-V2, `core/quality_signals/classifiers.py` and
+//! Scores of models (RedPajama-V2, `core/quality_signals/classifiers.py` and
 //! `importance_weights.py`).
 
 use crate::signal::{Of, Signal, Source};
 use crate::trained::Collection;
 
-/// Like pages that Wikipedia refers to.
+/// Similarity to pages that Wikipedia refers to.
 pub const WIKIREF_SCORE: Signal = Signal {
     name: "rps_doc_ml_wikiref_score",
-    about: "how much like a page that Wikipedia refers to",
+    about: "similarity to pages that Wikipedia refers to",
     source: Source::Facts,
     of: Of::Document(|view| view.facts().wikiref_score.into()),
 };
 
-/// Like Wikipedia, books and OpenWebText.
+/// Similarity to Wikipedia, books and OpenWebText.
 pub const PALM_SCORE: Signal = Signal {
     name: "rps_doc_ml_palm_score",
-    about: "how much like Wikipedia, books and OpenWebText",
+    about: "similarity to Wikipedia, books and OpenWebText",
     source: Source::Palm,
     of: Of::Document(|view| view.palm().into()),
 };
 
-/// Like Wikipedia.
+/// Similarity to Wikipedia.
 pub const WIKIPEDIA_SCORE: Signal = Signal {
     name: "rps_doc_ml_wikipedia_score",
-    about: "how much like Wikipedia, for languages other than English",
+    about: "similarity to Wikipedia, for languages other than English",
     source: Source::Wikipedia,
     of: Of::Document(|view| view.wikipedia().into()),
 };
 
-/// For books.
+/// Importance weight for books.
 pub const BOOKS_IMPORTANCE: Signal = Signal {
     name: "rps_doc_books_importance",
     about: "importance weight for books (DSIR)",
@@ -36,7 +36,7 @@ pub const BOOKS_IMPORTANCE: Signal = Signal {
     of: Of::Document(|view| view.weight(Collection::Books).map(|weight| weight.0).into()),
 };
 
-/// For books, corrected for the length.
+/// Importance weight for books, corrected for the length.
 pub const BOOKS_IMPORTANCE_LENGTH_CORRECTION: Signal = Signal {
     name: "rps_doc_books_importance_length_correction",
     about: "importance weight for books (DSIR), corrected for the length",
@@ -44,7 +44,7 @@ pub const BOOKS_IMPORTANCE_LENGTH_CORRECTION: Signal = Signal {
     of: Of::Document(|view| view.weight(Collection::Books).map(|weight| weight.1).into()),
 };
 
-/// For OpenWebText.
+/// Importance weight for OpenWebText.
 pub const OPENWEBTEXT_IMPORTANCE: Signal = Signal {
     name: "rps_doc_openwebtext_importance",
     about: "importance weight for OpenWebText (DSIR)",
@@ -52,7 +52,7 @@ pub const OPENWEBTEXT_IMPORTANCE: Signal = Signal {
     of: Of::Document(|view| view.weight(Collection::OpenWebText).map(|weight| weight.0).into()),
 };
 
-/// For OpenWebText, corrected for the length.
+/// Importance weight for OpenWebText, corrected for the length.
 pub const OPENWEBTEXT_IMPORTANCE_LENGTH_CORRECTION: Signal = Signal {
     name: "rps_doc_openwebtext_importance_length_correction",
     about: "importance weight for OpenWebText (DSIR), corrected for the length",
@@ -60,7 +60,7 @@ pub const OPENWEBTEXT_IMPORTANCE_LENGTH_CORRECTION: Signal = Signal {
     of: Of::Document(|view| view.weight(Collection::OpenWebText).map(|weight| weight.1).into()),
 };
 
-/// For Wikipedia.
+/// Importance weight for Wikipedia.
 pub const WIKIPEDIA_IMPORTANCE: Signal = Signal {
     name: "rps_doc_wikipedia_importance",
     about: "importance weight for Wikipedia (DSIR)",
@@ -68,7 +68,7 @@ pub const WIKIPEDIA_IMPORTANCE: Signal = Signal {
     of: Of::Document(|view| view.weight(Collection::Wikipedia).map(|weight| weight.0).into()),
 };
 
-/// For Wikipedia, corrected for the length.
+/// Importance weight for Wikipedia, corrected for the length.
 pub const WIKIPEDIA_IMPORTANCE_LENGTH_CORRECTION: Signal = Signal {
     name: "rps_doc_wikipedia_importance_length_correction",
     about: "importance weight for Wikipedia (DSIR), corrected for the length",

@@ -1,4 +1,4 @@
-//! How much like natural language a text is (RedPajama-V2,
+//! Similarity of a text to natural language (RedPajama-V2,
 //! `core/quality_signals/natural_language.py`).
 
 use crate::signal::{Of, Signal, Source};
@@ -10,31 +10,31 @@ use text::unicode::{WORD, class};
 /// Sentences.
 pub const NUM_SENTENCES: Signal = Signal {
     name: "rps_doc_num_sentences",
-    about: "sentences: stretches between . ! ? that have a letter or digit",
+    about: "sentences: parts between . ! ? that have a letter or digit",
     source: Source::Text,
     of: Of::Document(|view| Value::Real(sentences(view.text()) as f64)),
 };
 
-/// Normalised words.
+/// Normalized words.
 pub const WORD_COUNT: Signal = Signal {
     name: "rps_doc_word_count",
-    about: "words, after normalisation",
+    about: "words, after normalization",
     source: Source::Text,
     of: Of::Document(|view| Value::Count(view.words().len() as u64)),
 };
 
-/// Characters in a word, on the average.
+/// Mean number of characters in a word.
 pub const MEAN_WORD_LENGTH: Signal = Signal {
     name: "rps_doc_mean_word_length",
-    about: "mean length of words, after normalisation",
+    about: "mean length of words, after normalization",
     source: Source::Text,
     of: Of::Document(|view| Value::ratio(view.word_chars(), view.words().len())),
 };
 
-/// `#` and ellipses for each raw word.
+/// `#` and ellipses per raw word.
 pub const SYMBOL_TO_WORD_RATIO: Signal = Signal {
     name: "rps_doc_symbol_to_word_ratio",
-    about: "# and ellipses (... and …) for each word",
+    about: "# and ellipses (... and …) per word",
     source: Source::Text,
     of: Of::Document(|view| Value::ratio(symbols(view.text()), view.raw_words().count)),
 };
@@ -55,10 +55,10 @@ pub const FRAC_NO_ALPH_WORDS: Signal = Signal {
     of: Of::Document(|view| no_letter_share(view)),
 };
 
-/// Distinct normalised words.
+/// Distinct normalized words.
 pub const FRAC_UNIQUE_WORDS: Signal = Signal {
     name: "rps_doc_frac_unique_words",
-    about: "distinct words for each word, after normalisation",
+    about: "distinct words per word, after normalization",
     source: Source::Text,
     of: Of::Document(|view| {
         let distinct = view.vocabulary().counts().len();
@@ -66,7 +66,7 @@ pub const FRAC_UNIQUE_WORDS: Signal = Signal {
     }),
 };
 
-/// Entropy of the normalised words.
+/// Entropy of the normalized words.
 pub const UNIGRAM_ENTROPY: Signal = Signal {
     name: "rps_doc_unigram_entropy",
     about: "entropy of the distribution of words, in nats",
@@ -85,9 +85,9 @@ pub const FRAC_ALL_CAPS_WORDS: Signal = Signal {
     }),
 };
 
-/// Matches of `\b[^.!?]+[.!?]*`. A match begins at the first boundary after the end of the one
-/// before, which is where a word begins, and goes on past the next marks: so each stretch without
-/// marks that has a word character is one match.
+/// Counts the matches of `\b[^.!?]+[.!?]*`. A match begins at the first word boundary after the
+/// previous match, which is the beginning of a word, and extends past the next marks. So each part
+/// without marks that has a word character is one match.
 fn sentences(text: &str) -> usize {
     let has_word = |stretch: &str| stretch.chars().any(|c| class(c) & WORD != 0);
     let mut start = 0;
@@ -116,7 +116,7 @@ fn no_letter_share(view: &View) -> Value {
     if words.count == 0 {
         return Value::Absent;
     }
-    // Not the share of the others: upstream subtracts, and rounds the difference.
+    // Not the share of the other words: upstream subtracts, and rounds the difference.
     Value::Real(round8(1.0 - words.with_letter as f64 / words.count as f64))
 }
 
@@ -129,7 +129,7 @@ fn entropy(view: &mut View) -> Value {
         let share = count as f64 / total;
         -share * share.ln()
     };
-    // Most words of a text occur a few times: their logarithms are taken once.
+    // Most words of a text occur a few times, so these logarithms are computed once.
     let few: [f64; 16] = std::array::from_fn(of);
     let terms =
         view.vocabulary().counts().map(|count| few.get(count).copied().unwrap_or(of(count)));
@@ -141,8 +141,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The regular expression, followed by hand.
-    fn sentences_by_the_book(text: &str) -> usize {
+    /// Follows the regular expression step by step.
+    fn sentences_step_by_step(text: &str) -> usize {
         let chars: Vec<char> = text.chars().collect();
         let is_word = |at: Option<usize>| {
             at.and_then(|at| chars.get(at)).is_some_and(|c| class(*c) & WORD != 0)
@@ -166,11 +166,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn sentences_are_the_matches_of_upstreams_expression(text in "([a_ .!?,\n]|é|\u{301}){0,20}") {
-            prop_assert_eq!(sentences(&text), sentences_by_the_book(&text));
+            prop_assert_eq!(sentences(&text), sentences_step_by_step(&text));
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Repeated n-grams of words, for one n after the other, and exactly: an n-gram is known by the two
-//! (n-1)-grams that it is made of, not by a hash of its text.
+//! Finds the repeated n-grams of words, for one n after another, and exactly: an n-gram is
+//! identified by its two (n-1)-grams, not by a hash of its text.
 //!
-//! An n-gram can only be repeated where both of these are. So each step looks only at what the step
-//! before left over, and all of n = 2 to 10 together cost little more than the first of them.
+//! An n-gram can only be repeated if both of these are. So each step reads only the n-grams that
+//! the previous step kept, and n = 2 to 10 together cost little more than n = 2.
 
 use crate::table::Table;
 use crate::vocabulary::Vocabulary;
 
-/// The repeated n-grams of a list of words. Starts at n = 1; [`RepeatedNgrams::grow`] goes on to
-/// the next n. Its memory is used again for the next list.
+/// The repeated n-grams of a list of words. Starts at n = 1; [`RepeatedNgrams::grow`] continues
+/// with the next n. Its memory is reused for the next list.
 #[derive(Default)]
 pub(crate) struct RepeatedNgrams {
     n: usize,
-    /// The places where a repeated n-gram begins, in order.
+    /// The positions at which a repeated n-gram begins, sorted.
     places: Vec<Place>,
-    /// All n-grams that were looked at, by id, in order of first appearance.
+    /// All n-grams that were read, by id, in order of first appearance.
     grams: Vec<Gram>,
     table: Table,
 }
@@ -26,7 +26,7 @@ struct Place {
 }
 
 struct Gram {
-    /// The ids of the two (n-1)-grams that it is made of.
+    /// The ids of its two (n-1)-grams.
     parts: (u32, u32),
     first: u32,
     count: u32,
@@ -48,7 +48,7 @@ impl RepeatedNgrams {
         self.forget_single();
     }
 
-    /// Goes on from n to n + 1.
+    /// Continues with n + 1.
     pub(crate) fn grow(&mut self) {
         self.n += 1;
         self.table.reset(self.places.len());
@@ -67,7 +67,7 @@ impl RepeatedNgrams {
                 self.grams.push(Gram { parts, first: head.position, count: 0 });
             }
             self.grams[id as usize].count += 1;
-            // Never ahead of what is still to be read.
+            // Never overtakes the places that are still to be read.
             self.places[kept] = Place { position: head.position, id };
             kept += 1;
         }
@@ -79,25 +79,25 @@ impl RepeatedNgrams {
         self.places.retain(|place| self.grams[place.id as usize].count > 1);
     }
 
-    /// The number of words in an n-gram, now.
+    /// Returns the current n.
     pub(crate) fn n(&self) -> usize {
         self.n
     }
 
-    /// The repeated n-grams in order of first appearance: where each comes first, and how often it
-    /// occurs.
+    /// Returns the first position and the count of each repeated n-gram, in order of first
+    /// appearance.
     pub(crate) fn repeated(&self) -> impl Iterator<Item = (usize, usize)> {
         let grams = self.grams.iter().filter(|gram| gram.count > 1);
         grams.map(|gram| (gram.first as usize, gram.count as usize))
     }
 
-    /// The repeated n-gram that occurs most often, of equals the one seen first: where it comes
-    /// first, and how often it occurs.
+    /// Returns the first position and the count of the most frequent repeated n-gram; of equally
+    /// frequent ones, the one that appears first.
     pub(crate) fn top(&self) -> Option<(usize, usize)> {
         self.repeated().reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
-    /// The sum of `length` over all words that lie in a repeated n-gram, each counted once.
+    /// Returns the sum of `length` over all words in repeated n-grams, each counted once.
     pub(crate) fn covered(&self, length: impl Fn(usize) -> usize) -> usize {
         let mut covered_to = 0;
         let mut sum = 0;
@@ -120,8 +120,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Where each repeated n-gram comes first and how often it occurs, from the definition.
-    fn by_the_book(words: &[String], n: usize) -> Vec<(usize, usize)> {
+    /// Returns the first position and the count of each repeated n-gram, by the definition.
+    fn by_definition(words: &[String], n: usize) -> Vec<(usize, usize)> {
         let grams: Vec<&[String]> = words.windows(n).collect();
         let mut found: Vec<(usize, usize)> = Vec::new();
         for (position, gram) in grams.iter().enumerate() {
@@ -133,8 +133,8 @@ mod tests {
         found.into_iter().filter(|(_, count)| *count > 1).collect()
     }
 
-    fn covered_by_the_book(words: &[String], n: usize) -> usize {
-        let repeated = by_the_book(words, n);
+    fn covered_by_definition(words: &[String], n: usize) -> usize {
+        let repeated = by_definition(words, n);
         let is_repeated =
             |gram: &[String]| repeated.iter().any(|(first, _)| words[*first..*first + n] == *gram);
         (0..words.len())
@@ -147,19 +147,19 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
-        fn every_n_is_as_by_the_book(words in prop::collection::vec("a|bb|c", 0..60)) {
+        fn every_n_is_as_by_the_definition(words in prop::collection::vec("a|bb|c", 0..60)) {
             let mut vocabulary = Vocabulary::default();
             vocabulary.fill(words.len(), |at| &words[at]);
             let mut ngrams = RepeatedNgrams::default();
             ngrams.start(&vocabulary);
             for n in 1..=10 {
                 prop_assert_eq!(ngrams.n(), n);
-                prop_assert_eq!(ngrams.repeated().collect::<Vec<_>>(), by_the_book(&words, n));
+                prop_assert_eq!(ngrams.repeated().collect::<Vec<_>>(), by_definition(&words, n));
                 let covered = ngrams.covered(|word| words[word].len());
-                prop_assert_eq!(covered, covered_by_the_book(&words, n));
+                prop_assert_eq!(covered, covered_by_definition(&words, n));
                 ngrams.grow();
             }
         }

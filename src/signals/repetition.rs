@@ -1,5 +1,5 @@
-//! How much of a text repeats itself (RedPajama-V2, `core/quality_signals/repetitions.py`), in
-//! characters of normalised words.
+//! Repetition within a text (RedPajama-V2, `core/quality_signals/repetitions.py`), in characters of
+//! normalized words.
 
 use crate::signal::{Of, Signal, Source};
 use crate::value::Value;
@@ -77,7 +77,7 @@ pub const DUPE_10GRAMS: Signal = Signal {
     of: Of::Document(repeated::<5>),
 };
 
-/// Overlapping copies all count, so the share can be above 1.
+/// All overlapping copies count, so the share can exceed 1.
 fn top<const AT: usize>(view: &mut View) -> Value {
     let chars = view.repetition().top[AT];
     Value::ratio_or_zero(chars, view.word_chars())

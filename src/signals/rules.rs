@@ -1,16 +1,15 @@
 //! Rules that keep or drop a page, or lines of it, each as its upstream applies it. Four projects
-//! have rules "of Gopher", and no two are the same; they stand here side by side, under the name of
-//! whose they are.
+//! have different versions of Gopher's rules; each is here under its project's name.
 //!
-//! * [`c4`]: C4's cleaning, as TensorFlow Datasets and as datatrove have it.
-//! * [`gopher`]: Gopher's rules as datatrove has them, and on the signals of RedPajama-V2.
+//! * [`c4`]: C4's cleaning, as in TensorFlow Datasets and in datatrove.
+//! * [`gopher`]: Gopher's rules as in datatrove, and on the signals of RedPajama-V2.
 //! * [`fineweb`]: FineWeb's own rules.
-//! * [`dolma`]: the numbers that Dolma takes for Gopher's rules.
+//! * [`dolma`]: the numbers that Dolma computes for Gopher's rules.
 //! * [`dclm`]: DCLM's rules, after RefinedWeb.
 //!
-//! datatrove splits English words and sentences with spaCy, and TensorFlow Datasets sentences with
-//! NLTK's Punkt. Both are replaced here by plain rules of our own, so a page near a threshold may
-//! fare differently.
+//! datatrove splits English words and sentences with spaCy, and TensorFlow Datasets splits
+//! sentences with NLTK's Punkt. Simple rules replace both here, so the result for a page near a
+//! threshold may differ.
 
 pub mod c4;
 pub mod dclm;
@@ -27,10 +26,10 @@ mod golden;
 use icu_properties::CodePointMapData;
 use icu_properties::props::GeneralCategory;
 
-/// What a rule says of a page: keep it, or the name of the first test that it fails.
+/// The verdict of a rule on a page: keep it, or the name of the first test that it fails.
 pub type Verdict = Result<(), &'static str>;
 
-/// Python's `str.splitlines()`: without the ends of lines, and without an empty line at the end.
+/// Python's `str.splitlines()`: lines without their ends, and without an empty line at the end.
 fn python_lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -39,12 +38,12 @@ fn python_lines(text: &str) -> impl Iterator<Item = &str> {
         }
         let end = rest.find(is_line_end).unwrap_or(rest.len());
         let line = &rest[..end];
-        let behind = &rest[end..];
-        let length = match behind.strip_prefix("\r\n") {
+        let after = &rest[end..];
+        let length = match after.strip_prefix("\r\n") {
             Some(_) => 2,
-            None => behind.chars().next().map_or(0, char::len_utf8),
+            None => after.chars().next().map_or(0, char::len_utf8),
         };
-        rest = &behind[length..];
+        rest = &after[length..];
         Some(line)
     })
 }
@@ -62,7 +61,7 @@ fn is_decimal(c: char) -> bool {
         || CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::DecimalNumber
 }
 
-/// Python's `str.isdigit`: decimal digits, and superscripts, digits in circles and their like.
+/// Python's `str.isdigit`: decimal digits, superscripts, circled digits and similar characters.
 fn is_digit(c: char) -> bool {
     is_decimal(c)
         || matches!(c, '²' | '³' | '¹' | '፩'..='፱' | '᧚' | '⁰' | '⁴'..='⁹' | '₀'..='₉')
@@ -76,12 +75,12 @@ fn chars(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The quotient, 0 where there is nothing to divide by.
+/// Returns the quotient, or 0 if `whole` is 0.
 fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// An error with the test's name unless it holds.
+/// Fails with the test's name unless the test holds.
 fn check(holds: bool, name: &'static str) -> Verdict {
     if holds { Ok(()) } else { Err(name) }
 }
@@ -108,10 +107,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
-        fn every_rule_takes_any_text(text in "([ab.]|the |# |… |\\.\\.\\. |- |\n|\n\n|\\PC|\u{301}|\0){0,80}") {
+        fn every_rule_accepts_any_text(text in "([ab.]|the |# |… |\\.\\.\\. |- |\n|\n\n|\\PC|\u{301}|\0){0,80}") {
             let _ = c4::clean(&text, &c4::TFDS);
             let _ = c4::clean(&text, &c4::DATATROVE);
             c4::has_paragraphs(&text);
@@ -126,7 +125,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cleaned_page_has_nothing_left_to_clean(text in "([ab.]|one two three|\n|likes|3 |A){0,40}") {
+        fn cleaning_is_idempotent(text in "([ab.]|one two three|\n|likes|3 |A){0,40}") {
             if let Ok(clean) = c4::clean(&text, &c4::TFDS) {
                 prop_assert_eq!(c4::clean(&clean, &c4::TFDS), Ok(clean.clone()));
             }

@@ -1,4 +1,4 @@
-//! What a signal is.
+//! The definition of a signal.
 
 use crate::lists::Lists;
 use crate::trained::Collection;
@@ -6,18 +6,18 @@ use crate::value::Value;
 use crate::view::{Line, View};
 use serde::{Serialize, Serializer};
 
-/// A quality signal: one number for a document, or one for each of its lines.
+/// A quality signal: one number per document, or one per line.
 pub struct Signal {
-    /// Its name in RedPajama-V2, which is also its name in filter expressions.
+    /// The name, in RedPajama-V2 and in filter expressions.
     pub name: &'static str,
-    /// What it says, in a line.
+    /// A description in one line.
     pub about: &'static str,
-    /// What it is made from.
+    /// The inputs that it is computed from.
     pub source: Source,
     pub(crate) of: Of,
 }
 
-/// What a signal is made from.
+/// The inputs that a signal is computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The text alone.
@@ -28,13 +28,13 @@ pub enum Source {
     BadWords,
     /// The document's domain, and UT1's lists of domains.
     Domains,
-    /// The text, and a classifier of RedPajama-V2's own beside the one of Wikipedia's references.
+    /// The text, and RedPajama-V2's own classifier of Wikipedia, books and OpenWebText.
     Palm,
     /// The text, and a classifier of Wikipedia against the web, for languages other than English.
     Wikipedia,
-    /// The text, and counts of words of a collection and of the web.
+    /// The text, and word counts of a collection and of the web.
     Importance(Collection),
-    /// A fact that an earlier step or a model found ([`crate::Facts`]).
+    /// A result of an earlier step or model ([`crate::Facts`]).
     Facts,
 }
 
@@ -42,17 +42,17 @@ pub enum Source {
 pub(crate) enum Of {
     Document(fn(&mut View) -> Value),
     Lines(fn(&View, &Line) -> Value),
-    /// As `Lines`; a text without lines has one absent value all the same.
+    /// Like `Lines`, but a text without lines has one absent value.
     LinesOrAbsent(fn(&View, &Line) -> Value),
 }
 
-/// A value and the part of the text that it is about, in characters. Written as upstream does,
+/// A value and the part of the text that it describes, in characters. Serialized as upstream, as
 /// `[start, end, value]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
-    /// Where the part begins.
+    /// Begin of the part.
     pub start: usize,
-    /// Where it ends.
+    /// End of the part.
     pub end: usize,
     /// The value.
     pub value: Value,
@@ -65,8 +65,8 @@ impl Serialize for Span {
 }
 
 impl Signal {
-    /// The signal's value for the document. For a signal of lines that is the mean of its values:
-    /// where these are 0 or 1, the share of lines.
+    /// Returns the signal's value for the document. For a signal of lines it is the mean of its
+    /// values: for values of 0 and 1, the share of lines.
     pub fn value(&self, view: &mut View) -> Value {
         match self.of {
             Of::Document(of) => of(view),
@@ -79,8 +79,8 @@ impl Signal {
         }
     }
 
-    /// The signal's values with the parts of the text they are about: one for the whole of it, or
-    /// one for each line. `spans` is overwritten.
+    /// Writes the signal's values with the parts of the text that they describe to `spans`: one for
+    /// the whole text, or one per line.
     pub fn spans(&self, view: &mut View, spans: &mut Vec<Span>) {
         spans.clear();
         let end = view.chars();
@@ -98,27 +98,27 @@ impl Signal {
         }
     }
 
-    /// What has to be given for the signal to have values, if it is not there.
+    /// Returns the list or model without which the signal has no values, if it is missing.
     pub fn missing(&self, lists: &Lists) -> Option<&'static str> {
         match self.source {
             Source::StopWords if !lists.has_stop_words() => {
-                Some("a list of stop words: one a line, or the JSON file of stopwords-iso")
+                Some("a list of stop words: one per line, or the JSON file of stopwords-iso")
             }
             Source::BadWords if !lists.has_bad_words() => {
-                Some("a list of bad words, one a line, such as LDNOOBW's")
+                Some("a list of bad words, one per line, such as LDNOOBW's")
             }
             Source::Domains if lists.domains().is_none() => {
                 Some("the folder `blacklists` of UT1's archive")
             }
             Source::Palm if !lists.trained().has_palm() => {
-                Some("the classifier palm.{lang}.ftz or .bin in the folder of the signals' models")
+                Some("the classifier palm.{lang}.ftz or .bin in the folder of signal models")
             }
-            Source::Wikipedia if !lists.trained().has_wikipedia() => Some(
-                "the classifier wikipedia.{lang}.ftz or .bin in the folder of the signals' models",
-            ),
-            Source::Importance(collection) if !lists.trained().has(collection) => Some(
-                "counts of words in the folder of the signals' models: see `sluice train importance`",
-            ),
+            Source::Wikipedia if !lists.trained().has_wikipedia() => {
+                Some("the classifier wikipedia.{lang}.ftz or .bin in the folder of signal models")
+            }
+            Source::Importance(collection) if !lists.trained().has(collection) => {
+                Some("word counts in the folder of signal models: see `sluice train importance`")
+            }
             _ => None,
         }
     }

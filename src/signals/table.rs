@@ -1,17 +1,16 @@
-//! A hash table from keys to numbers, filled anew for each text. It takes only as much of its memory
-//! as the number of keys calls for, so that a small text after a huge one costs little: emptying a
-//! general table costs as much as it can hold.
+//! A hash table from keys to numbers, refilled for each text. It uses only as much of its memory as
+//! the number of keys requires, so that a small text after a huge one costs little: clearing a
+//! general table costs as much as its capacity.
 
 use foldhash::fast::RandomState;
 use std::hash::{BuildHasher, Hash};
 
-/// Stands for a free place; numbers are below it.
+/// Marks a free slot; numbers are below it.
 const FREE: u32 = u32::MAX;
 
-/// Maps hashes to numbers, with open addressing. What hashes to the same is told apart by the
-/// caller.
+/// Maps hashes to numbers, with open addressing. The caller distinguishes keys with equal hashes.
 ///
-/// The hash function is seeded anew in each process, so no text can be made to collide.
+/// The hash function has a new seed in each process, so no text can be crafted to collide.
 #[derive(Default)]
 pub(crate) struct Table {
     seed: RandomState,
@@ -21,9 +20,9 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Empties the table and makes room for as many keys.
+    /// Clears the table and reserves space for `keys_max` keys.
     pub(crate) fn reset(&mut self, keys_max: usize) {
-        // At most half full: a search ends after two places, on the average.
+        // At most half full: a search takes two slots on average.
         let size = (2 * keys_max).next_power_of_two();
         self.slots.clear();
         self.slots.resize(size, (0, FREE));
@@ -34,8 +33,8 @@ impl Table {
         self.seed.hash_one(key)
     }
 
-    /// The number of a key, which is `next` if the key is new. `is_key` tells whether a number that
-    /// is there is that of the key; it is asked for those with nearly the same hash only.
+    /// Returns the number of a key, which is `next` if the key is new. `is_key` checks whether an
+    /// existing number is that of the key; it is called only for numbers with nearly the same hash.
     pub(crate) fn number(&mut self, hash: u64, next: u32, is_key: impl Fn(u32) -> bool) -> u32 {
         let tag = (hash >> 32) as u32;
         let mut at = hash as usize & self.mask;
@@ -59,7 +58,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn keys_of_equal_hashes_are_told_apart() {
+    fn keys_of_equal_hashes_are_distinguished() {
         let keys = [10, 11, 12, 10, 12, 13];
         let mut table = Table::default();
         table.reset(keys.len());
@@ -76,7 +75,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn numbers_follow_first_appearance(lists in prop::collection::vec(prop::collection::vec(0u32..50, 0..200), 0..4)) {

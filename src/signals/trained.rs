@@ -1,4 +1,4 @@
-//! Trained models that some signals need, from one folder. None comes with the program.
+//! The trained models that some signals need, from one folder. The program does not include them.
 
 use crate::error::ListError;
 use crate::importance::{Weights, WordCounts};
@@ -7,12 +7,12 @@ use models::wikiref::WikiReferences;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Collections whose weight is a signal (RedPajama-V2, `importance_weights.py`).
+/// Collections whose importance weight is a signal (RedPajama-V2, `importance_weights.py`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collection {
     /// Books.
     Books,
-    /// Pages that were liked on Reddit.
+    /// Pages that were upvoted on Reddit.
     OpenWebText,
     /// Articles.
     Wikipedia,
@@ -26,14 +26,14 @@ impl Collection {
     ];
 }
 
-/// What the collections are compared with.
+/// The collection with which the others are compared.
 const WEB: &str = "web";
 
-/// The end of a file of word counts, behind its collection and language.
+/// Suffix of a file of word counts, after its collection and language.
 const COUNTS: &str = "counts.json";
 
-/// The file in a folder of models that has the counts of a collection's words; `None` if there is no
-/// such collection.
+/// Returns the name of the file with a collection's word counts in a folder of models; `None` if
+/// there is no such collection.
 pub fn counts_file(collection: &str, language: &str) -> Option<String> {
     let mut known = Collection::ALL.iter().map(|(_, name)| *name).chain([WEB]);
     known.any(|name| name == collection).then(|| format!("{collection}.{language}.{COUNTS}"))
@@ -48,18 +48,18 @@ pub(crate) struct Trained {
 }
 
 impl Trained {
-    /// Reads what is in `folder`: `palm.{lang}.ftz` and `wikipedia.{lang}.ftz` (or `.bin`), and
+    /// Reads the models in `folder`: `palm.{lang}.ftz` and `wikipedia.{lang}.ftz` (or `.bin`), and
     /// `{books,openwebtext,wikipedia}.{lang}.counts.json` with `web.{lang}.counts.json`.
     pub fn read(folder: &Path) -> Result<Trained, ListError> {
-        let wrong = |source| ListError::Read { path: folder.to_owned(), source };
-        let entries = std::fs::read_dir(folder).map_err(wrong)?;
+        let unreadable = |source| ListError::Read { path: folder.to_owned(), source };
+        let entries = std::fs::read_dir(folder).map_err(unreadable)?;
         let mut trained = Trained::default();
         let mut counts: HashMap<String, HashMap<String, WordCounts>> = HashMap::new();
         let mut paths = entries
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<std::io::Result<Vec<PathBuf>>>()
-            .map_err(wrong)?;
-        // No file system promises an order: of `palm.en.bin` and `palm.en.ftz` the latter counts.
+            .map_err(unreadable)?;
+        // File systems have no fixed order. Of `palm.en.bin` and `palm.en.ftz` the latter counts.
         paths.sort();
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -103,12 +103,12 @@ impl Trained {
         self.importance.values().any(|weights| weights[collection as usize].is_some())
     }
 
-    /// How much like Wikipedia, books and OpenWebText.
+    /// Returns the similarity to Wikipedia, books and OpenWebText.
     pub fn palm(&self, language: Option<&str>, text: &str, scratch: &mut Scratch) -> Option<f64> {
         Some(self.palm.get(language?)?.probability(text, scratch))
     }
 
-    /// How much like Wikipedia.
+    /// Returns the similarity to Wikipedia.
     pub fn wikipedia(
         &self,
         language: Option<&str>,
@@ -118,7 +118,7 @@ impl Trained {
         Some(self.wikipedia.get(language?)?.probability(text, scratch))
     }
 
-    /// The weight of a text, and that corrected for its length.
+    /// Returns the weight of a text, and the weight corrected for its length.
     pub fn weight(
         &self,
         collection: Collection,
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_of_the_language_and_of_the_collections_that_are_there() {
+    fn weights_exist_for_the_language_and_collections_in_the_folder() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         write(path(&counts_file("books", "en").expect("a collection")), counts("once upon a time"))
@@ -187,12 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_models_are_refused_by_name() {
+    fn other_files_are_refused_by_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         let refused = || Trained::read(folder.path()).err().expect("an error").to_string();
         write(path("books.en.counts.json"), counts("once upon a time")).expect("written");
-        assert!(refused().contains("web.en.counts.json is not there"), "{}", refused());
+        assert!(refused().contains("web.en.counts.json is missing"), "{}", refused());
         for bad in [&b"{}"[..], b"\xff", br#"{"texts":1,"words":1,"counts":[1]}"#] {
             write(path("web.en.counts.json"), bad).expect("written");
             assert!(refused().contains("web.en.counts.json has no counts"), "{}", refused());

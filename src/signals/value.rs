@@ -1,20 +1,20 @@
-//! The value of a signal, and upstream's way to round it.
+//! The value of a signal, and upstream's rounding.
 
 use serde::{Serialize, Serializer};
 
 /// The value of a signal for a document or a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
-    /// There is none: the text has no words, or what the signal needs was not given.
+    /// No value: the text has no words, or the signal's list or model is missing.
     Absent,
-    /// A count. Written without a decimal point.
+    /// A count, serialized without a decimal point.
     Count(u64),
     /// Any other number.
     Real(f64),
 }
 
 impl Value {
-    /// The number, if there is one.
+    /// Returns the number, if there is one.
     pub fn number(self) -> Option<f64> {
         match self {
             Value::Absent => None,
@@ -23,7 +23,7 @@ impl Value {
         }
     }
 
-    /// `part / whole` to eight decimals; absent where there is no whole.
+    /// Returns `part / whole` to eight decimals; absent if `whole` is 0.
     pub(crate) fn ratio(part: usize, whole: usize) -> Self {
         match whole {
             0 => Value::Absent,
@@ -31,7 +31,7 @@ impl Value {
         }
     }
 
-    /// As [`Value::ratio`], but 0 where there is no whole.
+    /// [`Value::ratio`], but 0 if `whole` is 0.
     pub(crate) fn ratio_or_zero(part: usize, whole: usize) -> Self {
         match whole {
             0 => Value::Real(0.0),
@@ -56,14 +56,15 @@ impl Serialize for Value {
     }
 }
 
-/// Python's `round(value, 8)`: the decimal nearest to the exact binary value, halves to even.
+/// Python's `round(value, 8)`: rounds the exact binary value to the nearest decimal, and halves to
+/// even.
 pub(crate) fn round8(value: f64) -> f64 {
     const SCALE: f64 = 1e8;
     let scaled = value * SCALE;
     let nearest = scaled.round();
     let from_half = ((scaled - nearest).abs() - 0.5).abs();
-    // The product is off by half a unit in its last place at most. Away from a half that cannot
-    // matter, and the quotient of two exact numbers is the nearest there is.
+    // The product is off by at most half a unit in its last place, which only matters near a half.
+    // Elsewhere the quotient of the two exact numbers is the nearest one.
     if scaled.abs() < 1e15 && from_half > scaled.abs() * f64::EPSILON {
         return nearest / SCALE;
     }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn by_the_book(value: f64) -> f64 {
+    fn exact(value: f64) -> f64 {
         format!("{value:.8}").parse().expect("a number")
     }
 
@@ -85,7 +86,7 @@ mod tests {
         for (value, rounded) in
             [(2.0 / 3.0, 0.66666667), (0.5, 0.5), (5e-9, 1e-8), (2.5e-8, 2e-8), (1.5e-8, 1e-8)]
         {
-            assert_eq!(round8(value), by_the_book(value));
+            assert_eq!(round8(value), exact(value));
             assert_eq!(round8(value), rounded, "{value}");
         }
     }
@@ -99,25 +100,25 @@ mod tests {
     }
 
     #[test]
-    fn values_are_written_as_json_has_them() {
+    fn values_are_serialized_as_json() {
         let values = [Value::Absent, Value::Count(4), Value::Real(4.0)];
         assert_eq!(serde_json::to_string(&values).expect("JSON"), "[null,4,4.0]");
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
-        fn the_quick_way_is_the_rule(part in 0u64..100_000, whole in 1u64..100_000) {
+        fn the_fast_path_is_exact(part in 0u64..100_000, whole in 1u64..100_000) {
             let value = part as f64 / whole as f64;
-            prop_assert_eq!(round8(value), by_the_book(value));
+            prop_assert_eq!(round8(value), exact(value));
         }
 
         #[test]
-        fn near_halves_too(whole in 0u64..1_000_000_000, ulps in -3i64..4) {
+        fn the_fast_path_is_exact_near_halves(whole in 0u64..1_000_000_000, ulps in -3i64..4) {
             let value = (whole as f64 + 0.5) / 1e8;
             let value = f64::from_bits(value.to_bits().wrapping_add_signed(ulps));
-            prop_assert_eq!(round8(value), by_the_book(value));
+            prop_assert_eq!(round8(value), exact(value));
         }
     }
 }

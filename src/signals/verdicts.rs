@@ -1,13 +1,13 @@
-//! The rules of [`crate::rules`] as signals, so that a recipe can name them: 1 where a page passes
-//! all tests of a rule, 0 where it fails one. Dolma publishes numbers and leaves the limits to its
-//! user, so each of its numbers is a signal.
+//! The rules of [`crate::rules`] as signals, so that recipes can use them: 1 if a page passes all
+//! tests of a rule, 0 if it fails one. Dolma publishes numbers without limits, so each of its
+//! numbers is a signal.
 
 use crate::rules::{Verdict, c4, dclm, dolma::GopherAttributes, fineweb, gopher};
 use crate::signal::{Of, Signal, Source};
 use crate::value::Value;
 use crate::view::View;
 
-/// All of them, in the order of their names.
+/// All rules, sorted by name.
 pub static RULES: [Signal; 26] = [
     rule(
         "c4_paragraphs",
@@ -44,7 +44,7 @@ pub static RULES: [Signal; 26] = [
     }),
     rule(
         "dolma_frac_chars_dupe_lines",
-        "Dolma: characters of repeated lines, for each character of a word",
+        "Dolma: characters of repeated lines per character of a word",
         |view| Value::Real(dolma(view).fraction_of_characters_in_duplicate_lines),
     ),
     rule("dolma_frac_dupe_lines", "Dolma: share of lines that occur more than once", |view| {
@@ -114,7 +114,7 @@ fn top<'v>(view: &'v mut View) -> &'v [(usize, f64)] {
     &view.dolma().fraction_of_characters_in_most_common_ngram
 }
 
-/// The share for `n`; absent for a text of fewer words.
+/// Returns the share for `n`; absent for a text of fewer words.
 fn of_n(shares: &[(usize, f64)], n: usize) -> Value {
     shares.iter().find(|share| share.0 == n).map(|share| share.1).into()
 }
@@ -122,7 +122,7 @@ fn of_n(shares: &[(usize, f64)], n: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Facts, Keep, Lists, Scratch, named};
+    use crate::{Facts, Keep, Lists, Scratch, find};
 
     /// Prose that passes Gopher's and DCLM's tests of quality.
     const PROSE: &str = "The keeper of the lamp went down to the harbour with the first light and \
@@ -157,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn names_are_in_order_and_found() {
+    fn names_are_sorted_and_found() {
         assert!(RULES.is_sorted_by(|a, b| a.name < b.name));
-        assert!(RULES.iter().all(|rule| named(rule.name).is_some_and(|r| r.name == rule.name)));
+        assert!(RULES.iter().all(|rule| find(rule.name).is_some_and(|r| r.name == rule.name)));
     }
 
-    /// The table of docs/signals.md, as the tables of the program are.
+    /// Returns the tables of docs/signals.md for the tables of the program.
     fn table() -> String {
         let row = |signal: &crate::Signal| {
             let needs = signal.missing(&Lists::default()).unwrap_or("");
@@ -177,7 +177,7 @@ mod tests {
         )
     }
 
-    /// After a change of a signal: `SLUICE_WRITE_DOCS=1 cargo test -p signals` writes the page anew.
+    /// After a change of a signal, `SLUICE_WRITE_DOCS=1 cargo test -p signals` rewrites the page.
     #[test]
     fn the_page_of_signals_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/signals.md");
@@ -188,6 +188,6 @@ mod tests {
             std::fs::write(path, &expected).expect("written");
         }
         let page = std::fs::read_to_string(path).expect("docs/signals.md");
-        assert!(page == expected, "docs/signals.md is not what the tables say");
+        assert!(page == expected, "docs/signals.md is out of date");
     }
 }

@@ -1,6 +1,6 @@
-//! A document as the signals see it (RedPajama-Data, `core/document.py`): the raw text, its words
-//! and lines, and the normalised text with its words. All of that is made in one walk over the
-//! characters; word counts and n-grams follow when the first signal asks for them.
+//! A document prepared for signals (RedPajama-Data, `core/document.py`): the raw text, its words
+//! and lines, and the normalized text with its words. All of it is computed in one pass over the
+//! characters; word counts and n-grams are computed for the first signal that needs them.
 
 mod scan;
 
@@ -12,7 +12,7 @@ use crate::trained::Collection;
 use crate::vocabulary::Vocabulary;
 use std::ops::Range;
 
-/// The memory of views, used again for each document.
+/// Reusable memory of views.
 #[derive(Default)]
 pub struct Scratch {
     lines: Vec<Line>,
@@ -28,27 +28,27 @@ pub struct Scratch {
 /// A line of the raw text, with its newline if it has one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Line {
-    /// Where it stands in the text, in bytes.
+    /// Its range in the text, in bytes.
     pub bytes: Range<usize>,
-    /// Where it stands in the text, in characters.
+    /// Its range in the text, in characters.
     pub chars: Range<usize>,
-    /// Its words, of all normalised words.
+    /// Its range in the normalized words.
     pub words: Range<usize>,
     /// Upper-case characters of the raw line.
     pub upper: usize,
-    /// Numeric characters of the normalised line.
+    /// Numeric characters of the normalized line.
     pub numeric: usize,
 }
 
-/// A normalised word: its place in the normalised text, and its length in characters.
+/// A normalized word: its range in the normalized text, and its length in characters.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Word {
     bytes: Range<usize>,
     pub chars: usize,
 }
 
-/// What the signals count of the raw words: runs of `\w`, and runs of what is neither that nor
-/// blank (NLTK's `WordPunctTokenizer`).
+/// Counts of raw words: runs of `\w`, and runs of characters that are neither `\w` nor blank
+/// (NLTK's `WordPunctTokenizer`).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct RawWords {
     pub count: usize,
@@ -60,10 +60,10 @@ pub(crate) struct RawWords {
     pub stop: usize,
 }
 
-/// How much of the text is repeated n-grams, in characters of words.
+/// The amount of repeated n-grams in a text, in characters of words.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Repetition {
-    /// For n = 2, 3, 4: all copies of the n-gram that occurs most often, overlaps counted again.
+    /// For n = 2, 3, 4: all copies of the most frequent n-gram; overlaps count repeatedly.
     pub top: [usize; 3],
     /// For n = 5 to 10: all words in repeated n-grams, each counted once.
     pub repeated: [usize; 6],
@@ -71,7 +71,7 @@ pub(crate) struct Repetition {
 
 /// One document, prepared for its signals.
 ///
-/// Takes time and memory in proportion to the text, whatever is in it.
+/// Takes time and memory linear in the text.
 pub struct View<'a> {
     text: &'a str,
     facts: &'a Facts<'a>,
@@ -84,8 +84,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Prepares a text. `facts` go into the signals that only repeat them, and `facts.language`
-    /// chooses among the `lists`.
+    /// Prepares a text. Some signals repeat `facts`, and `facts.language` selects the word lists.
     pub fn new(
         text: &'a str,
         facts: &'a Facts<'a>,
@@ -105,23 +104,23 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The raw text.
+    /// Returns the raw text.
     pub fn text(&self) -> &'a str {
         self.text
     }
 
-    /// What is known about the document beside its text.
+    /// Returns the facts about the document.
     pub fn facts(&self) -> &'a Facts<'a> {
         self.facts
     }
 
-    /// Length of the raw text in characters, upstream's unit of all offsets.
+    /// Returns the length of the raw text in characters, upstream's unit of all offsets.
     pub fn chars(&self) -> usize {
         self.scratch.lines.last().map_or(0, |line| line.chars.end)
     }
 
-    /// The normalised text: without ASCII punctuation, in lower case, with single blanks between
-    /// words, decomposed (NFD).
+    /// Returns the normalized text: without ASCII punctuation, in lower case, with single blanks
+    /// between words, decomposed (NFD).
     pub fn normal(&self) -> &str {
         &self.scratch.normal
     }
@@ -134,7 +133,7 @@ impl<'a> View<'a> {
         &self.scratch.lines
     }
 
-    /// The raw text of a line, with its newline.
+    /// Returns the raw text of a line, with its newline.
     pub(crate) fn raw_line(&self, line: &Line) -> &'a str {
         &self.text[line.bytes.clone()]
     }
@@ -147,24 +146,24 @@ impl<'a> View<'a> {
         &self.scratch.words
     }
 
-    /// The text of a normalised word.
+    /// Returns the text of a normalized word.
     pub(crate) fn word(&self, word: &Word) -> &str {
         &self.scratch.normal[word.bytes.clone()]
     }
 
-    /// Words one after the other with a blank between them, as they stand in the normalised text.
-    /// There has to be one at least.
+    /// Returns consecutive words as they are in the normalized text, separated by blanks. There
+    /// must be at least one.
     pub(crate) fn phrase(&self, words: &[Word]) -> &str {
         let [first, .., last] = words else { return self.word(&words[0]) };
         &self.scratch.normal[first.bytes.start..last.bytes.end]
     }
 
-    /// Length of a normalised line in characters.
+    /// Returns the length of a normalized line in characters.
     pub(crate) fn normal_chars(&self, line: &Line) -> usize {
         self.spaced_chars(&self.scratch.words[line.words.clone()])
     }
 
-    /// Length of the normalised text in characters.
+    /// Returns the length of the normalized text in characters.
     pub(crate) fn all_normal_chars(&self) -> usize {
         self.spaced_chars(&self.scratch.words)
     }
@@ -174,12 +173,12 @@ impl<'a> View<'a> {
         words.iter().map(|word| word.chars).sum::<usize>() + blanks
     }
 
-    /// Characters of all normalised words, without the blanks.
+    /// Returns the number of characters in all normalized words, without blanks.
     pub(crate) fn word_chars(&self) -> usize {
         self.scratch.words.iter().map(|word| word.chars).sum()
     }
 
-    /// The distinct normalised words.
+    /// Returns the distinct normalized words.
     pub(crate) fn vocabulary(&mut self) -> &Vocabulary {
         let Scratch { normal, words, vocabulary, .. } = &mut *self.scratch;
         if !self.counted {
@@ -189,30 +188,31 @@ impl<'a> View<'a> {
         vocabulary
     }
 
-    /// How much like Wikipedia, books and OpenWebText, where there is a model for the language.
+    /// Returns the similarity to Wikipedia, books and OpenWebText, if the language has a model.
     pub(crate) fn palm(&mut self) -> Option<f64> {
         let trained = self.lists.trained();
         trained.palm(self.facts.language, self.text, &mut self.scratch.fasttext)
     }
 
-    /// How much like Wikipedia, where there is a model for the language.
+    /// Returns the similarity to Wikipedia, if the language has a model.
     pub(crate) fn wikipedia(&mut self) -> Option<f64> {
         let trained = self.lists.trained();
         trained.wikipedia(self.facts.language, self.text, &mut self.scratch.fasttext)
     }
 
-    /// The weight of a collection, and that corrected for the length, where there are counts.
+    /// Returns the weight for a collection, and the weight corrected for the length, if there are
+    /// counts.
     pub(crate) fn weight(&mut self, collection: Collection) -> Option<(f64, f64)> {
         let find = || self.lists.trained().weight(collection, self.facts.language, self.text);
         *self.weights[collection as usize].get_or_insert_with(find)
     }
 
-    /// Dolma's attributes, computed when the first of them is asked for.
+    /// Returns Dolma's attributes, which are computed once.
     pub(crate) fn dolma(&mut self) -> &GopherAttributes {
         self.dolma.get_or_insert_with(|| GopherAttributes::of(self.text))
     }
 
-    /// The repeated n-grams of normalised words.
+    /// Returns the repeated n-grams of normalized words.
     pub(crate) fn repetition(&mut self) -> Repetition {
         if let Some(repetition) = self.repetition {
             return repetition;

@@ -1,9 +1,9 @@
-//! Words as small numbers: equal words, and no others, have equal ids, given in order of first
-//! appearance. Everything that counts words or n-grams starts from these.
+//! Words as small numbers: only equal words have equal ids, which are assigned in order of first
+//! appearance. Word and n-gram counts are based on these.
 
 use crate::table::Table;
 
-/// The distinct words of a text. Its memory is used again for the next text.
+/// The distinct words of a text. Its memory is reused for the next text.
 #[derive(Default)]
 pub(crate) struct Vocabulary {
     table: Table,
@@ -37,17 +37,17 @@ impl Vocabulary {
         }
     }
 
-    /// The id of each word, in order.
+    /// Returns the id of each word, in order.
     pub(crate) fn ids(&self) -> &[u32] {
         &self.ids
     }
 
-    /// How often each distinct word occurs, by id.
+    /// Returns the count of each distinct word, by id.
     pub(crate) fn counts(&self) -> impl ExactSizeIterator<Item = usize> {
         self.distinct.iter().map(|distinct| distinct.count)
     }
 
-    /// Where each distinct word comes first and how often it occurs, by id.
+    /// Returns the first position and the count of each distinct word, by id.
     pub(crate) fn distinct(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
         self.distinct.iter().map(|distinct| (distinct.first, distinct.count))
     }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn equal_words_have_equal_ids_text_after_text(

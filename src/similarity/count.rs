@@ -1,7 +1,7 @@
-//! Counting, for each of 64 bits, the numbers in which it is set.
+//! Counts, for each of 64 bits, the numbers in which it is set.
 
-/// Counts of set bits by place. `planes[i]` holds bit `i` of each of the 64 counts, so that adding
-/// a number costs a few operations and not 64.
+/// Counts of set bits by position. `planes[i]` holds bit `i` of each of the 64 counts, so adding a
+/// number takes a few operations instead of 64.
 pub(crate) struct BitCounts {
     planes: [u64; Self::PLANES],
     /// Numbers added.
@@ -15,13 +15,13 @@ impl Default for BitCounts {
 }
 
 impl BitCounts {
-    /// More numbers than a text in memory can have windows.
+    /// Enough to count more windows than a text in memory can have.
     const PLANES: usize = 48;
 
     /// Adds sixteen numbers.
     pub fn add_sixteen(&mut self, numbers: &[u64; 16]) {
-        // The numbers are of weight one; two of one weight and what stands there make one carry of
-        // twice the weight.
+        // The numbers have weight one. Two numbers of one weight and the plane of that weight add
+        // up to one carry of twice the weight.
         let mut carries = *numbers;
         let mut left = 16;
         for plane in 0..4 {
@@ -52,7 +52,7 @@ impl BitCounts {
         }
     }
 
-    /// The bits that are set in more than half of the numbers.
+    /// Returns the bits that are set in more than half of the numbers.
     pub fn majority(&self) -> u64 {
         (0..64).filter(|bit| 2 * self.of_bit(*bit) > self.count).fold(0, |all, bit| all | 1 << bit)
     }
@@ -69,7 +69,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn counts_are_those_of_each_bit(

@@ -1,5 +1,5 @@
-//! Upstream's own results: golden cases of the recipe, from the shared test data. Where the data is
-//! not at hand, they say so and pass.
+//! Upstream's own results: golden cases of the recipe, from the shared test data. Without the data,
+//! the tests print that and pass.
 
 use crate::minhash::{MinHash, tests::simplified_shingles};
 use crate::simhash::{simhash, tests::condensed_windows};
@@ -7,7 +7,7 @@ use crate::simplify::simplify;
 use reference::{cases, text};
 use serde_json::Value;
 
-/// Numbers beyond what JSON holds exactly are written as strings.
+/// Parses a list of numbers that are written as strings, since JSON cannot hold them exactly.
 fn numbers(values: &Value) -> Vec<u64> {
     let values = values.as_array().expect("a list");
     values.iter().map(|value| text(value).parse().expect("a number")).collect()

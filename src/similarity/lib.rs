@@ -1,11 +1,11 @@
-//! How near are two texts? Digests that stay alike where texts are alike; pure functions of a text.
+//! Digests that are similar if texts are similar: pure functions of a text.
 //!
-//! - [`simhash()`]: one number of 64 bits, as RedPajama has it for books. Texts are near where the
-//!   numbers differ in few bits.
-//! - [`MinHash`]: a key for each of some bands, as FineWeb has it. Texts are near where they have
-//!   a key in common.
+//! - [`simhash()`]: one number of 64 bits, as RedPajama computes it for books. Texts are near
+//!   duplicates if their numbers differ in few bits.
+//! - [`MinHash`]: one key per band, as FineWeb computes them. Texts are near duplicates if they
+//!   share a key.
 //!
-//! Finding the near ones among many is the dataflow's part (`reject_near_repeats` and
+//! The dataflow finds near duplicates among many documents (`reject_near_repeats` and
 //! `reject_repeated_bands` of `engine`).
 
 mod count;
@@ -19,8 +19,3 @@ mod simplify;
 
 pub use minhash::{MinHash, Scratch};
 pub use simhash::{DISTANCE_MAX, simhash};
-
-#[cfg(test)]
-fn property() -> proptest::prelude::ProptestConfig {
-    proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() }
-}

@@ -1,24 +1,24 @@
 //! MD5 (RFC 1321) of short messages, sixteen at a time.
 //!
-//! A window of a text is one block of MD5, and a step of a block waits for the one before it: a
-//! processor that works on one message at a time is idle most of the time. Here each step is done
-//! for all messages before the next one, which compilers turn into vector instructions.
+//! A window of a text is one block of MD5, and each step of a block depends on the one before: a
+//! processor that hashes one message at a time is idle most of the time. Here each step is done for
+//! all messages before the next one, which compilers turn into vector instructions.
 
 use multiversion::multiversion;
 use std::array::from_fn;
 
-/// Messages in one go.
+/// Messages that are hashed together.
 pub(crate) const LANES: usize = 16;
 
-/// A word of each message.
+/// One word of each message.
 type Lanes = [u32; LANES];
 
-/// Longest message in bytes, for one of `words` words: it ends with a byte of 0x80.
+/// Returns the longest message, in bytes, that fits into `words` words with its final byte of 0x80.
 pub(crate) const fn message_bytes_max(words: usize) -> usize {
     words * 4 - 1
 }
 
-/// A message, padded, as words; the rest of its block is zero but for the length.
+/// Returns a padded message as words. The rest of its block is zero except for the length.
 pub(crate) fn words<const W: usize>(message: &[u8]) -> [u32; W] {
     let mut words = [0; W];
     for (place, byte) in message.iter().chain(&[0x80]).enumerate() {
@@ -27,8 +27,8 @@ pub(crate) fn words<const W: usize>(message: &[u8]) -> [u32; W] {
     words
 }
 
-/// The last eight bytes of the digests of messages of `W` words and so many bytes, as big-endian
-/// numbers.
+/// Returns the last eight bytes of each message's digest as a big-endian number. The messages take
+/// `W` words and have the lengths `bytes`.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub(crate) fn last_halves<const W: usize>(words: &[Lanes; W], bytes: &Lanes) -> [u64; LANES] {
     let bits: Lanes = from_fn(|lane| bytes[lane] * 8);
@@ -65,7 +65,7 @@ pub(crate) fn last_halves<const W: usize>(words: &[Lanes; W], bytes: &Lanes) -> 
     })
 }
 
-/// The integer parts of 2^32 times the sines of 1 to 64, without sign.
+/// The integer parts of 2^32 times the absolute sines of 1 to 64.
 const SINES: [u32; 64] = [
     0xd76a_a478,
     0xe8c7_b756,

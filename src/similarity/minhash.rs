@@ -12,16 +12,28 @@ const SHINGLE_WORDS: usize = 5;
 const BANDS: usize = 14;
 const ROWS: usize = 8;
 
-/// So many stay in the processor's nearest memory while all permutations pass over them.
+/// Shingles per block: a block stays in the processor's first-level cache while all permutations
+/// read it.
 const SHINGLES_AT_ONCE: usize = 1024;
 
-/// What the permutations are drawn from (`seed`).
+/// Seed of the permutations (`seed`).
 const SEED: u32 = 1;
 
-/// The permutations by which signatures are made, and from them the keys of a text's bands.
+/// The permutations that turn a text's shingles into a signature and its bands' keys.
 ///
-/// Two texts that share a share `j` of all their shingles have a key in common with a probability
-/// of `1 - (1 - j^8)^14`: 0.77 at 0.75, 0.92 at 0.8, 0.988 at 0.85, 0.9997 at 0.9.
+/// Two texts whose shingles have a Jaccard similarity `j` share a key with a probability of
+/// `1 - (1 - j^8)^14`: 0.77 at 0.75, 0.92 at 0.8, 0.988 at 0.85, 0.9997 at 0.9.
+///
+/// ```
+/// use similarity::{MinHash, Scratch};
+///
+/// let (minhash, mut scratch) = (MinHash::default(), Scratch::default());
+/// let (mut one, mut two) = (Vec::new(), Vec::new());
+/// minhash.bands("The keeper of the lamp wrote a line.", &mut scratch, &mut one);
+/// minhash.bands("the keeper of the lamp, wrote a line", &mut scratch, &mut two);
+/// assert_eq!(one, two);
+/// assert_eq!(one.len(), 14);
+/// ```
 pub struct MinHash {
     factors: [u64; BANDS * ROWS],
     summands: [u64; BANDS * ROWS],
@@ -31,7 +43,7 @@ pub struct MinHash {
 #[derive(Default)]
 pub struct Scratch {
     simplified: String,
-    /// Where its words begin.
+    /// The offset of each word.
     starts: Vec<usize>,
     shingles: Vec<u64>,
 }
@@ -45,8 +57,8 @@ impl Default for MinHash {
 }
 
 impl MinHash {
-    /// Puts the keys of a text's bands into `keys`: 64 bits of the SHA-1 of the band's number and
-    /// its hashes. A text of fewer than five words has none.
+    /// Writes the keys of a text's bands to `keys`: 64 bits of the SHA-1 of the band's number and
+    /// its hashes. A text of fewer than five words has no keys.
     pub fn bands(&self, text: &str, scratch: &mut Scratch, keys: &mut Vec<u64>) {
         shingles(text, scratch);
         if scratch.shingles.is_empty() {
@@ -57,13 +69,13 @@ impl MinHash {
         keys.extend(bands.map(|(band, hashes)| band_key(band, hashes)));
     }
 
-    /// Factors and summands.
+    /// Returns the factors and summands.
     #[cfg(test)]
     pub(crate) fn permutations(&self) -> (&[u64], &[u64]) {
         (&self.factors, &self.summands)
     }
 
-    /// The smallest value of each permutation over all shingles (`minhash.py`: `get_signature`).
+    /// Returns each permutation's smallest value over all shingles (`minhash.py`: `get_signature`).
     pub(crate) fn signature(&self, shingles: &[u64]) -> [u64; BANDS * ROWS] {
         let mut smallest = [u64::MAX; BANDS * ROWS];
         for shingles in shingles.chunks(SHINGLES_AT_ONCE) {
@@ -82,30 +94,30 @@ fn band_key(band: usize, hashes: &[u64]) -> u64 {
     for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
         place.copy_from_slice(&number.to_le_bytes());
     }
-    first_half(&bytes)
+    sha1_hash64(&bytes)
 }
 
-/// The smallest value of one permutation. The product wraps around at 64 bits before it is reduced,
-/// as numpy's does.
+/// Returns the smallest value of one permutation. As in numpy, the product wraps around at 64 bits
+/// before it is reduced.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2"))]
 fn smallest_of(shingles: &[u64], factor: u64, summand: u64) -> u64 {
     let mut smallest = u64::MAX;
     for shingle in shingles {
         let value = shingle.wrapping_mul(factor).wrapping_add(summand);
-        // The remainder by 2^61 - 1: 2^61 is one. What is left is less than the prime, or up to
-        // seven more; then the difference is the smaller of the two.
+        // The remainder by 2^61 - 1, for which 2^61 is 1. The sum exceeds the prime by at most
+        // seven; then the difference is the smaller of the two.
         let folded = (value & PRIME) + (value >> 61);
         smallest = smallest.min(folded).min(folded.wrapping_sub(PRIME));
     }
     smallest
 }
 
-/// Puts the hashes of a text's shingles into the scratch: runs of five words of its simplified text,
-/// joined by a blank (`minhash.py`: `get_shingles`). Words are what stands between blanks.
+/// Writes the hashes of a text's shingles to the scratch: runs of five words of its simplified
+/// text, joined by a blank (`minhash.py`: `get_shingles`). Words are separated by blanks.
 fn shingles(text: &str, scratch: &mut Scratch) {
     let Scratch { simplified, starts, shingles } = scratch;
     simplify(text, simplified);
-    // A word of marks alone is gone, and two blanks are left.
+    // A word of accents alone is removed and leaves two blanks.
     if simplified.contains("  ") {
         *simplified = simplified.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     }
@@ -116,13 +128,13 @@ fn shingles(text: &str, scratch: &mut Scratch) {
     }
     let ends = starts.iter().skip(SHINGLE_WORDS).map(|start| start - 1).chain([simplified.len()]);
     let enough = (starts.len() + 1).saturating_sub(SHINGLE_WORDS);
-    let shingle = |(start, end): (&usize, usize)| first_half(&simplified.as_bytes()[*start..end]);
+    let shingle = |(start, end): (&usize, usize)| sha1_hash64(&simplified.as_bytes()[*start..end]);
     shingles.clear();
     shingles.extend(starts.iter().take(enough).zip(ends).map(shingle));
 }
 
-/// The first eight bytes of the SHA-1, as a little-endian number (datatrove `sha1_hash64`).
-fn first_half(bytes: &[u8]) -> u64 {
+/// Returns the first eight bytes of the SHA-1 as a little-endian number (datatrove `sha1_hash64`).
+fn sha1_hash64(bytes: &[u8]) -> u64 {
     let digest = Sha1::digest(bytes);
     u64::from_le_bytes(digest[..8].try_into().expect("20 bytes"))
 }
@@ -165,13 +177,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn words_of_marks_alone_are_none() {
+    fn words_of_accents_alone_do_not_count() {
         assert_eq!(keys("a b \u{301} c d e"), keys("a b c d e"));
     }
 
-    /// How many of a thousand pairs of texts have a key in common, whose shingles are so much alike:
-    /// a word in so many is another one.
-    fn found_of_pairs(same_words: usize, pairs: u64) -> (f64, f64) {
+    /// Returns the mean similarity of pairs of texts, and the share of pairs with a common key. One
+    /// word in `same_words` differs between the texts of a pair.
+    fn share_found(same_words: usize, pairs: u64) -> (f64, f64) {
         let (minhash, mut scratch) = (MinHash::default(), Scratch::default());
         let (mut found, mut likeness) = (0, 0.0);
         for pair in 0..pairs {
@@ -199,22 +211,22 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn near_texts_are_found_as_often_as_the_shape_of_the_bands_promises() {
+    fn near_texts_are_found_as_often_as_the_shape_of_the_bands_predicts() {
         for (same_words, like) in [(25, 0.66), (45, 0.8), (70, 0.86), (100, 0.9), (200, 0.95)] {
-            let (likeness, found) = found_of_pairs(same_words, 400);
+            let (likeness, found) = share_found(same_words, 400);
             assert!((likeness - like).abs() < 0.02, "{likeness} for {like}");
-            let promised = 1.0 - (1.0 - likeness.powi(ROWS as i32)).powi(BANDS as i32);
-            println!("likeness {likeness:.3}: found {found:.4}, promised {promised:.4}");
-            let slack = 4.0 * (promised * (1.0 - promised) / 400.0).sqrt() + 1.0 / 400.0;
-            assert!((found - promised).abs() <= slack, "{likeness}: {found} of {promised}");
+            let predicted = 1.0 - (1.0 - likeness.powi(ROWS as i32)).powi(BANDS as i32);
+            println!("likeness {likeness:.3}: found {found:.4}, predicted {predicted:.4}");
+            let slack = 4.0 * (predicted * (1.0 - predicted) / 400.0).sqrt() + 1.0 / 400.0;
+            assert!((found - predicted).abs() <= slack, "{likeness}: {found} of {predicted}");
             assert!(likeness < 0.86 || found >= 0.985, "{likeness}: {found}");
         }
-        // Texts of one topic and no common run of words.
-        assert!(found_of_pairs(4, 200).1 < 0.01);
+        // Texts of one topic without a common run of words.
+        assert!(share_found(4, 200).1 < 0.01);
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn the_signature_is_that_of_the_definition(shingles in prop::collection::vec(any::<u64>(), 1..20)) {

@@ -1,5 +1,4 @@
-//! The numbers that numpy's older generator draws: MinHash signatures of other tools are made with
-//! them, and ours are to be the same.
+//! The numbers of numpy's older generator, so that MinHash signatures equal those of other tools.
 
 /// The prime of the permutations, 2^61 - 1.
 pub(crate) const PRIME: u64 = (1 << 61) - 1;
@@ -33,7 +32,8 @@ impl Twister {
         Twister { state, next: Self::SIZE }
     }
 
-    /// A number from 0 to `max`: the bits that could be one, drawn until they are.
+    /// Draws a number from 0 to `max`: as many bits as `max` has, redrawn until the number is in
+    /// range.
     fn up_to(&mut self, max: u64) -> u64 {
         let mask = u64::MAX >> max.leading_zeros();
         loop {
@@ -71,7 +71,7 @@ impl Twister {
 mod tests {
     use super::*;
 
-    /// What the authors' program prints first for this seed.
+    /// The first numbers that the authors' program prints for this seed.
     #[test]
     fn numbers_are_those_of_the_twister() {
         let mut twister = Twister::new(5489);

@@ -1,28 +1,37 @@
-//! SimHash, as RedPajama compares books.
+//! SimHash, as RedPajama computes it for books.
 
 use crate::count::BitCounts;
 use crate::md5::{LANES, last_halves, message_bytes_max, words};
 use text::unicode::{WORD, classes};
 
-/// Characters of a window (RedPajama-Data@rp_v1 `data_prep/book/dedup.py`: `-w`).
+/// Characters in a window (RedPajama-Data@rp_v1 `data_prep/book/dedup.py`: `-w`).
 const WINDOW_CHARS: usize = 6;
 
-/// Bits in which two near texts may differ (`data_prep/book/dedup.py`: `-k`).
+/// Most bits in which near duplicates differ (`data_prep/book/dedup.py`: `-k`).
 pub const DISTANCE_MAX: u32 = 5;
 
-/// Words of MD5 that hold a window of ASCII, and one of any characters.
+/// MD5 words for a window of ASCII, and for a window of any characters.
 const ASCII_WORDS: usize = 2;
 const WORDS: usize = 7;
 const _: () = assert!(message_bytes_max(ASCII_WORDS) >= WINDOW_CHARS);
 const _: () = assert!(message_bytes_max(WORDS) >= WINDOW_CHARS * char::MAX.len_utf8());
 
-/// The SimHash of a text: a bit is set where it is set in more than half of its windows' hashes.
+/// Returns the SimHash of a text: each bit is set if more than half of the windows' hashes have it.
 ///
-/// Windows are all runs of six characters of [`condense`]d text, as often as they occur; the hash of
-/// one is the last eight bytes of its MD5 (`data_prep/book/dedup.py`: `get_features`, with the
-/// package `simhash`). A text of fewer characters is one window.
+/// Windows are all runs of six characters of the text, repeats included, in lower case and without
+/// the characters that Python's `\w` does not match. The hash of a window is the last eight bytes
+/// of its MD5 (`data_prep/book/dedup.py`: `get_features`, with the package `simhash`). A text of
+/// fewer characters is one window.
 ///
-/// Memory: the condensed text.
+/// Allocates memory for the condensed text.
+///
+/// ```
+/// use similarity::{DISTANCE_MAX, simhash};
+///
+/// let book = "The keeper of the lamp went down to the harbour. ".repeat(50);
+/// let other = book.replacen("lamp", "lamps", 1);
+/// assert!((simhash(&book) ^ simhash(&other)).count_ones() <= DISTANCE_MAX);
+/// ```
 pub fn simhash(text: &str) -> u64 {
     let condensed = condense(text);
     let mut counts = BitCounts::default();
@@ -32,7 +41,7 @@ pub fn simhash(text: &str) -> u64 {
     } else {
         let starts = || condensed.char_indices().map(|(start, _)| start);
         let ends = starts().skip(WINDOW_CHARS).chain([condensed.len()]);
-        // Where there is no character, there is one window still.
+        // A text without characters still has one window.
         let windows = starts().chain(condensed.is_empty().then_some(0)).zip(ends);
         let windows = windows.map(|(start, end)| &condensed.as_bytes()[start..end]);
         count::<WORDS>(windows, &mut counts);
@@ -40,7 +49,7 @@ pub fn simhash(text: &str) -> u64 {
     counts.majority()
 }
 
-/// Lower case, and only what Python's `\w` matches.
+/// Lower-cases a text and keeps only the characters that Python's `\w` matches.
 fn condense(text: &str) -> String {
     let class = classes();
     let mut condensed = text.to_lowercase();
@@ -72,7 +81,7 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The windows as the definition has them.
+    /// Returns the windows by their definition.
     pub(crate) fn condensed_windows(text: &str) -> Vec<String> {
         let chars: Vec<char> = condense(text).chars().collect();
         let count = (chars.len() + 1).saturating_sub(WINDOW_CHARS).max(1);
@@ -88,7 +97,7 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn it_is_the_majority_of_the_windows_hashes(
@@ -110,7 +119,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nothing_is_one_empty_window() {
+    fn an_empty_text_is_one_empty_window() {
         assert_eq!(simhash(" ,;"), 0xe980_0998_ecf8_427e);
     }
 }

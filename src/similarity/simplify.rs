@@ -1,11 +1,11 @@
-//! Text before it is compared, as datatrove simplifies it.
+//! Simplifies a text before it is compared, as datatrove does.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use text::unicode::{DECOMPOSES, DIGIT, MARK, PUNCTUATION, SEPARATOR, SPACE, classes};
 
-/// Lower case; a number, with one part behind a point or comma, becomes `0`; punctuation becomes
-/// blank, and blanks one blank; accents go. In this order, as datatrove `utils/text.py`
-/// (`simplify_text`) has it.
+/// Lower-cases a text, replaces each number by `0`, including one part after a point or comma,
+/// replaces punctuation by blanks, collapses blanks, and removes accents. The order is that of
+/// datatrove's `simplify_text` (`utils/text.py`).
 pub(crate) fn simplify(text: &str, simplified: &mut String) {
     simplified.clear();
     let class = classes();
@@ -57,13 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn a_number_may_have_one_part_behind_a_separator() {
+    fn a_number_may_have_one_part_after_a_separator() {
         assert_eq!(simplified("1.2.3 4,5 6. 7.x 8..9"), "0 0 0 0 0 x 0 0");
         assert_eq!(simplified("a1b22c ٣٫٥"), "a0b0c 0");
     }
 
     #[test]
-    fn accents_go_and_blanks_are_one() {
+    fn accents_are_removed_and_blanks_collapsed() {
         assert_eq!(simplified("  Ünï\u{301}\u{327}\n\tCÔDE\u{a0}!"), "uni code");
         assert_eq!(simplified("a \u{301} b \u{301}"), "a  b");
         assert_eq!(simplified(" .\u{1}-"), "");

@@ -3,11 +3,11 @@
 use crate::python::{is_space, strip};
 use md5::{Digest, Md5};
 
-/// A page longer than this, in characters, is not looked at (`c4_utils.py`: `split_wet_file`).
+/// Longest page that is read, in characters (`c4_utils.py`: `split_wet_file`).
 pub const PAGE_CHARS_MAX: usize = 190_000;
 
-/// The text of a WET record's block: its lines without blanks at their ends; neither empty lines nor
-/// those that look like a header of WARC, wherever they stand.
+/// Returns the text of a WET record's block: its lines without blanks at their ends, without empty
+/// lines, and without lines that look like a WARC header, wherever they are.
 pub fn page(block: &str) -> String {
     const HEADERS: [&str; 3] = ["WARC", "CONTENT-", "Content-"];
     let mut text = String::with_capacity(block.len());
@@ -21,23 +21,24 @@ pub fn page(block: &str) -> String {
     text
 }
 
-/// A URL without its scheme, `www.`, tracking at the front of its query, and slashes at its end:
-/// pages are one where this is (`c4_utils.py`: `normalize_url`).
+/// Returns a URL without its scheme, `www.`, tracking parameters at the front of its query, and
+/// trailing slashes. Pages with the same normalized URL are the same page (`c4_utils.py`:
+/// `normalize_url`).
 pub fn normalize_url(url: &str) -> String {
     let mut bare = String::with_capacity(url.len());
     let mut rest = url;
-    // As upstream's regular expression does, wherever it finds one.
+    // Upstream's regular expression is not anchored: it removes a scheme anywhere.
     while let Some(at) = rest.find("http") {
-        let behind = &rest[at + 4..];
-        let behind_s = behind.strip_prefix('s').unwrap_or(behind);
-        match behind_s.strip_prefix("://") {
+        let after = &rest[at + 4..];
+        let after_s = after.strip_prefix('s').unwrap_or(after);
+        match after_s.strip_prefix("://") {
             Some(host) => {
                 bare.push_str(&rest[..at]);
                 rest = host.strip_prefix("www.").unwrap_or(host);
             }
             None => {
                 bare.push_str(&rest[..at + 4]);
-                rest = behind;
+                rest = after;
             }
         }
     }
@@ -50,31 +51,31 @@ pub fn normalize_url(url: &str) -> String {
     bare
 }
 
-/// The key of a line: the first half of the MD5 of the line in lower case, without blanks at its
-/// ends (`c4_utils.py`: `_get_hashed_line`).
+/// Returns the key of a line: the first half of the MD5 of the line, stripped and in lower case
+/// (`c4_utils.py`: `_get_hashed_line`).
 pub fn line_key(line: &str) -> u64 {
     (md5(strip(line).to_lowercase().as_bytes()) >> 64) as u64
 }
 
-/// The key of a span of sentences: that of its words with a blank between them, as of a line.
+/// Returns the key of a span of sentences: the [`line_key`] of its words joined by single blanks.
 pub fn span_key(span: &str) -> u64 {
     let words: Vec<&str> = span.split(is_space).filter(|word| !word.is_empty()).collect();
     line_key(&words.join(" "))
 }
 
-/// A page without blanks at the ends of its lines, and without empty lines: cuts leave both.
+/// Strips the lines of a page and removes empty lines, since cuts leave both.
 pub fn tidy(page: &str) -> String {
     let lines: Vec<&str> = page.split('\n').map(strip).filter(|line| !line.is_empty()).collect();
     lines.join("\n")
 }
 
-/// The MD5 of a normalised URL.
+/// Returns the MD5 of a normalized URL.
 pub fn url_digest(normalized: &str) -> u128 {
     md5(normalized.as_bytes())
 }
 
-/// Whether the page with this digest of its URL is in the validation set: one in a thousand
-/// (`c4_utils.py`: `is_validation`).
+/// Whether the page with this URL digest is in the validation set, which takes one page in a
+/// thousand (`c4_utils.py`: `is_validation`).
 pub fn is_validation(url_digest: u128) -> bool {
     url_digest.is_multiple_of(1000)
 }
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_scheme_of_a_url_goes() {
+    fn every_scheme_of_a_url_is_removed() {
         assert_eq!(
             normalize_url("http://web.archive.org/http://www.a.com/"),
             "web.archive.org/a.com"
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_and_case_do_not_show_in_a_spans_key() {
+    fn line_ends_and_case_do_not_change_a_spans_key() {
         assert_eq!(span_key("One. Two.\nThree."), span_key(" one.  TWO. three. "));
         assert_ne!(span_key("One. Two."), span_key("One.Two."));
     }

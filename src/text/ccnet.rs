@@ -1,5 +1,5 @@
-//! CCNet, as RedPajama ran it: the page in a WET record, the key by which its paragraphs are
-//! compared, the shard a WET file belongs to, and the text that its language models read.
+//! CCNet, as RedPajama ran it: the page in a WET record, the key by which paragraphs are compared,
+//! the shard of a WET file, and the text that the language models read.
 //!
 //! Upstream: facebookresearch/cc_net, `cc_net/process_wet_file.py`, `cc_net/text_normalizer.py`
 //! and `cc_net/dedup.py`.
@@ -13,13 +13,13 @@ pub use model_text::normalize_for_lm;
 pub use normalize::{EMPTY_PARAGRAPH_KEY, normalize_paragraph, paragraph_key};
 pub use page::{Page, page, source_domain};
 
-/// The shard that WET file number `source` of `sources` belongs to when a dump is cut into
-/// `shards`: the `s` with `s * sources / shards <= source < (s + 1) * sources / shards`, quotients
-/// rounded down (`cc_net/process_wet_file.py`, the segments of a `CCShardReader`).
+/// Returns the shard of WET file number `source` of `sources` when a dump is cut into `shards`: the
+/// `s` with `s * sources / shards <= source < (s + 1) * sources / shards`, quotients rounded down
+/// (`cc_net/process_wet_file.py`, the segments of a `CCShardReader`).
 ///
 /// # Panics
 ///
-/// If there is no such file: `source` must be less than `sources`.
+/// If `source` is not less than `sources`.
 pub fn shard_of(source: u64, sources: u64, shards: u64) -> u64 {
     assert!(source < sources, "file {source} of {sources}");
     // The largest s with s * sources < shards * (source + 1); that is below `shards`.
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_lies_in_the_range_of_its_shard() {
+    fn every_file_is_in_the_range_of_its_shard() {
         for (sources, shards) in [(10, 4), (10, 10), (3, 7), (80_000, 5_000), (71_520, 5_000)] {
             for source in 0..sources {
                 let shard = shard_of(source, sources, shards);

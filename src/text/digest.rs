@@ -1,15 +1,15 @@
-//! SHA-1 digests as web archives write them.
+//! SHA-1 digests in the form of web archives.
 
 use sha1::{Digest, Sha1};
 
-/// The first 128 bits of a digest written `sha1:` and 32 letters of base 32 (RFC 4648), as
-/// `WARC-Block-Digest` has it; `None` where it is written otherwise.
+/// Returns the first 128 bits of a digest written as `sha1:` and 32 letters of base 32 (RFC 4648),
+/// as in `WARC-Block-Digest`. Returns `None` for any other form.
 pub fn parse_sha1(text: &str) -> Option<u128> {
     let letters = text.strip_prefix("sha1:")?;
     if letters.len() != 32 {
         return None;
     }
-    // 25 letters are 125 bits; the 26th gives the last three.
+    // 25 letters are 125 bits; the 26th contributes the last three.
     let mut bits = 0u128;
     for (place, letter) in letters.bytes().enumerate() {
         let value = match letter {
@@ -26,12 +26,12 @@ pub fn parse_sha1(text: &str) -> Option<u128> {
     Some(bits)
 }
 
-/// The first 128 bits of the SHA-1 of `bytes`.
+/// Returns the first 128 bits of the SHA-1 of `bytes`.
 pub fn sha1(bytes: &[u8]) -> u128 {
     sha1_of([bytes])
 }
 
-/// The same of `parts`, one behind the other.
+/// Returns [`sha1`] of the concatenation of `parts`.
 pub fn sha1_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u128 {
     let mut hasher = Sha1::new();
     parts.into_iter().for_each(|part| hasher.update(part));
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_written_digest_is_the_computed_one() {
+    fn a_parsed_digest_equals_the_computed_one() {
         // The SHA-1 of nothing, da39a3ee5e6b4b0d3255bfef95601890afd80709, in base 32.
         let written = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ";
         assert_eq!(parse_sha1(written), Some(sha1(b"")));
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn other_writings_are_none() {
+    fn other_forms_are_none() {
         for text in ["", "sha1:", "md5:AAAA", "sha1:3i42h3s6nnfq2msvx7xzkyayscx5qbyj"] {
             assert_eq!(parse_sha1(text), None, "{text}");
         }

@@ -1,5 +1,5 @@
-//! Upstream's own results: golden cases of the recipe and fastText's predictions, from the shared
-//! test data. One runner a rule; where the data is not at hand, they say so and pass.
+//! Upstream's own results: golden cases of the recipe, from the shared test data. One runner per
+//! rule. Without the data, the tests print that and pass.
 
 use crate::c4;
 use crate::ccnet::{
@@ -13,14 +13,14 @@ fn number(value: &Value) -> u64 {
 }
 
 #[test]
-fn paragraphs_are_normalised_as_upstream() {
+fn paragraphs_are_normalized_as_upstream() {
     for case in cases("common_crawl/ccnet", "normalize_for_dedup") {
         assert_eq!(normalize_paragraph(text(&case["input"])), text(&case["expected"]), "{case}");
     }
 }
 
 #[test]
-fn the_language_models_text_is_upstreams() {
+fn the_text_for_language_models_is_upstreams() {
     let mut found = String::new();
     for case in cases("common_crawl/ccnet", "normalize_for_lm") {
         normalize_for_lm(text(&case["input"]), &mut found);
@@ -60,7 +60,7 @@ fn pages_are_read_as_upstream() {
 }
 
 #[test]
-fn shards_take_the_files_that_they_take_upstream() {
+fn shards_have_the_files_that_they_have_upstream() {
     for case in cases("common_crawl/ccnet", "wet_segment_range") {
         let input = &case["input"];
         let (files, shards) = (number(&input["n_segments"]), number(&input["num_shards"]));

@@ -1,41 +1,41 @@
-//! Books as Project Gutenberg's text files have them: what is Gutenberg's in them, and what is the
-//! book's.
+//! Separates the book from Gutenberg's own notices in a text file of Project Gutenberg.
 //!
-//! Headers and footers have had many forms since 1991. The lines that tell them are those that the
-//! package `gutenberg` (`_domain_model/text.py`, after Johannes Krugel's `strip_headers.cpp`) has
-//! found, as far as they begin or end something by themselves: its many lines of thanks are left to
-//! a rule on whole paragraphs.
+//! Headers and footers have had many forms since 1991. The lines that mark them come from the
+//! package `gutenberg` (`_domain_model/text.py`, after Johannes Krugel's `strip_headers.cpp`). Only
+//! those that begin or end something by themselves are used; its many lines of thanks are left to a
+//! rule on whole paragraphs.
 //!
-//! No such line is believed by itself: collected works have one after each volume. What stands
-//! between it and the next goes only where it reads as a notice of Gutenberg's ([`is_notice`]).
+//! A marker line is not enough by itself, since collected works have one after each volume. The
+//! text between it and the next marker is removed only if it reads like a notice of Gutenberg's
+//! ([`is_notice`]).
 
 use std::borrow::Cow;
 
-/// Lines among which a header ends: the longest, of 1995, have 350.
+/// Most lines of a header: the longest, of 1995, have 350.
 const HEADER_LINES_MAX: usize = 1000;
 
-/// Lines over which one marker may go on: a long title is broken.
+/// Most lines of one marker: a long title is broken over several lines.
 const MARKER_LINES_MAX: usize = 5;
 
-/// Paragraphs of thanks behind a header, and lines in each.
+/// Most paragraphs of thanks after a header, and most lines in each.
 const CREDITS_MAX: usize = 3;
 const CREDIT_LINES_MAX: usize = 12;
 
-/// Bytes in which a file says how it is encoded.
+/// Bytes at the head of a file in which its encoding is looked for.
 const DECLARATION_BYTES_MAX: usize = 1 << 16;
 
-/// A book, and what its header says of it.
+/// A book, and the facts about it from its header.
 #[derive(Debug, Default, PartialEq)]
 pub struct Book<'t> {
-    /// The text without headers and footers, its line ends as they were.
+    /// The text without headers and footers, with its original line ends.
     pub text: Cow<'t, str>,
-    /// `Title`, `Author` and the like, in the order in which they stand there.
+    /// `Title`, `Author` and similar fields, in the header's order.
     pub fields: Vec<(&'static str, String)>,
-    /// Its number: `[EBook #11]`.
+    /// Gutenberg's number: `[EBook #11]`.
     pub number: Option<u64>,
 }
 
-/// The header's fields that are told, and what they are called here.
+/// The header's fields that are published, and their names here.
 const FIELDS: [(&str, &str); 6] = [
     ("title", "title"),
     ("author", "author"),
@@ -45,7 +45,8 @@ const FIELDS: [(&str, &str); 6] = [
     ("release date", "release_date"),
 ];
 
-/// What begins the text after it, in lower case and without stars and blanks before it.
+/// Beginnings of the lines after which the text starts, in lower case and without leading stars and
+/// blanks.
 const STARTS: [&str; 8] = [
     "start of the project gutenberg",
     "start of this project gutenberg",
@@ -57,11 +58,11 @@ const STARTS: [&str; 8] = [
     "end of the small print",
 ];
 
-/// What ends the text before it, in the same way.
+/// Beginnings of the lines that end the text before them, in the same form.
 const ENDS: [&str; 3] = ["end of this etext of", "start: full license", "start full license"];
 
-/// First words of a line that ends a text, in the languages of Gutenberg's notices, where the line
-/// names the project as well.
+/// First words of a line that ends a text if it also names the project, in the languages of
+/// Gutenberg's notices.
 const END_WORDS: [&str; 11] =
     ["end", "ende", "fin", "fine", "fim", "slut", "einde", "loppu", "koniec", "konec", "finis"];
 
@@ -78,7 +79,7 @@ const PROJECT: [&str; 9] = [
     "gutenberg-projekt",
 ];
 
-/// Longer lines are sentences of a text.
+/// Longer lines are sentences of the text.
 const END_LINE_BYTES_MAX: usize = 160;
 
 /// Words of Gutenberg's notices.
@@ -99,15 +100,16 @@ const NOTICE_WORDS: [&str; 14] = [
     "refund",
 ];
 
-/// Of so many bytes of a notice, one such word is in it, and between two of them are at most so
-/// many. The licences of 1994, 2003 and today have one in some 80 bytes, and 1,027 at most between.
+/// A notice has at least one such word per this many bytes, and at most this many bytes between two
+/// of them. The licences of 1994, 2003 and today have one in some 80 bytes, and gaps of at most
+/// 1,027.
 const NOTICE_BYTES_PER_WORD: usize = 600;
 const NOTICE_GAP_BYTES_MAX: usize = 1500;
 
-/// Shorter pieces after the end of a text are notices, whatever their words.
+/// Shorter pieces after the end of a text count as notices, whatever their words.
 const NOTICE_BYTES_MIN: usize = 200;
 
-/// What begins a paragraph of thanks, in the same way.
+/// Beginnings of a paragraph of thanks, in the same form.
 const CREDITS: [&str; 11] = [
     "produced by",
     "e-text prepared by",
@@ -122,7 +124,14 @@ const CREDITS: [&str; 11] = [
     "transcribed from the",
 ];
 
-/// Takes a file apart. One without any such line is all book.
+/// Splits a file into the book and its header's fields. A file without any marker is all book.
+///
+/// ```
+/// let file = "Title: A Tale\n\n*** START OF THE PROJECT GUTENBERG EBOOK A TALE ***\n\nOnce.\n";
+/// let book = text::gutenberg::book(file);
+/// assert_eq!(book.text.trim(), "Once.");
+/// assert_eq!(book.fields, [("title", "A Tale".to_owned())]);
+/// ```
 pub fn book(text: &str) -> Book<'_> {
     let (start, header) = start(text).unwrap_or_default();
     let mut pieces = Vec::new();
@@ -135,7 +144,7 @@ pub fn book(text: &str) -> Book<'_> {
             pieces.push(if from == start { piece } else { without_header(piece) });
         }
         match end {
-            Some((_, behind)) => from = behind,
+            Some((_, end)) => from = end,
             None => break,
         }
     }
@@ -152,7 +161,7 @@ pub fn book(text: &str) -> Book<'_> {
     Book { text, fields, number }
 }
 
-/// What the header says of the file's encoding: `Character set encoding: ISO-8859-1`.
+/// Returns the encoding that the header names: `Character set encoding: ISO-8859-1`.
 pub fn declared_encoding(bytes: &[u8]) -> Option<String> {
     let head = &bytes[..bytes.len().min(DECLARATION_BYTES_MAX)];
     let mut named = head.split(|byte| *byte == b'\n').filter_map(|line| {
@@ -163,7 +172,7 @@ pub fn declared_encoding(bytes: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(named.next()?).into_owned())
 }
 
-/// Whether a line says that the text before it has ended.
+/// Whether a line marks the end of the text before it.
 fn ends_text(line: &str) -> bool {
     if begins(line, &ENDS) {
         return true;
@@ -179,7 +188,7 @@ fn ends_text(line: &str) -> bool {
     PROJECT.iter().any(|name| line.contains(name))
 }
 
-/// Whether a piece of a file is a notice of Gutenberg's, or next to nothing.
+/// Whether a piece of a file is a notice of Gutenberg's or nearly empty.
 fn is_notice(piece: &str) -> bool {
     let piece = piece.trim();
     let lower = piece.to_ascii_lowercase();
@@ -193,13 +202,13 @@ fn is_notice(piece: &str) -> bool {
     piece.len() < NOTICE_BYTES_MIN || is_dense && is_even()
 }
 
-/// What follows the last line that ends a header, if all before it is a notice.
+/// Returns the text after the last line that ends a header, if everything before it is a notice.
 fn without_header(piece: &str) -> &str {
     let found = start(piece).filter(|(_, header)| is_notice(&piece[..*header]));
     found.map_or(piece, |(start, _)| &piece[start..])
 }
 
-/// Lines with the byte at which each begins.
+/// Returns the lines, each with the offset of its first byte.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     text.split_inclusive('\n').map(move |line| {
@@ -208,7 +217,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Whether a line begins with one of `marks`, behind stars and blanks, in any case.
+/// Whether a line begins with one of `marks`, in any case and after any stars and blanks.
 fn begins(line: &str, marks: &[&str]) -> bool {
     let line = line.trim_start_matches(['*', ' ', '\t']);
     let has =
@@ -216,8 +225,8 @@ fn begins(line: &str, marks: &[&str]) -> bool {
     marks.iter().any(has)
 }
 
-/// Where the text begins, and where the header before it ends: at the last of the lines that say
-/// so, as far as only notices stand between them, before the first that says that a text has ended.
+/// Returns the start of the text and the end of the header before it. They are at the last start
+/// marker that only notices separate from the first one, before the first marker of a text's end.
 fn start(text: &str) -> Option<(usize, usize)> {
     let head = lines(text).take(HEADER_LINES_MAX).take_while(|(_, line)| !ends_text(line));
     let mut found = None;
@@ -232,14 +241,14 @@ fn start(text: &str) -> Option<(usize, usize)> {
     if !line.starts_with('*') || line.trim_end().ends_with('*') {
         return Some((at + line.len(), at));
     }
-    // The title in it may go on over some lines, up to the stars at its end.
+    // The title in it may span several lines, up to the stars at its end.
     let more = lines(&text[at..]).skip(1).take(MARKER_LINES_MAX - 1);
     let more = more.take_while(|(_, line)| !line.trim().is_empty());
     let last = more.filter(|(_, line)| line.trim_end().ends_with("***")).last();
     Some((last.map_or(at + line.len(), |(from, line)| at + from + line.len()), at))
 }
 
-/// The text behind the paragraphs that say who made the file.
+/// Returns the text after the paragraphs that credit the makers of the file.
 fn without_credits(text: &str) -> &str {
     let mut rest = text;
     for _ in 0..CREDITS_MAX {
@@ -257,14 +266,14 @@ fn without_credits(text: &str) -> &str {
     rest
 }
 
-/// Without the blank lines at both ends: the first line keeps its indent.
+/// Removes the blank lines at both ends. The first line keeps its indent.
 fn trim_lines(text: &str) -> &str {
     let text = text.trim_end();
     let first = lines(text).find(|(_, line)| !line.trim().is_empty());
     first.map_or("", |(at, _)| &text[at..])
 }
 
-/// What a header says in lines such as `Title: Emma`; a value may go on in indented lines.
+/// Reads header lines such as `Title: Emma`. A value may continue in indented lines.
 fn fields(header: &str) -> (Vec<(&'static str, String)>, Option<u64>) {
     let mut fields: Vec<(&'static str, String)> = Vec::new();
     let (mut number, mut open) = (None, false);
@@ -298,7 +307,7 @@ fn fields(header: &str) -> (Vec<(&'static str, String)>, Option<u64>) {
     (fields, number)
 }
 
-/// The number in `[EBook #11]` or `[Etext #11]`.
+/// Returns the number in `[EBook #11]` or `[Etext #11]`.
 fn book_number(line: &str) -> Option<u64> {
     let (_, rest) = line.split_once("#")?;
     let before = line[..line.len() - rest.len() - 1].trim_end().to_ascii_lowercase();
@@ -320,7 +329,7 @@ mod tests {
         OF THIS PROJECT GUTENBERG EBOOK A TALE ***\r\nlicence\r\n";
 
     #[test]
-    fn a_book_is_what_stands_between_the_markers() {
+    fn a_book_is_the_text_between_the_markers() {
         let book = book(MODERN);
         assert_eq!(book.text, "  A TALE\r\n\r\nOnce.");
         assert_eq!(book.number, Some(77));
@@ -345,14 +354,14 @@ mod tests {
     }
 
     #[test]
-    fn the_small_print_behind_the_text_begins_nothing() {
+    fn the_small_print_after_the_text_starts_no_book() {
         let text = "*** START OF THE PROJECT GUTENBERG EBOOK, X ***\nText.\n*** END OF THE PROJECT \
             GUTENBERG EBOOK, X ***\n*END THE SMALL PRINT! FOR PUBLIC DOMAIN EBOOKS*END*\nmore\n";
         assert_eq!(book(text).text, "Text.");
     }
 
     #[test]
-    fn a_marker_may_go_on_over_lines() {
+    fn a_marker_may_span_lines() {
         let text =
             "*** START OF THE PROJECT GUTENBERG EBOOK A VERY LONG\nTITLE INDEED ***\n\nText.";
         assert_eq!(book(text).text, "Text.");
@@ -371,12 +380,12 @@ mod tests {
 
     #[test]
     fn a_header_may_name_the_encoding() {
-        let named = b"Title: X\r\nCharacter set encoding: ISO-8859-2\r\n\r\n\xb1\xea";
-        assert_eq!(declared_encoding(named).as_deref(), Some("ISO-8859-2"));
+        let file = b"Title: X\r\nCharacter set encoding: ISO-8859-2\r\n\r\n\xb1\xea";
+        assert_eq!(declared_encoding(file).as_deref(), Some("ISO-8859-2"));
         assert_eq!(declared_encoding(b"Title: X\n"), None);
     }
 
-    /// A volume whose words are its own.
+    /// A volume with words of its own.
     fn volume(name: &str, lines: usize) -> String {
         (0..lines).map(|n| format!("{name}: the keeper wrote line {n} of his journal.\n")).collect()
     }
@@ -386,7 +395,7 @@ mod tests {
     const LICENCE: &str = "Updated editions will replace the previous one. Redistribution is \
         subject to the license of the Project Gutenberg ebook. Donations are welcome.\n";
 
-    /// The book has all of these volumes, in this order, and nothing of Gutenberg's.
+    /// Asserts that the book has all of these volumes, in this order, and nothing of Gutenberg's.
     fn has_volumes(text: &str, volumes: &[&String]) {
         let expected: Vec<&str> = volumes.iter().map(|volume| volume.trim_end()).collect();
         assert_eq!(book(text).text, expected.join("\n\n\n"));
@@ -400,9 +409,9 @@ mod tests {
         let tail = format!("End of the Project Gutenberg EBook of Works\n\n{END}{LICENCE}");
         let all = [one, two, three];
         has_volumes(&format!("{START}{one}{inner}{two}{inner}{three}{inner}{tail}"), &all);
-        // Without a line at the end of all.
+        // Without an end marker after the last volume.
         has_volumes(&format!("{START}{one}{inner}{two}{inner}{three}"), &all);
-        // Whole files joined: each with its header and licence.
+        // Whole files joined, each with its header and licence.
         let file = |text: &String| format!("Title: Lamps\n\n{START}{text}{END}{LICENCE}\n\n");
         has_volumes(&all.map(file).concat(), &all);
         // A short first volume, and the header of the next in its old form.
@@ -411,7 +420,7 @@ mod tests {
             etext is in the public domain. Copyright laws are changing.\n*END*THE SMALL PRINT!*\n";
         let text = format!("{small_print}{short}{inner}{small_print}{two}");
         has_volumes(&text, &[&short, two]);
-        // No line says that the first one has ended, so the header within is text.
+        // No line marks the end of the first one, so the header inside is text.
         let joined = format!("{short}{small_print}{two}");
         has_volumes(&format!("{START}{joined}{END}"), &[&joined]);
     }
@@ -432,16 +441,16 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_goes_however_it_is_introduced() {
+    fn a_licence_is_removed_however_it_is_introduced() {
         let text = format!("{START}Text.\n\n*** START: FULL LICENSE ***\n{LICENCE}{LICENCE}");
         assert_eq!(book(&text).text, "Text.");
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
-        fn any_text_is_taken_apart(text in "([*]{0,3} ?(START OF THE PROJECT GUTENBERG|END OF THIS PROJECT GUTENBERG|END[*]THE SMALL PRINT|Produced by|Title:|é|#|\\[EBook #|\\]|\\*\\*\\*)?[ \r\n]{0,2}){0,12}") {
+        fn any_text_is_split(text in "([*]{0,3} ?(START OF THE PROJECT GUTENBERG|END OF THIS PROJECT GUTENBERG|END[*]THE SMALL PRINT|Produced by|Title:|é|#|\\[EBook #|\\]|\\*\\*\\*)?[ \r\n]{0,2}){0,12}") {
             let book = book(&text);
             prop_assert!(book.text.split("\n\n\n").all(|piece| text.contains(piece)));
             prop_assert_eq!(book.text.trim_end(), &book.text[..]);

@@ -1,10 +1,10 @@
-//! Pure functions on text: what a rule of the recipe computes, without where the text came from or
-//! what becomes of it. Nothing here reads a file or keeps state between documents.
+//! Pure functions on text, which the recipe's rules are made of. Nothing here reads a file or keeps
+//! state between documents.
 //!
-//! * [`python`]: the string semantics that upstream's rules rest on.
+//! * [`python`]: the string semantics that upstream's rules rely on.
 //! * [`c4`]: what identifies C4's pages and lines.
 //! * [`ccnet`]: pages, paragraphs and their keys, as CCNet cuts and compares them.
-//! * [`digest`]: SHA-1 as web archives write it.
+//! * [`digest`]: SHA-1 in the form of web archives.
 //! * [`gutenberg`]: the book in a file of Project Gutenberg.
 //! * [`unicode`]: character classes.
 //! * [`references`]: the addresses that articles of Wikipedia refer to.
@@ -19,10 +19,3 @@ pub mod unicode;
 
 #[cfg(test)]
 mod golden;
-
-/// How property tests run. They keep no record of failures: proptest would write it to a folder
-/// beside this crate, which Cargo would take for a member of the workspace.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
-}

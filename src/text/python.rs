@@ -1,12 +1,12 @@
-//! Python's idea of blank text, which upstream's rules inherit by calling `str.strip`.
+//! Python's definition of blank text, which upstream's rules inherit by calling `str.strip`.
 
-/// Whether Python's `str.isspace` holds: Unicode White_Space, and the four ASCII separators
+/// Whether Python's `str.isspace` holds: for Unicode White_Space, and for the four ASCII separators
 /// U+001C to U+001F, which Unicode leaves out.
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
-/// Python's `str.strip()`. Costs two comparisons where neither end is blank or beyond ASCII.
+/// Python's `str.strip()`. Costs two comparisons if neither end is blank or beyond ASCII.
 pub fn strip(text: &str) -> &str {
     match text.as_bytes() {
         [] => text,
@@ -16,7 +16,7 @@ pub fn strip(text: &str) -> &str {
     }
 }
 
-/// Certainly no blank: ASCII above the space. DEL counts, Python does not strip it.
+/// Whether the byte is certainly not a blank: ASCII above the space. DEL is not stripped in Python.
 fn is_ink(byte: u8) -> bool {
     (0x21..0x80).contains(&byte)
 }
@@ -32,21 +32,21 @@ mod tests {
     }
 
     #[test]
-    fn wide_and_joined_blanks_are_told_apart() {
+    fn wide_blanks_are_stripped_and_zero_width_ones_are_not() {
         assert_eq!(strip("\u{3000}\u{a0}x\u{85}\u{2028}"), "x");
         assert_eq!(strip("\u{200b}x\u{feff}"), "\u{200b}x\u{feff}", "Python keeps both");
         assert_eq!(strip("\u{7f}x\u{7f}"), "\u{7f}x\u{7f}");
     }
 
     #[test]
-    fn nothing_is_left_of_blanks() {
+    fn a_text_of_blanks_becomes_empty() {
         for blank in ["", " ", "\n", "\u{3000}", " \t\u{1c}\u{2003}"] {
             assert_eq!(strip(blank), "", "{blank:?}");
         }
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn the_quick_ends_agree_with_the_general_rule(text in "[ -~\\t\\n\u{1c}\u{7f}\u{85}\u{a0}é\u{3000}]{0,6}") {

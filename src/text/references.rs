@@ -1,13 +1,13 @@
-//! The addresses that the articles of Wikipedia refer to: RedPajama's quality classifier was
-//! trained on the pages at these addresses.
+//! The addresses that Wikipedia's articles refer to. RedPajama's quality classifier was trained on
+//! the pages at these addresses.
 
-/// The addresses in the references of a line of a Wikipedia dump's XML, as it stands in the file
-/// (RedPajama-Data@rp_v1 `data_prep/cc/classifier`). As upstream: references with a name and those
-/// over several lines are not seen, what stands between two references of a line counts as in one,
-/// and entities are not decoded, so that an `&` in an address cuts it behind `&amp`.
+/// Returns the addresses in the references of one raw line of a Wikipedia dump's XML
+/// (RedPajama-Data@rp_v1 `data_prep/cc/classifier`). As upstream, it misses references with a name
+/// and references over several lines, takes the text between two references of a line for a
+/// reference, and decodes no entities, so that an `&` in an address cuts it after `&amp`.
 pub fn references(line: &str) -> Vec<&str> {
-    let behind = line.split_once("&lt;ref&gt").map(|(_, behind)| behind);
-    let inside = behind.and_then(|behind| behind.rsplit_once("&lt;/ref&gt;"));
+    let after = line.split_once("&lt;ref&gt").map(|(_, after)| after);
+    let inside = after.and_then(|after| after.rsplit_once("&lt;/ref&gt;"));
     inside.map_or(Vec::new(), |(inside, _)| addresses(inside))
 }
 
@@ -22,7 +22,7 @@ fn addresses(text: &str) -> Vec<&str> {
         let path = &text[colon + 1..];
         let run = &path[..path.find(|c| !is_of_address(c)).unwrap_or(path.len())];
         if !run.is_empty() {
-            // Never without a character behind the colon.
+            // Always keeps one character after the colon.
             let length = run.trim_end_matches(['.', ':', '?', '-']).len().max(1);
             let end = colon + 1 + length;
             found.push(&text[colon - scheme.len()..end]);

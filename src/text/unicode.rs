@@ -1,6 +1,7 @@
 //! Character classes as Python's string methods, its regular expressions and datatrove's lists
-//! define them: upstream's rules are written in those terms. Categories are those of the Unicode version that `icu_properties`
-//! has, where upstream ran with Unicode 12 to 14; only characters added since differ.
+//! define them, since upstream's rules are written in those terms. Categories are those of
+//! `icu_properties`' Unicode version. Upstream ran with Unicode 12 to 14; only characters added
+//! since differ.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
@@ -8,10 +9,10 @@ use icu_properties::CodePointMapData;
 use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 use std::sync::LazyLock;
 
-/// The properties of a character: a set of the constants below, joined with `|`.
+/// The properties of a character: a bit set of the constants below.
 pub type Class = u16;
 
-/// `\w`: a letter, a number or `_`. Marks are not in it, unlike in Rust's `regex`.
+/// `\w`: a letter, a number or `_`, but not a mark, unlike in Rust's `regex`.
 pub const WORD: Class = 1;
 /// `isspace`, and `\s`.
 pub const SPACE: Class = 1 << 1;
@@ -25,7 +26,7 @@ pub const NUMERIC: Class = 1 << 4;
 pub const ALPHABETIC: Class = 1 << 5;
 /// A letter from a to z or A to Z.
 pub const ASCII_LETTER: Class = 1 << 6;
-/// Canonical decomposition may change it, or its place among its neighbours.
+/// Canonical decomposition may change it or its position among its neighbours.
 pub const DECOMPOSES: Class = 1 << 7;
 /// Lower-casing changes it.
 pub const CASED: Class = 1 << 8;
@@ -33,25 +34,25 @@ pub const CASED: Class = 1 << 8;
 pub const MARK: Class = 1 << 9;
 /// Category Nd.
 pub const DIGIT: Class = 1 << 10;
-/// May stand between the digits of one number (datatrove `text.py`: `NUMBERS_PATTERN`).
+/// May separate the digits of one number (datatrove `text.py`: `NUMBERS_PATTERN`).
 pub const SEPARATOR: Class = 1 << 11;
 /// Becomes a blank (datatrove `text.py`: `PUNCTUATION`).
 pub const PUNCTUATION: Class = 1 << 12;
 
-/// The class of a character.
+/// Returns the class of a character.
 pub fn class(c: char) -> Class {
     classes()(c)
 }
 
-/// A function from a character to its class, for loops over many characters.
+/// Returns a function from a character to its class, for loops over many characters.
 pub fn classes() -> impl Fn(char) -> Class + Copy {
     let classes: &[Class] = &CLASSES;
     move |c| classes.get(c as usize).copied().unwrap_or_else(|| determine(c))
 }
 
-/// The classes of the basic plane, 128 KiB, of which a text touches a few lines.
+/// The classes of the basic plane, 128 KiB. A text touches only a few cache lines of it.
 static CLASSES: LazyLock<Box<[Class]>> = LazyLock::new(|| {
-    // Surrogates are not characters: their places are never read.
+    // Surrogates are not characters; their entries are never read.
     (0..=0xFFFF).map(|c| char::from_u32(c).map_or(0, determine)).collect()
 });
 
@@ -80,8 +81,8 @@ fn determine(c: char) -> Class {
     .fold(0, |all, class| all | class)
 }
 
-/// ASCII's marks and controls, those of C1, and the marks that datatrove lists beside them. Tab and
-/// line break are blanks already.
+/// ASCII punctuation and controls, the C1 controls, and the marks that datatrove lists besides. Tab
+/// and line break are already blanks.
 fn is_punctuation(c: char) -> bool {
     match c {
         '\t' | '\n' => false,
@@ -99,8 +100,8 @@ fn decomposes(c: char) -> bool {
         || CanonicalCombiningClassMapBorrowed::new().get_u8(c) != 0
 }
 
-/// Ideographs with a numeric value (Unicode 14, `kPrimaryNumeric` and its like): letters by their
-/// category, but numeric for Python.
+/// Ideographs with a numeric value (Unicode 14, `kPrimaryNumeric` and related properties): letters
+/// by their category, but numeric in Python.
 fn is_chinese_numeral(c: char) -> bool {
     CHINESE_NUMERALS.binary_search(&(c as u32)).is_ok()
 }
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_no_part_of_words() {
+    fn marks_are_not_part_of_words() {
         assert!(has('_', WORD) && has('é', WORD) && has('½', WORD) && has('Ⅷ', WORD));
         for c in ['\u{301}', '\u{93e}', '-', '…', '\u{200d}', '\u{ff3f}'] {
             assert!(!has(c, WORD), "{c:?}");
@@ -149,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_the_basic_plane_is_the_rule() {
+    fn the_table_of_the_basic_plane_equals_the_rule() {
         for c in ('\0'..='\u{ffff}').chain('\u{1d7ce}'..='\u{1d7ff}') {
             assert_eq!(class(c), determine(c), "{c:?}");
         }
     }
 
     #[test]
-    fn characters_that_lower_casing_or_decomposition_changes_are_known() {
+    fn characters_that_lower_casing_or_decomposition_changes_are_marked() {
         for c in ['É', 'é', '\u{301}', '한', '\u{2126}'] {
             assert!(has(c, DECOMPOSES), "{c:?}");
         }

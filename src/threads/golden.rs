@@ -1,5 +1,5 @@
-//! Upstream's own results, from the shared test data; where that is not at hand, the tests say so
-//! and pass.
+//! Upstream's own results, from the shared test data. Without the data, the tests print that and
+//! pass.
 
 use crate::{Answer, AnswerOrder, clean, thread_text};
 use reference::{cases, text};
@@ -12,7 +12,7 @@ fn parts_are_cleaned_as_upstream_cleans_them() {
 }
 
 #[test]
-fn threads_are_put_together_as_upstream_does() {
+fn threads_are_assembled_as_upstream_does() {
     for case in cases("stackexchange", "qa_format") {
         let answers = case["input"]["answers"].as_array().map_or(&[][..], Vec::as_slice);
         let answers: Vec<_> = answers

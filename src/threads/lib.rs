@@ -1,7 +1,7 @@
-//! The text of a StackExchange thread: a question and its answers, HTML made plain.
+//! The text of a StackExchange thread: a question and its answers, from HTML to plain text.
 //!
 //! Follows RedPajama-Data@rp_v1 `data_prep/stack_exchange/post_processing.py`, which cleans with
-//! BeautifulSoup over lxml; the crate `html` gives the same text.
+//! BeautifulSoup over lxml. The crate `html` returns the same text.
 
 #[cfg(test)]
 mod golden;

@@ -1,4 +1,4 @@
-//! Question and answers in one text.
+//! Joins a question and its answers into one text.
 
 use html::html_text;
 
@@ -11,17 +11,25 @@ pub struct Answer<'a> {
     pub score: &'a str,
 }
 
-/// How answers are sorted; ties keep the order of the dump in both.
+/// The order of answers. In both orders, ties keep the order of the dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerOrder {
-    /// Highest score first, as LLaMA describes it.
+    /// Highest score first, as the LLaMA paper describes.
     Numeric,
-    /// As upstream's code does it: by the score's text, so that 9 stands before 10, and -1 last.
+    /// By the score's text, as in upstream's code: 9 comes before 10, and -1 last.
     RedPajama,
 }
 
-/// The text of a thread (upstream `post_processing.py`): the question behind `Q: `, each answer
-/// behind `A: `. A score that is no number counts as 0.
+/// Returns the text of a thread (upstream `post_processing.py`): the question after `Q: `, each
+/// answer after `A: `. A score that is not a number counts as 0.
+///
+/// ```
+/// use threads::{Answer, AnswerOrder, thread_text};
+///
+/// let answers = [Answer { html: "Low", score: "1" }, Answer { html: "<b>High</b>", score: "7" }];
+/// let text = thread_text("<p>Why?</p>", &answers, AnswerOrder::Numeric);
+/// assert_eq!(text, "Q: Why?\n\nA: High\n\nA: Low");
+/// ```
 pub fn thread_text(question_html: &str, answers: &[Answer], order: AnswerOrder) -> String {
     let mut sorted: Vec<&Answer> = answers.iter().collect();
     match order {
@@ -39,9 +47,9 @@ pub fn thread_text(question_html: &str, answers: &[Answer], order: AnswerOrder) 
     text
 }
 
-/// One part as plain text, items of lists marked (upstream `post_processing.py`: the tags are
-/// replaced literally, one after another, so `<LI>` and `<ul>` are not, and a list with numbers
-/// begins with a star of its own).
+/// Returns a question or answer as plain text with its list items marked. Upstream's
+/// `post_processing.py` replaces the tags literally, one after another, so it leaves `<LI>` and
+/// `<ul>`, and a numbered list begins with an extra star.
 pub fn clean(html: &str) -> String {
     if !["<li>", "</li>", "<ol>", "</ol>"].iter().any(|tag| html.contains(tag)) {
         return html_text(html);
@@ -59,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_stand_by_score() {
+    fn answers_are_sorted_by_score() {
         let answers = answers(&["9", "10", "-1", "0", "-10"]);
         let text = thread_text("T", &answers, AnswerOrder::Numeric);
         assert_eq!(text, "Q: T\nA: 10\nA: 9\nA: 0\nA: -1\nA: -10");
@@ -68,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_score_is_zero_and_ties_keep_their_order() {
+    fn an_invalid_score_is_zero_and_ties_keep_their_order() {
         let answers: Vec<Answer> = [("a", "0"), ("b", ""), ("c", "-1"), ("d", "one"), ("e", "0")]
             .map(|(html, score)| Answer { html, score })
             .into();

@@ -1,21 +1,21 @@
-//! Tokens to text: what Hugging Face's script takes out of each section, and what mwparserfromhell's
-//! `strip_code` leaves of the rest.
+//! Converts tokens to text: removes the nodes that Hugging Face's script removes from each section,
+//! and strips the rest as mwparserfromhell's `strip_code` does.
 //!
-//! The script takes nodes out of lists while it walks over them. Python's walk then passes over
-//! the node behind the one taken out: it is neither looked at nor into. (Not so in the section's
-//! own list, which was gathered before.) Of two references side by side within a `<div>` the
-//! second one's text therefore stays. That is kept up here.
+//! The script removes nodes from lists while it iterates over them, so Python's iteration skips the
+//! node after a removed one, with its children. (The section's own list is copied first and not
+//! affected.) Therefore, of two adjacent references within a `<div>`, the second one's text stays.
+//! This is reproduced here.
 
-use crate::Tangled;
+use crate::TooComplex;
 use crate::languages::Prefixes;
 use crate::token::{Kind, Token, ends};
 use crate::tokenizer::{has_markup, steps_for, tokenize};
 use std::ops::Range;
 
-/// The text of a page that has no NUL.
-pub(crate) fn page(source: &str, language: &str) -> Result<String, Tangled> {
+/// Returns the text of a page that has no NUL.
+pub(crate) fn page(source: &str, language: &str) -> Result<String, TooComplex> {
     let mut steps = steps_for(source.len());
-    let tokens = tokenize(source, &mut steps).ok_or(Tangled)?;
+    let tokens = tokenize(source, &mut steps).ok_or(TooComplex)?;
     let nodes = Nodes::new(source, &tokens);
     let prefixes = Prefixes::of(language);
     let mut text = String::with_capacity(source.len() / 2);
@@ -31,15 +31,15 @@ pub(crate) fn page(source: &str, language: &str) -> Result<String, Tangled> {
     Ok(text)
 }
 
-/// Tokens, as the lists of nodes that they are.
+/// Tokens as lists of nodes.
 struct Nodes<'a> {
     source: &'a str,
     tokens: &'a [Token],
-    /// Where each node ends.
+    /// The end of each node.
     ends: Vec<u32>,
 }
 
-/// What is taken out.
+/// The nodes that are removed.
 #[derive(Clone, Copy)]
 struct Rules {
     /// Links to files.
@@ -48,7 +48,7 @@ struct Rules {
     tags: bool,
     /// Prefixes of categories.
     categories: bool,
-    /// Whether the list is within a node.
+    /// Whether the list is inside a node.
     nested: bool,
     prefixes: Prefixes,
 }
@@ -59,13 +59,13 @@ impl Rules {
     }
 }
 
-/// A list under way.
+/// A list that is being read.
 struct List {
-    /// Where it closes.
+    /// The token that closes it.
     end: usize,
-    /// Where its text begins.
+    /// The offset at which its text begins in the output.
     text: usize,
-    /// Whether the walks for files and for tags pass over the node that comes next.
+    /// Whether the iterations for files and for tags skip the next node.
     skip_file: bool,
     skip_tag: bool,
 }
@@ -75,7 +75,7 @@ impl<'a> Nodes<'a> {
         Nodes { source, tokens, ends: ends(tokens) }
     }
 
-    /// The lead, and a section from each heading that stands in no other node.
+    /// Returns the lead, and a section for each heading that is not inside another node.
     fn sections(&self) -> Vec<Range<usize>> {
         let (mut sections, mut begin, mut at) = (Vec::new(), 0, 0);
         while let Some(token) = self.tokens.get(at) {
@@ -93,18 +93,18 @@ impl<'a> Nodes<'a> {
         self.ends[at] as usize
     }
 
-    /// Adds what is left of a list of nodes.
+    /// Appends the stripped text of a list of nodes.
     fn strip(
         &self,
         range: Range<usize>,
         rules: Rules,
         out: &mut String,
         steps: &mut u64,
-    ) -> Result<(), Tangled> {
+    ) -> Result<(), TooComplex> {
         let list = |end, text| List { end, text, skip_file: false, skip_tag: false };
         let mut lists = vec![list(range.end, out.len())];
         let mut at = range.start;
-        // Nodes before these places are part of one that a walk passed over.
+        // Nodes before these indexes are part of a node that an iteration skipped.
         let (mut files_from, mut tags_from) = (0, 0);
         loop {
             let nested = lists.len() > 1 || rules.nested;
@@ -157,14 +157,14 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    /// The text of a category's link: its contents without the prefix, which are then wikitext once
-    /// more, since the script sets them as the link's text.
+    /// Appends the text of a category's link: its contents without the prefix, parsed as wikitext
+    /// again, since the script sets them as the link's text.
     fn category(
         &self,
         range: Range<usize>,
         rules: Rules,
         steps: &mut u64,
-    ) -> Result<String, Tangled> {
+    ) -> Result<String, TooComplex> {
         let mut label = String::new();
         self.strip(range, Rules { tags: false, ..rules }, &mut label, steps)?;
         let label = collapse(&label);
@@ -172,14 +172,14 @@ impl<'a> Nodes<'a> {
         if !has_markup(label) {
             return Ok(label.to_owned());
         }
-        let tokens = tokenize(label, steps).ok_or(Tangled)?;
+        let tokens = tokenize(label, steps).ok_or(TooComplex)?;
         let nodes = Nodes::new(label, &tokens);
         let mut text = String::new();
         nodes.strip(0..tokens.len(), Rules { files: false, ..rules }, &mut text, steps)?;
         Ok(text)
     }
 
-    /// The rest of the source from where a link's title begins.
+    /// Returns the source from the beginning of a link's title.
     fn title(&self, link: Token) -> &str {
         &self.source[link.from as usize..]
     }
@@ -192,7 +192,7 @@ impl<'a> Nodes<'a> {
         prefixes.category(self.title(token)).is_some()
     }
 
-    /// As the script has it: names are compared as they are written.
+    /// As in the script, names are compared as written.
     fn is_reference_or_table(&self, token: Token) -> bool {
         match token.kind {
             Kind::Table => true,
@@ -204,13 +204,13 @@ impl<'a> Nodes<'a> {
     }
 }
 
-/// Adds text to that of a list, which has no line ends at its beginning (`strip_code`: `strip("\n")`
+/// Appends text to that of a list, without line ends at its beginning (`strip_code`: `strip("\n")`
 /// for each list).
 fn push(text: &str, begin: usize, out: &mut String) {
     out.push_str(if out.len() == begin { text.trim_start_matches('\n') } else { text });
 }
 
-/// At most two line ends in a row.
+/// Collapses line ends to at most two in a row.
 fn collapse(text: &str) -> String {
     let mut collapsed = String::with_capacity(text.len());
     let mut from = 0;
@@ -227,8 +227,8 @@ fn collapse(text: &str) -> String {
     collapsed
 }
 
-/// Adds the text of a section: no blanks around it, no magic words in it. A word at its beginning
-/// goes after the blanks, so it can leave some there.
+/// Appends the text of a section, stripped and without magic words. A magic word at its beginning
+/// is removed after the blanks are stripped, so it can leave blanks there.
 fn push_section(section: &str, out: &mut String) {
     let section = collapse(text::python::strip(section));
     let (mut from, mut at) = (0, 0);
@@ -240,14 +240,14 @@ fn push_section(section: &str, out: &mut String) {
                 from = begin + bytes;
                 at = from;
             }
-            // An underscore further, a word may begin.
+            // A word may begin one underscore later.
             None => at = begin + 1,
         }
     }
     out.push_str(&section[from..]);
 }
 
-/// Length of the magic word at the beginning: `__[A-Z]*__`.
+/// Returns the length of the magic word at the beginning: `__[A-Z]*__`.
 fn magic_word(text: &str) -> Option<usize> {
     let letters = text[2..].bytes().take_while(u8::is_ascii_uppercase).count();
     text[2 + letters..].starts_with("__").then_some(letters + 4)
@@ -264,13 +264,13 @@ mod tests {
     }
 
     #[test]
-    fn magic_words_go_wherever_they_stand() {
+    fn magic_words_are_removed_anywhere() {
         assert_eq!(sections("__TOC__ a __NOTOC__b"), " a b");
         assert_eq!(sections("____ _____ ___A__ __A__B__ __a__"), " _ _ B__ __a__");
     }
 
     #[test]
-    fn three_line_ends_are_two() {
+    fn three_line_ends_become_two() {
         assert_eq!(collapse("a\n\n\nb\n\n\n\n\n\n\nc\n\nd\n\n\n"), "a\n\nb\n\nc\n\nd\n\n");
     }
 }

@@ -1,4 +1,4 @@
-//! What the tokenizer is within: bits, several of which may hold (mwparserfromhell `contexts.py`).
+//! The context of the tokenizer, as a bit set (mwparserfromhell `contexts.py`).
 
 pub(crate) type Context = u64;
 
@@ -53,16 +53,16 @@ pub(crate) const TABLE_TD_LINE: Context = 1 << 35;
 pub(crate) const TABLE_TH_LINE: Context = 1 << 36;
 pub(crate) const TABLE_CELL_LINE: Context = TABLE_TD_LINE | TABLE_TH_LINE | TABLE_CELL_STYLE;
 
-/// As many bits as there are.
+/// Number of bits.
 pub(crate) const BITS: u32 = 37;
 
-/// What must be closed: the end of the page within it undoes it.
+/// Contexts that must be closed: the end of the page undoes them.
 pub(crate) const FAIL: Context =
     TEMPLATE | ARGUMENT | WIKILINK | EXT_LINK_TITLE | HEADING | TAG | STYLE | TABLE_OPEN;
-/// Where characters must be looked at one by one.
+/// Contexts in which characters must be checked one by one.
 pub(crate) const UNSAFE: Context =
     TEMPLATE_NAME | WIKILINK_TITLE | EXT_LINK_TITLE | TEMPLATE_PARAM_KEY | ARGUMENT_NAME;
-/// Two frames that fail as one.
+/// Contexts of two frames that fail together.
 pub(crate) const DOUBLE: Context = TEMPLATE_PARAM_KEY | TAG_CLOSE | TABLE_ROW_OPEN;
 pub(crate) const NO_WIKILINKS: Context =
     TEMPLATE_NAME | ARGUMENT_NAME | WIKILINK_TITLE | EXT_LINK_URI;

@@ -1,12 +1,12 @@
-//! Named entities: those of HTML 4.01, section 24, and no more, as Python's `html.entities` has them.
+//! The named entities of HTML 4.01, section 24, as in Python's `html.entities`.
 
-/// The code point of a name.
+/// Returns the code point of a name.
 pub(crate) fn code_point(name: &str) -> Option<u32> {
     let at = NAMES.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
     Some(NAMES[at].1)
 }
 
-/// In the order of bytes.
+/// Sorted by bytes.
 #[rustfmt::skip]
 const NAMES: &[(&str, u32)] = &[
     ("AElig", 0xc6), ("Aacute", 0xc1), ("Acirc", 0xc2), ("Agrave", 0xc0), ("Alpha", 0x391),
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_and_stand_in_order() {
+    fn names_are_found_and_sorted() {
         assert!(NAMES.is_sorted_by(|a, b| a.0 < b.0));
         assert_eq!(code_point("nbsp"), Some(0xa0));
         assert_eq!(code_point("Aacute"), Some(0xc1));

@@ -1,7 +1,7 @@
-//! What the cleaning knows of a language: how its Wikipedia calls files and categories.
+//! The namespaces of files and categories in each language's Wikipedia.
 //!
 //! The names are those of `MEDIA_ALIASES` and `CAT_ALIASES` in Hugging Face's `wikipedia` script
-//! 2.0.0, for RedPajama's twenty languages. Others have the English names.
+//! 2.0.0, for RedPajama's twenty languages. Other languages have the English names.
 
 /// The languages of RedPajama-1T (RedPajama-Data@rp_v1 `data_prep/wiki`).
 pub const LANGUAGES: [&str; 20] = [
@@ -52,19 +52,19 @@ impl Prefixes {
         Prefixes { media, category }
     }
 
-    /// Whether a link of this title shows a file.
+    /// Whether a link with this title shows a file.
     pub(crate) fn is_media(self, title: &str) -> bool {
-        MEDIA.iter().chain(self.media).any(|prefix| behind_prefix(title, prefix).is_some())
+        MEDIA.iter().chain(self.media).any(|prefix| after_prefix(title, prefix).is_some())
     }
 
-    /// What follows the prefix of a category, where the title has one.
+    /// Returns the title after the prefix of a category, if it has one.
     pub(crate) fn category(self, title: &str) -> Option<&str> {
-        CATEGORY.iter().chain(self.category).find_map(|prefix| behind_prefix(title, prefix))
+        CATEGORY.iter().chain(self.category).find_map(|prefix| after_prefix(title, prefix))
     }
 }
 
-/// What follows `prefix` and a colon at the beginning of a title, in any case.
-fn behind_prefix<'a>(title: &'a str, prefix: &str) -> Option<&'a str> {
+/// Returns the title after `prefix`, in any case, and a colon.
+fn after_prefix<'a>(title: &'a str, prefix: &str) -> Option<&'a str> {
     let mut rest = title.chars();
     for expected in prefix.chars() {
         let found = rest.next()?;

@@ -1,4 +1,4 @@
-//! Wikitext to plain text, as Hugging Face's `wikipedia` script (2.0.0) makes it with
+//! Converts wikitext to plain text as Hugging Face's `wikipedia` script (2.0.0) does with
 //! mwparserfromhell: the text of RedPajama's Wikipedia slice.
 //!
 //! ```
@@ -6,10 +6,10 @@
 //! assert_eq!(text, "Cats are animals.");
 //! ```
 //!
-//! Templates, tables, references, files and comments go; links leave their text, headings stay,
-//! entities become characters. Markup that is not closed is text, as in mwparserfromhell: this
-//! crate follows its tokenizer construct by construct, with the same results, and without its
-//! quadratic times. How that is done is told in [`mod@tokenizer`].
+//! Templates, tables, references, files and comments are removed; links are replaced by their text,
+//! headings stay, entities become characters. As in mwparserfromhell, markup that is not closed is
+//! text: this crate follows its tokenizer construct by construct, with the same results but without
+//! its quadratic time, as described in [`mod@tokenizer`].
 
 mod clean;
 mod context;
@@ -20,37 +20,29 @@ mod tokenizer;
 
 pub use languages::LANGUAGES;
 
-/// A page on which markup is opened so often, and closed so late, that to try what belongs to what
-/// would take more than linear time.
+/// A page with so much markup that is opened and closed late, or never, that parsing it would take
+/// more than linear time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("markup too tangled to be read in linear time")]
-pub struct Tangled;
+#[error("markup too complex to be parsed in linear time")]
+pub struct TooComplex;
 
-/// The longest page that is read; MediaWiki's own limit is 2 MiB.
+/// Longest page that is parsed; MediaWiki's own limit is 2 MiB.
 pub const PAGE_BYTES_MAX: usize = 1 << 30;
 
-/// The text of a page of the Wikipedia in `language`.
+/// Returns the text of a page of the Wikipedia in `language`.
 ///
-/// Takes linear time on any input: a page that would take more is given up.
-pub fn plain_text(source: &str, language: &str) -> Result<String, Tangled> {
+/// # Errors
+///
+/// Fails on a page that would take more than linear time, or is longer than [`PAGE_BYTES_MAX`].
+pub fn plain_text(source: &str, language: &str) -> Result<String, TooComplex> {
     if source.len() > PAGE_BYTES_MAX {
-        return Err(Tangled);
+        return Err(TooComplex);
     }
     if source.contains('\0') {
-        // No XML has any; the tokenizer takes it for the end.
+        // XML cannot contain NUL, and the tokenizer uses it for the end.
         return clean::page(&source.replace('\0', ""), language);
     }
     clean::page(source, language)
-}
-
-/// How the crate's property tests run: the same cases each time, and no file of failures.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config {
-        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
-        failure_persistence: None,
-        ..Default::default()
-    }
 }
 
 #[cfg(test)]

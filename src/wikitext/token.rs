@@ -1,17 +1,17 @@
-//! What the tokenizer makes of a page: a flat list, in which what has contents opens and closes.
+//! The tokens of a page: a flat list in which nodes with contents open and close.
 
-/// What a token is. Only what the cleaning has to tell apart is told apart.
+/// The kind of a token. Only kinds that the cleaning distinguishes are separate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Source text from `from` to `to`.
     Text,
-    /// One character, `from`: what an entity stands for.
+    /// One character, `from`: that of an entity.
     Char,
-    /// A node that says nothing: a template, a comment, a list marker, a link without a label.
+    /// A node without text: a template, a comment, a list marker, a link without a label.
     Empty,
     /// A tag without contents, whose name is the source from `from` to `to`.
     LoneTag,
-    /// Opens a node of no special name: bold text, a table's row, an external link's label.
+    /// Opens a node of another kind: bold text, a table's row, an external link's label.
     Group,
     /// Opens a heading.
     Heading,
@@ -21,11 +21,11 @@ pub(crate) enum Kind {
     Tag,
     /// Opens a table in wiki markup.
     Table,
-    /// Closes what was opened last.
+    /// Closes the node that was opened last.
     Close,
 }
 
-/// See the module. Places are bytes of the source.
+/// A token. `from` and `to` are byte offsets in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub kind: Kind,
@@ -39,7 +39,7 @@ impl Token {
     }
 
     pub(crate) fn spanning(kind: Kind, from: usize, to: usize) -> Token {
-        // Pages of 4 GiB are refused before.
+        // Pages of 4 GiB are refused earlier.
         Token { kind, from: from as u32, to: to as u32 }
     }
 
@@ -52,7 +52,8 @@ impl Token {
     }
 }
 
-/// For each token that opens, where it closes; for each other token, where it stands.
+/// Returns, for each opening token, the index of its closing token, and for any other its own
+/// index.
 pub(crate) fn ends(tokens: &[Token]) -> Vec<u32> {
     let mut ends: Vec<u32> = (0..tokens.len() as u32).collect();
     let mut open = Vec::new();

@@ -289,7 +289,8 @@ fn rows_that_are_none_are_named_with_their_reason_and_the_others_are_read() {
         ("no_path", b"{\"path\":3,\"content\":\"x\"}"),
         ("no_content", b"{\"path\":\"a.py\"}"),
         ("no_content", b"{\"path\":\"a.py\",\"content\":[]}"),
-        // Half a surrogate pair is a character that could not be read, and the row is none without a licence.
+        // Half a surrogate pair is a character that could not be read, and the row is none without
+        // a licence.
         ("license", b"{\"path\":\"a.py\",\"content\":\"\\ud800\"}"),
         ("no_content", null.as_bytes()),
         ("no_content", deep.as_bytes()),
@@ -317,8 +318,8 @@ fn rows_that_are_none_are_named_with_their_reason_and_the_others_are_read() {
         assert!(paths.contains(&format!("g{n}.py")), "{n}");
     }
     assert!(paths.iter().filter(|path| path.starts_with('m')).count() > 50);
-    // One for each but the file that BigQuery has no content of and the one without a licence, one for
-    // the file of no known form, and one for the cut.
+    // One for each but the file that BigQuery has no content of and the one without a licence, one
+    // for the file of no known form, and one for the cut.
     assert_eq!(number(&counts["defects"]), 12, "{counts:#}");
     let listed: Vec<&str> = list(&counts["malformed"]).iter().map(|d| text(&d["what"])).collect();
     for words in ["row 2: ", "no column path with text", "the file ends within this gzip member"] {
@@ -420,7 +421,7 @@ fn a_repository_without_a_licence_is_counted_as_such() {
     let listed: Vec<&str> = list(&counts["malformed"]).iter().map(|d| text(&d["what"])).collect();
     for words in [
         "one: no licence that could be wanted: no file LICENSE",
-        "two: no licence that could be wanted: COPYING is like no licence",
+        "two: no licence that could be wanted: COPYING resembles no licence",
     ] {
         assert!(listed.iter().any(|what| what.contains(words)), "{words}: {listed:#?}");
     }

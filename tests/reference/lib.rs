@@ -1,7 +1,9 @@
-//! Results of upstream's own code, for tests. They are not in the repository: the environment variable
-//! `SLUICE_TEST_DATA` names their folder. Without it, tests print `skipped: no data` and pass.
+//! For tests: the configuration of property tests, and results of upstream's own code, which are not
+//! in the repository. The folder that `SLUICE_TEST_DATA` names has them. Without the variable, tests
+//! print `skipped: no data` and pass.
 
 use flate2::read::MultiGzDecoder;
+use proptest::test_runner::Config;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -78,4 +80,10 @@ pub fn cases_where(slice: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<Value> 
 /// If the value is not a string.
 pub fn text(value: &Value) -> &str {
     value.as_str().expect("a string")
+}
+
+/// The configuration of property tests: proptest's default, without a record of failures. Proptest
+/// would write that record to a folder of its own beside the crates.
+pub fn property() -> Config {
+    Config { failure_persistence: None, ..Config::default() }
 }

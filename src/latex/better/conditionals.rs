@@ -1,5 +1,6 @@
-//! Conditionals as LaTeX decides them, where what is written tells: the branch that LaTeX shows is
-//! read, and the other one goes. Any other conditional stays as it is written, with both branches.
+//! Decides conditionals as LaTeX does, if the source determines the result: the branch that LaTeX
+//! shows is read, and the other one is dropped. Any other conditional stays as written, with both
+//! branches.
 
 use super::expand::Reading;
 use super::macros::Macro;
@@ -7,22 +8,22 @@ use super::scan::{Scanner, letters};
 use super::strip::is_conditional;
 use memchr::memchr_iter;
 
-/// A conditional that is open.
+/// An open conditional.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Conditional {
     /// Its shown branch is being read.
     Decided,
-    /// It is read as it is written.
+    /// It stays as written.
     Undecided,
 }
 
-/// An end was sought in vain so often in a file: then it is sought no more.
+/// Number of failed searches for an end after which a file's conditionals are no longer searched.
 const UNENDED_MAX: usize = 16;
 
-/// Branches and operands that are looked at.
+/// Longest branches and operands that are read.
 const GROUP_BYTES_MAX: usize = 16 << 10;
 
-/// Where a branch ends.
+/// The end of a branch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Else,
@@ -30,10 +31,10 @@ enum End {
 }
 
 impl<'a> Reading<'a> {
-    /// Reads the command `name` if it belongs to a conditional, or sets what conditionals ask for.
-    /// False, with nothing read, for any other.
+    /// Reads the command `name` if it belongs to a conditional or sets a flag. Returns false, with
+    /// nothing read, for any other command.
     pub(super) fn conditional(&mut self, name: &str, length: usize) -> bool {
-        // `\if@word` and its like are commands of packages.
+        // Commands such as `\if@word` are internal to packages.
         let is_internal = self.top().rest().as_bytes().get(length) == Some(&b'@');
         match name {
             "else" | "fi" if !is_internal => self.end_branch(name, length),
@@ -65,7 +66,7 @@ impl<'a> Reading<'a> {
             Some(false) if self.skip(at, true) => {}
             _ => {
                 self.conditionals.push(Conditional::Undecided);
-                // What is compared is no text, and no conditional of its own.
+                // Operands are neither text nor conditionals.
                 self.copy(if at > length && decided.is_none() { at } else { length });
             }
         }
@@ -93,9 +94,9 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Passes by a branch that is not shown, which begins so many bytes ahead, and by what ends it;
-    /// the branch behind its `\else`, if `to_else`, is read then. False, with nothing read, where
-    /// nothing ends it.
+    /// Skips a branch that is not shown, which begins `ahead` bytes from here, and its end. With
+    /// `to_else`, the branch after its `\else` is read next. Returns false, with nothing read, if
+    /// the branch has no end.
     fn skip(&mut self, ahead: usize, to_else: bool) -> bool {
         if self.unended > UNENDED_MAX {
             return false;
@@ -115,7 +116,7 @@ impl<'a> Reading<'a> {
                 self.drop_command(0);
                 return true;
             }
-            // A macro may begin what the text behind its use ends; a file ends what it begins.
+            // A macro may begin a conditional that ends after its use. A file ends its own.
             if self.frames[number].file.is_some() {
                 break;
             }
@@ -124,7 +125,7 @@ impl<'a> Reading<'a> {
         false
     }
 
-    /// What ends the branch that is read in this frame, and the place behind it.
+    /// Returns the end of the branch that is read in this frame, and the offset after it.
     fn end_of_branch(
         &self,
         number: usize,
@@ -151,7 +152,7 @@ impl<'a> Reading<'a> {
             let end = at + 1 + name.len();
             match name {
                 "" => operands_end = at + 2,
-                // Two commands are named behind it, and done by neither.
+                // The two commands after it are named, not executed.
                 "let" | "newif" => {
                     let mut ahead = Scanner::new(text, end);
                     ahead.blanks();
@@ -174,14 +175,15 @@ impl<'a> Reading<'a> {
         None
     }
 
-    /// Passes by a command of so many bytes and the blanks that end its name.
+    /// Skips a command of this length and the blanks that end its name.
     fn drop_command(&mut self, bytes: usize) {
         let rest = &self.top().rest()[bytes..];
         let blanks = rest.bytes().take(1024).take_while(|byte| *byte == b' ').count();
         self.drop_next(bytes + blanks);
     }
 
-    /// What LaTeX finds, if that is told by what is written; passes by what it looks at.
+    /// Evaluates a condition as LaTeX does, if the source determines the result. Skips its
+    /// operands.
     fn decide(&self, name: &str, ahead: &mut Scanner) -> Option<bool> {
         if let Some(flag) = self.flags.get(name) {
             return Some(*flag);
@@ -189,7 +191,7 @@ impl<'a> Reading<'a> {
         match name {
             "iftrue" => Some(true),
             "iffalse" => Some(false),
-            // arXiv typesets by pdfTeX, as a rule.
+            // arXiv usually typesets with pdfTeX.
             "ifpdf" | "ifPDFTeX" | "ifpdftex" | "ifCLASSINFOpdf" => Some(true),
             "ifxetex" | "ifXeTeX" | "ifluatex" | "ifLuaTeX" | "iftutex" | "ifTUTeX" | "ifvtex"
             | "ifVTeX" | "ifptex" | "ifpTeX" | "ifuptex" | "ifupTeX" => Some(false),
@@ -236,7 +238,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Whether a command is defined, if what is written tells.
+    /// Whether a command is defined, if the source determines it.
     fn is_defined(&self, name: &str) -> Option<bool> {
         const OF_OTHER_ENGINES: [&str; 8] = [
             "HCode",
@@ -252,12 +254,12 @@ impl<'a> Reading<'a> {
         match name {
             _ if is_known || name.starts_with("pdf") || name == "NewDocumentCommand" => Some(true),
             _ if OF_OTHER_ENGINES.contains(&name) => Some(false),
-            _ if self.project.is_only_asked_about(name) => Some(false),
+            _ if self.project.is_only_tested(name) => Some(false),
             _ => None,
         }
     }
 
-    /// Whether two operands of `\ifx` are the same, if what is written tells.
+    /// Whether two operands of `\ifx` are the same, if the source determines it.
     fn is_same(&self, one: &str, other: &str) -> Option<bool> {
         let is_nothing = |name: &str| matches!(name, "undefined" | "@undefined" | "UnDeFiNeD");
         let is_empty = |name: &str| matches!(name, "empty" | "@empty");
@@ -275,15 +277,15 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What a macro without arguments stands for.
+    /// Returns the body of a macro without arguments.
     fn value(&self, name: &str) -> Option<&str> {
         let value = self.macros.get(name).filter(|value| value.arguments == 0)?;
         Some(value.body.trim())
     }
 
-    /// An operand of `\if`: a character, or a macro that stands for one.
+    /// Reads an operand of `\if`: a character, or a macro whose body is one.
     fn character(&self, ahead: &mut Scanner) -> Option<char> {
-        // Blanks before it end the name of the command before.
+        // Blanks before it end the name of the preceding command.
         let after_word = ahead.text[..ahead.at].ends_with(|c: char| c.is_ascii_alphabetic());
         if after_word {
             ahead.blanks();
@@ -300,7 +302,7 @@ impl<'a> Reading<'a> {
         chars.next().is_none().then_some(found)
     }
 
-    /// An operand of `\ifnum`: digits, or a macro that stands for them.
+    /// Reads an operand of `\ifnum`: digits, or a macro whose body has digits.
     fn number(&self, ahead: &mut Scanner) -> Option<i64> {
         ahead.blanks();
         let sign = if ahead.eat("-") { -1 } else { 1 };
@@ -321,7 +323,7 @@ impl<'a> Reading<'a> {
         Some(sign * number)
     }
 
-    /// `\newif\ifname`: false, until `\nametrue`.
+    /// Reads `\newif\ifname`: the flag is false until `\nametrue`.
     fn new_flag(&mut self, length: usize) -> bool {
         let mut ahead = Scanner::new(self.top().rest(), length);
         ahead.blanks();
@@ -333,7 +335,7 @@ impl<'a> Reading<'a> {
         true
     }
 
-    /// A command that sets a flag.
+    /// Reads a command that sets a flag.
     fn set_flag(&mut self, name: &str, length: usize) -> bool {
         let of_newif = |ending: &str| {
             let flag = format!("if{}", name.strip_suffix(ending)?);
@@ -345,7 +347,7 @@ impl<'a> Reading<'a> {
             self.drop_command(length);
             return true;
         }
-        // Those of the packages ifthen and etoolbox.
+        // Commands of the packages ifthen and etoolbox.
         let (value, has_value) = match name {
             "newboolean" | "provideboolean" | "newbool" | "providebool" | "newtoggle"
             | "providetoggle" => (Some(false), false),
@@ -374,7 +376,7 @@ impl<'a> Reading<'a> {
         true
     }
 
-    /// A command that takes its branches as arguments: the one that is shown is read in its place.
+    /// Reads a command that takes its branches as arguments: the branch that is shown replaces it.
     fn choose(&mut self, name: &str, length: usize) -> bool {
         if !self.expands() {
             return false;
@@ -404,7 +406,7 @@ impl<'a> Reading<'a> {
         true
     }
 
-    /// A test of the package ifthen.
+    /// Evaluates a test of the package ifthen.
     fn test(&self, test: &str) -> Option<bool> {
         let mut from = Scanner::new(test, 0);
         let negated = from.eat("\\NOT") || from.eat("\\not");
@@ -436,7 +438,7 @@ impl<'a> Reading<'a> {
         from.rest().trim().is_empty().then_some(found != negated)
     }
 
-    /// A text that is plain, or a macro that stands for one.
+    /// Returns a plain text, or the plain body of a macro.
     fn plain(&self, text: &str) -> Option<String> {
         let text = text.trim();
         let value = match text.strip_prefix('\\') {
@@ -447,7 +449,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// An operand of `\ifx`: the name of a command. Anything else is not told.
+/// Reads an operand of `\ifx`: the name of a command. Other operands are not decided.
 fn word<'a>(ahead: &mut Scanner<'a>) -> Option<&'a str> {
     ahead.blanks();
     let rest = ahead.rest().strip_prefix('\\')?;
@@ -459,7 +461,7 @@ fn word<'a>(ahead: &mut Scanner<'a>) -> Option<&'a str> {
     (!ends).then_some(name)
 }
 
-/// The part of a text that the operands of a condition stand in.
+/// Returns the part of a text that has the operands of a condition.
 fn operands(text: &str) -> String {
     const OPERANDS_BYTES_MAX: usize = 256;
     let most = text.len().min(OPERANDS_BYTES_MAX);

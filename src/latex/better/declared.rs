@@ -1,11 +1,11 @@
-//! What a paper declares of how its files are to be read: environments and commands of its own
-//! whose content counts as it stands, and environments that are comments.
+//! A paper's declarations that affect how its files are read: its own verbatim environments and
+//! commands, and environments that are comments.
 
 use super::scan::{Scanner, letters};
 use memchr::memchr_iter;
 use std::collections::{HashMap, HashSet};
 
-/// Environments of LaTeX and of packages that show their content as it is written.
+/// Verbatim environments of LaTeX and of packages.
 const VERBATIM: [&str; 37] = [
     "BVerbatim",
     "CodeInput",
@@ -46,22 +46,22 @@ const VERBATIM: [&str; 37] = [
     "xverbatim",
 ];
 
-/// How a command takes text that counts as it stands.
+/// How a command takes verbatim text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Inline {
-    /// Between two of the same character: `\verb|x|`.
+    /// Between two copies of a character: `\verb|x|`.
     Verb,
-    /// That, or in braces, after options in brackets: `\lstinline[..]{x}`.
+    /// The same or in braces, after options in brackets: `\lstinline[..]{x}`.
     Options,
-    /// The same after a group with a name: `\mintinline[..]{c}|x|`, `\SaveVerb{name}|x|`.
+    /// The same, after a group with a name: `\mintinline[..]{c}|x|`, `\SaveVerb{name}|x|`.
     Named,
-    /// An address in braces, or between two of the same character.
+    /// An address in braces, or between two copies of a character.
     Address,
     /// An address in braces, after options in brackets.
     Link,
 }
 
-/// The command `name`, if LaTeX or a package has it and it takes such text.
+/// Returns how the command `name` of LaTeX or a package takes verbatim text, if it does.
 fn known_inline(name: &str) -> Option<Inline> {
     Some(match name {
         "verb" => Inline::Verb,
@@ -73,7 +73,7 @@ fn known_inline(name: &str) -> Option<Inline> {
     })
 }
 
-/// No declaration is longer: one that never ends costs no more.
+/// Longest declaration, which bounds the cost of one that never ends.
 const GROUP_BYTES_MAX: usize = 4096;
 
 /// See the module.
@@ -83,12 +83,12 @@ pub(super) struct Declared {
     inline: HashMap<String, Inline>,
     hidden: HashSet<String>,
     shown: HashSet<String>,
-    /// Characters that stand for `\verb` with themselves, each with the file that says so.
+    /// Short forms of `\verb`: characters that delimit verbatim text, each with the declaring file.
     pub short: Vec<(usize, char)>,
 }
 
 impl Declared {
-    /// What these files declare, comments aside.
+    /// Reads the declarations of these files, except those in comments.
     pub fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Declared {
         let mut declared = Declared::default();
         for (file, text) in texts.enumerate() {
@@ -189,7 +189,7 @@ impl Declared {
         Some(())
     }
 
-    /// Whether what begins an environment begins one that is verbatim.
+    /// Whether the begin part of an environment begins a verbatim one.
     fn begins_verbatim(&self, body: &str) -> bool {
         memchr_iter(b'\\', body.as_bytes()).any(|at| {
             let rest = &body[at + 1..];
@@ -204,7 +204,7 @@ impl Declared {
         })
     }
 
-    /// Whether the content of this environment counts as it stands.
+    /// Whether this environment is verbatim.
     pub fn is_verbatim(&self, environment: &str) -> bool {
         let plain = environment.strip_suffix('*').unwrap_or(environment);
         VERBATIM.contains(&plain)
@@ -212,19 +212,19 @@ impl Declared {
             || self.environments.contains(plain)
     }
 
-    /// Whether the environment is a comment.
+    /// Whether this environment is a comment.
     pub fn is_comment(&self, environment: &str) -> bool {
         (environment == "comment" || self.hidden.contains(environment))
             && !self.shown.contains(environment)
     }
 
-    /// How the command takes text that counts as it stands, if it does.
+    /// Returns how the command takes verbatim text, if it does.
     pub fn inline(&self, command: &str) -> Option<Inline> {
         known_inline(command).or_else(|| self.inline.get(command).copied())
     }
 }
 
-/// The character of `{\|}`, `\|`, `{|}` or `|`, which is next; passes by it.
+/// Reads the character of `{\|}`, `\|`, `{|}` or `|`, which is next.
 pub(super) fn short(from: &mut Scanner) -> Option<char> {
     let written = match from.peek()? {
         b'{' => from.group()?,
@@ -269,7 +269,7 @@ fn declares(name: &str) -> bool {
     )
 }
 
-/// A percent sign that is none of the text stands before the end of this, on its last line.
+/// Whether the last line of this text has a percent sign that begins a comment.
 fn is_commented(before: &str) -> bool {
     const LINE_BYTES_MAX: usize = 1024;
     let bytes = before.as_bytes();

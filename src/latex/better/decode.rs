@@ -1,15 +1,15 @@
-//! Text from bytes, in the encoding that the author says.
+//! Decodes files in the encoding that the author declares.
 
 use crate::TexFile;
 use encoding_rs::{Encoding, WINDOWS_1252};
 use memchr::memmem;
 
-/// The texts of all files, with `\n` at line ends. What is no text, and no LaTeX by its name, is left
-/// out.
+/// Returns the names and texts of all files, with `\n` at line ends. Binary files are left out
+/// unless they are LaTeX by their name.
 ///
-/// A file that is UTF-8 is UTF-8, whatever is said. Any other is in what it declares itself, else in
-/// what another file declares, else in Windows-1252, of which Latin-1 is a part. An encoding that is
-/// declared and not known here is added to `left_out`.
+/// Valid UTF-8 is decoded as UTF-8, whatever is declared. Any other file has the encoding that it
+/// declares, else the one that another file declares, else Windows-1252, which includes Latin-1.
+/// Declared encodings that are not supported are added to `left_out`.
 pub(super) fn texts(files: &[TexFile], left_out: &mut Vec<String>) -> Vec<(String, String)> {
     let mut of_project = None;
     for file in files {
@@ -28,14 +28,14 @@ pub(super) fn texts(files: &[TexFile], left_out: &mut Vec<String>) -> Vec<(Strin
     texts
 }
 
-/// A NUL among the first bytes, in none of the encodings that have them.
+/// Whether there is a NUL among the first bytes, and the encoding is not one that has NULs.
 fn is_binary(bytes: &[u8]) -> bool {
     const LOOK_BYTES: usize = 8_000;
     let look = &bytes[..bytes.len().min(LOOK_BYTES)];
     look.contains(&0) && Encoding::for_bom(bytes).is_none()
 }
 
-/// The text, and the encoding that it declares where that is not known.
+/// Returns the text, and its declared encoding if that is not supported.
 fn text(bytes: &[u8], of_project: Option<&'static Encoding>) -> (String, Option<String>) {
     let mut unknown = None;
     let text = match (Encoding::for_bom(bytes), std::str::from_utf8(bytes)) {
@@ -60,18 +60,19 @@ fn text(bytes: &[u8], of_project: Option<&'static Encoding>) -> (String, Option<
     (text, unknown)
 }
 
-/// More than the options of a package take.
+/// Longest options of a package.
 const OPTIONS_BYTES_MAX: usize = 4096;
 
-/// What the options of the package `inputenc`, the command `\inputencoding`, or an environment `CJK`
-/// say of a file that is not UTF-8; the name where that is not known.
+/// Returns the encoding that the options of the package `inputenc`, the command `\inputencoding`,
+/// or an environment `CJK` declare for a file that is not UTF-8. The error is the name of an
+/// unsupported one.
 fn declared(bytes: &[u8]) -> Option<Result<&'static Encoding, String>> {
     let package = memmem::find_iter(bytes, b"{inputenc}").find_map(|at| {
         let before = &bytes[..at];
         let options = before.trim_ascii_end().strip_suffix(b"]")?;
         let line = &options[options.len().saturating_sub(OPTIONS_BYTES_MAX)..];
         let start = options.len() - line.len() + line.iter().rposition(|b| b"[]\n".contains(b))?;
-        // Of several options the last one holds.
+        // The last option counts.
         let last = options[start + 1..].rsplit(|byte| *byte == b',').next()?;
         not_commented(bytes, at).then(|| of_inputenc(last.trim_ascii()))?
     });
@@ -90,15 +91,15 @@ fn declared(bytes: &[u8]) -> Option<Result<&'static Encoding, String>> {
     package.or_else(command).or_else(cjk)
 }
 
-/// No percent sign stands before it on its line.
+/// Whether no percent sign precedes the offset on its line.
 fn not_commented(bytes: &[u8], at: usize) -> bool {
     let line = bytes[..at].iter().rev().take_while(|byte| **byte != b'\n').take(4096);
     !line.clone().any(|byte| *byte == b'%')
 }
 
-/// The encodings of the package inputenc (its manual, "inputenc.pdf", section 2) and of babel's
-/// languages that are known here, or their names. `utf8` is none for a file that is not UTF-8, and
-/// neither is a word that inputenc does not know.
+/// Returns an encoding of the package inputenc (its manual, "inputenc.pdf", section 2) or of a
+/// language of babel, or the name of an unsupported one. Returns `None` for `utf8`, since the file
+/// is not UTF-8, and for a word that inputenc does not know.
 fn of_inputenc(option: &[u8]) -> Option<Result<&'static Encoding, String>> {
     let label = match option {
         b"latin1" | b"ansinew" | b"cp1252" => "windows-1252",
@@ -131,7 +132,7 @@ fn of_inputenc(option: &[u8]) -> Option<Result<&'static Encoding, String>> {
     Encoding::for_label(label.as_bytes()).map(Ok)
 }
 
-/// The encodings of the package CJK.
+/// Returns an encoding of the package CJK.
 fn of_cjk(name: &[u8]) -> Option<&'static Encoding> {
     let label = match name {
         b"GB" | b"GBK" => "gbk",

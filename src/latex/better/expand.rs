@@ -1,44 +1,44 @@
-//! Reading a main file as LaTeX does: inputs in their places, macros by what they stand for.
+//! Reads a main file as LaTeX does: inserts inputs and expands macros.
 //!
-//! What is being read is a stack of frames: files, and what macros stand for. Text goes to the
-//! output as it is; a command of the author's puts a frame on the stack. So nothing recurses. What
-//! a paper may cost is limited in three ways: how much one use of a macro may make ([`Use`]; beyond
-//! it the use stays as it is written, and the macro is given up), how many macros may be given up,
-//! and what all frames together may hold, in proportion to the paper.
+//! The reader keeps a stack of frames, which are files and macro bodies, so nothing recurses. Text
+//! is copied to the output; one of the author's commands pushes a frame. The cost of a paper is
+//! limited in three ways: by the output of one macro use ([`Use`]; beyond the limit, the use stays
+//! as written and the macro is disabled), by the number of disabled macros, and by the size of all
+//! frames in proportion to the paper.
 
 use super::conditionals::Conditional;
 use super::inputs::{input, is_systems};
 use super::macros::{Definition, Macros, defines, definition};
 use super::project::{From, Project, SECTIONS};
 use super::scan::{Scanner, environment_name, letters};
-use crate::{Loss, TEXT_BYTES_MAX};
+use crate::{NoText, TEXT_BYTES_MAX};
 use memchr::{memchr, memmem};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// Frames at once: macros that stand for macros, files that input files.
+/// Most frames on the stack: macros in macros, files that input files.
 const FRAMES_MAX: usize = 200;
 
-/// What one use of a macro in a file may make and look at.
+/// Most bytes that one use of a macro in a file may produce and read.
 const USE_BYTES_MAX: usize = 256 << 10;
 
-/// What an expansion costs beside the bytes that it makes.
+/// Cost of an expansion in addition to the bytes that it produces.
 const EXPANSION_COST: usize = 16;
 
-/// So many macros are given up before all are.
-const GIVEN_UP_MAX: usize = 32;
+/// Number of disabled macros after which all are disabled.
+const DISABLED_MAX: usize = 32;
 
-/// What is made and looked at for a paper, as a multiple of its size, and on top of that.
+/// Most bytes that are produced and read for a paper: a multiple of its size, and a minimum.
 const WORK_OF_PAPER: usize = 64;
 const WORK_BYTES_MIN: usize = 16 << 20;
 
-/// The text of the document that `root` begins; `None` where it has no section, and nothing that
-/// ends an abstract or a title. What is left out of it is added to `left_out`.
+/// Returns the text of the document with the main file `root`; `None` if it has no section,
+/// abstract or title. Missing parts are added to `left_out`.
 pub(super) fn body(
     project: &Project,
     root: usize,
     left_out: &mut Vec<String>,
-) -> Result<Option<String>, Loss> {
+) -> Result<Option<String>, NoText> {
     let paper: usize = project.files.iter().map(|file| file.stripped.text.len()).sum();
     let mut reading = Reading {
         project,
@@ -54,14 +54,14 @@ pub(super) fn body(
         marks: Marks::default(),
         current_use: None,
         at_seam: false,
-        given_up: 0,
+        disabled: 0,
         work_left: paper.saturating_mul(WORK_OF_PAPER) + WORK_BYTES_MIN,
         in_document: false,
     };
     reading.frames.push(Frame::of_file(project, root, false, None));
     while reading.step() {
         if reading.out.len() > TEXT_BYTES_MAX {
-            return Err(Loss::MacroBomb);
+            return Err(NoText::MacroBomb);
         }
     }
     let Reading { mut out, marks, .. } = reading;
@@ -74,73 +74,73 @@ pub(super) struct Reading<'a> {
     root: usize,
     pub frames: Vec<Frame<'a>>,
     pub macros: Macros,
-    /// What conditionals of the author's stand for, by their names.
+    /// Values of the author's conditionals by name.
     pub flags: HashMap<String, bool>,
-    /// Conditionals that are open.
+    /// Open conditionals.
     pub conditionals: Vec<Conditional>,
-    /// Conditionals whose end was sought in vain.
+    /// Number of conditionals whose end was not found.
     pub unended: usize,
-    /// Of the main file's class.
+    /// Options of the main file's class.
     pub class_options: Vec<String>,
     left_out: &'a mut Vec<String>,
     out: String,
     marks: Marks,
-    /// The use in a file that made the frames above that file.
+    /// The macro use in a file that created the frames above that file.
     current_use: Option<Use>,
-    /// The next text comes from another frame than the last.
+    /// Whether the next text comes from another frame than the last.
     at_seam: bool,
-    given_up: usize,
+    disabled: usize,
     pub work_left: usize,
     in_document: bool,
 }
 
-/// Something that is read.
+/// A file or macro body that is being read.
 pub(super) struct Frame<'a> {
     pub text: Cow<'a, str>,
     pub at: usize,
     pub end: usize,
-    /// Its number, if it is a file.
+    /// The file's number, if it is a file.
     pub file: Option<usize>,
     /// The next of the file's verbatim ranges.
     pub verbatim: usize,
-    /// The folder that files are looked for in first, if an import brought it.
+    /// The folder in which inputs are looked up first, if the file was imported.
     imported: Option<&'a str>,
 }
 
-/// Where in the output the paper may begin.
+/// Offsets in the output at which the paper may begin.
 #[derive(Clone, Copy, Default)]
 struct Marks {
     /// The first section.
     section: Option<usize>,
-    /// Behind the title or the abstract, whichever is later: for letters without sections.
+    /// The end of the title or the abstract, whichever is later: for letters without sections.
     front: Option<usize>,
 }
 
-/// A use of a macro in a file, with what is needed to undo it.
+/// A use of a macro in a file, with the state to undo it.
 struct Use {
     name: String,
-    /// The frame that it stands in, and the place behind its name.
+    /// The frame of the use, and the offset after the macro's name.
     frame: usize,
     at: usize,
     out_len: usize,
     marks: Marks,
-    /// Conditionals that were open.
+    /// Number of conditionals that were open.
     conditionals: usize,
-    /// What it has made and looked at.
+    /// Bytes that it has produced and read.
     work: usize,
 }
 
-/// What an input reads before its file, or in its place, is no longer.
+/// Longest text that an input command reads before its file, or in place of a missing file.
 const BRANCH_BYTES_MAX: usize = 16 << 10;
 
-/// So many inputs that are not there are told.
+/// Most missing inputs that are reported.
 const LEFT_OUT_MAX: usize = 200;
 
-/// What it counts to open a file, in bytes of work.
+/// Cost of opening a file, in bytes of work.
 const INPUT_COST: usize = 4 << 10;
 
 impl<'a> Frame<'a> {
-    /// A file: all of it, or what is inside its document where another one reads it.
+    /// Returns the frame of a file: all of it, or only its document if another file inputs it.
     fn of_file(
         project: &'a Project,
         number: usize,
@@ -172,7 +172,7 @@ impl<'a> Frame<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// Reads on a bit; false at the end.
+    /// Reads the next piece. Returns false at the end.
     fn step(&mut self) -> bool {
         let Some(frame) = self.frames.last_mut() else { return false };
         if frame.at >= frame.end {
@@ -187,11 +187,11 @@ impl<'a> Reading<'a> {
         if self.current_use.as_ref().is_some_and(|of| self.frames.len() <= of.frame + 1) {
             self.current_use = None;
         }
-        let frame = self.frames.last_mut().expect("looked at above");
+        let frame = self.frames.last_mut().expect("checked above");
         let ranges = frame.file.map(|file| &self.project.files[file].stripped.verbatim);
         let range = ranges.and_then(|ranges| ranges.get(frame.verbatim)).cloned();
         match range {
-            // A definition or an argument reached over it.
+            // A definition or an argument has already read its beginning.
             Some(range) if range.start < frame.at => frame.verbatim += 1,
             Some(range) if range.start == frame.at => {
                 let bytes = range.end.min(frame.end) - frame.at;
@@ -215,7 +215,7 @@ impl<'a> Reading<'a> {
         self.frames.last_mut().expect("a frame is being read")
     }
 
-    /// The next bytes to the output.
+    /// Copies the next bytes to the output.
     pub fn copy(&mut self, bytes: usize) {
         let frame = self.frames.last_mut().expect("a frame is being read");
         let text = &frame.text[frame.at..frame.at + bytes];
@@ -228,7 +228,7 @@ impl<'a> Reading<'a> {
         self.spend(bytes);
     }
 
-    /// A command, whose backslash is next.
+    /// Reads a command, whose backslash is next.
     fn command(&mut self) {
         let frame = self.frames.last().expect("a frame is being read");
         let rest = &frame.rest()[1..];
@@ -295,7 +295,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The text that is kept has begun.
+    /// Whether the text that is kept has begun.
     fn has_begun(&self) -> bool {
         self.marks.section.or(self.marks.front).is_some()
     }
@@ -335,7 +335,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Passes by the next bytes, and by the rest of a line that has nothing else.
+    /// Skips the next bytes, and the rest of the line if it has nothing else.
     pub fn drop_next(&mut self, bytes: usize) {
         const BLANKS_MAX: usize = 1024;
         let is_blank = |byte: &&u8| b" \t".contains(byte);
@@ -348,13 +348,13 @@ impl<'a> Reading<'a> {
         let blanks = rest.iter().take(BLANKS_MAX).take_while(is_blank).count();
         if line_is_blank && matches!(rest.get(blanks), None | Some(b'\n')) {
             frame.at += (blanks + 1).min(rest.len());
-            // What was there before the current use must still be there if that is undone.
+            // Keeps the output from before the current use, since that may be undone.
             let before = self.current_use.as_ref().map_or(0, |current| current.out_len);
             self.out.truncate(kept.max(before));
         }
     }
 
-    /// A definition goes, where it is understood.
+    /// Reads a definition and removes it, if it is understood.
     fn define(&mut self, length: usize) {
         let frame = self.frames.last().expect("a frame is being read");
         let mut ahead = Scanner::new(frame.rest(), length);
@@ -378,7 +378,7 @@ impl<'a> Reading<'a> {
         self.spend(cost);
     }
 
-    /// A file in the place of the command that inputs it; any other command as it is.
+    /// Replaces an input command by its file. Copies any other command.
     fn input(&mut self, name: &str, length: usize) {
         let frame = self.frames.last().expect("a frame is being read");
         let mut ahead = Scanner::new(frame.rest(), length);
@@ -390,7 +390,7 @@ impl<'a> Reading<'a> {
         };
         let bytes = ahead.at;
         let reads = self.frames.iter().rev().find_map(|frame| Some((frame.file?, frame.imported)));
-        let (file, imported) = reads.expect("what is read comes from a file");
+        let (file, imported) = reads.expect("the bottom frame is a file");
         let value = |name: &str| {
             let value = self.macros.get(name).filter(|value| value.arguments == 0)?;
             Some(value.body.trim())
@@ -410,7 +410,7 @@ impl<'a> Reading<'a> {
         let project = self.project;
         let name = input.name.trim();
         match found {
-            // The bibliography, as BibTeX makes it.
+            // The bibliography from BibTeX.
             _ if name.ends_with(".bbl") => self.drop_next(bytes),
             Some(number) if self.frames.iter().any(|frame| frame.file == Some(number)) => {
                 self.leave_out(file, bytes, "it reads itself");
@@ -425,7 +425,7 @@ impl<'a> Reading<'a> {
                 const WHY: &str = "the paper's macros make too much for its files to be read on";
                 self.leave_out(file, bytes, WHY);
             }
-            // A part of a macro's definition that is not followed.
+            // Part of the definition of a macro that is not followed.
             None if name.contains('#') => self.copy(length),
             None if is_systems(name) => self.drop_next(bytes),
             None => {
@@ -435,17 +435,17 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Puts a file in the place of what was passed by last.
+    /// Pushes the frame of a file.
     fn open(&mut self, number: usize, imported: Option<&'a str>) {
-        // What a file holds is not made by the macro that inputs it.
+        // The content of a file does not count as output of the macro that inputs it.
         self.current_use = None;
-        // Files that only input others make no text, and still take time.
+        // Files that only input others produce no text, but take time.
         self.spend(INPUT_COST);
         self.at_seam = true;
         self.frames.push(Frame::of_file(self.project, number, self.in_document, imported));
     }
 
-    /// Passes by the next bytes, and reads this in their place.
+    /// Skips the next bytes, and reads `text` in their place.
     pub fn read_in_place(&mut self, bytes: usize, text: String) {
         self.top().at += bytes;
         self.at_seam = true;
@@ -453,7 +453,7 @@ impl<'a> Reading<'a> {
         self.frames.push(Frame::of_macro(text));
     }
 
-    /// Passes by an input of `file` that has no text to give, and says so.
+    /// Skips an input of `file` that is left out, and records it with the reason.
     fn leave_out(&mut self, file: usize, bytes: usize, why: &str) {
         const SHOWN_CHARS_MAX: usize = 80;
         let written = &self.top().rest()[..bytes];
@@ -466,12 +466,12 @@ impl<'a> Reading<'a> {
         self.drop_next(bytes);
     }
 
-    /// Macros and inputs are still followed.
+    /// Whether macros and inputs are still followed.
     pub fn expands(&self) -> bool {
-        self.work_left > 0 && self.given_up <= GIVEN_UP_MAX && self.frames.len() < FRAMES_MAX
+        self.work_left > 0 && self.disabled <= DISABLED_MAX && self.frames.len() < FRAMES_MAX
     }
 
-    /// Puts what the macro `name` stands for in the place of its use, which is next.
+    /// Expands a use of the macro `name`, which is next.
     fn expand(&mut self, name: String) {
         let frame = self.frames.len() - 1;
         let top = self.top();
@@ -495,8 +495,8 @@ impl<'a> Reading<'a> {
         self.spend(cost);
     }
 
-    /// The arguments of a use, as they stand behind it; behind the end of what a macro stands for,
-    /// they are sought in what comes after its use.
+    /// Returns the arguments that follow a use. At the end of a macro body, they are taken from the
+    /// text after that macro's use.
     fn arguments(&mut self, name: &str) -> Option<Vec<String>> {
         let wanted = self.macros.get(name)?;
         let (count, mut default) = (wanted.arguments, wanted.default.clone());
@@ -527,7 +527,7 @@ impl<'a> Reading<'a> {
         Some(arguments)
     }
 
-    /// Counts what was made or looked at.
+    /// Counts bytes that were produced or read.
     fn spend(&mut self, bytes: usize) {
         self.work_left = self.work_left.saturating_sub(bytes);
         if self.work_left == 0 {
@@ -541,8 +541,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Leaves the current use as it is written; with `give_up`, all later ones too.
-    fn undo(&mut self, give_up: bool) {
+    /// Leaves the current use as written. With `disable`, disables the macro.
+    fn undo(&mut self, disable: bool) {
         let Some(undone) = self.current_use.take() else { return };
         self.frames.truncate(undone.frame + 1);
         let project = self.project;
@@ -556,17 +556,17 @@ impl<'a> Reading<'a> {
         self.out.push('\\');
         self.out.push_str(&undone.name);
         self.at_seam = false;
-        if give_up {
+        if disable {
             self.macros.remove(&undone.name);
-            self.given_up += 1;
-            if self.given_up > GIVEN_UP_MAX {
+            self.disabled += 1;
+            if self.disabled > DISABLED_MAX {
                 self.macros.clear();
             }
         }
     }
 }
 
-/// A macro's body with its arguments in it. As long as [`USE_BYTES_MAX`] allows, and a little more.
+/// Returns a macro's body with its arguments. It may exceed [`USE_BYTES_MAX`] slightly.
 fn substituted(body: &str, arguments: &[String]) -> String {
     let mut text = String::with_capacity(body.len());
     let mut rest = body;
@@ -574,7 +574,7 @@ fn substituted(body: &str, arguments: &[String]) -> String {
         push_apart(&mut text, &rest[..found]);
         rest = &rest[found + 1..];
         match rest.bytes().next() {
-            // A definition in the body has marks of its own.
+            // A definition in the body has its own parameters.
             Some(b'#') => {
                 text.push('#');
                 rest = &rest[1..];
@@ -590,7 +590,7 @@ fn substituted(body: &str, arguments: &[String]) -> String {
     text
 }
 
-/// Adds `more`, with a blank where a command's name would run into it.
+/// Appends `more`, after a blank if a command's name would run into it.
 fn push_apart(text: &mut String, more: &str) {
     const NAME_BYTES_MAX: usize = 64;
     if more.starts_with(|c: char| c.is_ascii_alphabetic()) {

@@ -1,50 +1,50 @@
-//! The author's macros: what defines them, and what they stand for.
+//! The author's macros and their definitions.
 
 use super::project::SECTIONS;
 use super::scan::{Scanner, letters};
 use std::collections::HashMap;
 
-/// Macros of a paper; more are kept by none.
+/// Most macros of a paper.
 const MACROS_MAX: usize = 20_000;
 
-/// What they stand for may have so many bytes together; further ones are not kept.
+/// Most bytes of all bodies together; further macros are not kept.
 const BODIES_BYTES_MAX: usize = 64 << 20;
 
 /// The author's macros.
 #[derive(Default)]
 pub(super) struct Macros {
     by_name: HashMap<String, Macro>,
-    /// Of all bodies and defaults.
+    /// Size of all bodies and defaults.
     bytes: usize,
 }
 
-/// A command of the author's.
+/// A command that the author defines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Macro {
-    /// How many arguments it takes, up to nine.
+    /// Number of arguments, at most nine.
     pub arguments: usize,
-    /// What stands for the first one where it is not given in brackets.
+    /// Default of the first argument, if that is optional.
     pub default: Option<String>,
-    /// With `#1` for its first argument.
+    /// The body, with `#1` for the first argument.
     pub body: String,
 }
 
-/// What a definition does.
+/// The effect of a definition.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Definition<'a> {
-    /// The name stands for this.
+    /// Defines the name.
     Is(&'a str, Macro),
-    /// The same, if it stands for nothing yet.
+    /// Defines the name unless it is defined.
     Unless(&'a str, Macro),
-    /// The name stands for what the other one does.
+    /// Makes the first name an alias of the second.
     Like(&'a str, &'a str),
-    /// The name stands for something that is not followed here.
+    /// Defines the name in a way that is not followed.
     Unknown(&'a str),
-    /// An environment is defined, or a command that is no word.
+    /// Defines an environment, or a command whose name is not a word.
     Other,
 }
 
-/// Commands of LaTeX that structure a text: what authors make of them is how they look.
+/// Commands of LaTeX that structure a text. Authors redefine them only to change their appearance.
 const KEPT: [&str; 37] = [
     "appendix",
     "author",
@@ -100,7 +100,7 @@ impl Macros {
         self.bytes -= self.by_name.remove(name).map_or(0, |gone| gone.bytes());
     }
 
-    /// From here on all commands are LaTeX's.
+    /// Removes all macros.
     pub fn clear(&mut self) {
         *self = Macros::default();
     }
@@ -123,7 +123,7 @@ impl Macros {
     }
 
     fn set(&mut self, name: &str, value: Macro) {
-        // `@` marks what is internal to packages; it means nothing in a text.
+        // `@` marks internals of packages, which have no meaning in a text.
         let is_internal = || value.body.contains('@');
         let is_kept = || KEPT.contains(&name) || SECTIONS.contains(&name);
         self.remove(name);
@@ -155,8 +155,7 @@ pub(super) fn defines(name: &str) -> bool {
     )
 }
 
-/// The definition that the command `name` makes with what `from` comes to next; passes by that.
-/// `None` where it makes none that is understood.
+/// Reads the definition of the command `name` from `from`. Returns `None` if it is not understood.
 pub(super) fn definition<'a>(name: &str, from: &mut Scanner<'a>) -> Option<Definition<'a>> {
     match name {
         "def" | "gdef" | "edef" | "xdef" => def(from),
@@ -166,7 +165,8 @@ pub(super) fn definition<'a>(name: &str, from: &mut Scanner<'a>) -> Option<Defin
     }
 }
 
-/// `\newcommand*{\name}[2][default]{body}` and its like; the braces around the name may be missing.
+/// Reads `\newcommand*{\name}[2][default]{body}` and similar commands. The braces around the name
+/// are optional.
 fn command<'a>(command: &str, from: &mut Scanner<'a>) -> Option<Definition<'a>> {
     let star = from.eat("*");
     from.blanks();
@@ -199,8 +199,8 @@ fn command<'a>(command: &str, from: &mut Scanner<'a>) -> Option<Definition<'a>> 
     })
 }
 
-/// `\def\name#1#2{body}`. What stands between the numbers would have to stand in the text as well:
-/// such a macro is not followed.
+/// Reads `\def\name#1#2{body}`. A macro with delimiters between its parameters is not followed,
+/// since they would have to match the text.
 fn def<'a>(from: &mut Scanner<'a>) -> Option<Definition<'a>> {
     from.blanks();
     let name = from.argument()?.strip_prefix('\\')?;
@@ -228,7 +228,7 @@ fn def<'a>(from: &mut Scanner<'a>) -> Option<Definition<'a>> {
     Some(if is_plain { Definition::Is(name, value) } else { Definition::Unknown(name) })
 }
 
-/// `\let\name=\other`.
+/// Reads `\let\name=\other`.
 fn alias<'a>(from: &mut Scanner<'a>) -> Option<Definition<'a>> {
     from.blanks();
     let name = from.command()?;
@@ -244,7 +244,7 @@ fn alias<'a>(from: &mut Scanner<'a>) -> Option<Definition<'a>> {
     })
 }
 
-/// `\newenvironment{name}[1][default]{begin}{end}`.
+/// Reads `\newenvironment{name}[1][default]{begin}{end}`.
 fn environment<'a>(from: &mut Scanner<'a>) -> Option<Definition<'a>> {
     from.eat("*");
     from.blanks();
@@ -260,7 +260,7 @@ fn environment<'a>(from: &mut Scanner<'a>) -> Option<Definition<'a>> {
     Some(Definition::Other)
 }
 
-/// A body without what only sees to a blank behind it.
+/// Returns a body without commands that only adjust the blank after it.
 fn trimmed(body: &str) -> &str {
     let body = body.trim();
     body.strip_suffix("\\xspace").unwrap_or(body)

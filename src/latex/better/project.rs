@@ -1,4 +1,4 @@
-//! The files of a paper, and which of them are read in which order.
+//! The files of a paper, and the order in which they are read.
 
 use super::declared::Declared;
 use super::inputs::{Input, input, path};
@@ -10,10 +10,10 @@ use memchr::{memchr_iter, memmem};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// As many main files are compared; more are no paper.
+/// Most main files that are compared; no paper has more.
 const ROOTS_MAX: usize = 64;
 
-/// Inputs of all files that are followed to tell main files apart.
+/// Most inputs that are followed to find the main files.
 const INPUTS_MAX: usize = 100_000;
 
 /// Commands that begin a section of some level.
@@ -24,59 +24,59 @@ pub(super) const SECTIONS: [&str; 7] =
 pub(super) struct Project {
     pub files: Vec<File>,
     by_name: HashMap<String, usize>,
-    /// The same by names in lower case.
+    /// Numbers of files by their names in lower case.
     by_lower_name: HashMap<String, usize>,
     /// Folders that `\input@path` names.
     search: Vec<String>,
-    /// Names of files that are in the paper and were not read.
+    /// Names of the paper's files that were not read.
     unread: Vec<String>,
     readme: Readme,
-    /// What macros in the names of inputs stand for, as far as that is plain.
+    /// Macros that occur in names of inputs, with their bodies if these are plain.
     in_names: HashMap<String, String>,
-    /// Commands that only conditions ask about: nothing defines or uses them.
-    only_asked: HashSet<String>,
+    /// Commands that occur only in conditions: nothing defines or uses them.
+    only_tested: HashSet<String>,
 }
 
 pub(super) struct File {
     pub name: String,
-    /// Folder that it lies in, with `/` behind it, or nothing.
+    /// Its folder with a final `/`, or empty.
     pub folder: String,
     pub stripped: Stripped,
-    /// What stands between `\begin{document}` and `\end{document}`.
+    /// The range between `\begin{document}` and `\end{document}`.
     pub document: Option<Range<usize>>,
-    /// Something in it begins a section.
+    /// It has a section command.
     has_section: bool,
-    /// It names the class of its document.
+    /// It has a document class.
     has_class: bool,
-    /// It is LaTeX by its name. Any other is read only where one of these inputs it.
+    /// It is LaTeX by its name. Any other file is read only if one of these inputs it.
     is_source: bool,
-    /// Its author says that it is no main file: `%auto-ignore`, or it is ancillary.
+    /// It is not a main file according to its author: `%auto-ignore`, or an ancillary file.
     is_aside: bool,
     /// The files that it inputs.
-    inputs: Vec<Named>,
+    inputs: Vec<InputName>,
 }
 
-/// An input as it is written.
+/// An input as written.
 #[derive(PartialEq, Eq, Hash)]
-struct Named {
+struct InputName {
     folder: String,
     name: String,
     imports: bool,
 }
 
-/// From where an input is looked for.
+/// The place from which an input is looked up.
 #[derive(Clone, Copy)]
 pub(super) struct From<'a> {
     /// The main file.
     pub root: usize,
-    /// The file that inputs.
+    /// The file with the input command.
     pub file: usize,
-    /// The folder of the file that brought it by `\import` or its like.
+    /// The folder of the file, if it was imported with `\import` or a similar command.
     pub imported: Option<&'a str>,
 }
 
 impl Project {
-    /// The project of these files, each a name and a text; `unread` names further ones.
+    /// Returns the project of these files, each a name and a text; `unread` names further files.
     pub fn new(texts: Vec<(String, String)>, unread: &[String]) -> Project {
         let declared = Declared::of(texts.iter().map(|(_, text)| text.as_str()));
         let number = |(number, (name, _)): (usize, &(String, String))| (path("", name), number);
@@ -97,7 +97,7 @@ impl Project {
             unread: unread.to_vec(),
             readme,
             in_names: HashMap::new(),
-            only_asked: HashSet::new(),
+            only_tested: HashSet::new(),
         };
         let mut left = INPUTS_MAX;
         for file in &mut project.files {
@@ -105,12 +105,13 @@ impl Project {
             left -= file.inputs.len();
         }
         project.in_names = project.plain_macros_in_names();
-        project.only_asked = project.commands_only_asked_about();
+        project.only_tested = project.commands_only_tested();
         project
     }
 
-    /// The file that an input means; `value` tells what a macro in its name stands for. LaTeX looks in
-    /// the folder of the main file; files that are read with `\import` mean their own.
+    /// Returns the file that an input means. `value` returns the body of a macro in its name. LaTeX
+    /// looks in the folder of the main file; inputs of files read with `\import` are relative to
+    /// these.
     pub fn resolve<'v>(
         &self,
         from: From,
@@ -131,8 +132,8 @@ impl Project {
             .map(|folder| path(folder, &name))
             .chain(searched.map(|folder| path(&folder, &name)))
             .collect();
-        // LaTeX tries the name with its ending first. Authors of other systems write what it never
-        // finds, and arXiv mends: another case, backslashes.
+        // LaTeX tries the name with its extension first. It does not find names with another case
+        // or with backslashes, which authors on other systems write and arXiv corrects.
         let exact = |name: &String| {
             let with = |ending: &str| self.by_name.get(&format!("{name}{ending}"));
             with(".tex").or_else(|| with("")).or_else(|| with(".ltx")).copied()
@@ -142,15 +143,15 @@ impl Project {
             let with = |ending: &str| self.by_lower_name.get(&format!("{lower}{ending}"));
             with(".tex").or_else(|| with("")).copied()
         };
-        let mended = || {
+        let corrected = || {
             let slashed = input.name.contains('\\').then(|| input.name.replace('\\', "/"))?;
             let names = [root, own].map(|folder| path(folder, slashed.trim()));
             names.iter().find_map(exact)
         };
-        names.iter().find_map(exact).or_else(|| names.iter().find_map(any_case)).or_else(mended)
+        names.iter().find_map(exact).or_else(|| names.iter().find_map(any_case)).or_else(corrected)
     }
 
-    /// Why no file is what an input means.
+    /// Returns the reason why an input has no file.
     pub fn why_missing(&self, input: &Input) -> &'static str {
         let name = path("", input.name).to_lowercase();
         let stem = |name: &str| name.strip_suffix(".tex").unwrap_or(name).to_owned();
@@ -164,12 +165,12 @@ impl Project {
         }
     }
 
-    /// Whether only conditions ask about this command, so that nothing can have defined it.
-    pub fn is_only_asked_about(&self, command: &str) -> bool {
-        self.only_asked.contains(command)
+    /// Whether this command occurs only in conditions, so that nothing can have defined it.
+    pub fn is_only_tested(&self, command: &str) -> bool {
+        self.only_tested.contains(command)
     }
 
-    /// The files that are read first, in order: see [`super::clean`].
+    /// Returns the files that are read first, in order: see [`super::clean`].
     pub fn roots(&self) -> Vec<usize> {
         let named = self.readme.top_level.iter().filter_map(|name| self.by_name.get(name).copied());
         let named: Vec<usize> = named.filter(|file| !self.files[*file].is_systems()).collect();
@@ -197,8 +198,8 @@ impl Project {
         self.order(roots)
     }
 
-    /// In the place of a file that has a document and no class, the one that names the class and
-    /// inputs it.
+    /// Replaces a file that has a document but no class by the file that names the class and inputs
+    /// it.
     fn put_wrappers_first(&self, roots: &mut Vec<usize>) {
         let is_wrapper = |file: &&usize| {
             let file = &self.files[**file];
@@ -219,7 +220,7 @@ impl Project {
     fn order(&self, roots: Vec<usize>) -> Vec<usize> {
         let reached: Vec<HashSet<usize>> = roots.iter().map(|root| self.reach(*root)).collect();
         let mut order: Vec<usize> = (0..roots.len()).collect();
-        // One that another reads is a part of that, unless they read each other.
+        // A file that another one reads is a part of it, unless they read each other.
         order.retain(|place| {
             let root = roots[*place];
             let is_part_of = |other: usize| {
@@ -227,7 +228,7 @@ impl Project {
             };
             !(0..roots.len()).any(is_part_of)
         });
-        // The one that reads most, then the others that share no text with one before.
+        // The file that reads most, then others that share no text with an earlier one.
         let bytes = |place: &usize| -> usize {
             reached[*place].iter().map(|file| self.files[*file].stripped.text.len()).sum()
         };
@@ -244,14 +245,14 @@ impl Project {
         order.into_iter().map(|place| roots[place]).collect()
     }
 
-    /// The files that are read from a root on, itself included.
+    /// Returns the files that a root reads, itself included.
     fn reach(&self, root: usize) -> HashSet<usize> {
         let value = |name: &str| self.in_names.get(name).map(String::as_str);
         let mut reached = HashSet::from([root]);
         let mut open = vec![(root, None)];
         while let Some((file, imported)) = open.pop() {
             let from = From { root, file, imported };
-            for Named { folder, name, imports } in &self.files[file].inputs {
+            for InputName { folder, name, imports } in &self.files[file].inputs {
                 let input = Input { folder, name, ..Input::default() };
                 let Some(found) = self.resolve(from, &input, value) else { continue };
                 if reached.insert(found) {
@@ -263,7 +264,7 @@ impl Project {
         reached
     }
 
-    /// The macros without arguments that stand in the names of inputs, by what they stand for.
+    /// Returns the macros without arguments that occur in names of inputs, with their bodies.
     fn plain_macros_in_names(&self) -> HashMap<String, String> {
         let inputs = self.files.iter().flat_map(|file| &file.inputs);
         let names = inputs.flat_map(|input| [&input.folder, &input.name]);
@@ -288,8 +289,8 @@ impl Project {
         found
     }
 
-    /// The commands that `\ifdefined` or `\ifx` has as an operand, and that stand nowhere else.
-    fn commands_only_asked_about(&self) -> HashSet<String> {
+    /// Returns the commands that occur only as operands of `\ifdefined` or `\ifx`.
+    fn commands_only_tested(&self) -> HashSet<String> {
         let mut asked: HashMap<&str, usize> = HashMap::new();
         for file in &self.files {
             let mut before = ["", ""];
@@ -339,7 +340,7 @@ impl File {
         file
     }
 
-    /// The options of the class that it names.
+    /// Returns the options of its document class.
     pub fn class_options(&self) -> Vec<String> {
         let is_class = |name: &str| matches!(name, "documentclass" | "documentstyle");
         let Some((_, at)) = self.commands().find(|(name, _)| is_class(name)) else {
@@ -356,21 +357,21 @@ impl File {
         !self.is_source && self.document.is_none()
     }
 
-    /// Its commands, but for what counts as it stands.
+    /// Returns its commands outside of verbatim text.
     fn commands(&self) -> impl Iterator<Item = (&str, usize)> {
         commands(&self.stripped.text, &self.stripped.verbatim)
     }
 
-    fn inputs_up_to(&self, most: usize) -> Vec<Named> {
+    fn inputs_up_to(&self, most: usize) -> Vec<InputName> {
         let text = &self.stripped.text;
         let inputs = self.commands().filter_map(|(name, at)| {
             let mut from = Scanner::new(text, at);
             from.group_bytes_max = NAME_BYTES_MAX;
             let Input { folder, name, imports, .. } = input(name, &mut from)?;
             let (folder, name) = (folder.to_owned(), name.to_owned());
-            (!name.contains('#')).then_some(Named { folder, name, imports })
+            (!name.contains('#')).then_some(InputName { folder, name, imports })
         });
-        // Each once, in their order.
+        // Each once, in order.
         let mut seen = HashSet::new();
         let mut found = Vec::new();
         for input in inputs.take(INPUTS_MAX) {
@@ -383,10 +384,10 @@ impl File {
     }
 }
 
-/// What a name, or a branch of an input, may have at most.
+/// Longest name, or branch of an input.
 const NAME_BYTES_MAX: usize = 4096;
 
-/// A name with what its macros stand for, without quotes and the blanks around it.
+/// Expands the macros of a name and removes quotes and surrounding blanks.
 fn expanded<'v>(name: &str, jobname: &str, value: &impl Fn(&str) -> Option<&'v str>) -> String {
     const ROUNDS_MAX: usize = 8;
     let mut name = name.to_owned();
@@ -423,7 +424,7 @@ fn expanded<'v>(name: &str, jobname: &str, value: &impl Fn(&str) -> Option<&'v s
     name.trim().to_owned()
 }
 
-/// The folders that `\def\input@path{{a/}{b/}}` names.
+/// Returns the folders that `\def\input@path{{a/}{b/}}` names.
 fn search_path(text: &str) -> Vec<String> {
     const SETS: &str = "\\input@path";
     const FOLDERS_MAX: usize = 16;
@@ -436,7 +437,7 @@ fn search_path(text: &str) -> Vec<String> {
     sets.map(str::to_owned).take(FOLDERS_MAX).collect()
 }
 
-/// The commands of a text with the places behind their names, outside of these ranges.
+/// Returns the commands of a text outside of these ranges, with the offsets after their names.
 fn commands<'t>(
     text: &'t str,
     verbatim: &'t [Range<usize>],

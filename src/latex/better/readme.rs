@@ -1,22 +1,22 @@
-//! The file in which an author tells arXiv how a paper is typeset: `00README.XXX`, or `00README` with
-//! an ending of its later forms, JSON, YAML and TOML.
+//! The file with an author's instructions to arXiv on typesetting: `00README.XXX`, or in later
+//! formats `00README` with an extension for JSON, YAML or TOML.
 
 use super::inputs::path;
 
-/// What it says.
+/// The instructions.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Readme {
-    /// The main files, in their order.
+    /// The main files, in order.
     pub top_level: Vec<String>,
     /// Files that are not typeset.
     pub ignored: Vec<String>,
 }
 
-/// More files are named by none.
+/// Most files that are read from it.
 const FILES_MAX: usize = 1_000;
 
 impl Readme {
-    /// What the first such file among these says.
+    /// Reads the first such file among `files`.
     pub fn of(files: &[(String, String)]) -> Readme {
         let is_readme = |name: &str| {
             let name = name.rsplit('/').next().unwrap_or(name);
@@ -41,7 +41,7 @@ impl Readme {
     }
 }
 
-/// The first form: a line `FILE USAGE` for each.
+/// Reads the first format: one line `FILE USAGE` per file.
 fn lines(text: &str) -> Vec<(String, String)> {
     let pair = |line: &str| {
         let (file, usage) = line.trim().rsplit_once(char::is_whitespace)?;
@@ -50,8 +50,8 @@ fn lines(text: &str) -> Vec<(String, String)> {
     text.lines().filter_map(pair).collect()
 }
 
-/// The later forms: objects with `filename` and `usage`, in either order. They are all read as words
-/// between punctuation, of which an object begins with `{`, `-` or `[[`.
+/// Reads the later formats: objects with `filename` and `usage`, in either order. All are read as
+/// words between punctuation; an object begins with `{`, `-` or `[[`.
 fn structured(text: &str) -> Vec<(String, String)> {
     let mut said = Vec::new();
     let (mut file, mut usage): (Option<String>, Option<String>) = (None, None);

@@ -1,16 +1,16 @@
-//! Telling LaTeX's words and groups apart, from left to right.
+//! Scans LaTeX's commands and groups from left to right.
 
 use memchr::memchr3;
 
 /// The longest group that may be an argument of a macro.
 const GROUP_BYTES_MAX: usize = 256 << 10;
 
-/// How many letters `text` begins with: the name of a command.
+/// Returns the number of leading letters, which are the name of a command.
 pub(super) fn letters(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_alphabetic).count()
 }
 
-/// The name in the braces that `text` begins with, as it stands behind a `\begin`.
+/// Returns the name in the braces that `text` begins with, as after `\begin`.
 pub(super) fn environment_name(text: &str) -> Option<&str> {
     const NAME_BYTES_MAX: usize = 32;
     let inside = text.strip_prefix('{')?;
@@ -18,13 +18,13 @@ pub(super) fn environment_name(text: &str) -> Option<&str> {
     Some(&inside[..end])
 }
 
-/// A place in a text.
+/// A position in a text.
 pub(super) struct Scanner<'a> {
     pub text: &'a str,
     pub at: usize,
-    /// Bytes that were looked at.
+    /// Bytes that were read.
     pub cost: usize,
-    /// The longest group that is looked at: a brace that never closes costs no more.
+    /// Longest group that is read, which bounds the cost of a brace that never closes.
     pub group_bytes_max: usize,
 }
 
@@ -41,14 +41,14 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Passes by `prefix`, if it is next.
+    /// Skips `prefix` if it is next, and returns whether it was.
     pub fn eat(&mut self, prefix: &str) -> bool {
         let found = self.rest().starts_with(prefix);
         self.at += if found { prefix.len() } else { 0 };
         found
     }
 
-    /// Passes by blanks and one line end at most: two begin a paragraph.
+    /// Skips blanks and at most one line end, since two begin a paragraph.
     pub fn blanks(&mut self) {
         let rest = self.rest().as_bytes();
         let mut lines = 0;
@@ -65,7 +65,7 @@ impl<'a> Scanner<'a> {
         self.cost += blanks;
     }
 
-    /// A command's name behind its backslash.
+    /// Reads a command and returns its name without the backslash.
     pub fn command(&mut self) -> Option<&'a str> {
         let name = letters(self.rest().strip_prefix('\\')?);
         let from = self.at + 1;
@@ -73,17 +73,17 @@ impl<'a> Scanner<'a> {
         (name > 0).then(|| &self.text[from..self.at])
     }
 
-    /// The inside of the `{..}` that is next.
+    /// Reads the `{..}` that is next and returns its content.
     pub fn group(&mut self) -> Option<&'a str> {
         self.between("{", b'}')
     }
 
-    /// The inside of the `[..]` that is next.
+    /// Reads the `[..]` that is next and returns its content.
     pub fn bracket(&mut self) -> Option<&'a str> {
         self.between("[", b']')
     }
 
-    /// What an argument may be: a group, a command, or one character.
+    /// Reads an argument: a group, a command, or one character.
     pub fn argument(&mut self) -> Option<&'a str> {
         match self.peek()? {
             b'{' => self.group(),
@@ -96,7 +96,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Passes by a command or one character.
+    /// Skips a command or one character.
     pub fn token(&mut self) {
         let mut chars = self.rest().chars();
         let first = chars.next();
@@ -110,7 +110,7 @@ impl<'a> Scanner<'a> {
         self.at += bytes;
     }
 
-    /// What stands from `open` to `close`, which is outside of inner braces; passes by it.
+    /// Reads from `open` to the first `close` outside of inner braces, and returns the content.
     fn between(&mut self, open: &str, close: u8) -> Option<&'a str> {
         let bytes = self.text.as_bytes();
         let from = self.at + self.rest().starts_with(open).then_some(open.len())?;

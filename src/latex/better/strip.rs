@@ -1,4 +1,4 @@
-//! A file without its comments: what `%` hides, the environment `comment`, and `\iffalse` to `\fi`.
+//! Strips a file's comments: those after `%`, the environment `comment`, and `\iffalse` to `\fi`.
 
 use super::declared::{Declared, Inline, short};
 use super::scan::{Scanner, environment_name, letters};
@@ -8,12 +8,12 @@ use std::ops::Range;
 /// A file's text without comments.
 pub(super) struct Stripped {
     pub text: String,
-    /// Where what is written counts as it stands: listings, `\verb`, addresses.
+    /// Ranges of verbatim text: listings, `\verb`, addresses.
     pub verbatim: Vec<Range<usize>>,
 }
 
-/// Whether a command begins a conditional that a `\fi` ends, by its name: of the commands that begin
-/// with `if`, those of packages take their branches as arguments.
+/// Whether a command of this name begins a conditional that ends with `\fi`. Some commands of
+/// packages begin with `if` but take their branches as arguments.
 pub(super) fn is_conditional(name: &str) -> bool {
     const TAKE_ARGUMENTS: [&str; 37] = [
         "iff",
@@ -57,17 +57,17 @@ pub(super) fn is_conditional(name: &str) -> bool {
     name.starts_with("if") && !TAKE_ARGUMENTS.contains(&name)
 }
 
-/// What is looked at of a line, and of blanks behind each other: then no line takes longer than its
-/// length.
+/// Longest part of a line, and longest run of blanks, that are read ahead or back, so that the time
+/// per line is linear.
 const LINE_BYTES_MAX: usize = 4096;
 const LOOK_BACK_BYTES: usize = 1024;
 
-/// The text of the file of this number, as the paper declares that it is to be read.
+/// Strips the text of the file with this number, using the paper's declarations.
 pub(super) fn strip(text: &str, file: usize, declared: &Declared) -> Stripped {
     let mut stripping = Stripping::new(text, file, declared, true);
     stripping.run();
     if stripping.is_hidden() {
-        // An `\iffalse` that nothing ends is none.
+        // An `\iffalse` without an end is not one.
         stripping = Stripping::new(text, file, declared, false);
         stripping.run();
     }
@@ -77,17 +77,17 @@ pub(super) fn strip(text: &str, file: usize, declared: &Declared) -> Stripped {
 struct Stripping<'a> {
     from: Scanner<'a>,
     declared: &'a Declared,
-    /// Characters that stand for `\verb` with themselves.
+    /// Short forms of `\verb`: characters that delimit verbatim text.
     short: Vec<char>,
     out: String,
     verbatim: Vec<Range<usize>>,
-    /// Whether `\iffalse` hides.
+    /// Whether `\iffalse` hides text.
     hides: bool,
-    /// Conditionals that are open, from an `\iffalse` on.
+    /// Open conditionals, from an `\iffalse` on.
     open: Vec<Conditional>,
-    /// Of these, how many hide what is in them.
+    /// Number of open conditionals that hide their text.
     hidden: usize,
-    /// Environments whose end was sought in vain: they are not sought again.
+    /// Environments without an end, which is not searched again.
     endless: Vec<&'a str>,
 }
 
@@ -95,9 +95,9 @@ struct Stripping<'a> {
 enum Conditional {
     /// `\iffalse`, before its `\else`.
     False,
-    /// The same, behind it.
+    /// `\iffalse`, after its `\else`.
     Else,
-    /// Any other.
+    /// Any other conditional.
     Other,
 }
 
@@ -133,7 +133,7 @@ impl<'a> Stripping<'a> {
         self.copy(self.from.rest().len());
     }
 
-    /// Where the next percent sign, backslash or character that stands for `\verb` is.
+    /// Returns the offset of the next percent sign, backslash or short form of `\verb`.
     fn next_special(&self) -> Option<usize> {
         let rest = self.from.rest().as_bytes();
         if self.short.is_empty() {
@@ -143,7 +143,7 @@ impl<'a> Stripping<'a> {
         rest.iter().position(|byte| b"%\\".contains(byte) || byte.is_ascii() && is_short(*byte))
     }
 
-    /// The next bytes, to the output if they are not hidden.
+    /// Reads the next bytes, and copies them to the output if they are not hidden.
     fn copy(&mut self, bytes: usize) {
         if !self.is_hidden() {
             self.out.push_str(&self.from.rest()[..bytes]);
@@ -159,24 +159,24 @@ impl<'a> Stripping<'a> {
         }
     }
 
-    /// A comment goes with the blanks before it, and with its line where nothing else is on that.
+    /// Removes a comment with the blanks before it, and with its line if that has nothing else.
     fn comment(&mut self) {
         let rest = self.from.rest().as_bytes();
         let end = memchr(b'\n', rest).unwrap_or(rest.len());
         self.from.at += end;
         if !self.is_hidden() {
-            self.end_of_what_went();
+            self.close_gap();
         }
     }
 
-    /// The output without the blanks at its end, of which only so many are looked at.
+    /// Returns the length of the output without trailing blanks, of which a limited number is read.
     fn before_blanks(&self, blanks: &[u8]) -> usize {
         let bytes = self.out.as_bytes().iter().rev().take(LOOK_BACK_BYTES);
         self.out.len() - bytes.take_while(|byte| blanks.contains(byte)).count()
     }
 
-    /// Takes the blanks before a place, and its line end too where nothing else is on the line.
-    fn end_of_what_went(&mut self) {
+    /// Removes the blanks before a removed part, and its line end if the line has nothing else.
+    fn close_gap(&mut self) {
         let kept = self.before_blanks(b" \t");
         let line_is_blank = kept == 0 || self.out.as_bytes()[kept - 1] == b'\n';
         if line_is_blank || self.from.peek().is_none_or(|byte| byte == b'\n') {
@@ -203,7 +203,7 @@ impl<'a> Stripping<'a> {
             | "UndefineShortVerb"
             | "lstDeleteShortInline" => self.change_short(name, length),
             "begin" => self.environment(length),
-            // Two commands are named behind it, and done by neither.
+            // The two commands after it are named, not executed.
             "let" | "newif" => {
                 let mut ahead = Scanner::new(rest, length);
                 ahead.blanks();
@@ -224,7 +224,7 @@ impl<'a> Stripping<'a> {
         }
     }
 
-    /// From here on a character stands for `\verb`, or does so no more.
+    /// Begins or ends the use of a character as a short form of `\verb`.
     fn change_short(&mut self, name: &str, length: usize) {
         let mut ahead = Scanner::new(line(self.from.rest()), length);
         ahead.eat("*");
@@ -266,18 +266,18 @@ impl<'a> Stripping<'a> {
                 self.from.at += length;
                 self.hidden -= usize::from(last == Conditional::False);
                 if !self.is_hidden() {
-                    self.end_of_what_went();
+                    self.close_gap();
                 }
             }
             _ => self.copy(length),
         }
     }
 
-    /// A command, and what behind it counts as it stands.
+    /// Reads a command and its verbatim text.
     fn inline(&mut self, length: usize, form: Inline) {
         match inline_bytes(line(self.from.rest()), length, form) {
             Some(bytes) => self.copy_verbatim(bytes),
-            // A character that stands for `\verb`, and has no other on its line.
+            // A short form of `\verb` without a second one on its line.
             None => self.copy(length.max(1)),
         }
     }
@@ -303,13 +303,13 @@ impl<'a> Stripping<'a> {
         }
         self.from.at += bytes;
         if !self.is_hidden() {
-            self.end_of_what_went();
+            self.close_gap();
         }
     }
 }
 
-/// Whether this content of an environment `listing` is a float's, which holds listings of its own,
-/// and not the listing itself: several packages have one of that name.
+/// Whether an environment `listing` with this content is a float around listings, not a listing
+/// itself: several packages have an environment of that name.
 fn is_float(content: &str) -> bool {
     let window = &content.as_bytes()[..content.len().min(LINE_BYTES_MAX)];
     let end = memmem::find(window, b"\\end{listing").unwrap_or(window.len());
@@ -317,7 +317,7 @@ fn is_float(content: &str) -> bool {
     marks.iter().any(|mark| memmem::find(&window[..end], mark).is_some())
 }
 
-/// How far a command of this form and what it takes reach, if they end on this line.
+/// Returns the length of a command of this form with its verbatim text, if it ends on this line.
 fn inline_bytes(line: &str, length: usize, form: Inline) -> Option<usize> {
     let mut ahead = Scanner::new(line, length);
     ahead.eat("*");
@@ -333,7 +333,7 @@ fn inline_bytes(line: &str, length: usize, form: Inline) -> Option<usize> {
     }
     let begin = ahead.at;
     if form != Inline::Verb && ahead.peek() == Some(b'{') {
-        // Braces count here, and backslashes do not hide them, as a rule.
+        // Braces are counted; a backslash usually does not escape them here.
         return ahead
             .group()
             .map(|_| ahead.at)
@@ -348,7 +348,7 @@ fn inline_bytes(line: &str, length: usize, form: Inline) -> Option<usize> {
     Some(begin + chars.as_str().find(mark)? + 2 * mark.len_utf8())
 }
 
-/// The line that `text` begins with, or as much of it as is looked at.
+/// Returns the first line of `text`, up to the limit.
 fn line(text: &str) -> &str {
     let most = text.len().min(LINE_BYTES_MAX);
     let most = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);

@@ -1,5 +1,5 @@
 use super::{Cleaned, may_be_input, reads};
-use crate::{Loss, TexFile};
+use crate::{NoText, TexFile};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -7,15 +7,15 @@ fn file(name: &str, bytes: impl AsRef<[u8]>) -> TexFile {
     TexFile { name: name.into(), bytes: bytes.as_ref().to_vec() }
 }
 
-fn clean(files: &[TexFile]) -> Result<String, Loss> {
+fn clean(files: &[TexFile]) -> Result<String, NoText> {
     super::clean(files, &[]).text
 }
 
-fn one(text: &str) -> Result<String, Loss> {
+fn one(text: &str) -> Result<String, NoText> {
     clean(&[file("main.tex", text)])
 }
 
-/// What becomes of `body` behind a section.
+/// Returns the cleaned `body`, placed after a section.
 fn of(body: &str) -> String {
     let text = one(&format!("\\section{{A}}\n{body}")).unwrap();
     let rest = text.strip_prefix("\\section{A}").unwrap();
@@ -33,17 +33,17 @@ fn the_text_is_from_the_first_section_to_the_end_of_the_document() {
 }
 
 #[test]
-fn a_letter_without_sections_begins_behind_its_title_and_abstract() {
+fn a_letter_without_sections_begins_after_its_title_and_abstract() {
     let paper =
         "\\begin{document}\\begin{abstract}a\\end{abstract}\\maketitle\nText.\\end{document}";
     assert_eq!(one(paper).unwrap(), "Text.");
-    assert_eq!(one("\\begin{document}Text.\\end{document}"), Err(Loss::NoSection));
-    assert_eq!(one(""), Err(Loss::NoSection));
-    assert_eq!(clean(&[]), Err(Loss::NoTex));
+    assert_eq!(one("\\begin{document}Text.\\end{document}"), Err(NoText::NoSection));
+    assert_eq!(one(""), Err(NoText::NoSection));
+    assert_eq!(clean(&[]), Err(NoText::NoTex));
 }
 
 #[test]
-fn comments_go_and_take_nothing_with_them() {
+fn comments_are_removed_without_other_text() {
     assert_eq!(of("word% comment\nnext"), "word\nnext");
     assert_eq!(of("word %\nnext"), "word\nnext");
     assert_eq!(of("a\n  % a line of its own\nb"), "a\nb");
@@ -52,7 +52,7 @@ fn comments_go_and_take_nothing_with_them() {
 }
 
 #[test]
-fn percent_signs_in_listings_and_addresses_are_no_comments() {
+fn percent_signs_in_listings_and_addresses_are_not_comments() {
     let listing = "\\begin{verbatim}\nx % y\n\\x\n\\end{verbatim}";
     assert_eq!(of(&format!("\\def\\x{{X}}\n{listing}\n\\x")), format!("{listing}\nX"));
     assert_eq!(of("\\verb|50% \\x| off % c"), "\\verb|50% \\x| off");
@@ -62,7 +62,7 @@ fn percent_signs_in_listings_and_addresses_are_no_comments() {
 }
 
 #[test]
-fn what_iffalse_hides_goes() {
+fn text_hidden_by_iffalse_is_removed() {
     assert_eq!(of("a\n\\iffalse\nb \\ifx c \\fi d\n\\fi\ne"), "a\ne");
     assert_eq!(of("a \\iffalse b\\else c \\ifx d\\fi\\fi e"), "a  c \\ifx d\\fi e");
     assert_eq!(of("a \\iffalse b"), "a \\iffalse b", "nothing ends it");
@@ -71,7 +71,7 @@ fn what_iffalse_hides_goes() {
 }
 
 #[test]
-fn macros_without_arguments_are_expanded_wherever_they_stand() {
+fn macros_without_arguments_are_expanded_anywhere() {
     assert_eq!(of("\\newcommand{\\x}{p} % c\n\\x\\x\\x z \\x"), "ppp z p");
     assert_eq!(of("\\newcommand\\x{p}\\renewcommand*{\\x}{q}\n\\x."), "q.");
     assert_eq!(of("\\newcommand{\\a}{X\\b}\n\\newcommand{\\b}{Y}\n\\a \\b"), "XY Y");
@@ -107,7 +107,7 @@ fn a_macro_may_begin_the_paper() {
 }
 
 #[test]
-fn what_structures_a_text_is_not_expanded() {
+fn structural_commands_are_not_expanded() {
     let paper = "\\renewcommand{\\section}[1]{\\Large #1}\n\\section{A}\nx";
     assert_eq!(one(paper).unwrap(), "\\section{A}\nx");
     assert_eq!(of("\\def\\x{\\@internal}\n\\x y"), "\\x y");
@@ -152,7 +152,7 @@ fn files_are_read_where_the_main_file_inputs_them() {
 }
 
 #[test]
-fn the_main_file_is_the_one_that_reads_most_and_others_follow() {
+fn the_main_file_is_the_one_that_reads_most_and_others_follow_it() {
     let main = |name: &str, body: &str| {
         file(name, format!("\\documentclass{{a}}\\begin{{document}}{body}\\end{{document}}"))
     };
@@ -196,7 +196,7 @@ fn a_part_with_a_preamble_of_its_own_is_read_from_where_its_document_begins() {
 }
 
 #[test]
-fn without_a_main_file_all_that_have_sections_make_the_text() {
+fn without_a_main_file_all_files_with_sections_make_the_text() {
     let files = [
         file("b.tex", "\\section{B}"),
         file("a.tex", "\\section{A} \\input{c}"),
@@ -207,7 +207,7 @@ fn without_a_main_file_all_that_have_sections_make_the_text() {
 }
 
 #[test]
-fn encodings_are_what_the_author_says() {
+fn encodings_are_those_that_the_author_declares() {
     let paper = |option: &str, bytes: &[u8]| {
         let head = format!("\\usepackage[{option}]{{inputenc}}\n\\section{{A}}\n");
         let text = clean(&[file("a.tex", [head.as_bytes(), bytes].concat())]).unwrap();
@@ -235,7 +235,7 @@ fn encodings_are_what_the_author_says() {
 }
 
 #[test]
-fn files_are_told_by_their_names() {
+fn files_are_recognized_by_their_names() {
     for name in ["a.tex", "b/A.TEX", "a.ltx", "part.inc"] {
         assert!(reads(name), "{name}");
     }
@@ -244,14 +244,14 @@ fn files_are_told_by_their_names() {
     }
 }
 
-/// The text of a paper of these files, and what was left out of it.
+/// Returns the text of a paper of these files, and the parts that were left out.
 fn of_files(files: &[(&str, &str)]) -> (String, Vec<String>) {
     let files: Vec<TexFile> = files.iter().map(|(name, text)| file(name, text)).collect();
     let Cleaned { text, left_out } = super::clean(&files, &[]);
     (text.unwrap(), left_out)
 }
 
-/// The text behind the section of a main file in the folder `p` that has this body.
+/// Returns the text after the section of a main file in the folder `p` that has this body.
 fn with_files(body: &str, files: &[(&str, &str)]) -> (String, Vec<String>) {
     let main =
         format!("\\documentclass{{a}}\\begin{{document}}\\section{{A}}\n{body}\n\\end{{document}}");
@@ -260,7 +260,7 @@ fn with_files(body: &str, files: &[(&str, &str)]) -> (String, Vec<String>) {
 }
 
 #[test]
-fn inputs_are_found_as_latex_finds_them_and_as_authors_mean_them() {
+fn inputs_are_found_as_by_latex_and_as_authors_mean_them() {
     let found = |body: &str, name: &str| {
         let (text, left_out) = with_files(body, &[(name, "words")]);
         assert_eq!((text.as_str(), left_out.len()), ("words", 0), "{body} {name}");
@@ -309,7 +309,7 @@ fn inputs_are_found_as_latex_finds_them_and_as_authors_mean_them() {
 }
 
 #[test]
-fn an_input_of_an_input_is_looked_for_from_the_main_file_and_then_from_its_own() {
+fn an_input_of_an_input_is_relative_to_the_main_file_and_then_to_its_own_file() {
     let files = [
         ("p/s/one.tex", "one \\input{s/two} \\input{own} \\input{same}"),
         ("p/s/two.tex", "two"),
@@ -325,7 +325,7 @@ fn an_input_of_an_input_is_looked_for_from_the_main_file_and_then_from_its_own()
 }
 
 #[test]
-fn what_cannot_be_input_is_said_and_does_not_stay_in_the_text() {
+fn missing_inputs_are_reported_and_removed_from_the_text() {
     let (text, left_out) = with_files("a\n\\input{gone}\nb \\input s/gone \nc", &[]);
     assert_eq!(text, "a\nb  \nc");
     assert_eq!(
@@ -348,7 +348,7 @@ fn what_cannot_be_input_is_said_and_does_not_stay_in_the_text() {
 }
 
 #[test]
-fn what_stands_as_it_is_written_keeps_its_percent_signs_and_backslashes() {
+fn verbatim_text_keeps_its_percent_signs_and_backslashes() {
     for kept in [
         "\\verb|5% \\x|",
         "\\verb*+5% \\x+",
@@ -390,7 +390,7 @@ fn what_stands_as_it_is_written_keeps_its_percent_signs_and_backslashes() {
 }
 
 #[test]
-fn commands_and_environments_that_the_paper_declares_as_such_do_too() {
+fn verbatim_commands_and_environments_of_the_paper_are_followed() {
     for (declares, kept) in [
         ("\\newminted{cpp}{linenos}", "\\begin{cppcode}\n5% \\x\n\\end{cppcode}"),
         ("\\newminted{cpp}{linenos}", "\\begin{cppcode*}{o}\n5% \\x\n\\end{cppcode*}"),
@@ -479,7 +479,7 @@ fn conditionals_are_read_as_latex_reads_them() {
 }
 
 #[test]
-fn a_files_end_and_the_documents_end_are_where_latex_stops() {
+fn reading_stops_at_the_ends_at_which_latex_stops() {
     let (text, _) = with_files("a \\input{s} b", &[("p/s.tex", "c\n\\endinput\nnever")]);
     assert_eq!(text.replace('\n', " "), "a c  b");
     let (text, _) = with_files("a\n\\begin{verbatim}\n\\end{document}\n\\end{verbatim}\nb", &[]);
@@ -487,7 +487,7 @@ fn a_files_end_and_the_documents_end_are_where_latex_stops() {
 }
 
 #[test]
-fn the_main_file_is_told_by_the_author_or_by_what_is_in_it() {
+fn the_main_file_is_named_by_the_author_or_found_by_content() {
     let main = |name: &'static str, word: &str| {
         (
             name,
@@ -532,14 +532,14 @@ fn the_main_file_is_told_by_the_author_or_by_what_is_in_it() {
 }
 
 #[test]
-fn papers_that_are_taken_back_are_called_so() {
+fn withdrawn_papers_are_recognized() {
     let notice = "%auto-ignore\nThis paper has been withdrawn by the author, for an error.\n";
-    assert_eq!(one(notice), Err(Loss::Withdrawn));
-    assert_eq!(clean(&[file("a.txt", "x")]), Err(Loss::NoTex));
+    assert_eq!(one(notice), Err(NoText::Withdrawn));
+    assert_eq!(clean(&[file("a.txt", "x")]), Err(NoText::NoTex));
 }
 
 #[test]
-fn encodings_that_are_not_known_are_said() {
+fn unsupported_encodings_are_reported() {
     let paper = b"\\usepackage[cp852]{inputenc}\n\\section{A} \xa0";
     let found = super::clean(&[file("a.tex", paper)], &[]);
     assert_eq!(found.left_out, ["a.tex: its encoding cp852 is read as Windows-1252"]);
@@ -549,7 +549,7 @@ fn encodings_that_are_not_known_are_said() {
 }
 
 #[test]
-fn files_that_may_be_input_are_told_from_pictures_and_data() {
+fn files_that_may_be_input_are_distinguished_from_pictures_and_data() {
     for name in ["t.tikz", "a/f.pgf", "n.txt", "f.pstex_t", "main.bbl", "00README.XXX", "plain"] {
         assert!(may_be_input(name), "{name}");
     }
@@ -558,7 +558,7 @@ fn files_that_may_be_input_are_told_from_pictures_and_data() {
     }
 }
 
-/// Papers that are made to take long, or much memory.
+/// Papers that try to take much time or memory.
 fn hostile() -> Vec<(&'static str, Vec<TexFile>)> {
     let paper = |text: String| vec![file("main.tex", format!("\\section{{A}}\n{text}"))];
     let doubling = |n: u32| -> String {
@@ -637,9 +637,7 @@ fn hostile() -> Vec<(&'static str, Vec<TexFile>)> {
         ("listings", paper("\\begin{listing}".repeat(many))),
         ("short verbs", paper("\\MakeShortVerb{\\|}".repeat(many) + &"|".repeat(many))),
         ("declarations", paper("\\newenvironment{a}{".repeat(many))),
-        ("files that are not there", {
-            paper((0..many).map(|n| format!("\\input{{f{n}}}")).collect())
-        }),
+        ("missing files", { paper((0..many).map(|n| format!("\\input{{f{n}}}")).collect()) }),
         ("inline commands", {
             let name = |n: usize| {
                 "abcdefghij".chars().nth(n % 10).unwrap().to_string().repeat(n / 10 % 90 + 2)
@@ -662,12 +660,12 @@ fn hostile() -> Vec<(&'static str, Vec<TexFile>)> {
 }
 
 #[test]
-fn hostile_papers_take_bounded_time_and_give_bounded_text() {
+fn hostile_papers_take_bounded_time_and_memory() {
     for (name, files) in hostile() {
         let began = Instant::now();
         let text = clean(&files).unwrap_or_default();
         let (took, size) = (began.elapsed(), files.iter().map(|f| f.bytes.len()).sum::<usize>());
-        // A tenth of it as a rule; machines that test are busy.
+        // Usually a tenth of it, but machines that test are busy.
         assert!(took < Duration::from_secs(20), "{name}: {took:?}");
         assert!(text.len() <= 70 * size + (17 << 20), "{name}: {} of {size}", text.len());
         if took > Duration::from_secs(1) {
@@ -687,8 +685,8 @@ fn hostile_papers_take_bounded_time_and_give_bounded_text() {
 }
 
 #[test]
-fn what_a_use_took_back_is_not_missed_when_it_is_undone() {
-    // The definition in the macro takes the blanks before it, and text of other widths follows.
+fn output_that_a_use_removed_is_kept_when_it_is_undone() {
+    // The definition in the macro removes the blanks before it, and text of other widths follows.
     let body = "\\newcommand{\\y}{\\y\\y}\néé\\x";
     for blanks in ["", " ", "  ", "   "] {
         let text = of(&format!("\\def\\x{{{body}}}a\n{blanks}\\x é"));
@@ -697,18 +695,18 @@ fn what_a_use_took_back_is_not_missed_when_it_is_undone() {
 }
 
 #[test]
-fn a_section_in_a_bomb_is_none() {
+fn a_section_in_a_bomb_does_not_count() {
     let paper = "\\def\\x{\\section{no}\\x\\x}long enough a front \\x \\section{A} text";
     assert_eq!(one(paper).unwrap(), "\\section{A} text");
 }
 
 #[test]
-fn a_bomb_stays_as_it_is_written_and_harms_no_other_macro() {
+fn a_bomb_stays_as_written_and_affects_no_other_macro() {
     let text = of("\\def\\x{\\x\\x}\\def\\y{fine}\n\\y \\x \\y \\x");
     assert_eq!(text, "fine \\x fine \\x");
 }
 
-/// Texts of the words that rules look for.
+/// Texts of the commands that the rules handle.
 fn latex() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
         "\\",
@@ -759,10 +757,10 @@ fn latex() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
-    fn any_paper_gives_a_text_or_a_reason(a in latex(), b in latex()) {
+    fn any_paper_has_a_text_or_a_reason(a in latex(), b in latex()) {
         let files = [file("a.tex", a), file("b.tex", b)];
         if let Ok(text) = clean(&files) {
             prop_assert!(!text.trim().is_empty());
@@ -772,12 +770,12 @@ proptest! {
     }
 
     #[test]
-    fn plain_text_comes_out_as_it_is(text in "[a-z .,;!?é]{1,80}") {
+    fn plain_text_is_unchanged(text in "[a-z .,;!?é]{1,80}") {
         prop_assert_eq!(of(&format!("x{text}x")), format!("x{text}x"));
     }
 
     #[test]
-    fn any_bytes_give_a_text_or_a_reason(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_have_a_text_or_a_reason(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = clean(&[file("a.tex", &bytes)]);
         let _ = crate::redpajama::clean(&[file("a.tex", bytes)]);
     }
@@ -799,7 +797,7 @@ fn files_that_only_input_others_end() {
 }
 
 #[test]
-fn a_line_of_packages_is_looked_at_in_linear_time() {
+fn a_line_of_packages_takes_linear_time() {
     let line = "]{inputenc}".repeat(200_000);
     assert!(clean(&[file("main.tex", format!("\\section{{One}}\n{line}"))]).is_ok());
 }

@@ -1,4 +1,5 @@
-//! The head of a model file: how it was trained (`args.cc: Args::load`, `fasttext.cc: checkModel`).
+//! The header of a model file: its training options (`args.cc: Args::load`,
+//! `fasttext.cc: checkModel`).
 //!
 //! ```text
 //! i32 magic, version
@@ -11,28 +12,29 @@ use crate::reader::ModelReader;
 use std::io::BufRead;
 
 const MAGIC: i32 = 793_712_314;
-/// What fastText 0.9 writes.
+/// The version that fastText 0.9 writes.
 const VERSION_NEWEST: i32 = 12;
-/// Until this version supervised models had no character n-grams, whatever their head says.
+/// Up to this version, supervised models had no character n-grams, whatever their header says.
 const VERSION_WITHOUT_SUBWORDS: i32 = 11;
 const MODEL_SUPERVISED: i32 = 3;
-/// Longer n-grams than anyone trains; a damaged length would cost time quadratic in the text.
+/// Longest n-grams that are accepted, more than anyone trains. A damaged length would take time
+/// quadratic in the text.
 const NGRAM_MAX: i32 = 64;
 
-/// What of a model's training matters for prediction.
+/// The training options that matter for prediction.
 pub(super) struct Args {
     pub(super) dim: u64,
     pub(super) loss: Loss,
-    /// Longest run of words that is a feature of its own; 1 for none but the words.
+    /// Longest word n-gram that is a feature; 1 for single words only.
     pub(super) word_ngrams: usize,
-    /// Shortest and longest run of characters that is a feature; the longest is 0 for none.
+    /// Shortest and longest character n-gram that is a feature; the longest is 0 if there are none.
     pub(super) minn: usize,
     pub(super) maxn: usize,
-    /// Number of rows that the n-grams share by their hash.
+    /// Number of rows that the n-grams share by hash.
     pub(super) bucket: u32,
 }
 
-/// What the output layer was trained for.
+/// The loss of the output layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
     HierarchicalSoftmax,
@@ -64,14 +66,16 @@ impl Args {
             1 => Loss::HierarchicalSoftmax,
             3 => Loss::Softmax,
             2 | 4 => Loss::Independent,
-            other => return Err(reader.damaged(format!("there is no loss {other}"))),
+            other => return Err(reader.damaged(format!("loss {other} is unknown"))),
         };
         let maxn = if version <= VERSION_WITHOUT_SUBWORDS { 0 } else { maxn };
         if word_ngrams.max(maxn) > NGRAM_MAX {
-            return Err(reader.damaged(format!("n-grams are up to {}", word_ngrams.max(maxn))));
+            return Err(
+                reader.damaged(format!("its n-grams are up to {} long", word_ngrams.max(maxn)))
+            );
         }
         if bucket == 0 && (word_ngrams > 1 || maxn > 0) {
-            return Err(reader.damaged("it has n-grams and no buckets for them"));
+            return Err(reader.damaged("it has n-grams but no buckets for them"));
         }
         let (word_ngrams, minn, maxn) = (word_ngrams as usize, minn as usize, maxn as usize);
         Ok(Self { dim, loss, word_ngrams, minn, maxn, bucket })

@@ -1,26 +1,26 @@
-//! From an n-gram's hash to its row in the input matrix.
+//! Maps an n-gram's hash to its row in the input matrix.
 
-/// The rows that n-grams share by their hash.
+/// The rows that n-grams share by hash.
 pub(super) struct Buckets {
     count: Modulus,
     left: Left,
 }
 
 enum Left {
-    /// Every bucket has a row, in order.
+    /// Every bucket has a row, in the same order.
     All,
-    /// Only some do; the model was pruned.
+    /// Only some buckets have rows, since the model was pruned.
     Some(RankedSet),
-    /// None has.
+    /// No bucket has a row.
     None,
 }
 
-/// Most buckets that a pruned model may have: 32 times what fastText makes without being told.
-/// Bounds what a damaged head can make us allocate to 16 MiB.
+/// Most buckets of a pruned model: 32 times fastText's default. Limits the allocation for a damaged
+/// header to 16 MiB.
 pub(super) const PRUNED_BUCKETS_MAX: u32 = 1 << 26;
 
 impl Buckets {
-    /// `pruned`: the buckets that have a row and which, or `None` where all have.
+    /// `pruned` has the buckets with rows and their rows, or `None` if all buckets have rows.
     pub(super) fn new(count: u32, pruned: Option<Vec<(u32, u32)>>) -> Self {
         let left = match pruned {
             None => Left::All,
@@ -30,16 +30,16 @@ impl Buckets {
         Self { count: Modulus::new(count.max(1)), left }
     }
 
-    /// Row of the characters with this hash, counted after the words.
+    /// Returns the row of the character n-gram with this hash, counted after the words.
     #[inline]
     pub(super) fn of_characters(&self, hash: u32) -> Option<u32> {
         self.row(self.count.of(hash))
     }
 
-    /// Row of the words with this hash, counted after the words.
+    /// Returns the row of the word n-gram with this hash, counted after the words.
     #[inline]
     pub(super) fn of_words(&self, hash: u64) -> Option<u32> {
-        // Less than a 31-bit number; fastText drops what is negative as an i32, so nothing.
+        // fastText drops buckets that are negative as an i32; this one has less than 31 bits.
         self.row((hash % u64::from(self.count.divisor)) as u32)
     }
 
@@ -53,9 +53,9 @@ impl Buckets {
     }
 }
 
-/// A map from few of many small numbers. One bit a number tells whether it is there, and the count
-/// of bits before it where its value lies: half a megabyte for two million buckets, one cache line
-/// a look-up, and nothing to probe.
+/// A map from a subset of small numbers. One bit per number marks its presence, and the count of
+/// bits before it is the index of its value: half a megabyte for two million buckets, one cache
+/// line per look-up, and no probing.
 struct RankedSet {
     blocks: Vec<Block>,
     values: Vec<u32>,
@@ -64,13 +64,13 @@ struct RankedSet {
 #[derive(Clone, Copy, Default)]
 struct Block {
     bits: u64,
-    /// Members in the blocks before.
+    /// Number of members in the blocks before.
     rank: u32,
 }
 
 impl RankedSet {
-    /// Of a key that stands twice the later value counts. Keys from `universe` on are never asked
-    /// for and left out.
+    /// If a key occurs twice, the later value counts. Keys from `universe` on are never looked up
+    /// and left out.
     fn new(universe: u32, mut entries: Vec<(u32, u32)>) -> Self {
         entries.reverse();
         entries.sort_by_key(|(key, _)| *key);
@@ -101,8 +101,8 @@ impl RankedSet {
     }
 }
 
-/// Remainders of one divisor by two multiplications (Lemire, Kaser, Kurz: "Faster remainder by
-/// direct computation", 2019), exact for every 32-bit number.
+/// Computes remainders of one divisor with two multiplications (Lemire, Kaser, Kurz: "Faster
+/// remainder by direct computation", 2019), exact for every 32-bit number.
 struct Modulus {
     inverse: u64,
     divisor: u32,
@@ -139,7 +139,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn remainders_are_exact(number: u32, divisor in 1u32..) {

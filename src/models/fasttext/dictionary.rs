@@ -1,7 +1,7 @@
 //! The words and labels of a model (`dictionary.cc: Dictionary::load`).
 //!
 //! ```text
-//! i32 size, nwords, nlabels    i64 ntokens    i64 pruned n-grams, -1 where none were pruned
+//! i32 size, nwords, nlabels    i64 ntokens    i64 pruned n-grams, -1 if none were pruned
 //! size times:                  word, 0, i64 count, i8 type (0 word, 1 label); words before labels
 //! pruned n-grams times:        i32 bucket, i32 row
 //! ```
@@ -14,26 +14,26 @@ use std::hash::BuildHasher;
 use std::io::BufRead;
 use std::ops::Range;
 
-/// What fastText puts before every label; its predictions leave it out here.
+/// The prefix of every label in a model file; predictions here leave it out.
 pub(super) const LABEL_PREFIX: &str = "__label__";
 
 pub(super) struct Dictionary {
-    /// Words and labels, end to end.
+    /// Words and labels, concatenated.
     bytes: Vec<u8>,
-    /// Where each ends in `bytes`.
+    /// The end of each one in `bytes`.
     ends: Vec<u32>,
     index: HashTable<u32>,
     hasher: RandomState,
     pub(super) words: u32,
-    /// Names of the labels without their prefix.
+    /// The labels without their prefix.
     pub(super) labels: Vec<String>,
-    /// How often each label stood in the training data.
+    /// The number of occurrences of each label in the training data.
     pub(super) label_counts: Vec<i64>,
-    /// Buckets left by pruning and the row of each, counted after the words.
+    /// Buckets that remain after pruning and the row of each, counted after the words.
     pub(super) pruned: Option<Vec<(u32, u32)>>,
 }
 
-/// What the dictionary knows about a token.
+/// The dictionary's entry for a token.
 pub(super) enum Entry {
     Word(u32),
     UnknownWord,
@@ -48,7 +48,9 @@ impl Dictionary {
         reader.i64("number of tokens")?;
         let pruned = reader.i64("number of pruned n-grams")?;
         if words.checked_add(labels) != Some(size) {
-            return Err(reader.damaged(format!("{words} words and {labels} labels are not {size}")));
+            return Err(
+                reader.damaged(format!("{words} words and {labels} labels are not {size} entries"))
+            );
         }
         let mut dictionary = Self {
             bytes: Vec::new(),
@@ -102,7 +104,7 @@ impl Dictionary {
         index.reserve(ends.len(), |id| hasher.hash_one(word(*id)));
         for id in 0..ends.len() as u32 {
             let hash = hasher.hash_one(word(id));
-            // Of a word that stands here twice fastText finds the later one.
+            // If a word occurs twice, fastText finds the later entry.
             match index.find_mut(hash, |other| word(*other) == word(id)) {
                 Some(earlier) => *earlier = id,
                 None => {
@@ -112,7 +114,7 @@ impl Dictionary {
         }
     }
 
-    /// The hash that [`Self::find`] wants.
+    /// Returns the hash for [`Self::find`].
     pub(super) fn hash(&self, token: &[u8]) -> u64 {
         self.hasher.hash_one(token)
     }

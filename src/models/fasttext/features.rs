@@ -1,23 +1,24 @@
-//! From a text to the average of its features' rows: words, runs of characters within a word, and
-//! runs of words (`dictionary.cc: getLine, computeSubwords, addWordNgrams`).
+//! Averages the rows of a text's features: words, character n-grams within a word, and word n-grams
+//! (`dictionary.cc: getLine, computeSubwords, addWordNgrams`).
 
 use super::dictionary::Entry;
 use super::{FastText, Scratch};
 
-/// Stands at the end of every example, for the line end that fastText wants there.
+/// The word at the end of every example, for the line end that fastText expects there.
 const END_OF_LINE: &[u8] = b"</s>";
 
-/// What fastText parts words at. No other Unicode blank: a no-break space belongs to its word.
+/// Whether fastText separates words at this byte. Other Unicode blanks, such as a no-break space,
+/// belong to a word.
 fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | 0x0b | 0x0c | 0)
 }
 
-/// Within a UTF-8 character, not at its start.
+/// Whether the byte is inside a UTF-8 character, not at its start.
 fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
 
-/// FNV-1a, bytes taken as signed numbers: models that exist were trained so.
+/// FNV-1a with bytes as signed numbers, since existing models were trained with it.
 #[derive(Clone, Copy)]
 struct Fnv(u32);
 
@@ -35,14 +36,14 @@ impl Fnv {
 }
 
 impl FastText {
-    /// Puts the average of the text's features into `scratch.hidden`; false where it has none.
+    /// Writes the average of the text's features to `scratch.hidden`. Returns false if it has none.
     pub(super) fn average_features(&self, text: &str, scratch: &mut Scratch) -> bool {
         scratch.hidden.clear();
         scratch.hidden.resize(self.input.dim(), 0.0);
         scratch.word_hashes.clear();
 
         let words = text.as_bytes().split(is_blank).filter(|word| !word.is_empty());
-        // Where the text itself says that its line ends, fastText reads no further.
+        // fastText stops reading at an end of line that is written in the text.
         let words = words.take_while(|word| *word != END_OF_LINE).chain([END_OF_LINE]);
         let mut features: u64 = words.map(|word| self.add_word(word, scratch)).sum();
         features += self.add_word_ngrams(scratch);
@@ -52,7 +53,7 @@ impl FastText {
         features > 0
     }
 
-    /// Adds a word and the runs of characters in it; returns how many features that were.
+    /// Adds a word and its character n-grams. Returns the number of features.
     fn add_word(&self, word: &[u8], scratch: &mut Scratch) -> u64 {
         let hash = self.dictionary.hash(word);
         if self.args.maxn == 0 {
@@ -82,7 +83,8 @@ impl FastText {
         u64::from(features)
     }
 
-    /// [`Self::add_word`] in a model without character n-grams, where unknown words have no rows.
+    /// [`Self::add_word`] for a model without character n-grams, in which unknown words have no
+    /// rows.
     fn add_plain_word(&self, word: &[u8], hash: u64, scratch: &mut Scratch) -> u64 {
         let entry = self.dictionary.find(word, hash);
         if self.args.word_ngrams > 1 && !matches!(entry, Entry::Label) {
@@ -93,7 +95,7 @@ impl FastText {
         1
     }
 
-    /// Puts the sum of a word's rows into `sum`, which holds zeros, and the rows into `rows`.
+    /// Adds a word's rows to `sum`, which must be zero, and writes the rows to `rows`.
     fn sum_word(&self, word: &[u8], known: Option<u32>, rows: &mut Vec<u32>, sum: &mut [f32]) {
         rows.clear();
         rows.extend(known);
@@ -112,7 +114,7 @@ impl FastText {
         }
         let mut rows = 0;
         let hashes = &scratch.word_hashes;
-        // Hashes are signed in fastText: the high half of a widened one is all ones or all zeros.
+        // Hashes are signed in fastText: the upper half of a widened hash is all ones or all zeros.
         let widen = |hash: i32| i64::from(hash) as u64;
         for first in 0..hashes.len() {
             let end = hashes.len().min(first + self.args.word_ngrams);
@@ -129,7 +131,8 @@ impl FastText {
     }
 }
 
-/// The runs of `minn` to `maxn` characters in `<word>`, but for the two brackets by themselves.
+/// Visits the character n-grams of `minn` to `maxn` in `<word>`, except for the two single
+/// brackets.
 #[inline]
 fn each_ngram(word: &[u8], minn: usize, maxn: usize, mut each: impl FnMut(Fnv)) {
     let last = word.len() + 1;
@@ -162,24 +165,24 @@ fn each_ngram(word: &[u8], minn: usize, maxn: usize, mut each: impl FnMut(Fnv)) 
     }
 }
 
-/// Sums of words seen lately, found by the whole word, so that a hit and a miss give the same. A
-/// word takes the place of another that falls on the same slot; long ones are not kept.
+/// A cache of the sums of words. It compares whole words, so a hit and a miss have the same result.
+/// A word replaces another word of the same slot; long words are not cached.
 #[derive(Default)]
 pub(super) struct WordCache {
     slots: Vec<Slot>,
-    /// The sums of `slots`, end to end, and after them one for a word that is not kept.
+    /// The sums of `slots`, concatenated, and after them one for a word that is not cached.
     sums: Vec<f32>,
     dim: usize,
 }
 
 const KEPT_WORD_BYTES_MAX: usize = 27;
 
-/// 32 bytes, so that none straddles two cache lines.
+/// 32 bytes, so that no slot straddles two cache lines.
 #[derive(Clone, Copy, Default)]
 struct Slot {
     rows: u32,
     word: [u8; KEPT_WORD_BYTES_MAX],
-    /// Length of `word`, 0 in an empty slot.
+    /// Length of `word`; 0 in an empty slot.
     len: u8,
 }
 
@@ -202,7 +205,7 @@ impl WordCache {
         is_hit.then(|| (&self.sums[at * self.dim..][..self.dim], slot.rows))
     }
 
-    /// Keeps what `sum` adds up for a word, unless it is too long, and returns it.
+    /// Caches the sum of a word, unless the word is too long, and returns it.
     fn insert(
         &mut self,
         word: &[u8],
@@ -235,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn words_on_one_slot_are_told_apart() {
+    fn words_of_one_slot_are_distinguished() {
         const HASH: u64 = 7;
         let put = |value: f32| {
             move |sum: &mut [f32]| {
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn long_words_are_summed_and_not_kept() {
+    fn long_words_are_summed_but_not_cached() {
         let long = [b'x'; KEPT_WORD_BYTES_MAX + 1];
         let mut cache = WordCache::new(1);
         for _ in 0..2 {

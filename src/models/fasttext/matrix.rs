@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! dense:      i64 rows, columns    f32 weights, row by row
-//! quantised:  bool qnorm    i64 rows, columns    i32 number of codes    codes, row by row
-//!             quantiser    if qnorm: a code a row, quantiser of one column
-//! quantiser:  i32 dim, nsubq, dsub, lastdsub    f32 centroids, 256 * dim
+//! quantized:  bool qnorm    i64 rows, columns    i32 number of codes    codes, row by row
+//!             quantizer    if qnorm: one code per row, quantizer of one column
+//! quantizer:  i32 dim, nsubq, dsub, lastdsub    f32 centroids, 256 * dim
 //! ```
 //!
-//! A quantised row is cut into pieces of `dsub` columns, the last of `lastdsub`; each piece is one
-//! of 256 centroids, and the whole row is scaled by its norm where that was quantised by itself.
+//! A quantized row consists of pieces of `dsub` columns, the last of `lastdsub`. Each piece is one
+//! of 256 centroids, and the row is scaled by its norm if norms were quantized separately.
 
 use crate::ModelError;
 use crate::reader::ModelReader;
@@ -26,10 +26,10 @@ enum Weights {
 }
 
 struct Quantized {
-    /// One byte a piece, row by row.
+    /// One byte per piece, row by row.
     codes: Vec<u8>,
     quantizer: Quantizer,
-    /// The norm of each row; empty where all are 1.
+    /// The norm of each row; empty if all are 1.
     norms: Vec<f32>,
 }
 
@@ -37,25 +37,26 @@ struct Quantizer {
     dim: usize,
     pieces: usize,
     piece_columns: usize,
-    /// Of the first piece all 256 centroids, of the next, and so on; those of the last are shorter
-    /// where the columns do not divide.
+    /// The 256 centroids of the first piece, then of the next, and so on. Those of the last are
+    /// shorter if the columns do not divide evenly.
     centroids: Vec<f32>,
 }
 
 const CENTROIDS: usize = 256;
 
 impl Matrix {
-    /// Reads a matrix with `dim` columns. A quantised one says so before anything else.
+    /// Reads a matrix with `dim` columns. A quantized matrix begins with the flag for its norms.
     pub(super) fn read<R: BufRead>(
         reader: &mut ModelReader<'_, R>,
         quantized: bool,
         dim: u64,
     ) -> Result<Self, ModelError> {
-        let has_norms = quantized && reader.flag("mark of quantised norms")?;
+        let has_norms = quantized && reader.flag("flag of quantized norms")?;
         let rows = reader.count64("number of rows")?;
         let columns = reader.count64("number of columns")?;
         if rows == 0 || columns != dim || dim == 0 {
-            let problem = format!("a matrix is {rows} by {columns}, with {dim} dimensions");
+            let problem =
+                format!("a matrix is {rows} by {columns}, but the model has {dim} dimensions");
             return Err(reader.damaged(problem));
         }
         let weights = if quantized {
@@ -70,7 +71,7 @@ impl Matrix {
         self.dim
     }
 
-    /// Adds rows to `sum`, one after the other.
+    /// Adds rows to `sum`, one after another.
     pub(super) fn add_rows(&self, rows: &[u32], sum: &mut [f32]) {
         match &self.weights {
             Weights::Dense(weights) => {
@@ -83,7 +84,8 @@ impl Matrix {
         }
     }
 
-    /// Inner product of one row with `vector`, summed from left to right as fastText does.
+    /// Returns the inner product of one row with `vector`, summed from left to right as in
+    /// fastText.
     pub(super) fn dot_row(&self, row: u32, vector: &[f32]) -> f32 {
         let row = row as usize;
         match &self.weights {
@@ -130,7 +132,7 @@ impl Quantized {
 
     fn add_rows(&self, rows: &[u32], sum: &mut [f32]) {
         let columns = self.quantizer.piece_columns;
-        // What fastText makes unless told otherwise: four times as fast with the length known.
+        // fastText's default: four times as fast with a constant length.
         if columns == 2 && self.quantizer.dim.is_multiple_of(2) {
             return self.add_rows_in_pairs(rows, sum);
         }
@@ -142,7 +144,7 @@ impl Quantized {
         }
     }
 
-    /// [`Self::add_rows`] where every piece has two columns.
+    /// [`Self::add_rows`] for pieces of two columns.
     fn add_rows_in_pairs(&self, rows: &[u32], sum: &mut [f32]) {
         let (sum, _) = sum.as_chunks_mut::<2>();
         let (pairs, _) = self.quantizer.centroids.as_chunks::<2>();
@@ -169,7 +171,7 @@ impl Quantized {
 
 impl Quantizer {
     fn read<R: BufRead>(reader: &mut ModelReader<'_, R>, dim: u64) -> Result<Self, ModelError> {
-        let found = u64::from(reader.count32("quantiser's dimension")?);
+        let found = u64::from(reader.count32("quantizer's dimension")?);
         let pieces = u64::from(reader.count32("number of pieces")?);
         let columns = u64::from(reader.count32("columns of a piece")?);
         let columns_last = u64::from(reader.count32("columns of the last piece")?);
@@ -186,7 +188,7 @@ impl Quantizer {
         Ok(Self { dim: dim as usize, pieces, piece_columns, centroids })
     }
 
-    /// Calls `each` with every part of a vector and the centroid that stands for it in the row.
+    /// Calls `each` with every part of a vector and the row's centroid for that part.
     #[inline]
     fn pieces<T>(
         &self,
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_are_not_one_a_piece_are_refused() {
+    fn a_wrong_number_of_codes_is_refused() {
         let codes = [&[0], size(3, 2).as_slice(), &4i32.to_le_bytes(), &[0; 4]].concat();
         let pieces = [2, 2, 1, 1].map(i32::to_le_bytes).concat();
         let problem = problem_of(&[codes, pieces, vec![0; 2 * CENTROIDS * 4]].concat(), true);

@@ -1,4 +1,4 @@
-//! From the average of a text's features to its likeliest labels (`loss.cc`).
+//! Ranks the labels by the average of a text's features (`loss.cc`).
 
 use super::args::Loss;
 use super::matrix::Matrix;
@@ -12,27 +12,27 @@ pub(super) struct Output {
 
 enum Kind {
     Softmax,
-    /// A table of the logistic function, as coarse as fastText's own.
+    /// A table of the logistic function, as coarse as fastText's.
     Independent(Vec<f32>),
     /// Inner nodes of the Huffman tree, the root last.
     Tree(Vec<Inner>),
 }
 
-/// A choice between two nodes, each a label if below the number of labels, else the inner node with
-/// that number less the number of labels.
+/// A choice between two nodes. A node below the number of labels is a label; any other is the inner
+/// node with that number minus the number of labels.
 #[derive(Clone, Copy)]
 struct Inner {
     left: u32,
     right: u32,
 }
 
-/// Logarithm as fastText takes it: never of zero, so probabilities come out up to 0.00001 larger.
+/// fastText's logarithm: never of zero, so probabilities are up to 0.00001 larger.
 fn log(probability: f64) -> f32 {
     (f64::from(probability as f32) + 1e-5).ln() as f32
 }
 
 impl Output {
-    /// `counts`: how often each label stood in the training data.
+    /// `counts` has the number of occurrences of each label in the training data.
     pub(super) fn new(loss: Loss, weights: Matrix, counts: &[i64]) -> Result<Self, String> {
         if counts.is_empty() || weights.rows != counts.len() as u64 {
             return Err(format!("{} output rows for {} labels", weights.rows, counts.len()));
@@ -45,7 +45,7 @@ impl Output {
         Ok(Self { weights, labels: counts.len() as u32, kind })
     }
 
-    /// Offers every label worth it to `ranking`.
+    /// Offers every label that may be among the best to `ranking`.
     pub(super) fn rank(&self, hidden: &[f32], ranking: &mut Ranking) {
         match &self.kind {
             Kind::Softmax => self.rank_softmax(hidden, ranking),
@@ -72,8 +72,8 @@ impl Output {
         ranking.scores = scores;
     }
 
-    /// Walks down from the root, left first, past what cannot come to be among the best. On a
-    /// stack of its own, as a hostile model's tree may be as deep as it has labels.
+    /// Walks down from the root, left first, and skips nodes that cannot be among the best. Uses an
+    /// explicit stack, since a hostile model's tree may be as deep as it has labels.
     fn rank_tree(&self, nodes: &[Inner], hidden: &[f32], ranking: &mut Ranking) {
         let mut stack = std::mem::take(&mut ranking.stack);
         stack.clear();
@@ -116,8 +116,9 @@ fn sigmoid(table: &[f32], x: f32) -> f32 {
     }
 }
 
-/// The tree in which frequent labels are near the root. Built as fastText builds it, ties and all:
-/// the numbers of its nodes are rows of the output matrix. Wants `counts` in descending order.
+/// Builds the tree in which frequent labels are near the root. Ties are resolved as in fastText,
+/// since the numbers of the nodes are rows of the output matrix. `counts` must be in descending
+/// order.
 fn huffman_tree(counts: &[i64]) -> Result<Vec<Inner>, String> {
     const NOT_YET_MADE: i64 = 1_000_000_000_000_000;
     let labels = counts.len();
@@ -144,8 +145,8 @@ fn huffman_tree(counts: &[i64]) -> Result<Vec<Inner>, String> {
     Ok(nodes)
 }
 
-/// The `k` best labels offered, best first; of equals the later one, as in fastText. Also the
-/// buffers that ranking takes.
+/// The `k` best labels offered, best first, and buffers for ranking. Of equal labels the later one
+/// counts as better, as in fastText.
 #[derive(Default)]
 pub(super) struct Ranking {
     k: usize,
@@ -160,12 +161,12 @@ impl Ranking {
         self.best.clear();
     }
 
-    /// Logarithms of the probabilities, and the labels' numbers.
+    /// Returns the logarithms of the probabilities, with the labels' numbers.
     pub(super) fn best(&self) -> &[(f32, u32)] {
         &self.best
     }
 
-    /// No label under this score can be among the best.
+    /// Whether no label with this score or less can be among the best.
     fn is_beaten(&self, score: f32) -> bool {
         self.best.len() == self.k && self.best.last().is_none_or(|(worst, _)| score < *worst)
     }
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_ranked_where_nothing_is_asked_for() {
+    fn nothing_is_ranked_for_k_of_zero() {
         let mut ranking = Ranking::default();
         ranking.clear(0);
         ranking.offer(1.0, 0);

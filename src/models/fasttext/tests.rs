@@ -1,9 +1,9 @@
-//! Models of our own, small enough to reckon by hand and to damage in every byte.
+//! Small models, which can be computed by hand and damaged in every byte.
 
 use super::*;
 use proptest::prelude::*;
 
-/// What goes into a model file; the words are `</s>`, `a` and `b`, the labels `x` and `y`.
+/// The options of a model file. The words are `</s>`, `a` and `b`, the labels `x` and `y`.
 #[derive(Clone, Copy)]
 struct Recipe {
     loss: i32,
@@ -15,7 +15,7 @@ struct Recipe {
 const SOFTMAX: i32 = 3;
 const PLAIN: Recipe = Recipe { loss: SOFTMAX, word_ngrams: 1, maxn: 0, quantized: false };
 const BUCKET: i32 = 4;
-/// Where the file says how many words and labels it has.
+/// Offset of the numbers of words and labels.
 const SIZE_AT: usize = 64;
 
 impl Recipe {
@@ -66,7 +66,7 @@ impl Recipe {
     fn quantized_matrix(self, file: &mut Vec<u8>, rows: &[[f32; 2]]) {
         let quantizer = |file: &mut Vec<u8>, dim: i32| {
             [dim, dim, 1, 1].iter().for_each(|int| file.extend(int.to_le_bytes()));
-            // Of every piece: centroid n is n / 2.
+            // In every piece, centroid n is n / 2.
             for _ in 0..dim {
                 (0..256u16).for_each(|n| file.extend((f32::from(n) / 2.0).to_le_bytes()));
             }
@@ -97,7 +97,7 @@ fn model(recipe: Recipe) -> FastText {
     read(&recipe.file()).expect("a sound model")
 }
 
-/// Probability of `x` under a softmax where its score is so much above that of `y`.
+/// Returns the probability of `x` under a softmax if its score exceeds that of `y` by `lead`.
 fn probability_of_x(lead: f32) -> f32 {
     1.0 / (1.0 + (-lead).exp())
 }
@@ -134,16 +134,16 @@ fn a_written_end_of_line_ends_the_text() {
 }
 
 #[test]
-fn labels_in_the_text_are_no_words() {
+fn labels_in_the_text_are_not_words() {
     let model = model(Recipe { word_ngrams: 2, maxn: 2, ..PLAIN });
     assert_eq!(model.predict("a __label__x __label__z", 2), model.predict("a", 2));
 }
 
 #[test]
-fn runs_of_characters_dilute_a_known_word() {
+fn character_ngrams_dilute_a_known_word() {
     // `a`, `<a`, `a>` and `a` again as a single character, and the end: 2 / 5.
     assert_lead(&model(Recipe { maxn: 2, ..PLAIN }), "a", 2.0 / 5.0);
-    // Runs of words: `a b` and `b </s>`, with three words.
+    // Word n-grams: `a b` and `b </s>`, with three words.
     assert_lead(&model(Recipe { word_ngrams: 2, ..PLAIN }), "a b b b", -4.0 / 9.0);
 }
 
@@ -163,19 +163,19 @@ fn a_scratch_may_serve_several_models_and_changes_nothing() {
         for model in &models {
             let again: Vec<_> = model.predict_with(text, 2, &mut scratch).collect();
             assert_eq!(again, model.predict(text, 2), "{text:?}");
-            // Two models seldom put one word on one slot, so the results alone prove little.
+            // Two models seldom have a word in the same slot, so the results alone prove little.
             assert_eq!(scratch.model, model.id);
         }
     }
 }
 
 #[test]
-fn nothing_is_predicted_where_no_label_is_asked_for() {
+fn nothing_is_predicted_for_k_of_zero() {
     assert_eq!(model(PLAIN).predict("a", 0), []);
 }
 
 #[test]
-fn other_files_are_refused_by_what_they_are() {
+fn other_files_are_refused_with_their_kind() {
     let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0];
     assert!(matches!(read(&gzip), Err(ModelError::NotFastText { found: 0x0008_8b1f, .. })));
     let mut later = PLAIN.file();
@@ -201,7 +201,7 @@ fn large_scores_do_not_overflow() {
 }
 
 #[test]
-fn contradictions_are_named() {
+fn contradictions_are_reported() {
     const KIND_AT: usize = 36;
     let with = |at: usize, value: u8| {
         let mut file = PLAIN.file();
@@ -229,7 +229,7 @@ fn a_file_cut_short_anywhere_is_refused() {
 }
 
 #[test]
-fn a_head_that_promises_too_much_is_refused_before_anything_is_allocated() {
+fn a_header_with_too_large_counts_is_refused_before_anything_is_allocated() {
     let mut file = PLAIN.file();
     file[SIZE_AT..SIZE_AT + 12]
         .copy_from_slice(&[i32::MAX, i32::MAX - 2, 2].map(i32::to_le_bytes).concat());
@@ -237,7 +237,7 @@ fn a_head_that_promises_too_much_is_refused_before_anything_is_allocated() {
 }
 
 #[test]
-fn weights_that_are_no_numbers_are_refused() {
+fn weights_that_are_not_finite_are_refused() {
     let mut file = PLAIN.file();
     let end = file.len();
     file[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
@@ -263,10 +263,10 @@ fn a_model_damaged_in_one_byte_is_refused_or_runs() {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
-    fn any_text_has_a_label_and_any_bytes_no_panic(text in any::<String>(), damage in any::<[(u16, u8); 4]>()) {
+    fn any_text_has_a_label_and_no_bytes_panic(text in any::<String>(), damage in any::<[(u16, u8); 4]>()) {
         let mut file = Recipe { word_ngrams: 3, maxn: 4, ..PLAIN }.file();
         prop_assert_eq!(read(&file).expect("a sound model").predict(&text, 1).len(), 1);
         for (at, value) in damage {

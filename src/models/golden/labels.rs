@@ -1,5 +1,5 @@
-//! Upstream's own results, from the shared test data: labels of fastText's models, and what
-//! RedPajama's classifier reads and decides.
+//! Upstream's own results, from the shared test data: labels of fastText's models, and the input
+//! and decisions of RedPajama's classifier.
 
 use crate::fasttext::{FastText, Scratch};
 use crate::language::LanguageIdentifier;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 const TOLERANCE: f64 = 1e-4;
 
-/// Compares the best labels with those of `field`, which is a list in order or an object.
+/// Compares the best labels with those of `field`, which is a sorted list or an object.
 fn agrees_with_fasttext(model: &str, field: &str) {
     let Some(path) = file(model) else { return };
     let model = FastText::open(&path).expect("a model");
@@ -22,7 +22,7 @@ fn agrees_with_fasttext(model: &str, field: &str) {
         for ((label, score), (expected_label, expected_score)) in found.iter().zip(&expected) {
             let difference = (f64::from(*score) - expected_score).abs();
             assert!(difference < TOLERANCE, "{found:?} {expected:?}");
-            // Two that are nearly equal may change places.
+            // Labels of nearly equal score may be swapped.
             let is_tie = expected.iter().any(|(other, other_score)| {
                 other == label && (other_score - expected_score).abs() < TOLERANCE
             });
@@ -57,12 +57,12 @@ fn a_dense_softmax_model_with_word_ngrams_agrees() {
 }
 
 #[test]
-fn a_quantised_pruned_softmax_model_agrees() {
+fn a_quantized_pruned_softmax_model_agrees() {
     agrees_with_fasttext("models/quality/quality_wiki_vs_cc.ftz", "quality_ftz");
 }
 
 #[test]
-fn the_identifier_gives_the_models_first_label() {
+fn the_identifier_returns_the_models_first_label() {
     let Some(path) = file("models/langid/lid.176.ftz") else { return };
     let identifier = LanguageIdentifier::open(&path).expect("a model");
     assert_eq!(identifier.name(), "lid.176.ftz");
@@ -72,7 +72,7 @@ fn the_identifier_gives_the_models_first_label() {
         let found = identifier.identify(text);
         assert!((found.score - expected.1).abs() < TOLERANCE, "{found:?} {expected:?}");
 
-        // CCNet glues lines: the same as a text that never had any.
+        // CCNet joins lines without a blank.
         let glued = identifier.identify(&text.replace('\n', ""));
         let rounded = (glued.score * 100.0).round_ties_even() / 100.0;
         let found = identifier.ccnet_language(text);
@@ -90,7 +90,7 @@ fn unsupervised_models_are_refused_by_name() {
 }
 
 #[test]
-fn the_classifier_reads_what_upstreams_reads() {
+fn the_classifier_reads_the_same_text_as_upstreams() {
     for case in cases("common_crawl/classifier", "text_for_classifier") {
         let line = wikiref::in_one_line(text(&case["input"]));
         assert_eq!(line, text(&case["expected"]), "{case}");

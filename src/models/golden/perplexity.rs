@@ -1,6 +1,5 @@
-//! Upstream's own results, from the shared test data: scores of KenLM and
-//! pieces of SentencePiece.
-//! Where the data is not at hand, they say so and pass.
+//! Upstream's own results, from the shared test data: scores of KenLM and pieces of SentencePiece.
+//! Without the data, the tests print that and pass.
 
 use crate::{Perplexity, Scratch, bucket, kenlm, perplexity, sentencepiece};
 use reference::{cases, file, outputs, text};
@@ -50,7 +49,7 @@ fn toy_models_score_as_upstream() {
     }
 }
 
-/// A model as CCNet has them, and the lines of the texts scored with it.
+/// A model of CCNet's kind, and the lines of the texts scored with it.
 struct Reference {
     language: String,
     text: String,
@@ -164,7 +163,7 @@ fn perplexities_of_whole_texts_are_upstreams() {
 }
 
 #[test]
-fn all_forms_of_a_model_give_the_same_scores() {
+fn all_forms_of_a_model_have_the_same_scores() {
     let Some(arpa) = file("models/ccnet_like/es.arpa.gz") else { return };
     let Some(probing) = file("models/ccnet_like/es.arpa.bin") else { return };
     let Some(trie) = file("models/ccnet_like/es.arpa.trie.bin") else { return };
@@ -175,7 +174,7 @@ fn all_forms_of_a_model_give_the_same_scores() {
             let pieces = text(&line["pieces"]);
             let exact = score(&probing, pieces);
             assert!((score(&arpa, pieces) - exact).abs() < 1e-4, "{line}");
-            // Quantised: each of a few dozen weights is rounded to one of 256.
+            // Quantized: each of a few dozen weights is rounded to one of 256.
             assert!((score(&trie, pieces) / exact - 1.0).abs() < 0.1, "{line}");
         }
     }
@@ -221,7 +220,7 @@ fn a_text_model_of_words_is_read() {
 }
 
 #[test]
-fn documents_get_the_perplexity_of_their_glued_lines() {
+fn a_documents_perplexity_is_that_of_its_joined_lines() {
     let Some(dir) = file("models/ccnet_like") else { return };
     let models = Perplexity::open(&dir).expect("models");
     let mut scratch = Scratch::default();

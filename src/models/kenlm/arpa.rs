@@ -11,9 +11,9 @@
 //! \end\
 //! ```
 //!
-//! Two things are not in such a file and worked out here: which n-grams others begin or end with, and
-//! n-grams that a pruning program left out although longer ones end with them. KenLM makes those up,
-//! with the probability that backing off gives.
+//! Two things are missing in such a file and are derived here: which n-grams are the begin or end
+//! of longer ones, and n-grams that a pruning program left out although longer ones end with them.
+//! KenLM adds the latter with their probability by backing off.
 
 use super::ORDER_MAX;
 use super::model::Model;
@@ -26,10 +26,10 @@ use std::io::{BufRead, Read};
 use std::path::Path;
 
 const LINE_BYTES_MAX: u64 = 1 << 20;
-/// What KenLM gives to unknown words where the file does not name `<unk>`.
+/// KenLM's probability of unknown words if the file has no `<unk>`.
 const UNKNOWN_LOG10: f32 = -100.0;
 
-/// N-grams of one order by their key, while they may still change.
+/// N-grams of one order by key, while the model is built.
 type Grams = HashMap<u64, Gram, RandomState>;
 
 pub(super) fn read(text: impl BufRead, path: &Path) -> Result<Model, ModelError> {
@@ -41,7 +41,7 @@ pub(super) fn read(text: impl BufRead, path: &Path) -> Result<Model, ModelError>
         builder.read_ngrams(&mut lines, order, *count, order == counts.len())?;
     }
     lines.expect("\\end\\")?;
-    builder.finish().map_err(|problem| lines.wrong(problem))
+    builder.finish().map_err(|problem| lines.invalid(problem))
 }
 
 /// The lines that are not blank.
@@ -49,14 +49,14 @@ struct Lines<'p, T> {
     text: T,
     path: &'p Path,
     buffer: Vec<u8>,
-    /// Of the line, from 1.
+    /// Number of the line, from 1.
     number: u64,
     /// Bytes of text read.
     offset: u64,
 }
 
 impl<T: BufRead> Lines<'_, T> {
-    /// Goes to the next line; an error at the end of the file.
+    /// Moves to the next line. Fails at the end of the file.
     fn advance(&mut self) -> Result<(), ModelError> {
         loop {
             self.buffer.clear();
@@ -68,10 +68,10 @@ impl<T: BufRead> Lines<'_, T> {
             })?;
             self.offset += read as u64;
             if read == 0 {
-                return Err(self.wrong("the file ends before \\end\\"));
+                return Err(self.invalid("the file ends before \\end\\"));
             }
             if read as u64 == LINE_BYTES_MAX {
-                return Err(self.wrong("it is longer than a line of an ARPA file can be"));
+                return Err(self.invalid("it is too long for a line of an ARPA file"));
             }
             if !self.buffer.iter().all(u8::is_ascii_whitespace) {
                 return Ok(());
@@ -79,7 +79,7 @@ impl<T: BufRead> Lines<'_, T> {
         }
     }
 
-    /// The line without its end.
+    /// Returns the line without its line end.
     fn line(&self) -> &[u8] {
         self.buffer.trim_ascii()
     }
@@ -90,10 +90,10 @@ impl<T: BufRead> Lines<'_, T> {
             return Ok(());
         }
         let found: String = String::from_utf8_lossy(self.line()).chars().take(60).collect();
-        Err(self.wrong(format!("expected {expected}, found \"{found}\"")))
+        Err(self.invalid(format!("expected {expected}, found \"{found}\"")))
     }
 
-    fn wrong(&self, problem: impl Into<String>) -> ModelError {
+    fn invalid(&self, problem: impl Into<String>) -> ModelError {
         let (path, line) = (self.path.to_owned(), self.number);
         ModelError::Line { path, line, problem: problem.into() }
     }
@@ -104,8 +104,8 @@ fn read_counts<T: BufRead>(lines: &mut Lines<'_, T>) -> Result<Vec<u64>, ModelEr
     if lines.line() != b"\\data\\" {
         return Err(ModelError::Unsupported {
             path: lines.path.to_owned(),
-            problem: "is no KenLM model: neither binary nor ARPA text".into(),
-            remedy: "give what lmplz or build_binary wrote, ARPA text also compressed with gzip",
+            problem: "is not a KenLM model: neither binary nor ARPA text".into(),
+            remedy: "use the output of lmplz or build_binary; ARPA text may be compressed with gzip",
         });
     }
     let mut counts: Vec<u64> = Vec::new();
@@ -121,7 +121,7 @@ fn read_counts<T: BufRead>(lines: &mut Lines<'_, T>) -> Result<Vec<u64>, ModelEr
         });
         let Some(count) = count else {
             let expected = format!("expected \"ngram {}=\" and a number", counts.len() + 1);
-            return Err(lines.wrong(expected));
+            return Err(lines.invalid(expected));
         };
         counts.push(count);
     }
@@ -129,7 +129,7 @@ fn read_counts<T: BufRead>(lines: &mut Lines<'_, T>) -> Result<Vec<u64>, ModelEr
         true => Ok(counts),
         false => Err(ModelError::Unsupported {
             path: lines.path.to_owned(),
-            problem: format!("is of order {}", counts.len()),
+            problem: format!("has order {}", counts.len()),
             remedy: "orders 2 to 10 are read: make another",
         }),
     }
@@ -139,7 +139,7 @@ fn read_counts<T: BufRead>(lines: &mut Lines<'_, T>) -> Result<Vec<u64>, ModelEr
 struct Builder {
     words: HashMap<u64, u32, RandomState>,
     unigrams: Vec<Gram>,
-    /// From the second order on.
+    /// The n-grams from the second order on.
     higher: Vec<Grams>,
 }
 
@@ -153,7 +153,7 @@ impl Builder {
         for _ in 0..count {
             lines.advance()?;
             let entry = Entry::parse(lines.line(), 1, true);
-            let entry = entry.map_err(|problem| lines.wrong(problem))?;
+            let entry = entry.map_err(|problem| lines.invalid(problem))?;
             let name = hash(entry.words[0]);
             let is_unknown = entry.words[0] == b"<unk>" || entry.words[0] == b"<UNK>";
             let gram = entry.gram;
@@ -162,15 +162,17 @@ impl Builder {
                 continue;
             }
             let number = u32::try_from(self.unigrams.len());
-            let number = number.map_err(|_| lines.wrong("there are too many words"))?;
+            let number = number.map_err(|_| lines.invalid("there are too many words"))?;
             if self.words.insert(name, number).is_some() {
-                return Err(lines.wrong("the word stands twice"));
+                return Err(lines.invalid("the word occurs twice"));
             }
             self.unigrams.push(gram);
         }
         for marker in ["<s>", "</s>"] {
             if !self.words.contains_key(&hash(marker.as_bytes())) {
-                return Err(lines.wrong(format!("no {marker} among the words before this line")));
+                return Err(
+                    lines.invalid(format!("{marker} is not among the words before this line"))
+                );
             }
         }
         Ok(())
@@ -190,31 +192,31 @@ impl Builder {
             let parsed = Entry::parse(lines.line(), order, !is_last).map(|entry| {
                 let number = |word: &&[u8]| self.words.get(&hash(word)).copied().unwrap_or(UNKNOWN);
                 let mut words = [0; ORDER_MAX];
-                // Last word first, as keys are made.
+                // Last word first, the order of keys.
                 let names = entry.words[..order].iter().rev();
                 names.zip(&mut words).for_each(|(name, word)| *word = number(name));
                 (words, entry.gram)
             });
-            let (words, gram) = parsed.map_err(|problem| lines.wrong(problem))?;
-            self.insert(&words[..order], gram).map_err(|problem| lines.wrong(problem))?;
+            let (words, gram) = parsed.map_err(|problem| lines.invalid(problem))?;
+            self.insert(&words[..order], gram).map_err(|problem| lines.invalid(problem))?;
         }
         Ok(())
     }
 
-    /// Adds an n-gram, given last word first, and tells those it begins and ends with.
+    /// Adds an n-gram, last word first, and marks the n-grams that it begins and ends with.
     fn insert(&mut self, words: &[u32], gram: Gram) -> Result<(), String> {
         let order = words.len();
-        let context = self.get_mut(&words[1..]).ok_or_else(|| {
-            format!("the first {} words are not there as an n-gram of their own", order - 1)
-        })?;
+        let context = self
+            .get_mut(&words[1..])
+            .ok_or_else(|| format!("its first {} words are missing as an n-gram", order - 1))?;
         set_extends_right(context);
 
-        // From the longest n-gram that this one ends with and that is there, make up the others.
+        // Derives the missing n-grams that this one ends with from the longest existing one.
         let mut known = order - 1;
         while known > 1 && self.get_mut(&words[..known]).is_none() {
             known -= 1;
         }
-        let ends_with = self.get_mut(&words[..known]).ok_or("its last word is not there")?;
+        let ends_with = self.get_mut(&words[..known]).ok_or("its last word is missing")?;
         ends_with.prob = ends_with.prob.abs();
         let mut log10 = ends_with.log10();
         for len in known + 1..order {
@@ -222,11 +224,11 @@ impl Builder {
                 set_extends_right(context);
                 log10 += context.backoff;
             }
-            // The sign says that it extends left.
-            let made_up = Gram { prob: log10.abs(), backoff: NO_EXTENSION };
-            self.higher[len - 2].insert(key(&words[..len]), made_up);
+            // The sign marks that it extends left.
+            let derived = Gram { prob: log10.abs(), backoff: NO_EXTENSION };
+            self.higher[len - 2].insert(key(&words[..len]), derived);
         }
-        // As in KenLM's tables, of one that stands twice the first is found.
+        // As in KenLM's tables, of two equal n-grams the first is found.
         self.higher[order - 2].entry(key(words)).or_insert(gram);
         Ok(())
     }
@@ -265,31 +267,31 @@ fn set_extends_right(gram: &mut Gram) {
     }
 }
 
-/// A line of n-grams.
+/// A line with an n-gram.
 struct Entry<'l> {
     words: [&'l [u8]; ORDER_MAX],
-    /// Extends neither way yet.
+    /// The n-gram, not yet marked as extending either way.
     gram: Gram,
 }
 
 impl<'l> Entry<'l> {
     fn parse(line: &'l [u8], order: usize, may_back_off: bool) -> Result<Self, String> {
-        // What KenLM ends words at. Other blanks are of the word.
+        // KenLM ends words at these characters. Other blanks belong to the word.
         let mut fields = line
             .split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0))
             .filter(|field| !field.is_empty());
         let prob = fields.next().and_then(number).filter(|prob| *prob <= 0.0);
-        let prob = prob.ok_or("it does not begin with log10 of a probability, at most 0")?;
+        let prob = prob.ok_or("it does not begin with the log10 of a probability, at most 0")?;
         let mut words: [&[u8]; ORDER_MAX] = [&[]; ORDER_MAX];
         for word in &mut words[..order] {
-            *word = fields.next().ok_or_else(|| format!("it has not {order} words"))?;
+            *word = fields.next().ok_or_else(|| format!("it has fewer than {order} words"))?;
         }
         let backoff = match fields.next() {
             None => NO_EXTENSION,
             Some(_) if !may_back_off => {
                 return Err("n-grams of the last order have no backoff".into());
             }
-            Some(backoff) => number(backoff).ok_or("its backoff is no number")?,
+            Some(backoff) => number(backoff).ok_or("its backoff is not a number")?,
         };
         if fields.next().is_some() {
             return Err(format!("it has more than {order} words and a backoff"));

@@ -1,5 +1,5 @@
-//! The head of KenLM's binary files (`lm/binary_format.cc`), version 5, as a little-endian machine
-//! writes it.
+//! The header of KenLM's binary files (`lm/binary_format.cc`), version 5, as written by a
+//! little-endian machine.
 //!
 //! ```text
 //! "mmap lm http://kheafield.com/code format version 5\n", filled up with 0 to 56 bytes
@@ -14,7 +14,7 @@ use crate::ModelError;
 use crate::reader::{ModelReader, f32_at, u32_at, u64_at};
 use std::io::Read;
 
-/// What every binary file of KenLM begins with.
+/// The beginning of every binary file of KenLM.
 pub(super) const MAGIC: &[u8] = b"mmap lm http://kheafield.com/code";
 const MAGIC_VERSION_5: &[u8; 51] = b"mmap lm http://kheafield.com/code format version 5\n";
 const MAGIC_INCOMPLETE: &[u8] = b"mmap lm http://kheafield.com/code incomplete\n";
@@ -25,7 +25,7 @@ const FIXED_BYTES: usize = 20;
 const REBUILD: &str = "make it again from the ARPA file with KenLM's build_binary";
 
 pub(super) struct Header {
-    /// Share of buckets to n-grams in the probing form.
+    /// Ratio of buckets to n-grams in the probing form.
     pub(super) probing_multiplier: f32,
     pub(super) kind: Kind,
     /// Number of n-grams of each order, from the first.
@@ -35,7 +35,7 @@ pub(super) struct Header {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Probing,
-    Trie { quantised: bool, array: bool },
+    Trie { quantized: bool, array: bool },
 }
 
 impl Header {
@@ -48,7 +48,7 @@ impl Header {
         let (order, probing_multiplier) = (usize::from(fixed[0]), f32_at(&fixed, 4));
         let kind = kind(source, u32_at(&fixed, 8), u32_at(&fixed, 16))?;
         if !(2..=ORDER_MAX).contains(&order) {
-            let problem = format!("is of order {order}");
+            let problem = format!("has order {order}");
             return Err(source.unsupported(problem, "orders 2 to 10 are read: make another"));
         }
         if !(1.0..=1000.0).contains(&probing_multiplier) {
@@ -59,19 +59,19 @@ impl Header {
         if counts[0] >= u64::from(u32::MAX) {
             return Err(source.damaged(format!("it has {} words", counts[0])));
         }
-        // No record is shorter than a bit.
+        // A record takes at least one bit.
         let most = source.len().saturating_mul(8);
         if let Some(count) = counts.iter().find(|count| **count > most) {
-            return Err(source.damaged(format!("it says that it has {count} n-grams of one order")));
+            return Err(source.damaged(format!("its header claims {count} n-grams of one order")));
         }
         let header = source.offset();
         source.bytes(header.next_multiple_of(8) - header, PART)?;
         Ok(Self { probing_multiplier, kind, counts })
     }
 
-    /// Number of buckets in a probing table of `count` entries.
+    /// Returns the number of buckets in a probing table of `count` entries.
     pub(super) fn buckets(&self, count: u64) -> u64 {
-        // Single precision, as KenLM.
+        // Single precision, as in KenLM.
         count.saturating_add(1).max((self.probing_multiplier * count as f32) as u64)
     }
 }
@@ -83,14 +83,14 @@ fn check_sanity<R: Read>(source: &ModelReader<'_, R>, sanity: &[u8]) -> Result<(
     if !sanity.starts_with(MAGIC_VERSION_5) {
         let line = sanity[MAGIC.len()..MAGIC_BYTES].split(|byte| *byte == b'\n').next();
         let line = String::from_utf8_lossy(line.unwrap_or_default());
-        let problem = format!("says \"{}\", not \"format version 5\"", line.trim());
+        let problem = format!("begins with \"{}\", not \"format version 5\"", line.trim());
         return Err(source.unsupported(problem, REBUILD));
     }
     let floats = [0, 4, 8].map(|at| f32_at(sanity, MAGIC_BYTES + at));
     let words = [12, 16, 20].map(|at| u32_at(sanity, MAGIC_BYTES + at));
     let long = u64_at(sanity, MAGIC_BYTES + 24);
     if floats != [0.0, 1.0, -0.5] || words != [1, u32::MAX, 0] || long != 1 {
-        let problem = "comes from a machine with another order of bytes, or is damaged";
+        let problem = "comes from a machine with another byte order, or is damaged";
         return Err(source.unsupported(problem, REBUILD));
     }
     Ok(())
@@ -99,17 +99,17 @@ fn check_sanity<R: Read>(source: &ModelReader<'_, R>, sanity: &[u8]) -> Result<(
 fn kind<R: Read>(source: &ModelReader<'_, R>, kind: u32, version: u32) -> Result<Kind, ModelError> {
     let (kind, known) = match kind {
         0 => (Kind::Probing, 0),
-        2..=5 => (Kind::Trie { quantised: kind % 2 == 1, array: kind >= 4 }, 1),
+        2..=5 => (Kind::Trie { quantized: kind % 2 == 1, array: kind >= 4 }, 1),
         1 => {
             let problem = "is a probing model with rest costs";
             return Err(source.unsupported(problem, "build it without them"));
         }
-        other => return Err(source.damaged(format!("there is no kind of model {other}"))),
+        other => return Err(source.damaged(format!("model kind {other} is unknown"))),
     };
     match version == known {
         true => Ok(kind),
         false => {
-            let problem = format!("has version {version} of its search, known is {known}");
+            let problem = format!("has search version {version}, but only {known} is supported");
             Err(source.unsupported(problem, REBUILD))
         }
     }

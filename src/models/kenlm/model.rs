@@ -1,46 +1,46 @@
-//! A model in memory, and how it scores a sentence (`lm/model.cc: FullScore`).
+//! A model in memory, and the scores of sentences (`lm/model.cc: FullScore`).
 
 use super::ORDER_MAX;
 use super::table::{Gram, Longest, Middle, Place, longer_key};
 use super::vocabulary::{UNKNOWN, Vocabulary};
 use std::hint::black_box;
 
-/// An n-gram model: give it words, it tells how likely they are.
+/// An n-gram model, which computes the probability of a sentence.
 pub struct Model {
     vocabulary: Vocabulary,
     unigrams: Vec<Gram>,
-    /// From the second order to the last but one.
+    /// The orders from the second to the last but one.
     middle: Vec<Middle>,
     longest: Longest,
     begin: u32,
     end: u32,
 }
 
-/// How many words are looked up together, so that their misses of the cache overlap.
+/// Number of words that are looked up together, so that their cache misses overlap.
 const BLOCK: usize = 64;
 
-/// What a thread keeps between scores, so that they allocate nothing. It never changes a result.
+/// Reusable memory of a thread, so that scoring does not allocate. It does not affect results.
 #[derive(Default)]
 pub struct Scratch {
     /// The sentence with its markers.
     words: Vec<u32>,
-    /// The block's words, behind the word before them.
+    /// The block's words, after the word before them.
     matches: Vec<Match>,
     places: Vec<(usize, Place)>,
 }
 
-/// How much of a word's context the model knows.
+/// The part of a word's context that the model knows.
 #[derive(Clone, Copy)]
 struct Match {
-    /// Key of the longest n-gram looked up, which ends with the word.
+    /// Key of the longest n-gram that was looked up and ends with the word.
     key: u64,
     /// log10 of the probability by the longest n-gram found.
     log10: f32,
-    /// Length of that.
+    /// Length of the longest n-gram found.
     len: usize,
-    /// Whether a longer one may be found.
+    /// Whether a longer n-gram may be found.
     extends_left: bool,
-    /// For each n-gram found, by its length, whether another may begin with it: one bit each.
+    /// One bit for each n-gram found, by its length: whether a longer n-gram may begin with it.
     extends_right: u32,
     /// The backoff of each n-gram found, from the first order to the last but one.
     backoffs: [f32; ORDER_MAX - 1],
@@ -57,33 +57,33 @@ impl Model {
         Self { vocabulary, unigrams, middle, longest, begin, end }
     }
 
-    /// The length of its longest n-grams.
+    /// Returns the length of the longest n-grams.
     pub fn order(&self) -> usize {
         self.middle.len() + 2
     }
 
-    /// Bytes that it takes in memory.
+    /// Returns the model's size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         let middle: usize = self.middle.iter().map(Middle::bytes).sum();
         let unigrams = size_of_val(self.unigrams.as_slice());
         self.vocabulary.bytes() + unigrams + middle + self.longest.bytes()
     }
 
-    /// The number of a word, 0 where the model does not know it.
+    /// Returns the number of a word; 0 if the model does not know it.
     pub fn word(&self, word: &[u8]) -> u32 {
         self.vocabulary.find(word)
     }
 
-    /// log10 of the probability that `words` make a whole sentence, its begin and end marked, as
-    /// KenLM computes it: the sum of the words' single-precision scores in single precision.
+    /// Returns the log10 of the probability of `words` as a whole sentence with its begin and end
+    /// markers. As in KenLM, it is the single-precision sum of the words' single-precision scores.
     /// Numbers that are not from [`Self::word`] count as unknown.
     ///
-    /// Makes a [`Scratch`] of its own; for more than a few sentences use [`Self::score_with`].
+    /// Allocates a [`Scratch`]; for more than a few sentences use [`Self::score_with`].
     pub fn score(&self, words: &[u32]) -> f32 {
         self.score_with(words.iter().copied(), &mut Scratch::default())
     }
 
-    /// [`Self::score`] without allocation.
+    /// [`Self::score`] with reused memory.
     pub fn score_with(&self, words: impl IntoIterator<Item = u32>, scratch: &mut Scratch) -> f32 {
         let Scratch { words: sentence, matches, places } = scratch;
         sentence.clear();
@@ -108,10 +108,10 @@ impl Model {
         total
     }
 
-    /// The state before the first word.
+    /// Returns the state before the first word.
     fn match_begin(&self) -> Match {
         let mut begin = self.match_word(self.begin);
-        // It was not found by looking: whatever follows it is tried.
+        // It was not looked up, so n-grams that begin with it must be tried.
         begin.extends_right = 1 << 1;
         begin
     }
@@ -130,8 +130,8 @@ impl Model {
         }
     }
 
-    /// Adds a match for each word in `block`. Order by order, so that many look-ups wait for memory
-    /// at the same time: an n-gram can be there only if the two are that are shorter by one word.
+    /// Adds a match for each word in `block`, order by order, so that many look-ups wait for memory
+    /// at the same time. An n-gram can exist only if the two that are one word shorter exist.
     fn match_block(
         &self,
         sentence: &[u32],
@@ -184,8 +184,8 @@ impl Model {
         }
     }
 
-    /// The score of the second of two words: that of the n-gram found, and what it cost to back off
-    /// from the longer contexts that the first word left.
+    /// Returns the score of the second of two words: that of the n-gram found, and the backoffs of
+    /// the longer contexts of the first word.
     fn word_score(&self, pair: &[Match]) -> f32 {
         let [context, word] = pair else { return 0.0 };
         let longest = context.len.min(self.order() - 1);

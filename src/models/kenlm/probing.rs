@@ -1,4 +1,4 @@
-//! KenLM's probing form: hash tables with empty buckets between (`lm/search_hashed.hh`,
+//! KenLM's probing form: open-addressing hash tables (`lm/search_hashed.hh`,
 //! `lm/vocab.cc: ProbingVocabulary`).
 //!
 //! ```text
@@ -41,7 +41,7 @@ fn read_vocabulary<R: Read>(
     let version = u32_at(&source.bytes(8, PART)?, 0);
     if version != VOCABULARY_VERSION {
         return Err(source.unsupported(
-            format!("has version {version} of KenLM's vocabulary, known is {VOCABULARY_VERSION}"),
+            format!("has vocabulary version {version}, but only {VOCABULARY_VERSION} is supported"),
             "make it again from the ARPA file with KenLM's build_binary",
         ));
     }
@@ -67,7 +67,7 @@ fn read_unigrams<R: Read>(
     }
 }
 
-/// Buckets without backoff are those of 12 bytes.
+/// Reads a table. Buckets of 12 bytes have no backoff.
 fn read_table<const WAYS: usize, R: Read>(
     source: &mut ModelReader<'_, R>,
     buckets: u64,
@@ -78,7 +78,7 @@ fn read_table<const WAYS: usize, R: Read>(
         let buckets = bytes.chunks_exact(bucket_bytes);
         buckets.map(|bucket| (u64_at(bucket, 0), bucket)).filter(|(key, _)| *key != 0)
     };
-    // Not the header's count: n-grams that had to be made up while building are not in it.
+    // The header's count lacks n-grams that KenLM added while building.
     let count = taken().count() as u64;
     let mut table = Table::with_capacity(count).map_err(|problem| source.damaged(problem))?;
     for (key, bucket) in taken() {

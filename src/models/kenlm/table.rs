@@ -1,26 +1,26 @@
-//! The n-grams of one order, found by a hash of their words: an open-addressing table whose slots
-//! are gathered into lines of the processor's cache, so that a look-up costs one miss.
+//! The n-grams of one order, by a hash of their words: an open-addressing table whose slots are
+//! grouped into cache lines, so that a look-up costs one cache miss.
 //!
 //! ```text
-//! line of 64 bytes   WAYS tags, WAYS probabilities, and where WAYS is 5 as many backoffs
+//! line of 64 bytes   WAYS tags, WAYS probabilities, and if WAYS is 5, WAYS backoffs
 //! ```
 //!
-//! The words make a key of 64 bits as in KenLM. Half of the mixed key chooses the line, the other
-//! half is the tag; 0 marks a free slot, and slots are taken front to back. Two n-grams with the same
-//! line and tag would be taken for one, which befalls about one look-up in a thousand million.
+//! The words make a key of 64 bits as in KenLM. One half of the mixed key selects the line, the
+//! other half is the tag; 0 marks a free slot, and slots are filled front to back. Two n-grams with
+//! the same line and tag are confused, which happens in about one look-up in a thousand million.
 
-/// An n-gram that does not stand first or last in any other costs nothing to back off from; KenLM
-/// writes that as a negative zero.
+/// The backoff of an n-gram with which no longer one begins. It is zero; KenLM writes it as a
+/// negative zero.
 pub(super) const NO_EXTENSION: f32 = -0.0;
 
-/// What a model says of one n-gram.
+/// A model's weights of one n-gram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Gram {
-    /// log10 of the probability. Its sign is not that of the number, which never is positive, but
-    /// tells whether a longer n-gram ends with this one: then it is positive.
+    /// log10 of the probability, which is never positive. The sign is used as a flag: it is
+    /// positive if a longer n-gram ends with this one.
     pub(super) prob: f32,
-    /// log10 of what it costs to follow this n-gram with what the model has not seen follow it;
-    /// [`NO_EXTENSION`] where it has seen nothing follow.
+    /// log10 of the backoff for a word that the model has not seen after this n-gram;
+    /// [`NO_EXTENSION`] if it has seen no word after it.
     pub(super) backoff: f32,
 }
 
@@ -40,8 +40,8 @@ impl Gram {
     }
 }
 
-/// The key of an n-gram from that of its last words and the word before them; the key of one word is
-/// its number. KenLM's own, since its files hold such keys.
+/// Returns the key of an n-gram from the key of its last words and the word before them. The key of
+/// one word is its number. The hash is KenLM's, since its files hold such keys.
 #[inline]
 pub(super) fn longer_key(key: u64, word: u32) -> u64 {
     key.wrapping_mul(8_978_948_897_894_561_157)
@@ -52,16 +52,16 @@ pub(super) fn longer_key(key: u64, word: u32) -> u64 {
 #[repr(align(64))]
 struct Line([u32; 16]);
 
-/// For n-grams that others may begin with.
+/// A table of n-grams with which longer ones may begin.
 pub(super) type Middle = Table<5>;
-/// For those of the highest order, which have no backoff.
+/// A table of n-grams of the highest order, which have no backoff.
 pub(super) type Longest = Table<8>;
 
 pub(super) struct Table<const WAYS: usize> {
     lines: Vec<Line>,
 }
 
-/// Where an n-gram is looked up first.
+/// The first place at which an n-gram is looked up.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     line: u32,
@@ -69,10 +69,11 @@ pub(super) struct Place {
 }
 
 impl<const WAYS: usize> Table<WAYS> {
-    /// Room for `count` n-grams with a sixth of the slots to spare. Fails where there is no memory.
+    /// Returns a table for `count` n-grams with a sixth of the slots free. Fails if memory is
+    /// short.
     pub(super) fn with_capacity(count: u64) -> Result<Self, String> {
         let lines = (count / WAYS as u64).saturating_mul(6) / 5 + 2;
-        let too_many = || format!("no memory for {count} n-grams of one order");
+        let too_many = || format!("there is not enough memory for {count} n-grams of one order");
         let lines = u32::try_from(lines).map_err(|_| too_many())? as usize;
         let mut table = Self { lines: Vec::new() };
         table.lines.try_reserve_exact(lines).map_err(|_| too_many())?;
@@ -80,12 +81,12 @@ impl<const WAYS: usize> Table<WAYS> {
         Ok(table)
     }
 
-    /// Bytes that it takes.
+    /// Returns the size in bytes.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(self.lines.as_slice())
     }
 
-    /// Adds an n-gram; of one that stands twice the first counts. There must be room.
+    /// Adds an n-gram. Of two equal n-grams the first counts. There must be a free slot.
     pub(super) fn insert(&mut self, key: u64, gram: Gram) {
         let Place { line, tag } = self.place(key);
         let mut line = line as usize;
@@ -105,25 +106,25 @@ impl<const WAYS: usize> Table<WAYS> {
         }
     }
 
-    /// Where to look for a key.
+    /// Returns the place of a key.
     #[inline]
     pub(super) fn place(&self, key: u64) -> Place {
-        // Two rounds of a multiplication: neighbouring words have neighbouring keys.
+        // Two rounds of multiplication, since neighbouring words have neighbouring keys.
         let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mixed = (mixed ^ mixed >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93);
         let line = ((mixed >> 32) * self.lines.len() as u64) >> 32;
         Place { line: line as u32, tag: (mixed as u32).max(1) }
     }
 
-    /// Brings the lines of `places` near the processor. Nothing waits for any of them, so it asks
-    /// for as many at a time as it can. What it gives means nothing.
+    /// Loads the lines of `places` into the cache. The loads do not depend on each other, so the
+    /// processor overlaps them. The returned number has no meaning.
     #[inline]
     pub(super) fn fetch(&self, places: impl Iterator<Item = Place>) -> u32 {
         places.fold(0, |sum, place| sum ^ self.lines[place.line as usize].0[0])
     }
 
-    /// The n-gram at a place or, where that line is full, after it; without its backoff where this is
-    /// the highest order.
+    /// Returns the n-gram at a place or, if that line is full, after it. The highest order has no
+    /// backoffs.
     #[inline]
     pub(super) fn find(&self, place: Place) -> Option<Gram> {
         let mut line = place.line as usize;
@@ -194,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn what_no_memory_can_hold_is_refused() {
+    fn tables_that_do_not_fit_into_memory_are_refused() {
         assert!(Middle::with_capacity(u64::MAX).is_err());
         assert!(Longest::with_capacity(1 << 50).is_err());
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn every_key_is_found_and_no_other(

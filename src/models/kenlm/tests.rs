@@ -1,4 +1,4 @@
-//! The forms of a model against each other and against KenLM's own results.
+//! Compares the forms of a model with each other and with KenLM's own results.
 
 use super::*;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ fn words(model: &Model, sentence: &str) -> Vec<u32> {
     sentence.split_whitespace().map(|word| model.word(word.as_bytes())).collect()
 }
 
-/// Trigrams as a pruning program leaves them: `b c` is missing below `a b c`.
+/// Trigrams as left by a pruning program: `b c` is missing below `a b c`.
 const PRUNED: &str = "\\data\\
 ngram 1=6
 ngram 2=3
@@ -41,12 +41,12 @@ fn close(found: f32, expected: f64) {
 }
 
 #[test]
-fn backing_off_goes_as_far_as_it_must() {
+fn backing_off_goes_as_far_as_needed() {
     let model = parse(PRUNED.as_bytes()).expect("a model");
     assert_eq!(model.order(), 3);
     // a after <s>, b after a, c after a b, </s> after c.
     close(model.score(&words(&model, "a b c")), -0.3 - (0.4 + 0.03125) - 0.2 - 0.6);
-    // b c was made up: its probability is c's and b's backoff.
+    // b c was derived: its probability is that of c and the backoff of b.
     close(model.score(&words(&model, "b c")), -(0.5 + 1.2) - (0.125 + 1.3) - 0.6);
     close(model.score(&words(&model, "z")), -(0.5 + 2.5) - 0.9);
     close(model.score(&[]), -(0.5 + 0.9));
@@ -58,20 +58,20 @@ fn long_sentences_are_scored_as_short_ones_word_by_word() {
     let model = parse(PRUNED.as_bytes()).expect("a model");
     let sentence = words(&model, &"a b c ".repeat(200));
     let once = model.score(&words(&model, "a b c"));
-    // Each of the others begins with a after c, where the first ends with </s> after c.
+    // Each other repetition begins with a after c; the first ends with </s> after c.
     let expected = f64::from(once) - 199.0 * (1.1 + 0.0625 + 0.4 + 0.2);
     assert!((f64::from(model.score(&sentence)) - expected).abs() < 1e-2);
 }
 
 #[test]
-fn unknown_words_get_a_hundred_where_the_file_does_not_name_them() {
+fn unknown_words_score_minus_100_if_the_file_has_no_unk() {
     let text = PRUNED.replace("-2.5\t<unk>\n", "").replace("ngram 1=6", "ngram 1=5");
     let model = parse(text.as_bytes()).expect("a model");
     close(model.score(&words(&model, "z")), -(0.5 + 100.0) - 0.9);
 }
 
 #[test]
-fn lines_that_are_wrong_are_named() {
+fn invalid_lines_are_reported() {
     for (good, bad, line, problem) in [
         ("-0.4\ta b", "0.4\ta b", 16, "at most 0"),
         ("-0.4\ta b\t-0.015625", "-0.4\ta", 16, "not 2 words"),
@@ -96,10 +96,10 @@ fn lines_that_are_wrong_are_named() {
 }
 
 #[test]
-fn other_files_and_orders_are_refused_by_name() {
+fn other_files_and_orders_are_refused_with_their_kind() {
     for (bytes, problem) in [
         (&b"PK\x03\x04"[..], "no KenLM model"),
-        (b"\\data\\\nngram 1=0\n\n\\1-grams:\n", "is of order 1"),
+        (b"\\data\\\nngram 1=0\n\n\\1-grams:\n", "has order 1"),
         (b"mmap lm http://kheafield.com/code format version 4\n", "cut short"),
     ] {
         let error = parse(bytes).err().expect("no model").to_string();
@@ -123,7 +123,7 @@ fn binaries() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Damages of a file: a byte here, eight there, bytes cut off at the end.
+/// Damage of a file: one byte, eight bytes, or a cut at the end.
 #[derive(Clone, Debug)]
 enum Damage {
     Byte(usize, u8),
@@ -136,7 +136,7 @@ fn damage() -> impl Strategy<Value = Damage> {
         prop_oneof![any::<u64>(), Just(u64::MAX), 0..64u64, (0..64u32).prop_map(|bit| 1 << bit)];
     prop_oneof![
         (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Damage::Byte(at, byte)),
-        // The head, where the counts are, is worth a closer look.
+        // The header, with its counts, is tested more densely.
         (0..160usize, any::<u8>()).prop_map(|(at, byte)| Damage::Byte(at, byte)),
         (any::<usize>(), number.clone()).prop_map(|(at, number)| Damage::Number(at, number)),
         (88..160usize, number).prop_map(|(at, number)| Damage::Number(at, number)),
@@ -171,8 +171,8 @@ fn every_cut_binary_file_is_refused() {
 }
 
 #[test]
-fn numbers_that_cannot_be_are_told() {
-    let told = |file: &Vec<u8>| -> Vec<String> {
+fn impossible_numbers_are_reported() {
+    let errors = |file: &Vec<u8>| -> Vec<String> {
         let damage = |at: usize| {
             let mut file = file.clone();
             file[at] = 0xff;
@@ -182,29 +182,29 @@ fn numbers_that_cannot_be_are_told() {
     };
     for file in binaries() {
         let is_trie = file[96] != 0;
-        let told = told(&file);
+        let errors = errors(&file);
         let problems: &[&str] = match is_trie {
-            true => &["an n-gram has word", "words beside <unk> are not", "follow n-gram"],
+            true => &["an n-gram has word", "words besides <unk> do not match", "follow n-gram"],
             false => &[": word ", "n-grams of one order"],
         };
         for problem in problems {
-            let is_told = told.iter().any(|error| error.contains(problem));
-            assert!(is_told, "{problem}: {told:?}");
+            let is_reported = errors.iter().any(|error| error.contains(problem));
+            assert!(is_reported, "{problem}: {errors:?}");
         }
     }
 }
 
 #[test]
-fn other_byte_orders_and_versions_are_refused_by_name() {
+fn other_byte_orders_and_versions_are_refused_with_a_reason() {
     for file in binaries() {
         for (at, byte, problem) in [
             (49, b'6', "format version 6"),
-            (60, 1, "order of bytes"),
+            (60, 1, "byte order"),
             (96, 1, "rest costs"),
-            (96, 9, "no kind of model 9"),
-            (88, 1, "is of order 1"),
-            (88, 40, "is of order 40"),
-            (104, 7, "version 7 of its search"),
+            (96, 9, "model kind 9"),
+            (88, 1, "has order 1"),
+            (88, 40, "has order 40"),
+            (104, 7, "search version 7"),
             (95, 0xff, "probing multiplier"),
         ] {
             let mut file = file.clone();
@@ -220,7 +220,7 @@ fn other_byte_orders_and_versions_are_refused_by_name() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..crate::property() })]
+    #![proptest_config(ProptestConfig { cases: 2000, ..reference::property() })]
 
     #[test]
     fn a_damaged_binary_file_never_panics(
@@ -238,10 +238,10 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
-    fn no_binary_file_is_too_odd(tail in prop::collection::vec(any::<u8>(), 0..300), kind in 0..7u8) {
+    fn no_binary_file_panics(tail in prop::collection::vec(any::<u8>(), 0..300), kind in 0..7u8) {
         let mut file = binaries().first().map_or(Vec::new(), |file| file[..108].to_vec());
         if let Some(place) = file.get_mut(96) {
             *place = kind;
@@ -251,7 +251,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_odd(text in "(\\\\data\\\\\n)?(ngram [1-3]=[0-9]{1,12}\n|\\\\[1-3]-grams:\n|-?[0-9.]{1,4}\t(<s>|</s>|<unk>|[a-c])( [a-c])?(\t-?[0-9.e]{1,4})?\n|\\PC\n){0,30}(\\\\end\\\\)?") {
+    fn no_text_panics(text in "(\\\\data\\\\\n)?(ngram [1-3]=[0-9]{1,12}\n|\\\\[1-3]-grams:\n|-?[0-9.]{1,4}\t(<s>|</s>|<unk>|[a-c])( [a-c])?(\t-?[0-9.e]{1,4})?\n|\\PC\n){0,30}(\\\\end\\\\)?") {
         if let Ok(model) = parse(text.as_bytes()) {
             model.score(&[0, 1, 2, 3]);
         }

@@ -1,23 +1,24 @@
-//! KenLM's trie forms: for each order an array of bit-packed records in the order of the reversed
-//! n-grams, each with the place of its first child in the next array (`lm/search_trie.hh`,
+//! KenLM's trie forms: for each order, an array of bit-packed records sorted by the reversed
+//! n-grams, each with the index of its first child in the next array (`lm/search_trie.hh`,
 //! `lm/trie.cc`, `lm/quantize.hh`, `lm/bhiksha.cc`).
 //!
 //! ```text
 //! u64 number of words without <unk>       number of words times: u64 hash, in order
-//! quantised: u8 version, prob bits, backoff bits, 5 free bytes
+//! quantized: u8 version, prob bits, backoff bits, 5 free bytes
 //!            for each order but the first and last: f32 of each prob code, of each backoff code
 //!            for the last: f32 of each prob code
 //! number of words + 2 times: f32 prob, f32 backoff, u64 first child
 //! for each order but the first and last:
 //!     array-compressed: u8 version, u8 bits, 6 free bytes, from a multiple of 8 on u64 offsets,
-//!                       and as many free bytes as make it 7 more than without any
-//!     records, and one for the end: word, weights, place of the first child
+//!                       and free bytes up to 7 more than without alignment
+//!     records, and one for the end: word, weights, index of the first child
 //! for the last: records, and one for the end: word, prob
 //! ```
 //!
-//! Weights are 31 bits of probability, whose sign is known, and 32 of backoff; or, quantised, a code of
-//! the backoff and one of the probability. In the array-compressed form a record has only the low
-//! bits of its child's place; the high bits are the number of offsets up to the record.
+//! Weights are 31 bits of probability, whose sign is known, and 32 of backoff; or, quantized, a
+//! code for the backoff and one for the probability. In the array-compressed form, a record has
+//! only the low bits of its child's index; the high bits are the number of offsets up to the
+//! record.
 
 use super::header::Header;
 use super::model::Model;
@@ -27,9 +28,9 @@ use crate::ModelError;
 use crate::reader::{ModelReader, f32_at, u64_at};
 use std::io::Read;
 
-const QUANTISATION_VERSION: u8 = 2;
+const QUANTIZATION_VERSION: u8 = 2;
 const ARRAY_VERSION: u8 = 0;
-const QUANTISED_BITS_MAX: u8 = 25;
+const QUANTIZED_BITS_MAX: u8 = 25;
 const SIGN: u32 = 1 << 31;
 
 const REBUILD: &str = "make it again from the ARPA file with KenLM's build_binary";
@@ -37,13 +38,13 @@ const REBUILD: &str = "make it again from the ARPA file with KenLM's build_binar
 pub(super) fn read<R: Read>(
     source: &mut ModelReader<'_, R>,
     header: &Header,
-    quantised: bool,
+    quantized: bool,
     array: bool,
 ) -> Result<Model, ModelError> {
     let counts = &header.counts;
     let order = counts.len();
     let vocabulary = read_vocabulary(source, counts[0])?;
-    let weights = read_weights(source, order, quantised)?;
+    let weights = read_weights(source, order, quantized)?;
     let (unigrams, mut parents) = read_unigrams(source, counts)?;
 
     let mut middle = Vec::new();
@@ -71,7 +72,9 @@ fn read_vocabulary<R: Read>(
     const PART: &str = "vocabulary";
     let used = u64_at(&source.bytes(8, PART)?, 0);
     if used >= words {
-        return Err(source.damaged(format!("{used} words beside <unk> are not {words}")));
+        return Err(
+            source.damaged(format!("{used} words besides <unk> do not match {words} words"))
+        );
     }
     let hashes = source.items(words, 8, PART)?;
     let hashes = hashes.chunks_exact(8).take(used as usize).map(|hash| u64_at(hash, 0));
@@ -79,32 +82,33 @@ fn read_vocabulary<R: Read>(
     Ok(Vocabulary::new(hashes.zip(1..).collect()))
 }
 
-/// How weights are written in the records of one order.
+/// The encoding of weights in the records of one order.
 enum Weights {
     Plain,
     Quantised { probs: Vec<f32>, backoffs: Vec<f32> },
 }
 
-/// The weights of each order from the second.
+/// Reads the weights' encoding of each order from the second.
 fn read_weights<R: Read>(
     source: &mut ModelReader<'_, R>,
     order: usize,
-    quantised: bool,
+    quantized: bool,
 ) -> Result<Vec<Weights>, ModelError> {
-    const PART: &str = "table of quantised weights";
-    if !quantised {
+    const PART: &str = "table of quantized weights";
+    if !quantized {
         return Ok((1..order).map(|_| Weights::Plain).collect());
     }
     let head = source.bytes(8, PART)?;
     let (version, prob_bits, backoff_bits) = (head[0], head[1], head[2]);
-    if version != QUANTISATION_VERSION {
-        let known = QUANTISATION_VERSION;
-        let problem = format!("has version {version} of quantised weights, known is {known}");
+    if version != QUANTIZATION_VERSION {
+        let known = QUANTIZATION_VERSION;
+        let problem =
+            format!("has version {version} of quantized weights, but only {known} is supported");
         return Err(source.unsupported(problem, REBUILD));
     }
-    let is_possible = |bits: u8| (1..=QUANTISED_BITS_MAX).contains(&bits);
+    let is_possible = |bits: u8| (1..=QUANTIZED_BITS_MAX).contains(&bits);
     if !is_possible(prob_bits) || !is_possible(backoff_bits) {
-        return Err(source.damaged(format!("weights have {prob_bits} and {backoff_bits} bits")));
+        return Err(source.damaged(format!("its weights have {prob_bits} and {backoff_bits} bits")));
     }
     let mut codes = |bits: u8| -> Result<Vec<f32>, ModelError> {
         let codes = source.items(1 << bits, 4, PART)?;
@@ -119,10 +123,10 @@ fn read_weights<R: Read>(
     Ok(weights)
 }
 
-/// The n-grams of one order, as those of the next come below them.
+/// The n-grams of one order as parents of the next order.
 struct Parents {
     keys: Vec<u64>,
-    /// Where the children of each end.
+    /// The end of each parent's children.
     ends: Vec<u64>,
 }
 
@@ -146,7 +150,7 @@ fn read_unigrams<R: Read>(
     Ok((unigrams, parents))
 }
 
-/// Children follow each other without gaps.
+/// Checks that children follow each other without gaps.
 fn check_range<R: Read>(
     source: &ModelReader<'_, R>,
     begin: u64,
@@ -167,11 +171,11 @@ fn gram(prob: f32, backoff: f32, extends_left: bool) -> Gram {
     Gram { prob: f32::from_bits(magnitude | sign), backoff }
 }
 
-/// Places of first children.
+/// The encoding of first children's indexes.
 struct Pointers {
-    /// How many bits of them stand in the records.
+    /// Number of their bits in the records.
     low_bits: u32,
-    /// From which record on the high bits are one more; none where there are no high bits.
+    /// The records at which the high bits increase by one; empty if there are no high bits.
     offsets: Vec<u64>,
 }
 
@@ -182,17 +186,18 @@ impl Pointers {
         children: u64,
         bits: &mut Option<u8>,
     ) -> Result<Self, ModelError> {
-        const PART: &str = "compressed array of places";
+        const PART: &str = "compressed array of indexes";
         let start = source.offset();
         let padding = start.next_multiple_of(8) - start;
         let head = source.bytes(padding + 8, PART)?;
-        // Only the first of these arrays has a head.
+        // Only the first of these arrays has a header.
         let bits = match *bits {
             Some(bits) => bits,
             None if head[0] != ARRAY_VERSION => {
                 let (version, known) = (head[0], ARRAY_VERSION);
-                let problem =
-                    format!("has version {version} of array compression, known is {known}");
+                let problem = format!(
+                    "has version {version} of array compression, but only {known} is supported"
+                );
                 return Err(source.unsupported(problem, REBUILD));
             }
             None => *bits.insert(head[1]),
@@ -204,14 +209,14 @@ impl Pointers {
         source.bytes(7 - padding, PART)?;
         let offsets: Vec<u64> = offsets.chunks_exact(8).map(|offset| u64_at(offset, 0)).collect();
         if !offsets.is_sorted() || offsets.first() != Some(&0) {
-            return Err(source.damaged("the offsets of its places are not in order"));
+            return Err(source.damaged("the offsets of its indexes are not in order"));
         }
         Ok(Self { low_bits, offsets })
     }
 }
 
-/// How many bits of a place KenLM moves from the records to the array: as many as save most, one
-/// offset costing 64 bits.
+/// Returns the number of an index's bits that KenLM moves from the records to the array: it saves
+/// the most space, with 64 bits per offset.
 fn high_bits(records: u64, children: u64, most: u32) -> u32 {
     let required = bits_for(children);
     let cost = |moved: u32| {
@@ -248,21 +253,21 @@ impl<'w> Level<'w> {
             Weights::Plain if pointers.is_some() => 63,
             Weights::Plain => 31,
             Weights::Quantised { probs, backoffs } => {
-                // An empty table, that of the last order, has no bits.
+                // The empty table of the last order has no bits.
                 probs.len().ilog2() + backoffs.len().checked_ilog2().unwrap_or(0)
             }
         };
         let low_bits = pointers.as_ref().map_or(0, |pointers| pointers.low_bits);
         let record_bits = word_bits + weight_bits + low_bits;
         let bits = u128::from(count.saturating_add(1)) * u128::from(record_bits);
-        // KenLM reads 8 bytes at a time, so it leaves 8 behind the last record.
+        // KenLM reads 8 bytes at a time, so it leaves 8 after the last record.
         let bytes = u64::try_from(bits.div_ceil(8) + 8).unwrap_or(u64::MAX);
         let bytes = source.bytes(bytes, "array of n-grams")?;
         Ok(Self { bytes, count, words, word_bits, record_bits, weights, pointers })
     }
 
-    /// Makes a table of the n-grams, which lie below `parents`; and, where `children` more lie below
-    /// them, makes parents of them.
+    /// Builds a table of the n-grams below `parents`, and returns them as parents of the next
+    /// `children` n-grams, if there are any.
     fn enter<const WAYS: usize, R: Read>(
         &self,
         source: &ModelReader<'_, R>,
@@ -318,8 +323,8 @@ impl<'w> Level<'w> {
         }
     }
 
-    /// Where the children of `record` begin. Records are asked for in order; `offsets` counts how many
-    /// offsets lie behind.
+    /// Returns the beginning of the children of `record`. Must be called in order of the records;
+    /// `offsets` counts the offsets passed.
     fn first_child(&self, record: u64, offsets: &mut usize) -> u64 {
         let Some(pointers) = &self.pointers else { return 0 };
         let low_bits = pointers.low_bits;
@@ -331,10 +336,10 @@ impl<'w> Level<'w> {
         (offsets.saturating_sub(1) as u64) << low_bits | low
     }
 
-    /// `count` bits of a record, at most 57, from `at` on.
+    /// Returns `count` bits of a record, at most 57, from `at` on.
     fn bits(&self, record: u64, at: u32, count: u32) -> u64 {
         let bit = record * u64::from(self.record_bits) + u64::from(at);
-        // There are 8 bytes behind the last record.
+        // There are 8 bytes after the last record.
         let word = u64_at(&self.bytes, (bit / 8) as usize);
         word >> (bit % 8) & ((1 << count) - 1)
     }

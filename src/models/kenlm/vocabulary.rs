@@ -1,9 +1,9 @@
-//! The words of a model. KenLM's files know words by their hash alone.
+//! The words of a model. KenLM's files contain only the words' hashes.
 
-/// The number of every word that the model does not know.
+/// The number of unknown words.
 pub(super) const UNKNOWN: u32 = 0;
 
-/// Words by hash, in order of the hashes.
+/// Numbers of words by hash, sorted by hash.
 pub(super) struct Vocabulary(Vec<(u64, u32)>);
 
 impl Vocabulary {
@@ -13,13 +13,13 @@ impl Vocabulary {
         Self(words)
     }
 
-    /// The word's number, or [`UNKNOWN`].
+    /// Returns the word's number, or [`UNKNOWN`].
     pub(super) fn find(&self, word: &[u8]) -> u32 {
         let found = self.0.binary_search_by_key(&hash(word), |(hash, _)| *hash);
         found.map_or(UNKNOWN, |at| self.0[at].1)
     }
 
-    /// The highest number of a word.
+    /// Returns the highest number of a word.
     pub(super) fn highest(&self) -> u32 {
         self.0.iter().map(|(_, number)| *number).max().unwrap_or(UNKNOWN)
     }
@@ -29,7 +29,7 @@ impl Vocabulary {
     }
 }
 
-/// MurmurHash64A by Austin Appleby, with seed 0: the names of words in KenLM's files.
+/// MurmurHash64A by Austin Appleby, with seed 0, which KenLM's files use for words.
 pub(super) fn hash(word: &[u8]) -> u64 {
     const MULTIPLIER: u64 = 0xC6A4_A793_5BD1_E995;
     const SHIFT: u32 = 47;

@@ -1,5 +1,5 @@
-//! Words seen lately and their pieces. Few words make most of a text, and to find one here costs
-//! a tenth of cutting it.
+//! A cache of words and their pieces. Few words make up most of a text, and a look-up takes a tenth
+//! of the time of segmenting a word.
 
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
@@ -8,18 +8,18 @@ const SLOTS: usize = 1 << 13;
 const WORD_BYTES_MAX: usize = 30;
 const PIECES_MAX: usize = 6;
 
-/// Each word has one slot, which the last word that shares it keeps. 512 KiB.
+/// Each word has one slot, which holds the last word written to it. 512 KiB.
 pub(super) struct WordCache {
     slots: Vec<CachedWord>,
     hasher: RandomState,
 }
 
-/// A word and how it is cut; one line of the processor's cache.
+/// A word and its segmentation; one cache line.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct CachedWord {
     ids: [u32; PIECES_MAX],
-    /// By how much the second-best way to cut it is worse.
+    /// The margin in score to the second-best segmentation.
     pub(super) margin: f32,
     word: [u8; WORD_BYTES_MAX],
     len: u8,
@@ -46,12 +46,12 @@ impl Default for WordCache {
 }
 
 impl WordCache {
-    /// Whether words of this length are kept at all.
+    /// Whether words of this length are cached.
     pub(super) fn takes(word: &[u8]) -> bool {
         (1..=WORD_BYTES_MAX).contains(&word.len())
     }
 
-    /// The slot of a word, for [`Self::get`] and [`Self::put`].
+    /// Returns the slot of a word, for [`Self::get`] and [`Self::put`].
     #[inline]
     pub(super) fn slot(&self, word: &[u8]) -> usize {
         self.hasher.hash_one(word) as usize % SLOTS
@@ -63,7 +63,7 @@ impl WordCache {
         (cached.word[..usize::from(cached.len)] == *word).then_some(cached)
     }
 
-    /// Keeps a word, unless it has too many pieces.
+    /// Caches a word, unless it has too many pieces.
     pub(super) fn put(&mut self, slot: usize, word: &[u8], ids: &[u32], margin: f32) {
         if !Self::takes(word) || ids.len() > PIECES_MAX {
             return;

@@ -1,29 +1,29 @@
-//! SentencePiece's own normalisation: a list of replacements in the model, mostly Unicode's NFKC, and
-//! the marks that stand for blanks (`src/normalizer.cc`).
+//! SentencePiece's normalization: a list of replacements in the model, mostly Unicode's NFKC, and
+//! marks in place of blanks (`src/normalizer.cc`).
 //!
 //! ```text
-//! u32 bytes of the trie, the trie, and what its texts are replaced by, each ended by a 0
+//! u32 bytes of the trie, the trie, and the replacements, each ended by a 0
 //! ```
 //!
-//! The trie is a double array as darts-clone writes it. It is not trusted: a place outside of it is
-//! one where nothing is.
+//! The trie is a double array as written by darts-clone. It is not trusted: places outside of it
+//! count as empty.
 
-/// What stands for a blank in a piece, U+2581.
+/// The mark for a blank in a piece, U+2581.
 pub(super) const MARK: &[u8] = "\u{2581}".as_bytes();
 
 pub(super) struct Normalizer {
-    /// The double array; empty where there are no replacements.
+    /// The double array; empty if there are no replacements.
     units: Vec<u32>,
     replacements: Vec<u8>,
-    /// For each ASCII character: nothing that may be replaced begins with it, if another ASCII
-    /// character follows.
+    /// For each ASCII character, whether no replaced text begins with it if another ASCII character
+    /// follows.
     is_plain: [bool; 128],
     pub(super) add_dummy_prefix: bool,
     pub(super) remove_extra_whitespaces: bool,
 }
 
 impl Normalizer {
-    /// `charsmap` is the list of replacements as it stands in the model; tells what is wrong with it.
+    /// Reads the model's list of replacements. The error describes what is wrong with it.
     pub(super) fn new(charsmap: &[u8]) -> Result<Self, &'static str> {
         let mut normalizer = Self {
             units: Vec::new(),
@@ -51,7 +51,8 @@ impl Normalizer {
         self.value(node).is_none() && !goes_on
     }
 
-    /// Writes the normalised text to `out`, and to `words` where each [`MARK`] begins and the text ends.
+    /// Writes the normalized text to `out`, and the offsets of each [`MARK`] and of the text's end
+    /// to `words`.
     pub(super) fn normalize(&self, text: &str, out: &mut Vec<u8>, words: &mut Vec<u32>) {
         out.clear();
         words.clear();
@@ -97,22 +98,22 @@ impl Normalizer {
         words.push(out.len() as u32);
     }
 
-    /// How many bytes from the first on are plain characters other than blanks.
+    /// Returns the number of leading bytes that are plain characters other than blanks.
     #[inline]
     fn plain_run(&self, bytes: &[u8]) -> usize {
         let is_plain = |byte: &u8| {
             *byte != b' ' && self.is_plain.get(usize::from(*byte)).copied().unwrap_or(false)
         };
         let run = bytes.iter().position(|byte| !is_plain(byte)).unwrap_or(bytes.len());
-        // What is not ASCII may join the character before it.
+        // A character beyond ASCII may combine with the one before it.
         match bytes.get(run) {
             Some(next) if !next.is_ascii() => run.saturating_sub(1),
             _ => run,
         }
     }
 
-    /// What the text at `at` becomes, up to which byte: the longest that is in the list, or one
-    /// character as it is.
+    /// Returns the replacement of the text at `at` and the end of the replaced part: the longest
+    /// match in the list, or one character unchanged.
     fn replace<'t>(&'t self, text: &'t str, at: usize) -> (&'t [u8], usize) {
         let bytes = text.as_bytes();
         let mut longest = None;
@@ -139,7 +140,7 @@ impl Normalizer {
         self.units.first().map(|unit| Node { place: offset(*unit), ends: false })
     }
 
-    /// The node below `node` for `byte`.
+    /// Returns the child of `node` for `byte`.
     #[inline]
     fn child(&self, node: Node, byte: u8) -> Option<Node> {
         const LABEL: u32 = 1 << 31 | 0xFF;
@@ -150,7 +151,7 @@ impl Normalizer {
         is_child.then(|| Node { place: place ^ offset(unit), ends: unit & ENDS != 0 })
     }
 
-    /// Where in the replacements stands that of the text that ends here, if one does.
+    /// Returns the offset of the replacement of the text that ends here, if one does.
     fn value(&self, node: Node) -> Option<usize> {
         let unit = self.units.get(node.place as usize).filter(|_| node.ends)?;
         Some((unit & !(1 << 31)) as usize)
@@ -159,7 +160,7 @@ impl Normalizer {
 
 #[derive(Clone, Copy)]
 struct Node {
-    /// Exclusive-or a byte: where the child for that byte lies.
+    /// The place of a child is this exclusive-or the child's byte.
     place: u32,
     /// Whether a text ends here.
     ends: bool,
@@ -231,16 +232,16 @@ mod tests {
     }
 
     #[test]
-    fn lists_cut_short_are_refused() {
+    fn truncated_lists_are_refused() {
         assert!(Normalizer::new(&[1, 0]).is_err());
         assert!(Normalizer::new(&[9, 0, 0, 0, 1, 2]).is_err());
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
-        fn no_list_of_replacements_is_too_odd(
+        fn no_list_of_replacements_panics(
             charsmap in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..200),
             text in "\\PC{0,20}",
         ) {

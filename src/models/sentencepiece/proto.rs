@@ -1,7 +1,7 @@
-//! The few fields of a SentencePiece model file that matter here, out of its protocol buffer
+//! Reads the few fields of a SentencePiece model file that matter here from its protocol buffer
 //! (`sentencepiece_model.proto`).
 
-/// What is in a model file.
+/// The fields of a model file.
 #[derive(Debug, PartialEq)]
 pub(super) struct ModelProto<'f> {
     pub(super) pieces: Vec<Piece<'f>>,
@@ -29,7 +29,7 @@ pub(super) const PIECE_CONTROL: u64 = 3;
 pub(super) const PIECE_UNUSED: u64 = 5;
 
 impl<'f> ModelProto<'f> {
-    /// Reads a file, or tells the byte at which it is no protocol buffer any more.
+    /// Reads a file. The error is the offset from which on it is not a valid protocol buffer.
     pub(super) fn read(file: &'f [u8]) -> Result<Self, usize> {
         let mut model = ModelProto {
             pieces: Vec::new(),
@@ -83,7 +83,7 @@ impl<'f> ModelProto<'f> {
     }
 }
 
-/// A message's fields, one after the other.
+/// Iterates over a message's fields.
 struct Fields<'f> {
     bytes: &'f [u8],
     offset: usize,
@@ -97,7 +97,7 @@ enum Value<'f> {
 }
 
 impl<'f> Fields<'f> {
-    /// Number and value of the next field.
+    /// Returns the number and value of the next field.
     fn next(&mut self) -> Result<Option<(u64, Value<'f>)>, usize> {
         if self.offset == self.bytes.len() {
             return Ok(None);

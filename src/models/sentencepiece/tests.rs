@@ -1,9 +1,9 @@
-//! Models made here, and damaged ones.
+//! Generated and damaged models.
 
 use super::*;
 use proptest::prelude::*;
 
-/// A model file of `pieces` with their scores and kinds.
+/// Returns a model file of `pieces` with their scores and kinds.
 fn file(pieces: &[(&str, f32, u8)]) -> Vec<u8> {
     let mut file = Vec::new();
     for (text, score, kind) in pieces {
@@ -29,7 +29,7 @@ const PIECES: &[(&str, f32, u8)] = &[
     ("never", -0.1, 5),
 ];
 
-/// A small model, for tests beside this one.
+/// Returns a small model for tests of other modules.
 pub(crate) fn toy_file() -> Vec<u8> {
     file(PIECES)
 }
@@ -49,7 +49,7 @@ fn pieces(model: &Model, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_likeliest_pieces_are_taken() {
+fn the_most_probable_pieces_are_taken() {
     let model = open(&file(PIECES)).expect("a model");
     assert_eq!(pieces(&model, "ab aab"), ["▁ab", "▁", "aa", "b"]);
     assert_eq!(pieces(&model, ""), [""; 0]);
@@ -58,16 +58,16 @@ fn the_likeliest_pieces_are_taken() {
 }
 
 #[test]
-fn unknown_characters_in_a_row_are_one_piece() {
+fn consecutive_unknown_characters_are_one_piece() {
     let model = open(&file(PIECES)).expect("a model");
     assert_eq!(pieces(&model, "éüa中 中"), ["▁", "éü", "a", "中", "▁", "中"]);
-    assert_eq!(pieces(&model, "<s>"), ["▁", "<s>"], "no text is a control piece");
+    assert_eq!(pieces(&model, "<s>"), ["▁", "<s>"], "control pieces never match text");
 }
 
 #[test]
 fn ties_go_to_the_piece_that_begins_first() {
     let model = open(&file(PIECES)).expect("a model");
-    // aa a and a aa weigh the same.
+    // aa a and a aa have the same score.
     assert_eq!(pieces(&model, "aaa aaa"), ["▁", "a", "aa", "▁", "a", "aa"]);
 }
 
@@ -78,7 +78,7 @@ fn an_unknown_character_is_worse_than_any_piece() {
 }
 
 #[test]
-fn the_margin_is_that_to_the_second_best_way() {
+fn the_margin_is_that_to_the_second_best_segmentation() {
     for (score_of_aa, margin) in [(-2.5, 1.5), (-9.0, 5.0), (-4.0, 0.0)] {
         let pieces = [("<unk>", 0.0, 2), ("▁", -3.0, 1), ("a", -2.0, 1), ("aa", score_of_aa, 1)];
         let model = open(&file(&pieces)).expect("a model");
@@ -92,7 +92,7 @@ fn the_margin_is_that_to_the_second_best_way() {
 fn a_scratch_may_serve_two_models() {
     let one = open(&file(PIECES)).expect("a model");
     let other = open(&file(&[&PIECES[..5], &[("▁", -3.0, 1), ("b", -4.0, 1)]].concat()));
-    assert!(other.is_err(), "▁ stands twice");
+    assert!(other.is_err(), "▁ occurs twice");
     let other = open(&file(&[&PIECES[..4], &[("b", -4.0, 1)]].concat())).expect("a model");
     let mut scratch = Scratch::default();
     for _ in 0..2 {
@@ -119,17 +119,17 @@ fn replacements_are_those_of_the_model() {
 }
 
 #[test]
-fn models_of_other_kinds_are_refused_by_name() {
+fn models_of_other_kinds_are_refused_with_a_reason() {
     let mut bpe = file(PIECES);
     bpe.extend_from_slice(&[0x12, 2, 0x18, 2]);
     let mut suffix = file(PIECES);
     suffix.extend_from_slice(&[0x12, 3, 0xc0, 1, 1]);
     for (file, problem) in [
-        (bpe, "is no unigram model"),
+        (bpe, "is not a unigram model"),
         (suffix, "marks blanks"),
         (Vec::new(), "it has no pieces"),
-        (file(&[("<unk>", 0.0, 2), ("x", -1.0, 4)]), "symbols defined by its user"),
-        (file(&[("x", -1.0, 1)]), "no piece for what is unknown"),
+        (file(&[("<unk>", 0.0, 2), ("x", -1.0, 4)]), "user-defined symbols"),
+        (file(&[("x", -1.0, 1)]), "no unknown piece"),
         (file(&[("<unk>", 0.0, 2)]), "no pieces for texts"),
         (file(&[("<unk>", 0.0, 2), ("x", -1.0, 1), ("x", -1.0, 1)]), "1 and 2 are the same"),
         (file(&[("<unk>", 0.0, 2), ("x", f32::NAN, 1)]), "NaN"),
@@ -141,10 +141,10 @@ fn models_of_other_kinds_are_refused_by_name() {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
-    fn words_remembered_are_cut_as_new_ones(
+    fn cached_words_are_segmented_as_new_ones(
         texts in prop::collection::vec("[ab ]{0,30}|[abé ]{0,80}|(a{1,12} ){1,60}", 1..20),
         tweak in 0.0f32..0.5,
     ) {
@@ -154,7 +154,7 @@ proptest! {
         let mut scratch = Scratch::default();
         for text in &texts {
             let found: Vec<u32> = model.encode(text, &mut scratch).ids.to_vec();
-            // The whole text at once, as upstream cuts it.
+            // The whole text at once, as upstream.
             let (mut steps, mut whole) = (Steps::default(), Vec::new());
             model.unigram.cut(&scratch.text.clone(), 0.0, &mut steps, &mut whole);
             let mut expected: Vec<u32> = whole.iter().map(|(id, _)| *id).collect();
@@ -164,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn no_file_is_too_odd(file in prop::collection::vec(any::<u8>(), 0..100), text in "\\PC{0,9}") {
+    fn no_file_panics(file in prop::collection::vec(any::<u8>(), 0..100), text in "\\PC{0,9}") {
         if let Ok(model) = open(&file) {
             model.encode(&text, &mut Scratch::default());
         }

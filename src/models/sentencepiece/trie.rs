@@ -1,14 +1,14 @@
-//! The pieces of a model as a trie in two arrays: the child of a node for a byte lies where the node's
-//! base says, exclusive-or the byte, if that place names the node as its parent (Aoe, "An efficient
+//! The pieces of a model as a double-array trie: the child of a node for a byte is at the node's
+//! base exclusive-or the byte, if that place names the node as its parent (Aoe, "An efficient
 //! digital search algorithm by using a double-array structure", 1989).
 
 /// No piece ends here.
 pub(super) const NONE: u32 = u32::MAX;
 const ROOT: u32 = 0;
 const FREE: u32 = u32::MAX;
-/// Children of one node lie in one stretch of this many places, aligned.
+/// Children of one node are in one aligned stretch of this many places.
 const STRETCH: usize = 256;
-/// How many free places are tried for a set of children before a new stretch is begun.
+/// Number of free places that are tried for a set of children before a new stretch is begun.
 const TRIES_MAX: usize = 64;
 
 pub(super) struct Trie {
@@ -19,17 +19,17 @@ pub(super) struct Trie {
 struct Node {
     base: u32,
     parent: u32,
-    /// What the text up to here stands for, or [`NONE`].
+    /// The value of the text up to here, or [`NONE`].
     value: u32,
 }
 
 const EMPTY: Node = Node { base: 0, parent: FREE, value: NONE };
 
 impl Trie {
-    /// Of `entries`, which are in order, each text but once.
+    /// Builds a trie of `entries`, which are sorted and have distinct texts.
     pub(super) fn new(entries: &[(&[u8], u32)]) -> Self {
         let mut nodes = vec![EMPTY; STRETCH];
-        // The root is no child, though it is in a place for one.
+        // The root is in a place for a child, but is not one.
         nodes[ROOT as usize].parent = ROOT;
         let mut free = (1..STRETCH as u32).collect::<Vec<u32>>();
         // Depth first: node, its entries, length of its text.
@@ -57,7 +57,8 @@ impl Trie {
         Self { nodes }
     }
 
-    /// Calls `found` with the end and value of every entry that `text` has at `start`, shortest first.
+    /// Calls `found` with the end and value of every entry that matches `text` at `start`, shortest
+    /// first.
     #[inline]
     pub(super) fn prefixes(&self, text: &[u8], start: usize, mut found: impl FnMut(usize, u32)) {
         let mut node = ROOT;
@@ -79,8 +80,8 @@ impl Trie {
     }
 }
 
-/// A base under which all labels have free places. `free` has places that may be free; the last are
-/// tried.
+/// Returns a base for which all labels have free places. Tries the last places of `free`, which may
+/// be free.
 fn place(nodes: &mut Vec<Node>, free: &mut Vec<u32>, labels: &[u8]) -> u32 {
     let fits = |nodes: &[Node], base: u32| {
         labels.iter().all(|label| {
@@ -109,7 +110,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn every_prefix_is_found_and_no_other(

@@ -1,21 +1,21 @@
-//! The likeliest way to cut a word into pieces, each with a score of its own
+//! Finds the segmentation of a word into pieces with the highest total score
 //! (`src/unigram_model.cc: EncodeOptimized`).
 
 use super::trie::Trie;
 
-/// How much worse than the worst piece a character is that is no piece.
+/// Penalty of an unknown character, relative to the worst piece.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
 pub(super) struct Unigram {
     trie: Trie,
     /// The score of each piece: the logarithm of its probability.
     pub(super) scores: Vec<f32>,
-    /// The number of what is no piece.
+    /// The number of unknown pieces.
     pub(super) unknown: u32,
     unknown_score: f32,
 }
 
-/// The best ways to cut a word up to some byte.
+/// The best segmentations of a word up to some byte.
 #[derive(Clone, Copy)]
 struct Step {
     score: f32,
@@ -29,7 +29,7 @@ const UNREACHED: u32 = u32::MAX;
 const START: Step = Step { score: 0.0, exact: 0.0, second: f64::NEG_INFINITY, from: 0, id: 0 };
 const NOWHERE: Step = Step { from: UNREACHED, ..START };
 
-/// Room for the steps through a word, used again for the next.
+/// Scratch for the steps through a word, reused for the next.
 #[derive(Default)]
 pub(super) struct Steps(Vec<Step>);
 
@@ -40,7 +40,7 @@ impl Steps {
         self.0[0] = START;
     }
 
-    /// Writes the pieces of the best way, with where each begins, to `pieces`.
+    /// Writes the pieces of the best segmentation, with their offsets, to `pieces`.
     fn trace(&self, pieces: &mut Vec<(u32, u32)>) {
         pieces.clear();
         let mut at = self.0.len() - 1;
@@ -54,21 +54,21 @@ impl Steps {
 }
 
 impl Unigram {
-    /// Of pieces in order of their texts, with numbers below `scores.len()`.
+    /// `pieces` are sorted by text and have numbers below `scores.len()`.
     pub(super) fn new(pieces: &[(&[u8], u32)], scores: Vec<f32>, unknown: u32) -> Self {
         let of_pieces = pieces.iter().map(|(_, id)| scores[*id as usize]);
         let unknown_score = of_pieces.fold(f32::MAX, f32::min) - UNKNOWN_PENALTY;
         Self { trie: Trie::new(pieces), scores, unknown, unknown_score }
     }
 
-    /// The score of a piece or of what is none.
+    /// Returns the score of a piece or of the unknown piece.
     #[inline]
     pub(super) fn score(&self, id: u32) -> f32 {
         if id == self.unknown { self.unknown_score } else { self.scores[id as usize] }
     }
 
-    /// Cuts `word` as SentencePiece does after a text that scores `before`: in single precision, of
-    /// ways that come out equal the one whose last piece begins first.
+    /// Segments `word` as SentencePiece does after a text with the score `before`: in single
+    /// precision, and of equal segmentations the one whose last piece begins first.
     pub(super) fn cut(
         &self,
         word: &[u8],
@@ -88,7 +88,7 @@ impl Unigram {
         steps.trace(pieces);
     }
 
-    /// Cuts `word` without rounding, and tells by how much the second-best way is worse.
+    /// Segments `word` without rounding, and returns the margin to the second-best segmentation.
     pub(super) fn cut_exactly(
         &self,
         word: &[u8],
@@ -113,8 +113,8 @@ impl Unigram {
         steps.0.last().map_or(0.0, |last| last.exact - last.second)
     }
 
-    /// Calls `visit` with begin, end, number and score of each piece in `word`, those that begin
-    /// first before others, shorter before longer. A character that is no piece is unknown.
+    /// Calls `visit` with begin, end, number and score of each piece in `word`, sorted by begin and
+    /// length. A character that is not a piece is unknown.
     #[inline]
     fn each_piece(&self, word: &[u8], mut visit: impl FnMut(usize, usize, u32, f32)) {
         let mut start = 0;
@@ -133,7 +133,7 @@ impl Unigram {
     }
 }
 
-/// Bytes of the UTF-8 character that begins so; 1 where none does.
+/// Returns the length of the UTF-8 character with this first byte; 1 for other bytes.
 fn char_len(first: u8) -> usize {
     match first {
         0xC0..=0xDF => 2,

@@ -1,5 +1,5 @@
-//! Counts and ids against those of Hugging Face's and Google's own libraries, from the shared test
-//! data; where the data is not at hand, the tests say so and pass.
+//! Compares counts and ids with those of Hugging Face's and Google's own libraries, from the shared
+//! test data. Without the data, the tests print that and pass.
 
 use super::*;
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn counts_of_llama_are_upstreams() {
 #[test]
 fn ids_of_gpt_neox_are_upstreams() {
     let Some(counter) = counter("gpt_neox_20B_tokenizer.json") else { return };
-    // The data has the first 400 of each text, if any.
+    // The data has the first 400 ids of each text.
     for reference in outputs() {
         let Some(expected) = reference["neox_ids"].as_array() else { continue };
         let encoding = counter.encode(reference["text"].as_str().expect("a text")).expect("ids");
@@ -64,7 +64,7 @@ fn extreme_texts_are_counted() {
 }
 
 #[test]
-fn what_the_file_says_of_truncation_is_ignored() {
+fn truncation_in_the_file_is_ignored() {
     let Some(path) = file("models/tokenizers/gpt2_tokenizer.json") else { return };
     let text = std::fs::read_to_string(path).expect("a tokenizer");
     let mut tokenizer: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -82,7 +82,7 @@ fn what_the_file_says_of_truncation_is_ignored() {
 }
 
 #[test]
-fn files_that_are_no_tokenizer_are_refused_by_name() {
+fn other_files_are_refused_by_name() {
     for content in ["", "{", "[]", "{}", "\u{0}", r#"{"model": {"type": "BPE"}}"#] {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(content.as_bytes()).expect("written");
@@ -94,8 +94,7 @@ fn files_that_are_no_tokenizer_are_refused_by_name() {
 }
 
 proptest! {
-    // They keep no record of failures: proptest would write it to a folder beside this crate.
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn any_text_is_counted(text in any::<String>()) {
@@ -104,8 +103,8 @@ proptest! {
         }
         let count = COUNTER.with(|counter| counter.as_ref().map(|counter| counter.count(&text)));
         if let Some(count) = count {
-            // Each token stands for a byte at least; NFC, which comes first, may make three of one
-            // character's bytes into more.
+            // Each token covers at least one byte. NFC, which comes first, may triple the bytes of
+            // a character.
             prop_assert!(count.expect("a count") <= 3 * text.len() as u64);
         }
     }

@@ -1,4 +1,4 @@
-//! Megabytes a CPU second of signals, filters and rules, for a file of JSON lines with `text`:
+//! Measures signals, filters and rules in MB per CPU second, for a file of JSON lines with `text`:
 //!
 //!     cargo run --release -p signals --example signal_speed -- documents.jsonl [stop_words.json]
 
@@ -11,7 +11,7 @@ use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let documents = arguments.next().ok_or("give a file of JSON lines")?;
+    let documents = arguments.next().ok_or("usage: signal_speed FILE.jsonl [STOP_WORDS.json]")?;
     let mut lists = Lists::default();
     if let Some(stop_words) = arguments.next() {
         lists.read_stop_words_json(Path::new(&stop_words))?;
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The best of five runs.
+/// Measures the best of five runs.
 fn measure(name: &str, texts: &[String], mut work: impl FnMut(&str)) {
     let bytes: usize = texts.iter().map(String::len).sum();
     let seconds = (0..5).map(|_| {

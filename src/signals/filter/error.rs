@@ -1,9 +1,9 @@
-//! What is wrong with an expression, and where.
+//! Errors of expressions.
 
 use super::lexer::Token;
 use std::fmt;
 
-/// An expression that cannot be read. Shown with the expression and a mark under the place.
+/// An invalid expression. The message shows the expression with a mark under the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
     message: String,
@@ -24,7 +24,7 @@ impl FilterError {
         FilterError::new(expression, token.start, message)
     }
 
-    /// Where the error is, in characters from the start of the expression.
+    /// Returns the position of the error, in characters from the start of the expression.
     pub fn column(&self) -> usize {
         self.column
     }
@@ -32,11 +32,11 @@ impl FilterError {
 
 impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        // On one line, or the mark would be under the wrong one.
-        let shown: String =
+        // On one line, so that the mark is under the right one.
+        let line: String =
             self.expression.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let FilterError { message, column, .. } = self;
-        write!(f, "{message}\n  {shown}\n{:column$}  ^", "")
+        write!(f, "{message}\n  {line}\n{:column$}  ^", "")
     }
 }
 

@@ -1,8 +1,8 @@
-//! Expressions as tokens.
+//! Splits expressions into tokens.
 
 use super::{FilterError, Operator};
 
-/// A token and where it begins, in bytes.
+/// A token and its offset in bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Token<'e> {
     pub start: usize,
@@ -23,7 +23,7 @@ pub(super) enum TokenKind<'e> {
     End,
 }
 
-/// The tokens of an expression, with `End` as the last.
+/// Returns the tokens of an expression, with `End` as the last.
 pub(super) fn tokens(expression: &str) -> Result<Vec<Token<'_>>, FilterError> {
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -38,7 +38,7 @@ pub(super) fn tokens(expression: &str) -> Result<Vec<Token<'_>>, FilterError> {
     }
 }
 
-/// The token at a place where no blank is, and its length.
+/// Returns the token at the start of `expression`, which is not blank, and its length.
 fn next(expression: &str, at: usize) -> Result<(TokenKind<'_>, usize), FilterError> {
     let rest = &expression[at..];
     let error = |message: String| Err(FilterError::new(expression, at, message));
@@ -52,14 +52,14 @@ fn next(expression: &str, at: usize) -> Result<(TokenKind<'_>, usize), FilterErr
         },
         '<' | '>' | '=' | '!' => match operator(rest) {
             Some((operator, length)) => Ok((TokenKind::Operator(operator), length)),
-            None if first == '=' => error("= is no operator; write == to compare".to_owned()),
-            None => error("! is no operator; write != or `not`".to_owned()),
+            None if first == '=' => error("= is not an operator; use == to compare".to_owned()),
+            None => error("! is not an operator; use != or `not`".to_owned()),
         },
         c if c.is_ascii_digit() || matches!(c, '-' | '+' | '.') => {
             let word = number(rest);
             match word.parse::<f64>() {
                 Ok(number) if number.is_finite() => Ok((TokenKind::Number(number), word.len())),
-                _ => error(format!("{word} is no number")),
+                _ => error(format!("{word} is not a number")),
             }
         }
         c if is_name(c) => {
@@ -72,7 +72,7 @@ fn next(expression: &str, at: usize) -> Result<(TokenKind<'_>, usize), FilterErr
             };
             Ok((kind, end))
         }
-        c => error(format!("{c} means nothing here")),
+        c => error(format!("{c} is not allowed here")),
     }
 }
 
@@ -96,7 +96,7 @@ fn operator(rest: &str) -> Option<(Operator, usize)> {
     }
 }
 
-/// What is meant as a number at the start: all up to the next sign that cannot be in one.
+/// Returns the number at the start: all characters up to the next one that cannot be in a number.
 fn number(rest: &str) -> &str {
     let mut before = ' ';
     let end = rest.char_indices().find_map(|(at, c)| {

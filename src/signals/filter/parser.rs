@@ -1,9 +1,9 @@
-//! From tokens to a tree, by recursive descent: a function for each rule of the grammar.
+//! Parses tokens into a tree by recursive descent, with one function per rule of the grammar.
 
 use super::lexer::{Token, TokenKind, tokens};
 use super::{FilterError, Kind, Name, Node, Operand, Operator};
 
-/// Parentheses and `not`s inside each other. Bounds the stack, here and when evaluating.
+/// Most nested parentheses and `not`s. Bounds the stack, here and during evaluation.
 const DEPTH_MAX: usize = 100;
 
 pub(super) fn parse(expression: &str, names: &[Name]) -> Result<Node, FilterError> {
@@ -65,10 +65,10 @@ impl<'e> Parser<'e> {
         }
     }
 
-    /// Takes the token that begins a level.
+    /// Reads the token that begins a level.
     fn enter(&mut self) -> Result<(), FilterError> {
         if self.depth == DEPTH_MAX {
-            let message = format!("more than {DEPTH_MAX} parentheses and `not`s inside each other");
+            let message = format!("more than {DEPTH_MAX} nested parentheses and `not`s");
             return Err(self.error(message));
         }
         self.depth += 1;
@@ -88,27 +88,29 @@ impl<'e> Parser<'e> {
     }
 
     fn comparison(&mut self) -> Result<Node, FilterError> {
-        let (left, left_shown, left_kind) = self.operand()?;
+        let (left, left_source, left_kind) = self.operand()?;
         let operator_at = self.at;
         let TokenKind::Operator(operator) = self.peek() else {
             return Err(self.error("one of < <= > >= == != is missing"));
         };
         self.at += 1;
-        let (right, right_shown, right_kind) = self.operand()?;
-        let wrong = |message: String| {
+        let (right, right_source, right_kind) = self.operand()?;
+        let fail = |message: String| {
             Err(FilterError::at(self.expression, &self.tokens[operator_at], message))
         };
         if left_kind != right_kind {
             let (left_kind, right_kind) = (in_words(left_kind), in_words(right_kind));
-            return wrong(format!("{left_shown} is {left_kind} and {right_shown} is {right_kind}"));
+            return fail(format!(
+                "{left_source} is {left_kind} and {right_source} is {right_kind}"
+            ));
         }
         if left_kind == Kind::Text && !matches!(operator, Operator::Equal | Operator::NotEqual) {
-            return wrong("texts compare with == and != only".to_owned());
+            return fail("texts can only be compared with == and !=".to_owned());
         }
         Ok(Node::Compare(left, operator, right))
     }
 
-    /// An operand, how it was written, and its kind.
+    /// Reads an operand. Returns it with its source and its kind.
     fn operand(&mut self) -> Result<(Operand, String, Kind), FilterError> {
         let operand = match self.peek() {
             TokenKind::Name(name) => {
@@ -136,7 +138,7 @@ impl<'e> Parser<'e> {
         is_there
     }
 
-    /// An error at the next token.
+    /// Returns an error at the next token.
     fn error(&self, message: impl Into<String>) -> FilterError {
         FilterError::at(self.expression, &self.tokens[self.at], message)
     }
@@ -157,7 +159,7 @@ fn in_words(kind: Kind) -> &'static str {
 }
 
 fn unknown(name: &str, names: &[Name]) -> String {
-    // Further away than half its letters is not meant.
+    // A name at a greater distance than half its letters is not suggested.
     let nearest = names
         .iter()
         .map(|known| (strsim::damerau_levenshtein(name, known.name), known.name))
@@ -165,8 +167,8 @@ fn unknown(name: &str, names: &[Name]) -> String {
         .min_by_key(|(distance, _)| *distance);
     match nearest {
         Some((_, nearest)) => {
-            format!("there is no value named {name}; the nearest is {nearest}")
+            format!("unknown name {name}; the nearest is {nearest}")
         }
-        None => format!("there is no value named {name}"),
+        None => format!("unknown name {name}"),
     }
 }

@@ -1,6 +1,6 @@
-//! C4's rules for a page: as TensorFlow Datasets has them (`text/c4_utils.py`), which made the data,
-//! and as datatrove has them (`c4_filters.py`), which follow the paper where the two differ. C4's
-//! deduplication of lines and its choice of languages are elsewhere.
+//! C4's rules for a page: those of TensorFlow Datasets (`text/c4_utils.py`), which made the data,
+//! and those of datatrove (`c4_filters.py`), which follow the paper if the two differ. C4's
+//! deduplication of lines and its selection of languages are elsewhere.
 
 use super::english::sentences;
 use super::{Verdict, check, python_lines};
@@ -11,20 +11,20 @@ use std::ops::Range;
 use text::python::{is_space, strip};
 use text::unicode::{WORD, class};
 
-/// What the two forms of the rules differ in.
+/// The differences between the two versions of the rules.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// A line with fewer words goes.
+    /// Least number of words of a line that is kept.
     pub line_words_min: usize,
     /// Whether the words of a line are counted before citations are removed from it.
     pub citations_count: bool,
-    /// A page with fewer sentences is dropped.
+    /// Least number of sentences of a page that is kept.
     pub sentences_min: usize,
-    /// A line has to end with one of these.
+    /// A line must end with one of these.
     pub end_marks: &'static [char],
 }
 
-/// The code that made C4. The paper says three words and five sentences.
+/// The code that made C4. The paper has three words and five sentences.
 pub const TFDS: Settings = Settings {
     line_words_min: 5,
     citations_count: false,
@@ -32,7 +32,8 @@ pub const TFDS: Settings = Settings {
     end_marks: &['.', '?', '!', '"'],
 };
 
-/// datatrove's defaults. (FineWeb runs them without the test of end marks, which is not offered here.)
+/// datatrove's defaults. (FineWeb uses them without the test of end marks, which is not available
+/// here.)
 pub const DATATROVE: Settings = Settings {
     line_words_min: 3,
     citations_count: true,
@@ -40,9 +41,12 @@ pub const DATATROVE: Settings = Settings {
     end_marks: &['.', '?', '!', '"', '\''],
 };
 
-/// The page without the lines that are no prose, or the name of what drops the whole of it:
-/// `lorem_ipsum`, `curly_bracket` or `too_few_sentences`. Lines that are dropped for their end or
-/// their length are not looked at further, so a brace in one of them does no harm.
+/// Returns the page without lines that are not prose. Lines that are dropped for their end or
+/// length are not checked further, so a brace in one of them does not drop the page.
+///
+/// # Errors
+///
+/// The name of the test that drops the page: `lorem_ipsum`, `curly_bracket` or `too_few_sentences`.
 pub fn clean(page: &str, settings: &Settings) -> Result<String, &'static str> {
     let mut kept: Vec<String> = Vec::new();
     let mut count = 0;
@@ -56,7 +60,8 @@ pub fn clean(page: &str, settings: &Settings) -> Result<String, &'static str> {
     Ok(strip(&kept.join("\n")).to_owned())
 }
 
-/// `too_few_sentences` if the lines that are left of a page have fewer than `settings` want.
+/// Fails with `too_few_sentences` if the remaining lines of a page have fewer than `settings`
+/// require.
 pub fn has_sentences(page: &str, settings: &Settings) -> Verdict {
     let count: usize = page.split('\n').map(|line| sentences(line).count()).sum();
     check(count >= settings.sentences_min, TOO_FEW_SENTENCES)
@@ -64,7 +69,8 @@ pub fn has_sentences(page: &str, settings: &Settings) -> Verdict {
 
 const TOO_FEW_SENTENCES: &str = "too_few_sentences";
 
-/// The line without citations, `None` if it goes, an error if the page does.
+/// Returns the line without citations, or `None` if the line is dropped. Fails if the page is
+/// dropped.
 fn clean_line(raw: &str, settings: &Settings) -> Result<Option<String>, &'static str> {
     const WORD_CHARS_MAX: usize = 1000;
     const POLICIES: [&str; 6] = [
@@ -100,31 +106,30 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(is_space).filter(|word| !word.is_empty())
 }
 
-/// Deletes `[edit]`, `[citation needed]`, and digits (or none) in square brackets.
+/// Deletes `[edit]`, `[citation needed]`, and square brackets that are empty or have only digits.
 fn without_citations(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(at) = rest.find('[') {
         out.push_str(&rest[..at]);
-        let behind = &rest[at + 1..];
-        let named = ["edit]", "citation needed]"].iter().find(|name| behind.starts_with(**name));
-        let after_digits = behind.trim_start_matches(super::is_decimal);
+        let after = &rest[at + 1..];
+        let named = ["edit]", "citation needed]"].iter().find(|name| after.starts_with(**name));
+        let after_digits = after.trim_start_matches(super::is_decimal);
         if let Some(name) = named {
-            rest = &behind[name.len()..];
+            rest = &after[name.len()..];
         } else if let Some(after) = after_digits.strip_prefix(']') {
             rest = after;
         } else {
             out.push('[');
-            rest = behind;
+            rest = after;
         }
     }
     out.push_str(rest);
     out
 }
 
-/// Every three sentences of a page that follow one another, over the ends of lines too: what the
-/// paper compares, where the code compares lines. The blanks between a sentence and the next one of
-/// its line are part of it.
+/// Returns every three consecutive sentences of a page, also across lines, which the paper compares
+/// instead of lines. The blanks between sentences of one line are part of the span.
 pub fn spans(page: &str) -> Vec<Range<usize>> {
     const SENTENCES: usize = 3;
     let (mut all, mut line_start) = (Vec::new(), 0);
@@ -139,7 +144,7 @@ pub fn spans(page: &str) -> Vec<Range<usize>> {
     all.windows(SENTENCES).map(|three| three[0].start..three[SENTENCES - 1].end).collect()
 }
 
-/// Whether a page has three lines of 200 characters: mC4's rule, in place of cleaning.
+/// Whether a page has three lines of 200 characters: mC4's rule, which replaces cleaning.
 pub fn has_paragraphs(page: &str) -> bool {
     const LINES_MIN: usize = 3;
     const LINE_CHARS_MIN: usize = 200;
@@ -147,7 +152,7 @@ pub fn has_paragraphs(page: &str) -> bool {
     page.split('\n').filter(is_long).count() >= LINES_MIN
 }
 
-/// C4's rule on bad words: a page that says one is dropped.
+/// C4's rule on bad words: a page with a bad word is dropped.
 #[derive(Clone, Debug)]
 pub struct BadWords {
     /// Words and phrases by their first character.
@@ -156,8 +161,8 @@ pub struct BadWords {
 }
 
 impl BadWords {
-    /// The rule for a list, in a language whose code is given. In Japanese, Thai and Chinese a word
-    /// counts anywhere, else only between characters that are no letters, numbers or `_`.
+    /// Returns the rule for a list in a language. In Japanese, Thai and Chinese, a word counts
+    /// anywhere; in other languages, only if no letter, number or `_` is adjacent.
     pub fn new(list: &Phrases, language: &str) -> Self {
         let mut by_first: HashMap<char, Vec<String>, RandomState> = HashMap::default();
         for phrase in list.iter().filter(|phrase| !is_allowed(phrase, language)) {
@@ -168,7 +173,7 @@ impl BadWords {
         BadWords { by_first, anywhere: matches!(language, "ja" | "th" | "zh") }
     }
 
-    /// `bad_words` if the page has one. Compares in lower case.
+    /// Fails with `bad_words` if the page has one. Compares in lower case.
     pub fn check(&self, page: &str) -> Verdict {
         let page = page.to_lowercase();
         let is_word = |c: Option<char>| c.is_some_and(|c| class(c) & WORD != 0);
@@ -178,8 +183,8 @@ impl BadWords {
             before = Some(c);
             let Some(phrases) = self.by_first.get(&c).filter(|_| may_begin) else { continue };
             let found = phrases.iter().any(|phrase| {
-                let behind = page[at..].strip_prefix(phrase.as_str());
-                behind.is_some_and(|behind| self.anywhere || !is_word(behind.chars().next()))
+                let after = page[at..].strip_prefix(phrase.as_str());
+                after.is_some_and(|after| self.anywhere || !is_word(after.chars().next()))
             });
             check(!found, "bad_words")?;
         }
@@ -187,7 +192,7 @@ impl BadWords {
     }
 }
 
-/// Entries that upstream leaves out, as they are parts of common words.
+/// Whether upstream leaves an entry out, since it is part of common words.
 fn is_allowed(phrase: &str, language: &str) -> bool {
     match language {
         "ja" => matches!(phrase, "sm" | "グロ" | "女の子"),
@@ -201,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_three_sentences_over_lines() {
+    fn spans_are_three_sentences_across_lines() {
         let page = "One.  Two. Three\nFour! Five?\n";
         let found: Vec<&str> = spans(page).into_iter().map(|span| &page[span]).collect();
         assert_eq!(found, ["One.  Two. Three", "Two. Three\nFour! ", "Three\nFour! Five?"]);
@@ -211,7 +216,7 @@ mod tests {
     const THREE: &str = "This is a first full sentence. This is another one here. And a third one.";
 
     #[test]
-    fn only_well_formed_citations_go() {
+    fn only_well_formed_citations_are_removed() {
         let line = "a[1] b[] c[edit] d[x] e[12 f[[3]] g[citation needed] [";
         assert_eq!(without_citations(line), "a b c d[x] e[12 f[] g [");
     }
@@ -239,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_words_stand_between_other_characters_but_not_in_every_language() {
+    fn bad_words_are_separate_words_except_in_some_languages() {
         let list: Phrases = ["bad", "very bad", "性", "🖕"].into_iter().collect();
         let english = BadWords::new(&list, "en");
         for page in ["bad", "so Bad!", "a-bad-b", "🖕", "x 🖕y".trim_end_matches('y'), "bad\u{301}"]

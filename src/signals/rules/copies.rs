@@ -1,4 +1,4 @@
-//! How much of a list is copies: lines, paragraphs or n-grams of words.
+//! The amount of copies in a list of lines, paragraphs or n-grams of words.
 
 use super::chars;
 use crate::ngrams::RepeatedNgrams;
@@ -6,7 +6,7 @@ use crate::vocabulary::Vocabulary;
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 
-/// Elements, and the characters in them.
+/// A number of elements, and of the characters in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Amount {
     pub elements: usize,
@@ -20,7 +20,7 @@ impl Amount {
     }
 }
 
-/// The elements that came before (datatrove's `find_duplicates`): the first copy is free.
+/// Counts elements that occurred before (datatrove's `find_duplicates`): all copies but the first.
 pub(super) fn later_copies<'t>(elements: impl Iterator<Item = &'t str>) -> Amount {
     let mut seen = HashSet::with_hasher(RandomState::default());
     let mut copies = Amount::default();
@@ -30,7 +30,7 @@ pub(super) fn later_copies<'t>(elements: impl Iterator<Item = &'t str>) -> Amoun
     copies
 }
 
-/// The elements that occur more than once (Dolma and DCLM): all copies.
+/// Counts elements that occur more than once (Dolma and DCLM): all copies.
 pub(super) fn all_copies(elements: &[&str]) -> Amount {
     let mut vocabulary = Vocabulary::default();
     vocabulary.fill(elements.len(), |at| elements[at]);
@@ -42,7 +42,7 @@ pub(super) fn all_copies(elements: &[&str]) -> Amount {
     copies
 }
 
-/// The repeated n-grams of words, beginning at n = 1, and the words' lengths.
+/// Returns the repeated n-grams of words, beginning at n = 1, and the words' lengths.
 pub(super) fn repeated_ngrams(words: &[&str]) -> (RepeatedNgrams, Vec<usize>) {
     let mut vocabulary = Vocabulary::default();
     vocabulary.fill(words.len(), |at| words[at]);
@@ -51,9 +51,8 @@ pub(super) fn repeated_ngrams(words: &[&str]) -> (RepeatedNgrams, Vec<usize>) {
     (ngrams, words.iter().map(|word| chars(word)).collect())
 }
 
-/// The characters of n-grams that came before (datatrove's `find_all_duplicate`): a walk that jumps
-/// over each copy it finds, and takes an n-gram for what its words say when they are joined without
-/// blanks.
+/// Counts the characters of n-grams that occurred before (datatrove's `find_all_duplicate`). Skips
+/// each copy that it finds, and compares n-grams with their words joined without blanks.
 pub(super) fn jumped_over(words: &[&str], n: usize) -> usize {
     let joined = words.concat();
     let mut starts = vec![0];

@@ -1,6 +1,6 @@
-//! DCLM's rules, after RefinedWeb (`baselines/mappers`, as
-//! `dclm_baseline_refinedweb.yaml` calls them). Tests are named after upstream's functions. What
-//! looks at URLs or languages is not here.
+//! DCLM's rules, after RefinedWeb (`baselines/mappers`, as configured in
+//! `dclm_baseline_refinedweb.yaml`). Tests have the names of upstream's functions. Rules on URLs or
+//! languages are not here.
 
 use super::copies::{all_copies, repeated_ngrams};
 use super::gopher::STOP_WORDS;
@@ -13,11 +13,11 @@ use text::python::{is_space, strip};
 use text::unicode::{ALPHABETIC, UPPER, WORD, class};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The least score of DCLM's quality classifier that a page of DCLM-Baseline has.
+/// Least score of DCLM's quality classifier for a page of DCLM-Baseline.
 pub const QUALITY_SCORE_MIN: f64 = 0.018112;
 
-/// Whether a text looks like prose. The tests in order: `page_length_filter`, `word_length_filter`,
-/// `symbol_ratio_filter`, `bullet_count_filter`, `ellipsis_count_filter`,
+/// Checks that a text looks like prose. The tests in order: `page_length_filter`,
+/// `word_length_filter`, `symbol_ratio_filter`, `bullet_count_filter`, `ellipsis_count_filter`,
 /// `alphabetic_word_ratio_filter`, `stop_word_filter`.
 pub fn quality(text: &str) -> Verdict {
     let words: Vec<&str> = blank_separated(text).collect();
@@ -39,30 +39,30 @@ pub fn quality(text: &str) -> Verdict {
     check(stop_words(text, false) >= 2, "stop_word_filter")
 }
 
-/// What stands between blanks.
+/// Returns the words that are separated by blanks.
 fn blank_separated(text: &str) -> impl Iterator<Item = &str> {
     text.split(is_space).filter(|word| !word.is_empty())
 }
 
-/// Words by the bounds of UAX 29 that begin with a letter or number.
+/// Returns the words by the boundaries of UAX 29 that begin with a letter or number.
 fn unicode_words(text: &str) -> impl Iterator<Item = &str> {
     let is_word = |c: char| c != '_' && class(c) & WORD != 0;
     text.split_word_bounds().filter(move |word| word.starts_with(is_word))
 }
 
-/// Lines or paragraphs, stripped, without empty ones.
+/// Returns lines or paragraphs, stripped and without empty ones.
 fn segments<'t>(text: &'t str, end: &str) -> Vec<&'t str> {
     text.split(end).map(strip).filter(|segment| !segment.is_empty()).collect()
 }
 
-/// At most one symbol for ten words. "..." is counted in ". . ." too, as each is counted alone.
+/// Whether there is at most one symbol per ten words. Each symbol is counted separately.
 pub(super) fn symbols_are_rare(text: &str) -> bool {
     let symbols = ["#", "...", ". . .", "…"].map(|symbol| text.matches(symbol).count());
     let words = blank_separated(text).count();
     words > 0 && share(symbols.iter().sum(), words) <= 0.1
 }
 
-/// How often stop words occur, capitals folded; or how many of them do.
+/// Counts the occurrences of stop words, or the distinct stop words. Ignores case.
 pub(super) fn stop_words(text: &str, distinct: bool) -> usize {
     let words = || blank_separated(text).map(str::to_lowercase);
     match distinct {
@@ -71,9 +71,10 @@ pub(super) fn stop_words(text: &str, distinct: bool) -> usize {
     }
 }
 
-/// Whether a text repeats itself too much. A text of one line passes the tests of lines, and so for
-/// paragraphs. The tests in order: `line`, `paragraph` (how many are copies), `line_chars`,
-/// `paragraph_chars`, `2_gram` to `10_gram`; `empty` if there is no line.
+/// Checks that a text does not repeat itself too much. A text of one line passes the tests of
+/// lines, and one of one paragraph those of paragraphs. The tests in order: `empty` if there is no
+/// line, `line`, `paragraph` (numbers of copies), `line_chars`, `paragraph_chars`, `2_gram` to
+/// `10_gram`.
 pub fn repetition(text: &str) -> Verdict {
     const LIMITS: [(f64, &str); 9] = [
         (0.20, "2_gram"),
@@ -101,7 +102,7 @@ pub fn repetition(text: &str) -> Verdict {
     for (n, (limit, name)) in (2..).zip(LIMITS) {
         ngrams.grow();
         let found = if n <= 4 {
-            // Of those that are most frequent, the longest.
+            // The longest of the most frequent ones.
             let count = ngrams.top().map_or(0, |(_, count)| count);
             let top = ngrams.repeated().filter(|(_, other)| *other == count);
             let length = top.map(|(first, _)| lengths[first..first + n].iter().sum::<usize>());
@@ -114,7 +115,8 @@ pub fn repetition(text: &str) -> Verdict {
     Ok(())
 }
 
-/// The shares of segments, and of their characters, that are copies; none if there is one segment.
+/// Returns the shares of segments, and of their characters, that are copies; 0 for a single
+/// segment.
 fn copied(segments: &[&str]) -> (f64, f64) {
     if segments.len() == 1 {
         return (0.0, 0.0);
@@ -124,9 +126,13 @@ fn copied(segments: &[&str]) -> (f64, f64) {
     (share(copies.elements, segments.len()), share(copies.chars, all))
 }
 
-/// The page without lines of interfaces: half of capitals, all digits, counters ("3 likes"), single
-/// words; and without some phrases on short lines. Drops a page of which nothing is left (`empty`),
-/// or that loses more than one word in twenty (`word_removal_ratio_filter`).
+/// Returns the page without lines of user interfaces: half in capitals, all digits, counters
+/// ("3 likes"), single words; and without some phrases on short lines.
+///
+/// # Errors
+///
+/// The name of the test that drops the page: `empty`, or `word_removal_ratio_filter` if it loses
+/// more than one word in twenty.
 pub fn clean_lines(page: &str) -> Result<String, &'static str> {
     let before = unicode_words(page).count();
     let mut text = page.to_owned();
@@ -180,7 +186,7 @@ fn some_words(page: &str) -> String {
 pub(super) static CART: LazyLock<Regex> =
     LazyLock::new(|| expression(r"(?i)[\s\x1c-\x1f]?items in cart"));
 
-/// "Read more..." at the end. Upstream does not escape the dots, so they stand for any characters.
+/// "Read more..." at the end. Upstream does not escape the dots, so they match any characters.
 pub(super) static READ_MORE: LazyLock<Regex> =
     LazyLock::new(|| expression(r"(?i)[\s\x1c-\x1f]?read more...$"));
 
@@ -191,8 +197,8 @@ fn expression(text: &str) -> Regex {
     Regex::new(text).expect("a constant, and a test runs it")
 }
 
-/// `substring_line_modifier`: cuts a phrase out of lines of up to ten words. A line of which blanks
-/// are left goes.
+/// `substring_line_modifier`: removes a phrase from lines of up to ten words. A line that becomes
+/// blank is removed.
 pub(super) fn without_phrase(page: &str, phrase: &Regex) -> String {
     const LINE_WORDS_MAX: usize = 10;
     let mut kept = Vec::new();
@@ -214,13 +220,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_alone_on_a_line_go() {
+    fn counters_alone_on_a_line_are_removed() {
         let page = "12 likes\n• 3.4K Views •\n1,000 followers!\n3 likes it\nlikes\nten likes";
         assert_eq!(no_counters(page), "3 likes it\nlikes\nten likes");
     }
 
     #[test]
-    fn lines_of_interfaces_go() {
+    fn lines_of_interfaces_are_removed() {
         let prose = "this is a line of prose that goes on for long enough, with words and words. ";
         let prose = prose.repeat(5);
         let page = format!("HOME ABOUT\n123\n{prose}\nmenu\n5 likes\nSign-in here, please");

@@ -1,5 +1,5 @@
-//! The numbers that Dolma takes for Gopher's rules (`python/dolma/taggers/gopher.py`, `gopher_v1`).
-//! Dolma leaves the limits to the configuration of its mixer.
+//! The numbers that Dolma computes for Gopher's rules (`python/dolma/taggers/gopher.py`,
+//! `gopher_v1`). In Dolma, the limits are part of the mixer's configuration.
 
 use super::copies::{all_copies, repeated_ngrams};
 use super::gopher::STOP_WORDS;
@@ -7,26 +7,26 @@ use super::{chars, share};
 use text::python::is_space;
 use text::unicode::{ALPHABETIC, class};
 
-/// Dolma's attributes of a text. Words are what stands between blanks.
+/// Dolma's attributes of a text. Words are separated by blanks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GopherAttributes {
     /// For n = 2, 3, 4: n, and the share of characters in all copies of the most frequent n-gram,
-    /// which may occur once. None for an n above the number of words.
+    /// which may occur once. There is no entry for an n above the number of words.
     pub fraction_of_characters_in_most_common_ngram: Vec<(usize, f64)>,
-    /// For n = 5 to 10: n, and the share of repeated n-grams in the characters of all n-grams. None
-    /// for an n above the number of words.
+    /// For n = 5 to 10: n, and the share of repeated n-grams in the characters of all n-grams.
+    /// There is no entry for an n above the number of words.
     pub fraction_of_characters_in_duplicate_ngrams: Vec<(usize, f64)>,
     /// Characters.
     pub character_count: usize,
     /// Words.
     pub word_count: usize,
-    /// Median length of words. The paper has the mean.
+    /// Median length of words. The paper uses the mean.
     pub median_word_length: f64,
     /// Share of words with `#` or `…`.
     pub symbol_to_word_ratio: f64,
     /// Share of words with a letter.
     pub fraction_of_words_with_alpha_character: f64,
-    /// Occurrences of the eight stop words, in small letters.
+    /// Occurrences of the eight stop words, in lower case.
     pub required_word_count: usize,
     /// Share of lines that start with `*` or `-`.
     pub fraction_of_lines_starting_with_bullet_point: f64,
@@ -34,7 +34,7 @@ pub struct GopherAttributes {
     pub fraction_of_lines_ending_with_ellipsis: f64,
     /// Share of lines that occur more than once, all copies counted.
     pub fraction_of_duplicate_lines: f64,
-    /// Their characters for each character of a word.
+    /// Characters of these lines per character of a word.
     pub fraction_of_characters_in_duplicate_lines: f64,
 }
 
@@ -70,7 +70,7 @@ impl GopherAttributes {
                 lines.len(),
             ),
             fraction_of_duplicate_lines: share(copies.elements, lines.len()),
-            // Upstream divides by one where there are no words.
+            // Upstream divides by one if there are no words.
             fraction_of_characters_in_duplicate_lines: share(copies.chars, word_chars.max(1)),
         }
     }
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_of_an_even_number_lies_between() {
+    fn the_median_of_an_even_number_is_the_mean_of_the_middle_two() {
         assert_eq!(median(vec![4, 1, 9, 2]), 3.0);
         assert_eq!(median(vec![4, 1, 9]), 4.0);
         assert_eq!(GopherAttributes::of(" \n ").median_word_length, 0.0);

@@ -1,5 +1,5 @@
-//! English words and sentences, near to what spaCy's blank English pipeline gives, by plain rules:
-//! punctuation at both ends of a word stands alone, and so do marks inside it where letters meet.
+//! English words and sentences by simple rules that approximate spaCy's blank English pipeline:
+//! punctuation at either end of a word is a separate token, and so are marks between letters.
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::GeneralCategory;
@@ -7,7 +7,7 @@ use std::ops::Range;
 use text::python::is_space;
 use text::unicode::{ALPHABETIC, class};
 
-/// The words and marks of a text, in order.
+/// Returns the words and marks of a text, in order.
 pub(super) fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     for token in text.split(is_space).filter(|token| !token.is_empty()) {
@@ -22,19 +22,19 @@ fn split<'t>(mut token: &'t str, words: &mut Vec<&'t str>) {
         words.push(&token[..length]);
         token = &token[length..];
     }
-    let mut behind = Vec::new();
+    let mut after = Vec::new();
     while let Some(length) = suffix(token) {
         let at = token.len() - length;
-        behind.push(&token[at..]);
+        after.push(&token[at..]);
         token = &token[..at];
     }
     if !token.is_empty() {
         inside(token, words);
     }
-    words.extend(behind.into_iter().rev());
+    words.extend(after.into_iter().rev());
 }
 
-/// Length of the mark that a word begins with, if it is to stand alone.
+/// Returns the length of the mark at the beginning of a word, if it is a separate token.
 fn prefix(token: &str) -> Option<usize> {
     let first = token.chars().next()?;
     let dots = token.len() - token.trim_start_matches('.').len();
@@ -45,12 +45,12 @@ fn prefix(token: &str) -> Option<usize> {
         || is_category(first, GeneralCategory::CurrencySymbol)
         || matches!(first, '§' | '%' | '=')
         || first == '+' && !token[1..].starts_with(|c: char| c.is_ascii_digit());
-    // "'s" and its like are words, not quotes.
+    // Clitics such as "'s" are words, not quotes.
     let is_clitic = clitic(token) == Some(token.len());
     (alone && !is_clitic).then_some(first.len_utf8())
 }
 
-/// Length of the mark, clitic or unit that a word ends with, if it is to stand alone.
+/// Returns the length of the mark, clitic or unit at the end of a word, if it is a separate token.
 fn suffix(token: &str) -> Option<usize> {
     let last = token.chars().next_back()?;
     let dots = token.len() - token.trim_end_matches('.').len();
@@ -73,7 +73,7 @@ fn suffix(token: &str) -> Option<usize> {
     unit(token)
 }
 
-/// Marks that stand alone wherever they are at an end of a word.
+/// Whether a mark at either end of a word is always a separate token.
 fn is_mark(c: char) -> bool {
     let is_ascii =
         matches!(c, '!' | '"' | '#' | '&' | '\'' | '(' | ')' | '*' | ',' | ':' | ';' | '<')
@@ -94,14 +94,14 @@ fn is_category(c: char, category: GeneralCategory) -> bool {
     !c.is_ascii_alphanumeric() && CodePointMapData::<GeneralCategory>::new().get(c) == category
 }
 
-/// Length of "'s", "n't" and their like at the end of a word.
+/// Returns the length of a clitic such as "'s" or "n't" at the end of a word.
 fn clitic(token: &str) -> Option<usize> {
     const CLITICS: [&str; 8] = ["'s", "'re", "'ve", "'ll", "'d", "'m", "n't", "n’t"];
     const CURLY: [&str; 6] = ["’s", "’re", "’ve", "’ll", "’d", "’m"];
     CLITICS.iter().chain(&CURLY).find(|clitic| ends_with(token, clitic)).map(|clitic| clitic.len())
 }
 
-/// Length of the unit, or half of the day, behind a number: `10km`, `5%`, `9am`.
+/// Returns the length of the unit, or of am or pm, after a number: `10km`, `5%`, `9am`.
 fn unit(token: &str) -> Option<usize> {
     const UNITS: [&str; 30] = [
         "%", "K", "M", "G", "T", "m", "g", "t", "km", "dm", "cm", "mm", "nm", "ha", "yd", "in",
@@ -120,12 +120,12 @@ fn ends_with(token: &str, end: &str) -> bool {
     at.and_then(|at| token.get(at..)).is_some_and(|found| found.eq_ignore_ascii_case(end))
 }
 
-/// Web and mail addresses stay whole.
+/// Whether a token is a web or mail address, which is not split.
 fn is_address(token: &str) -> bool {
     token.contains("://") || token.starts_with("www.") || token.find('@').is_some_and(|at| at > 0)
 }
 
-/// Whether a full stop after this word is one, and no part of an abbreviation.
+/// Whether a full stop after this word ends a sentence and is not part of an abbreviation.
 fn ends_sentence(word: &str) -> bool {
     const ABBREVIATIONS: [&str; 26] = [
         "Adm", "Bros", "Co", "Corp", "Dr", "Gen", "Gov", "Inc", "Jr", "Ltd", "Messrs", "Mr", "Mrs",
@@ -133,7 +133,7 @@ fn ends_sentence(word: &str) -> bool {
     ];
     let mut back = word.chars().rev();
     let Some(last) = back.next() else { return false };
-    // "J.", "U.S.": a capital that is no part of a word in capitals.
+    // "J.", "U.S.": a capital that is not part of a word in capitals.
     let is_initial = match back.next() {
         None => last.is_alphabetic(),
         Some(before) => last.is_uppercase() && !before.is_uppercase(),
@@ -141,7 +141,7 @@ fn ends_sentence(word: &str) -> bool {
     !is_initial && !ABBREVIATIONS.contains(&word)
 }
 
-/// Cuts a word at marks between letters: `either/or`, `well-known`, `end.Next`, `so...then`.
+/// Splits a word at marks between letters: `either/or`, `well-known`, `end.Next`, `so...then`.
 fn inside<'t>(token: &'t str, words: &mut Vec<&'t str>) {
     if is_address(token) || token.eq_ignore_ascii_case("and/or") {
         words.push(token);
@@ -170,17 +170,17 @@ fn inside<'t>(token: &'t str, words: &mut Vec<&'t str>) {
     words.push(&token[start..]);
 }
 
-/// Whether a mark between two characters cuts the word.
+/// Whether a mark between two characters splits the word.
 fn cuts(left: char, mark: &str, right: char) -> bool {
     let is_letter = |c: char| class(c) & ALPHABETIC != 0;
-    let behind_word = is_letter(left) || left.is_ascii_digit();
+    let after_word = is_letter(left) || left.is_ascii_digit();
     let in_sum = left.is_ascii_digit() && (right.is_ascii_digit() || right == '-');
     match mark {
         "." => left.is_lowercase() && right.is_uppercase(),
         "," => is_letter(left) && is_letter(right),
-        "-" => behind_word && is_letter(right) || in_sum,
+        "-" => after_word && is_letter(right) || in_sum,
         "--" | "---" | "–" | "—" | "~" | ":" | "<" | ">" | "=" | "/" => {
-            behind_word && is_letter(right)
+            after_word && is_letter(right)
         }
         "+" | "*" | "^" => in_sum,
         _ => {
@@ -192,20 +192,20 @@ fn cuts(left: char, mark: &str, right: char) -> bool {
     }
 }
 
-/// Where the sentences of a line are, without the blanks between them. One ends at `.`, `!`, `?` or
-/// an ellipsis, with the quotes and brackets behind it, where a blank follows; but not at an
-/// abbreviation, nor before a small letter.
+/// Returns the ranges of a line's sentences, without the blanks between them. A sentence ends at
+/// `.`, `!`, `?` or an ellipsis, including quotes and brackets after it, if a blank follows; but
+/// not at an abbreviation or before a lower-case letter.
 pub(super) fn sentences(line: &str) -> impl Iterator<Item = Range<usize>> {
     let token = |at: usize| line[at..].split(is_space).next().unwrap_or_default();
-    let behind_blanks = |at: usize| line.len() - line[at..].trim_start_matches(is_space).len();
+    let after_blanks = |at: usize| line.len() - line[at..].trim_start_matches(is_space).len();
     let is_small =
         |word: &str| word.chars().find(|c| c.is_alphabetic()).is_some_and(char::is_lowercase);
-    let mut at = behind_blanks(0);
+    let mut at = after_blanks(0);
     std::iter::from_fn(move || {
         let start = at;
         while at < line.len() {
             let (word, end) = (token(at), at + token(at).len());
-            at = behind_blanks(end);
+            at = after_blanks(end);
             if at == line.len() || is_end_of_sentence(word) && !is_small(token(at)) {
                 return Some(start..end);
             }
@@ -229,7 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn marks_stand_alone_as_in_spacy() {
+    fn marks_are_separate_as_in_spacy() {
         // Expected: spaCy 3.8, `spacy.blank("en")`.
         for (text, expected) in [
             ("The park. (Really?)", "The|park|.|(|Really|?|)"),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn words_are_the_text_without_blanks(text in "([ab]|\\.|'s|n't|[-/=,\"(]|www\\.|@|\\PC| ){0,30}") {

@@ -1,4 +1,4 @@
-//! FineWeb's own rules (Penedo et al. 2024; datatrove, `fineweb_quality_filter.py`). The paper names
+//! FineWeb's own rules (Penedo et al. 2024; datatrove, `fineweb_quality_filter.py`). The paper has
 //! 0.1 for the share of characters in repeated lines; the code, which made the data, has 0.01.
 
 use super::copies::later_copies;
@@ -7,7 +7,7 @@ use super::gopher::is_sentence_end;
 use super::{Verdict, chars, check, share};
 use text::python::strip;
 
-/// Whether a text is more than a list. The tests in order: `empty`, `line_punct_ratio`,
+/// Checks that a text is more than a list. The tests in order: `empty`, `line_punct_ratio`,
 /// `short_line_ratio`, `char_dup_ratio`, `list_ratio`.
 pub fn quality(text: &str) -> Verdict {
     const SHORT_LINE_CHARS_MAX: usize = 30;

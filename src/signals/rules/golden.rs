@@ -1,5 +1,5 @@
-//! Upstream's own verdicts, from the shared test data. Some cases describe their text in words; the
-//! texts are built here, and a case that is not known is a failure.
+//! Upstream's own verdicts, from the shared test data. Some cases only describe their text, which
+//! is built here. An unknown case fails the test.
 
 use super::*;
 use crate::lists::{Lists, Phrases};
@@ -178,7 +178,7 @@ fn attributes_are_dolmas() {
 
 #[test]
 fn rules_are_dclms() {
-    // What they say of URLs is not here, and their deduplication is another crate's.
+    // DCLM's rules on URLs are not implemented, and its deduplication is in another crate.
     let is_here = |rule: &str| !rule.starts_with("bff_") && rule != "url_removal_modifier";
     for case in cases_where("dclm", is_here) {
         let input = || text(&case["input"]);

@@ -1,4 +1,4 @@
-//! Gopher's rules (Rae et al. 2021, Table A1 and section A.1.1): as datatrove has them
+//! Gopher's rules (Rae et al. 2021, Table A1 and section A.1.1): as in datatrove
 //! (`gopher_quality_filter.py`, `gopher_repetition_filter.py`), and on the signals of RedPajama-V2
 //! (its dataset card).
 
@@ -6,16 +6,16 @@ use super::copies::{jumped_over, later_copies, repeated_ngrams};
 use super::english::words;
 use super::{Verdict, chars, check, python_lines, share};
 use crate::view::View;
-use crate::{Value, named};
+use crate::{Value, find};
 use icu_properties::CodePointSetData;
 use icu_properties::props::SentenceTerminal;
 use text::python::strip;
 use text::unicode::{ALPHABETIC, class};
 
-/// Words of which two different ones have to be in a text, in small letters.
+/// Stop words, in lower case. A text must have two different ones.
 pub(super) const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
-/// Whether a text looks like prose. The tests in order: `gopher_short_doc`, `gopher_long_doc`,
+/// Checks that a text looks like prose. The tests in order: `gopher_short_doc`, `gopher_long_doc`,
 /// `gopher_below_avg_threshold`, `gopher_above_avg_threshold`, `gopher_too_many_hashes`,
 /// `gopher_too_many_ellipsis`, `gopher_too_many_bullets`, `gopher_too_many_end_ellipsis`,
 /// `gopher_below_alpha_threshold`, `gopher_enough_stop_words`.
@@ -49,8 +49,8 @@ pub fn quality(text: &str) -> Verdict {
     check(stop_words >= 2, "gopher_enough_stop_words")
 }
 
-/// Characters of which a word may not be made alone: punctuation as CCNet lists it, control
-/// characters, and what ends sentences in any script.
+/// Whether the character is a symbol; a word may not consist of symbols alone. Symbols are CCNet's
+/// punctuation, control characters, and ends of sentences in any script.
 fn is_symbol(c: char) -> bool {
     c.is_ascii_punctuation()
         || c.is_control()
@@ -60,15 +60,16 @@ fn is_symbol(c: char) -> bool {
         || is_sentence_end(c)
 }
 
-/// What ends sentences in any script (Unicode's Sentence_Terminal), and three Khmer signs.
+/// Whether the character ends sentences in any script (Unicode's Sentence_Terminal), or is one of
+/// three Khmer signs.
 pub(super) fn is_sentence_end(c: char) -> bool {
     CodePointSetData::new::<SentenceTerminal>().contains(c)
         || matches!(c, '\u{17d6}' | '\u{17d9}' | '\u{17da}')
 }
 
-/// Whether a text repeats itself too much. The tests in order: `empty`, `dup_para_frac`,
-/// `dup_para_char_frac`, `dup_line_frac`, `dup_line_char_frac`, `top_2_gram` to `top_4_gram`,
-/// `duplicated_5_n_grams` to `duplicated_10_n_grams`.
+/// Checks that a text does not repeat itself too much. The tests in order: `empty`,
+/// `dup_para_frac`, `dup_para_char_frac`, `dup_line_frac`, `dup_line_char_frac`, `top_2_gram` to
+/// `top_4_gram`, `duplicated_5_n_grams` to `duplicated_10_n_grams`.
 pub fn repetition(text: &str) -> Verdict {
     const TOP: [(f64, &str); 3] =
         [(0.20, "top_2_gram"), (0.18, "top_3_gram"), (0.16, "top_4_gram")];
@@ -98,7 +99,7 @@ pub fn repetition(text: &str) -> Verdict {
     for (limit, name) in TOP {
         ngrams.grow();
         if words.len() >= ngrams.n() {
-            // Where all occur once, the first is the most frequent.
+            // If all occur once, the first is the most frequent.
             let (first, count) = ngrams.top().unwrap_or((0, 1));
             let length = lengths[first..first + ngrams.n()].iter().sum::<usize>() + ngrams.n() - 1;
             check(share(length * count, all) <= limit, name)?;
@@ -110,7 +111,7 @@ pub fn repetition(text: &str) -> Verdict {
     Ok(())
 }
 
-/// Splits where as many newlines follow each other, or more, as Python's `re.split(r"\n{min,}")`.
+/// Splits at runs of at least `newlines_min` newlines, as Python's `re.split(r"\n{min,}")`.
 fn split_at_newlines(text: &str, newlines_min: usize) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -127,11 +128,11 @@ fn split_at_newlines(text: &str, newlines_min: usize) -> Vec<&str> {
     parts
 }
 
-/// A signal, and the least and greatest value that it may have.
+/// A signal, and the least and greatest allowed value.
 type Bounds = (&'static str, f64, f64);
 
-/// Gopher's rules on the signals of RedPajama-V2, as its dataset card gives them. No signal counts
-/// the eight stop words, so that rule is not among them.
+/// Gopher's rules on the signals of RedPajama-V2, from its dataset card. The rule on stop words is
+/// missing, since no signal counts them.
 pub const ON_SIGNALS: [Bounds; 15] = [
     ("rps_doc_word_count", 50.0, 100_000.0),
     ("rps_doc_mean_word_length", 3.0, 10.0),
@@ -150,10 +151,10 @@ pub const ON_SIGNALS: [Bounds; 15] = [
     ("rps_doc_frac_chars_dupe_10grams", 0.0, 0.10),
 ];
 
-/// The first signal of [`ON_SIGNALS`] that is out of its bounds, or absent.
+/// Fails with the first signal of [`ON_SIGNALS`] that is out of bounds or absent.
 pub fn on_signals(view: &mut View) -> Verdict {
     for (name, least, greatest) in ON_SIGNALS {
-        let value = named(name).map_or(Value::Absent, |signal| signal.value(view));
+        let value = find(name).map_or(Value::Absent, |signal| signal.value(view));
         check(value.number().is_some_and(|value| least <= value && value <= greatest), name)?;
     }
     Ok(())
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_out_of_bounds_are_named() {
+    fn signals_out_of_bounds_are_reported() {
         let on_signals = |text: &str| {
             let (facts, lists) = (Facts::default(), Lists::default());
             on_signals(&mut View::new(text, &facts, &lists, &mut Scratch::default()))
@@ -193,9 +194,9 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_a_signals() {
+    fn every_name_is_that_of_a_signal() {
         for (name, ..) in ON_SIGNALS {
-            assert!(named(name).is_some(), "{name}");
+            assert!(find(name).is_some(), "{name}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The walk over the characters of a text that a view is made from.
+//! The pass over the characters of a text that prepares a view.
 //!
-//! Upstream normalises the whole text, and each line again. The two agree word by word: nothing
-//! that lower-casing, decomposing or deleting punctuation does reaches across a blank, and a newline
-//! is one. So the words of the text are those of its lines, and each is normalised once.
+//! Upstream normalizes the whole text, and each line again. The two agree word by word, since
+//! lower-casing, decomposing and deleting punctuation have no effect across a blank, and a newline
+//! is a blank. So the words of the text are those of its lines, and each word is normalized once.
 
 use super::{Line, RawWords, Scratch, Word};
 use crate::lists::WordSet;
@@ -11,7 +11,7 @@ use text::unicode::{
     ASCII_LETTER, CASED, Class, DECOMPOSES, LOWER, NUMERIC, SPACE, UPPER, WORD, class, classes,
 };
 
-/// Fills the scratch's lines, raw words, normalised text and words.
+/// Fills the scratch's lines, raw words, normalized text and words.
 pub(super) fn scan(text: &str, stop_words: Option<&WordSet>, scratch: &mut Scratch) {
     scratch.lines.clear();
     scratch.words.clear();
@@ -24,7 +24,7 @@ pub(super) fn scan(text: &str, stop_words: Option<&WordSet>, scratch: &mut Scrat
     }
 }
 
-/// Lines with their newlines, as upstream's `[^\n]*\n|[^\n]+$` finds them.
+/// Returns lines with their newlines, as matched by upstream's `[^\n]*\n|[^\n]+$`.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive('\n')
 }
@@ -69,7 +69,7 @@ fn scan_line(text: &str, before: &Line, stop: Option<&WordSet>, scratch: &mut Sc
     }
 }
 
-/// ASCII letters and digits side by side, which most of most texts is: they are taken at once.
+/// A run of ASCII letters and digits, which most texts mainly consist of. It is handled at once.
 #[derive(Default)]
 struct PlainRun {
     length: usize,
@@ -105,7 +105,7 @@ enum Kind {
     Punctuation,
 }
 
-/// The raw word that the walk is in.
+/// The raw word that is being read.
 struct RawWord<'t> {
     text: &'t str,
     stop: Option<&'t WordSet>,
@@ -141,9 +141,9 @@ impl RawWord<'_> {
     }
 }
 
-/// The normalised word that the walk is in. It grows at the end of the normalised text.
+/// The normalized word that is being read. It grows at the end of the normalized text.
 struct NormalWord {
-    /// Of all words of the line.
+    /// Numeric characters in all words of the line.
     numeric: usize,
     start: usize,
     chars: usize,
@@ -160,7 +160,7 @@ impl NormalWord {
         }
         self.chars += 1;
         if c.is_ascii() {
-            // Lower-casing it here is all there is to do, so it leaves no trace in the class.
+            // An ASCII letter only needs lower-casing, so the word's class is not updated.
             scratch.normal.push(c.to_ascii_lowercase());
         } else {
             self.class |= class;
@@ -192,22 +192,22 @@ impl NormalWord {
             return;
         }
         if self.class & (CASED | DECOMPOSES) != 0 {
-            self.stabilise(scratch);
+            self.stabilize(scratch);
         }
         let bytes = self.start..scratch.normal.len();
         scratch.words.push(Word { bytes, chars: self.chars });
         self.chars = 0;
     }
 
-    /// Lower-cases and decomposes the word. Both may change the number of characters, and of those
-    /// that are numeric.
-    fn stabilise(&mut self, scratch: &mut Scratch) {
+    /// Lower-cases and decomposes the word. Both may change the number of characters and of numeric
+    /// ones.
+    fn stabilize(&mut self, scratch: &mut Scratch) {
         let Scratch { normal, lower, .. } = scratch;
         let numeric = |word: &str| word.chars().filter(|c| class(*c) & NUMERIC != 0).count();
         self.numeric -= numeric(&normal[self.start..]);
         lower.clear();
         if normal[self.start..].contains('Σ') {
-            // The one letter whose lower case depends on its neighbours.
+            // Sigma: the only letter whose lower case depends on its neighbours.
             lower.push_str(&normal[self.start..].to_lowercase());
         } else {
             lower.extend(normal[self.start..].chars().flat_map(char::to_lowercase));
@@ -232,8 +232,8 @@ mod tests {
         scratch
     }
 
-    /// Upstream's normalisation, one step after the other.
-    fn normal_by_the_book(text: &str) -> String {
+    /// Upstream's normalization, step by step.
+    fn normal_in_steps(text: &str) -> String {
         let text: String = text.chars().filter(|c| !c.is_ascii_punctuation()).collect();
         let text = text.to_lowercase();
         let words: Vec<&str> =
@@ -241,7 +241,7 @@ mod tests {
         DecomposingNormalizerBorrowed::new_nfd().normalize(&words.join(" ")).into_owned()
     }
 
-    fn raw_words_by_the_book(text: &str) -> RawWords {
+    fn raw_words_in_steps(text: &str) -> RawWords {
         let kind = |c: char| match class(c) & (WORD | SPACE) {
             0 => Kind::Punctuation,
             WORD => Kind::Word,
@@ -272,12 +272,12 @@ mod tests {
     }
 
     #[test]
-    fn the_final_sigma_looks_past_deleted_punctuation() {
+    fn the_final_sigma_ignores_deleted_punctuation() {
         assert_eq!(scanned("ΟΔΟΣ ΟΔΟ'Σ Σ.Α").normal, "οδος οδος σα");
     }
 
     #[test]
-    fn decomposing_counts_what_comes_of_it() {
+    fn decomposed_characters_are_counted() {
         let scratch = scanned("Éa ½É");
         assert_eq!(scratch.normal, "e\u{301}a ½e\u{301}");
         let chars: Vec<_> = scratch.words.iter().map(|word| word.chars).collect();
@@ -286,21 +286,21 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
-        fn normalising_word_by_word_is_normalising_the_text(
+        fn normalizing_word_by_word_is_normalizing_the_text(
             text in "([ -~]|[À-ɏ]|[ΑΣσa'.]|[\u{300}-\u{345}]|\\PC|[가-깋]|[\t\n\u{1c}\u{85}\u{3000}]){0,40}"
         ) {
             let scratch = scanned(&text);
-            prop_assert_eq!(&scratch.normal, &normal_by_the_book(&text));
+            prop_assert_eq!(&scratch.normal, &normal_in_steps(&text));
             for line in &scratch.lines {
                 let words: Vec<_> = scratch.words[line.words.clone()]
                     .iter()
                     .map(|word| &scratch.normal[word.bytes.clone()])
                     .collect();
                 let normal = words.join(" ");
-                prop_assert_eq!(&normal, &normal_by_the_book(&text[line.bytes.clone()]));
+                prop_assert_eq!(&normal, &normal_in_steps(&text[line.bytes.clone()]));
                 let numeric = normal.chars().filter(|c| class(*c) & NUMERIC != 0).count();
                 prop_assert_eq!(line.numeric, numeric);
             }
@@ -308,7 +308,7 @@ mod tests {
                 let chars = scratch.normal[word.bytes.clone()].chars().count();
                 prop_assert_eq!(word.chars, chars);
             }
-            prop_assert_eq!(scratch.raw_words, raw_words_by_the_book(&text));
+            prop_assert_eq!(scratch.raw_words, raw_words_in_steps(&text));
         }
 
         #[test]

@@ -1,7 +1,7 @@
-//! How fast are the digests of near texts? Prints MB of text per CPU second.
+//! How fast are SimHash and MinHash? Prints MB of text per CPU second.
 //!
-//! `cargo run --release -p similarity --example similarity_speed -- FILE...` on plain text files, each taken
-//! as one document, and once more cut into documents of some 4 kB.
+//! `cargo run --release -p similarity --example similarity_speed -- FILE...` reads plain text
+//! files, each as one document, and again cut into documents of some 4 kB.
 
 use rustix::time::{ClockId, clock_gettime};
 use similarity::{MinHash, Scratch, simhash};
@@ -27,7 +27,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Parts of some 4 kB, cut at line ends.
+/// Cuts a text at line ends into parts of some 4 kB.
 fn pages(text: &str) -> Vec<String> {
     let mut pages: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {
@@ -39,7 +39,7 @@ fn pages(text: &str) -> Vec<String> {
     pages
 }
 
-/// The best of three.
+/// Measures the best of three runs.
 fn measure(name: &str, texts: &[String], mut digest: impl FnMut(&str)) {
     let bytes: usize = texts.iter().map(String::len).sum();
     let mut time = || {

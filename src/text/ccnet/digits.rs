@@ -1,8 +1,8 @@
-//! Unicode's decimal digits, what `\d` means in Python. Rust's standard library does not tell them
-//! from other numbers.
+//! Unicode's decimal digits, which Python's `\d` matches. Rust's standard library does not
+//! distinguish them from other numbers.
 
 /// The zero of each run of ten decimal digits (category Nd) in Unicode 14.0, which Python 3.11
-/// uses, in ascending order. Every such digit lies in one of these runs.
+/// uses, in ascending order. Every decimal digit is in one of these runs.
 const ZEROS: [u32; 66] = [
     0x0030, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6,
     0x0D66, 0x0DE6, 0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80,

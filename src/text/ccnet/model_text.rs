@@ -1,5 +1,5 @@
-//! The text that CCNet's language models read: `text_normalizer.normalize` with its defaults for
-//! them, `accent=True`, `numbers=True`, `punct=1`.
+//! The text that CCNet's language models read: `text_normalizer.normalize` with `accent=True`,
+//! `numbers=True`, `punct=1`, its defaults for them.
 
 use super::digits::is_decimal;
 use crate::python::strip;
@@ -8,16 +8,17 @@ use icu_properties::CodePointMapData;
 use icu_properties::props::{CanonicalCombiningClass, GeneralCategory};
 use std::sync::LazyLock;
 
-/// Writes the text as CCNet's language models read it to `out`: stripped, lower-case, without accents
-/// (decomposed, marks of category Mn gone), every decimal digit a `0`, Unicode punctuation replaced by
-/// ASCII, control characters gone. Line ends are among those, and no blank takes their place.
+/// Writes the text as CCNet's language models read it to `out`: stripped, lower-case, without
+/// accents (decomposed, and marks of category Mn removed), with every decimal digit a `0`, Unicode
+/// punctuation replaced by ASCII, and control characters removed. Line ends are control characters,
+/// and no blank replaces them.
 ///
-/// Decimal digits are those of Unicode 14, as in Python 3.11; accents also those added since.
+/// Decimal digits are those of Unicode 14, as in Python 3.11. Accents include those added since.
 pub fn normalize_for_lm(text: &str, out: &mut String) {
     out.clear();
     let text = strip(text);
     if text.contains('Σ') {
-        // The one letter whose lower case depends on its place in the word.
+        // Sigma: the only letter whose lower case depends on its position in the word.
         append(&text.to_lowercase(), out);
     } else {
         append(text, out);
@@ -34,7 +35,7 @@ fn append(text: &str, out: &mut String) {
             continue;
         }
         if fold == REORDERED {
-            // Rare: a mark that is no accent may change places with its neighbours.
+            // Rare: a mark that is not an accent may swap places with its neighbours.
             out.truncate(start);
             return append_in_steps(text, out);
         }
@@ -48,7 +49,7 @@ fn append(text: &str, out: &mut String) {
     out.push_str(&text[copied..]);
 }
 
-/// The rule as upstream states it.
+/// Applies the rule step by step, as upstream does.
 fn append_in_steps(text: &str, out: &mut String) {
     let lower = text.to_lowercase();
     for c in NFD.normalize(&lower).chars() {
@@ -68,8 +69,8 @@ const NFD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizer::new_n
 static CATEGORIES: LazyLock<icu_properties::CodePointMapDataBorrowed<'static, GeneralCategory>> =
     LazyLock::new(CodePointMapData::<GeneralCategory>::new);
 
-/// Values of `UNICODE_PUNCT`. The full-width one, which upstream lists too, is a digit and becomes
-/// `0` before.
+/// Values of `UNICODE_PUNCT`. Upstream also lists the full-width digit one, but that is a digit and
+/// has already become `0`.
 fn replacement(c: char) -> Option<&'static str> {
     Some(match c {
         '，' | '、' => ",",
@@ -96,8 +97,8 @@ fn replacement(c: char) -> Option<&'static str> {
     })
 }
 
-/// What becomes of each character of the first two planes, so that a text is looked up in a table of
-/// which it touches a few lines.
+/// The replacement of each character of the first two planes, as a table. A text touches only a few
+/// cache lines of it.
 struct Folds {
     of: Box<[u32]>,
     replacements: String,
@@ -105,17 +106,17 @@ struct Folds {
 
 type Fold = u32;
 const KEEP: Fold = 0;
-/// The whole text has to go step by step.
+/// The whole text has to be normalized step by step.
 const REORDERED: Fold = u32::MAX;
 /// Not in the table.
 const BEYOND: Fold = u32::MAX - 1;
-/// Others: where the replacement begins, and its length plus one in the low bits.
+/// Other folds: the start of the replacement, and its length plus one in the low bits.
 const LEN_BITS: u32 = 8;
 const TABLE_CHARS: u32 = 0x2_0000;
 
 static FOLDS: LazyLock<Folds> = LazyLock::new(|| {
     let mut folds = Folds { of: Box::default(), replacements: String::new() };
-    // Surrogates are no characters; their places are never read.
+    // Surrogates are not characters; their entries are never read.
     folds.of = (0..TABLE_CHARS).map(|c| char::from_u32(c).map_or(KEEP, |c| folds.add(c))).collect();
     folds
 });
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_fares_as_by_the_rule() {
+    fn every_character_is_folded_as_by_the_rule() {
         for c in '\0'..=char::MAX {
             let text = format!("x{c}x");
             assert_eq!(normalized(&text), in_steps(&text), "{c:?}");
@@ -186,18 +187,18 @@ mod tests {
     }
 
     #[test]
-    fn marks_that_are_no_accents_are_put_in_order() {
+    fn marks_other_than_accents_are_put_in_order() {
         // U+302E has class 224, U+1D165 has 216: both stay, the lower class first.
         assert_eq!(normalized("a\u{302e}\u{1d165}A"), "a\u{1d165}\u{302e}a");
     }
 
     #[test]
-    fn the_one_letter_with_two_lower_cases_looks_at_its_neighbours() {
+    fn the_lower_case_of_sigma_depends_on_its_neighbours() {
         assert_eq!(normalized("ΟΔΟΣ ΣΑΣ"), "οδος σας");
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn the_table_equals_the_rule(text in "([ -~\n]|[À-ͯ]|[ΑΣσa]|\\PC|[가-힣]|[、-】]|[٠-٩]|[\u{302e}\u{1d165}]){0,40}") {

@@ -1,33 +1,50 @@
-//! What makes two paragraphs one: the normalised line and its hash (`text_normalizer.normalize`
-//! with its defaults for deduplication, `dedup.py: compute_hashes`). Both run once a line of the
-//! whole crawl, so ASCII lines go through loops that the compiler turns into vector code.
+//! When two paragraphs count as the same: the normalized line and its hash
+//! (`text_normalizer.normalize` with its defaults for deduplication, `dedup.py: compute_hashes`).
+//! Both run once per line of the whole crawl, so ASCII lines take loops that the compiler
+//! vectorizes.
 
 use super::digits::is_decimal;
 use crate::python::strip;
 use sha1::block_api::compress;
 use std::sync::LazyLock;
 
-/// [`paragraph_key`] of every line of which nothing is left.
+/// The [`paragraph_key`] of every line that is empty once normalized.
 pub const EMPTY_PARAGRAPH_KEY: u64 = 957_977_401_221_134_810;
 
-/// The line as paragraphs are compared: stripped, lower-case, every decimal digit a `0`, and the
-/// marks in CCNet's `UNICODE_PUNCT` and control characters gone. ASCII punctuation and blanks
-/// inside the line stay, and what a deletion lays bare at an end is not stripped again.
+/// Returns the line in the form in which paragraphs are compared: stripped, lower-case, with every
+/// decimal digit a `0`, and without control characters and the marks in CCNet's `UNICODE_PUNCT`.
+/// ASCII punctuation and blanks inside the line stay. The line is not stripped again after these
+/// deletions.
 ///
-/// Decimal digits are those of Unicode 14, as in Python 3.11; lower case is the standard library's,
+/// Decimal digits are those of Unicode 14, as in Python 3.11. Lower case is the standard library's,
 /// which also knows letters added since.
 ///
-/// For showing and testing; [`paragraph_key`] does not allocate.
+/// For display and tests; [`paragraph_key`] does not allocate.
+///
+/// ```
+/// use text::ccnet::normalize_paragraph;
+///
+/// assert_eq!(normalize_paragraph(" Tickets: £17 – in “June” "), "tickets: £00  in june");
+/// ```
 pub fn normalize_paragraph(line: &str) -> String {
     let mut normal = Vec::new();
     normalize_into(line, &mut normal);
     String::from_utf8(normal).expect("whole characters are written")
 }
 
-/// The key under which paragraphs are compared: the first eight bytes of the SHA-1 of the
-/// normalised line, read as a little-endian number.
+/// Returns the key by which paragraphs are compared: the first eight bytes of the SHA-1 of the
+/// normalized line, as a little-endian number.
 ///
-/// `scratch` is overwritten; pass one buffer again and again, and nothing is allocated.
+/// Overwrites `scratch`. With a reused buffer, it does not allocate.
+///
+/// ```
+/// use text::ccnet::paragraph_key;
+///
+/// let mut scratch = Vec::new();
+/// let key = paragraph_key("Page 1 of 20", &mut scratch);
+/// assert_eq!(key, paragraph_key("  page 7 of 35", &mut scratch));
+/// assert_ne!(key, paragraph_key("Page 1, of 20", &mut scratch));
+/// ```
 pub fn paragraph_key(line: &str, scratch: &mut Vec<u8>) -> u64 {
     normalize_into(line, scratch);
     match scratch.is_empty() {
@@ -36,9 +53,9 @@ pub fn paragraph_key(line: &str, scratch: &mut Vec<u8>) -> u64 {
     }
 }
 
-/// SHA-1's first eight bytes as a little-endian number. Pads `message` in place and hashes all its
-/// blocks in one call: on a line of one block normalising and this take less than a streaming
-/// hasher alone.
+/// Returns SHA-1's first eight bytes as a little-endian number. Pads `message` in place and hashes
+/// all its blocks in one call: on a line of one block, normalizing and hashing together take less
+/// time than a streaming hasher alone.
 fn sha1_head(message: &mut Vec<u8>) -> u64 {
     const PAD: u8 = 0x80;
     let bits = message.len() as u64 * 8;
@@ -57,7 +74,7 @@ fn normalize_into(line: &str, out: &mut Vec<u8>) {
     if line.is_ascii() {
         append_ascii(line.as_bytes(), out);
     } else if line.contains('Σ') {
-        // The one letter whose lower case depends on its place in the word.
+        // Sigma: the only letter whose lower case depends on its position in the word.
         append_unicode(&line.to_lowercase(), out);
     } else {
         append_unicode(line, out);
@@ -65,7 +82,7 @@ fn normalize_into(line: &str, out: &mut Vec<u8>) {
 }
 
 fn append_ascii(line: &[u8], out: &mut Vec<u8>) {
-    // Not `any`: a loop that looks at every byte is vectorised, one that may stop early is not.
+    // Not `any`: a loop over every byte is vectorized, one that may stop early is not.
     let has_control = line.iter().fold(false, |found, byte| found | byte.is_ascii_control());
     if has_control {
         out.extend(line.iter().filter(|byte| !byte.is_ascii_control()).map(fold_ascii));
@@ -78,8 +95,8 @@ fn fold_ascii(byte: &u8) -> u8 {
     if byte.is_ascii_digit() { b'0' } else { byte.to_ascii_lowercase() }
 }
 
-/// Stretches without a character beyond ASCII that changes go through the ASCII loop as they are:
-/// it leaves the bytes of other characters alone.
+/// Copies runs in which no character beyond ASCII changes through the ASCII loop, which leaves the
+/// bytes of other characters alone.
 fn append_unicode(line: &str, out: &mut Vec<u8>) {
     let fates: &[Fate] = &FATES;
     let bytes = line.as_bytes();
@@ -106,7 +123,7 @@ fn append_lower(upper: char, out: &mut Vec<u8>) {
     }
 }
 
-/// What normalisation does with a character.
+/// What normalization does with a character.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// Nothing, or what [`fold_ascii`] does.
@@ -116,10 +133,10 @@ enum Fate {
     Delete,
 }
 
-/// The fates of the basic plane, 64 KiB, of which a text touches a few lines: to look up a
-/// character costs less than to search the standard library's tables.
+/// The fates of the basic plane, 64 KiB. A text touches only a few cache lines of it, so a look-up
+/// costs less than a search in the standard library's tables.
 static FATES: LazyLock<Box<[Fate]>> = LazyLock::new(|| {
-    // Surrogates are no characters; their places are never read.
+    // Surrogates are not characters; their entries are never read.
     (0..=0xFFFF).map(|c| char::from_u32(c).map_or(Fate::Keep, Fate::of)).collect()
 });
 
@@ -139,8 +156,8 @@ impl Fate {
     }
 }
 
-/// Keys of `UNICODE_PUNCT`, and `NON_PRINTING_CHARS_RE`. The full-width one, which upstream lists
-/// too, is a digit and becomes `0` before it could be deleted.
+/// Keys of `UNICODE_PUNCT`, and `NON_PRINTING_CHARS_RE`. Upstream also lists the full-width digit
+/// one, but that is a digit and has already become `0`.
 fn is_deleted(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -186,20 +203,20 @@ mod tests {
     use proptest::prelude::*;
     use sha1::{Digest, Sha1};
 
-    /// The rule as upstream states it, one step after the other.
-    fn by_the_book(line: &str) -> String {
+    /// Applies the rule step by step, as upstream does.
+    fn in_steps(line: &str) -> String {
         let lower = strip(line).to_lowercase();
         let zeros = lower.chars().map(|c| if is_decimal(c) { '0' } else { c });
         zeros.filter(|c| !is_deleted(*c)).collect()
     }
 
-    fn sha1_by_the_book(text: &str) -> u64 {
+    fn sha1_in_steps(text: &str) -> u64 {
         let digest = Sha1::digest(text);
         u64::from_le_bytes(digest[..8].try_into().expect("SHA-1 has 20 bytes"))
     }
 
     #[test]
-    fn the_one_letter_with_two_lower_cases_looks_at_its_neighbours() {
+    fn the_lower_case_of_sigma_depends_on_its_neighbours() {
         assert_eq!(normalize_paragraph("ΟΔΟΣ ΣΑΣ 7"), "οδος σας 0");
         assert_eq!(normalize_paragraph("İI"), "i\u{307}i");
     }
@@ -211,16 +228,16 @@ mod tests {
     }
 
     #[test]
-    fn every_character_fares_as_by_the_book() {
+    fn every_character_is_normalized_as_in_steps() {
         for c in '\0'..=char::MAX {
             let line = format!("x{c}x");
-            assert_eq!(normalize_paragraph(&line), by_the_book(&line), "{c:?}");
+            assert_eq!(normalize_paragraph(&line), in_steps(&line), "{c:?}");
         }
     }
 
     #[test]
-    fn lines_of_which_nothing_is_left_share_one_key() {
-        assert_eq!(EMPTY_PARAGRAPH_KEY, sha1_by_the_book(""));
+    fn lines_that_become_empty_share_one_key() {
+        assert_eq!(EMPTY_PARAGRAPH_KEY, sha1_in_steps(""));
         for nothing in ["", "  ", "\u{3000}", "…", "\u{1}"] {
             assert_eq!(paragraph_key(nothing, &mut Vec::new()), EMPTY_PARAGRAPH_KEY);
         }
@@ -231,27 +248,27 @@ mod tests {
         let mut scratch = Vec::new();
         for length in 0..200 {
             let line = "x".repeat(length);
-            assert_eq!(paragraph_key(&line, &mut scratch), sha1_by_the_book(&line), "{length}");
+            assert_eq!(paragraph_key(&line, &mut scratch), sha1_in_steps(&line), "{length}");
         }
     }
 
     proptest! {
-        #![proptest_config(crate::property())]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn the_ascii_path_equals_the_rule(line in "[\\x00-\\x7f]{0,80}") {
-            prop_assert_eq!(normalize_paragraph(&line), by_the_book(&line));
+            prop_assert_eq!(normalize_paragraph(&line), in_steps(&line));
         }
 
         #[test]
         fn the_general_path_equals_the_rule(line in "([ -Z]|[À-ͯ]|[ΑΣσa]|\\PC|[、-】]|[٠-٩]){0,40}") {
-            prop_assert_eq!(normalize_paragraph(&line), by_the_book(&line));
+            prop_assert_eq!(normalize_paragraph(&line), in_steps(&line));
         }
 
         #[test]
         fn any_line_has_a_key(line in any::<String>()) {
             let key = paragraph_key(&line, &mut vec![7; 100]);
-            prop_assert_eq!(key, sha1_by_the_book(&by_the_book(&line)));
+            prop_assert_eq!(key, sha1_in_steps(&in_steps(&line)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A WET record's body as a page (`process_wet_file.py: parse_doc`).
+//! Reads a WET record's body as a page (`process_wet_file.py: parse_doc`).
 
 use crate::python::strip;
 use memchr::memchr2;
@@ -6,7 +6,7 @@ use memchr::memchr2;
 /// A web page as CCNet keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<'a> {
-    /// The first line. No part of the text: never compared, scored or published.
+    /// The first line. It is not part of the text: never compared, scored or published.
     pub title: &'a str,
     /// The other lines, stripped, joined by `\n`. Upstream: `raw_content`.
     pub text: String,
@@ -14,10 +14,16 @@ pub struct Page<'a> {
     pub nlines: usize,
 }
 
-/// Reads a record's body, the line ends that part it from the next record still attached. `None`
-/// where no line is left; upstream fails there, or keeps an empty page that is too short anyway.
+/// Reads a record's body, with the line ends that separate it from the next record still attached.
+/// Returns `None` if no line remains; upstream fails there, or keeps an empty page that is too
+/// short anyway.
 ///
-/// Takes no memory but the text: a page may be nothing but line ends.
+/// Allocates only the text, since a page may consist of nothing but line ends.
+///
+/// ```
+/// let page = text::ccnet::page("Title\n One\nTwo\n\n\n").expect("it has lines");
+/// assert_eq!((page.title, page.text.as_str(), page.nlines), ("Title", "One\nTwo", 2));
+/// ```
 pub fn page(body: &str) -> Option<Page<'_>> {
     let mut lines = lines(body);
     let title = lines.next()?;
@@ -31,7 +37,7 @@ pub fn page(body: &str) -> Option<Page<'_>> {
         nlines += 1;
         empty_at_end = if line.is_empty() { empty_at_end + 1 } else { 0 };
     }
-    // The two empty lines that part records go: upstream drops both or neither.
+    // Two empty lines separate records: upstream drops both or neither.
     if empty_at_end >= 2 {
         nlines = usize::checked_sub(nlines, 2)?;
         text.truncate(text.len().saturating_sub(2));
@@ -39,14 +45,14 @@ pub fn page(body: &str) -> Option<Page<'_>> {
     Some(Page { title, text, nlines })
 }
 
-/// The body's lines, each stripped. A line that reads `WARC/1.0` ends the page: upstream takes it for
+/// Returns the body's lines, each stripped. A line `WARC/1.0` ends the page: upstream takes it for
 /// the next record's header.
 fn lines(body: &str) -> impl Iterator<Item = &str> {
     UniversalLines(body).map(strip).take_while(|line| *line != "WARC/1.0")
 }
 
-/// Lines as Python's text files have them: they end at `\n`, `\r\n` or a lone `\r`, and a text
-/// that ends so has no empty line after it.
+/// Lines as Python reads them from a text file: they end at `\n`, `\r\n` or a lone `\r`, and there
+/// is no empty line after the last line end.
 struct UniversalLines<'a>(&'a str);
 
 impl<'a> Iterator for UniversalLines<'a> {
@@ -67,8 +73,8 @@ impl<'a> Iterator for UniversalLines<'a> {
     }
 }
 
-/// The host of a URL with its user and port, as `urllib.parse.urlparse(url).netloc` gives it; empty
-/// where the URL has no `//` after its scheme. Upstream: `source_domain`.
+/// Returns the host of a URL with its user and port, as `urllib.parse.urlparse(url).netloc` does.
+/// It is empty if the URL has no `//` after its scheme. Upstream: `source_domain`.
 pub fn source_domain(url: &str) -> &str {
     let Some(authority) = after_scheme(url).strip_prefix("//") else { return "" };
     let end = authority.find(['/', '?', '#']).unwrap_or(authority.len());
@@ -91,7 +97,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The lines of a page, title and all, as upstream has them.
+    /// The lines of a page, the title included, as upstream reads them.
     fn page_lines(body: &str) -> Vec<&str> {
         let mut lines: Vec<&str> = lines(body).collect();
         if lines.ends_with(&["", ""]) {
@@ -101,7 +107,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+        #![proptest_config(reference::property())]
         #[test]
         fn a_page_is_its_lines(body in "[a \n\r]{0,12}\n{0,4}") {
             let lines = page_lines(&body);
@@ -119,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn two_trailing_empty_lines_go_and_a_single_one_stays() {
+    fn two_trailing_empty_lines_are_dropped_and_a_single_one_stays() {
         assert_eq!(page_lines("a\nb\n\n\n"), ["a", "b"]);
         assert_eq!(page_lines("a\nb\n\n"), ["a", "b", ""]);
         assert_eq!(page_lines("a\n \n\t\n\n"), ["a", ""]);
@@ -132,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn only_python_line_ends_part_lines() {
+    fn only_python_line_ends_separate_lines() {
         assert_eq!(
             page_lines("a\u{85}b\u{2028}c\u{b}d\r\re"),
             ["a\u{85}b\u{2028}c\u{b}d", "", "e"]
@@ -140,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_lines_is_no_page() {
+    fn a_body_without_lines_is_not_a_page() {
         assert_eq!(page(""), None);
         assert_eq!(page("\r\n\r\n"), None);
         assert_eq!(page("t").map(|page| (page.text, page.nlines)), Some((String::new(), 0)));

@@ -2,8 +2,8 @@
 //!
 //!     clean_pages PAGES.jsonl > TEXTS.jsonl
 //!
-//! A line in is `{"language", "wikitext"}`; a line out is the text as a JSON string, or `null`
-//! where the page is too tangled. Standard error gets the CPU seconds that the cleaning took.
+//! An input line is `{"language", "wikitext"}`; an output line is the text as a JSON string, or
+//! `null` if the page is too complex. Prints the CPU seconds of the cleaning to standard error.
 
 use serde_json::Value;
 use std::error::Error;

@@ -50,7 +50,7 @@ impl Tokenizer<'_> {
         self.head += 2;
         match self.bracketed_link() {
             Ok(()) if self.context() & cx::EXT_LINK_TITLE != 0 => {
-                // An external link that looks like a wikilink, within an external link.
+                // Inside an external link: an external link that looks like a wikilink.
                 self.tokens.truncate(at);
                 self.head = begin + 1;
                 self.emit_text(begin, begin + 2);
@@ -58,7 +58,7 @@ impl Tokenizer<'_> {
             }
             Ok(()) => return self.insert_text(at, begin, begin + 1),
             Err(Stop::BadRoute(_)) => {}
-            Err(tangled) => return Err(tangled),
+            Err(stop) => return Err(stop),
         }
         self.head = begin + 2;
         self.tokens.push(Token::spanning(Kind::Link, begin + 2, begin + 2));
@@ -74,18 +74,18 @@ impl Tokenizer<'_> {
                 self.head = begin + 1;
                 self.emit_text(begin, begin + 2);
             }
-            Err(tangled) => return Err(tangled),
+            Err(stop) => return Err(stop),
         }
         Ok(())
     }
 
-    /// The title ends, the text begins, and is what is published.
+    /// Ends the title and begins the text, which replaces the title.
     pub(super) fn wikilink_separator(&mut self) {
         self.set(self.context() ^ cx::WIKILINK_TITLE | cx::WIKILINK_TEXT);
         self.tokens.truncate(self.start());
     }
 
-    /// `[`, or the colon of an address without brackets.
+    /// Reads a link from `[`, or from the colon of an address without brackets.
     pub(super) fn external_link(&mut self, brackets: bool) -> Route<()> {
         let reset = self.head;
         if self.context() & cx::NO_EXT_LINKS == 0 && self.can_recurse() {
@@ -94,7 +94,7 @@ impl Tokenizer<'_> {
             match link {
                 Ok(()) => return Ok(()),
                 Err(Stop::BadRoute(_)) => self.head = reset,
-                Err(tangled) => return Err(tangled),
+                Err(stop) => return Err(stop),
             }
         }
         if !brackets && self.context() & cx::DL_TERM != 0 {
@@ -105,7 +105,8 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// A link in brackets, from its scheme on: its label, or nothing. Emits nothing on failure.
+    /// Reads a link in brackets from its scheme on, and emits its label, if any. Emits nothing on
+    /// failure.
     fn bracketed_link(&mut self) -> Route<()> {
         if self.last_of.bracket < self.head {
             return Err(Stop::BadRoute(0));
@@ -130,7 +131,7 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// Where the address goes on behind its scheme, if there is a scheme.
+    /// Returns the offset after the scheme, if there is a scheme.
     fn bracketed_scheme_end(&self) -> Option<usize> {
         let rest = &self.source[self.head..];
         if rest.starts_with("//") {
@@ -145,7 +146,7 @@ impl Tokenizer<'_> {
         is_scheme(scheme, slashes).then_some(end)
     }
 
-    /// From behind the scheme to the closing bracket: whether there is a label.
+    /// Reads from the end of the scheme to the closing bracket. Returns whether there is a label.
     fn bracketed_rest(&mut self) -> Route<bool> {
         if matches!(self.at(0), 0 | b'\n' | b' ' | b']') {
             return self.fail();
@@ -175,7 +176,8 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// What may stand in any address: an entity, a comment, a template. False where none is.
+    /// Reads markup that any address may contain: an entity, a comment, a template. Returns false
+    /// if there is none.
     fn address_markup(&mut self) -> Route<bool> {
         match (self.at(0), self.at(1)) {
             (b'&', _) => self.entity(),
@@ -200,8 +202,8 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// An address without brackets, from behind its colon on: the scheme before it was taken for
-    /// text, and is taken back. Emits nothing on failure.
+    /// Reads an address without brackets after its colon. The scheme was emitted as text and is
+    /// removed. Emits nothing on failure.
     fn free_link(&mut self) -> Route<()> {
         let colon = self.head - 1;
         let scheme = self.free_scheme(colon).ok_or(Stop::BadRoute(0))?;
@@ -234,7 +236,7 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// Where the scheme that ends at `colon` begins, in the text just read.
+    /// Returns the beginning of the scheme that ends at `colon`, in the text just read.
     fn free_scheme(&self, colon: usize) -> Option<usize> {
         let text = self.tokens[self.start()..].last()?;
         if text.kind != Kind::Text || text.to as usize != colon {
@@ -251,8 +253,9 @@ impl Tokenizer<'_> {
         Some(begin)
     }
 
-    /// From behind the scheme to the end of the address: the text that follows it at once, which
-    /// is punctuation that does not belong to it, and the blank that ended it.
+    /// Reads from the end of the scheme to the end of the address. Returns the range of the text
+    /// that follows directly: punctuation that is not part of the address, and the blank that ended
+    /// it.
     fn free_rest(&mut self) -> Route<std::ops::Range<usize>> {
         if matches!(self.at(0), 0 | b'\n' | b' ' | b'[' | b']') {
             return self.fail();

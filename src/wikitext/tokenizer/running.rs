@@ -1,11 +1,11 @@
-//! What stands in running text: headings, lists, entities, comments.
+//! Markup in running text: headings, lists, entities, comments.
 
 use super::{Route, Stop, Tokenizer};
 use crate::context as cx;
 use crate::entities;
 use crate::token::{Kind, Token};
 
-/// Digits or letters of an entity, zeros before a number not counted (`MAX_ENTITY_SIZE`).
+/// Most digits or letters of an entity, without leading zeros (`MAX_ENTITY_SIZE`).
 const ENTITY_BYTES_MAX: usize = 8;
 
 impl Tokenizer<'_> {
@@ -13,7 +13,7 @@ impl Tokenizer<'_> {
         let (begin, at) = (self.head, self.tokens.len());
         let marks = self.equal_signs();
         self.emit(Kind::Heading);
-        // The signs that are more than the level are its first text.
+        // Signs in excess of the level are its first text.
         self.tokens.push(Token::spanning(Kind::Text, begin, begin));
         self.in_heading = true;
         let heading = self.parse(cx::HEADING_LEVEL_1 << (marks - 1).min(5));
@@ -28,12 +28,12 @@ impl Tokenizer<'_> {
                 self.head = begin + marks - 1;
                 self.emit_text(begin, begin + marks);
             }
-            Err(tangled) => return Err(tangled),
+            Err(stop) => return Err(stop),
         }
         Ok(())
     }
 
-    /// Signs within a heading: its end, unless there are more on the line.
+    /// Reads signs within a heading: its end, unless there are more on the line.
     pub(super) fn heading_end(&mut self) -> Route<()> {
         let (begin, context) = (self.head, self.context());
         let marks = self.equal_signs();
@@ -51,13 +51,13 @@ impl Tokenizer<'_> {
                 self.head = begin + marks - 1;
                 self.level = level;
             }
-            Err(tangled) => return Err(tangled),
+            Err(stop) => return Err(stop),
         }
         self.pop()?;
         Ok(())
     }
 
-    /// Goes behind the equal signs at the head: how many they are.
+    /// Skips the equal signs at the head and returns their number.
     fn equal_signs(&mut self) -> usize {
         let begin = self.head;
         while self.at(0) == b'=' {
@@ -66,7 +66,7 @@ impl Tokenizer<'_> {
         self.head - begin
     }
 
-    /// `&`, and what it stands for if it begins an entity. The head goes to its last byte.
+    /// Reads `&`, and the character if it begins an entity. Moves the head to its last byte.
     pub(super) fn entity(&mut self) {
         match entity(&self.source.as_bytes()[self.head + 1..]) {
             Some((c, bytes)) => {
@@ -77,7 +77,7 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// `<!--`, and the comment if it closes.
+    /// Reads `<!--`, and the comment if it closes.
     pub(super) fn comment(&mut self) -> Route<()> {
         let (begin, inside) = (self.head, self.head + 4);
         let end = if self.last_of.comment_end < inside {
@@ -97,7 +97,7 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// Markers of lists at the beginning of a line.
+    /// Reads list markers at the beginning of a line.
     pub(super) fn list(&mut self) {
         self.list_marker();
         while matches!(self.at(1), b'#' | b'*' | b';' | b':') {
@@ -113,7 +113,7 @@ impl Tokenizer<'_> {
         self.emit(Kind::Empty);
     }
 
-    /// The end of a line that `;` began, or its colon.
+    /// Reads the end of a line that began with `;`, or its colon.
     pub(super) fn definition_end(&mut self) {
         self.set(self.context() ^ cx::DL_TERM);
         if self.at(0) == b':' {
@@ -123,7 +123,7 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// Four dashes or more.
+    /// Reads four dashes or more.
     pub(super) fn rule(&mut self) {
         self.head += 3;
         while self.at(1) == b'-' {
@@ -133,8 +133,8 @@ impl Tokenizer<'_> {
     }
 }
 
-/// The character that the bytes behind `&` stand for, and how many they are, `;` included. What
-/// no text can hold, a surrogate, is given as U+FFFD.
+/// Returns the character of an entity from the bytes after `&`, and their number, `;` included.
+/// Surrogates, which text cannot contain, become U+FFFD.
 fn entity(rest: &[u8]) -> Option<(char, usize)> {
     let (digits, radix) = match rest {
         [b'#', b'x' | b'X', ..] => (2, 16),

@@ -5,7 +5,7 @@ use crate::context::{self as cx, Context};
 use crate::token::{Kind, Token};
 
 impl Tokenizer<'_> {
-    /// Two or more ticks; true where they ended the frame.
+    /// Reads two or more ticks. Returns true if they ended the frame.
     pub(super) fn style(&mut self) -> Route<bool> {
         let begin = self.head;
         self.head += 2;
@@ -13,7 +13,7 @@ impl Tokenizer<'_> {
             self.head += 1;
         }
         let (context, mut ticks) = (self.context(), self.head - begin);
-        // More than five, or four: the first ones are text.
+        // With more than five or with four ticks, the first ones are text.
         let plain = if ticks > 5 { ticks - 5 } else { usize::from(ticks == 4) };
         if plain > 0 {
             self.emit_text(begin, begin + plain);
@@ -55,8 +55,8 @@ impl Tokenizer<'_> {
         Ok(false)
     }
 
-    /// Reads what is styled. `None` where it is not closed: then nothing is left of it, and the
-    /// head is where it was; `Some` of the context that it was left in.
+    /// Reads styled text and returns its last context. Returns `None` if it is not closed: then it
+    /// emits nothing, and resets the head.
     fn styled(&mut self, context: Context) -> Route<Option<Context>> {
         let reset = self.head;
         if self.last_of.ticks < self.head {
@@ -68,7 +68,7 @@ impl Tokenizer<'_> {
                 self.head = reset;
                 Ok(Some(context))
             }
-            Err(tangled) => Err(tangled),
+            Err(stop) => Err(stop),
         }
     }
 
@@ -88,7 +88,7 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// True where the italics around it end here.
+    /// Returns true if the surrounding italics end here.
     fn bold(&mut self, begin: usize) -> Route<bool> {
         let at = self.tokens.len();
         self.emit(Kind::Group);
@@ -112,7 +112,7 @@ impl Tokenizer<'_> {
         Ok(false)
     }
 
-    /// Five ticks: one style within the other, whichever closes first the inner one.
+    /// Reads five ticks: one style inside the other; the first to close is the inner one.
     fn italics_and_bold(&mut self, begin: usize) -> Route<()> {
         let at = self.tokens.len();
         self.emit(Kind::Group);

@@ -1,4 +1,4 @@
-//! Tables in wiki markup. What is wrong within one undoes the whole table.
+//! Tables in wiki markup. An error within a table undoes the whole table.
 
 use super::tag::{Attributes, Phase};
 use super::{Route, Stop, Tokenizer};
@@ -6,14 +6,14 @@ use crate::context::{self as cx, Context};
 use crate::token::Kind;
 
 impl Tokenizer<'_> {
-    /// A table from its first line on.
+    /// Reads a table from its first line on.
     pub(super) fn table(&mut self) -> Route<()> {
         let (reset, at, frames) = (self.head, self.tokens.len(), self.frames.len());
         self.head += 2;
         match self.table_to_end() {
             Ok(()) => {
                 self.emit(Kind::Close);
-                // `table_markup` went one too far.
+                // `table_markup` moved one byte too far.
                 self.head -= 1;
             }
             Err(Stop::BadRoute(_)) => {
@@ -25,7 +25,7 @@ impl Tokenizer<'_> {
                 self.head = reset;
                 self.emit_byte();
             }
-            Err(tangled) => return Err(tangled),
+            Err(stop) => return Err(stop),
         }
         Ok(())
     }
@@ -43,7 +43,7 @@ impl Tokenizer<'_> {
         self.parse(cx::TABLE_OPEN)
     }
 
-    /// What only means something within a table; true where it ended the frame.
+    /// Reads markup that has a meaning only within a table. Returns true if it ended the frame.
     pub(super) fn table_markup(&mut self, this: u8, next: u8, context: Context) -> Route<bool> {
         let within = |contexts: Context| context & contexts != 0;
         let in_cell = within(cx::TABLE_CELL_OPEN);
@@ -107,7 +107,7 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// A cell behind `marks` characters. Read as contents first; where a single `|` shows that
+    /// Reads a cell after `marks` characters, first as contents. If a single `|` shows that
     /// attributes came first, it is read again.
     fn table_cell(&mut self, marks: usize, line: Context) -> Route<()> {
         let (begin, before) = (self.head, self.context());
@@ -136,13 +136,13 @@ impl Tokenizer<'_> {
             self.set(before);
         }
         self.emit(Kind::Close);
-        // The line goes on with cells of the same kind.
+        // The line continues with cells of the same kind.
         self.also(cell & (cx::TABLE_TH_LINE | cx::TABLE_TD_LINE));
         self.head -= 1;
         Ok(())
     }
 
-    /// Leaves the cell; its context tells its parent whether it began with attributes.
+    /// Closes the cell. Its context shows its parent whether it began with attributes.
     fn table_cell_end(&mut self, attributes_first: bool) -> Route<bool> {
         let mut context = self.context() & !cx::TABLE_CELL_STYLE;
         if attributes_first {
@@ -153,7 +153,7 @@ impl Tokenizer<'_> {
         Ok(true)
     }
 
-    /// Attributes up to `end`, of which nothing is published.
+    /// Reads attributes up to `end`, without emitting anything.
     fn table_attributes(&mut self, end: u8) -> Route<()> {
         let mut attributes = Attributes::new(Phase::Ready);
         loop {

@@ -1,11 +1,11 @@
-//! HTML tags and their attributes. Of attributes nothing is published, but they decide where a tag
-//! ends, and may hold links and templates with any character in them.
+//! HTML tags and their attributes. Attributes are not part of the text, but they decide where a tag
+//! ends, and may contain links and templates with any characters.
 
 use super::{MARKERS, Route, Stop, Tokenizer};
 use crate::context as cx;
 use crate::token::{Kind, Token};
 
-/// Tags whose contents are no wikitext (mwparserfromhell `PARSER_BLACKLIST`, which follows
+/// Tags whose contents are not wikitext (mwparserfromhell `PARSER_BLACKLIST`, which follows
 /// <https://www.mediawiki.org/wiki/Parser_extension_tags>).
 const UNPARSED: &[&str] = &[
     "categorytree",
@@ -27,7 +27,7 @@ const UNPARSED: &[&str] = &[
     "timeline",
 ];
 
-/// Tags whose contents are no text (`INVISIBLE_TAGS`).
+/// Tags whose contents are not text (`INVISIBLE_TAGS`).
 const INVISIBLE: &[&str] = &[
     "categorytree",
     "gallery",
@@ -49,7 +49,7 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Which part of an attribute is read.
+/// The part of an attribute that is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The tag's own name. `true` once it has begun.
@@ -58,38 +58,38 @@ pub(super) enum Phase {
     Ready,
     /// An attribute's name. `true` once blanks follow it.
     Name(bool),
-    /// Behind `=`, where a quote may come.
+    /// After `=`, where a quote may follow.
     Equals,
     /// A value without quotes.
     Value,
-    /// A value in such quotes. `true` behind the closing one.
+    /// A value in quotes of this kind. `true` after the closing quote.
     Quoted(u8, bool),
 }
 
-/// A closing tag at which a tag failed that was as deep as tags go. Nothing opens so deep, so each
-/// tag between the two, at this depth and with another name, comes to the same end. Pages of
-/// unclosed `<td>` take upstream quadratic time here.
+/// A closing tag at which a tag at the maximal depth failed. Nothing opens at that depth, so each
+/// tag between the two, at this depth and with another name, fails in the same way. Upstream takes
+/// quadratic time here on pages of unclosed `<td>`.
 pub(super) struct DeadEnd {
     from: usize,
     to: usize,
     name: Option<String>,
 }
 
-/// What became of a character.
+/// The handling of a character.
 enum Step {
-    /// It is text, or begins a construct.
+    /// It is text or begins a construct.
     Text,
-    /// It meant something by itself.
+    /// It was handled.
     Taken,
-    /// The head was set to what is read next.
+    /// The head was moved; reading continues there.
     Again,
 }
 
-/// Attributes under way (mwparserfromhell `_TagOpenData`). The name and value have a frame, a
-/// quoted value one more.
+/// The state of attributes (mwparserfromhell `_TagOpenData`). The name and value have a frame, a
+/// quoted value has another one.
 pub(super) struct Attributes {
     phase: Phase,
-    /// Where the opening quote stands.
+    /// The offset of the opening quote.
     quote: usize,
 }
 
@@ -98,14 +98,14 @@ impl Attributes {
         Attributes { phase, quote: 0 }
     }
 
-    /// Whether the end of the tag would be that, and not part of a name or a quoted value.
+    /// Whether the tag can end here, outside of a name or a quoted value.
     pub(super) fn may_end(&self) -> bool {
         !matches!(self.phase, Phase::TagName(false) | Phase::Quoted(_, false))
     }
 }
 
 impl Tokenizer<'_> {
-    /// `<`, which may begin a tag.
+    /// Reads `<`, which may begin a tag.
     pub(super) fn tag(&mut self) -> Route<()> {
         let reset = self.head;
         self.head += 1;
@@ -119,7 +119,7 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// `</` where no tag is open: some tags are written so, `</br>`.
+    /// Reads `</` if no tag is open: some tags are written as `</br>`.
     pub(super) fn invalid_tag(&mut self) -> Route<()> {
         let begin = self.head;
         self.head += 2;
@@ -137,7 +137,7 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// A tag from its name to the end of its contents. Emits nothing on failure.
+    /// Reads a tag from its name to the end of its contents. Emits nothing on failure.
     fn whole_tag(&mut self) -> Route<()> {
         if self.last_of.tag_end < self.head {
             return Err(Stop::BadRoute(0));
@@ -175,7 +175,7 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// What follows the `>` of the tag whose token is `at`.
+    /// Reads the contents after the `>` of the tag whose token is `at`.
     fn tag_body(&mut self, at: usize) -> Route<()> {
         let name = &self.source[self.tokens[at].range()];
         self.set(cx::TAG_BODY);
@@ -190,13 +190,13 @@ impl Tokenizer<'_> {
         if must_close && self.last_of.closing_tag < self.head {
             return self.fail();
         }
-        if parsed && self.comes_to_dead_end(at) {
+        if parsed && self.is_at_dead_end(at) {
             return self.fail();
         }
         if parsed { self.parse_on() } else { self.unparsed_body(at) }
     }
 
-    /// `>` of a closing tag. Its name has to be that of the tag.
+    /// Reads the `>` of a closing tag. Its name must match the tag.
     pub(super) fn closing_tag_end(&mut self) -> Route<bool> {
         let frame = self.pop()?;
         let (name, begin) = match self.tokens[frame.start..] {
@@ -217,8 +217,8 @@ impl Tokenizer<'_> {
         Ok(true)
     }
 
-    /// Whether the tag whose token is `at` would fail as one before it did.
-    fn comes_to_dead_end(&self, at: usize) -> bool {
+    /// Whether the tag whose token is `at` would fail as an earlier one did.
+    fn is_at_dead_end(&self, at: usize) -> bool {
         self.dead_end.as_ref().is_some_and(|end| {
             !self.can_recurse()
                 && (end.from..end.to).contains(&self.head)
@@ -231,7 +231,7 @@ impl Tokenizer<'_> {
         Some(name.trim_end_matches(text::python::is_space).to_lowercase())
     }
 
-    /// Contents that are taken as they are, but for entities.
+    /// Reads contents literally, except for entities.
     fn unparsed_body(&mut self, at: usize) -> Route<()> {
         let name = &self.source[self.tokens[at].range()];
         let (bytes, invisible) = (self.source.as_bytes(), is_one_of(INVISIBLE, name));
@@ -269,7 +269,7 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// The place of the `>` where a closing tag of that name stands at the head.
+    /// Returns the offset of the `>` if a closing tag of that name is at the head.
     fn closing_tag_of(&self, name: &str) -> Option<usize> {
         let begin = self.head + 2;
         let found = self.source.get(begin..begin + name.len())?;
@@ -286,7 +286,7 @@ impl Tokenizer<'_> {
         is_one_of(MAY_STAY_OPEN, name) || is_one_of(LONE, name)
     }
 
-    /// Ends a tag that has no end: what follows it are not its contents.
+    /// Ends a tag without a closing tag. The text after it is not its contents.
     pub(super) fn leave_open(&mut self) -> Route<()> {
         let at = self.start();
         self.tokens[at].kind = Kind::LoneTag;
@@ -294,8 +294,8 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// At the end, where none may be: goes back to an opening quote that is never closed, to take
-    /// it for a character of the value. False where there is none.
+    /// Handles an unexpected end: moves back to an opening quote that is never closed, to read it
+    /// as a character of the value. Returns false if there is none.
     pub(super) fn back_to_quote(&mut self, attributes: &mut Attributes) -> Route<bool> {
         if self.context() & cx::TAG_ATTR == 0 {
             return Ok(false);
@@ -311,7 +311,7 @@ impl Tokenizer<'_> {
         Ok(false)
     }
 
-    /// Leaves the frames of the attribute under way.
+    /// Closes the frames of the current attribute.
     pub(super) fn end_attribute(&mut self, attributes: &mut Attributes) -> Route<()> {
         match attributes.phase {
             Phase::TagName(_) | Phase::Ready => return Ok(()),
@@ -325,7 +325,7 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// One character of a tag, or a construct that begins with it (mwparserfromhell
+    /// Reads one character of a tag, or a construct that begins with it (mwparserfromhell
     /// `_handle_tag_data`).
     pub(super) fn attribute_char(&mut self, attributes: &mut Attributes) -> Route<()> {
         match self.attribute_step(attributes)? {
@@ -342,7 +342,7 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// What the character at the head means in a tag.
+    /// Handles the character at the head of a tag.
     fn attribute_step(&mut self, attributes: &mut Attributes) -> Route<Step> {
         let (this, is_space) = (self.at(0), self.is_space());
         match attributes.phase {
@@ -365,7 +365,7 @@ impl Tokenizer<'_> {
                 return Ok(Step::Taken);
             }
             Phase::Quoted(_, true) => {
-                // Something follows the closing quote at once: the quotes are none.
+                // Text follows the closing quote directly, so they are not quotes.
                 self.back_to_quote(attributes)?;
                 return Ok(Step::Again);
             }
@@ -382,7 +382,7 @@ impl Tokenizer<'_> {
                 attributes.phase = Phase::Value;
                 if matches!(this, b'"' | b'\'') && !self.is_escaped() {
                     if self.check(self.context()).is_err() {
-                        // Known to close nowhere.
+                        // Known not to close.
                         return Ok(Step::Again);
                     }
                     attributes.phase = Phase::Quoted(this, false);

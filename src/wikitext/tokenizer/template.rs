@@ -1,14 +1,14 @@
-//! Templates and arguments. Nothing of a template is ever published, so all its tokens become one.
+//! Templates and arguments. A template has no text, so all its tokens become one.
 
 use super::{Route, Stop, Tokenizer};
 use crate::context as cx;
 use crate::token::Kind;
 
-/// Braces that are looked at together (mwparserfromhell `MAX_BRACES`).
+/// Most braces that are handled together (mwparserfromhell `MAX_BRACES`).
 const BRACES_MAX: usize = 255;
 
 impl Tokenizer<'_> {
-    /// What two or more braces open.
+    /// Reads the constructs that two or more braces open.
     pub(super) fn template_or_argument(&mut self) -> Route<()> {
         let begin = self.head;
         self.head += 2;
@@ -31,7 +31,7 @@ impl Tokenizer<'_> {
             let taken = match self.argument_or_template(braces, has_content) {
                 Ok(taken) => taken,
                 Err(Stop::BadRoute(_)) => return self.text_then_frame(begin, braces),
-                Err(tangled) => return Err(tangled),
+                Err(stop) => return Err(stop),
             };
             if braces == 2 {
                 break;
@@ -47,20 +47,21 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// Reads one of the two, an argument where there are braces enough: how many were its own.
+    /// Reads a template, or an argument if there are enough braces. Returns the number of its
+    /// braces.
     fn argument_or_template(&mut self, braces: usize, has_content: bool) -> Route<usize> {
         if braces > 2 {
             match self.argument() {
                 Ok(()) => return Ok(3),
                 Err(Stop::BadRoute(_)) => {}
-                Err(tangled) => return Err(tangled),
+                Err(stop) => return Err(stop),
             }
         }
         self.template(has_content)?;
         Ok(2)
     }
 
-    /// Leaves the frame, with `braces` that opened nothing as text before what is in it.
+    /// Closes the frame, with `braces` that opened nothing as text before its tokens.
     fn text_then_frame(&mut self, begin: usize, braces: usize) -> Route<()> {
         let frame = self.pop()?;
         if self.tokens.len() == frame.start {
@@ -84,7 +85,7 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// What was read before in this frame is the beginning of the argument's name.
+    /// Reads an argument. The tokens of this frame are the beginning of its name.
     fn argument(&mut self) -> Route<()> {
         let (reset, at) = (self.head, self.tokens.len());
         self.emit(Kind::Group);
@@ -146,7 +147,7 @@ impl Tokenizer<'_> {
         Ok(true)
     }
 
-    /// The name ends, the default begins: of the name nothing is published.
+    /// Ends the name, which is not part of the text, and begins the default.
     pub(super) fn argument_separator(&mut self) {
         self.set(self.context() ^ cx::ARGUMENT_NAME | cx::ARGUMENT_DEFAULT);
         self.tokens.truncate(self.start());

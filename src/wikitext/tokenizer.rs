@@ -1,14 +1,14 @@
-//! Wikitext to tokens as mwparserfromhell's tokenizer has it: each construct is tried where it
-//! begins, and is plain text where it does not close.
+//! Tokenizes wikitext like mwparserfromhell: each construct is tried at its beginning, and is plain
+//! text if it does not close.
 //!
-//! A construct under way is a *frame*: its context, and where its tokens begin. What it turns out
-//! not to be is undone by cutting the tokens there and going back to its first byte. Such a failed
-//! *route*, known by its place and context, is not tried again.
+//! An open construct is a *frame*: its context, and the index of its first token. If it fails, its
+//! tokens are removed and reading restarts at its first byte. A failed *route*, identified by its
+//! offset and context, is not tried again.
 //!
-//! Trying costs time. Upstream takes quadratic time on, say, a thousand `<ref>` before one
-//! `</ref>`; here the steps are counted, and a page that takes too many is given up as
-//! [`Tangled`](crate::Tangled). What cannot close, because its closing mark comes nowhere behind,
-//! is not tried at all.
+//! Trying takes time. Upstream is quadratic on, for example, a thousand `<ref>` before one
+//! `</ref>`. Here the steps are counted, and a page that takes too many is
+//! [`TooComplex`](crate::TooComplex). A construct whose closing mark does not occur later is not
+//! tried.
 
 mod link;
 mod running;
@@ -23,32 +23,32 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use memchr::memmem;
 
-/// Frames beyond which nothing more is opened (mwparserfromhell `Tokenizer.MAX_DEPTH`).
+/// Most open frames (mwparserfromhell `Tokenizer.MAX_DEPTH`).
 const DEPTH_MAX: usize = 100;
 
-/// Calls of [`Tokenizer::parse`] within each other. Frames limit all of them but headings' ends.
+/// Most nested calls of [`Tokenizer::parse`]. Frames limit all of them except for ends of headings.
 const RECURSION_MAX: usize = 300;
 
 /// Why a construct was left.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// It is none; with the context that it was left in.
+    /// It failed; with its last context.
     BadRoute(Context),
-    /// The page takes too long.
-    Tangled,
+    /// The page takes too many steps.
+    TooComplex,
 }
 
 pub(super) type Route<T> = Result<T, Stop>;
 
 struct Frame {
     context: Context,
-    /// Its first token.
+    /// The index of its first token.
     start: usize,
-    /// Place and context at its beginning.
+    /// Offset and context at its beginning.
     route: u64,
 }
 
-/// The last place of each closing mark: behind it, none of its constructs can close.
+/// The last offset of each closing mark, after which its constructs cannot close.
 struct LastOf {
     braces: usize,
     bracket: usize,
@@ -78,13 +78,13 @@ pub(crate) struct Tokenizer<'a> {
     steps: &'a mut u64,
 }
 
-/// Steps granted for a page of so many bytes. Real pages take some 0.3 for each
-/// byte, the worst one seen 33.
+/// Returns the limit of steps for a page of `bytes`. Real pages take some 0.3 steps per byte, the
+/// worst one seen 33.
 pub(crate) fn steps_for(bytes: usize) -> u64 {
     100_000 + 64 * bytes as u64
 }
 
-/// Tokens of a page, or `None` where it is too tangled. The page has no NUL.
+/// Returns the tokens of a page, or `None` if it is too complex. The page must not contain NUL.
 pub(crate) fn tokenize(source: &str, steps: &mut u64) -> Option<Vec<Token>> {
     debug_assert!(!source.contains('\0'));
     let mut tokenizer = Tokenizer::new(source, steps);
@@ -93,7 +93,7 @@ pub(crate) fn tokenize(source: &str, steps: &mut u64) -> Option<Vec<Token>> {
     Some(tokenizer.tokens)
 }
 
-/// Whether a byte may begin markup. 0 stands for the end.
+/// Whether a byte may begin markup. 0 marks the end.
 const fn is_marker(byte: u8) -> bool {
     matches!(
         byte,
@@ -133,7 +133,7 @@ pub(crate) fn has_markup(text: &str) -> bool {
     text.bytes().any(|byte| MARKERS[usize::from(byte)])
 }
 
-/// Whether the byte goes on a character of UTF-8.
+/// Whether the byte continues a UTF-8 character.
 fn continues_char(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
@@ -166,18 +166,18 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// The byte so far behind the head; 0 at the end.
+    /// Returns the byte `ahead` of the head; 0 at the end.
     fn at(&self, ahead: usize) -> u8 {
         self.source.as_bytes().get(self.head + ahead).copied().unwrap_or(0)
     }
 
-    /// The byte so far before the head; 0 before the beginning.
-    fn before(&self, behind: usize) -> u8 {
-        let place = self.head.checked_sub(behind);
+    /// Returns the byte before the head, at this distance; 0 before the beginning.
+    fn before(&self, distance: usize) -> u8 {
+        let place = self.head.checked_sub(distance);
         place.and_then(|place| self.source.as_bytes().get(place)).copied().unwrap_or(0)
     }
 
-    /// The character at the head; NUL at the end.
+    /// Returns the character at the head; NUL at the end.
     fn char(&self) -> char {
         self.source.get(self.head..).and_then(|rest| rest.chars().next()).unwrap_or('\0')
     }
@@ -186,14 +186,14 @@ impl<'a> Tokenizer<'a> {
         text::python::is_space(self.char())
     }
 
-    /// Takes `steps` of those that are left.
+    /// Subtracts `steps` from the remaining ones.
     fn spend(&mut self, steps: usize) -> Route<()> {
         match self.steps.checked_sub(steps as u64) {
             Some(left) => {
                 *self.steps = left;
                 Ok(())
             }
-            None => Err(Stop::Tangled),
+            None => Err(Stop::TooComplex),
         }
     }
 
@@ -207,7 +207,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// The first token of the current frame.
+    /// Returns the index of the first token of the current frame.
     fn start(&self) -> usize {
         self.frames.last().map_or(0, |frame| frame.start)
     }
@@ -225,7 +225,7 @@ impl<'a> Tokenizer<'a> {
         self.frames.push(Frame { context, start: self.tokens.len(), route });
     }
 
-    /// Whether the route that begins here failed before.
+    /// Fails if the route that begins here has failed before.
     fn check(&self, context: Context) -> Route<()> {
         if !self.failed.is_empty() && self.failed.contains(&self.route(context)) {
             return Err(Stop::BadRoute(context));
@@ -233,16 +233,16 @@ impl<'a> Tokenizer<'a> {
         Ok(())
     }
 
-    /// Leaves a frame; its tokens are its parent's now.
+    /// Closes a frame. Its tokens now belong to its parent.
     fn pop(&mut self) -> Route<Frame> {
         // The frame of the page itself never closes.
         if self.frames.len() <= 1 {
-            return Err(Stop::Tangled);
+            return Err(Stop::TooComplex);
         }
-        self.frames.pop().ok_or(Stop::Tangled)
+        self.frames.pop().ok_or(Stop::TooComplex)
     }
 
-    /// Leaves a frame and undoes it.
+    /// Closes a frame and removes its tokens.
     fn discard(&mut self) -> Route<()> {
         let frame = self.pop()?;
         self.tokens.truncate(frame.start);
@@ -255,7 +255,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// Undoes the current frame: it is not what it began as.
+    /// Undoes the current frame, which is not the construct that it began as.
     fn fail<T>(&mut self) -> Route<T> {
         let context = self.context();
         self.remember_as_failed();
@@ -267,7 +267,7 @@ impl<'a> Tokenizer<'a> {
         self.tokens.push(Token::new(kind));
     }
 
-    /// Adds source text, to the text before if that ends there.
+    /// Emits source text, joined to the text before if they are adjacent.
     fn emit_text(&mut self, from: usize, to: usize) {
         let start = self.start();
         if let Some(last) = self.tokens[start..].last_mut()
@@ -280,30 +280,30 @@ impl<'a> Tokenizer<'a> {
         self.tokens.push(Token::spanning(Kind::Text, from, to));
     }
 
-    /// Adds a piece of text before the tokens from `at` on.
+    /// Inserts text before the tokens from `at` on.
     fn insert_text(&mut self, at: usize, from: usize, to: usize) -> Route<()> {
         self.spend((self.tokens.len() - at) / 8)?;
         self.tokens.insert(at, Token::spanning(Kind::Text, from, to));
         Ok(())
     }
 
-    /// Adds the byte at the head as text.
+    /// Emits the byte at the head as text.
     fn emit_byte(&mut self) {
         self.emit_text(self.head, self.head + 1);
     }
 
-    /// Reads a construct to its end, in a frame of its own.
+    /// Reads a construct to its end in a new frame.
     fn parse(&mut self, context: Context) -> Route<()> {
         self.check(context)?;
         self.push(context);
         self.parse_on()
     }
 
-    /// Reads on to the end of the current frame.
+    /// Continues reading to the end of the current frame.
     fn parse_on(&mut self) -> Route<()> {
         self.recursion += 1;
         if self.recursion > RECURSION_MAX {
-            return Err(Stop::Tangled);
+            return Err(Stop::TooComplex);
         }
         let read = self.read_frame();
         self.recursion -= 1;
@@ -335,11 +335,11 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// Takes text up to where it may end, or markup may begin.
+    /// Reads text up to a point where it may end or markup may begin.
     fn read_text(&mut self) -> Route<()> {
         let from = self.head;
         let rest = &self.source.as_bytes()[from..];
-        // Where characters count one by one, one of them.
+        // One character if the context checks them one by one.
         let run = if self.is_quiet() {
             rest.iter().position(|&byte| MARKERS[usize::from(byte)])
         } else {
@@ -351,7 +351,7 @@ impl<'a> Tokenizer<'a> {
         Ok(())
     }
 
-    /// Markup at the head; true where it ended the frame.
+    /// Reads markup at the head. Returns true if it ended the frame.
     fn read_markup(&mut self, this: u8, context: Context) -> Route<bool> {
         let within = |contexts: Context| context & contexts != 0;
         let (next, last) = (self.at(1), self.before(1));
@@ -460,8 +460,8 @@ impl<'a> Tokenizer<'a> {
         Ok(false)
     }
 
-    /// Whether the character at the head may stand where each is looked at. It may also change
-    /// what the next one may be (mwparserfromhell `_verify_safe`).
+    /// Whether the character at the head is allowed in a context that checks each one. It may
+    /// change which characters are allowed next (mwparserfromhell `_verify_safe`).
     fn is_safe(&mut self, context: Context, this: u8) -> bool {
         let within = |contexts: Context| context & contexts != 0;
         if continues_char(this) {
@@ -524,7 +524,7 @@ impl<'a> Tokenizer<'a> {
         true
     }
 
-    /// Whether a character that is no marker can change nothing more in this frame.
+    /// Whether characters other than markers can no longer change the context of this frame.
     fn is_quiet(&self) -> bool {
         let context = self.context();
         let within = |contexts: Context| context & contexts != 0;
@@ -541,13 +541,13 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// Adds to the context. Always true.
+    /// Adds to the context. Always returns true.
     fn also(&mut self, contexts: Context) -> bool {
         self.set(self.context() | contexts);
         true
     }
 
-    /// The end of the page within a frame.
+    /// Handles the end of the page within a frame.
     fn end_of_page(&mut self, mut context: Context) -> Route<()> {
         if self.frames.len() == 1 {
             return Ok(());
@@ -572,7 +572,7 @@ impl<'a> Tokenizer<'a> {
         self.fail()
     }
 
-    /// Whether only blanks stand between the beginning of the line and the head.
+    /// Whether only blanks are between the beginning of the line and the head.
     fn only_blanks_before(&self) -> bool {
         let before = &self.source[..self.head];
         let ink = before.chars().rev().find(|&c| c == '\n' || !text::python::is_space(c));
