@@ -128,7 +128,7 @@ impl Models {
             let language = document.language.as_ref().map_or("", |language| &language.code);
             let perplexity = model.as_ref().and_then(|model| {
                 let found = model.of(language, &document.text, &mut scratch);
-                found.unwrap_or_else(|error| fail(format_args!("{:#}", wrong(error))))
+                found.unwrap_or_else(|error| fail(wrong(error)))
             });
             document.scores.perplexity = perplexity;
             document.scores.bucket = Some(models::bucket(language, perplexity).name().into());
