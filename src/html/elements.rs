@@ -7,7 +7,7 @@
 //! pieces of text an element begins or ends.
 
 use crate::Sink;
-use crate::soup::is_blank;
+use crate::blank::is_blank;
 use hashbrown::HashMap;
 use std::sync::LazyLock;
 

@@ -5,6 +5,7 @@
 //! 4.13 and later over libxml2 2.14 and later; [`add_text`] returns the lines and paragraphs that a
 //! reader of a book sees. Only the text and the open elements of a page are held in memory.
 
+mod blank;
 mod elements;
 mod lines;
 mod markup;

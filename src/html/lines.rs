@@ -1,8 +1,8 @@
 //! The text of a page of a book, in the lines that a reader sees.
 
 use crate::Sink;
+use crate::blank::is_blank;
 use crate::markup::parse;
-use crate::soup::is_blank;
 
 /// The gap between two pieces of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,8 +4,8 @@
 //! Every byte is read a bounded number of times, whatever the page.
 
 use crate::Sink;
+use crate::blank::is_blank;
 use crate::elements::{Content, Elements, Name};
-use crate::soup::is_blank;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 

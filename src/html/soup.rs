@@ -1,6 +1,7 @@
 //! The text that BeautifulSoup's `get_text()` keeps of a page.
 
 use crate::Sink;
+use crate::blank::is_blank;
 use crate::markup::parse;
 
 /// Returns the text of an HTML page as `BeautifulSoup(html, "lxml").get_text()` does: with
@@ -15,11 +16,6 @@ pub fn html_text(html: &str) -> String {
     let mut soup = Soup::with_capacity(html.len());
     parse(html, &mut soup);
     soup.finish()
-}
-
-/// Whether the character is a blank in HTML.
-pub(crate) fn is_blank(char: char) -> bool {
-    matches!(char, ' ' | '\n' | '\t' | '\x0c' | '\r')
 }
 
 /// Elements whose strings bs4 does not count as text (`bs4/builder`: `HTMLTreeBuilder`,

@@ -14,6 +14,7 @@ mod expand;
 mod inputs;
 mod macros;
 mod project;
+mod reading;
 mod readme;
 mod scan;
 mod strip;

@@ -2,20 +2,11 @@
 //! shows is read, and the other one is dropped. Any other conditional stays as written, with both
 //! branches.
 
-use super::expand::Reading;
 use super::macros::Macro;
+use super::reading::{Conditional, Reading};
 use super::scan::{Scanner, letters};
 use super::strip::is_conditional;
 use memchr::memchr_iter;
-
-/// An open conditional.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Conditional {
-    /// Its shown branch is being read.
-    Decided,
-    /// It stays as written.
-    Undecided,
-}
 
 /// Number of failed searches for an end after which a file's conditionals are no longer searched.
 const UNENDED_MAX: usize = 16;

@@ -6,27 +6,16 @@
 //! as written and the macro is disabled), by the number of disabled macros, and by the size of all
 //! frames in proportion to the paper.
 
-use super::conditionals::Conditional;
 use super::inputs::{input, is_systems};
 use super::macros::{Definition, Macros, defines, definition};
-use super::project::{From, Project, SECTIONS};
-use super::scan::{Scanner, environment_name, letters};
+use super::project::{From, Project};
+use super::reading::{
+    EXPANSION_COST, FRAMES_MAX, Frame, Marks, Reading, USE_BYTES_MAX, Use, push_apart,
+};
+use super::scan::{SECTIONS, Scanner, environment_name, letters};
 use crate::{NoText, TEXT_BYTES_MAX};
 use memchr::{memchr, memmem};
-use std::borrow::Cow;
 use std::collections::HashMap;
-
-/// Most frames on the stack: macros in macros, files that input files.
-const FRAMES_MAX: usize = 200;
-
-/// Most bytes that one use of a macro in a file may produce and read.
-const USE_BYTES_MAX: usize = 256 << 10;
-
-/// Cost of an expansion in addition to the bytes that it produces.
-const EXPANSION_COST: usize = 16;
-
-/// Number of disabled macros after which all are disabled.
-const DISABLED_MAX: usize = 32;
 
 /// Most bytes that are produced and read for a paper: a multiple of its size, and a minimum.
 const WORK_OF_PAPER: usize = 64;
@@ -68,68 +57,6 @@ pub(super) fn body(
     Ok(marks.section.or(marks.front).map(|start| out.split_off(start)))
 }
 
-pub(super) struct Reading<'a> {
-    pub project: &'a Project,
-    /// The main file.
-    root: usize,
-    pub frames: Vec<Frame<'a>>,
-    pub macros: Macros,
-    /// Values of the author's conditionals by name.
-    pub flags: HashMap<String, bool>,
-    /// Open conditionals.
-    pub conditionals: Vec<Conditional>,
-    /// Number of conditionals whose end was not found.
-    pub unended: usize,
-    /// Options of the main file's class.
-    pub class_options: Vec<String>,
-    left_out: &'a mut Vec<String>,
-    out: String,
-    marks: Marks,
-    /// The macro use in a file that created the frames above that file.
-    current_use: Option<Use>,
-    /// Whether the next text comes from another frame than the last.
-    at_seam: bool,
-    disabled: usize,
-    pub work_left: usize,
-    in_document: bool,
-}
-
-/// A file or macro body that is being read.
-pub(super) struct Frame<'a> {
-    pub text: Cow<'a, str>,
-    pub at: usize,
-    pub end: usize,
-    /// The file's number, if it is a file.
-    pub file: Option<usize>,
-    /// The next of the file's verbatim ranges.
-    pub verbatim: usize,
-    /// The folder in which inputs are looked up first, if the file was imported.
-    imported: Option<&'a str>,
-}
-
-/// Offsets in the output at which the paper may begin.
-#[derive(Clone, Copy, Default)]
-struct Marks {
-    /// The first section.
-    section: Option<usize>,
-    /// The end of the title or the abstract, whichever is later: for letters without sections.
-    front: Option<usize>,
-}
-
-/// A use of a macro in a file, with the state to undo it.
-struct Use {
-    name: String,
-    /// The frame of the use, and the offset after the macro's name.
-    frame: usize,
-    at: usize,
-    out_len: usize,
-    marks: Marks,
-    /// Number of conditionals that were open.
-    conditionals: usize,
-    /// Bytes that it has produced and read.
-    work: usize,
-}
-
 /// Longest text that an input command reads before its file, or in place of a missing file.
 const BRANCH_BYTES_MAX: usize = 16 << 10;
 
@@ -138,38 +65,6 @@ const LEFT_OUT_MAX: usize = 200;
 
 /// Cost of opening a file, in bytes of work.
 const INPUT_COST: usize = 4 << 10;
-
-impl<'a> Frame<'a> {
-    /// Returns the frame of a file: all of it, or only its document if another file inputs it.
-    fn of_file(
-        project: &'a Project,
-        number: usize,
-        inside: bool,
-        imported: Option<&'a str>,
-    ) -> Frame<'a> {
-        let file = &project.files[number];
-        let text = &file.stripped.text;
-        let whole = 0..text.len();
-        let range = file.document.clone().filter(|_| inside).unwrap_or(whole);
-        let before = |range_: &std::ops::Range<usize>| range_.end <= range.start;
-        let verbatim = file.stripped.verbatim.partition_point(before);
-        let text = Cow::Borrowed(text.as_str());
-        Frame { text, at: range.start, end: range.end, file: Some(number), verbatim, imported }
-    }
-
-    fn of_macro(text: String) -> Frame<'a> {
-        let end = text.len();
-        Frame { at: 0, end, text: Cow::Owned(text), file: None, verbatim: 0, imported: None }
-    }
-
-    pub fn rest(&self) -> &str {
-        &self.text[self.at..self.end]
-    }
-
-    fn scanner(&self) -> Scanner<'_> {
-        Scanner::new(&self.text[..self.end], self.at)
-    }
-}
 
 impl<'a> Reading<'a> {
     /// Reads the next piece. Returns false at the end.
@@ -209,23 +104,6 @@ impl<'a> Reading<'a> {
             }
         }
         true
-    }
-
-    pub fn top(&mut self) -> &mut Frame<'a> {
-        self.frames.last_mut().expect("a frame is being read")
-    }
-
-    /// Copies the next bytes to the output.
-    pub fn copy(&mut self, bytes: usize) {
-        let frame = self.frames.last_mut().expect("a frame is being read");
-        let text = &frame.text[frame.at..frame.at + bytes];
-        frame.at += bytes;
-        if std::mem::take(&mut self.at_seam) {
-            push_apart(&mut self.out, text);
-        } else {
-            self.out.push_str(text);
-        }
-        self.spend(bytes);
     }
 
     /// Reads a command, whose backslash is next.
@@ -335,25 +213,6 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Skips the next bytes, and the rest of the line if it has nothing else.
-    pub fn drop_next(&mut self, bytes: usize) {
-        const BLANKS_MAX: usize = 1024;
-        let is_blank = |byte: &&u8| b" \t".contains(byte);
-        let out = self.out.as_bytes();
-        let kept = out.len() - out.iter().rev().take(BLANKS_MAX).take_while(is_blank).count();
-        let line_is_blank = kept == 0 || out[kept - 1] == b'\n';
-        let frame = self.frames.last_mut().expect("a frame is being read");
-        frame.at += bytes;
-        let rest = frame.rest().as_bytes();
-        let blanks = rest.iter().take(BLANKS_MAX).take_while(is_blank).count();
-        if line_is_blank && matches!(rest.get(blanks), None | Some(b'\n')) {
-            frame.at += (blanks + 1).min(rest.len());
-            // Keeps the output from before the current use, since that may be undone.
-            let before = self.current_use.as_ref().map_or(0, |current| current.out_len);
-            self.out.truncate(kept.max(before));
-        }
-    }
-
     /// Reads a definition and removes it, if it is understood.
     fn define(&mut self, length: usize) {
         let frame = self.frames.last().expect("a frame is being read");
@@ -445,14 +304,6 @@ impl<'a> Reading<'a> {
         self.frames.push(Frame::of_file(self.project, number, self.in_document, imported));
     }
 
-    /// Skips the next bytes, and reads `text` in their place.
-    pub fn read_in_place(&mut self, bytes: usize, text: String) {
-        self.top().at += bytes;
-        self.at_seam = true;
-        self.spend(text.len() + EXPANSION_COST);
-        self.frames.push(Frame::of_macro(text));
-    }
-
     /// Skips an input of `file` that is left out, and records it with the reason.
     fn leave_out(&mut self, file: usize, bytes: usize, why: &str) {
         const SHOWN_CHARS_MAX: usize = 80;
@@ -464,11 +315,6 @@ impl<'a> Reading<'a> {
             self.left_out.push(what);
         }
         self.drop_next(bytes);
-    }
-
-    /// Whether macros and inputs are still followed.
-    pub fn expands(&self) -> bool {
-        self.work_left > 0 && self.disabled <= DISABLED_MAX && self.frames.len() < FRAMES_MAX
     }
 
     /// Expands a use of the macro `name`, which is next.
@@ -526,44 +372,6 @@ impl<'a> Reading<'a> {
         }
         Some(arguments)
     }
-
-    /// Counts bytes that were produced or read.
-    fn spend(&mut self, bytes: usize) {
-        self.work_left = self.work_left.saturating_sub(bytes);
-        if self.work_left == 0 {
-            self.macros.clear();
-        }
-        if let Some(current) = &mut self.current_use {
-            current.work += bytes;
-            if current.work > USE_BYTES_MAX {
-                self.undo(true);
-            }
-        }
-    }
-
-    /// Leaves the current use as written. With `disable`, disables the macro.
-    fn undo(&mut self, disable: bool) {
-        let Some(undone) = self.current_use.take() else { return };
-        self.frames.truncate(undone.frame + 1);
-        let project = self.project;
-        let top = self.top();
-        top.at = undone.at;
-        let ranges = top.file.map(|file| &project.files[file].stripped.verbatim);
-        top.verbatim = ranges.map_or(0, |all| all.partition_point(|range| range.end <= undone.at));
-        self.out.truncate(undone.out_len);
-        self.marks = undone.marks;
-        self.conditionals.truncate(undone.conditionals);
-        self.out.push('\\');
-        self.out.push_str(&undone.name);
-        self.at_seam = false;
-        if disable {
-            self.macros.remove(&undone.name);
-            self.disabled += 1;
-            if self.disabled > DISABLED_MAX {
-                self.macros.clear();
-            }
-        }
-    }
 }
 
 /// Returns a macro's body with its arguments. It may exceed [`USE_BYTES_MAX`] slightly.
@@ -588,18 +396,4 @@ fn substituted(body: &str, arguments: &[String]) -> String {
     }
     push_apart(&mut text, rest);
     text
-}
-
-/// Appends `more`, after a blank if a command's name would run into it.
-fn push_apart(text: &mut String, more: &str) {
-    const NAME_BYTES_MAX: usize = 64;
-    if more.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        let back = text.bytes().rev().take(NAME_BYTES_MAX);
-        let name = back.clone().take_while(u8::is_ascii_alphabetic).count();
-        let slashes = back.skip(name).take_while(|byte| *byte == b'\\').count();
-        if name > 0 && slashes % 2 == 1 {
-            text.push(' ');
-        }
-    }
-    text.push_str(more);
 }

@@ -1,7 +1,6 @@
 //! The author's macros and their definitions.
 
-use super::project::SECTIONS;
-use super::scan::{Scanner, letters};
+use super::scan::{SECTIONS, Scanner, letters};
 use std::collections::HashMap;
 
 /// Most macros of a paper.

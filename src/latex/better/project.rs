@@ -4,7 +4,7 @@ use super::declared::Declared;
 use super::inputs::{Input, input, path};
 use super::macros::{Definition, defines, definition};
 use super::readme::Readme;
-use super::scan::{Scanner, letters};
+use super::scan::{SECTIONS, Scanner, letters};
 use super::strip::{Stripped, strip};
 use memchr::{memchr_iter, memmem};
 use std::collections::{HashMap, HashSet};
@@ -15,10 +15,6 @@ const ROOTS_MAX: usize = 64;
 
 /// Most inputs that are followed to find the main files.
 const INPUTS_MAX: usize = 100_000;
-
-/// Commands that begin a section of some level.
-pub(super) const SECTIONS: [&str; 7] =
-    ["part", "chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph"];
 
 /// The files of a paper, without comments.
 pub(super) struct Project {

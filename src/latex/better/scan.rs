@@ -5,6 +5,10 @@ use memchr::memchr3;
 /// The longest group that may be an argument of a macro.
 const GROUP_BYTES_MAX: usize = 256 << 10;
 
+/// Commands that begin a section of some level.
+pub(super) const SECTIONS: [&str; 7] =
+    ["part", "chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph"];
+
 /// Returns the number of leading letters, which are the name of a command.
 pub(super) fn letters(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_alphabetic).count()

@@ -3,7 +3,7 @@
 //! languages are not here.
 
 use super::copies::{all_copies, repeated_ngrams};
-use super::gopher::STOP_WORDS;
+use super::english::STOP_WORDS;
 use super::{Verdict, chars, check, share};
 use crate::rules::is_digit;
 use regex::Regex;

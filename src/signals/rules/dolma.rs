@@ -2,7 +2,7 @@
 //! `gopher_v1`). In Dolma, the limits are part of the mixer's configuration.
 
 use super::copies::{all_copies, repeated_ngrams};
-use super::gopher::STOP_WORDS;
+use super::english::STOP_WORDS;
 use super::{chars, share};
 use text::python::is_space;
 use text::unicode::{ALPHABETIC, class};

@@ -7,6 +7,9 @@ use std::ops::Range;
 use text::python::is_space;
 use text::unicode::{ALPHABETIC, class};
 
+/// Gopher's stop words, in lower case.
+pub(super) const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
+
 /// Returns the words and marks of a text, in order.
 pub(super) fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();

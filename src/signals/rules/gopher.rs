@@ -3,7 +3,7 @@
 //! (its dataset card).
 
 use super::copies::{jumped_over, later_copies, repeated_ngrams};
-use super::english::words;
+use super::english::{STOP_WORDS, words};
 use super::{Verdict, chars, check, python_lines, share};
 use crate::view::View;
 use crate::{Value, find};
@@ -11,9 +11,6 @@ use icu_properties::CodePointSetData;
 use icu_properties::props::SentenceTerminal;
 use text::python::strip;
 use text::unicode::{ALPHABETIC, class};
-
-/// Stop words, in lower case. A text must have two different ones.
-pub(super) const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
 /// Checks that a text looks like prose. The tests in order: `gopher_short_doc`, `gopher_long_doc`,
 /// `gopher_below_avg_threshold`, `gopher_above_avg_threshold`, `gopher_too_many_hashes`,
