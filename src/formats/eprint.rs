@@ -217,8 +217,6 @@ impl Iterator for Papers {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(defect) = self.pending.take() {
-            // The device failed, so reading ends here.
-            self.ended |= defect.device.is_some();
             return Some(Err(defect));
         }
         while !self.ended {
@@ -227,6 +225,10 @@ impl Iterator for Papers {
                 Step::Entry(entry) => {
                     let mut items = self.paper(entry).into_iter();
                     let paper = items.next();
+                    // Where the device failed, the defect comes alone, and reading ends.
+                    if let Some(Err(Defect { device: Some(_), .. })) = paper {
+                        self.ended = true;
+                    }
                     self.pending = items.next().and_then(Result::err);
                     return paper;
                 }

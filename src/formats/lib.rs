@@ -2,7 +2,7 @@
 //!
 //! - [`compressed`]: opens any of them by content and not by name. [`open`] returns the bytes.
 //! - [`Form`]: what a file is, detected from its content.
-//! - [`eprint`]: arXiv's papers, from its bulk archives and one by one.
+//! - [`mod@eprint`]: arXiv's papers, from its bulk archives and one by one.
 //! - [`warc`]: WARC records, from damaged files too. [`wet`] reads those of Common Crawl's text.
 //! - [`mediawiki`]: pages of MediaWiki's XML exports, such as Wikipedia's dumps.
 //! - [`mod@rows`]: records that have fields, from JSON lines or Parquet.

@@ -55,7 +55,7 @@ impl Archive {
     /// Returns the byte at which a file begins in the archive, and its content.
     ///
     /// # Errors
-    /// When the file is damaged or larger than [`MEMBER_BYTES_MAX`], or when the device fails.
+    /// When the file is damaged or larger than 256 MiB, or when the device fails.
     pub fn read(&mut self, number: usize) -> Result<(u64, Vec<u8>), Defect> {
         let mut offset = 0;
         let mut bytes = Vec::new();
