@@ -47,7 +47,7 @@ fn check_recipe(
     recipe: &Recipe,
     slices: Slices,
 ) -> Result<()> {
-    Recipe::check_there(corpus, manifest)?;
+    Recipe::check_exists(corpus, manifest)?;
     if manifest.recipe == recipe.fingerprint {
         return Ok(());
     }
