@@ -46,7 +46,7 @@ pub trait Slice: Send + Sync + 'static {
         ModelFiles::default()
     }
 
-    /// Whether its graph identifies languages.
+    /// Returns whether its graph identifies languages.
     fn identifies_languages(_settings: &Self::Settings) -> bool {
         false
     }
@@ -60,7 +60,7 @@ pub trait Slice: Send + Sync + 'static {
     /// reported as one defect.
     fn forms(settings: &Self::Settings) -> Forms;
 
-    /// Whether a folder is one source, such as a repository. Any other folder is walked.
+    /// Returns whether a folder is one source, such as a repository. Any other folder is walked.
     fn is_source(_folder: &Path) -> bool {
         false
     }
