@@ -312,7 +312,8 @@ fn record_language(page: &mut Document) {
     page.meta.set("language_score", score);
 }
 
-/// Records what cc_net `perplexity.py` does. A page without perplexity has no such field.
+/// Records perplexity and bucket as cc_net `perplexity.py` does. A page without perplexity has no
+/// such field.
 fn record_perplexity(page: &mut Document) {
     if let Some(perplexity) = page.scores.perplexity {
         page.meta.set("perplexity", perplexity);

@@ -14,7 +14,7 @@ use self::prepare::prepare;
 use self::progress::ProgressThread;
 use crate::terminal::{Verbosity, notice};
 use anyhow::{Context, Result};
-use corpus::{Corpus, Manifest};
+use corpus::{Corpus, Lock, Manifest};
 use engine::cluster::{Cluster, Meeting, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
 use recipe::{
@@ -67,19 +67,9 @@ pub(crate) fn ingest(
             loaded.models(*slice, recipe)?;
         }
     }
-    let known = match Corpus::open(root) {
-        Ok(corpus) => corpus.manifest()?,
-        Err(_) => None,
-    };
+    let known = Corpus::open(root).ok().map(|corpus| corpus.manifest()).transpose()?.flatten();
     let found = added.find(inputs, known.as_ref(), options.verbosity)?;
-    let (corpus, _lock, mut meeting) = if first {
-        let (corpus, lock) = prepare(root, recipe, slices)?;
-        (corpus, Some(lock), meet(&options.cluster)?)
-    } else {
-        // Process 0 creates or opens the corpus before it meets the others.
-        let meeting = meet(&options.cluster)?;
-        (Corpus::open(root)?, None, meeting)
-    };
+    let (corpus, _lock, mut meeting) = open(root, recipe, slices, &options.cluster)?;
     let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
     let before = manifest.clone();
     if first {
@@ -116,6 +106,22 @@ pub(crate) fn ingest(
         models,
         is_first_process: first,
     })
+}
+
+/// Opens or creates the corpus and meets the other processes. The first process holds the lock.
+fn open(
+    root: &Path,
+    recipe: &Recipe,
+    slices: Slices,
+    cluster: &Cluster,
+) -> Result<(Corpus, Option<Lock>, Meeting)> {
+    if cluster.process == 0 {
+        let (corpus, lock) = prepare(root, recipe, slices)?;
+        return Ok((corpus, Some(lock), meet(cluster)?));
+    }
+    // The first process creates or opens the corpus before it meets the others.
+    let meeting = meet(cluster)?;
+    Ok((Corpus::open(root)?, None, meeting))
 }
 
 /// Models that have been loaded.

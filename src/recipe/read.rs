@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
                 let name = format!("{}/{}", input.slice, input.label);
                 return self.error_at(
                     value.span(),
-                    format!("{name} is there twice: a label is added as one"),
+                    format!("{name} is there twice: put all its paths into one [[input]]"),
                 );
             }
             inputs.push(input);

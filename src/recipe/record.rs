@@ -10,12 +10,11 @@ use formats::Defect;
 /// use document::Document;
 /// use recipe::{Record, documents};
 ///
-/// let page = Document { offset: 40, ..Document::default() }; let record = Record::rejected(page,
-/// "no_url", "this record has no URL; it is left out"); let read: Vec<_> =
-/// documents([Ok(record)].into_iter()).collect();
+/// let page = Document { offset: 40, ..Document::default() };
+/// let record = Record::rejected(page, "no_url", "no URL; it is left out");
+/// let read: Vec<_> = documents([Ok(record)].into_iter()).collect();
 /// assert_eq!(read[0].as_ref().unwrap().verdict.as_deref(), Some("no_url"));
-/// assert_eq!(read[1].as_ref().unwrap_err().to_string(), "byte 40: this record has no URL; it is
-/// left out");
+/// assert_eq!(read[1].as_ref().unwrap_err().to_string(), "byte 40: no URL; it is left out");
 /// ```
 pub struct Record {
     document: Document,

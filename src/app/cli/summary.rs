@@ -88,8 +88,8 @@ fn print_defects(summary: &Summary) -> Result<()> {
     });
     print_rows(listed, count)?;
     outln!(
-        "to add these files once they are repaired, give them a label of their own, or build a new \
-         corpus; --strict stops at the first defect"
+        "to add these files after repairing them, use a new label, or build a new corpus; --strict \
+         stops at the first defect"
     )
 }
 

@@ -139,7 +139,7 @@ impl<'a> Added<'a> {
             return Ok(());
         }
         if manifest.labels.len() as u64 == DocRef::LABELS_MAX {
-            bail!("a corpus holds at most {} labels", DocRef::LABELS_MAX);
+            bail!("a corpus has at most {} labels", DocRef::LABELS_MAX);
         }
         let label = self.new_label(input, found?)?;
         manifest.labels.push(label);
