@@ -13,7 +13,7 @@ use std::path::Path;
 settings! {
     /// The recipe's numbers, each with the file that sets it.
     pub struct Settings {
-        /// how LaTeX becomes text: better, redpajama
+        /// how LaTeX is converted to text: better, redpajama
         clean: Clean = Clean::Better, redpajama = Clean::RedPajama; // arxiv_cleaner.py
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::None; // no step of data_prep/arxiv compares papers
@@ -21,7 +21,7 @@ settings! {
 }
 
 choice! {
-    /// How LaTeX becomes text.
+    /// How LaTeX is converted to text.
     pub enum Clean {
         Better = "better",
         RedPajama = "redpajama",
@@ -54,7 +54,7 @@ impl Slice for Arxiv {
         papers(path, settings)
     }
 
-    /// Papers in; those whose text is new, if that is asked for, out.
+    /// Keeps all papers, or, with `dedup`, those whose text is new.
     fn graph<'scope>(papers: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
         papers
             .deduplicate(setup, setup.settings.dedup)
@@ -64,10 +64,10 @@ impl Slice for Arxiv {
     }
 }
 
-/// How the files of a paper become its text.
+/// How the files of a paper are converted to its text.
 #[derive(Clone, Copy)]
 struct Cleaning {
-    /// Whether a file of this name is a source of the paper.
+    /// Returns whether a file of this name is a source of the paper.
     reads: fn(&str) -> bool,
     wanted: eprint::Wanted,
     clean: fn(&[TexFile], &[String]) -> Cleaned,
@@ -89,7 +89,7 @@ const REDPAJAMA: Cleaning = Cleaning {
     clean: |files, _| Cleaned { text: latex::redpajama::clean(files), left_out: Vec::new() },
 };
 
-/// The papers of a bulk archive, or one paper (`arxiv_cleaner.py`: `arxiv_iterator`).
+/// Reads the papers of a bulk archive, or one paper (`arxiv_cleaner.py`: `arxiv_iterator`).
 fn papers(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     let cleaning = match settings.clean {
         Clean::Better => BETTER,
@@ -99,20 +99,20 @@ fn papers(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     Ok(documents(eprints.map(move |eprint| eprint.map(|eprint| paper(eprint, cleaning)))))
 }
 
-/// What was left out of a paper, in one line.
+/// Reports what was left out of a paper, as one defect.
 fn left_out(paper: &Document, id: &str, what: &[String]) -> Option<Defect> {
-    const NAMED_MAX: usize = 5;
-    let mut words = what.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
+    const LISTED_MAX: usize = 5;
+    let mut list = what.iter().take(LISTED_MAX).cloned().collect::<Vec<_>>().join("; ");
     match what.len() {
         0 => return None,
-        count if count > NAMED_MAX => words += &format!("; and {} more", count - NAMED_MAX),
+        count if count > LISTED_MAX => list += &format!("; and {} more", count - LISTED_MAX),
         _ => {}
     }
-    let becomes = if paper.is_kept() { "; the rest of the paper is kept" } else { "" };
-    Some(Defect { offset: paper.offset, what: format!("{id}: {words}{becomes}"), device: None })
+    let outcome = if paper.is_kept() { "; the rest of the paper is kept" } else { "" };
+    Some(Defect { offset: paper.offset, what: format!("{id}: {list}{outcome}"), device: None })
 }
 
-/// A paper of its source, cleaned (`create_record`), and what of it was left out.
+/// Converts a source to a paper (`create_record`), with a defect for what was left out.
 fn paper(eprint: Eprint, cleaning: Cleaning) -> Record {
     let id = eprint::arxiv_id(&eprint.stem);
     let url = format!("https://arxiv.org/abs/{id}");
@@ -123,7 +123,7 @@ fn paper(eprint: Eprint, cleaning: Cleaning) -> Record {
     }
     paper.meta.set("yymm", eprint::yymm(&eprint.folder, &eprint.stem));
     paper.meta.set("arxiv_id", id.as_str());
-    // In its place; what is found comes later.
+    // Keeps its place among the fields; `record_language` sets the value.
     paper.meta.set("language", "");
     paper.meta.set("url", url);
     paper.meta.set("source", "arxiv");
@@ -136,7 +136,7 @@ fn paper(eprint: Eprint, cleaning: Cleaning) -> Record {
             return paper.into();
         }
     };
-    // What other files it inputs does not count: two papers are one if their sources are.
+    // Other files that it inputs do not count: two papers are equal if their sources are.
     let sources = files.iter().filter(|file| (cleaning.reads)(&file.name));
     paper.bytes_read = sources.clone().map(|file| file.bytes.len() as u64).sum();
     paper.digest = match sources.clone().next() {

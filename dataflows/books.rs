@@ -1,5 +1,5 @@
-//! Books: PG19's and like collections, Project Gutenberg's own files, and EPUB, with near copies
-//! dropped.
+//! Books: PG19 and similar collections, Project Gutenberg's own files, and EPUB, without near
+//! duplicates.
 //!
 //! Follows RedPajama-Data@rp_v1 `data_prep/book/dedup.py`. What we do differently, and why, is in
 //! docs/fidelity.md under "Books".
@@ -12,8 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 settings! {
-    /// RedPajama's scripts set nothing else: window and distance of the SimHash are constants of the
-    /// crate `similarity`.
+    /// RedPajama's scripts have no other settings: window and distance of the SimHash are constants
+    /// of the crate `similarity`.
     pub struct Settings {
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::Simhash; // data_prep/book/dedup.py
@@ -43,46 +43,47 @@ impl Slice for Books {
     }
 
     fn select(found: Vec<PathBuf>, _: &Settings) -> anyhow::Result<Vec<PathBuf>> {
-        Ok(works(found))
+        Ok(without_page_parts(found))
     }
 
     fn read(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
         books(path)
     }
 
-    /// Books in; each but those similar to an earlier one out.
+    /// Drops empty books, and books similar to an earlier one.
     fn graph<'scope>(books: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
         books
-            // Upstream compares what is empty too, and keeps the first.
+            // Upstream also compares empty books, and keeps the first.
             .reject("empty", |book| book.text.trim().is_empty())
             .deduplicate(setup, setup.settings.dedup)
             .tag("Tokens", setup.models.tokens())
     }
 }
 
-/// Whether a folder is one book: in the forms that Gutenberg's mirrors have, or an EPUB unpacked.
+/// Returns whether a folder is one book: several forms of it, as on Gutenberg's mirrors, or an
+/// unpacked EPUB.
 fn is_one_book(folder: &Path) -> bool {
     epub::is_epub_folder(folder) || shelf::is_shelf(folder)
 }
 
-/// What is no picture or style sheet of a page.
-fn works(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+/// Removes the pictures and style sheets of pages.
+fn without_page_parts(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
     paths.retain(|path| path.is_dir() || !shelf::is_part_of_a_page(path));
     paths
 }
 
-/// The books of a source.
+/// Reads the books of a source.
 fn books(path: &Path) -> Result<Documents, ReadError> {
-    let open = |source| ReadError { path: path.to_owned(), source };
+    let read_error = |source| ReadError { path: path.to_owned(), source };
     let books: Records = if !path.is_dir() {
         of_file(path)?
     } else if epub::is_epub_folder(path) {
-        let parts = epub::Parts::of_folder(path).map_err(open)?;
+        let parts = epub::Parts::of_folder(path).map_err(read_error)?;
         let mut defects = Vec::new();
         let book = book::epub(parts, path, &mut defects).map(record);
         Box::new(std::iter::once(book).chain(defects.into_iter().map(Err)))
     } else {
-        let shelf = shelf::shelf(path).map_err(open)?;
+        let shelf = shelf::shelf(path).map_err(read_error)?;
         Box::new(of_shelf(shelf).into_iter())
     };
     Ok(documents(books))
@@ -90,7 +91,8 @@ fn books(path: &Path) -> Result<Documents, ReadError> {
 
 type Records = Box<dyn Iterator<Item = Result<Record, Defect>> + Send>;
 
-/// The books of a file: the rows of JSON lines or Parquet, the files of a zip archive, or one book.
+/// Reads the books of a file: the rows of JSON lines or Parquet, the files of a zip archive, or one
+/// book.
 fn of_file(path: &Path) -> Result<Records, ReadError> {
     let form = Form::of(path).map_err(|source| ReadError { path: path.to_owned(), source })?;
     Ok(match form {
@@ -106,14 +108,14 @@ fn row_books(path: &Path) -> Result<Records, ReadError> {
     Ok(Box::new(formats::rows(path)?.map(|row| row.map(row_book))))
 }
 
-/// Whether the name of a file says that it is one text.
+/// Returns whether a file is one text, by its name.
 fn is_named_text(path: &Path) -> bool {
     let name = path.to_string_lossy().to_lowercase();
     let name = formats::without_compression(&name);
     [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end))
 }
 
-/// One book: the first of its forms that can be read. The others are counted.
+/// Reads one book: the first of its forms that can be read. The other forms are only counted.
 fn of_shelf(shelf: shelf::Shelf) -> Vec<Result<Record, Defect>> {
     let (mut found, mut offset, mut is_found) = (Vec::new(), 0, false);
     let forms = shelf.forms.into_iter().map(|path| (path, true));
@@ -127,8 +129,8 @@ fn of_shelf(shelf: shelf::Shelf) -> Vec<Result<Record, Defect>> {
                 // A form that cannot be opened is left out, unless the device fails.
                 use io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
                 let kind = error.source.kind();
-                let of_file = [IsADirectory, NotFound, PermissionDenied].contains(&kind);
-                let device = (!of_file).then_some(kind);
+                let is_of_file = [IsADirectory, NotFound, PermissionDenied].contains(&kind);
+                let device = (!is_of_file).then_some(kind);
                 let what = format!("{error}; it is left out");
                 Box::new(std::iter::once(Err(Defect { offset, what, device })))
             });
@@ -151,7 +153,7 @@ const NO_JSON: &str = "no_json";
 const NO_TEXT: &str = "no_text";
 const OTHER_FORM: &str = "other_form";
 
-/// A book of a file, with its fields published in their order.
+/// Converts a book of a file, with its fields in their order.
 fn record(book: book::Book) -> Record {
     let mut document =
         Document { offset: book.offset, bytes_read: book.bytes_read, ..Document::default() };
@@ -159,7 +161,7 @@ fn record(book: book::Book) -> Record {
         document.meta.set(field, value);
     }
     if let Some(number) = book.number {
-        // As PG19 has it.
+        // As in PG19.
         document.url = format!("http://www.gutenberg.org/ebooks/{number}");
         document.meta.set("url", document.url.as_str());
     }
@@ -175,14 +177,14 @@ fn record(book: book::Book) -> Record {
     Record::from(document).with_defects(book.defects)
 }
 
-/// A book of a row: every field but the text is published as it is (`dedup.py`: `meta`).
+/// Converts a row to a book. Every field but the text is published unchanged (`dedup.py`: `meta`).
 fn row_book(row: Row) -> Record {
     let mut book = Document { offset: row.offset, ..Document::default() };
     let rejected = |book: Document, reason: &'static str, what: String| {
         Record::rejected(book, reason, format!("record {}: {what}; it is left out", row.number))
     };
     if let Err(error) = simdutf8::compat::from_utf8(&row.json) {
-        let what = format!("not UTF-8 from byte {} of it on", error.valid_up_to());
+        let what = format!("not UTF-8 from its byte {} on", error.valid_up_to());
         return rejected(book, NO_JSON, what);
     }
     let mut fields = match formats::fields(&row.json) {
@@ -199,7 +201,7 @@ fn row_book(row: Row) -> Record {
     let mut text = None;
     for (name, value) in fields {
         let string = serde_json::from_str::<String>(value.get()).ok();
-        // Every document of a corpus has an `id` of its own.
+        // A corpus gives every document its own `id`.
         let name = if name == "id" { "source_id".to_owned() } else { name };
         match (&name[..], string) {
             ("text", string) => text = string,

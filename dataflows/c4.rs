@@ -1,5 +1,5 @@
-//! C4: the shards that AllenAI publishes, in RedPajama's form; and, beyond RedPajama, C4's own rules
-//! on a Common Crawl dump, so that there can be a C4 of this year.
+//! C4: the shards that AllenAI publishes, in RedPajama's format; and, beyond RedPajama, C4's own
+//! rules on a Common Crawl dump, for a C4 of a newer crawl.
 //!
 //! Follows RedPajama-Data@rp_v1 `data_prep/c4`, and for a dump tensorflow_datasets
 //! `text/c4_utils.py`. What we do differently, and why, is in docs/fidelity.md under "C4".
@@ -17,17 +17,17 @@ use text::c4;
 settings! {
     /// The recipe's numbers, each with the file that sets it.
     pub struct Settings {
-        /// json: shards of allenai/c4, taken as they are; wet: a dump, to which C4's rules apply
+        /// json: shards of allenai/c4, unchanged; wet: a dump, filtered by C4's rules
         source: Source = Source::Json;
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::None; // data_prep/c4: none; a shard has no copies
-        /// what stays once of a dump: lines (as C4 was made), or spans of three sentences
+        /// what a dump keeps only once: lines (as C4 was made), or spans of three sentences
         repeats: Repeats = Repeats::Lines; // c4_utils.py; spans: Raffel et al. 2020
         /// languages kept of a dump; [] for all
         languages: Vec<String> = list(&["en"]); // c4_utils.py: is_language
-        /// pages of a dump whose language is less certain are dropped
+        /// pages of a dump with a lower language score are dropped
         min_language_score: f64 = 0.5;
-        /// bad English words, one a line: pages of a dump that have one are dropped
+        /// bad English words, one per line: pages of a dump that have one are dropped
         bad_words: Option<FilePath> = None; // c4_utils.py: get_badwords_filter_fn
     }
 }
@@ -41,7 +41,7 @@ choice! {
 }
 
 choice! {
-    /// What stays once of a dump.
+    /// What a dump keeps only once.
     pub enum Repeats {
         Lines = "lines",
         Spans = "spans",
@@ -85,7 +85,7 @@ impl Slice for C4 {
         pages(path, settings)
     }
 
-    /// Pages in; from shards all of them, from a dump those that C4's rules leave, out.
+    /// Keeps all pages of shards, and those pages of a dump that pass C4's rules.
     fn graph<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
         let pages = match setup.settings.source {
             Source::Json => pages,
@@ -95,11 +95,11 @@ impl Slice for C4 {
     }
 }
 
-/// C4's own rules, in their order (`c4_utils.py`).
+/// Applies C4's own rules, in their order (`c4_utils.py`).
 fn cleaned<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
     let score_min = setup.settings.min_language_score;
     let languages = setup.settings.languages.clone();
-    let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+    let is_wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
     let cleaned = pages
         .reject("too_long", |page| page.chars() > c4::PAGE_CHARS_MAX)
         .reject_repeats("c4_urls", "duplicate_url", url_digest, Rule::first_of_all())
@@ -108,8 +108,8 @@ fn cleaned<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope>
         .reject("too_few_sentences", |page| rules::has_sentences(&page.text, &TFDS).is_err())
         .tag("Language", setup.models.language())
         .reject("language_score", move |page| language(page).1 < score_min)
-        .reject("language", move |page| !wanted(language(page).0))
-        .reject("bad_words", setup.models.says_bad_words())
+        .reject("language", move |page| !is_wanted(language(page).0))
+        .reject("bad_words", setup.models.has_bad_words())
         .tag("Record language", record_language)
 }
 
@@ -134,7 +134,7 @@ fn spans(page: &str) -> Vec<Span> {
     rules::spans(page).into_iter().map(span).collect()
 }
 
-/// The lines that are prose, or the reason why the page goes (`c4_utils.py`: `clean_page`).
+/// Keeps the lines that are prose, or rejects the page (`c4_utils.py`: `clean_page`).
 fn clean(page: &mut Document) {
     match rules::clean(&page.text, &TFDS) {
         Ok(text) => page.text = text,
@@ -142,7 +142,7 @@ fn clean(page: &mut Document) {
     }
 }
 
-/// Pages are one where their normalised URLs are.
+/// Pages are duplicates if their normalised URLs are equal.
 fn url_digest(page: &Document) -> u128 {
     c4::url_digest(&c4::normalize_url(&page.url))
 }
@@ -177,14 +177,14 @@ struct Line {
 impl Line {
     fn read(json: &[u8]) -> Result<Line, String> {
         if let Err(error) = simdutf8::compat::from_utf8(json) {
-            return Err(format!("not UTF-8 from byte {} of it on", error.valid_up_to()));
+            return Err(format!("not UTF-8 from its byte {} on", error.valid_up_to()));
         }
         let mut fields = formats::fields(json).map_err(|error| {
             format!("a JSON object with text, timestamp and url is expected: {error}")
         })?;
         PAGES.rename(&mut fields);
-        let find = |wanted: &str| {
-            let (_, value) = fields.iter().find(|(name, _)| name == wanted)?;
+        let find = |field: &str| {
+            let (_, value) = fields.iter().find(|(name, _)| name == field)?;
             serde_json::from_str::<String>(value.get()).ok()
         };
         let names = || fields.iter().map(|(name, _)| name.as_str());
@@ -199,7 +199,7 @@ impl Line {
     }
 }
 
-/// A time of a Parquet column as the shards of JSON write it: `2019-04-25T12:57:54Z`.
+/// Converts a time of a Parquet column to the format of the JSON shards: `2019-04-25T12:57:54Z`.
 fn iso_time(time: String) -> String {
     let of_column = time.strip_suffix(" +00:00").and_then(|time| time.split_once(' '));
     match of_column {
@@ -212,8 +212,8 @@ fn iso_time(time: String) -> String {
     }
 }
 
-/// The language of a shard by its name: `c4-de.tfrecord-00000-of-01024.json.gz` of mC4; all others of
-/// AllenAI's are English.
+/// Returns the language of a shard by its name: `c4-de.tfrecord-00000-of-01024.json.gz` of mC4. All
+/// other shards of AllenAI are English.
 fn language_of_name(path: &str) -> Option<String> {
     let name = path.rsplit('/').next()?;
     let rest = name.strip_prefix("c4-")?;
@@ -229,7 +229,7 @@ fn language_of_name(path: &str) -> Option<String> {
     is_language.then(|| code.to_owned())
 }
 
-/// A page of AllenAI's C4, with RedPajama's fields (`data_prep/c4/c4_reformat.py`).
+/// Converts a page of AllenAI's C4, with RedPajama's fields (`data_prep/c4/c4_reformat.py`).
 fn page_of_shard(row: Row, language: Option<&str>) -> Record {
     let mut page = Document {
         offset: row.offset,
@@ -254,10 +254,10 @@ fn page_of_shard(row: Row, language: Option<&str>) -> Record {
     page.into()
 }
 
-/// Where neither the name of the shard nor a field of the page says it.
+/// The language if neither the name of the shard nor a field of the page has it.
 const UNKNOWN_LANGUAGE: &str = "unknown";
 
-/// A page of a WET record.
+/// Converts a WET record to a page.
 fn page_of_dump(record: WarcRecord) -> Record {
     let mut page = Document {
         offset: record.offset,

@@ -1,4 +1,4 @@
-//! CommonCrawl: WET dumps through CCNet's steps, then whole pages compared across dumps.
+//! CommonCrawl: WET dumps through CCNet's steps, then deduplication of whole pages across dumps.
 //!
 //! Follows cc_net `mine.py` as RedPajama-Data@rp_v1 `data_prep/cc` drives it. What we do
 //! differently, and why, is in docs/fidelity.md under "CommonCrawl".
@@ -20,41 +20,41 @@ settings! {
         min_chars: u64 = 300; // cc_net mine.py: min_len
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::Paragraphs; // and then whole pages, data_prep/cc/dedup
-        /// how many copies of a repeated paragraph stay: first, none
+        /// which copies of a repeated paragraph are kept: first, none
         copies: Copies = Copies::First, redpajama = Copies::None; // cc_net dedup.py
         /// where paragraphs are compared: corpus, label, shard
         scope: Scope = Scope::Corpus, redpajama = Scope::Shard;
-        /// parts a label is cut into, where scope is shard
+        /// number of shards of a label, if scope is shard
         shards: u64 = 5000; // data_prep/cc/cc_net README: --num_shards 5000
-        /// shards compared together, where scope is shard
+        /// number of shards compared together, if scope is shard
         hash_in_mem: u64 = 1; // data_prep/cc/cc_net README: --hash_in_mem 1
-        /// pages whose language is less certain are dropped
+        /// pages with a lower language score are dropped
         min_language_score: f64 = 0.5; // cc_net mine.py: lang_threshold
         /// languages kept; [] for all
         languages: Vec<String> = list(&["en"]); // data_prep/cc/cc_net README: -l en
         /// folder of language models: {lang}.sp.model, {lang}.arpa.bin
         lm: Option<FolderPath> = None; // cc_net Makefile: data/lm_sp
-        /// buckets of perplexity kept; all: pages without perplexity
+        /// perplexity buckets kept; all: pages without perplexity
         buckets: Vec<String> = list(&["head", "middle", "all"]); // data_prep/cc/dedup: files read
         /// fastText model with the labels wiki and cc, .bin or .ftz
         classifier: Option<FilePath> = None; // data_prep/cc/classifier: wikiref.model.bin
-        /// pages less likely than this to be wiki are dropped, where there is a classifier
+        /// pages with a lower probability of wiki are dropped, if there is a classifier
         min_score: f64 = 0.25; // data_prep/cc README: jq 'select(.wiki_prob >= 0.25)'
-        /// keep only pages for which this holds: ccnet_perplexity < 340 and ...
+        /// filter expression for the pages kept, such as ccnet_perplexity < 340 and ...
         keep: String = String::new();
         /// quality signals written to the ledger, by name; ["all"] for all
         signals: Vec<String> = Vec::new(); // RedPajama-V2
-        /// stop words by language, JSON as stopwords-iso has it, for the signals
+        /// stop words by language, JSON as in stopwords-iso, for the signals
         stop_words: Option<FilePath> = None;
-        /// bad English words, one a line, for the signals
+        /// bad English words, one per line, for the signals
         bad_words: Option<FilePath> = None;
-        /// folder of models for the signals: classifiers, counts of words, UT1's blacklists
+        /// folder of models for the signals: classifiers, word counts, UT1's blacklists
         signal_models: Option<FolderPath> = None; // RedPajama-V2: artifacts
     }
 }
 
 choice! {
-    /// How many copies of a repeated paragraph stay.
+    /// Which copies of a repeated paragraph are kept.
     pub enum Copies {
         First = "first",
         None = "none",
@@ -86,7 +86,7 @@ impl Slice for CommonCrawl {
     fn check(settings: &Settings) -> Result<(), String> {
         const BUCKETS: [&str; 4] = ["head", "middle", "tail", "all"];
         within("min_language_score", settings.min_language_score, 0.0, 1.0)?;
-        // Below 0 all pages pass, whatever the classifier says.
+        // Below 0 all pages pass.
         within("min_score", settings.min_score, -1.0, 1.0)?;
         language_codes("languages", &settings.languages)?;
         if let Some(word) = settings.buckets.iter().find(|b| !BUCKETS.contains(&b.as_str())) {
@@ -136,11 +136,12 @@ impl Slice for CommonCrawl {
         pages(path)
     }
 
-    /// Pages in; those of the wanted languages, each the first of its kind, out.
+    /// Keeps pages in the chosen languages, without repeated paragraphs and pages.
     fn graph<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
         let Settings { min_chars, min_language_score, min_score, .. } = setup.settings;
         let languages = setup.settings.languages.clone();
-        let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+        let is_wanted =
+            move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
         let buckets = setup.settings.buckets.clone();
         let in_bucket = move |page: &Document| {
             let bucket = page.scores.bucket.as_deref();
@@ -150,17 +151,17 @@ impl Slice for CommonCrawl {
             move |page: &Document| page.scores.quality.is_some_and(|q| is_below(q, min_score));
         let long = pages.reject("too_short", move |page| (page.chars() as u64) < min_chars);
         let likely = without_repeated_paragraphs(long, setup)
-            // After the cut, as in CCNet: menus and cookie notices sway the guess.
+            // After the cut, as in CCNet: menus and cookie notices bias the result.
             .tag("Language", setup.models.language())
             .tag("Record language", record_language)
             .reject("language_score", move |page| score(page) < min_language_score)
-            .reject("language", move |page| !wanted(language(page)))
+            .reject("language", move |page| !is_wanted(language(page)))
             .tag("Perplexity", setup.models.perplexity())
             .tag("Record perplexity", record_perplexity)
             .reject("bucket", move |page| !in_bucket(page));
         without_copies(likely, setup)
             .tag("Quality", setup.models.quality())
-            // Of poor pages too: `sluice calibrate` asks what another threshold would keep.
+            // For poor pages too: `sluice calibrate` computes what another threshold would keep.
             .tag("Tokens", setup.models.tokens())
             .reject(QUALITY, is_poor)
             // Beyond RedPajama-1T.
@@ -169,7 +170,7 @@ impl Slice for CommonCrawl {
             .tag("Record quality", record_quality)
     }
 
-    /// Where no copy stays, a later page of a group changes the earlier ones.
+    /// If no copy is kept, a later page of a group changes the earlier ones.
     fn groups(setup: &Setup<Settings>, label: usize) -> Option<Vec<u64>> {
         match (setup.settings.copies, setup.settings.scope) {
             (Copies::First, _) => None,
@@ -182,7 +183,7 @@ impl Slice for CommonCrawl {
 const QUALITY: &str = "quality";
 const FILTER: &str = "filter";
 
-/// CCNet's first step, where the recipe does not choose otherwise.
+/// CCNet's first step, unless the recipe sets another `dedup`.
 fn without_repeated_paragraphs<'scope>(
     pages: Docs<'scope>,
     setup: &Setup<Settings>,
@@ -220,8 +221,8 @@ fn rule(setup: &Setup<Settings>) -> Rule {
     Rule { copies, scope }
 }
 
-/// First sources of the groups of shards that are hashed together (cc_net `mine.py`: `num_shards`,
-/// `hash_in_mem`).
+/// Returns the first source of each group of shards that are hashed together (cc_net `mine.py`:
+/// `num_shards`, `hash_in_mem`).
 fn shard_groups(setup: &Setup<Settings>, label: usize) -> Vec<u64> {
     let (sources, shards) = (setup.labels[label].sources, setup.settings.shards.max(1));
     let together = setup.settings.hash_in_mem.max(1);
@@ -229,7 +230,7 @@ fn shard_groups(setup: &Setup<Settings>, label: usize) -> Vec<u64> {
     (0..sources).filter(|s| *s == 0 || group(*s) != group(s - 1)).collect()
 }
 
-/// From here on RedPajama looks across dumps, at whole pages.
+/// RedPajama's own step: whole pages, compared across dumps.
 fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
     match setup.settings.dedup {
         Dedup::Paragraphs => {
@@ -239,13 +240,14 @@ fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<
     }
 }
 
-/// The pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
+/// Reads the pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
 fn pages(path: &Path) -> Result<Documents, ReadError> {
     let records = formats::wet::open(path)?;
     Ok(documents(records.map(|record| record.map(page))))
 }
 
-/// A page of a WET record. The title is no part of the text: it is neither compared nor scored.
+/// Converts a WET record to a page. The title is not part of the text: it is neither compared nor
+/// scored.
 ///
 /// A record that cannot be a page is rejected at once, so that it is counted.
 fn page(record: WarcRecord) -> Record {
@@ -284,15 +286,15 @@ fn page(record: WarcRecord) -> Record {
     page.into()
 }
 
-/// The first 128 bits of the digest of the whole WET block, title included (RedPajama
-/// `data_prep/cc/dedup`: pages are one where their digests are). Computed where the record has none.
+/// Returns the first 128 bits of the digest of the whole WET block, including the title (RedPajama
+/// `data_prep/cc/dedup`: pages are equal if their digests are). Computes it if the record has none.
 fn document_digest(record: &WarcRecord) -> u128 {
     let named = record.digest.as_deref().and_then(text::digest::parse_sha1);
     named.unwrap_or_else(|| text::digest::sha1(record.block()))
 }
 
-/// What CCNet records of the cut (cc_net `dedup.py`: `DuplicatesRemover.do`). `length` is in bytes
-/// before it and in characters after it, as upstream has it.
+/// Records the cut as CCNet does (cc_net `dedup.py`: `DuplicatesRemover.do`). As upstream, `length`
+/// is in bytes before the cut and in characters after it.
 fn record_cut(page: &mut Document, lines: &[u32]) {
     for (name, original) in [("nlines", "original_nlines"), ("length", "original_length")] {
         if let Some(Value::Int(number)) = page.meta.get(name).cloned() {
@@ -310,7 +312,8 @@ fn record_language(page: &mut Document) {
     page.meta.set("language_score", score);
 }
 
-/// As cc_net `perplexity.py` does; a page without perplexity has no such field.
+/// Records perplexity and bucket as cc_net `perplexity.py` does. A page without perplexity has no
+/// such field.
 fn record_perplexity(page: &mut Document) {
     if let Some(perplexity) = page.scores.perplexity {
         page.meta.set("perplexity", perplexity);
@@ -320,14 +323,14 @@ fn record_perplexity(page: &mut Document) {
     }
 }
 
-/// What RedPajama's classifier found, where there is one.
+/// Records the score of RedPajama's classifier, if there is one.
 fn record_quality(page: &mut Document) {
     if let Some(quality) = page.scores.quality {
         page.meta.set("wiki_prob", quality);
     }
 }
 
-/// What the steps above found, for signals that repeat it.
+/// Returns what the steps above recorded, for signals that repeat it.
 fn facts(page: &Document) -> Facts<'_> {
     let int = |name: &str| match page.meta.get(name) {
         Some(Value::Int(number)) => Some(*number as u64),
@@ -375,5 +378,5 @@ macro_rules! model {
     };
 }
 
-/// Toys, made by fixtures/models/train.sh: for the demo, and for no corpus.
+/// Toy models for the demo only, made by fixtures/models/train.sh.
 const MODELS: &[FixtureModel] = &[model!("en.sp.model"), model!("en.arpa.gz"), model!("wiki.bin")];

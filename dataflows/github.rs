@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 settings! {
     /// The recipe's numbers, each with the file that sets it.
     pub struct Settings {
-        /// licences kept, by how their names begin; [] for all files, under whatever licence
+        /// licences kept, by the beginnings of their names; [] for all files, whatever their licence
         licenses: Vec<String> = list(&["mit", "bsd", "apache"]); // data_prep/github README: LIKE 'mit%' ..
-        /// what is cut at a file's head: strict (as upstream), fixed (notices only), none
+        /// what is cut from the head of a file: strict (as upstream), fixed (notices only), none
         clean: Clean = Clean::Strict; // github_clean_dedup_local.py: clean_copyright_comments
         /// files with a longer line are dropped
         max_line_length: u64 = 1000; // github_run_filter.py, and the three below
@@ -29,7 +29,7 @@ settings! {
         max_avg_line_length: f64 = 100.0;
         /// files with a smaller share of letters and digits are dropped
         min_alnum_prop: f64 = 0.25;
-        /// files with fewer letters for each token are dropped, where there is a tokenizer
+        /// files with fewer letters per token are dropped, if there is a tokenizer
         min_letters_per_token: f64 = 1.5;
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::Exact; // github_global_dedup.py
@@ -37,7 +37,7 @@ settings! {
 }
 
 choice! {
-    /// What is cut at a file's head.
+    /// What is cut from the head of a file.
     pub enum Clean {
         Strict = "strict",
         Fixed = "fixed",
@@ -75,7 +75,7 @@ impl Slice for GitHub {
         source_files(path, settings)
     }
 
-    /// Files in; source code under a wanted licence, each the first of its kind, out.
+    /// Keeps source code under one of the chosen licences, one copy of each file.
     fn graph<'scope>(files: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
         let settings = setup.settings.clone();
         let Settings { licenses, max_avg_line_length, min_alnum_prop, .. } = settings;
@@ -102,8 +102,8 @@ impl Slice for GitHub {
     }
 }
 
-/// Files are one where they are so as read, before the head is cut: those that differ there only
-/// both stay, as upstream.
+/// Compares files as read, before the head is cut. As upstream, files that differ only in their
+/// heads are all kept.
 fn without_exact_copies(files: Docs<'_>, method: Dedup) -> Docs<'_> {
     match method {
         Dedup::Exact => {
@@ -114,7 +114,7 @@ fn without_exact_copies(files: Docs<'_>, method: Dedup) -> Docs<'_> {
     }
 }
 
-/// By the column `license`, which may be one or a list: then all must be wanted.
+/// Checks the column `license`, which is one licence or a list. Of a list, all must be wanted.
 fn is_licensed(file: &Document, wanted: &[String]) -> bool {
     let is_wanted = |licence: &String| licence::is_wanted(licence, wanted);
     wanted.is_empty()
@@ -144,7 +144,7 @@ fn record_statistics(file: &mut Document) {
     file.meta.set("alnum_prop", found.alnum_prop);
 }
 
-/// Infinite where nothing was counted, which lets the file pass.
+/// Returns infinity if no tokens were counted, so that the file passes.
 fn letters_per_token(file: &Document) -> f64 {
     let letters = |tokens| statistics::alphabetic(&file.text) as f64 / tokens as f64;
     file.scores.tokens.filter(|tokens| *tokens > 0).map_or(f64::INFINITY, letters)
@@ -171,11 +171,11 @@ fn float(file: &Document, name: &str) -> f64 {
     }
 }
 
-/// All that were found, unless one can never be read.
+/// Returns all sources found. Fails if one can never be read.
 fn select(found: Vec<PathBuf>) -> anyhow::Result<Vec<PathBuf>> {
     if let Some(bare) = found.iter().find(|path| repository::is_bare(path)) {
         anyhow::bail!(
-            "{} is a bare git repository, without the files themselves: make a working tree by \
+            "{} is a bare git repository, without the files themselves: make a working tree with \
              git clone, and name that",
             bare.display()
         );
@@ -183,7 +183,7 @@ fn select(found: Vec<PathBuf>) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The files of a table, of a repository's folder, or of an archive.
+/// Reads the files of a table, of a repository's folder, or of an archive.
 fn source_files(source: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     if source.is_dir() || files::is_archive(source)? {
         let mut unlicensed = Unlicensed::new(&settings.licenses);
@@ -192,8 +192,8 @@ fn source_files(source: &Path, settings: &Settings) -> Result<Documents, ReadErr
             Some(match files.next()? {
                 Some(Ok(file)) => {
                     let repository = file.repository.clone();
-                    let record = of_repository(file);
-                    unlicensed.see(record.document(), &repository);
+                    let record = repository_file(file);
+                    unlicensed.add(record.document(), &repository);
                     vec![Ok(record)]
                 }
                 Some(Err(defect)) => vec![Err(defect)],
@@ -203,14 +203,14 @@ fn source_files(source: &Path, settings: &Settings) -> Result<Documents, ReadErr
         return Ok(documents(records.flatten()));
     }
     let rows = formats::rows(source)?;
-    Ok(documents(rows.map(|row| row.map(of_row))))
+    Ok(documents(rows.map(|row| row.map(row_file))))
 }
 
-/// Repositories whose files are turned away since they state no licence that can be used, each to be
-/// named once.
+/// Repositories whose files are rejected because they state no usable licence. Each is reported
+/// once.
 struct Unlicensed {
     wanted: Vec<String>,
-    /// By name: why, and of how many files.
+    /// By name: the reason, and the number of files.
     found: BTreeMap<String, (String, u64)>,
     offset: u64,
 }
@@ -220,7 +220,7 @@ impl Unlicensed {
         Unlicensed { wanted: wanted.to_vec(), found: BTreeMap::new(), offset: 0 }
     }
 
-    fn see(&mut self, file: &Document, repository: &Repository) {
+    fn add(&mut self, file: &Document, repository: &Repository) {
         self.offset = file.offset;
         if let Some(why) = &repository.stated.why
             && file.is_kept()
@@ -235,7 +235,7 @@ impl Unlicensed {
         let offset = self.offset;
         std::mem::take(&mut self.found).into_iter().map(move |(name, (why, files))| {
             let what = format!(
-                "{name}: no licence that could be wanted: {why}; {files} files are left out \
+                "{name}: no usable licence: {why}; {files} files are left out \
                  (licenses = [] keeps them)"
             );
             Defect { offset, what, device: None }
@@ -243,15 +243,15 @@ impl Unlicensed {
     }
 }
 
-/// The file that a row of a table is.
-fn of_row(row: formats::Row) -> Record {
+/// Converts a row of a table to a file.
+fn row_file(row: formats::Row) -> Record {
     let formats::Row { offset, number, json } = row;
-    let wrong = |reason: &'static str, what: String| {
+    let rejected = |reason: &'static str, what: String| {
         let file = Document { offset, bytes_read: json.len() as u64, ..Document::default() };
         Record::rejected(file, reason, format!("row {number}: {what}; it is left out"))
     };
     if simdutf8::basic::from_utf8(&json).is_err() {
-        return wrong("invalid_utf8", "not UTF-8".into());
+        return rejected("invalid_utf8", "not UTF-8".into());
     }
     let row = match Row::parse(&json) {
         Ok(row) => row,
@@ -260,22 +260,22 @@ fn of_row(row: formats::Row) -> Record {
                 "a JSON object with path, repo_name, license and content is expected ({error}); \
                  a source tree is a folder with .git or a licence file in it"
             );
-            return wrong("no_json", what);
+            return rejected("no_json", what);
         }
     };
     let Some(path) = row.path.as_deref() else {
         let names: Vec<String> = row.names().split(", ").map(str::to_owned).collect();
-        return wrong("no_path", CODE.missing("path", names.iter().map(String::as_str)));
+        return rejected("no_path", CODE.missing("path", names.iter().map(String::as_str)));
     };
     let text = match row.content {
         Some(Cell::Text(text)) => Some(text),
         Some(Cell::Null) => None,
         Some(Cell::Malformed(error)) => {
-            return wrong("no_content", format!("the field content is no text: {error}"));
+            return rejected("no_content", format!("the field content is not a string: {error}"));
         }
         None => {
             let names = row.columns.iter().map(|(name, _)| name.as_str());
-            return wrong("no_content", CODE.missing("content", names));
+            return rejected("no_content", CODE.missing("content", names));
         }
     };
     let is_null = text.is_none();
@@ -283,14 +283,16 @@ fn of_row(row: formats::Row) -> Record {
     row.columns.into_iter().for_each(|(name, value)| record_column(&mut file, name, value.get()));
     file.url = place(&row.repository, path);
     if is_null {
-        // BigQuery has no content of binary files and of large ones; upstream's query leaves them out.
+        // BigQuery has no content for binary and large files; upstream's query leaves them out.
         file.reject("no_content");
     }
     file.into()
 }
 
-/// A column of a row, as upstream publishes it, with two exceptions: what we count ourselves stands,
-/// and `id`, which every document of a corpus has, is the blob's here.
+/// Records a column of a row as upstream publishes it, with two exceptions: fields that are
+/// computed here are not replaced, and `id` becomes `blob_id`, since a corpus gives every document
+/// its own
+/// `id`.
 fn record_column(file: &mut Document, name: String, value: &str) {
     let name = if name == "id" { "blob_id".to_owned() } else { name };
     if FIRST_FIELDS.contains(&&*name) {
@@ -303,13 +305,13 @@ fn record_column(file: &mut Document, name: String, value: &str) {
     file.meta.set(name, value);
 }
 
-/// Where a file was found, on whatever host.
+/// Returns the address of a file, on any host.
 fn place(repository: &str, path: &str) -> String {
     format!("{repository}/{path}")
 }
 
-/// The file of a working tree or an archive.
-fn of_repository(found: RepositoryFile) -> Record {
+/// Converts a file of a working tree or an archive.
+fn repository_file(found: RepositoryFile) -> Record {
     let RepositoryFile { file: StoredFile { offset, path, content }, repository } = found;
     let (text, bytes_read, reason, defect) = read_text(content);
     let defect = defect.or_else(|| {
@@ -321,7 +323,7 @@ fn of_repository(found: RepositoryFile) -> Record {
     file.bytes_read = bytes_read;
     file.meta.set("repo_name", repository.name.as_str());
     file.meta.set("path", path.as_str());
-    // A text, as BigQuery has it.
+    // A string, as in BigQuery.
     file.meta.set("size", bytes_read.to_string());
     match &repository.stated.of_file(&path, &file.text)[..] {
         [] => {}
@@ -339,7 +341,8 @@ fn of_repository(found: RepositoryFile) -> Record {
 
 const UNSAFE_PATH: &str = "unsafe_path";
 
-/// The text of a file and its size; where it is none, why.
+/// Returns the text of a file and its size in bytes, or the reason why it is rejected, and a
+/// defect.
 fn read_text(content: Content) -> (String, u64, Option<&'static str>, Option<Defect>) {
     let none = |reason, defect| (String::new(), 0, Some(reason), defect);
     let bytes = match content {
@@ -351,8 +354,8 @@ fn read_text(content: Content) -> (String, u64, Option<&'static str>, Option<Def
         Content::Unreadable(defect) => return none("unreadable", Some(defect)),
     };
     let size = bytes.len() as u64;
-    // As git tells binary files: a NUL among the first bytes (git, xdiff-interface.c).
-    let first = &bytes[..bytes.len().min(BINARY_LOOK_BYTES)];
+    // As git detects binary files: a NUL among the first bytes (git, xdiff-interface.c).
+    let first = &bytes[..bytes.len().min(BINARY_CHECK_BYTES)];
     if first.contains(&0) {
         return (String::new(), size, Some("binary"), None);
     }
@@ -362,9 +365,9 @@ fn read_text(content: Content) -> (String, u64, Option<&'static str>, Option<Def
     }
 }
 
-const BINARY_LOOK_BYTES: usize = 8_000;
+const BINARY_CHECK_BYTES: usize = 8_000;
 
-/// What a record begins with (`github_clean_dedup_local.py`: `process_file`).
+/// The first fields of a record (`github_clean_dedup_local.py`: `process_file`).
 const FIRST_FIELDS: [&str; 7] = [
     "content_hash",
     "timestamp",
@@ -375,13 +378,13 @@ const FIRST_FIELDS: [&str; 7] = [
     "alnum_prop",
 ];
 
-/// A file with this text, and the first fields of its record in their order.
+/// Makes a file with this text, and the first fields of its record in their order.
 fn document(offset: u64, text: String) -> Document {
     let digest = u128::from_be_bytes(Md5::digest(text.as_bytes()).into());
     let mut file =
         Document { offset, bytes_read: text.len() as u64, digest, text, ..Document::default() };
     for name in FIRST_FIELDS {
-        // Those that are counted come when the head is cut.
+        // `record_statistics` sets the counts, after the head is cut.
         file.meta.set(name, "");
     }
     file.meta.set("content_hash", format!("{digest:032x}"));

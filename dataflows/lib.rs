@@ -1,7 +1,7 @@
 //! The slices of RedPajama-1T.
 //!
-//! Each file is one slice: its recipe's numbers, its graph, its tests. To add one, write the file
-//! and give it a row in [`SLICES`].
+//! Each file is one slice: the numbers of its recipe, its graph, its tests. To add one, write the
+//! file and add a row to [`SLICES`].
 
 mod arxiv;
 mod books;

@@ -3,7 +3,7 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/stack_exchange`. What we do differently, and why, is in
 //! docs/fidelity.md under "StackExchange".
 //!
-//! A record is a thread, or a row that is in none.
+//! A record is a thread, or a row that belongs to no thread.
 
 use arrangement::Rule;
 use formats::stack_exchange::{self as sites, OrphanRow, SiteRecord, Thread, Threads};
@@ -19,7 +19,7 @@ settings! {
     pub struct Settings {
         /// at most this many sites of a label are read, those with the most posts; 0 for all
         sites_max: u64 = 28; // README: the 28 largest sites
-        /// answers by score: numeric, or redpajama, which sorts scores as words
+        /// order of answers by score: numeric, or redpajama, which sorts scores as strings
         answers: Answers = Answers::Numeric, redpajama = Answers::RedPajama; // post_processing.py
         /// date of the dump; empty: the label if it is a date, else the day of the newest post
         timestamp: String = String::new(); // post_processing.py: 2023-03-29
@@ -29,7 +29,7 @@ settings! {
 }
 
 choice! {
-    /// In which order the answers of a question stand.
+    /// How the answers of a question are sorted.
     pub enum Answers {
         Numeric = "numeric",
         RedPajama = "redpajama",
@@ -72,11 +72,11 @@ impl Slice for StackExchange {
         records(path, settings)
     }
 
-    /// Threads in; those that are new, or have changed, out.
+    /// Keeps threads that are new or have changed.
     fn graph<'scope>(threads: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
         let first = Rule::first_of_all();
         threads
-            // A later dump of a site has the threads of the earlier one again.
+            // A later dump of a site repeats the threads of the earlier one.
             .reject_repeats("stack_exchange_threads", "unchanged", thread_key, first)
             .deduplicate(setup, setup.settings.dedup)
             .tag("Language", setup.models.language_of_lines())
@@ -85,13 +85,13 @@ impl Slice for StackExchange {
     }
 }
 
-/// A thread is what it was where its URL and its text are.
+/// A thread is unchanged if its URL and its text are.
 fn thread_key(thread: &Document) -> u128 {
     text::digest::sha1(format!("{}\n{}", thread.url, thread.text).as_bytes())
 }
 
-/// Writes what is known only now into the places that the reader left: the date of the dump is the
-/// reader's where neither the setting nor the label is one.
+/// Sets the fields that the reader could not know. The date of the dump is the setting, else the
+/// label if it is a date, else what the reader found.
 fn record(setup: &Setup<Settings>) -> impl FnMut(&mut Document) + 'static {
     let (labels, timestamp) = (setup.labels.clone(), setup.settings.timestamp.clone());
     move |thread| {
@@ -106,7 +106,7 @@ fn record(setup: &Setup<Settings>) -> impl FnMut(&mut Document) + 'static {
     }
 }
 
-/// Whether a label is a date: `2024-04-02`, `2024-04`, `20240402`.
+/// Returns whether a label is a date: `2024-04-02`, `2024-04`, `20240402`.
 fn is_date(label: &str) -> bool {
     let parts: Vec<&str> = match label.len() {
         8 if label.is_ascii() => vec![&label[..4], &label[4..6], &label[6..]],
@@ -122,7 +122,8 @@ fn is_date(label: &str) -> bool {
     }
 }
 
-/// The largest sites (`count.py`, `select.py`): upstream's measure, the rows of their posts.
+/// Returns the largest sites (`count.py`, `select.py`), measured as upstream by their rows of
+/// posts.
 fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<PathBuf>> {
     paths.retain(|path| sites::may_hold_posts(path));
     paths.sort();
@@ -133,7 +134,7 @@ fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<P
         if let Some(other) = sites.insert(name.clone(), path) {
             let (one, two) = (other.display(), path.display());
             anyhow::bail!(
-                "the site {name} is there twice, as {one} and as {two}: give one of them"
+                "the site {name} is there twice, as {one} and as {two}: name one of them"
             );
         }
     }
@@ -150,12 +151,13 @@ fn largest(mut paths: Vec<PathBuf>, settings: &Settings) -> anyhow::Result<Vec<P
     Ok(counted.into_iter().map(|(_, path)| path).collect())
 }
 
-/// The records of a site.
+/// Reads the records of a site.
 fn records(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     let Some(site) = sites::name(path) else {
-        let what = "cannot tell which site this is of, so its threads have no address; it is left \
-                    out: name the archive or the folder as the site, such as math.stackexchange.com";
-        // No error: the other sites of the label are to be read.
+        let what = "cannot tell which site this is, so its threads have no address; it is left \
+                    out: name the archive or the folder after the site, such as \
+                    math.stackexchange.com";
+        // Not an error: the other sites of the label can still be read.
         let defect = Defect { offset: 0, what: what.to_owned(), device: None };
         return Ok(Box::new(std::iter::once(Err(defect))));
     };
@@ -174,13 +176,13 @@ fn records(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     })))
 }
 
-/// A thread with upstream's fields in their order (`post_processing.py`).
+/// Converts a thread, with upstream's fields in their order (`post_processing.py`).
 fn thread(site: &str, found: &Thread, order: AnswerOrder, day: Option<&str>) -> Document {
     let Thread { offset, question, answers } = found;
     let html = format!("{} {}", question.title, question.body);
-    let of_answers: Vec<_> =
+    let answer_texts: Vec<_> =
         answers.iter().map(|answer| Answer { html: &answer.body, score: &answer.score }).collect();
-    let text = thread_text(&html, &of_answers, order);
+    let text = thread_text(&html, &answer_texts, order);
     let url = format!("https://{site}/questions/{}", question.id);
     let mut thread = Document {
         offset: *offset,
@@ -199,7 +201,7 @@ fn thread(site: &str, found: &Thread, order: AnswerOrder, day: Option<&str>) -> 
     thread
 }
 
-/// A row that is in no thread.
+/// Rejects a row that belongs to no thread.
 fn orphan(row: &OrphanRow) -> Document {
     let mut orphan = Document { offset: row.offset, bytes_read: row.bytes, ..Document::default() };
     orphan.reject(row.reason);

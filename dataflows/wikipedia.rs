@@ -18,7 +18,7 @@ settings! {
     pub struct Settings {
         /// Wikipedias kept, by their codes; [] for all
         languages: Vec<String> = list(&LANGUAGES); // data_prep/wiki: its list of dumps
-        /// date of the dumps, such as 20230320; none: the one in each file's name
+        /// date of the dumps, such as 20230320; empty: the date in each file's name
         timestamp: String = String::new(); // data_prep/wiki: date of the dump
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::None; // data_prep/wiki: none
@@ -48,13 +48,14 @@ impl Slice for Wikipedia {
         pages(path, settings)
     }
 
-    /// Pages in, with their wikitext; articles, with their text, out.
+    /// Keeps articles and converts their wikitext to plain text.
     fn graph<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
         let languages = setup.settings.languages.clone();
-        let wanted = move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+        let is_wanted =
+            move |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
         pages
-            .reject("language", move |page| !wanted(language(page)))
-            // A dump and its parts, or a dump in both of its forms, have the same pages.
+            .reject("language", move |page| !is_wanted(language(page)))
+            // A dump and its parts have the same pages, and so do the two forms of a dump.
             .reject_repeats("wikipedia_pages", "duplicate_page", page_key, once_a_label())
             .tag("Clean", clean)
             .reject("empty", |page| page.text.is_empty())
@@ -63,18 +64,18 @@ impl Slice for Wikipedia {
     }
 }
 
-/// A page is the same where its address is.
+/// Pages are the same if their addresses are.
 fn page_key(page: &Document) -> u128 {
     text::digest::sha1(page.url.as_bytes())
 }
 
-/// Of the pages of one address in a label, the first one stays. Another label is another dump.
+/// Keeps the first page of each address within a label. Another label is another dump.
 fn once_a_label() -> Rule {
     let scope = Scope::Ranges(Arc::new(|at| DocRef::new(DocRef(at).label(), 0, 0).0));
     Rule { copies: Copies::First, scope }
 }
 
-/// The text of an article (`wikipedia.py`: `_parse_and_clean_wikicode`).
+/// Converts an article to plain text (`wikipedia.py`: `_parse_and_clean_wikicode`).
 fn clean(page: &mut Document) {
     match wikitext::plain_text(&page.text, language(page)) {
         Ok(text) => page.text = text,
@@ -89,23 +90,23 @@ fn language(page: &Document) -> &str {
     }
 }
 
-/// The pages of a dump.
+/// Reads the pages of a dump.
 fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     let pages = mediawiki::open(path)?;
     if pages.is_list() {
         return Ok(Box::new(std::iter::empty()));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let named = Name::of(&name);
-    let Some(language) = named.language.or_else(|| language_of(pages.site())) else {
+    let name = Name::of(&name);
+    let Some(language) = name.language.or_else(|| language_of(pages.site())) else {
         let what = "cannot tell which Wikipedia this is a dump of: neither its name, such as \
                     enwiki-20230320-pages-articles.xml.bz2, nor its <siteinfo> says";
-        // No error: the other dumps of the label are to be read.
+        // Not an error: the other dumps of the label can still be read.
         let defect = Defect { offset: 0, what: what.to_owned(), device: None };
         return Ok(Box::new(std::iter::once(Err(defect))));
     };
     let timestamp = match settings.timestamp.as_str() {
-        "" => named.date.unwrap_or_default(),
+        "" => name.date.unwrap_or_default(),
         date => date.to_owned(),
     };
     Ok(Box::new(pages.map(move |page: Result<Page, Defect>| {
@@ -113,7 +114,7 @@ fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     })))
 }
 
-/// What a dump's file name says: `enwiki-20230320-pages-articles.xml.bz2`.
+/// Language and date in the name of a dump: `enwiki-20230320-pages-articles.xml.bz2`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Name {
     language: Option<String>,
@@ -123,7 +124,7 @@ struct Name {
 impl Name {
     fn of(name: &str) -> Name {
         let Some((code, rest)) = name.split_once("wiki") else { return Name::default() };
-        // Codes of two or three letters; longer ones have a name to them, as in zh_min_nan.
+        // Codes have two or three letters; longer ones have an underscore, as zh_min_nan.
         let is_code = code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
             && (matches!(code.len(), 2 | 3) || code.contains('_') || code == "simple");
         let is_dump = rest.starts_with(['-', '.', '_']);
@@ -135,18 +136,19 @@ impl Name {
     }
 }
 
-/// The language of a Wikipedia, by the address of its main page or the name of its database.
+/// Returns the language of a Wikipedia, by the address of its main page or the name of its
+/// database.
 fn language_of(site: &Site) -> Option<String> {
     let host = site.base.as_deref().and_then(|base| base.split('/').nth(2));
     let of_host = host.and_then(|host| host.strip_suffix(".wikipedia.org"));
-    // Commons, Wikidata and others have databases called so too, and another address.
+    // The databases of Commons, Wikidata and others have such names too, but other addresses.
     let name = site.dbname.as_deref().filter(|_| host.is_none());
     let of_name = || name.and_then(|name| name.strip_suffix("wiki"));
     Some(of_host.or_else(of_name).filter(|code| !code.is_empty())?.replace('_', "-"))
 }
 
-/// A page with RedPajama's fields. One that is no article is turned away at once, in the order in
-/// which `wikipedia.py` looks (`_extract_content`).
+/// Converts a page, with RedPajama's fields. Rejects pages that are not articles, in the order of
+/// `wikipedia.py` (`_extract_content`).
 fn article(page: Page, language: &str, timestamp: &str) -> Document {
     let text = page.text.unwrap_or_default();
     let mut document = Document {
@@ -157,7 +159,7 @@ fn article(page: Page, language: &str, timestamp: &str) -> Document {
         ..Document::default()
     };
     let is_wikitext = page.model.is_none_or(|model| model == "wikitext");
-    let wrong = if page.namespace != Some(0) {
+    let reason = if page.namespace != Some(0) {
         Some("namespace")
     } else if page.redirect {
         Some("redirect")
@@ -168,7 +170,7 @@ fn article(page: Page, language: &str, timestamp: &str) -> Document {
     } else {
         None
     };
-    if let Some(reason) = wrong {
+    if let Some(reason) = reason {
         document.reject(reason);
         return document;
     }
@@ -182,11 +184,12 @@ fn article(page: Page, language: &str, timestamp: &str) -> Document {
     document
 }
 
-/// What Python's `quote` leaves as it is.
+/// The characters that Python's `quote` does not escape.
 const UNQUOTED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b'/');
 
-/// As `wikipedia.py` has it (`_construct_url`): blanks become `%20`, not underscores.
+/// Returns the address of a page as `wikipedia.py` does (`_construct_url`): with `%20` for blanks,
+/// not underscores.
 fn url(title: &str, language: &str) -> String {
     format!("https://{language}.wikipedia.org/wiki/{}", utf8_percent_encode(title, UNQUOTED))
 }

@@ -1,8 +1,8 @@
-//! The quality threshold that keeps a wanted number of tokens, from the ledger alone.
+//! The quality threshold that keeps a given number of tokens, from the ledger alone.
 //!
-//! RedPajama chose 0.25 so that what is left of CommonCrawl has as many tokens as LLaMA's table says
-//! (paper, table 10). The ledger has the quality and the tokens of every page that came to the
-//! classifier, kept or not, so the choice can be made again without reading any page.
+//! RedPajama chose 0.25 so that CommonCrawl has as many tokens as in LLaMA's table (paper, table
+//! 10). The ledger has the quality and the tokens of every page that reached the classifier, kept
+//! or not, so the threshold can be chosen without reading any page.
 
 use anyhow::{Result, bail};
 use corpus::{Corpus, LedgerRow, Manifest, ledger_rows, revise};
@@ -10,7 +10,7 @@ use models::wikiref::is_below;
 use recipe::usage::usage;
 use recipe::{AnySlice, Calibration, Recipe, Slices};
 
-/// Thresholds looked at, all steps of a millionth: memory does not depend on the number of pages.
+/// Thresholds considered, in steps of a millionth: memory does not depend on the number of pages.
 const STEPS: usize = 1_000_000;
 
 /// Documents and tokens.
@@ -24,15 +24,15 @@ pub(crate) struct Kept {
 pub(crate) struct Curve {
     /// The key of the threshold in a recipe.
     pub setting: &'static str,
-    /// The reason of documents below it.
+    /// The reason with which documents below it are rejected.
     pub reason: &'static str,
-    /// What the threshold of that number of millionths keeps.
+    /// What each step of a millionth keeps.
     kept: Vec<Kept>,
 }
 
 impl Curve {
-    /// The curve of a slice: of its documents that have a quality, and are kept or turned away for
-    /// that alone.
+    /// Computes the curve of a slice from its documents that have a quality and are kept, or
+    /// rejected for their quality alone.
     pub fn of_slice(
         corpus: &Corpus,
         manifest: &Manifest,
@@ -78,46 +78,47 @@ impl Curve {
         Ok(Curve { setting, reason: own, kept })
     }
 
-    /// The threshold that keeps the number of tokens nearest to `tokens`; of several the highest.
+    /// Returns the threshold that keeps the number of tokens nearest to `tokens`, the highest of
+    /// several.
     pub fn threshold_for(&self, tokens: u64) -> f64 {
         let distance = |step: &usize| self.kept[*step].tokens.abs_diff(tokens);
         threshold((0..=STEPS).rev().min_by_key(distance).expect("there are steps"))
     }
 
-    /// What `threshold` keeps: exactly so for a multiple of a millionth, else what the next one
-    /// above does.
+    /// Returns what `threshold` keeps. This is exact for a multiple of a millionth; other
+    /// thresholds are rounded up to the next one.
     pub fn kept(&self, threshold: f64) -> Kept {
         let below = highest_step(threshold);
         let step = if self::threshold(below) < threshold { below + 1 } else { below };
         self.kept.get(step).copied().unwrap_or_default()
     }
 
-    /// Everything that has a quality.
+    /// Returns everything that has a quality.
     pub fn all(&self) -> Kept {
         self.kept[0]
     }
 }
 
-/// The threshold of a step: the number that is written with six digits.
+/// Returns the threshold of a step, a number with at most six decimal places.
 fn threshold(step: usize) -> f64 {
     step as f64 / STEPS as f64
 }
 
-/// The highest step whose threshold keeps this quality.
+/// Returns the highest step whose threshold keeps this quality.
 fn highest_step(quality: f64) -> usize {
     let near = (quality * STEPS as f64).clamp(0.0, STEPS as f64) as usize;
-    // Rounding may have carried it to a neighbour.
+    // Rounding may have moved it to a neighbour.
     (near.saturating_sub(1)..=(near + 1).min(STEPS))
         .rev()
         .find(|step| threshold(*step) <= quality)
         .unwrap_or(0)
 }
 
-/// Commits the corpus that the recipe with `threshold` in the place of its own gives. The caller
-/// holds the lock. Documents are turned away, their texts are not read again.
+/// Commits the corpus that the recipe with `threshold` instead of its own builds. Rejects documents
+/// without reading their texts again. The caller holds the lock.
 ///
 /// # Errors
-/// Where documents would have to come back: their texts are not in the corpus.
+/// If the threshold is lower: the texts of the documents below the old one are not in the corpus.
 pub(crate) fn apply(
     slices: Slices,
     corpus: &Corpus,
@@ -139,21 +140,21 @@ pub(crate) fn apply(
     let (setting, own, filter, old) = found.expect("the caller has calibrated it");
     if threshold < old {
         bail!(usage(format!(
-            "the corpus was built with {setting} = {old}, and the texts below are not in it; to go \
-             down to {threshold}, build it again with {setting} = {threshold} (a corpus built with \
-             {setting} = 0 can be calibrated to any threshold)"
+            "the corpus was built with {setting} = {old}, and the texts below are not in it; to \
+             lower it to {threshold}, build it again with {setting} = {threshold} (a corpus built \
+             with {setting} = 0 can be calibrated to any threshold)"
         )));
     }
     if is_global {
         bail!(usage(format!(
-            "[global] dedup compares what is left of {name} with other slices: with another \
-             threshold other documents of these would stay; build the corpus again with {setting} = \
+            "[global] dedup compares {name} with other slices after the threshold: with another \
+             threshold they would keep other documents; build the corpus again with {setting} = \
              {threshold}"
         )));
     }
     if let Some(label) = manifest.labels.iter().find(|label| !label.is_complete()) {
         bail!(
-            "{} is not complete: give the command that added it again, then this",
+            "{} is not complete: run the command that added it again, then this one",
             label.full_name()
         );
     }
@@ -161,18 +162,19 @@ pub(crate) fn apply(
     next.commit += 1;
     next.recipe = recipe.fingerprint.clone();
     let mark = format!("r{}", next.commit);
-    // What a later step turned away would not have come so far.
-    let falls = |row: &LedgerRow| {
-        let came_so_far = row.reason.as_ref().is_none_or(|reason| Some(&**reason) == filter);
-        came_so_far && row.scores.quality.is_some_and(|quality| is_below(quality, threshold))
+    // Documents rejected by earlier steps never reached the threshold.
+    let is_below_threshold = |row: &LedgerRow| {
+        let has_passed = row.reason.as_ref().is_none_or(|reason| Some(&**reason) == filter);
+        has_passed && row.scores.quality.is_some_and(|quality| is_below(quality, threshold))
     };
     corpus.begin_writing(&manifest)?;
     for label in next.labels.iter_mut().filter(|label| label.slice == name) {
-        *label = revise(corpus, label, &mark, |row| falls(row).then(|| own.into()))?;
+        *label = revise(corpus, label, &mark, |row| is_below_threshold(row).then(|| own.into()))?;
     }
     let text = recipe.print(slices);
     next.recipe_toml = Some(text.clone());
-    // The manifest has the recipe too: `Recipe::settle` writes the file if this process ends between.
+    // The manifest has the recipe too: if this process ends before it writes the file,
+    // `Recipe::settle` does.
     corpus.commit(&next)?;
     corpus.write_recipe(&text)?;
     corpus.end_writing()?;

@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand.
+//! The command line: one file per subcommand.
 
 mod add;
 mod bench;
@@ -16,14 +16,14 @@ mod train;
 mod verify;
 
 use crate::launch::end_with_supervisor;
-use crate::score::ReaderGone;
+use crate::terminal::{ReaderGone, errln, print};
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use recipe::Slices;
 use recipe::usage::Usage;
 use std::fmt::Display;
-use std::io::Write;
+
 use std::process::ExitCode;
 
 /// Done.
@@ -48,7 +48,7 @@ Example:
 Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe;
 3 done, but some of the input was malformed and is listed.";
 
-/// Raw web, code, book and wiki dumps into a deduplicated pre-training corpus, incrementally.
+/// Build a deduplicated pre-training corpus from raw web, code, book and wiki dumps, incrementally
 #[derive(Parser)]
 #[command(name = "sluice", version, after_help = EXAMPLE)]
 struct Cli {
@@ -80,13 +80,13 @@ enum Command {
 /// Runs the program on `slices`.
 pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
-    engine::on_failure(say);
+    engine::on_failure(print_error);
     let cli = Cli::parse();
     match end_with_supervisor().and_then(|()| run(cli.command, slices)) {
         Ok(code) => ExitCode::from(code),
         Err(error) if error.is::<ReaderGone>() => ExitCode::from(FAILED),
         Err(error) => {
-            say(&format_args!("{error:#}"));
+            print_error(&format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { WRONG_USAGE } else { FAILED })
         }
     }
@@ -107,37 +107,35 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Bench(command) => command.run(),
         Command::Launch(command) => command.run(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut script);
+            print(format_args!("{}", String::from_utf8_lossy(&script)))?;
             Ok(DONE)
         }
     }
 }
 
-/// Says why a run ends. Where even that cannot be written, a log on a full disk for example, it
-/// ends as it would have ended.
-fn say(words: &dyn Display) {
-    let _ = writeln!(std::io::stderr(), "sluice: {words}");
+/// Prints why a run ends. The exit code does not depend on whether that succeeds.
+fn print_error(error: &dyn Display) {
+    errln!("sluice: {error}");
 }
 
-/// A worker that panics alone leaves its peers waiting for ever, so a panic ends the process.
+/// Ends the process on a panic: a worker that panics alone would leave its peers waiting forever.
 fn end_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or_default();
-        let said = info.payload_as_str().unwrap_or_default();
-        if said.starts_with("failed printing to std") {
-            // Whoever read our output has gone, `head` for example, or the disk is full: there is
-            // nothing left to say.
-        } else if name == "read" {
-            // The reading thread's panic is caught, and told together with its file.
+        if name == "read" {
+            // The reading thread's panic is caught, and reported together with its file.
             return;
-        } else if name.starts_with("timely:recv") || name.starts_with("timely:send") {
-            // timely's network threads panic when a peer goes; that is no fault of this process.
-            say(&"a peer process has gone; the corpus is at its last commit");
+        }
+        if name.starts_with("timely:recv") || name.starts_with("timely:send") {
+            // timely's network threads panic when a peer ends; that is not a bug of this process.
+            print_error(&"a peer process has gone; the corpus is at its last commit");
         } else {
             before(info);
-            say(&"this is a bug; the corpus is at its last commit");
+            print_error(&"this is a bug; the corpus is at its last commit");
         }
         std::process::exit(i32::from(FAILED));
     }));

@@ -1,4 +1,4 @@
-//! Adding labels to a corpus: the run, and what came of it.
+//! Adding labels to a corpus: the run and its summary.
 
 mod labels;
 mod prepare;
@@ -14,7 +14,7 @@ use self::prepare::prepare;
 use self::progress::ProgressThread;
 use crate::terminal::{Verbosity, notice};
 use anyhow::{Context, Result};
-use corpus::{Corpus, Manifest};
+use corpus::{Corpus, Lock, Manifest};
 use engine::cluster::{Cluster, Meeting, meet};
 use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
 use recipe::{
@@ -25,13 +25,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The default share of an epoch, in stored bytes of input for each worker: at most this, which is
-/// enough to read several Common Crawl files side by side,
+/// The largest default share of an epoch, in stored bytes of input for each worker. It suffices to
+/// read several Common Crawl files at once.
 const EPOCH_SHARE_BYTES_MAX: u64 = 128 << 20;
 
-/// and at most this part of the memory of a worker. Text inflates by about three, the keys and
-/// facts of an epoch take about half of its text, and two epochs are under way; held documents go
-/// to disk beyond their own limit.
+/// The default share of an epoch is at most one part in this many of a worker's memory. Text is
+/// about three times as large as its stored bytes, the keys and facts of an epoch take about half
+/// as much as its text, and two epochs are in progress. Held documents are written to disk beyond
+/// their own limit.
 const EPOCH_SHARE_OF_MEMORY: u64 = 16;
 
 /// Options of a run that have no effect on the corpus.
@@ -60,25 +61,15 @@ pub(crate) fn ingest(
     let mut loaded = Loaded::default();
     let mut added = Added::new(slices, recipe, root, options.strict, first);
     if first && Corpus::open(root).is_err() {
-        // A corpus is not made with a recipe that cannot be run: it would have to keep to it.
-        let is_asked = |name: &str| inputs.iter().any(|input| input.slice == name);
-        for slice in slices.iter().filter(|slice| inputs.is_empty() || is_asked(slice.name())) {
+        // Before a corpus is created: its recipe cannot change, and must be one that can be run.
+        let is_used = |name: &str| inputs.iter().any(|input| input.slice == name);
+        for slice in slices.iter().filter(|slice| inputs.is_empty() || is_used(slice.name())) {
             loaded.models(*slice, recipe)?;
         }
     }
-    let known = match Corpus::open(root) {
-        Ok(corpus) => corpus.manifest()?,
-        Err(_) => None,
-    };
+    let known = Corpus::open(root).ok().map(|corpus| corpus.manifest()).transpose()?.flatten();
     let found = added.find(inputs, known.as_ref(), options.verbosity)?;
-    let (corpus, _lock, mut meeting) = if first {
-        let (corpus, lock) = prepare(root, recipe, slices)?;
-        (corpus, Some(lock), meet(&options.cluster)?)
-    } else {
-        // Process 0 has made or opened the corpus before it lets this one in.
-        let meeting = meet(&options.cluster)?;
-        (Corpus::open(root)?, None, meeting)
-    };
+    let (corpus, _lock, mut meeting) = open(root, recipe, slices, &options.cluster)?;
     let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
     let before = manifest.clone();
     if first {
@@ -105,27 +96,32 @@ pub(crate) fn ingest(
         }
     }
     let after = corpus.manifest()?.context("the corpus has no commit")?;
-    let labels = work.iter().map(|&label| {
-        let old = before.labels.get(label);
-        LabelSummary {
-            label: after.labels[label].clone(),
-            bytes_read_before: old.map_or(0, |label| label.counts.bytes_read),
-            defects_new: after.labels[label].defects_count - old.map_or(0, |l| l.defects_count),
-        }
-    });
-    let labels = labels.collect();
-    let commit = after.commit;
-    let elapsed = started.elapsed();
     Ok(Summary {
-        commit,
-        labels,
+        commit: after.commit,
+        labels: work.iter().map(|&label| LabelSummary::of(label, &before, &after)).collect(),
         skipped,
         refused,
         notices,
-        elapsed,
+        elapsed: started.elapsed(),
         models,
         is_first_process: first,
     })
+}
+
+/// Opens or creates the corpus and meets the other processes. The first process holds the lock.
+fn open(
+    root: &Path,
+    recipe: &Recipe,
+    slices: Slices,
+    cluster: &Cluster,
+) -> Result<(Corpus, Option<Lock>, Meeting)> {
+    if cluster.process == 0 {
+        let (corpus, lock) = prepare(root, recipe, slices)?;
+        return Ok((corpus, Some(lock), meet(cluster)?));
+    }
+    // The first process creates or opens the corpus before it meets the others.
+    let meeting = meet(cluster)?;
+    Ok((Corpus::open(root)?, None, meeting))
 }
 
 /// Models that have been loaded.
@@ -153,7 +149,7 @@ impl Loaded {
     }
 }
 
-/// Plans and runs what is to be done; gives the names of the models used.
+/// Plans and runs the unfinished `labels`. Returns the names of the language identifiers used.
 fn run(
     slices: Slices,
     corpus: &Corpus,
@@ -164,12 +160,12 @@ fn run(
     meeting: Meeting,
 ) -> Result<Vec<String>> {
     let used: BTreeSet<&str> = labels.iter().map(|l| manifest.labels[*l].slice.as_str()).collect();
-    let of_setup = manifest
+    let setup_labels = manifest
         .labels
         .iter()
         .map(|label| SetupLabel { name: label.name.clone(), sources: label.sources.len() as u64 });
-    let of_setup: Arc<Vec<SetupLabel>> = Arc::new(of_setup.collect());
-    let mut prepared: BTreeMap<&'static str, Prepared> = BTreeMap::new();
+    let setup_labels: Arc<Vec<SetupLabel>> = Arc::new(setup_labels.collect());
+    let mut prepared: PreparedSlices = BTreeMap::new();
     let mut identifiers = Vec::new();
     for slice in slices.iter().filter(|slice| used.contains(slice.name())) {
         let (name, settings) = (slice.name(), recipe.settings(slice.name()));
@@ -177,25 +173,9 @@ fn run(
         if slice.identifies_languages(settings) {
             identifiers.push(format!("{name}: language by {}", models.language_name()));
         }
-        prepared.insert(name, slice.prepare(settings, models, of_setup.clone()));
+        prepared.insert(name, slice.prepare(settings, models, setup_labels.clone()));
     }
-    let work: Vec<Work> = labels
-        .iter()
-        .map(|&number| {
-            let label = &manifest.labels[number];
-            Work {
-                label: number as u64,
-                sizes: label.sizes(),
-                from: label.position.expect("only unfinished labels are work"),
-                groups: (prepared[label.slice.as_str()].groups)(number),
-            }
-        })
-        .collect();
-    let workers = options.workers * options.cluster.processes();
-    let share = options.memory_bytes / options.workers as u64 / EPOCH_SHARE_OF_MEMORY;
-    let share = share.clamp(1, EPOCH_SHARE_BYTES_MAX);
-    let epoch_bytes = options.epoch_bytes.unwrap_or(share * workers as u64);
-    let plan = Plan::new(manifest.next_epoch, &work, workers, epoch_bytes);
+    let plan = plan(&manifest, labels, &prepared, options);
     let progress = Progress::new(labels.iter().map(|&number| {
         let label = &manifest.labels[number];
         let mine = options.cluster.process * options.workers
@@ -217,4 +197,31 @@ fn run(
     engine::run(corpus, job, meeting, &engine_options)?;
     shown.finish();
     Ok(identifiers)
+}
+
+/// The slices of a run, by name.
+type PreparedSlices = BTreeMap<&'static str, Prepared>;
+
+/// Cuts the unfinished `labels` into epochs.
+fn plan(
+    manifest: &Manifest,
+    labels: &[usize],
+    slices: &PreparedSlices,
+    options: &RunOptions,
+) -> Plan {
+    let work = |&number: &usize| {
+        let label = &manifest.labels[number];
+        Work {
+            label: number as u64,
+            sizes: label.sizes(),
+            from: label.position.expect("only unfinished labels are work"),
+            groups: (slices[label.slice.as_str()].groups)(number),
+        }
+    };
+    let work: Vec<Work> = labels.iter().map(work).collect();
+    let workers = options.workers * options.cluster.processes();
+    let share = options.memory_bytes / options.workers as u64 / EPOCH_SHARE_OF_MEMORY;
+    let share = share.clamp(1, EPOCH_SHARE_BYTES_MAX);
+    let epoch_bytes = options.epoch_bytes.unwrap_or(share * workers as u64);
+    Plan::new(manifest.next_epoch, &work, workers, epoch_bytes)
 }

@@ -1,4 +1,4 @@
-//! From what a user names to the sources of a label.
+//! Finding the sources of a label from the paths that a user names.
 
 mod beside;
 mod copies;
@@ -17,23 +17,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// How deep a folder that is one source is looked into for its size.
+/// Levels of folders that are walked for the size of a folder that is one source.
 const DEPTH_MAX: usize = 64;
 
-/// The sources of a label, and what of its inputs is none.
+/// The sources of a label, and the paths that are not sources.
 #[derive(Default)]
 pub(crate) struct Sources {
     /// In the order of their names.
     pub sources: Vec<Source>,
-    /// What stands in a folder, or matches a pattern, and cannot be read, with the reason.
+    /// Paths that are in a folder, or match a pattern, and cannot be read, with the reason.
     pub left_out: Vec<(PathBuf, String)>,
-    /// What a user should know and is no fault.
+    /// Notices, which are not defects.
     pub notices: Vec<String>,
-    /// Files that lie beside the data of a folder, and are skipped.
+    /// Files beside the data of a folder, which are skipped.
     pub beside: Vec<PathBuf>,
 }
 
-/// The sources of a slice that `paths` (files, globs, folders, `@lists` of them) name.
+/// Finds the sources of a slice that `paths` (files, globs, folders, `@lists` of them) name.
 pub(crate) fn sources(
     paths: &[String],
     slice: &dyn AnySlice,
@@ -45,7 +45,7 @@ pub(crate) fn sources(
     in_order(found, paths)
 }
 
-/// Every file that `paths` name, in the order of their names. What is left out is said.
+/// Finds every file that `paths` name, sorted by name. Reports what is left out.
 pub(crate) fn files(paths: &[String]) -> Result<Vec<Source>> {
     let found = walk(paths, Wanted { is_source: &|_| false, streams: false })?;
     let Sources { sources, left_out, notices, .. } = in_order(found, paths)?;
@@ -54,8 +54,8 @@ pub(crate) fn files(paths: &[String]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Every file, and every pipe that is named itself, that `paths` name, as they name them. What is
-/// left out is said.
+/// Finds every file that `paths` name, and every pipe that is named itself, in the given order.
+/// Reports what is left out.
 pub(crate) fn find(paths: &[String]) -> Result<Vec<PathBuf>> {
     let found = walk(paths, Wanted { is_source: &|_| false, streams: true })?;
     report_left_out(&found.left_out);
@@ -70,7 +70,7 @@ fn report_left_out(left_out: &[(PathBuf, String)]) {
 }
 
 fn corpus_notice(corpus: &Path) -> String {
-    format!("{}: this is a corpus, and no input; it is left out", corpus.display())
+    format!("{}: this is a corpus, not an input; it is left out", corpus.display())
 }
 
 fn walk(paths: &[String], wanted: Wanted<'_>) -> Result<Found> {
@@ -85,29 +85,30 @@ fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
     for file in files {
         let real =
             fs::canonicalize(&file).with_context(|| format!("cannot find {}", file.display()))?;
-        // Manifest, ledger and ids hold names as text.
+        // Manifest, ledger and ids have names as text.
         match real.to_str() {
             Some(_) => drop(unique.insert(real)),
-            // The escaped form is one that a shell takes, between `$'` and `'`.
+            // A shell accepts the escaped form between `$'` and `'`.
             None => left_out.push((file, format!("the name {real:?} is not UTF-8: rename it"))),
         }
     }
     if unique.is_empty() {
-        let mut why = format!("no input files: {} names none", paths.join(" "));
+        let mut message = format!("no input files: {} names none", paths.join(" "));
         for (path, what) in &left_out {
-            why.push_str(&format!("\n{}: {what}", path.display()));
+            message.push_str(&format!("\n{}: {what}", path.display()));
         }
-        return Err(usage(why));
+        return Err(usage(message));
     }
     if unique.len() as u64 > DocRef::SOURCES_MAX {
         let most = DocRef::SOURCES_MAX;
-        return Err(usage(format!("{} files are too many for one label: {most}", unique.len())));
+        let files = unique.len();
+        return Err(usage(format!("{files} files are too many: a label has at most {most}")));
     }
     let paths: Vec<PathBuf> = unique.into_iter().collect();
     let mut sources = Vec::new();
     for (path, name) in paths.iter().zip(names(&paths)) {
         let bytes = size(path, 0)?;
-        let path = path.to_str().expect("others are left out above").to_owned();
+        let path = path.to_str().expect("other names are left out above").to_owned();
         sources.push(Source { name, path, bytes, ..Source::default() });
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
@@ -118,20 +119,20 @@ fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
     Ok(Sources { sources, left_out, notices, beside })
 }
 
-/// Bytes of a file, or of all files of a folder. Links within a folder are not followed.
+/// Returns the bytes of a file, or of all files of a folder. Does not follow links within a folder.
 fn size(path: &Path, depth: usize) -> Result<u64> {
-    let wrong = || format!("cannot read {}", path.display());
+    let cannot_read = || format!("cannot read {}", path.display());
     let meta = if depth == 0 { fs::metadata(path) } else { fs::symlink_metadata(path) };
-    let meta = meta.with_context(wrong)?;
+    let meta = meta.with_context(cannot_read)?;
     if !meta.is_dir() || depth > DEPTH_MAX {
         return Ok(if meta.is_symlink() { 0 } else { meta.len() });
     }
-    let entries = fs::read_dir(path).with_context(wrong)?;
-    entries.map(|entry| size(&entry.with_context(wrong)?.path(), depth + 1)).sum()
+    let entries = fs::read_dir(path).with_context(cannot_read)?;
+    entries.map(|entry| size(&entry.with_context(cannot_read)?.path(), depth + 1)).sum()
 }
 
-/// Names that do not depend on where the files lie: the file name where it is the only one, else
-/// the path below the folder that all share.
+/// Returns names that do not depend on the location of the files: their file names if these are
+/// unique, else their paths below their common folder.
 fn names(paths: &[PathBuf]) -> Vec<String> {
     let file_name =
         |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -142,12 +143,12 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
     if seen.values().all(|count| *count == 1) {
         return paths.iter().map(file_name).collect();
     }
-    let shared = paths.iter().skip(1).fold(folders(&paths[0]), |shared, path| {
-        let same = shared.iter().zip(folders(path)).take_while(|(a, b)| **a == *b).count();
-        shared[..same].to_vec()
+    let common = paths.iter().skip(1).fold(folders(&paths[0]), |common, path| {
+        let same = common.iter().zip(folders(path)).take_while(|(a, b)| **a == *b).count();
+        common[..same].to_vec()
     });
     let below = |path: &PathBuf| {
-        let rest: Vec<_> = path.components().skip(shared.len()).collect();
+        let rest: Vec<_> = path.components().skip(common.len()).collect();
         rest.iter().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
     };
     paths.iter().map(below).collect()
@@ -162,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_do_not_depend_on_where_the_files_lie() {
+    fn names_do_not_depend_on_the_location_of_the_files() {
         let paths = |list: &[&str]| list.iter().map(PathBuf::from).collect::<Vec<_>>();
         assert_eq!(names(&paths(&["/x/a.gz", "/y/b.gz"])), ["a.gz", "b.gz"]);
         assert_eq!(

@@ -1,5 +1,6 @@
 //! `sluice launch`: several processes of one run on this machine.
 
+use crate::terminal::errln;
 use anyhow::{Context, Result};
 use engine::cluster::new_token;
 use recipe::usage::usage;
@@ -9,53 +10,53 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often the processes are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often the processes are polled.
+const POLL_EVERY: Duration = Duration::from_millis(20);
 
-/// How long after the first bad end the others are looked at, to see which one was killed.
+/// How long after the first failure the other processes are polled again, to see which was killed.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// How long the others may take to notice that one has gone, before they are ended.
+/// How long the other processes may take to notice that one has ended, before they are killed.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The environment variable that carries the run's token: an argument would show in `ps`.
 pub(crate) const TOKEN: &str = "SLUICE_TOKEN";
 
-/// Set for a process that was launched: its standard input is open as long as its supervisor lives.
+/// Set for a launched process. Its standard input stays open as long as its supervisor lives.
 const SUPERVISED: &str = "SLUICE_SUPERVISED";
 
-/// This process was launched.
+/// Returns whether this process was launched by another.
 pub(crate) fn is_supervised() -> bool {
     std::env::var_os(SUPERVISED).is_some()
 }
 
-/// In a launched process, ends it when its supervisor has gone, however that went.
+/// Ends a launched process when its supervisor ends, in whatever way.
 pub(crate) fn end_with_supervisor() -> Result<()> {
     if !is_supervised() {
         return Ok(());
     }
     let watch = || {
-        // Nothing is ever written to it: this returns when it is closed.
+        // Nothing is ever written to it: the call returns when it is closed.
         let _ = std::io::stdin().read(&mut [0]);
-        eprintln!("sluice: the launching process has gone; the corpus is at its last commit");
+        errln!("sluice: the launching process has gone; the corpus is at its last commit");
         std::process::exit(1);
     };
     std::thread::Builder::new().name("supervisor".into()).spawn(watch)?;
     Ok(())
 }
 
-/// Starts `count` processes of this program with `arguments` and waits for them. Gives the exit
-/// code: that of the first process, or 1 once any has failed, when the others are ended too.
+/// Starts `count` processes of this program with `arguments` and waits for them. Returns the exit
+/// code of the first process, or 1 if any process fails; then all others are ended too.
 pub(crate) fn launch(count: usize, arguments: &[String]) -> Result<u8> {
     if count == 0 {
         return Err(usage("launch needs at least one process: -n 1"));
     }
-    let own = std::env::current_exe().context("cannot find this program's own file")?;
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
     let hosts = host_file(count)?;
-    let token = new_token().context("cannot make a token")?;
+    let token = new_token().context("cannot create a token")?;
     let mut processes = Processes(Vec::new());
     for process in 0..count {
-        let mut child = Command::new(&own)
+        let mut child = Command::new(&program)
             .args(arguments)
             .args(["-n", &count.to_string(), "-p", &process.to_string(), "-h"])
             .arg(hosts.path())
@@ -63,7 +64,7 @@ pub(crate) fn launch(count: usize, arguments: &[String]) -> Result<u8> {
             .env(SUPERVISED, "1")
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
-            // Only the first process has something to say there.
+            // Only the first process prints there.
             .stdout(if process == 0 { Stdio::inherit() } else { Stdio::null() })
             .spawn()
             .with_context(|| format!("cannot start process {process}"))?;
@@ -73,7 +74,7 @@ pub(crate) fn launch(count: usize, arguments: &[String]) -> Result<u8> {
     processes.wait()
 }
 
-/// A file with a free address for each process.
+/// Writes a file with a free address for each process.
 fn host_file(count: usize) -> Result<tempfile::NamedTempFile> {
     let listeners: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind("127.0.0.1:0"))
@@ -87,68 +88,65 @@ fn host_file(count: usize) -> Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// Copies what a process says, each line with its number.
+/// Copies the standard error of a process, each line with the number of the process.
 fn echo(process: usize, child: &mut Child) -> Result<JoinHandle<()>> {
     let errors = BufReader::new(child.stderr.take().expect("piped"));
     let copy = move || {
         for line in errors.lines().map_while(std::result::Result::ok) {
-            eprintln!("[process {process}] {line}");
+            errln!("[process {process}] {line}");
         }
     };
     Ok(std::thread::Builder::new().name("echo".into()).spawn(copy)?)
 }
 
-/// The processes; they do not outlive this.
+/// The processes, which are killed when this is dropped.
 struct Processes(Vec<(Child, Option<JoinHandle<()>>)>);
 
 impl Processes {
     fn wait(&mut self) -> Result<u8> {
         let mut ends = self.ends()?;
         while ends.iter().flatten().count() < ends.len() && ends.iter().flatten().all(is_done) {
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(POLL_EVERY);
             ends = self.ends()?;
         }
         if ends.iter().flatten().all(is_done) {
-            // 3, defects, is what the first process says for all.
+            // The first process reports 3, defects, for all.
             let code = ends[0].and_then(|status| status.code()).unwrap_or(1) as u8;
             self.end(Duration::MAX);
             return Ok(code);
         }
-        // A process that is killed takes its peers with it, and they may end first: the one that
-        // was killed is the one to name.
+        // Peers of a killed process end too, perhaps before it is noticed. Report the killed one.
         std::thread::sleep(SETTLE);
         let ends = self.ends()?.into_iter().enumerate();
         let failed = ends.filter_map(|(process, end)| Some((process, end?)));
         let (process, status) = failed
             .filter(|(_, status)| !is_done(status))
             .min_by_key(|(_, status)| status.code().is_some())
-            .expect("an end once seen stays");
+            .expect("a process that has ended stays so");
         self.end(GRACE);
-        eprintln!("process {process} ended with {status}; all processes were ended");
-        // Wrong usage is wrong in every process.
+        errln!("process {process} ended with {status}; all processes were ended");
+        // Wrong usage is the same in every process.
         if status.code() == Some(2) {
             return Ok(2);
         }
-        eprintln!(
-            "the corpus is at its last commit: run the same command again to go on from there"
-        );
+        errln!("the corpus is at its last commit: run the same command again to resume from there");
         Ok(1)
     }
 
-    /// How each process ended, `None` while it runs.
+    /// Returns how each process ended, `None` while it runs.
     fn ends(&mut self) -> Result<Vec<Option<ExitStatus>>> {
         let ends = self.0.iter_mut().map(|(child, _)| child.try_wait());
-        ends.collect::<std::io::Result<_>>().context("cannot ask for a process")
+        ends.collect::<std::io::Result<_>>().context("cannot wait for a process")
     }
 
-    /// Waits up to `grace` for all, ends those that are left, and prints their last words.
+    /// Waits up to `grace` for all processes, kills the rest, and prints their remaining output.
     fn end(&mut self, grace: Duration) {
         let start = Instant::now();
         let any_runs = |children: &mut Vec<(Child, _)>| {
             children.iter_mut().any(|(child, _)| matches!(child.try_wait(), Ok(None)))
         };
         while start.elapsed() < grace && any_runs(&mut self.0) {
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(POLL_EVERY);
         }
         for (child, echo) in &mut self.0 {
             let _ = child.kill();

@@ -1,4 +1,4 @@
-//! Which model files there are, where they come from, and whether they are what they should be.
+//! The catalogue of model files, fetching them, and checking them.
 
 pub(crate) mod catalogue;
 pub(crate) mod checksum;

@@ -1,9 +1,9 @@
-//! Scores for documents of other pipelines: JSON lines or Parquet in, the same lines with an object
-//! `scores` at their end out.
+//! Scores for documents of other pipelines: reads JSON lines or Parquet and writes the same lines
+//! with an object `scores` added at their end.
 //!
-//! One thread reads, some score, and the caller's writes. The n-th batch goes to the n-th scorer in
-//! turn and is fetched back in that order, so the lines come out as they went in. How many batches
-//! are under way is bounded, and with it memory.
+//! One thread reads, several score, and the caller's thread writes. Scorers get batches in turn and
+//! their results are fetched in the same order, so the order of lines does not change. The number
+//! of batches in flight, and so memory, is bounded.
 
 mod line;
 mod read;
@@ -21,12 +21,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use write::Out;
-pub(crate) use write::ReaderGone;
 
-/// Batches each scorer has before it: one in work, one waiting.
+/// Batches in flight per scorer: one in work, one waiting.
 const BATCHES_PER_SCORER: usize = 2;
 
-/// So many of the malformed lines are kept for the summary; all are counted.
+/// Malformed lines that are kept for the summary. All are counted.
 const LISTED_MAX: usize = 1_000;
 
 /// What to score, and how.
@@ -38,20 +37,20 @@ pub(crate) struct Job<'a> {
     pub inputs: Vec<String>,
     /// The file to write; `-` is standard output.
     pub out: &'a str,
-    /// The field of a line that is its text.
+    /// The field that has the text of a line.
     pub text_field: String,
     pub workers: usize,
     /// Stop at the first malformed line.
     pub strict: bool,
 }
 
-/// What was done, so far or in all.
+/// What was done so far, or in total.
 #[derive(Default)]
 pub(crate) struct Summary {
     pub documents: u64,
     /// Bytes of texts.
     pub text_bytes: u64,
-    /// Tokens of all documents, and how many documents were counted.
+    /// Tokens of all documents, and the number of documents with a count.
     pub tokens: u64,
     pub counted: u64,
     pub buckets: BTreeMap<String, u64>,
@@ -76,7 +75,7 @@ impl Summary {
         }
     }
 
-    /// The mean number of tokens of a document, if they were counted.
+    /// Returns the mean number of tokens per document, if they were counted.
     pub fn tokens_mean(&self) -> Option<f64> {
         (self.counted > 0).then(|| self.tokens as f64 / self.counted as f64)
     }
@@ -86,18 +85,18 @@ impl Summary {
     }
 }
 
-/// A batch on its way back: a scored line, or what is wrong with one.
+/// The results of a batch: scored lines, or what is wrong with a line.
 type Results = Vec<Result<Scored, String>>;
 
-/// Scores all of `job`. `tell` hears of each malformed line as it comes, and of every batch done.
-pub(crate) fn score(job: Job<'_>, mut tell: impl FnMut(Event<'_>)) -> Result<Summary> {
-    let began = Instant::now();
+/// Scores all of `job`. Calls `report` for each malformed line and after each batch.
+pub(crate) fn score(job: Job<'_>, mut report: impl FnMut(Event<'_>)) -> Result<Summary> {
+    let started = Instant::now();
     let mut out = Out::create(job.out)?;
     let mut scorers = Scorers::start(&job)?;
     let items = read::items(job.inputs);
     let mut batches = prefetch("read", Ahead::default(), Item::bytes, items)?;
     let mut summary = Summary::default();
-    let mut take = |results: Results| -> Result<()> {
+    let mut write = |results: Results| -> Result<()> {
         for result in results {
             match result {
                 Ok(scored) => {
@@ -106,7 +105,7 @@ pub(crate) fn score(job: Job<'_>, mut tell: impl FnMut(Event<'_>)) -> Result<Sum
                 }
                 Err(what) if job.strict => anyhow::bail!("{what}"),
                 Err(what) => {
-                    tell(Event::Malformed(&what));
+                    report(Event::Malformed(&what));
                     summary.malformed += 1;
                     if summary.listed.len() < LISTED_MAX {
                         summary.listed.push(what);
@@ -114,30 +113,30 @@ pub(crate) fn score(job: Job<'_>, mut tell: impl FnMut(Event<'_>)) -> Result<Sum
                 }
             }
         }
-        summary.elapsed = began.elapsed();
-        tell(Event::Progress(&summary));
+        summary.elapsed = started.elapsed();
+        report(Event::Progress(&summary));
         Ok(())
     };
     for batch in &mut batches {
-        scorers.send(batch.context("this is a bug, or the file is damaged beyond telling")?);
+        scorers.send(batch.context("this is a bug, or the file is badly damaged")?);
         if scorers.are_full() {
-            take(scorers.fetch()?)?;
+            write(scorers.fetch()?)?;
         }
     }
-    while scorers.under_way() > 0 {
-        take(scorers.fetch()?)?;
+    while scorers.in_flight() > 0 {
+        write(scorers.fetch()?)?;
     }
     scorers.end();
     out.finish()?;
-    summary.elapsed = began.elapsed();
+    summary.elapsed = started.elapsed();
     Ok(summary)
 }
 
-/// What happens on the way.
+/// What happens during scoring.
 pub(crate) enum Event<'a> {
     /// A line or a file is malformed: where, and why.
     Malformed(&'a str),
-    /// So much is done.
+    /// What is done so far.
     Progress(&'a Summary),
 }
 
@@ -176,22 +175,23 @@ impl Scorers {
         Ok(Scorers { each, sent: 0, fetched: 0 })
     }
 
-    fn under_way(&self) -> usize {
+    fn in_flight(&self) -> usize {
         self.sent - self.fetched
     }
 
     fn are_full(&self) -> bool {
-        self.under_way() >= BATCHES_PER_SCORER * self.each.len()
+        self.in_flight() >= BATCHES_PER_SCORER * self.each.len()
     }
 
-    /// Never waits: the caller fetches as soon as they are full.
+    /// Sends a batch to the next scorer. Never blocks: the caller fetches results when all are
+    /// full.
     fn send(&mut self, batch: Vec<Item>) {
         let (to, ..) = &self.each[self.sent % self.each.len()];
         to.send(batch).expect("a scorer ends only with the process or its queue");
         self.sent += 1;
     }
 
-    /// The results of the oldest batch under way.
+    /// Waits for the results of the oldest batch in flight.
     fn fetch(&mut self) -> Result<Results> {
         let (_, from, _) = &self.each[self.fetched % self.each.len()];
         self.fetched += 1;
@@ -206,14 +206,14 @@ impl Scorers {
     }
 }
 
-/// How an input is called in messages.
-fn named(input: &str) -> String {
+/// Returns the name of an input in messages.
+fn input_name(input: &str) -> String {
     if input == "-" { "standard input".into() } else { Path::new(input).display().to_string() }
 }
 
 impl Place {
-    /// Says what is wrong at this place.
-    fn wrong(&self, what: impl std::fmt::Display) -> String {
-        format!("{}: {} {}: {what}", named(&self.source), self.unit, self.number)
+    /// Returns a message with this place.
+    fn message(&self, what: impl std::fmt::Display) -> String {
+        format!("{}: {} {}: {what}", input_name(&self.source), self.unit, self.number)
     }
 }

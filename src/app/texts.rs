@@ -1,4 +1,4 @@
-//! Texts of files: what models are trained on, and what `sluice bench dedup --input` compares.
+//! Texts of files, for training models and for `sluice bench dedup --input`.
 
 pub(crate) mod keys;
 
@@ -14,12 +14,12 @@ use std::borrow::Cow;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// One text after the other. An error names file and line.
+/// Texts in order. An error names file and line.
 pub(crate) type Texts = Box<dyn Iterator<Item = Result<String>>>;
 
-/// What is taken of inputs that are a corpus.
+/// The part of a corpus that is read.
 #[derive(Args)]
-pub(crate) struct Part {
+pub(crate) struct CorpusPart {
     /// Of a corpus, only this slice
     #[arg(long, value_name = "S")]
     pub slice: Option<String>,
@@ -28,25 +28,25 @@ pub(crate) struct Part {
     pub label: Option<String>,
 }
 
-impl Part {
-    /// Fails where a part of a corpus is asked for and none of all the inputs is one.
+impl CorpusPart {
+    /// Fails if a part of a corpus is selected and none of the inputs is a corpus.
     pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a [String]>) -> Result<()> {
         let inputs: Vec<&str> = inputs.into_iter().flatten().map(String::as_str).collect();
-        let is_asked = self.slice.is_some() || self.label.is_some();
-        if is_asked && !inputs.iter().any(|input| is_corpus(input)) {
+        let is_selected = self.slice.is_some() || self.label.is_some();
+        if is_selected && !inputs.iter().any(|input| is_corpus(input)) {
             let shown = inputs.join(" ");
             return Err(usage(format!(
-                "--slice and --label take a part of a corpus: {shown} is none"
+                "--slice and --label select a part of a corpus: {shown} is not a corpus"
             )));
         }
         Ok(())
     }
 
-    /// The part of those of `inputs` that are corpora; where none is, there is nothing to choose.
-    pub fn of(&self, inputs: &[String]) -> Part {
-        let is_there = inputs.iter().any(|input| is_corpus(input));
-        let chosen = |name: &Option<String>| name.clone().filter(|_| is_there);
-        Part { slice: chosen(&self.slice), label: chosen(&self.label) }
+    /// Returns this part if one of `inputs` is a corpus, else a part without a selection.
+    pub fn of(&self, inputs: &[String]) -> CorpusPart {
+        let has_corpus = inputs.iter().any(|input| is_corpus(input));
+        let chosen = |name: &Option<String>| name.clone().filter(|_| has_corpus);
+        CorpusPart { slice: chosen(&self.slice), label: chosen(&self.label) }
     }
 }
 
@@ -54,16 +54,17 @@ fn is_corpus(input: &str) -> bool {
     Path::new(input).join("commits").is_dir()
 }
 
-/// Files with texts in them.
+/// Files with texts.
 pub(crate) struct TextFiles {
     files: Vec<PathBuf>,
-    /// Texts whose `meta.language` is another are passed over.
+    /// Texts whose `meta.language` is another are skipped.
     language: Option<String>,
 }
 
 impl TextFiles {
-    /// What `inputs` name: files, patterns, folders, `@lists`, and corpora, of which `part` is taken.
-    pub fn find(inputs: &[String], part: &Part, language: Option<&str>) -> Result<TextFiles> {
+    /// Finds the files that `inputs` name: files, patterns, folders, `@lists`, and `part` of
+    /// corpora.
+    pub fn find(inputs: &[String], part: &CorpusPart, language: Option<&str>) -> Result<TextFiles> {
         let mut files = Vec::new();
         let mut named = Vec::new();
         let mut has_corpus = false;
@@ -86,18 +87,19 @@ impl TextFiles {
         if let Some(dump) = files.iter().find(|path| is_dump(path)) {
             let shown = dump.display();
             return Err(usage(format!(
-                "{shown} is a dump and no text: add it to a corpus, and name the folder of that"
+                "{shown} is a dump, not text: add it to a corpus, and name the folder of the corpus"
             )));
         }
         Ok(TextFiles { files, language: language.map(str::to_owned) })
     }
 
-    /// Gives each text to `each`, file by file.
+    /// Calls `each` with every text, file by file.
     pub fn for_each(&self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         for path in &self.files {
-            let texts = match is_json(path) {
-                true => json_lines(path, self.language.as_deref())?,
-                false => plain_lines(path)?,
+            let texts = if is_json(path) {
+                json_lines(path, self.language.as_deref())?
+            } else {
+                plain_lines(path)?
             };
             for text in texts {
                 each(&text?)?;
@@ -107,28 +109,28 @@ impl TextFiles {
     }
 }
 
-/// The files of documents that the corpus' newest commit names.
-fn segments(corpus: &Corpus, part: &Part) -> Result<Vec<PathBuf>> {
+/// Returns the files of documents of a corpus' newest commit.
+fn segments(corpus: &Corpus, part: &CorpusPart) -> Result<Vec<PathBuf>> {
     let manifest = corpus.manifest()?.context("the corpus has no commit")?;
     let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
     let labels = manifest.labels.iter();
-    let wanted: Vec<_> =
+    let selected: Vec<_> =
         labels.filter(|l| is(&part.slice, &l.slice) && is(&part.label, &l.name)).collect();
-    if wanted.is_empty() {
+    if selected.is_empty() {
         let known: Vec<String> = manifest.labels.iter().map(|label| label.full_name()).collect();
         let (shown, known) = (corpus.root().display(), known.join(", "));
         return Err(usage(format!("{shown} has no such slice or label; it has: {known}")));
     }
-    let files = wanted.iter().flat_map(|label| &label.segments);
+    let files = selected.iter().flat_map(|label| &label.segments);
     Ok(files.map(|file| corpus.root().join(&file.path)).collect())
 }
 
-/// JSON lines are told by the file's name: `pages.jsonl.zst`, `c4-train.json.gz`.
+/// Returns whether a file has JSON lines, by its name: `pages.jsonl.zst`, `c4-train.json.gz`.
 pub(crate) fn is_json(path: &Path) -> bool {
     file_name(path).contains(".json")
 }
 
-/// Whether a file is one that a slice reads, and not text or JSON lines of text.
+/// Returns whether a file is one that a slice reads, and not text or JSON lines of text.
 fn is_dump(path: &Path) -> bool {
     use Form::{Arc, Html, MediaWiki, Pdf, Posts, SevenZip, Tar, Warc, Wat, Wet, Xml, Zip};
     let name = file_name(path);
@@ -146,7 +148,7 @@ fn file_name(path: &Path) -> Cow<'_, str> {
 struct Line<'a> {
     #[serde(borrow)]
     text: Cow<'a, str>,
-    /// Others may keep something else under this name.
+    /// Other pipelines may use this name for something else.
     #[serde(borrow, default)]
     meta: Option<&'a RawValue>,
 }
@@ -157,7 +159,7 @@ struct Meta<'a> {
     language: Cow<'a, str>,
 }
 
-/// `text` of each line, but for those that say they are in another language.
+/// Reads `text` of each line, except lines with another language.
 pub(crate) fn json_lines(path: &Path, language: Option<&str>) -> Result<Texts> {
     let language = language.map(str::to_owned);
     lines(path, move |line| {
@@ -171,7 +173,7 @@ pub(crate) fn json_lines(path: &Path, language: Option<&str>) -> Result<Texts> {
     })
 }
 
-/// Each line that is not blank, as a text.
+/// Reads each line that is not blank as a text.
 fn plain_lines(path: &Path) -> Result<Texts> {
     lines(path, |line| {
         let text = str::from_utf8(line).map_err(|error| {
@@ -207,7 +209,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let part = Part { slice: None, label: None };
+        let part = CorpusPart { slice: None, label: None };
         let files = TextFiles::find(&[path.to_string_lossy().into_owned()], &part, language)?;
         let mut found = Vec::new();
         files.for_each(&mut |text| {
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_says_it_is_in_another_language_is_passed_over() {
+    fn only_texts_marked_as_another_language_are_skipped() {
         let lines = "{\"text\":\"one\",\"meta\":{\"language\":\"en\"}}\n\
                      {\"text\":\"zwei\",\"meta\":{\"language\":\"de\"}}\n\
                      {\"text\":\"thr\\u00e9e\",\"meta\":\"a note\"}\n{\"text\":\"four\"}\n";
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_line_and_dumps_are_no_text() {
+    fn errors_name_the_line_and_dumps_are_rejected() {
         let error = format!("{:#}", texts("a.jsonl", "{\"text\":\"a\"}\n{\n", None).unwrap_err());
         assert!(error.contains("a.jsonl: line 2: an object with a text expected"), "{error}");
         let error = format!("{:#}", texts("a.warc.wet", "WARC/1.0", None).unwrap_err());

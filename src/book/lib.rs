@@ -1,5 +1,5 @@
-//! What is the book in a file? Plain texts, HTML pages, EPUBs, and zip archives of these, without the
-//! header and licence that Project Gutenberg puts around its texts.
+//! What is the book in a file? Plain texts, HTML pages, EPUBs, and zip archives of these, without
+//! the header and licence that Project Gutenberg puts around its texts.
 
 mod page;
 mod single;
@@ -10,7 +10,7 @@ use formats::Defect;
 pub use single::{epub, file};
 pub use zip::zip;
 
-/// A book, or a file in the place of one.
+/// A book, or a file that should be one.
 #[derive(Debug)]
 pub struct Book {
     /// Byte at which the book begins: 0, or its member of an archive.
@@ -23,16 +23,16 @@ pub struct Book {
     pub fields: Vec<(String, String)>,
     /// Its number at Project Gutenberg.
     pub number: Option<u64>,
-    /// The encoding of the file, if that is not UTF-8.
+    /// The encoding of the file, if it is not UTF-8.
     pub encoding: Option<&'static str>,
-    /// What was damaged, is cut short, or looks suspicious.
+    /// What is damaged, cut short, or suspicious.
     pub defects: Vec<Defect>,
 }
 
-/// Why a file has no text to offer.
+/// Why a file has no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBook {
-    /// It is not text: a program, a picture, a format that is not read.
+    /// It is not text: a program, a picture, an unsupported format.
     NotText,
     /// It is text in an encoding that could not be determined.
     UnknownEncoding,
@@ -43,7 +43,7 @@ pub enum NoBook {
 /// The books of a file. An item that cannot be read at all is a defect.
 pub type Books = Box<dyn Iterator<Item = Result<Book, Defect>> + Send>;
 
-/// A message of bounded length, whatever names are in it.
+/// Bounds the length of a message, whatever names are in it.
 fn bounded(message: &str) -> String {
     message[..message.floor_char_boundary(500)].to_owned()
 }

@@ -1,6 +1,6 @@
 //! HTML pages: recognising one, and its text.
 
-/// The text and the title of an HTML page. What is wrong with it is added to `defects`.
+/// Returns the text and the title of an HTML page. Adds what is wrong with it to `defects`.
 pub(crate) fn text(page: &str, defects: &mut Vec<String>) -> (String, Option<String>) {
     let mut text = String::new();
     let found = html::add_text(page, &mut text);
@@ -12,13 +12,13 @@ pub(crate) fn text(page: &str, defects: &mut Vec<String>) -> (String, Option<Str
     (text, found.title)
 }
 
-/// Whether a text is an HTML page: by its beginning, or by its file name and a tag in it.
+/// Returns whether a text is an HTML page, by its beginning, or by its file name and a tag in it.
 pub(crate) fn is_page(path: &str, text: &str) -> bool {
     let head: String =
         text.trim_start().chars().take(1000).collect::<String>().to_ascii_lowercase();
     let path = path.to_ascii_lowercase();
-    let packed = [".gz", ".zst", ".bz2", ".lz4", ".utf8"];
-    let path = packed.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
+    let endings = [".gz", ".zst", ".bz2", ".lz4", ".utf8"];
+    let path = endings.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
     let is_named = |path: &str| [".htm", ".html", ".xhtml"].iter().any(|end| path.ends_with(end));
     head.starts_with("<!doctype html")
         || head.starts_with("<html")

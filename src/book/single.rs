@@ -8,11 +8,11 @@ use formats::epub::{self, Parts};
 use std::path::Path;
 use text::gutenberg;
 
-/// Header and licence of Project Gutenberg have some 30 kB. If more than this and more than half of
-/// the file is taken for them, that is suspicious.
+/// Project Gutenberg's header and licence take about 30 kB. Removing more than this, and more than
+/// half of the file, is suspicious.
 const NOTICE_BYTES_MAX: usize = 64 << 10;
 
-/// Formats of books that are not read, by their first bytes from some offset on.
+/// Unsupported formats of books: an offset, the bytes there, and the name.
 const FOREIGN: [(usize, &[u8], &str); 7] = [
     (0, b"%PDF", "PDF"),
     (60, b"BOOKMOBI", "Mobipocket or Kindle"),
@@ -23,19 +23,20 @@ const FOREIGN: [(usize, &[u8], &str); 7] = [
     (0, b"ITOLITLS", "Microsoft Reader"),
 ];
 
-/// The book in a file: a text or an HTML page.
+/// Reads the book in a file: a text or an HTML page.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// If the file cannot be read.
 pub fn file(path: &Path) -> Result<Book, Defect> {
     let bytes = formats::whole(path)?;
     Ok(of_bytes(0, &path.to_string_lossy(), &bytes))
 }
 
-/// The book in an EPUB; its title, if it names none, is the name of the file.
+/// Reads the book in an EPUB. An EPUB without a title gets the name of its file. Defects of parts
+/// are added to `defects`, also on failure.
 ///
 /// # Errors
-/// When nothing of the EPUB can be read. Defects of its parts are appended to `defects` in both cases.
+/// If nothing of the EPUB can be read.
 pub fn epub(mut parts: Parts, path: &Path, defects: &mut Vec<Defect>) -> Result<Book, Defect> {
     let found = epub::read(&mut parts, defects)?;
     let mut book = Book {
@@ -65,8 +66,8 @@ pub fn epub(mut parts: Parts, path: &Path, defects: &mut Vec<Defect>) -> Result<
     Ok(book)
 }
 
-/// The book in the bytes of a file, whose format is recognised by its content, without the parts
-/// that are Project Gutenberg's.
+/// Returns the book in the bytes of a file, without Project Gutenberg's notices. The format is
+/// recognised by content.
 pub(crate) fn of_bytes(offset: u64, path: &str, bytes: &[u8]) -> Book {
     let bytes_read = bytes.len() as u64;
     let defect = |what: String| Defect { offset, what: bounded(&what), device: None };
@@ -80,7 +81,7 @@ pub(crate) fn of_bytes(offset: u64, path: &str, bytes: &[u8]) -> Book {
         defects: vec![defect(what)],
     };
     if let Some((_, _, form)) = FOREIGN.iter().find(|(at, magic, _)| has(bytes, *at, magic)) {
-        let what = format!("this is a file of {form}; it is left out: convert it to text or EPUB");
+        let what = format!("this is a {form} file; it is left out: convert it to text or EPUB");
         return without_text(NoBook::NotText, what);
     }
     let declared = gutenberg::declared_encoding(bytes).or_else(|| declared_by_page(bytes));
@@ -108,12 +109,14 @@ pub(crate) fn of_bytes(offset: u64, path: &str, bytes: &[u8]) -> Book {
     fields.extend(parted.fields.into_iter().map(|(field, value)| (field.into(), value.into())));
     if decoded.damaged > 0 {
         let count = decoded.damaged;
-        defects.push(format!("{count} damaged places of this UTF-8 text are U+FFFD now"));
+        defects.push(format!(
+            "{count} invalid byte sequences of this UTF-8 text were replaced by U+FFFD"
+        ));
     }
     let removed = text.len() - parted.text.len();
     if removed > NOTICE_BYTES_MAX && removed > parted.text.len() {
         defects.push(format!(
-            "{removed} of the {} bytes of this text are taken for Gutenberg's notices: compare it \
+            "{removed} of the {} bytes of this text were removed as Gutenberg's notices: compare it \
              with what is kept",
             text.len()
         ));
@@ -133,7 +136,7 @@ fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {
     bytes.get(at..).is_some_and(|rest| rest.starts_with(magic))
 }
 
-/// The name of a file without its folders and extensions.
+/// Returns the name of a file without its folders and extensions.
 fn stem(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.split_once('.').map_or(name, |(stem, _)| stem)
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_named_by_its_file_and_says_its_encoding() {
+    fn a_text_without_a_title_is_named_after_its_file() {
         let book = of_bytes(0, "shelf/emma.txt.gz", "Emma.\r\nEmma again.".as_bytes());
         assert_eq!(book.text.as_deref(), Ok("Emma.\nEmma again."));
         assert_eq!(book.fields, [("title".to_owned(), "emma".to_owned())]);

@@ -6,7 +6,7 @@ use formats::epub::{Parts, is_part_of_epub};
 use formats::{Archive, Defect, shelf};
 use std::path::Path;
 
-/// The books in a zip archive.
+/// Reads the books in a zip archive. One that cannot be opened is a defect.
 pub fn zip(path: &Path) -> Books {
     let mut archive = match Archive::open(path) {
         Ok(archive) => archive,
@@ -19,18 +19,18 @@ pub fn zip(path: &Path) -> Books {
         let book = epub(Parts::of_archive(archive), path, &mut defects);
         return Box::new(std::iter::once(book).chain(defects.into_iter().map(Err)));
     }
-    let (texts, mut others): (Vec<_>, Vec<_>) =
+    let (texts, mut unread): (Vec<_>, Vec<_>) =
         files.into_iter().partition(|(_, name)| is_text(name));
-    others.retain(|(_, name)| may_be_a_book(name));
-    let what = match (&texts[..], &others[..]) {
+    unread.retain(|(_, name)| may_be_a_book(name));
+    let what = match (&texts[..], &unread[..]) {
         ([], _) => Some(
-            "zip: it is no EPUB, and no text or page of HTML is in it; it is left out".to_owned(),
+            "zip: it is not an EPUB, and no text or HTML page is in it; it is left out".to_owned(),
         ),
         (_, []) => None,
         (_, [(_, first), ..]) => Some(bounded(&format!(
-            "zip: {} files may be books and are neither texts nor pages of HTML, {first} the first; \
+            "zip: {} files may be books but are neither texts nor HTML pages, {first} the first; \
              they are left out: unpack them",
-            others.len()
+            unread.len()
         ))),
     };
     let defect = what.map(|what| Err(Defect { offset: 0, what, device: None }));
@@ -45,7 +45,7 @@ fn is_text(name: &str) -> bool {
     [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end))
 }
 
-/// Whether a member that is not read may be a book, by its name, and not a list or a note.
+/// Returns whether a member that is not read may be a book, by its name, and not a list or a note.
 fn may_be_a_book(name: &str) -> bool {
     let ends = [
         "epub", "pdf", "mobi", "azw", "azw3", "prc", "lit", "djvu", "fb2", "rtf", "doc", "docx",
@@ -56,7 +56,7 @@ fn may_be_a_book(name: &str) -> bool {
     ends.contains(&&end[..])
 }
 
-/// Whether a member is one of those that macOS adds to an archive for each file.
+/// Returns whether a member is one that macOS adds to an archive for each file.
 fn is_of_macos(name: &str) -> bool {
     name.starts_with("__MACOSX/") || name.rsplit('/').next().is_some_and(|n| n.starts_with("._"))
 }

@@ -9,7 +9,7 @@ use similarity::{DISTANCE_MAX, MinHash, Scratch, simhash};
 use text::ccnet;
 
 choice! {
-    /// Which copies are dropped within a slice. Of each kind of copies, the one added first stays.
+    /// Which copies are dropped within a slice. The copy added first is kept.
     pub enum Dedup {
         None = "none",
         Exact = "exact",
@@ -19,20 +19,20 @@ choice! {
     }
 }
 
-/// Deduplication within a slice, as its setting `dedup` says.
+/// Deduplication within a slice, by its setting `dedup`.
 pub trait Deduplicate {
     /// Drops copies. Indexes are named after slice and method: `books_simhash`.
     ///
-    /// - `none`: all stay.
-    /// - `exact`: documents with the text of an earlier one, `duplicate`.
-    /// - `paragraphs`: lines that came before are cut, as CCNet compares lines; documents of which
-    ///   nothing is left, `duplicate_paragraphs`.
-    /// - `simhash`: documents similar to an earlier one, as RedPajama compares books,
-    ///   `near_duplicate`.
-    /// - `minhash`: documents with a band in common with an earlier one, as FineWeb compares pages,
-    ///   `near_duplicate`.
+    /// - `none`: keeps all documents.
+    /// - `exact`: drops documents whose text equals that of an earlier one, as `duplicate`.
+    /// - `paragraphs`: cuts lines that occurred before, compared as in CCNet, and drops documents
+    ///   without any line left, as `duplicate_paragraphs`.
+    /// - `simhash`: drops documents similar to an earlier one, compared as RedPajama compares
+    ///   books, as `near_duplicate`.
+    /// - `minhash`: drops documents that share a band with an earlier one, compared as FineWeb
+    ///   compares pages, as `near_duplicate`.
     ///
-    /// A document that is dropped as similar still counts for those after it.
+    /// A document that is dropped as similar still counts for later ones.
     fn deduplicate<S>(self, setup: &Setup<S>, method: Dedup) -> Self;
 }
 
@@ -61,12 +61,12 @@ impl Deduplicate for Docs<'_> {
     }
 }
 
-/// Deduplication over all slices: of documents with the same text, the one added first stays.
+/// Deduplicates across all slices: of documents with equal texts, keeps the one added first.
 pub fn global_dedup(docs: Docs<'_>) -> Docs<'_> {
     docs.reject_repeats("texts", "duplicate_text", text_digest, Rule::first_of_all())
 }
 
-/// The first 128 bits of the BLAKE3 digest of the text as it stands.
+/// Returns the first 128 bits of the BLAKE3 digest of the text, without any normalization.
 fn text_digest(document: &Document) -> u128 {
     let digest = blake3::hash(document.text.as_bytes());
     u128::from_be_bytes(*digest.as_bytes().first_chunk().expect("a digest has 32 bytes"))

@@ -1,4 +1,4 @@
-//! What decides a corpus, as one digest. A corpus keeps the recipe it was made with.
+//! The fingerprint of a recipe: one digest of everything that determines a corpus.
 
 use crate::recipe::Recipe;
 use crate::settings::{AnySettings, SettingValue};
@@ -56,10 +56,10 @@ fn is_always_hashed(slice: &str, key: &str) -> bool {
     ALWAYS.iter().any(|(name, keys)| *name == slice && keys.contains(&key))
 }
 
-/// Digest of all settings, the bytes of models included.
+/// Returns the digest of all settings and of the bytes of model files.
 ///
 /// # Errors
-/// When a model cannot be read.
+/// If a model cannot be read.
 pub(crate) fn fingerprint(slices: Slices, recipe: &Recipe) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     if recipe.tokenizer.is_some() {
@@ -68,7 +68,7 @@ pub(crate) fn fingerprint(slices: Slices, recipe: &Recipe) -> Result<String> {
         hasher.update(b"\n");
     }
     hasher.update(format!("global.dedup={}\n", recipe.global_dedup).as_bytes());
-    // In the order of names, and `lid` where earlier versions had it: digests must not change.
+    // Sorted by name, and with `lid` where earlier versions had it: digests must not change.
     let mut in_order: Vec<_> = slices.iter().collect();
     in_order.sort_by_key(|slice| slice.name());
     for slice in in_order {
@@ -94,10 +94,13 @@ pub(crate) fn fingerprint(slices: Slices, recipe: &Recipe) -> Result<String> {
 }
 
 impl Recipe {
-    /// Changes settings of a slice.
+    /// Changes settings of a slice and updates the fingerprint.
     ///
     /// # Errors
-    /// When a model cannot be read for the new digest.
+    /// If a model cannot be read for the new fingerprint.
+    ///
+    /// # Panics
+    /// If there is no such slice.
     pub fn change(
         &mut self,
         slices: Slices,

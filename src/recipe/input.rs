@@ -1,6 +1,6 @@
-//! What is added as one label.
+//! The inputs of a corpus.
 
-/// An input of a recipe, or of `sluice add`.
+/// Files that are added as one label, by an `[[input]]` of a recipe or by `sluice add`.
 #[derive(Clone, Debug)]
 pub struct Input {
     /// The slice.
@@ -11,13 +11,14 @@ pub struct Input {
     pub paths: Vec<String>,
 }
 
-/// Checks the name of a label, which becomes the name of folders and files.
+/// Checks the name of a label, which is also the name of folders and files.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Returns a message if the name is too long or has other characters than those allowed.
 pub fn check_label(label: &str) -> Result<(), String> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if label.is_empty() || label.len() > 100 || label.starts_with('.') || !label.chars().all(fine) {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let has_allowed_length = (1..=100).contains(&label.len());
+    if !has_allowed_length || label.starts_with('.') || !label.chars().all(is_allowed) {
         return Err(format!(
             "the label {label:?} must be 1 to 100 of A-Z a-z 0-9 . _ - and not begin with a dot"
         ));

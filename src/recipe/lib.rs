@@ -3,7 +3,7 @@
 //!
 //! * [`Slice`]: settings, reader and graph of one slice.
 //! * [`settings!`] and [`choice!`]: its settings, typed.
-//! * [`Recipe`]: a recipe file, read, printed and digested.
+//! * [`Recipe`]: reading, printing and fingerprinting a recipe file.
 //! * [`Models`]: the trained models that a recipe names, loaded once.
 //! * [`Deduplicate`]: the setting `dedup`.
 
@@ -39,7 +39,7 @@ pub use slice::{
 #[doc(hidden)]
 pub use toml;
 
-/// What the file of a slice needs.
+/// The names that the file of a slice uses.
 pub mod prelude {
     pub use crate::{
         Calibration, Dedup, Deduplicate, FilePath, Fixture, FixtureModel, FolderPath, Forms,

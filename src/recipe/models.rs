@@ -25,7 +25,7 @@ pub struct Models {
     bad_words: Option<Arc<BadWords>>,
 }
 
-/// What earlier steps of a slice found of a document.
+/// Returns what earlier steps of a slice recorded about a document.
 pub type FactsOf = fn(&Document) -> Facts<'_>;
 
 /// The model files that a slice's settings name, and what is computed with them.
@@ -49,7 +49,7 @@ pub struct ModelFiles {
     pub keep: String,
 }
 
-/// The models that all slices of a recipe have in common, in memory once.
+/// The models that all slices of a recipe share, in memory once.
 #[derive(Clone)]
 pub struct CommonModels {
     language: Arc<LanguageIdentifier>,
@@ -57,16 +57,16 @@ pub struct CommonModels {
 }
 
 impl CommonModels {
-    /// Loads the files that are named; languages have a built-in identifier.
+    /// Loads the named files. Without `lid`, uses the built-in language identifier.
     ///
     /// # Errors
-    /// When a file cannot be used.
+    /// If a file cannot be read or is not such a model.
     pub fn load(tokenizer: Option<&Path>, lid: Option<&Path>) -> anyhow::Result<CommonModels> {
         let language = match lid {
-            Some(path) => LanguageIdentifier::open(path).map_err(wrong)?,
+            Some(path) => LanguageIdentifier::open(path).map_err(usage_error)?,
             None => LanguageIdentifier::builtin(),
         };
-        let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(wrong)?;
+        let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(usage_error)?;
         Ok(CommonModels { language: Arc::new(language), tokens: tokens.map(Arc::new) })
     }
 }
@@ -75,13 +75,14 @@ impl Models {
     /// Loads the files that a slice's settings name.
     ///
     /// # Errors
-    /// When a file cannot be used, or a filter or signal needs one that is not named.
+    /// If a file cannot be read or is not such a model, or if a filter or signal needs a file that
+    /// is not named.
     pub fn load(files: &ModelFiles, common: CommonModels) -> anyhow::Result<Models> {
         let quality = files.classifier.as_deref().map(WikiReferences::open);
-        let quality = quality.transpose().map_err(wrong)?;
+        let quality = quality.transpose().map_err(usage_error)?;
         let lists = Arc::new(lists(files)?);
         let bad_words = lists.bad_words(Some("en")).map(|list| BadWords::new(list, "en"));
-        let signals = wanted(&files.signals, &lists)?;
+        let signals = find_signals(&files.signals, &lists)?;
         let keep = keep(files, &lists)?;
         Ok(Models {
             language: common.language,
@@ -95,18 +96,19 @@ impl Models {
         })
     }
 
-    /// The name of the language identifier.
+    /// Returns the name of the language identifier.
     pub fn language_name(&self) -> &str {
         self.language.name()
     }
 
-    /// Writes a document's language, as CCNet finds it, into it.
+    /// Sets a document's language, identified as in CCNet.
     pub fn language(&self) -> impl Fn(&mut Document) + 'static {
         let identifier = Arc::clone(&self.language);
         move |document| document.language = Some(identifier.ccnet_language(&document.text))
     }
 
-    /// Writes the language of a document's text in lower case, as RedPajama finds a paper's, into it.
+    /// Sets a document's language, identified from its text in lower case, as RedPajama does for
+    /// papers.
     pub fn language_in_lower_case(&self) -> impl Fn(&mut Document) + 'static {
         let identifier = Arc::clone(&self.language);
         move |document| {
@@ -114,28 +116,28 @@ impl Models {
         }
     }
 
-    /// Writes the likeliest language of a document's text, line ends read as blanks, into it.
+    /// Sets a document's most likely language, identified with line ends read as spaces.
     pub fn language_of_lines(&self) -> impl Fn(&mut Document) + 'static {
         let identifier = Arc::clone(&self.language);
         move |document| document.language = Some(identifier.identify(&document.text))
     }
 
-    /// Writes a document's perplexity and bucket, as CCNet finds them, into it. A language without
-    /// a model, or no model at all: no perplexity, and the bucket `all`.
+    /// Sets a document's perplexity and bucket, computed as in CCNet. Without a model for its
+    /// language, a document has no perplexity and the bucket `all`.
     pub fn perplexity(&self) -> impl FnMut(&mut Document) + 'static {
         let (model, mut scratch) = (self.perplexity.clone(), models::Scratch::default());
         move |document| {
             let language = document.language.as_ref().map_or("", |language| &language.code);
             let perplexity = model.as_ref().and_then(|model| {
                 let found = model.of(language, &document.text, &mut scratch);
-                found.unwrap_or_else(|error| fail(wrong(error)))
+                found.unwrap_or_else(|error| fail(usage_error(error)))
             });
             document.scores.perplexity = perplexity;
             document.scores.bucket = Some(models::bucket(language, perplexity).name().into());
         }
     }
 
-    /// Writes how much a document is like a page that Wikipedia refers to into it, where there is a
+    /// Sets a document's quality, the probability that Wikipedia would refer to it, if there is a
     /// classifier.
     pub fn quality(&self) -> impl FnMut(&mut Document) + 'static {
         let (model, mut scratch) = (self.quality.clone(), models::fasttext::Scratch::default());
@@ -146,7 +148,7 @@ impl Models {
         }
     }
 
-    /// Writes the number of a document's tokens into it, where there is a tokenizer.
+    /// Sets a document's number of tokens, if there is a tokenizer.
     pub fn tokens(&self) -> impl Fn(&mut Document) + 'static {
         let model = self.tokens.clone();
         move |document| {
@@ -156,8 +158,7 @@ impl Models {
         }
     }
 
-    /// Writes the signals that the recipe asks for into a document. `facts` are those that earlier
-    /// steps found.
+    /// Sets the signals that the recipe names. `facts` returns what earlier steps recorded.
     pub fn signals(&self, facts: FactsOf) -> impl FnMut(&mut Document) + 'static {
         let (wanted, lists) = (self.signals.clone(), self.lists.clone());
         let mut scratch = signals::Scratch::default();
@@ -174,13 +175,13 @@ impl Models {
         }
     }
 
-    /// Whether a document has a word of the list of bad words; without a list none has.
-    pub fn says_bad_words(&self) -> impl Fn(&Document) -> bool + 'static {
+    /// Returns whether a document has a word of the list of bad words; false without a list.
+    pub fn has_bad_words(&self) -> impl Fn(&Document) -> bool + 'static {
         let bad_words = self.bad_words.clone();
         move |document| bad_words.as_ref().is_some_and(|list| list.check(&document.text).is_err())
     }
 
-    /// Whether a document fails the recipe's filter expression; no expression lets all pass.
+    /// Returns whether a document fails the recipe's filter expression; false without one.
     pub fn fails_filter(&self, facts: FactsOf) -> impl FnMut(&Document) -> bool + 'static {
         let (keep, lists) = (self.keep.clone(), self.lists.clone());
         let mut scratch = signals::Scratch::default();
@@ -192,17 +193,18 @@ impl Models {
     }
 }
 
-fn wrong(error: impl Into<anyhow::Error>) -> anyhow::Error {
+fn usage_error(error: impl Into<anyhow::Error>) -> anyhow::Error {
     usage(format!("{:#}", error.into()))
 }
 
-/// The language models of the folder `lm`. Those of the languages that are kept are loaded at once:
-/// an error in them is better reported before anything is read.
+/// Opens the language models of the folder `lm`. Models of the named languages are loaded now, so
+/// that an error in them is reported before any input is read.
 fn perplexity(files: &ModelFiles) -> anyhow::Result<Option<Perplexity>> {
     let Some(folder) = &files.lm else { return Ok(None) };
-    let models = Perplexity::open(folder).map_err(wrong)?;
+    let models = Perplexity::open(folder).map_err(usage_error)?;
     for language in &files.languages {
-        let found = models.of(language, "a", &mut models::Scratch::default()).map_err(wrong)?;
+        let found =
+            models.of(language, "a", &mut models::Scratch::default()).map_err(usage_error)?;
         if found.is_none() {
             let (shown, pieces) = (folder.display(), format!("{language}.sp.model"));
             let what = format!(
@@ -218,21 +220,21 @@ fn perplexity(files: &ModelFiles) -> anyhow::Result<Option<Perplexity>> {
 fn lists(files: &ModelFiles) -> anyhow::Result<Lists> {
     let mut lists = Lists::default();
     if let Some(path) = &files.stop_words {
-        lists.read_stop_words_json(path).map_err(wrong)?;
+        lists.read_stop_words_json(path).map_err(usage_error)?;
     }
     if let Some(path) = &files.bad_words {
-        // The recipe's own: its list is English.
-        lists.read_bad_words("en", path).map_err(wrong)?;
+        // The setting names an English list.
+        lists.read_bad_words("en", path).map_err(usage_error)?;
     }
     if let Some(folder) = &files.signal_models {
-        lists.read_models(folder).map_err(wrong)?;
+        lists.read_models(folder).map_err(usage_error)?;
     }
     Ok(lists)
 }
 
-fn wanted(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal>> {
+fn find_signals(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal>> {
     let all = names.iter().any(|name| name == "all");
-    let mut wanted = Vec::new();
+    let mut signals = Vec::new();
     for name in names.iter().filter(|name| *name != "all") {
         let signal = find(name).ok_or_else(|| {
             let hint = crate::usage::suggest(name, SIGNALS.iter().chain(&RULES).map(|s| s.name));
@@ -241,12 +243,12 @@ fn wanted(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal
         if let Some(needed) = signal.missing(lists) {
             return Err(usage(format!("signals: {name} needs {needed}")));
         }
-        wanted.push(signal);
+        signals.push(signal);
     }
     if all {
-        wanted = SIGNALS.iter().filter(|signal| signal.missing(lists).is_none()).collect();
+        signals = SIGNALS.iter().filter(|signal| signal.missing(lists).is_none()).collect();
     }
-    Ok(wanted)
+    Ok(signals)
 }
 
 fn keep(files: &ModelFiles, lists: &Lists) -> anyhow::Result<Option<Keep>> {
@@ -255,7 +257,7 @@ fn keep(files: &ModelFiles, lists: &Lists) -> anyhow::Result<Option<Keep>> {
     }
     let keep = Keep::new(&files.keep, lists).map_err(|error| usage(format!("keep: {error}")))?;
     // Without the model these values are absent, and no page would be kept.
-    let of_models: [(&[&str], bool, &str); 2] = [
+    let needs: [(&[&str], bool, &str); 2] = [
         (
             &["ccnet_perplexity", "ccnet_bucket", "bucket"],
             files.lm.is_some(),
@@ -267,8 +269,8 @@ fn keep(files: &ModelFiles, lists: &Lists) -> anyhow::Result<Option<Keep>> {
             "a model: classifier = \"FILE\"",
         ),
     ];
-    for (names, is_given, remedy) in of_models {
-        if let Some(name) = names.iter().find(|name| !is_given && keep.uses(name)) {
+    for (names, has_model, remedy) in needs {
+        if let Some(name) = names.iter().find(|name| !has_model && keep.uses(name)) {
             return Err(usage(format!("keep: {name} needs {remedy}")));
         }
     }

@@ -1,11 +1,11 @@
-//! A recipe as a file, every setting written out.
+//! Printing a recipe as a file with every setting.
 
 use crate::recipe::Recipe;
 use crate::settings::{SettingValue, quoted};
 use crate::slice::Slices;
 
 impl Recipe {
-    /// The recipe as a file: every setting written out, and its inputs.
+    /// Returns the recipe as a file, with every setting and all inputs.
     pub fn print_all(&self, slices: Slices) -> String {
         let mut text = match &self.corpus {
             Some(corpus) => format!("corpus = {}\n\n", quoted(&corpus.to_string_lossy())),
@@ -25,17 +25,17 @@ impl Recipe {
         text
     }
 
-    /// The settings as a file, which the corpus keeps.
+    /// Returns the settings as a file. A corpus keeps it.
     pub fn print(&self, slices: Slices) -> String {
         let mut text =
-            String::from("# Every setting, with the value it has where a recipe says nothing.\n");
+            String::from("# Every setting, with its default where the recipe does not set it.\n");
         text += &format!("preset = \"{}\"\n", self.preset.name());
-        let about = "a tokenizer.json of Hugging Face's form, to count tokens";
+        let about = "tokenizer.json in Hugging Face's format, to count tokens";
         text += &line("tokenizer", &self.tokenizer, about);
-        let about = "fastText model for languages, .bin or .ftz; none: a built-in one";
+        let about = "fastText model that identifies languages, .bin or .ftz; unset: a built-in one";
         text += &line("lid", &self.lid, about);
         let dedup = format!("dedup = {}", self.global_dedup);
-        let about = "of texts that are equal, in whatever slices, only the first stays";
+        let about = "of equal texts, in any slices, only the first is kept";
         text += &format!("\n# All slices together\n[global]\n{dedup:32} # {about}\n");
         for slice in slices {
             let settings = self.settings(slice.name());
@@ -54,7 +54,7 @@ fn line(name: &str, value: &dyn SettingValue, about: &str) -> String {
     format!("{line:32} # {about}\n")
 }
 
-/// A path of an input, wherever the recipe it is printed into will lie.
+/// Returns the absolute path of an input: the printed recipe may be saved in any folder.
 fn absolute(path: &str) -> String {
     let (mark, path) = path.strip_prefix('@').map_or(("", path), |list| ("@", list));
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.into());

@@ -18,7 +18,7 @@ const TOP_KEYS: [&str; 6] = ["corpus", "preset", "tokenizer", "lid", "global", "
 const INPUT_KEYS: [&str; 3] = ["slice", "label", "paths"];
 
 impl Recipe {
-    /// The recipe of an empty file.
+    /// Returns the recipe of an empty file, with all defaults.
     pub fn default(slices: Slices) -> Recipe {
         Reader::new(slices, Path::new(""), "").read().expect("an empty recipe is a recipe")
     }
@@ -26,11 +26,11 @@ impl Recipe {
     /// Reads a recipe file. Paths in it are relative to its folder.
     ///
     /// # Errors
-    /// When the file cannot be read or is not a recipe; the message names the line and the key.
+    /// If the file cannot be read or is not a recipe; the message names the line and the key.
     pub fn open(slices: Slices, path: &Path) -> Result<Recipe> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let what = format!("cannot read the recipe {}: {error}", path.display());
-            // A wrong name is the user's; a disk that fails, or too many open files, is not.
+            // A wrong path is a usage error; a failing disk or too many open files is not.
             let is_usage = matches!(
                 error.kind(),
                 ErrorKind::NotFound
@@ -48,8 +48,18 @@ impl Recipe {
 
     /// Reads the text of a recipe. Paths in it are relative to the working folder.
     ///
+    /// ```
+    /// use recipe::Recipe;
+    ///
+    /// let recipe = Recipe::parse(&[], "[global]\ndedup = true").unwrap();
+    /// assert!(recipe.global_dedup);
+    ///
+    /// let error = Recipe::parse(&[], "[globl]\ndedup = true").err().unwrap();
+    /// assert_eq!(error.to_string(), "recipe.toml:1: unknown key globl; did you mean global?");
+    /// ```
+    ///
     /// # Errors
-    /// When it is not a recipe.
+    /// If it is not a recipe; the message names the line and the key.
     pub fn parse(slices: Slices, text: &str) -> Result<Recipe> {
         Reader::new(slices, Path::new("recipe.toml"), text).read()
     }
@@ -69,7 +79,7 @@ impl<'a> Reader<'a> {
         Reader { slices, path, text }
     }
 
-    fn wrong<T>(&self, at: Range<usize>, what: impl std::fmt::Display) -> Result<T> {
+    fn error_at<T>(&self, at: Range<usize>, what: impl std::fmt::Display) -> Result<T> {
         let line = self.text[..at.start.min(self.text.len())].matches('\n').count() + 1;
         Err(usage(format!("{}:{line}: {what}", self.path.display())))
     }
@@ -78,7 +88,7 @@ impl<'a> Reader<'a> {
         let table = match DeTable::parse(self.text) {
             Ok(table) => table.into_inner(),
             Err(error) => {
-                return self.wrong(error.span().unwrap_or_default(), error.message());
+                return self.error_at(error.span().unwrap_or_default(), error.message());
             }
         };
         let mut recipe = Recipe {
@@ -96,7 +106,7 @@ impl<'a> Reader<'a> {
             match key.get_ref().as_ref() {
                 "corpus" => {
                     let path = absolute(&value, self.folder());
-                    recipe.corpus = Some(self.named("corpus", path)?);
+                    recipe.corpus = Some(self.of_key("corpus", path)?);
                 }
                 "preset" => recipe.preset = self.preset(&value)?,
                 "tokenizer" => recipe.tokenizer = self.value("tokenizer", &value)?,
@@ -110,7 +120,7 @@ impl<'a> Reader<'a> {
                     None => {
                         let slices = self.slices.iter().map(|slice| slice.name());
                         let hint = suggest(name, TOP_KEYS.into_iter().chain(slices));
-                        return self.wrong(key.span(), format!("unknown key {name}{hint}"));
+                        return self.error_at(key.span(), format!("unknown key {name}{hint}"));
                     }
                 },
             }
@@ -134,9 +144,10 @@ impl<'a> Reader<'a> {
         lid: &mut Option<FilePath>,
         (at, table): Entry<'_>,
     ) -> Result<()> {
-        let of_slice = slice.name();
+        let table_name = slice.name();
         let DeValue::Table(table) = table.into_inner() else {
-            return self.wrong(at.span(), format!("{of_slice} must be a table: [{of_slice}]"));
+            return self
+                .error_at(at.span(), format!("{table_name} must be a table: [{table_name}]"));
         };
         for (key, value) in table {
             let name = key.get_ref().as_ref();
@@ -144,35 +155,36 @@ impl<'a> Reader<'a> {
                 let named: Option<FilePath> = self.value("lid", &value)?;
                 if lid.is_some() && named.is_some() && *lid != named {
                     let what = "lid is named at the top of the recipe too: name one";
-                    return self.wrong(key.span(), what);
+                    return self.error_at(key.span(), what);
                 }
                 *lid = named.or(lid.take());
             } else if slice.keys().iter().any(|known| known.name == name) {
                 let done = settings.read(name, &value, self.folder());
-                self.named(name, done)?;
+                self.of_key(name, done)?;
             } else {
                 let hint = suggest(name, slice.keys().iter().map(|known| known.name));
-                return self.wrong(key.span(), format!("unknown key {of_slice}.{name}{hint}"));
+                return self.error_at(key.span(), format!("unknown key {table_name}.{name}{hint}"));
             }
         }
-        slice.check(settings).or_else(|what| self.wrong(at.span(), what))
+        slice.check(settings).or_else(|what| self.error_at(at.span(), what))
     }
 
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// A value of the key `name`.
+    /// Reads the value of the key `name`.
     fn value<T: SettingType>(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<T> {
-        self.named(name, T::read(value, self.folder()))
+        self.of_key(name, T::read(value, self.folder()))
     }
 
-    fn named<T>(&self, name: &str, value: Result<T, WrongValue>) -> Result<T> {
-        value.or_else(|WrongValue { at, what }| self.wrong(at, format!("{name}{what}")))
+    /// The value, or an error that names its key and its line.
+    fn of_key<T>(&self, name: &str, value: Result<T, WrongValue>) -> Result<T> {
+        value.or_else(|WrongValue { at, what }| self.error_at(at, format!("{name}{what}")))
     }
 
     fn text<'v>(&self, name: &str, value: &'v Spanned<DeValue<'_>>) -> Result<&'v str> {
-        self.named(name, string(value))
+        self.of_key(name, string(value))
     }
 
     fn preset(&self, value: &Spanned<DeValue<'_>>) -> Result<Preset> {
@@ -181,16 +193,16 @@ impl<'a> Reader<'a> {
             Some(preset) => Ok(preset),
             None => {
                 let hint = suggest(name, Preset::ALL.iter().map(|preset| preset.name()));
-                self.wrong(value.span(), format!("unknown preset {name}{hint}"))
+                self.error_at(value.span(), format!("unknown preset {name}{hint}"))
             }
         }
     }
 
-    /// The table `[global]`: whether there is deduplication over all slices.
+    /// Reads the table `[global]`; returns whether to deduplicate across all slices.
     fn global(&self, value: Spanned<DeValue<'_>>) -> Result<bool> {
         let span = value.span();
         let DeValue::Table(table) = value.into_inner() else {
-            return self.wrong(span, "global must be a table: [global]");
+            return self.error_at(span, "global must be a table: [global]");
         };
         let mut dedup = false;
         for (key, value) in table {
@@ -198,12 +210,12 @@ impl<'a> Reader<'a> {
                 ("dedup", DeValue::Boolean(wanted)) => dedup = *wanted,
                 ("dedup", other) => {
                     let found = other.type_str();
-                    return self
-                        .wrong(value.span(), format!("dedup must be true or false, not {found}"));
+                    let what = format!("dedup must be true or false, not {found}");
+                    return self.error_at(value.span(), what);
                 }
                 (name, _) => {
                     let hint = suggest(name, ["dedup"]);
-                    return self.wrong(key.span(), format!("unknown key global.{name}{hint}"));
+                    return self.error_at(key.span(), format!("unknown key global.{name}{hint}"));
                 }
             }
         }
@@ -213,16 +225,16 @@ impl<'a> Reader<'a> {
     fn inputs(&self, value: Spanned<DeValue<'_>>) -> Result<Vec<Input>> {
         let span = value.span();
         let DeValue::Array(list) = value.into_inner() else {
-            return self.wrong(span, "inputs are written as [[input]]");
+            return self.error_at(span, "inputs are written as [[input]]");
         };
         let mut inputs: Vec<Input> = Vec::new();
         for value in list.iter() {
             let input = self.input(value)?;
             if inputs.iter().any(|i| (&i.slice, &i.label) == (&input.slice, &input.label)) {
                 let name = format!("{}/{}", input.slice, input.label);
-                return self.wrong(
+                return self.error_at(
                     value.span(),
-                    format!("{name} is there twice: a label is added as one"),
+                    format!("{name} is there twice: put all its paths into one [[input]]"),
                 );
             }
             inputs.push(input);
@@ -232,27 +244,27 @@ impl<'a> Reader<'a> {
 
     fn input(&self, value: &Spanned<DeValue<'_>>) -> Result<Input> {
         let DeValue::Table(table) = value.get_ref() else {
-            return self.wrong(value.span(), "inputs are written as [[input]]");
+            return self.error_at(value.span(), "inputs are written as [[input]]");
         };
         if let Some((key, _)) =
             table.iter().find(|(k, _)| !INPUT_KEYS.contains(&k.get_ref().as_ref()))
         {
             let name = key.get_ref();
             let hint = suggest(name, INPUT_KEYS);
-            return self.wrong(key.span(), format!("unknown key input.{name}{hint}"));
+            return self.error_at(key.span(), format!("unknown key input.{name}{hint}"));
         }
         let find = |name: &str| match table.get(name) {
             Some(value) => Ok(value),
-            None => self.wrong(value.span(), format!("this input has no {name}")),
+            None => self.error_at(value.span(), format!("this input has no {name}")),
         };
         let slice = self.text("slice", find("slice")?)?.to_owned();
         if !self.slices.iter().any(|known| known.name() == slice) {
             let hint = suggest(&slice, self.slices.iter().map(|known| known.name()));
-            return self.wrong(find("slice")?.span(), format!("unknown slice {slice}{hint}"));
+            return self.error_at(find("slice")?.span(), format!("unknown slice {slice}{hint}"));
         }
         let label = self.text("label", find("label")?)?.to_owned();
         if let Err(error) = check_label(&label) {
-            return self.wrong(find("label")?.span(), error);
+            return self.error_at(find("label")?.span(), error);
         }
         let folder = self.folder();
         let relative = |path: String| match path.strip_prefix('@') {

@@ -1,4 +1,4 @@
-//! The recipe: what a corpus is made with, and from what.
+//! The recipe: the settings and inputs of a corpus.
 
 use crate::input::Input;
 use crate::settings::{AnySettings, FilePath, Preset};
@@ -7,26 +7,29 @@ use std::path::PathBuf;
 
 /// A recipe with every default filled in.
 pub struct Recipe {
-    /// Where the corpus is kept, if the recipe says so.
+    /// Folder of the corpus, if the recipe names it.
     pub corpus: Option<PathBuf>,
-    /// The rules that defaults follow.
+    /// The preset that the defaults follow.
     pub preset: Preset,
-    /// Counts the tokens of all slices.
+    /// Tokenizer that counts the tokens of all slices.
     pub tokenizer: Option<FilePath>,
-    /// Identifies the languages of all slices. Without one, a built-in identifier does.
+    /// Model that identifies the languages of all slices. `None` for the built-in one.
     pub lid: Option<FilePath>,
-    /// Of texts that are equal, in whatever slices, the first stays.
+    /// Whether only the first of equal texts is kept, across all slices.
     pub global_dedup: bool,
     /// Settings of every slice, by name.
     pub slices: BTreeMap<&'static str, Box<dyn AnySettings>>,
-    /// What is added, in order.
+    /// The inputs, in the order in which they are added.
     pub inputs: Vec<Input>,
-    /// Digest of everything that decides what the corpus is: settings, and the bytes of models.
+    /// Digest of everything that determines the corpus: settings, and the bytes of models.
     pub fingerprint: String,
 }
 
 impl Recipe {
-    /// The settings of a slice.
+    /// Returns the settings of a slice.
+    ///
+    /// # Panics
+    /// If there is no such slice.
     pub fn settings(&self, slice: &str) -> &dyn AnySettings {
         &**self.slices.get(slice).expect("a recipe has every slice")
     }

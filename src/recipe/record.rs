@@ -1,4 +1,4 @@
-//! What a reader finds: documents, and what is wrong with them.
+//! What a reader yields: documents and their defects.
 
 use document::Document;
 use engine::Documents;
@@ -11,10 +11,10 @@ use formats::Defect;
 /// use recipe::{Record, documents};
 ///
 /// let page = Document { offset: 40, ..Document::default() };
-/// let record = Record::rejected(page, "no_url", "this record has no URL; it is left out");
+/// let record = Record::rejected(page, "no_url", "no URL; it is left out");
 /// let read: Vec<_> = documents([Ok(record)].into_iter()).collect();
 /// assert_eq!(read[0].as_ref().unwrap().verdict.as_deref(), Some("no_url"));
-/// assert_eq!(read[1].as_ref().unwrap_err().to_string(), "byte 40: this record has no URL; it is left out");
+/// assert_eq!(read[1].as_ref().unwrap_err().to_string(), "byte 40: no URL; it is left out");
 /// ```
 pub struct Record {
     document: Document,
@@ -28,8 +28,8 @@ impl From<Document> for Record {
 }
 
 impl Record {
-    /// A record that cannot be used: it is counted under `reason`, and listed with `what` is wrong
-    /// with it and what to do.
+    /// Makes a record that cannot be used. It is counted under `reason` and listed with `what`,
+    /// which says what is wrong with it and what to do.
     pub fn rejected(
         mut document: Document,
         reason: &'static str,
@@ -39,35 +39,35 @@ impl Record {
         Record::from(document).with_defect(what)
     }
 
-    /// The same record with a defect at its offset.
+    /// Adds a defect at the record's offset.
     #[must_use]
     pub fn with_defect(mut self, what: impl Into<String>) -> Record {
         self.defects.push(Defect::new(self.document.offset, what));
         self
     }
 
-    /// The same record with defects that a reader found.
+    /// Adds defects that a reader found.
     #[must_use]
     pub fn with_defects(mut self, defects: impl IntoIterator<Item = Defect>) -> Record {
         self.defects.extend(defects);
         self
     }
 
-    /// The same record at another offset, for a source that consists of several files. Defects keep
-    /// theirs.
+    /// Moves the record to another offset, for a source that consists of several files. The offsets
+    /// of its defects do not change.
     #[must_use]
     pub fn at_offset(mut self, offset: u64) -> Record {
         self.document.offset = offset;
         self
     }
 
-    /// Its document.
+    /// Returns the document.
     pub fn document(&self) -> &Document {
         &self.document
     }
 }
 
-/// The documents of records. Each is followed by its defects.
+/// Flattens records into documents, each followed by its defects.
 pub fn documents(
     records: impl Iterator<Item = Result<Record, Defect>> + Send + 'static,
 ) -> Documents {

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeValue;
 
-/// The dedup rules that defaults follow.
+/// A set of defaults for the dedup rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// The first copy in the whole corpus stays.
+    /// Keeps the first copy in the whole corpus.
     Global,
-    /// What RedPajama's run did.
+    /// The rules of RedPajama's own run.
     RedPajama,
 }
 
@@ -21,7 +21,7 @@ impl Preset {
     /// All presets.
     pub const ALL: [Preset; 2] = [Preset::Global, Preset::RedPajama];
 
-    /// Its name in a recipe.
+    /// Returns its name in a recipe.
     pub fn name(self) -> &'static str {
         match self {
             Preset::Global => "global",
@@ -35,31 +35,31 @@ impl Preset {
 pub struct Key {
     /// Its name.
     pub name: &'static str,
-    /// What it does, in a line.
+    /// What it does, in one line.
     pub about: &'static str,
 }
 
-/// A value in a recipe that cannot be used. The text follows the key: ` must be a number, ...`.
+/// A value in a recipe that cannot be used.
 #[derive(Debug)]
 pub struct WrongValue {
-    /// Where it stands, in bytes of the file.
+    /// Its byte range in the file.
     pub at: Range<usize>,
-    /// What is expected there.
+    /// The message, to be printed after the key: ` must be a number, ...`.
     pub what: String,
 }
 
 /// All settings of a slice. Declared by [`settings!`](crate::settings!).
 pub trait Settings: Clone + PartialEq + Send + Sync + 'static {
-    /// The keys, in the order in which a recipe shows them.
+    /// The keys, in the order in which a recipe is printed.
     const KEYS: &'static [Key];
 
-    /// The values where a recipe says nothing.
+    /// Returns the defaults of a preset.
     fn defaults(preset: Preset) -> Self;
 
     /// Sets the field of one of [`Self::KEYS`] from a recipe. Paths are relative to `folder`.
     ///
     /// # Errors
-    /// When the value is not of the field's type, or names a file that does not exist.
+    /// If the value is not of the field's type, or names a file that does not exist.
     fn read(
         &mut self,
         key: &str,
@@ -67,11 +67,11 @@ pub trait Settings: Clone + PartialEq + Send + Sync + 'static {
         folder: &Path,
     ) -> Result<(), WrongValue>;
 
-    /// The value of one of [`Self::KEYS`].
+    /// Returns the value of one of [`Self::KEYS`].
     fn value(&self, key: &str) -> &dyn SettingValue;
 }
 
-/// [`Settings`] of whatever slice.
+/// [`Settings`] of any slice.
 pub trait AnySettings: Any + Send + Sync {
     /// As [`Settings::read`].
     ///
@@ -103,20 +103,21 @@ impl<S: Settings> AnySettings for S {
     }
 }
 
-/// A value of a setting, whatever its type.
+/// A value of a setting, of any type.
 pub trait SettingValue {
-    /// The value as a recipe has it.
+    /// Returns the value as TOML.
     fn print(&self) -> String;
 
-    /// Whether it is a file or folder that the recipe does not name: printed as a comment.
+    /// Returns whether it is a file or folder that the recipe does not name. Such a setting is
+    /// printed as a comment.
     fn is_unset(&self) -> bool {
         false
     }
 
-    /// Adds what decides the corpus to a digest: the value, or the bytes of the file it names.
+    /// Hashes what determines the corpus: the value, or the bytes of the file it names.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     fn digest(&self, hasher: &mut blake3::Hasher) -> anyhow::Result<()> {
         hasher.update(self.print().as_bytes());
         Ok(())
@@ -128,12 +129,12 @@ pub trait SettingType: SettingValue + Clone + PartialEq + Send + Sync + 'static 
     /// Reads a value of a recipe. Paths are relative to `folder`.
     ///
     /// # Errors
-    /// When the value is of another type, or names a file that does not exist.
+    /// If the value is of another type, or names a file that does not exist.
     fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue>;
 }
 
-fn wrong<T>(value: &Spanned<DeValue<'_>>, wanted: &str) -> Result<T, WrongValue> {
-    let what = format!(" must be {wanted}, not {}", value.get_ref().type_str());
+fn wrong_type<T>(value: &Spanned<DeValue<'_>>, expected: &str) -> Result<T, WrongValue> {
+    let what = format!(" must be {expected}, not {}", value.get_ref().type_str());
     Err(WrongValue { at: value.span(), what })
 }
 
@@ -147,8 +148,8 @@ impl SettingType for u64 {
     fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, WrongValue> {
         match value.get_ref() {
             DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
-                .or_else(|_| wrong(value, "a whole number from 0 on")),
-            _ => wrong(value, "a whole number"),
+                .or_else(|_| wrong_type(value, "a whole number, 0 or more")),
+            _ => wrong_type(value, "a whole number"),
         }
     }
 }
@@ -166,7 +167,7 @@ impl SettingType for f64 {
             DeValue::Integer(number) => number.as_str().parse().ok(),
             _ => None,
         };
-        number.map_or_else(|| wrong(value, "a number"), Ok)
+        number.map_or_else(|| wrong_type(value, "a number"), Ok)
     }
 }
 
@@ -182,11 +183,11 @@ impl SettingType for String {
     }
 }
 
-/// The string that a value is.
+/// Returns the string of a value.
 pub(crate) fn string<'v>(value: &'v Spanned<DeValue<'_>>) -> Result<&'v str, WrongValue> {
     match value.get_ref() {
         DeValue::String(text) => Ok(text),
-        _ => wrong(value, "a text in quotes"),
+        _ => wrong_type(value, "a string in quotes"),
     }
 }
 
@@ -201,12 +202,12 @@ impl SettingType for Vec<String> {
     fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue> {
         match value.get_ref() {
             DeValue::Array(list) => list.iter().map(|word| String::read(word, folder)).collect(),
-            _ => wrong(value, "a list of texts"),
+            _ => wrong_type(value, "a list of strings"),
         }
     }
 }
 
-/// A list as a default.
+/// Makes a list for a default.
 pub fn list(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -214,7 +215,7 @@ pub fn list(words: &[&str]) -> Vec<String> {
 /// Checks that a number is from `least` to `most`.
 ///
 /// # Errors
-/// A message that names the key.
+/// Returns a message that names the key and the range.
 pub fn within(key: &str, value: f64, least: f64, most: f64) -> Result<(), String> {
     if (least..=most).contains(&value) {
         Ok(())
@@ -223,10 +224,10 @@ pub fn within(key: &str, value: f64, least: f64, most: f64) -> Result<(), String
     }
 }
 
-/// Checks that words can be codes of languages: `en`, `zh`, `ceb`, `zh-min-nan`.
+/// Checks that words have the form of language codes: `en`, `zh`, `ceb`, `zh-min-nan`.
 ///
 /// # Errors
-/// A message that names the key and the word.
+/// Returns a message that names the key and the word.
 pub fn language_codes(key: &str, codes: &[String]) -> Result<(), String> {
     let is_code = |code: &String| {
         let first = code.split('-').next().unwrap_or_default().len();
@@ -236,19 +237,18 @@ pub fn language_codes(key: &str, codes: &[String]) -> Result<(), String> {
     match codes.iter().find(|code| !is_code(code) && *code != "simple") {
         None => Ok(()),
         Some(code) => Err(format!(
-            "{key}: {code:?} is not the code of a language: two or three small letters, such as \
+            "{key}: {code:?} is not a language code: two or three lower-case letters, such as \
              \"en\""
         )),
     }
 }
 
-/// An enum of which each variant is a word in a recipe. Declared by
-/// [`choice!`](crate::choice!).
+/// An enum whose variants are words in a recipe. Declared by [`choice!`](crate::choice!).
 pub trait Choice: Copy + PartialEq + Send + Sync + 'static {
-    /// Each word with its variant.
+    /// The words and their variants.
     const ALL: &'static [(&'static str, Self)];
 
-    /// Its word.
+    /// Returns the word of a variant.
     fn word(self) -> &'static str {
         let variant = Self::ALL.iter().find(|(_, variant)| *variant == self);
         variant.expect("every variant is in the table").0
@@ -264,7 +264,7 @@ impl<C: Choice> SettingValue for C {
 impl<C: Choice> SettingType for C {
     fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, WrongValue> {
         let DeValue::String(word) = value.get_ref() else {
-            return wrong(value, "a word in quotes");
+            return wrong_type(value, "a word in quotes");
         };
         let variant = C::ALL.iter().find(|(known, _)| *known == &**word);
         variant.map(|(_, variant)| *variant).ok_or_else(|| {
@@ -370,7 +370,7 @@ fn path(
     Ok(Some(path))
 }
 
-/// A path, absolute: the corpus keeps its recipe, and is used from other folders.
+/// Returns an absolute path: a corpus keeps its recipe and is used from other folders.
 pub(crate) fn absolute(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<PathBuf, WrongValue> {
     let path = folder.join(string(value)?);
     std::path::absolute(&path).map_err(|error| WrongValue {
@@ -379,19 +379,19 @@ pub(crate) fn absolute(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Pa
     })
 }
 
-/// A text as a recipe has it.
+/// Returns a string as TOML.
 pub(crate) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-/// Declares the settings of a slice. Each key has a line of documentation, which a printed recipe
-/// shows, a type, and a default; `redpajama = VALUE` is its default in that preset.
+/// Declares the settings of a slice. Each key has one line of documentation, which is printed in a
+/// recipe, a type, and a default. `redpajama = VALUE` is its default in that preset.
 ///
 /// ```
 /// use recipe::{Preset, Settings, choice, settings};
 ///
 /// choice! {
-///     /// Which copies stay.
+///     /// Which copies are kept.
 ///     pub enum Copies {
 ///         First = "first",
 ///         None = "none",
@@ -403,7 +403,7 @@ pub(crate) fn quoted(text: &str) -> String {
 ///     pub struct Keep {
 ///         /// pages with fewer characters are dropped
 ///         min_chars: u64 = 300;
-///         /// how many copies stay
+///         /// which copies are kept
 ///         copies: Copies = Copies::First, redpajama = Copies::None;
 ///     }
 /// }
@@ -470,7 +470,7 @@ macro_rules! settings {
     };
 }
 
-/// Declares an enum of which each variant is a word in a recipe.
+/// Declares an enum whose variants are words in a recipe; see [`settings!`](crate::settings!).
 #[macro_export]
 macro_rules! choice {
     (

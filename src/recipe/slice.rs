@@ -1,4 +1,4 @@
-//! What a slice is to the program.
+//! The contract of a slice.
 
 use crate::models::{ModelFiles, Models};
 use crate::settings::{AnySettings, Key, Preset, Settings};
@@ -10,64 +10,65 @@ use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A slice: its settings, its reader and its graph. A file of `dataflows/` implements it, and a row
-/// of [`Slices`] makes it known.
+/// A slice: its settings, its reader and its graph. Each file of `dataflows/` implements it and has
+/// a row in [`Slices`].
 pub trait Slice: Send + Sync + 'static {
     /// Its name, the same everywhere: file, recipe table, folder, command line.
     const NAME: &'static str;
-    /// What it holds, in a line.
+    /// What it contains, in one line.
     const ABOUT: &'static str;
-    /// Small inputs of our own, for the demo.
+    /// Small bundled inputs for the demo.
     const FIXTURES: &'static [Fixture];
-    /// Small models of our own, for the demo.
+    /// Small bundled models for the demo.
     const MODELS: &'static [FixtureModel] = &[];
-    /// The demo's settings, as lines of the slice's table. They find the models in `models/`.
+    /// The demo's settings, as lines of the slice's table. Models are in `models/`.
     const DEMO_SETTINGS: &'static str = "";
-    /// Whether its table may hold `lid`, a key of the recipe's top, as earlier versions had it.
+    /// Whether its table may also have the top-level key `lid`, as in earlier versions.
     const HAS_LID: bool = false;
 
-    /// Whether a source is read to its end before its first document is known. Then nothing of it is
-    /// read before the run to see whether anything can be.
+    /// Whether a source is read to its end before it yields its first document. Before a run, only
+    /// the form of such sources is checked.
     const IS_SLOW_TO_BEGIN: bool = false;
 
     /// The keys of its table in a recipe.
     type Settings: Settings;
 
-    /// Checks settings that exclude each other.
+    /// Checks ranges, and settings that exclude each other.
     ///
     /// # Errors
-    /// What is wrong, and what would be right.
+    /// Returns a message that names the setting and what is expected.
     fn check(_settings: &Self::Settings) -> Result<(), String> {
         Ok(())
     }
 
-    /// The model files that the settings name.
+    /// Returns the model files that the settings name.
     fn models(_settings: &Self::Settings) -> ModelFiles {
         ModelFiles::default()
     }
 
-    /// Whether its graph identifies languages.
+    /// Returns whether its graph identifies languages.
     fn identifies_languages(_settings: &Self::Settings) -> bool {
         false
     }
 
-    /// The threshold that `sluice calibrate` chooses, if there is one.
+    /// Returns the threshold that `sluice calibrate` chooses, if there is one.
     fn calibration(_settings: &mut Self::Settings) -> Option<Calibration<'_>> {
         None
     }
 
-    /// The forms of files that it reads. A file that is certainly of another form is one defect.
+    /// Returns the forms of files that it reads. A file that is certainly of another form is
+    /// reported as one defect.
     fn forms(settings: &Self::Settings) -> Forms;
 
-    /// Whether a folder is one source, such as a repository. Any other folder is walked.
+    /// Returns whether a folder is one source, such as a repository. Any other folder is walked.
     fn is_source(_folder: &Path) -> bool {
         false
     }
 
-    /// Keeps those of the paths found that the settings ask for.
+    /// Selects the sources among the paths found.
     ///
     /// # Errors
-    /// When a path can never be read.
+    /// If a path can never be read.
     fn select(found: Vec<PathBuf>, _settings: &Self::Settings) -> anyhow::Result<Vec<PathBuf>> {
         Ok(found)
     }
@@ -75,25 +76,26 @@ pub trait Slice: Send + Sync + 'static {
     /// Opens a source and returns its documents.
     ///
     /// # Errors
-    /// When the source cannot be opened.
+    /// If the source cannot be opened.
     fn read(path: &Path, settings: &Self::Settings) -> Result<Documents, ReadError>;
 
-    /// Documents in; the same documents, kept or rejected, out.
+    /// Returns the same documents, each kept or rejected.
     fn graph<'scope>(docs: Docs<'scope>, setup: &Setup<Self::Settings>) -> Docs<'scope>;
 
-    /// First sources of the groups of a label that must be compared in one epoch, if any.
+    /// Returns the first source of each group that must be compared within one epoch, if a label
+    /// has such groups.
     fn groups(_setup: &Setup<Self::Settings>, _label: usize) -> Option<Vec<u64>> {
         None
     }
 }
 
-/// Every slice of the program, in the order in which it shows them.
+/// Every slice of the program, in the order in which they are printed.
 pub type Slices = &'static [&'static dyn AnySlice];
 
-/// The slice of that name.
+/// Returns the slice of that name.
 ///
 /// # Errors
-/// A usage error with the nearest name, if there is none.
+/// If there is none, a usage error with the nearest name.
 pub fn find_slice(slices: Slices, name: &str) -> anyhow::Result<&'static dyn AnySlice> {
     let slice = slices.iter().find(|slice| slice.name() == name).copied();
     slice.ok_or_else(|| {
@@ -110,15 +112,15 @@ pub struct Forms {
     pub called: &'static str,
 }
 
-/// The threshold of a slice that decides how much of it is kept.
+/// The threshold that decides how much of a slice is kept.
 pub struct Calibration<'s> {
     /// Its key in the recipe.
     pub setting: &'static str,
-    /// The reason of documents below it.
+    /// The reason with which documents below it are rejected.
     pub reason: &'static str,
     /// Its value.
     pub threshold: &'s mut f64,
-    /// The filter that what passes must pass too, if there is one.
+    /// The reason of a filter after it, if there is one.
     pub filter: Option<&'static str>,
 }
 
@@ -152,7 +154,7 @@ macro_rules! fixtures {
     };
 }
 
-/// What a graph is built with.
+/// What a graph is built from.
 #[derive(Clone)]
 pub struct Setup<S> {
     /// The slice's name.
@@ -165,7 +167,7 @@ pub struct Setup<S> {
     pub labels: Arc<Vec<SetupLabel>>,
 }
 
-/// What a graph may know of a label.
+/// What a graph knows about a label.
 #[derive(Clone, Debug)]
 pub struct SetupLabel {
     /// Its name.
@@ -174,7 +176,7 @@ pub struct SetupLabel {
     pub sources: u64,
 }
 
-/// A [`Slice`] with settings of whatever type.
+/// A [`Slice`] with settings of any type.
 pub trait AnySlice: Send + Sync {
     /// [`Slice::NAME`].
     fn name(&self) -> &'static str;
@@ -188,14 +190,14 @@ pub trait AnySlice: Send + Sync {
     fn demo_settings(&self) -> &'static str;
     /// [`Slice::HAS_LID`].
     fn has_lid(&self) -> bool;
-    /// The keys of its table, in the order in which a recipe shows them.
+    /// Returns the keys of its table, in the order in which a recipe is printed.
     fn keys(&self) -> &'static [Key];
-    /// The settings where a recipe says nothing.
+    /// Returns the default settings of a preset.
     fn defaults(&self, preset: Preset) -> Box<dyn AnySettings>;
     /// [`Slice::check`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Slice::check`].
     fn check(&self, settings: &dyn AnySettings) -> Result<(), String>;
     /// [`Slice::models`].
     fn models(&self, settings: &dyn AnySettings) -> ModelFiles;
@@ -210,24 +212,24 @@ pub trait AnySlice: Send + Sync {
     /// [`Slice::select`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Slice::select`].
     fn select(
         &self,
         found: Vec<PathBuf>,
         settings: &dyn AnySettings,
     ) -> anyhow::Result<Vec<PathBuf>>;
-    /// What is wrong with a file that is certainly of a form that the slice does not read.
+    /// Returns a defect if a file is certainly of a form that the slice does not read.
     ///
     /// # Errors
-    /// When the file cannot be opened.
+    /// If the file cannot be opened.
     fn mistaken(
         &self,
         path: &Path,
         settings: &dyn AnySettings,
     ) -> Result<Option<Defect>, ReadError>;
-    /// Its reader, with these settings.
+    /// Returns its reader for these settings.
     fn reader(&self, settings: &dyn AnySettings) -> Reader;
-    /// The slice with these settings and models, for a corpus with these labels.
+    /// Prepares the slice to run with these settings and models on a corpus with these labels.
     fn prepare(
         &self,
         settings: &dyn AnySettings,
@@ -246,7 +248,7 @@ pub struct Prepared {
     pub groups: Box<dyn Fn(usize) -> Option<Vec<u64>>>,
 }
 
-fn of_slice<S: Slice>(settings: &dyn AnySettings) -> &S::Settings {
+fn downcast<S: Slice>(settings: &dyn AnySettings) -> &S::Settings {
     let any: &dyn Any = settings;
     any.downcast_ref().expect("the settings of this slice")
 }
@@ -285,15 +287,15 @@ impl<S: Slice> AnySlice for S {
     }
 
     fn check(&self, settings: &dyn AnySettings) -> Result<(), String> {
-        S::check(of_slice::<S>(settings))
+        S::check(downcast::<S>(settings))
     }
 
     fn models(&self, settings: &dyn AnySettings) -> ModelFiles {
-        S::models(of_slice::<S>(settings))
+        S::models(downcast::<S>(settings))
     }
 
     fn identifies_languages(&self, settings: &dyn AnySettings) -> bool {
-        S::identifies_languages(of_slice::<S>(settings))
+        S::identifies_languages(downcast::<S>(settings))
     }
 
     fn calibration<'s>(&self, settings: &'s mut dyn AnySettings) -> Option<Calibration<'s>> {
@@ -314,7 +316,7 @@ impl<S: Slice> AnySlice for S {
         found: Vec<PathBuf>,
         settings: &dyn AnySettings,
     ) -> anyhow::Result<Vec<PathBuf>> {
-        S::select(found, of_slice::<S>(settings))
+        S::select(found, downcast::<S>(settings))
     }
 
     fn mistaken(
@@ -322,12 +324,12 @@ impl<S: Slice> AnySlice for S {
         path: &Path,
         settings: &dyn AnySettings,
     ) -> Result<Option<Defect>, ReadError> {
-        let Forms { read, called } = S::forms(of_slice::<S>(settings));
+        let Forms { read, called } = S::forms(downcast::<S>(settings));
         formats::mistaken(path, read, called)
     }
 
     fn reader(&self, settings: &dyn AnySettings) -> Reader {
-        let settings = of_slice::<S>(settings).clone();
+        let settings = downcast::<S>(settings).clone();
         Arc::new(move |path: &Path| {
             let Forms { read, called } = S::forms(&settings);
             match formats::mistaken(path, read, called)? {
@@ -344,13 +346,13 @@ impl<S: Slice> AnySlice for S {
         labels: Arc<Vec<SetupLabel>>,
     ) -> Prepared {
         let reader = self.reader(settings);
-        let settings = of_slice::<S>(settings).clone();
+        let settings = downcast::<S>(settings).clone();
         let setup = Arc::new(Setup { slice: S::NAME, settings, models, labels });
-        let of_groups = setup.clone();
+        let setup_of_groups = setup.clone();
         Prepared {
             reader,
             graph: Arc::new(move |docs: Docs<'_>| S::graph(docs, &setup)),
-            groups: Box::new(move |label| S::groups(&of_groups, label)),
+            groups: Box::new(move |label| S::groups(&setup_of_groups, label)),
         }
     }
 }

@@ -7,14 +7,14 @@ use anyhow::Result;
 use corpus::{Corpus, Manifest};
 
 impl Recipe {
-    /// The recipe of a corpus: the one that its newest commit was made with.
+    /// Reads the recipe of a corpus: the one with which its newest commit was made.
     ///
     /// # Errors
-    /// When recipe or manifest cannot be read.
+    /// If recipe or manifest cannot be read.
     pub fn of_corpus(slices: Slices, corpus: &Corpus) -> Result<Recipe> {
         let manifest = corpus.manifest()?;
         if let Some(manifest) = &manifest {
-            Recipe::check_there(corpus, manifest)?;
+            Recipe::check_exists(corpus, manifest)?;
         }
         let recipe = Recipe::open(slices, &corpus.recipe_path())?;
         let Some(manifest) = manifest else { return Ok(recipe) };
@@ -24,11 +24,11 @@ impl Recipe {
         }
     }
 
-    /// Fails where the corpus has lost its recipe.
+    /// Checks that a corpus has its recipe file.
     ///
     /// # Errors
-    /// What to do about the missing file.
-    pub fn check_there(corpus: &Corpus, manifest: &Manifest) -> Result<()> {
+    /// If the file is missing; the message says how to restore it.
+    pub fn check_exists(corpus: &Corpus, manifest: &Manifest) -> Result<()> {
         let path = corpus.recipe_path();
         if path.exists() {
             return Ok(());
@@ -47,11 +47,11 @@ impl Recipe {
         )
     }
 
-    /// Writes the recipe file of the newest commit, if the process that made the commit ended before
-    /// it could. For the holder of the lock.
+    /// Writes the recipe file of the newest commit, if the process that made the commit ended
+    /// before it wrote the file. The caller holds the lock.
     ///
     /// # Errors
-    /// When a recipe or a manifest cannot be read, or the file cannot be written.
+    /// If a recipe or a manifest cannot be read, or the file cannot be written.
     pub fn settle(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
         let recipe = Recipe::open(slices, &corpus.recipe_path())?;
         match recipe.superseded_by(corpus, manifest)? {
@@ -60,7 +60,7 @@ impl Recipe {
         }
     }
 
-    /// The recipe text of the newest commit, if this recipe is the one of the commit before it.
+    /// Returns the recipe text of the newest commit, if this recipe is that of the commit before.
     fn superseded_by<'m>(
         &self,
         corpus: &Corpus,

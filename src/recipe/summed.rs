@@ -1,24 +1,25 @@
-//! Equal defects of a source, as few.
+//! Summing up similar defects of a source.
 
 use engine::Documents;
 use formats::Defect;
 use std::collections::{HashMap, VecDeque};
 
-/// The same documents, with at most three defects of a kind one by one and the rest in one.
+/// Yields the same documents, with at most three defects of a kind, and one more that counts the
+/// rest of the kind.
 pub(crate) fn summed(documents: Documents) -> Documents {
     Box::new(Summed { documents, kinds: HashMap::new(), order: VecDeque::new(), ended: false })
 }
 
-/// Defects of a kind that are given one by one.
-const ALONE_MAX: u64 = 3;
+/// Defects of a kind that are listed one by one.
+const LISTED_MAX: u64 = 3;
 
-/// Kinds that are told apart in one source.
+/// Kinds that are distinguished in one source.
 const KINDS_MAX: usize = 100;
 
 struct Summed {
     documents: Documents,
     kinds: HashMap<String, Kind>,
-    /// Kinds in the order in which they were met.
+    /// Kinds in order of first occurrence.
     order: VecDeque<String>,
     ended: bool,
 }
@@ -45,7 +46,7 @@ impl Iterator for Summed {
                         Kind { count: 0, last: defect.clone() }
                     });
                     known.count += 1;
-                    if known.count <= ALONE_MAX {
+                    if known.count <= LISTED_MAX {
                         return Some(Err(defect));
                     }
                     known.last = defect;
@@ -56,8 +57,8 @@ impl Iterator for Summed {
         }
         loop {
             let Kind { count, last } = self.kinds.remove(&self.order.pop_front()?)?;
-            if count > ALONE_MAX {
-                let (more, offset) = (count - ALONE_MAX, last.offset);
+            if count > LISTED_MAX {
+                let (more, offset) = (count - LISTED_MAX, last.offset);
                 return Some(Err(Defect::new(
                     offset,
                     format!("{more} more like this one: {}", last.what),
@@ -67,7 +68,7 @@ impl Iterator for Summed {
     }
 }
 
-/// What defects of a kind have in common: their text without numbers and quoted parts.
+/// Returns what defects of a kind have in common: their text without digits and quoted parts.
 fn kind_of(what: &str) -> String {
     let mut is_quoted = false;
     let mut kind = String::new();

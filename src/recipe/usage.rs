@@ -17,18 +17,18 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// A usage error as any error.
+/// Makes a usage error.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
-/// `; did you mean NAME?` where one of `known` is similar to `name`, else all of them.
+/// Returns `; did you mean NAME?` if one of `known` is similar to `name`, else a list of all.
 pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let near = known.iter().map(|k| (strsim::osa_distance(name, k), k)).min();
-    match near {
-        Some((distance, near)) if distance <= name.len().div_ceil(3) => {
-            format!("; did you mean {near}?")
+    let nearest = known.iter().map(|k| (strsim::osa_distance(name, k), k)).min();
+    match nearest {
+        Some((distance, nearest)) if distance <= name.len().div_ceil(3) => {
+            format!("; did you mean {nearest}?")
         }
         _ => format!("; known: {}", known.join(", ")),
     }

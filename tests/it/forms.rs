@@ -298,7 +298,7 @@ fn a_refused_label_does_not_keep_the_others_out() {
         format!("corpus = \"corpus\"\n{}{}{}", input("b"), input("a"), input("c")),
     );
     let said = place.run("build r.toml").exits(1);
-    for what in ["c4/b: nothing of it can be read", "c4/c: ", "it holds no document", "WET file"] {
+    for what in ["c4/b: nothing of it can be read", "c4/c: ", "it has no document", "WET file"] {
         assert!(said.stderr.contains(what), "{said}");
     }
     let labels = place.status("corpus")["slices"]["c4"]["labels"].clone();

@@ -420,8 +420,8 @@ fn a_repository_without_a_licence_is_counted_as_such() {
     assert_eq!(counts["dropped"], json!({"license": 3, "license_file": 1}));
     let listed: Vec<&str> = list(&counts["malformed"]).iter().map(|d| text(&d["what"])).collect();
     for words in [
-        "one: no licence that could be wanted: no file LICENSE",
-        "two: no licence that could be wanted: COPYING resembles no licence",
+        "one: no usable licence: no file LICENSE",
+        "two: no usable licence: COPYING resembles no licence",
     ] {
         assert!(listed.iter().any(|what| what.contains(words)), "{words}: {listed:#?}");
     }

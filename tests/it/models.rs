@@ -184,7 +184,7 @@ fn a_download_that_is_dropped_goes_on_where_it_was() {
     });
     let place = Place::new();
     let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
-    place.run(&line).exits(0).names(&["the connection was dropped", "going on after"]);
+    place.run(&line).exits(0).names(&["the connection was dropped", "resuming after"]);
     assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
     let asked = server.asked();
     assert_eq!(asked.iter().map(Request::start).collect::<Vec<_>>(), [0, 150_000, 300_000]);
@@ -224,7 +224,7 @@ fn two_versions_of_a_file_are_never_mixed() {
     });
     let place = Place::new();
     let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
-    place.run(&line).exits(0).names(&["another part than was asked for"]);
+    place.run(&line).exits(0).names(&["another part than requested"]);
     assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), new);
 }
 
@@ -240,7 +240,7 @@ fn another_part_than_was_asked_for_is_not_taken() {
     });
     let place = Place::new();
     let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
-    place.run(&line).exits(0).names(&["another part than was asked for"]);
+    place.run(&line).exits(0).names(&["another part than requested"]);
     assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
 }
 
@@ -333,7 +333,7 @@ fn a_missing_file_a_web_page_and_an_empty_file_are_told_as_such() {
     let place = Place::new();
     for (path, word) in [
         ("none", "there is no such file (404)"),
-        ("private", "does not give it (403)"),
+        ("private", "denies access (403)"),
         ("page", "a web page"),
         ("empty", "it is empty"),
     ] {
@@ -582,7 +582,7 @@ fn a_wrong_command_says_what_would_be_right() {
     let place = Place::new();
     place.run("models fetch lid.176.fzt").exits(2).names(&["did you mean lid.176.ftz?"]);
     place.run("models fetch ccnet").exits(2).names(&["as in ccnet:en", " zh"]);
-    place.run("models fetch ccnet:en --from en.arpa.bin").exits(2).names(&["2 are asked for"]);
+    place.run("models fetch ccnet:en --from en.arpa.bin").exits(2).names(&["2 are to be fetched"]);
     place.run("models fetch wikiref --from ftp://x/y").exits(2).names(&["use http://, https://"]);
 }
 

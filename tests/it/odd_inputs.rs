@@ -126,9 +126,9 @@ fn links_that_lead_back_are_walked_once_and_those_that_lead_nowhere_are_named() 
     let left_out = left_out(&add(&place, "in").exits(3).json());
     let names: Vec<&str> = left_out.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["circle.wet", "dangling.wet"]);
-    assert!(left_out.iter().all(|(_, what)| what.contains("leads nowhere")), "{left_out:?}");
+    assert!(left_out.iter().all(|(_, what)| what.contains("link is broken")), "{left_out:?}");
     let named = "add corpus --slice common_crawl --label b in/dangling.wet";
-    place.run(named).exits(2).names(&["dangling.wet: this link leads nowhere"]);
+    place.run(named).exits(2).names(&["dangling.wet: this link is broken"]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_corpus_within_a_repository_is_refused() {
     place.write("repo/LICENSE", "MIT License");
     place.write("repo/main.rs", "fn main() {}");
     let add = "add repo/corpus --slice github --label a repo";
-    place.run(add).exits(2).names(&["the corpus ", "repo/corpus lies within", "elsewhere"]);
+    place.run(add).exits(2).names(&["the corpus ", "repo/corpus is in", "another folder"]);
     assert!(!place.path("repo/corpus").exists());
 }
 

@@ -35,7 +35,7 @@ fn a_value_of_the_wrong_type_is_named_with_its_line() {
     refused("[common_crawl]\nlanguages = [\"en\", 3]", 2, &["languages", "text"]);
     refused("[common_crawl]\nscope = 3", 2, &["scope", "word"]);
     refused("[common_crawl]\nmin_language_score = \"0.5\"", 2, &["min_language_score", "number"]);
-    refused("corpus = 3", 1, &["text in quotes", "integer"]);
+    refused("corpus = 3", 1, &["string in quotes", "integer"]);
     refused("common_crawl = 3", 1, &["common_crawl", "table"]);
     refused("input = 3", 1, &["[[input]]"]);
 }

@@ -75,7 +75,7 @@ fn sources_that_are_others_are_named() {
     place.write("in/c.wet.gz", "y");
     fs::remove_file(place.path("in/b.wet.gz")).unwrap();
     let told = place.run(ADD).exits(1);
-    told.names(&["a.wet.gz had", "c.wet.gz is not one of them", "b.wet.gz is not given"]);
+    told.names(&["a.wet.gz had", "c.wet.gz is not one of them", "b.wet.gz is missing"]);
 }
 
 #[test]

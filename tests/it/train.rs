@@ -283,7 +283,7 @@ fn a_dump_is_not_a_text_to_train_on_whatever_its_name() {
     place.write("pages", "<!DOCTYPE html><html><body>A page.</body></html>");
     for file in ["enwiki.txt", "pages"] {
         let line = format!("train lm --lang en --out models {file}");
-        place.run(&line).exits(2).names(&[file, "is a dump and no text"]);
+        place.run(&line).exits(2).names(&[file, "is a dump, not text"]);
         assert!(!place.path("models/en.arpa.gz").exists());
     }
 }

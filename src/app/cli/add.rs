@@ -13,21 +13,21 @@ const EXAMPLE: &str = "\
 Example:
   sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2
 
-An interrupted add goes on where its last commit was when the same command is given again.";
+An interrupted add resumes at its last commit when you run the same command again.";
 
 /// Add one label, a dump for example, to a corpus
 #[derive(Args)]
 #[command(disable_help_flag = true, after_help = EXAMPLE)]
 pub(crate) struct Add {
-    /// The corpus; made with default settings if there is none
+    /// The corpus; created with default settings if it does not exist
     corpus: PathBuf,
     /// The slice, such as common_crawl
     #[arg(long)]
     slice: String,
-    /// What to call it; named as one, added and removed as one
+    /// The name of what is added: a label is added and removed as a whole
     #[arg(long)]
     label: String,
-    /// Files, patterns, folders, or @FILE with one of these a line
+    /// Files, patterns, folders, or @FILE with one of these per line
     #[arg(required = true)]
     paths: Vec<String>,
     #[command(flatten)]

@@ -5,6 +5,7 @@ use super::run_flags::ClusterFlags;
 use crate::inputs;
 use crate::launch::{is_supervised, launch};
 use crate::terminal::units::count;
+use crate::terminal::{outln, print_json};
 use crate::texts::keys;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
@@ -25,7 +26,7 @@ Example:
   sluice bench dedup --input cc/2020-05/*.wet.gz -w 2
   sluice bench dedup --keys 50M --engine hash -n 2 --json | jq .keys_per_cpu_second";
 
-/// Measure this machine
+/// Measure the speed of this machine
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Bench {
@@ -38,30 +39,30 @@ enum What {
     Dedup(Dedup),
 }
 
-/// Throughput of the dedup-join on a first dump, then that of an increment to it
+/// Measure the throughput of the dedup-join on a first dump, then on an increment to it
 #[derive(Args)]
 #[command(after_help = EXAMPLE, disable_help_flag = true)]
 struct Dedup {
-    /// Made-up keys of the first dump
+    /// Number of generated keys in the first dump
     #[arg(long, default_value = "10M", value_parser = count, value_name = "N")]
     keys: u64,
-    /// Take the keys of the paragraphs of these files, WET or JSON lines with a text: files, globs,
-    /// folders, @lists. The last of them are the second dump
+    /// Take the keys from the paragraphs of these files, WET or JSON lines with a text: files,
+    /// globs, folders, @lists. The last files are the second dump
     #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with_all = ["keys", "duplicates"])]
     input: Vec<String>,
-    /// The share of made-up keys that repeat an earlier one
+    /// The share of generated keys that repeat an earlier one
     #[arg(long, default_value_t = 0.3, value_name = "SHARE")]
     duplicates: f64,
     /// The second dump, as a share of the first
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     increment: f64,
-    /// Keys in an epoch
+    /// Keys per epoch
     #[arg(long, default_value = "4M", value_parser = count, value_name = "N")]
     epoch_keys: u64,
-    /// What stands behind deduplication
+    /// The index used for deduplication
     #[arg(long, default_value = "arrangement")]
     engine: EngineName,
-    /// Where to keep the state meanwhile; a temporary folder where not given
+    /// The folder for the state while it runs; by default a temporary folder
     #[arg(long, value_name = "DIR", overrides_with = "dir")]
     dir: Option<PathBuf>,
     /// Print JSON
@@ -77,7 +78,7 @@ enum EngineName {
     Arrangement,
     /// Differential dataflow's reduce
     Differential,
-    /// A hash map in memory: the limit of speed
+    /// A hash map in memory: the upper bound of speed
     Hash,
 }
 
@@ -115,19 +116,19 @@ impl Dedup {
             return Err(usage("--duplicates is a share from 0 to 1, --increment from 0 to 10"));
         }
         let cluster = self.cluster.cluster()?;
-        let is_part =
+        let is_one_of_several =
             cluster.processes() > 1 && (is_supervised() || self.cluster.hostfile.is_some());
-        if cluster.processes() == 1 || !is_part {
-            let made = match &self.dir {
+        if !is_one_of_several {
+            let state = match &self.dir {
                 Some(dir) => tempfile::tempdir_in(dir),
                 None => tempfile::tempdir(),
             };
-            let made = made.context("cannot make a folder for the state")?;
+            let state = state.context("cannot create a folder for the state")?;
             return match cluster.processes() {
-                1 => self.measure(made.path(), &cluster),
+                1 => self.measure(state.path(), &cluster),
                 processes => {
                     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-                    arguments.extend(["--dir".into(), made.path().to_string_lossy().into_owned()]);
+                    arguments.extend(["--dir".into(), state.path().to_string_lossy().into_owned()]);
                     launch(processes, &arguments)
                 }
             };
@@ -136,10 +137,10 @@ impl Dedup {
         self.measure(&dir, &cluster)
     }
 
-    /// Runs the dumps, with the state in `dir`, and tells what became of them.
+    /// Runs the dumps, with the state in `dir`, and prints the results.
     fn measure(&self, dir: &Path, cluster: &cluster::Cluster) -> Result<u8> {
         let dumps = self.dumps()?;
-        // The others may read it once they have met the first process.
+        // The other processes read it after they have met the first one.
         let corpus = Corpus::create(dir)?;
         let meeting = cluster::meet(cluster)?;
         let ended = Arc::new(Mutex::new(vec![(Instant::now(), Joined::default())]));
@@ -160,36 +161,35 @@ impl Dedup {
         let ended = ended.lock().expect("no worker panicked");
         let rows = ended.windows(2).map(|two| self.row(&two[0], &two[1]));
         let rows: Vec<Value> = rows.collect();
-        match self.json {
-            true => {
-                let mut whole = rows[0].clone();
-                whole["increment"] = rows.get(1).cloned().unwrap_or(Value::Null);
-                println!("{}", serde_json::to_string_pretty(&whole)?);
-            }
-            false => rows.iter().for_each(tell),
+        if self.json {
+            let mut report = rows[0].clone();
+            report["increment"] = rows.get(1).cloned().unwrap_or(Value::Null);
+            print_json(&report)?;
+        } else {
+            rows.iter().try_for_each(print_row)?;
         }
         Ok(DONE)
     }
 
-    /// The first dump and, if there is to be one, the second.
+    /// Returns the first dump and, if the increment is not empty, the second.
     fn dumps(&self) -> Result<Dumps> {
         let share = self.increment / (1.0 + self.increment);
         if self.input.is_empty() {
             let added = (self.keys as f64 * self.increment) as u64;
             let ranges = [0..self.keys, self.keys..self.keys + added];
-            let made_up = |range| {
+            let generated = |range| {
                 let keys = Keys { range, duplicates: self.duplicates, epoch: self.epoch_keys };
                 let source = move |worker, workers| keys.clone().source(worker, workers);
                 Arc::new(source) as Arc<dyn Fn(usize, usize) -> KeySource + Send + Sync>
             };
-            return Ok(ranges.into_iter().filter(|r| !r.is_empty()).map(made_up).collect());
+            return Ok(ranges.into_iter().filter(|r| !r.is_empty()).map(generated).collect());
         }
         let sources = inputs::files(&self.input)?;
         let all: u64 = sources.iter().map(|source| source.bytes).sum();
-        let mut behind = all;
+        let mut remaining = all;
         let second = sources.iter().position(|source| {
-            let begins_here = behind as f64 <= all as f64 * share;
-            behind -= source.bytes;
+            let begins_here = remaining as f64 <= all as f64 * share;
+            remaining -= source.bytes;
             begins_here
         });
         let second = second.unwrap_or(sources.len()).max(1);
@@ -227,7 +227,7 @@ impl Dedup {
     }
 }
 
-/// What each process had used when its last worker was done.
+/// Returns what each process had used when its last worker was done.
 fn by_process(joined: &Joined) -> impl Iterator<Item = Used> {
     let mut used = joined.used.clone();
     used.sort_by(|a, b| {
@@ -241,13 +241,13 @@ fn cpu_seconds(joined: &Joined) -> f64 {
     by_process(joined).map(|used| used.cpu_seconds).sum()
 }
 
-/// Processor time and the most memory that this process has used so far.
+/// Returns the CPU seconds and the peak memory of this process so far.
 fn used_up() -> (f64, u64) {
     let cpu = clock_gettime(ClockId::ProcessCPUTime);
     (cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9, peak_rss_bytes())
 }
 
-/// The most memory the process ever had resident.
+/// Returns the peak resident memory of this process.
 fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -255,9 +255,9 @@ fn peak_rss_bytes() -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
-fn tell(row: &Value) {
+fn print_row(row: &Value) -> Result<()> {
     let number = |name: &str| row[name].as_u64().unwrap_or(0);
-    println!(
+    outln!(
         "{}: {} keys in {:.2} s, {:.2} CPU s, {:.2} M keys per CPU second; {} duplicates; \
          {} on disk in {} runs ({:.1} bytes a key), peak memory {}",
         row["engine"].as_str().unwrap_or_default(),
@@ -270,5 +270,5 @@ fn tell(row: &Value) {
         number("state_runs"),
         number("state_disk_bytes") as f64 / number("state_keys").max(1) as f64,
         HumanBytes(number("peak_rss_bytes")),
-    );
+    )
 }

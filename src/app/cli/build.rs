@@ -3,6 +3,7 @@
 use super::DONE;
 use super::run_flags::RunFlags;
 use crate::ingest::ingest;
+use crate::terminal::print;
 use anyhow::Result;
 use clap::Args;
 use recipe::Recipe;
@@ -23,7 +24,7 @@ Example recipe.toml:
 
   sluice build recipe.toml -w 2";
 
-/// Add every input of a recipe that the corpus does not have yet; make the corpus if need be
+/// Add every input of a recipe that the corpus does not have yet; create the corpus if needed
 #[derive(Args)]
 #[command(disable_help_flag = true, after_help = EXAMPLE)]
 pub(crate) struct Build {
@@ -32,7 +33,7 @@ pub(crate) struct Build {
     /// The corpus, instead of the one the recipe names
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
-    /// Print the recipe with all defaults filled in, and do nothing
+    /// Print the recipe with all defaults filled in, and do nothing else
     #[arg(long)]
     print_recipe: bool,
     #[command(flatten)]
@@ -47,11 +48,11 @@ impl Build {
             None => return Err(usage("which recipe? For example: sluice build recipe.toml")),
         };
         if self.print_recipe {
-            print!("{}", recipe.print_all(slices));
+            print(format_args!("{}", recipe.print_all(slices)))?;
             return Ok(DONE);
         }
         let corpus = self.corpus.as_ref().or(recipe.corpus.as_ref()).ok_or_else(|| {
-            usage("where to? Put corpus = \"DIR\" into the recipe, or give --corpus DIR")
+            usage("where to? Put corpus = \"DIR\" into the recipe, or use --corpus DIR")
         })?;
         let summary = ingest(slices, corpus, &recipe, &recipe.inputs, self.flags.options()?)?;
         self.flags.report(&summary)

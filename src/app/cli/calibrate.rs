@@ -4,14 +4,15 @@ use super::DONE;
 use crate::calibrate::{Curve, Kept, apply};
 use crate::terminal::plot::Plot;
 use crate::terminal::units::count;
+use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
-use corpus::{Corpus, Lock};
+use corpus::{Corpus, Lock, Manifest};
 use indicatif::HumanCount;
 use recipe::usage::usage;
 use recipe::{Recipe, Slices, find_slice};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -20,15 +21,16 @@ Example:
   sluice calibrate corpus --slice common_crawl --tokens 878B --curve curve.svg
   sluice calibrate corpus --slice common_crawl --tokens 878B --apply
 
-Only the ledger is read. With --apply the corpus becomes what its recipe with the new min_score
-gives; what is turned away leaves data/, and no input is read again. Texts below the min_score that
-the corpus was built with are not in it: build with min_score = 0 to be free to choose.";
+Only the ledger is read. With --apply the corpus becomes the one that its recipe with the new min_score
+builds: rejected documents leave data/, and no input is read again. Texts below the min_score that the
+corpus was built with are not in it: build with min_score = 0 to be free to choose.";
 
-/// Thresholds of the table and of CSV: twentieths and hundredths.
-const SHOWN: u32 = 20;
-const IN_CSV: u32 = 100;
+/// Steps of the thresholds in the table.
+const TABLE_STEPS: u32 = 20;
+/// Steps of the thresholds in CSV and JSON.
+const CSV_STEPS: u32 = 100;
 
-/// The quality threshold that keeps about so many tokens, from the ledger
+/// Find the quality threshold that keeps about N tokens, from the ledger
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Calibrate {
@@ -37,13 +39,13 @@ pub(crate) struct Calibrate {
     /// The slice
     #[arg(long)]
     slice: String,
-    /// Tokens wanted of the slice, such as 878B
+    /// Number of tokens to keep of the slice, such as 878B
     #[arg(long, value_parser = count, value_name = "N")]
     tokens: u64,
-    /// Write tokens kept by threshold to this file: .csv, .svg or .html; may be given again
+    /// Write tokens kept by threshold to this file: .csv, .svg or .html; may be given several times
     #[arg(long, value_name = "FILE")]
     curve: Vec<PathBuf>,
-    /// Commit the corpus under the new threshold
+    /// Commit the corpus with the new threshold
     #[arg(long)]
     apply: bool,
     /// Print JSON
@@ -51,26 +53,54 @@ pub(crate) struct Calibrate {
     json: bool,
 }
 
+/// The thresholds of a corpus, and what they keep.
+struct Outcome {
+    curve: Curve,
+    /// The threshold that the corpus was built with.
+    now: f64,
+    /// The threshold that keeps the number of tokens wanted.
+    found: f64,
+    /// The newest commit.
+    commit: u64,
+    /// Whether the recipe's filter may drop documents that pass the threshold.
+    has_filter: bool,
+    /// Whether `--apply` can commit the corpus with the threshold found.
+    can_apply: bool,
+}
+
 impl Calibrate {
     pub fn run(self, slices: Slices) -> Result<u8> {
-        let slice = find_slice(slices, &self.slice)?;
-        if let Some(path) = self.curve.iter().find(|p| !["csv", "svg", "html"].contains(&kind(p))) {
-            let shown = path.display();
-            return Err(usage(format!(
-                "--curve {shown}: a curve's name ends in .csv, .svg or .html"
-            )));
+        self.check_names()?;
+        let outcome = self.calibrate(slices)?;
+        if self.json {
+            print_json(&self.json(&outcome))?;
+        } else {
+            self.print(&outcome)?;
         }
+        Ok(DONE)
+    }
+
+    fn check_names(&self) -> Result<()> {
+        let is_known = |path: &PathBuf| ["csv", "svg", "html"].contains(&extension(path));
+        match self.curve.iter().find(|path| !is_known(path)) {
+            None => Ok(()),
+            Some(path) => {
+                let shown = path.display();
+                Err(usage(format!("--curve {shown}: a curve's name ends in .csv, .svg or .html")))
+            }
+        }
+    }
+
+    /// Finds the threshold, writes the curves and, with `--apply`, commits.
+    fn calibrate(&self, slices: Slices) -> Result<Outcome> {
+        let slice = find_slice(slices, &self.slice)?;
         let corpus = Corpus::open(&self.corpus)?;
         let _lock = if self.apply { Some(Lock::take(&self.corpus)?) } else { None };
         let mut recipe = Recipe::of_corpus(slices, &corpus)?;
         let is_global = recipe.global_dedup;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         if self.apply {
-            corpus.check_whole(&manifest)?;
-            Corpus::create(&self.corpus)?;
-            Recipe::settle(slices, &corpus, &manifest)?;
-            corpus.sweep(&manifest)?;
-            corpus.end_writing()?;
+            settle(slices, &corpus, &manifest)?;
         }
         let settings =
             &mut **recipe.slices.get_mut(slice.name()).expect("a recipe has every slice");
@@ -79,67 +109,79 @@ impl Calibrate {
         };
         let (now, has_filter) = (*calibration.threshold, calibration.filter.is_some());
         let curve = Curve::of_slice(&corpus, &manifest, &self.slice, &calibration)?;
-        let (setting, reason) = (curve.setting, curve.reason);
         let found = curve.threshold_for(self.tokens);
+        let commit = manifest.commit;
         let can_apply = !is_global && found >= now;
+        let mut outcome = Outcome { curve, now, found, commit, has_filter, can_apply };
+        self.write_curves(&outcome)?;
+        if self.apply && found != now {
+            outcome.commit = apply(slices, &corpus, recipe, slice, found)?.commit;
+        }
+        Ok(outcome)
+    }
+
+    fn write_curves(&self, Outcome { curve, now, found, .. }: &Outcome) -> Result<()> {
         for path in &self.curve {
-            let file = match kind(path) {
-                "csv" => csv(&curve),
-                "svg" => self.svg(&curve, now, found),
-                _ => self.html(&curve, now, found),
+            let file = match extension(path) {
+                "csv" => csv(curve),
+                "svg" => self.svg(curve, *now, *found),
+                _ => self.html(curve, *now, *found),
             };
             std::fs::write(path, file)
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
-        let commit = match self.apply {
-            true if found == now => manifest.commit,
-            true => apply(slices, &corpus, recipe, slice, found)?.commit,
-            false => manifest.commit,
+        Ok(())
+    }
+
+    fn json(&self, outcome: &Outcome) -> Value {
+        let Outcome { curve, now, found, commit, .. } = outcome;
+        let setting = curve.setting;
+        let point = |threshold: f64| {
+            let Kept { documents, tokens } = curve.kept(threshold);
+            json!({setting: threshold, "documents": documents, "tokens": tokens})
         };
-        if self.json {
-            let point = |threshold: f64| {
-                let Kept { documents, tokens } = curve.kept(threshold);
-                json!({setting: threshold, "documents": documents, "tokens": tokens})
-            };
-            let told = json!({
-                "slice": self.slice,
-                "tokens_wanted": self.tokens,
-                "found": point(found),
-                "now": point(now),
-                "curve": steps(IN_CSV).map(point).collect::<Vec<_>>(),
-                "applied": self.apply,
-                "commit": commit,
-            });
-            println!("{}", serde_json::to_string_pretty(&told)?);
-            return Ok(DONE);
-        }
+        json!({
+            "slice": self.slice,
+            "tokens_wanted": self.tokens,
+            "found": point(*found),
+            "now": point(*now),
+            "curve": steps(CSV_STEPS).map(point).collect::<Vec<_>>(),
+            "applied": self.apply,
+            "commit": commit,
+        })
+    }
+
+    fn print(&self, outcome: &Outcome) -> Result<()> {
+        let Outcome { curve, now, found, commit, has_filter, can_apply } = outcome;
+        let (setting, reason) = (curve.setting, curve.reason);
         let Kept { documents, tokens } = curve.all();
-        println!(
-            "{}: {} documents have a quality and are dropped for nothing but `{reason}`, {} tokens",
+        outln!(
+            "{}: {} documents have a quality and are kept or dropped for `{reason}`, {} tokens",
             self.slice,
             HumanCount(documents),
             HumanCount(tokens)
-        );
-        println!("{}", table(&curve, now, found));
-        if has_filter {
-            println!(
-                "the recipe's `keep` may drop some of those that a lower threshold brings back"
-            );
+        )?;
+        outln!("{}", table(curve, *now, *found))?;
+        if *has_filter {
+            outln!(
+                "the recipe's `keep` may drop some of the documents that a lower threshold keeps"
+            )?;
         }
-        let kept = curve.kept(found);
-        println!(
+        let kept = curve.kept(*found);
+        outln!(
             "{setting} = {found} keeps {} of the {} tokens wanted",
             HumanCount(kept.tokens),
             HumanCount(self.tokens)
-        );
-        match self.apply {
-            true => println!(
+        )?;
+        if self.apply {
+            outln!(
                 "commit {commit}: the corpus has {setting} = {found} now; put it into your recipe too"
-            ),
-            false if can_apply => println!("to make the corpus so: the same command with --apply"),
-            false => println!("to have it so, build the corpus again with {setting} = {found}"),
+            )
+        } else if *can_apply {
+            outln!("to change the corpus, run the same command with --apply")
+        } else {
+            outln!("to change the corpus, build it again with {setting} = {found}")
         }
-        Ok(DONE)
     }
 
     fn svg(&self, curve: &Curve, now: f64, found: f64) -> String {
@@ -158,13 +200,13 @@ impl Calibrate {
         plot.svg()
     }
 
-    /// The drawing and the table, in one file that needs no other.
+    /// The plot and the table, in one self-contained file.
     fn html(&self, curve: &Curve, now: f64, found: f64) -> String {
         let mut rows = String::new();
-        for (name, threshold) in named(now, found) {
+        for (name, threshold) in rows_of_table(now, found) {
             let Kept { documents, tokens } = curve.kept(threshold);
             writeln!(rows, "<tr><td>{threshold}<td>{documents}<td>{tokens}<td>{name}</tr>")
-                .expect("a string takes all");
+                .expect("a string can be written to");
         }
         let setting = curve.setting;
         format!(
@@ -178,18 +220,28 @@ impl Calibrate {
     }
 }
 
-fn kind(path: &Path) -> &str {
+/// Completes a commit that an earlier process left unfinished. The caller holds the lock.
+fn settle(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
+    corpus.check_whole(manifest)?;
+    Corpus::create(corpus.root())?;
+    Recipe::settle(slices, corpus, manifest)?;
+    corpus.sweep(manifest)?;
+    corpus.end_writing()?;
+    Ok(())
+}
+
+fn extension(path: &Path) -> &str {
     path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
 }
 
-/// Thresholds from 0 to 1.
-fn steps(parts: u32) -> impl Iterator<Item = f64> {
-    (0..=parts).map(move |step| f64::from(step) / f64::from(parts))
+/// Returns thresholds from 0 to 1.
+fn steps(count: u32) -> impl Iterator<Item = f64> {
+    (0..=count).map(move |step| f64::from(step) / f64::from(count))
 }
 
-/// The thresholds of a table, in order, with what is to be said of them.
-fn named(now: f64, found: f64) -> Vec<(&'static str, f64)> {
-    let mut rows: Vec<(&str, f64)> = steps(SHOWN).map(|threshold| ("", threshold)).collect();
+/// Returns the thresholds of a table in order, each with a remark.
+fn rows_of_table(now: f64, found: f64) -> Vec<(&'static str, f64)> {
+    let mut rows: Vec<(&str, f64)> = steps(TABLE_STEPS).map(|threshold| ("", threshold)).collect();
     for (name, threshold) in [("now", now), ("found", found)] {
         rows.retain(|row| row.1 != threshold || !row.0.is_empty());
         rows.push((name, threshold));
@@ -207,7 +259,7 @@ fn table(curve: &Curve, now: f64, found: f64) -> Table {
         "of all",
         "",
     ]);
-    for (name, threshold) in named(now, found) {
+    for (name, threshold) in rows_of_table(now, found) {
         let kept = curve.kept(threshold);
         let share = 100.0 * kept.tokens as f64 / curve.all().tokens.max(1) as f64;
         table.add_row([
@@ -226,9 +278,9 @@ fn table(curve: &Curve, now: f64, found: f64) -> Table {
 
 fn csv(curve: &Curve) -> String {
     let mut file = format!("{},documents,tokens\n", curve.setting);
-    for threshold in steps(IN_CSV) {
+    for threshold in steps(CSV_STEPS) {
         let Kept { documents, tokens } = curve.kept(threshold);
-        writeln!(file, "{threshold},{documents},{tokens}").expect("a string takes all");
+        writeln!(file, "{threshold},{documents},{tokens}").expect("a string can be written to");
     }
     file
 }

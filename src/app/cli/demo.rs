@@ -3,6 +3,7 @@
 use super::status::{print_status, status_json};
 use super::{DONE, run_flags::RunFlags};
 use crate::ingest::ingest;
+use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
 use corpus::Corpus;
@@ -14,18 +15,18 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Marks a folder that demo made, and may make again.
+/// Marks a folder that demo created, and may replace.
 const MARK: &str = ".sluice-demo";
 
 const EXAMPLE: &str = "\
 Example:
   sluice demo --out /tmp/demo && zstdcat /tmp/demo/corpus/data/*/*/*.jsonl.zst | head -1";
 
-/// See it work: bundled pages in, a corpus out, then a second dump as an increment
+/// See it work: build a corpus from bundled pages, then add a second dump as an increment
 #[derive(Args)]
 #[command(disable_help_flag = true, after_help = EXAMPLE)]
 pub(crate) struct Demo {
-    /// The folder to write to; must not be there yet, or be one that demo made
+    /// The folder to write to; must not exist yet, or be one that demo created
     #[arg(long, default_value = "sluice-demo", value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
@@ -37,7 +38,7 @@ impl Demo {
         if self.flags.options()?.cluster.processes() > 1 {
             return Err(usage("demo runs as one process; -w 2 takes two threads"));
         }
-        make_room(&self.out)?;
+        create_folder(&self.out)?;
         let corpus = self.out.join("corpus");
         let recipe = write_recipe(slices, &self.out)?;
         for label in &write_inputs(slices, &self.out.join("inputs"))? {
@@ -45,7 +46,7 @@ impl Demo {
             let summary = ingest(slices, &corpus, &recipe, inputs, self.flags.options()?)?;
             for done in summary.labels.iter().filter(|_| !self.flags.json) {
                 let (name, counts) = (done.label.full_name(), &done.label.counts);
-                println!("added {name}: {} documents read, {} kept", counts.read, counts.kept);
+                outln!("added {name}: {} documents read, {} kept", counts.read, counts.kept)?;
             }
         }
         let opened = Corpus::open(&corpus)?;
@@ -53,79 +54,86 @@ impl Demo {
         let out = self.out.join("export");
         let files = export(&opened, &manifest, &out, &[], Format::Jsonl, |_| ())?;
         if self.flags.json {
-            println!("{}", serde_json::to_string_pretty(&status_json(&manifest))?);
+            print_json(&status_json(&manifest))?;
             return Ok(DONE);
         }
-        println!("\n== the corpus");
-        print_status(&manifest);
+        outln!("\n== the corpus")?;
+        print_status(&manifest)?;
         for file in &files {
-            println!("{}: {} documents", out.join(&file.path).display(), file.documents);
+            outln!("{}: {} documents", out.join(&file.path).display(), file.documents)?;
         }
-        // Of the first slice, whose documents have the scores of models.
+        // The documents of the first slice have scores of models.
         let is_first =
             |path: &str| slices.first().is_some_and(|slice| path.starts_with(slice.name()));
         if let Some(file) = files.iter().find(|file| is_first(&file.path)) {
-            println!("\n== {}, the first document", file.path);
+            outln!("\n== {}, the first document", file.path)?;
             print_first(&out.join(&file.path))?;
         }
-        println!("\nNow with your own: sluice add {} --help", corpus.display());
+        outln!("\nNow with your own files: sluice add {} --help", corpus.display())?;
         Ok(DONE)
     }
 }
 
-/// What is known of the first document of a file, but for lists and long texts.
+/// Prints the meta fields of the first document of a file, except lists.
 fn print_first(path: &Path) -> Result<()> {
-    let shown = || format!("{}", path.display());
-    let file = fs::File::open(path).with_context(shown)?;
+    let cannot_read = || format!("cannot read {}", path.display());
+    let file = fs::File::open(path).with_context(cannot_read)?;
     let Some(line) = BufReader::new(file).lines().next() else { return Ok(()) };
     let document: serde_json::Value =
-        serde_json::from_str(&line.with_context(shown)?).with_context(shown)?;
+        serde_json::from_str(&line.with_context(cannot_read)?).with_context(cannot_read)?;
     for (name, value) in document["meta"].as_object().into_iter().flatten() {
         if !value.is_array() {
-            println!("{name:>16}  {value}");
+            outln!("{name:>16}  {value}")?;
         }
     }
     Ok(())
 }
 
-fn make_room(out: &Path) -> Result<()> {
+/// Creates the folder, in place of one that demo created earlier.
+fn create_folder(out: &Path) -> Result<()> {
     let shown = out.display();
     if out.exists() {
         if !out.join(MARK).exists() {
-            return Err(usage(format!("{shown} is there and not from demo; give another --out")));
+            return Err(usage(format!(
+                "{shown} exists and was not created by demo; choose another --out"
+            )));
         }
         fs::remove_dir_all(out).with_context(|| format!("cannot remove {shown}"))?;
     }
-    fs::create_dir_all(out).with_context(|| format!("cannot make {shown}"))?;
-    fs::write(out.join(MARK), "").with_context(|| format!("cannot write to {shown}"))
+    fs::create_dir_all(out).with_context(|| format!("cannot create {shown}"))?;
+    write(&out.join(MARK), b"")
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes the bundled models, and a recipe that names them.
 fn write_recipe(slices: Slices, dir: &Path) -> Result<Recipe> {
     let models = dir.join("models");
-    fs::create_dir_all(&models).with_context(|| format!("cannot make {}", models.display()))?;
+    fs::create_dir_all(&models).with_context(|| format!("cannot create {}", models.display()))?;
     let mut text = String::new();
     for slice in slices {
         for model in slice.fixture_models() {
-            let path = models.join(model.name);
-            fs::write(&path, model.bytes).with_context(|| format!("{}", path.display()))?;
+            write(&models.join(model.name), model.bytes)?;
         }
         text += &format!("[{}]\n{}", slice.name(), slice.demo_settings());
     }
     let path = dir.join("recipe.toml");
-    fs::write(&path, text).with_context(|| format!("{}", path.display()))?;
+    write(&path, text.as_bytes())?;
     Recipe::open(slices, &path)
 }
 
-/// Writes the bundled files as a user would have them; gives the labels in order.
+/// Writes the bundled files as a user would have them, and returns the labels in order.
 fn write_inputs(slices: Slices, dir: &Path) -> Result<Vec<Input>> {
     let mut labels: Vec<Input> = Vec::new();
     for slice in slices {
         for fixture in slice.fixtures() {
             let folder = dir.join(slice.name()).join(fixture.label);
-            fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+            fs::create_dir_all(&folder)
+                .with_context(|| format!("cannot create {}", folder.display()))?;
             let path = folder.join(fixture.name);
-            fs::write(&path, fixture.bytes).with_context(|| format!("{}", path.display()))?;
+            write(&path, fixture.bytes)?;
             let path = path.to_string_lossy().into_owned();
             match labels.last_mut() {
                 Some(last) if (&*last.slice, &*last.label) == (slice.name(), fixture.label) => {

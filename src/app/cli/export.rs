@@ -1,6 +1,7 @@
 //! `sluice export`.
 
 use super::DONE;
+use crate::terminal::{errln, outln};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use corpus::Corpus;
@@ -29,19 +30,19 @@ pub(crate) struct Export {
     /// Only this slice; may be given several times
     #[arg(long, value_name = "S")]
     slice: Vec<String>,
-    /// The form of the files
+    /// The format of the files
     #[arg(long, default_value = "jsonl")]
     format: FormatName,
-    /// Say nothing but errors
+    /// Print nothing but errors
     #[arg(long)]
     quiet: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum FormatName {
-    /// One JSON object a line
+    /// One JSON object per line
     Jsonl,
-    /// The same, compressed
+    /// The same, compressed with Zstandard
     #[value(name = "jsonl.zst")]
     JsonlZst,
     /// Columns text and meta
@@ -56,13 +57,13 @@ impl Export {
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         if let Err(error) = corpus.check_stray(&manifest) {
-            // A run may have ended since the manifest was read: then the files are its own.
+            // If a run has committed since the manifest was read, the stray files are its own.
             let now = corpus.manifest()?.map(|manifest| manifest.commit);
             anyhow::ensure!(now != Some(manifest.commit), error);
         }
         for label in manifest.labels.iter().filter(|label| !label.is_complete()) {
             let name = label.full_name();
-            eprintln!("{name} is not complete: the export has what is committed of it so far");
+            errln!("{name} is not complete: the export has what is committed of it so far");
         }
         let is_wanted = |slice: &String| self.slice.contains(slice);
         if !self.slice.is_empty() && !manifest.labels.iter().any(|label| is_wanted(&label.slice)) {
@@ -77,38 +78,39 @@ impl Export {
             FormatName::JsonlZst => Format::JsonlZst,
             FormatName::Parquet => Format::Parquet,
         };
-        let tell = |name: &str| {
+        let report = |name: &str| {
             if !self.quiet {
-                eprintln!("exporting {name}");
+                errln!("exporting {name}");
             }
         };
-        let files = export(&corpus, &manifest, &self.out, &self.slice, format, tell)?;
+        let files = export(&corpus, &manifest, &self.out, &self.slice, format, report)?;
         if !self.quiet {
             for file in &files {
                 let (documents, bytes) = (HumanCount(file.documents), HumanBytes(file.bytes));
-                println!("{}: {documents} documents, {bytes}", self.out.join(&file.path).display());
+                outln!("{}: {documents} documents, {bytes}", self.out.join(&file.path).display())?;
             }
         }
         Ok(DONE)
     }
 }
 
-/// Fails for a folder with files that no export made: some would be written over.
+/// Fails for a folder with files that no export made: some could be overwritten.
 fn check_out(out: &Path) -> Result<()> {
     if out.join("manifest.json").is_file() && !out.join("commits").exists() {
         return Ok(());
     }
-    let shown = || format!("cannot read {}", out.display());
+    let cannot_read = || format!("cannot read {}", out.display());
     match std::fs::read_dir(out) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        entries => match entries.with_context(shown)?.next().transpose().with_context(shown)? {
-            None => Ok(()),
-            Some(entry) => Err(usage(format!(
-                "--out {}: {} is there, which no export made; give a folder that is empty or not \
-                 there yet",
-                out.display(),
-                entry.path().display()
-            ))),
-        },
+        entries => {
+            match entries.with_context(cannot_read)?.next().transpose().with_context(cannot_read)? {
+                None => Ok(()),
+                Some(entry) => Err(usage(format!(
+                    "--out {}: {} is in it, which no export made; choose a new or empty folder",
+                    out.display(),
+                    entry.path().display()
+                ))),
+            }
+        }
     }
 }

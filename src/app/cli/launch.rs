@@ -14,7 +14,7 @@ Example:
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Launch {
-    /// Processes
+    /// Number of processes
     #[arg(short, long, value_parser = processes, value_name = "N")]
     number: usize,
     /// The command, build or add, with its arguments

@@ -19,7 +19,7 @@ Example:
   sluice models fetch lid.176.ftz --from ~/Downloads/lid.176.ftz
   sluice models verify";
 
-/// The model files that a recipe names: which there are, fetching them, checking them
+/// List, fetch and check the model files that a recipe names
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Models {
@@ -44,7 +44,7 @@ impl Models {
     }
 }
 
-/// What is there of a file.
+/// How much of a file exists.
 enum FileState {
     Absent,
     /// A download that was interrupted.
@@ -63,7 +63,8 @@ impl FileState {
         part.filter(|bytes| *bytes > 0).map_or(FileState::Absent, FileState::Part)
     }
 
-    pub fn shown(&self) -> String {
+    /// Returns the cell of a table.
+    pub fn text(&self) -> String {
         match self {
             FileState::Absent => "no".into(),
             FileState::Part(bytes) => format!("{} of it", HumanBytes(*bytes)),
@@ -72,7 +73,7 @@ impl FileState {
     }
 }
 
-/// What a file was compared with and found to be.
+/// Names what a file was compared with.
 fn basis_text(basis: Basis) -> &'static str {
     match basis {
         Basis::Published => "published",
@@ -80,16 +81,16 @@ fn basis_text(basis: Basis) -> &'static str {
     }
 }
 
-/// The error of a file that is there, and is not what it should be.
-fn mismatch(path: &Path, basis: Basis, how: &str) -> anyhow::Error {
+/// The error of an existing file with another checksum than expected.
+fn mismatch(path: &Path, basis: Basis, difference: &str) -> anyhow::Error {
     let shown = path.display();
     match basis {
         Basis::Published => {
-            anyhow!("{shown} is not as published: {how}; remove it, and fetch it again")
+            anyhow!("{shown} is not as published: {difference}; remove it, and fetch it again")
         }
         Basis::FirstFetch => anyhow!(
-            "{shown} is not what was first fetched: {how}; remove it and fetch it again, \
-             or, if it is meant to be another, remove its entry from {}",
+            "{shown} is not what was first fetched: {difference}; remove it and fetch it again, \
+             or, if you replaced it on purpose, remove its entry from {}",
             Records::NAME
         ),
     }

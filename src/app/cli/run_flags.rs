@@ -4,6 +4,7 @@ use super::summary::{print_summary, summary_json};
 use crate::ingest::{RunOptions, Summary};
 use crate::launch::TOKEN;
 use crate::terminal::Verbosity;
+use crate::terminal::print_json;
 use crate::terminal::units::{commit_every, processes, size, workers};
 use anyhow::{Context, Result};
 use clap::{ArgAction, Args, ValueEnum};
@@ -12,16 +13,16 @@ use engine::{CommitEvery, Engine};
 use recipe::usage::usage;
 use std::path::PathBuf;
 
-/// What a worker may use where the user does not say.
+/// Memory of a worker by default.
 const MEMORY_PER_WORKER: u64 = 2 << 30;
 
-/// The workers and processes of a run, with timely's letters.
+/// The workers and processes of a run, with timely's short flags.
 #[derive(Args)]
 pub(crate) struct ClusterFlags {
     /// Workers (threads) in this process
     #[arg(short = 'w', long, default_value_t = 1, value_parser = workers, value_name = "N")]
     pub workers: usize,
-    /// Processes of the run, each started by hand; see also: sluice launch
+    /// Number of processes of the run, each started by hand; see also: sluice launch
     #[arg(
         short = 'n', long, default_value_t = 1, value_parser = processes, value_name = "N",
         overrides_with = "processes"
@@ -30,7 +31,7 @@ pub(crate) struct ClusterFlags {
     /// Number of this process, from 0
     #[arg(short = 'p', long, default_value_t = 0, value_name = "I")]
     pub process: usize,
-    /// File with one host:port a line for each process; without it, localhost:2101 and up
+    /// File with one line host:port for each process; without it, localhost:2101 and up
     #[arg(short = 'h', long, value_name = "FILE")]
     pub hostfile: Option<PathBuf>,
     /// Print help
@@ -43,25 +44,25 @@ pub(crate) struct ClusterFlags {
 pub(crate) struct RunFlags {
     #[command(flatten)]
     cluster: ClusterFlags,
-    /// Memory this process may use, about; 2G for each worker where not given
+    /// Memory that this process may use, roughly; by default 2G for each worker
     #[arg(long, value_parser = size, value_name = "SIZE")]
     memory: Option<u64>,
-    /// Commit within the run after so much time (10m) or text (64G)
+    /// Commit during the run each time this much time (10m) or text (64G) has passed
     #[arg(long, default_value = "10m", value_parser = commit_every, value_name = "TIME|SIZE")]
     commit_every: CommitEvery,
-    /// Input, as stored, of one epoch; never shows in the corpus
+    /// Stored bytes of input per epoch; has no effect on the corpus
     #[arg(long, value_parser = size, value_name = "SIZE")]
     epoch_bytes: Option<u64>,
-    /// What stands behind deduplication
+    /// The index used for deduplication
     #[arg(long, default_value = "arrangement")]
     engine: EngineName,
     /// Stop at the first malformed input
     #[arg(long)]
     strict: bool,
-    /// Say nothing on standard error but errors
+    /// Print nothing on standard error but errors
     #[arg(long, conflicts_with = "verbose")]
     quiet: bool,
-    /// Say more on standard error
+    /// Print more on standard error
     #[arg(short, long)]
     verbose: bool,
     /// Print the summary as JSON
@@ -78,7 +79,7 @@ enum EngineName {
 }
 
 impl ClusterFlags {
-    /// The processes that these flags describe.
+    /// Returns the processes that these flags describe.
     pub fn cluster(&self) -> Result<Cluster> {
         if self.workers == 0 || self.processes == 0 {
             return Err(usage("at least one worker and one process are needed"));
@@ -100,8 +101,10 @@ impl ClusterFlags {
             }
         };
         if addresses.len() < self.processes {
-            let (found, wanted) = (addresses.len(), self.processes);
-            return Err(usage(format!("the host file has {found} lines for {wanted} processes")));
+            let (lines, processes) = (addresses.len(), self.processes);
+            return Err(usage(format!(
+                "the host file has {lines} lines for {processes} processes"
+            )));
         }
         let token = std::env::var(TOKEN).unwrap_or_default();
         Ok(Cluster { process: self.process, addresses, token })
@@ -109,7 +112,7 @@ impl ClusterFlags {
 }
 
 impl RunFlags {
-    /// The run that these flags describe.
+    /// Returns the options of the run that these flags describe.
     pub fn options(&self) -> Result<RunOptions> {
         let cluster = self.cluster.cluster()?;
         let workers = self.cluster.workers;
@@ -132,9 +135,9 @@ impl RunFlags {
     pub fn report(&self, summary: &Summary) -> Result<u8> {
         if summary.is_first_process {
             if self.json {
-                println!("{}", serde_json::to_string_pretty(&summary_json(summary))?);
+                print_json(&summary_json(summary))?;
             } else {
-                print_summary(summary);
+                print_summary(summary)?;
             }
         }
         if !summary.refused.is_empty() {

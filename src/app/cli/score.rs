@@ -4,6 +4,7 @@ use super::{DONE, DONE_WITH_DEFECTS};
 use crate::inputs::find;
 use crate::score::{Event, Job, Summary, score};
 use crate::terminal::{Progress, Row, Verbosity};
+use crate::terminal::{errln, outln};
 use anyhow::{Result, ensure};
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
@@ -23,36 +24,36 @@ Example:
 With --recipe the models are those of the recipe's slice, and flags override it:
   curl -s $URL | sluice score --recipe recipe.toml - --out - | gzip > scored.jsonl.gz
 
-Each line comes out as it was, with an object at its end:
+Each line is written unchanged, with an object added at its end:
   \"scores\":{\"language\":\"en\",\"language_score\":0.97,\"perplexity\":312.4,\"bucket\":\"head\",
             \"wiki_prob\":0.61,\"tokens\":845,\"signals\":{\"rps_doc_word_count\":640.0,...}}
-What no model is given for is absent, but a language: without --lid a built-in identifier names it.
+Scores without a model are absent, except the language: without --lid a built-in identifier is used.
 
 Exit codes: 0 done; 1 failed, nothing written; 2 wrong usage or recipe; 3 done, but some lines were
-malformed, are named on standard error, and are not in the output.";
+malformed; they are listed on standard error and are not in the output.";
 
-/// Malformed lines listed one by one.
+/// Malformed lines that are listed one by one.
 const MALFORMED_LISTED_MAX: u64 = 20;
 
-/// Add language, perplexity, quality, tokens and signals to JSON lines or Parquet of any pipeline
+/// Add language, perplexity, quality, tokens and signals to documents of any pipeline
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Score {
     /// Files of JSON lines (plain, gzip, zstd, LZ4) or Parquet, patterns, folders, @FILE with one
-    /// of these a line, or - for standard input
+    /// of these per line, or - for standard input
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<String>,
     /// The file to write, JSON lines: .jsonl, .jsonl.gz or .jsonl.zst by its name, or - for
     /// standard output
     #[arg(long, value_name = "OUT")]
     out: String,
-    /// Take the models of this recipe
+    /// Use the models of this recipe
     #[arg(long, value_name = "R")]
     recipe: Option<PathBuf>,
-    /// The slice whose settings count
+    /// The slice of the recipe whose settings are used
     #[arg(long, default_value = "common_crawl", value_name = "S")]
     slice: String,
-    /// fastText model for languages, .bin or .ftz; without one, a built-in identifier
+    /// fastText model that identifies languages, .bin or .ftz; by default a built-in one
     #[arg(long, value_name = "FILE")]
     lid: Option<PathBuf>,
     /// Folder of language models: {lang}.sp.model, {lang}.arpa.bin
@@ -64,28 +65,28 @@ pub(crate) struct Score {
     /// Count the tokens of this tokenizer.json
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
-    /// Quality signals by name, separated by commas; all for all
+    /// Quality signals by name, separated by commas, or all
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     signals: Vec<String>,
-    /// Stop words by language, JSON as stopwords-iso has it, for the signals
+    /// Stop words by language, JSON as in stopwords-iso, for the signals
     #[arg(long, value_name = "FILE")]
     stop_words: Option<PathBuf>,
-    /// Bad English words, one a line, for the signals
+    /// Bad English words, one per line, for the signals
     #[arg(long, value_name = "FILE")]
     bad_words: Option<PathBuf>,
-    /// Folder of models for the signals: classifiers, counts of words, UT1's blacklists
+    /// Folder of models for the signals: classifiers, word counts, UT1's blacklists
     #[arg(long, value_name = "DIR")]
     signal_models: Option<PathBuf>,
-    /// The field of a line that is its text
+    /// The field that has the text of a line
     #[arg(long, default_value = "text", value_name = "NAME")]
     text_field: String,
-    /// Threads that score
+    /// Number of threads that score
     #[arg(short = 'w', long, default_value_t = 1, value_parser = crate::terminal::units::workers, value_name = "N")]
     workers: usize,
     /// Stop at the first malformed line
     #[arg(long)]
     strict: bool,
-    /// Say nothing on standard error but errors
+    /// Print nothing on standard error but errors
     #[arg(long)]
     quiet: bool,
     /// Print the summary as JSON
@@ -102,7 +103,7 @@ struct ScoreModels {
 
 impl Score {
     pub fn run(self, slices: Slices) -> Result<u8> {
-        ensure!(self.workers > 0, usage("-w 0: at least one thread has to score"));
+        ensure!(self.workers > 0, usage("-w 0: at least one thread is needed"));
         let ScoreModels { files, tokenizer, lid } = self.models(slices)?;
         let mut inputs = Vec::new();
         for input in &self.inputs {
@@ -130,11 +131,11 @@ impl Score {
         let mut reporter = Reporter::new(self.quiet);
         let summary = score(job, |event| reporter.report(event))?;
         reporter.finish();
-        self.print(&summary, models.language_name());
+        self.print(&summary, models.language_name())?;
         Ok(if summary.malformed > 0 { DONE_WITH_DEFECTS } else { DONE })
     }
 
-    /// The models of the flags, and those of the recipe where there is no flag.
+    /// Returns the models of the flags, and those of the recipe for the other flags.
     fn models(&self, slices: Slices) -> Result<ScoreModels> {
         let recipe = match &self.recipe {
             Some(path) => Recipe::open(slices, path)?,
@@ -143,7 +144,7 @@ impl Score {
         let slice = find_slice(slices, &self.slice)?;
         let mut files = slice.models(recipe.settings(slice.name()));
         if self.lm.is_some() {
-            // All that the folder has, each when its first text comes.
+            // All languages of the folder, each loaded with its first text.
             files.languages.clear();
         }
         let file = |name: &str, flag: &Option<PathBuf>, of_recipe: Option<PathBuf>| {
@@ -173,17 +174,19 @@ impl Score {
         Ok(ScoreModels { files, tokenizer, lid })
     }
 
-    /// The summary, on standard output unless the documents go there.
-    fn print(&self, summary: &Summary, identifier: &str) {
-        let text = match self.json {
-            true => format!("{:#}", summary_json(summary, identifier)),
-            false => summary_text(summary, identifier),
+    /// Prints the summary, on standard output unless the documents are written there.
+    fn print(&self, summary: &Summary, identifier: &str) -> Result<()> {
+        let text = if self.json {
+            format!("{:#}", summary_json(summary, identifier))
+        } else {
+            summary_text(summary, identifier)
         };
         match self.out.as_str() {
             "-" if self.quiet && !self.json => {}
-            "-" => eprintln!("{text}"),
-            _ => println!("{text}"),
+            "-" => errln!("{text}"),
+            _ => outln!("{text}")?,
         }
+        Ok(())
     }
 }
 
@@ -192,7 +195,7 @@ fn no_such(what: &str, key: &str, path: &std::path::Path) -> anyhow::Error {
     usage(format!("--{flag}: no such {what}: {}", path.display()))
 }
 
-/// The files that an input names: in the order given, those of a folder by name.
+/// Returns the files that an input names, those of a folder sorted by name.
 fn paths(input: &str) -> Result<Vec<String>> {
     let mut files = find(&[input.to_owned()])?;
     if files.is_empty() {
@@ -275,12 +278,12 @@ fn summary_text(summary: &Summary, identifier: &str) -> String {
         parts.push(format!("tokens: {tokens}, {mean:.1} a document"));
     }
     if summary.malformed > 0 {
-        parts.push(format!("{} malformed lines passed by", HumanCount(summary.malformed)));
+        parts.push(format!("{} malformed lines skipped", HumanCount(summary.malformed)));
     }
     parts.join("\n")
 }
 
-/// The largest shares, for people.
+/// Lists the largest shares, for people.
 fn shares(counts: &BTreeMap<String, u64>) -> String {
     const SHOWN_MAX: usize = 8;
 
@@ -290,9 +293,9 @@ fn shares(counts: &BTreeMap<String, u64>) -> String {
     let share = |(name, count): &(&String, &u64)| {
         format!("{name} {:.1} %", 100.0 * **count as f64 / all.max(1) as f64)
     };
-    let mut told: Vec<String> = largest.iter().take(SHOWN_MAX).map(share).collect();
+    let mut shares: Vec<String> = largest.iter().take(SHOWN_MAX).map(share).collect();
     if largest.len() > SHOWN_MAX {
-        told.push(format!("and {} others", largest.len() - SHOWN_MAX));
+        shares.push(format!("and {} others", largest.len() - SHOWN_MAX));
     }
-    told.join(", ")
+    shares.join(", ")
 }

@@ -2,6 +2,7 @@
 
 use super::DONE;
 use crate::terminal::counts::{label_json, print_counts};
+use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use arrangement::RunMeta;
 use clap::Args;
@@ -15,7 +16,7 @@ Example:
   sluice status corpus
   sluice status corpus --json | jq '.slices.common_crawl.labels'";
 
-/// What a corpus holds: commits, labels, counts, sizes of its state
+/// Print the commit, labels and counts of a corpus, and the size of its state
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Status {
@@ -31,9 +32,10 @@ impl Status {
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         corpus.check_folders(&manifest)?;
-        match self.json {
-            true => println!("{}", serde_json::to_string_pretty(&status_json(&manifest))?),
-            false => print_status(&manifest),
+        if self.json {
+            print_json(&status_json(&manifest))?;
+        } else {
+            print_status(&manifest)?;
         }
         Ok(DONE)
     }
@@ -46,12 +48,12 @@ pub(super) fn status_json(manifest: &Manifest) -> Value {
     }
     let mut state = json!({});
     for (index, runs) in &manifest.state {
-        let of_index = index_size(runs);
+        let size = index_size(runs);
         state[index] = json!({
-            "keys": of_index.keys,
+            "keys": size.keys,
             "runs": runs.len(),
-            "disk_bytes": of_index.disk_bytes,
-            "resident_bytes": of_index.resident_bytes,
+            "disk_bytes": size.disk_bytes,
+            "resident_bytes": size.resident_bytes,
         });
     }
     json!({"commit": manifest.commit, "slices": slices, "state": state})
@@ -71,27 +73,28 @@ fn index_size(runs: &[RunMeta]) -> IndexSize {
     }
 }
 
-pub(super) fn print_status(manifest: &Manifest) {
-    println!("commit {}", manifest.commit);
+pub(super) fn print_status(manifest: &Manifest) -> Result<()> {
+    outln!("commit {}", manifest.commit)?;
     if manifest.labels.is_empty() {
-        println!("no labels yet; add one with: sluice add CORPUS --slice S --label L PATH...");
-        return;
+        outln!("no labels yet; add one with: sluice add CORPUS --slice S --label L PATH...")?;
+        return Ok(());
     }
-    print_counts(&manifest.labels);
+    print_counts(&manifest.labels)?;
     for label in manifest.labels.iter().filter(|label| !label.is_complete()) {
-        println!("{} is not complete: give the command that added it again", label.full_name());
+        outln!("{} is not complete: run the command that added it again", label.full_name())?;
     }
     for label in manifest.labels.iter().filter(|label| label.defects_count > 0) {
         let (name, count) = (label.full_name(), label.defects_count);
-        println!("{name} has {count} defects: the command that added it, given again, lists them");
+        outln!("{name} has {count} defects: run the command that added it again to list them")?;
     }
     for (index, runs) in &manifest.state {
         let size = index_size(runs);
-        println!(
+        outln!(
             "index of {index}: {} keys in {} runs, {} on disk",
             HumanCount(size.keys),
             runs.len(),
             HumanBytes(size.disk_bytes)
-        );
+        )?;
     }
+    Ok(())
 }

@@ -1,12 +1,14 @@
-//! How the commands that add to a corpus report what they did.
+//! The report of commands that add to a corpus.
 
 use crate::ingest::{Skipped, Summary};
 use crate::terminal::counts::{label_json, print_counts};
+use crate::terminal::outln;
+use anyhow::Result;
 use corpus::DefectRow;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-/// The summary for machines.
+/// Returns the summary for machines.
 pub(crate) fn summary_json(summary: &Summary) -> Value {
     let labels: serde_json::Map<String, Value> = summary
         .labels
@@ -19,8 +21,8 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
         .collect();
     let notes = summary.skipped.iter().filter_map(|skipped| {
         let note = json!({"sources": skipped.note, "malformed": skipped.label.defects});
-        let is_any = skipped.note.is_some() || skipped.label.defects_count > 0;
-        is_any.then(|| (skipped.label.full_name(), note))
+        let has_notes = skipped.note.is_some() || skipped.label.defects_count > 0;
+        has_notes.then(|| (skipped.label.full_name(), note))
     });
     let notes: serde_json::Map<String, Value> = notes.collect();
     json!({
@@ -35,69 +37,68 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
     })
 }
 
-/// The summary for people.
-pub(crate) fn print_summary(summary: &Summary) {
-    for skipped in &summary.skipped {
-        print_skipped(skipped);
-    }
+/// Prints the summary for people.
+pub(crate) fn print_summary(summary: &Summary) -> Result<()> {
+    summary.skipped.iter().try_for_each(print_skipped)?;
     if summary.labels.is_empty() {
-        println!("nothing to do; the corpus is at commit {}", summary.commit);
-        return;
+        return outln!("nothing to do; the corpus is at commit {}", summary.commit);
     }
-    print_counts(summary.labels.iter().map(|done| &done.label));
+    print_counts(summary.labels.iter().map(|done| &done.label))?;
     let seconds = summary.elapsed.as_secs_f64();
-    println!(
+    outln!(
         "{} of text in {:.1} s, {:.1} MB/s; {}commit {}",
         HumanBytes(summary.bytes_read()),
         seconds,
         summary.bytes_read() as f64 / 1e6 / seconds,
         summary.models.iter().map(|model| format!("{model}; ")).collect::<String>(),
         summary.commit
-    );
+    )?;
     for done in summary.labels.iter().filter(|done| done.label.counts.read == 0) {
         let (name, slice) = (done.label.full_name(), &done.label.slice);
-        println!("{name}: its files hold no document: are they what {slice} reads?");
+        outln!("{name}: its files have no document: are they what {slice} reads?")?;
     }
-    print_defects(summary);
+    print_defects(summary)
 }
 
-fn print_skipped(Skipped { label, note }: &Skipped) {
+fn print_skipped(Skipped { label, note }: &Skipped) -> Result<()> {
     let name = label.full_name();
-    println!("{name}: in the corpus already");
+    outln!("{name}: in the corpus already")?;
     if let Some(note) = note {
-        println!("{name}: {note}");
+        outln!("{name}: {note}")?;
     }
     if label.defects_count > 0 {
-        println!("{name} has {} defects, from when it was added:", label.defects_count);
-        print_rows(label.defects.iter(), label.defects_count);
+        outln!("{name} has {} defects, from when it was added:", label.defects_count)?;
+        print_rows(label.defects.iter(), label.defects_count)?;
     }
+    Ok(())
 }
 
-/// Defects shown one by one; the rest stand in the summary for machines and in the manifest.
-const DEFECTS_SHOWN: usize = 20;
+/// Defects printed one by one; the rest are in the summary for machines and in the manifest.
+const DEFECTS_PRINTED_MAX: usize = 20;
 
-fn print_defects(summary: &Summary) {
+fn print_defects(summary: &Summary) -> Result<()> {
     let count: u64 = summary.labels.iter().map(|label| label.defects_new).sum();
     if count == 0 {
-        return;
+        return Ok(());
     }
-    println!("{count} defects in the input; what could be read was read:");
+    outln!("{count} defects in the input; what could be read was read:")?;
     let listed = summary.labels.iter().flat_map(|done| {
         let old = done.label.defects_count - done.defects_new;
         done.label.defects.iter().skip(old as usize)
     });
-    print_rows(listed, count);
-    println!(
-        "to add these files once they are repaired, give them a label of their own, or build a new \
-         corpus; --strict stops at the first defect"
-    );
+    print_rows(listed, count)?;
+    outln!(
+        "to add these files after repairing them, use a new label, or build a new corpus; --strict \
+         stops at the first defect"
+    )
 }
 
-fn print_rows<'a>(rows: impl Iterator<Item = &'a DefectRow>, count: u64) {
-    for defect in rows.take(DEFECTS_SHOWN) {
-        println!("  {}: byte {}: {}", defect.source, defect.offset, defect.what);
+fn print_rows<'a>(rows: impl Iterator<Item = &'a DefectRow>, count: u64) -> Result<()> {
+    for defect in rows.take(DEFECTS_PRINTED_MAX) {
+        outln!("  {}: byte {}: {}", defect.source, defect.offset, defect.what)?;
     }
-    if count > DEFECTS_SHOWN as u64 {
-        println!("  and {} more: see --json", count - DEFECTS_SHOWN as u64);
+    if count > DEFECTS_PRINTED_MAX as u64 {
+        outln!("  and {} more: see --json", count - DEFECTS_PRINTED_MAX as u64)?;
     }
+    Ok(())
 }

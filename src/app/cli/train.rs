@@ -8,6 +8,7 @@ mod lm;
 mod references;
 mod stages;
 
+use crate::terminal::outln;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use indicatif::HumanCount;
@@ -23,7 +24,7 @@ Example:
   sluice train classifier --positive references.jsonl.zst --negative pages.jsonl.zst --out wiki.ftz
   sluice train lid --out lid.ftz en=english.txt de=german.txt
 
-Inputs are JSON lines with a text (told by .json in the name), files with one text a line, both
+Inputs are JSON lines with a text (recognised by .json in the name), files with one text per line, both
 plain or compressed, and corpora.";
 
 /// Train the models that a recipe names, from your own text
@@ -55,10 +56,10 @@ impl Train {
     }
 }
 
-/// What is printed, and how.
+/// Flags for what is printed.
 #[derive(Args)]
 struct OutputFlags {
-    /// Say nothing on standard error but errors
+    /// Print nothing on standard error but errors
     #[arg(long)]
     quiet: bool,
     /// Print the summary as JSON
@@ -72,31 +73,31 @@ struct FastTextFlags {
     /// Length of the vectors
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
-    /// Passes through the texts
+    /// Passes over the texts
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Size of the first steps
+    /// Initial learning rate
     #[arg(long, value_name = "STEP")]
     learning_rate: Option<f64>,
-    /// Words seen fewer times are left out
+    /// Ignore words that occur less often
     #[arg(long, value_name = "N")]
     word_count_min: Option<usize>,
-    /// The longest run of words that is looked at as one
+    /// Longest n-grams of words used as features
     #[arg(long, value_name = "N")]
     word_ngrams: Option<usize>,
-    /// Rows that runs of words and characters share
+    /// Hash buckets for n-grams of words and characters
     #[arg(long, value_name = "N")]
     buckets: Option<usize>,
-    /// Threads; with more than one the model is a little different each time
+    /// Number of threads; with more than one the model differs a little each time
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// The share of the texts on which the model is tried and not trained
+    /// The share of the texts held out from training, to test the model
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     held_out: f64,
 }
 
 impl FastTextFlags {
-    /// `options` with what the user chose. A name that ends in `.ftz` asks for `quantization`.
+    /// Overrides `options` with the flags. A name that ends in `.ftz` selects `quantization`.
     fn fill(&self, options: Options, quantization: Quantization, out: &Path) -> Result<Options> {
         let quantization = match out.extension().and_then(|extension| extension.to_str()) {
             Some("bin") => None,
@@ -121,7 +122,7 @@ impl FastTextFlags {
     }
 }
 
-/// A setting that is out of range is a usage error.
+/// Converts an error. A setting that is out of range is a usage error.
 fn training_error(error: TrainingError) -> anyhow::Error {
     match error {
         TrainingError::Setting { .. } => usage(error.to_string()),
@@ -131,7 +132,7 @@ fn training_error(error: TrainingError) -> anyhow::Error {
 
 fn summary_json(summary: &Summary) -> Value {
     let labels = summary.labels.iter().map(|label| {
-        let of_label = json!({
+        let counts = json!({
             "trained": label.trained,
             "held_out": label.held_out,
             "found": label.found,
@@ -139,25 +140,25 @@ fn summary_json(summary: &Summary) -> Value {
             "precision": label.precision(),
             "recall": label.recall(),
         });
-        (label.label.clone(), of_label)
+        (label.label.clone(), counts)
     });
     json!({"labels": labels.collect::<serde_json::Map<_, _>>(), "accuracy": summary.accuracy()})
 }
 
-fn print_summary(summary: &Summary) {
+fn print_summary(summary: &Summary) -> Result<()> {
     let percent = |share: Option<f64>| match share {
         Some(share) => format!("{:.1} %", share * 100.0),
         None => "-".into(),
     };
     for label in &summary.labels {
-        println!(
+        outln!(
             "{}: {} texts trained on, {} held out; precision {}, recall {}",
             label.label,
             HumanCount(label.trained),
             HumanCount(label.held_out),
             percent(label.precision()),
             percent(label.recall()),
-        );
+        )?;
     }
-    println!("accuracy on the texts held out: {}", percent(summary.accuracy()));
+    outln!("accuracy on the texts held out: {}", percent(summary.accuracy()))
 }

@@ -1,6 +1,7 @@
 //! `sluice verify`.
 
 use super::{DONE, FAILED};
+use crate::terminal::{errln, outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
 use corpus::{Corpus, Depth, Error, Finding, Lock, Manifest, repair, verify};
@@ -15,10 +16,10 @@ Example:
   sluice verify corpus --deep && echo sound
 
 --repair is for a corpus whose newest commit cannot be used: its manifest is damaged or lost, or
-files that it names are gone. It says what going back to the newest whole commit loses, goes back, and
-checks the result. It deletes nothing: manifests that are passed over get names that end in .damaged,
-and data that is not part of that commit is moved to CORPUS/set-aside/. It also writes recipe.toml
-again where that is missing or not what the commit was made with.
+files that it names are missing. It reports what going back to the newest complete commit loses, goes
+back, and checks the result. It deletes nothing: skipped manifests get names that end in .damaged, and
+data that is not part of that commit is moved to CORPUS/set-aside/. It also restores recipe.toml if
+that is missing or not what the commit was made with.
 
 Exit codes: 0 sound; 1 something was found, or there is no commit to go back to.";
 
@@ -28,10 +29,10 @@ Exit codes: 0 sound; 1 something was found, or there is no commit to go back to.
 pub(crate) struct Verify {
     /// The corpus
     corpus: PathBuf,
-    /// Read the whole state, and hold it against the ledger
+    /// Read the whole state, and compare it with the ledger
     #[arg(long)]
     deep: bool,
-    /// Go back to the newest commit that is whole, then check
+    /// Go back to the newest complete commit, then check
     #[arg(long)]
     repair: bool,
     /// Print JSON
@@ -49,17 +50,17 @@ impl Verify {
             self.repair(&corpus, slices)?;
         }
         let mut files = 0;
-        let tell = |name: &str| {
+        let report = |name: &str| {
             files += 1;
             if self.verbose {
-                eprintln!("{name}");
+                errln!("{name}");
             }
         };
         let (commit, findings) = match corpus.manifest() {
             Ok(manifest) => {
                 let manifest = manifest.context("the corpus has no commit")?;
                 let depth = if self.deep { Depth::Everything } else { Depth::Index };
-                let mut findings = verify(&corpus, &manifest, depth, tell)?;
+                let mut findings = verify(&corpus, &manifest, depth, report)?;
                 findings.extend(recipe_finding(&corpus, &manifest, slices));
                 (Some(manifest.commit), findings)
             }
@@ -67,20 +68,19 @@ impl Verify {
             Err(error) => return Err(error.into()),
         };
         if self.json {
-            let told = json!({
+            print_json(&json!({
                 "commit": commit,
                 "files": files,
                 "sound": findings.is_empty(),
                 "findings": findings,
-            });
-            println!("{}", serde_json::to_string_pretty(&told)?);
+            }))?;
         } else {
-            findings.iter().for_each(|finding| println!("{finding}"));
+            findings.iter().try_for_each(|finding| outln!("{finding}"))?;
             let commit = commit.map_or("no commit".into(), |commit| format!("commit {commit}"));
             match findings.len() {
-                0 => println!("{commit}: {files} files, all as they should be"),
-                1 => println!("{commit}: {files} files, 1 finding"),
-                found => println!("{commit}: {files} files, {found} findings"),
+                0 => outln!("{commit}: {files} files, all as they should be")?,
+                1 => outln!("{commit}: {files} files, 1 finding")?,
+                found => outln!("{commit}: {files} files, {found} findings")?,
             }
         }
         Ok(if findings.is_empty() { DONE } else { FAILED })
@@ -98,11 +98,13 @@ impl Verify {
         }
     }
 
-    fn say(&self, words: &str) {
-        match self.json {
-            true => eprintln!("{words}"),
-            false => println!("{words}"),
+    /// Prints a line of the report of `--repair`; with `--json` not on standard output.
+    fn print(&self, line: &str) -> Result<()> {
+        if self.json {
+            errln!("{line}");
+            return Ok(());
         }
+        outln!("{line}")
     }
 
     fn repair(&self, corpus: &Corpus, slices: Slices) -> Result<()> {
@@ -111,12 +113,13 @@ impl Verify {
         if let Some(repair) = repair(corpus)? {
             is_sound = false;
             for (commit, what) in &repair.passed_over {
-                self.say(&format!("commit {commit} cannot be used: {what}"));
+                self.print(&format!("commit {commit} cannot be used: {what}"))?;
             }
             let to = repair.to.commit;
-            match repair.lost.is_empty() {
-                true => self.say(&format!("back to commit {to}: no documents are lost")),
-                false => self.say(&format!("back to commit {to}; what that loses:")),
+            if repair.lost.is_empty() {
+                self.print(&format!("back to commit {to}: no documents are lost"))?;
+            } else {
+                self.print(&format!("back to commit {to}; what that loses:"))?;
             }
             for (label, lost) in &repair.lost {
                 let (read, kept) = (HumanCount(lost.read), HumanCount(lost.kept));
@@ -124,16 +127,16 @@ impl Verify {
                     0 => String::new(),
                     files => format!(", and {files} ledger files that cannot be read"),
                 };
-                self.say(&format!(
+                self.print(&format!(
                     "  {label}: {read} documents read, {kept} of them kept{unreadable}; the command \
                      that added it adds them again"
-                ));
+                ))?;
             }
             if let Some(folder) = repair.carry_out(corpus)? {
-                self.say(&format!(
+                self.print(&format!(
                     "what commit {to} does not name is in {} now: remove it when you do not need it",
                     folder.display()
-                ));
+                ))?;
             }
         }
         Corpus::create(&self.corpus)?;
@@ -145,16 +148,17 @@ impl Verify {
             is_sound = false;
             corpus.restore_recipe(text)?;
             let shown = corpus.recipe_path();
-            self.say(&format!("{}: written as commit {} has it", shown.display(), manifest.commit));
+            let (shown, commit) = (shown.display(), manifest.commit);
+            self.print(&format!("{shown}: written as commit {commit} has it"))?;
         }
         if is_sound {
-            self.say("nothing to repair");
+            self.print("nothing to repair")?;
         }
         Ok(())
     }
 }
 
-/// The recipe is there, and is the one that the corpus was made with.
+/// Checks that the recipe file exists and is the one that the corpus was built with.
 fn recipe_finding(corpus: &Corpus, manifest: &Manifest, slices: Slices) -> Option<Finding> {
     let (root, commit) = (corpus.root().display(), manifest.commit);
     let what = match Recipe::of_corpus(slices, corpus) {

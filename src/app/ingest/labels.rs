@@ -1,4 +1,4 @@
-//! From the inputs of a run to labels of the manifest.
+//! Adding the inputs of a run to the manifest, as labels.
 
 use super::readable::refusal;
 use super::source_state::{changed_sources, observe, other_sources};
@@ -19,18 +19,19 @@ pub(crate) struct Added<'a> {
     /// The corpus.
     root: &'a Path,
     strict: bool,
-    /// Whether this process is the first. Only that one reads sources: the manifest is its own.
+    /// Whether this process is the first. Only the first process reads sources, since only it
+    /// writes the manifest.
     first: bool,
     /// Labels that are complete.
     pub skipped: Vec<Skipped>,
     /// Labels of which nothing can be read, each with the reason.
     pub refused: Vec<String>,
-    /// What a user should know and is not a defect.
+    /// Notices, which are not defects.
     pub notices: Vec<String>,
 }
 
-/// An input and its sources. The error of a label that the corpus has already is kept: it may not
-/// need its sources any more.
+/// An input and its sources, or the error of finding them. That is not a failure for a label that
+/// is complete: it does not need its sources any more.
 pub(crate) struct Found<'i> {
     input: &'i Input,
     sources: Result<Sources>,
@@ -56,22 +57,22 @@ impl<'a> Added<'a> {
         }
     }
 
-    /// Finds the sources of those `inputs` that are in the corpus already, or of which something can
-    /// be read. The others are refused before anything is committed, so their names stay free.
+    /// Finds the sources of `inputs`. Refuses new inputs of which nothing can be read before
+    /// anything is committed, so that the names of their labels stay free.
     ///
     /// # Errors
-    /// When no input is left, or a new one names no sources.
+    /// If all inputs are refused, or a new one names no sources.
     pub fn find<'i>(
         &mut self,
         inputs: &'i [Input],
         known: Option<&Manifest>,
         verbosity: Verbosity,
     ) -> Result<Vec<Found<'i>>> {
-        let mut left = Vec::new();
+        let mut found = Vec::new();
         for input in inputs {
             let sources = self.sources(input);
             if known.is_some_and(|known| known.label(&input.slice, &input.label).is_some()) {
-                left.push(Found { input, sources });
+                found.push(Found { input, sources });
                 continue;
             }
             let sources = sources?;
@@ -80,17 +81,17 @@ impl<'a> Added<'a> {
             }
             let slice = find_slice(self.slices, &input.slice)?;
             match refusal(slice, self.recipe, &sources.sources) {
-                None => left.push(Found { input, sources: Ok(sources) }),
+                None => found.push(Found { input, sources: Ok(sources) }),
                 Some(why) => self.refused.push(format!(
                     "{}/{}: nothing of it can be read, so it is not added:\n{why}",
                     input.slice, input.label
                 )),
             }
         }
-        if left.is_empty() && !self.refused.is_empty() {
+        if found.is_empty() && !self.refused.is_empty() {
             bail!("{}", self.refused.join("\n"));
         }
-        Ok(left)
+        Ok(found)
     }
 
     fn sources(&self, input: &Input) -> Result<Sources> {
@@ -104,25 +105,25 @@ impl<'a> Added<'a> {
         if let Some((path, what)) = found.left_out.first().filter(|_| self.strict) {
             bail!("{}: {what} (--strict stops at the first defect)", path.display());
         }
-        // A folder that is one source is read as a whole, and what a run writes must not be in it.
+        // A folder that is one source is read as a whole, so the corpus must not be in it.
         let root = std::path::absolute(self.root)?;
-        let there = root.ancestors().find_map(|folder| folder.canonicalize().ok());
-        let is_around =
-            |source: &&Source| there.as_ref().is_some_and(|root| root.starts_with(&source.path));
-        if let Some(source) = found.sources.iter().find(is_around) {
+        let existing = root.ancestors().find_map(|folder| folder.canonicalize().ok());
+        let contains_corpus =
+            |source: &&Source| existing.as_ref().is_some_and(|root| root.starts_with(&source.path));
+        if let Some(source) = found.sources.iter().find(contains_corpus) {
             let (root, path) = (root.display(), &source.path);
             bail!(usage(format!(
-                "the corpus {root} lies within {path}, which is one source and is read as a whole: \
-                 make the corpus elsewhere"
+                "the corpus {root} is in {path}, which is one source and is read as a whole: \
+                 choose another folder for the corpus"
             )));
         }
         Ok(())
     }
 
-    /// Adds the label of an input to the manifest, unless it has it.
+    /// Adds the label of an input to the manifest, unless the manifest has it.
     ///
     /// # Errors
-    /// When the manifest has the label with other sources.
+    /// If the manifest has the label with other sources.
     pub fn add(&mut self, found: Found<'_>, manifest: &mut Manifest) -> Result<()> {
         let Found { input, sources: mut found } = found;
         if let Ok(found) = &mut found {
@@ -138,7 +139,7 @@ impl<'a> Added<'a> {
             return Ok(());
         }
         if manifest.labels.len() as u64 == DocRef::LABELS_MAX {
-            bail!("a corpus holds at most {} labels", DocRef::LABELS_MAX);
+            bail!("a corpus has at most {} labels", DocRef::LABELS_MAX);
         }
         let label = self.new_label(input, found?)?;
         manifest.labels.push(label);
@@ -168,8 +169,8 @@ impl<'a> Added<'a> {
         })
     }
 
-    /// What is to be said of the sources of a label that is in the corpus. It does not need them:
-    /// dumps are large, and removed once they are read.
+    /// Returns a remark on the sources of a label that is complete. It does not need them any more:
+    /// dumps are large, and users remove them after they are read.
     fn note_of_complete(&self, label: &Label, found: Result<Sources>) -> Result<Option<String>> {
         let sources = match found {
             Ok(found) => found.sources,
@@ -181,8 +182,8 @@ impl<'a> Added<'a> {
         let name = label.full_name();
         if let Some(differ) = other_sources(label, &sources) {
             bail!(
-                "{name} is in the corpus with other sources or sizes: {differ}; a label is added as \
-                 one: give what is new a label of its own"
+                "{name} is in the corpus with other sources or sizes: {differ}; a label cannot be \
+                 extended: add the new files under another label"
             );
         }
         let changed = if self.first { changed_sources(label, &sources)? } else { None };
@@ -194,8 +195,8 @@ impl<'a> Added<'a> {
         }))
     }
 
-    /// Fails where the sources of a label that is to be continued are not those it was begun with:
-    /// what was read of them, and what is still to be read, would not fit.
+    /// Fails if the sources of an unfinished label have changed: what was read of them and what is
+    /// still to be read would not fit together.
     fn check_unchanged(&self, label: &Label, sources: &[Source]) -> Result<()> {
         let differ = match other_sources(label, sources) {
             None if self.first => changed_sources(label, sources)?,
@@ -204,15 +205,15 @@ impl<'a> Added<'a> {
         match differ {
             None => Ok(()),
             Some(differ) => bail!(
-                "{} is not complete, and cannot be continued with other sources than it was begun \
-                 with: {differ}; put them back as they were, or build a new corpus",
+                "{} is not complete, and cannot be resumed with other sources than it was begun \
+                 with: {differ}; restore them as they were, or build a new corpus",
                 label.full_name()
             ),
         }
     }
 }
 
-/// Reports the files of folders that are skipped: by name if the output is verbose.
+/// Reports the skipped files of folders, by name if the output is verbose.
 fn report_beside(beside: &[PathBuf], verbosity: Verbosity) {
     match verbosity {
         Verbosity::Verbose => {
@@ -224,7 +225,7 @@ fn report_beside(beside: &[PathBuf], verbosity: Verbosity) {
             }
         }
         Verbosity::Normal if !beside.is_empty() => notice(&format!(
-            "skipped {} files that lie beside the data, such as checksums (-v names them)",
+            "skipped {} files beside the data, such as checksums (-v lists them)",
             beside.len()
         )),
         Verbosity::Normal | Verbosity::Quiet => {}

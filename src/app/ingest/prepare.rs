@@ -1,4 +1,4 @@
-//! The corpus that a run adds to: opened or created, locked, and cleared of what a killed run left.
+//! Opening or creating the corpus of a run: locking it, and clearing what a killed run left.
 
 use anyhow::{Context, Result, bail};
 use corpus::{Corpus, Lock, Manifest};
@@ -6,17 +6,16 @@ use recipe::usage::usage;
 use recipe::{Recipe, Slices};
 use std::path::Path;
 
-/// Opens the corpus, or makes it with `recipe`, and takes the lock.
+/// Opens the corpus, or creates it with `recipe`, and takes the lock.
 pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(Corpus, Lock)> {
     if let Some(found) = Corpus::in_the_way(root, &recipe.print(slices))? {
         bail!(usage(format!(
-            "{} is no corpus, and none can be made there: {} is in the way; give a folder that is \
-             empty or not there yet",
+            "{} is not a corpus, and is not empty: {} is in it; choose a new or empty folder",
             root.display(),
             found.display()
         )));
     }
-    std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
+    std::fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
     let lock = Lock::take(root)?;
     let manifest = match Corpus::open(root) {
         Ok(corpus) => corpus.manifest()?.map(|manifest| (corpus, manifest)),
@@ -47,7 +46,7 @@ fn check_recipe(
     recipe: &Recipe,
     slices: Slices,
 ) -> Result<()> {
-    Recipe::check_there(corpus, manifest)?;
+    Recipe::check_exists(corpus, manifest)?;
     if manifest.recipe == recipe.fingerprint {
         return Ok(());
     }

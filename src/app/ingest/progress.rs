@@ -1,4 +1,4 @@
-//! Shows how far the labels of a run have come, until the run ends.
+//! Progress of the labels of a run.
 
 use crate::terminal::{Progress, Row, Verbosity};
 use anyhow::Result;
@@ -17,7 +17,7 @@ pub(super) struct ProgressThread {
 }
 
 impl ProgressThread {
-    /// Starts to show `counters`. In a run of several processes the first one shows its own share.
+    /// Starts to display `counters`. Of several processes, the first one displays its own share.
     pub fn start(
         counters: engine::Progress,
         verbosity: Verbosity,
@@ -51,7 +51,7 @@ impl ProgressThread {
         Ok(ProgressThread { stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Removes what is shown.
+    /// Ends the display.
     pub fn finish(mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

@@ -7,28 +7,31 @@ use recipe::{AnySlice, Recipe};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// Records of one source that are looked at for one that can be read.
+/// Records of a source that are read to find one that can be used.
 const RECORDS_MAX: usize = 1_000;
 
-/// Sources whose fault is named.
-const NAMED_MAX: usize = 5;
+/// Sources that are listed with their defect.
+const LISTED_MAX: usize = 5;
 
-/// Why nothing of a label's sources can be read, if so. As a rule the first record of the first
-/// source is read and nothing else.
+/// Returns why nothing of a label's sources can be read; `None` if something can. Usually only the
+/// first record of the first source is read.
 pub(crate) fn refusal(slice: &dyn AnySlice, recipe: &Recipe, sources: &[Source]) -> Option<String> {
     let settings = recipe.settings(slice.name());
     let reader = slice.reader(settings);
-    let wrong = |path: &Path| match slice.is_slow_to_begin() {
-        true => slice.mistaken(path, settings).ok().flatten().map(Some),
-        false => wrong(&reader, path),
+    let fault = |path: &Path| {
+        if slice.is_slow_to_begin() {
+            slice.mistaken(path, settings).ok().flatten().map(Some)
+        } else {
+            fault(&reader, path)
+        }
     };
     let mut why = Vec::new();
     for source in sources {
         let path = Path::new(&source.path);
-        // What panics is told by the run.
-        let found = catch_unwind(AssertUnwindSafe(|| wrong(path))).ok()??;
-        if why.len() < NAMED_MAX {
-            let what = found.map_or_else(|| "it holds no document".to_owned(), |d| d.to_string());
+        // A panic is reported by the run.
+        let found = catch_unwind(AssertUnwindSafe(|| fault(path))).ok()??;
+        if why.len() < LISTED_MAX {
+            let what = found.map_or_else(|| "it has no document".to_owned(), |d| d.to_string());
             why.push(format!("  {}: {what}", source.path));
         }
     }
@@ -39,10 +42,11 @@ pub(crate) fn refusal(slice: &dyn AnySlice, recipe: &Recipe, sources: &[Source])
     Some(why.join("\n"))
 }
 
-/// What is wrong with a source of which nothing can be read; `None` where something can.
-fn wrong(reader: &Reader, path: &Path) -> Option<Option<Defect>> {
+/// Returns the first defect, if any, of a source of which nothing can be read; `None` if something
+/// can.
+fn fault(reader: &Reader, path: &Path) -> Option<Option<Defect>> {
     let documents = reader(path).ok()?;
-    // A record that is none comes before its defect. One turned away without a defect was read.
+    // A malformed record is rejected, and its defect follows. Without a defect, it was read.
     let (mut first, mut is_pending) = (None, false);
     for read in documents.take(RECORDS_MAX) {
         match read {
@@ -68,7 +72,7 @@ mod tests {
         let check = |of: fn() -> Vec<Result<Document, Defect>>| {
             let reader: Reader =
                 std::sync::Arc::new(move |_: &Path| Ok(Box::new(of().into_iter())));
-            wrong(&reader, Path::new("x")).map(|found| found.map(|defect| defect.what))
+            fault(&reader, Path::new("x")).map(|found| found.map(|defect| defect.what))
         };
         fn rejected() -> Result<Document, Defect> {
             let mut document = Document::default();
@@ -81,7 +85,7 @@ mod tests {
         assert_eq!(check(Vec::new), Some(None));
         assert_eq!(check(|| vec![defect(), rejected(), defect()]), Some(Some("bad".into())));
         assert_eq!(check(|| vec![defect(), Ok(Document::default())]), None);
-        // Turned away by a rule, and not for what is wrong with it.
+        // Rejected by a rule, not for a defect.
         assert_eq!(check(|| vec![rejected()]), None);
         assert_eq!(check(|| vec![rejected(), rejected(), defect()]), None);
     }

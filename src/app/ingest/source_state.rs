@@ -1,10 +1,10 @@
-//! Whether a label's sources are still those it was begun with.
+//! Detecting changes of a label's sources since it was begun.
 //!
-//! Of each source the manifest has the name, the size, the time of its last change, and a checksum
-//! of its first and last 64 KiB. To read all of a dump again before each run would take as long as
-//! the run, and a compressed file that differs anywhere nearly always differs in its last block. The
-//! time alone would refuse files that were fetched again. So the time counts only where it has to:
-//! for a source that is read in part, and is too large for the checksum to cover all of it.
+//! The manifest has each source's name, size, modification time, and a checksum of its first and
+//! last 64 KiB. Reading all of a dump again before each run would take as long as the run, and a
+//! compressed file that differs anywhere nearly always differs in its last block. The modification
+//! time alone would reject files that were fetched again. It is compared only for a source that has
+//! been read in part and is too large for the checksum to cover all of it.
 
 use anyhow::{Context, Result};
 use corpus::{Label, Source};
@@ -17,28 +17,30 @@ use std::time::UNIX_EPOCH;
 /// Bytes at each end of a file that its checksum covers.
 const END_BYTES: u64 = 64 << 10;
 
-/// How deep folders are walked.
+/// Levels of folders that are walked.
 const DEPTH_MAX: usize = 64;
 
-/// Sources named in a message, at most.
-const SHOWN_MAX: usize = 5;
+/// Sources that are listed in a message.
+const LISTED_MAX: usize = 5;
 
-/// Notes how a source is now.
+/// Records the current state of a source.
 pub(crate) fn observe(source: &mut Source) -> Result<()> {
-    let mut seen = Seen::default();
+    let mut state = SourceState::default();
     let path = Path::new(&source.path);
-    seen.add(path, 0).with_context(|| format!("cannot read {}", path.display()))?;
-    (source.modified, source.ends) = (Some(seen.modified), Some(seen.ends));
+    state.add(path, 0).with_context(|| format!("cannot read {}", path.display()))?;
+    (source.modified, source.ends) = (Some(state.modified), Some(state.ends));
     Ok(())
 }
 
 #[derive(Default)]
-struct Seen {
+struct SourceState {
+    /// The newest modification time, in nanoseconds.
     modified: u64,
+    /// The checksum of the ends of all files.
     ends: u32,
 }
 
-impl Seen {
+impl SourceState {
     /// Adds a file, or all files of a folder. Links within a folder are not followed.
     fn add(&mut self, path: &Path, depth: usize) -> io::Result<()> {
         let meta = if depth == 0 { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
@@ -80,29 +82,29 @@ fn modified(meta: &Metadata) -> u64 {
     since.map_or(0, |since| since.as_nanos() as u64)
 }
 
-/// What differs between the sources of a label and those given for it: names and sizes.
+/// Lists the differences in names and sizes between the sources of a label and those given for it.
 pub(crate) fn other_sources(label: &Label, given: &[Source]) -> Option<String> {
     let by_name = |sources: &[Source]| -> BTreeMap<String, u64> {
         sources.iter().map(|source| (source.name.clone(), source.bytes)).collect()
     };
     let (known, given) = (by_name(&label.sources), by_name(given));
-    let mut differ = Vec::new();
+    let mut differences = Vec::new();
     for (name, bytes) in &given {
         match known.get(name) {
-            None => differ.push(format!("{name} is not one of them")),
+            None => differences.push(format!("{name} is not one of them")),
             Some(before) if before != bytes => {
-                differ.push(format!("{name} had {before} bytes and has {bytes} now"));
+                differences.push(format!("{name} had {before} bytes and has {bytes} now"));
             }
             Some(_) => {}
         }
     }
-    let gone = known.keys().filter(|name| !given.contains_key(*name));
-    differ.extend(gone.map(|name| format!("{name} is not given")));
-    listed(differ)
+    let missing = known.keys().filter(|name| !given.contains_key(*name));
+    differences.extend(missing.map(|name| format!("{name} is missing")));
+    list(differences)
 }
 
-/// What has changed of the sources of a label, whose names and sizes are the same. Where the label
-/// is to be continued, everything that could show is a change.
+/// Lists changes in the sources of a label, whose names and sizes are the same. For an unfinished
+/// label, the modification time counts too.
 pub(crate) fn changed_sources(label: &Label, given: &[Source]) -> Result<Option<String>> {
     let mut changes = Vec::new();
     for (number, (known, given)) in label.sources.iter().zip(given).enumerate() {
@@ -112,7 +114,7 @@ pub(crate) fn changed_sources(label: &Label, given: &[Source]) -> Result<Option<
             let meta = meta.with_context(|| format!("cannot read {}", given.path))?;
             Ok(meta.is_dir() || self::modified(&meta) != modified)
         };
-        // To read the ends of all files of a complete label each time it is named takes too long.
+        // Reading the ends of all files of a complete label each time it is named takes too long.
         if label.is_complete() && !is_touched()? {
             continue;
         }
@@ -134,13 +136,13 @@ pub(crate) fn changed_sources(label: &Label, given: &[Source]) -> Result<Option<
             ));
         }
     }
-    Ok(listed(changes))
+    Ok(list(changes))
 }
 
-/// The first of them, as one text.
-fn listed(mut all: Vec<String>) -> Option<String> {
-    let more = all.len().saturating_sub(SHOWN_MAX);
-    all.truncate(SHOWN_MAX);
+/// Joins the first few texts and the number of the rest; `None` if there are none.
+fn list(mut all: Vec<String>) -> Option<String> {
+    let more = all.len().saturating_sub(LISTED_MAX);
+    all.truncate(LISTED_MAX);
     if more > 0 {
         all.push(format!("and {more} more"));
     }
@@ -217,8 +219,8 @@ mod tests {
         };
         let label = Label { sources: sources(&[("a", 1), ("b", 2)]), ..Label::default() };
         assert_eq!(other_sources(&label, &label.sources), None);
-        let told = other_sources(&label, &sources(&[("a", 3), ("c", 2)])).unwrap();
-        let all = "a had 1 bytes and has 3 now; c is not one of them; b is not given";
-        assert_eq!(told, all);
+        let found = other_sources(&label, &sources(&[("a", 3), ("c", 2)])).unwrap();
+        let expected = "a had 1 bytes and has 3 now; c is not one of them; b is missing";
+        assert_eq!(found, expected);
     }
 }

@@ -1,17 +1,17 @@
 //! What a run did.
 
-use corpus::Label;
+use corpus::{Label, Manifest};
 use std::time::Duration;
 
 /// What a run did.
 pub(crate) struct Summary {
     pub commit: u64,
     pub labels: Vec<LabelSummary>,
-    /// Labels that were there already.
+    /// Labels that were complete already.
     pub skipped: Vec<Skipped>,
-    /// What a user should know and is no defect.
+    /// Notices, which are not defects.
     pub notices: Vec<String>,
-    /// Labels of which nothing can be read, each with the reason: they are not in the corpus.
+    /// Labels that were not added because nothing of them can be read, each with the reason.
     pub refused: Vec<String>,
     pub elapsed: Duration,
     /// The language identifiers in use.
@@ -20,24 +20,36 @@ pub(crate) struct Summary {
     pub is_first_process: bool,
 }
 
-/// What came of one label in one run.
+/// The result of a run for one label.
 pub(crate) struct LabelSummary {
     pub label: Label,
-    /// Text read before this run, by one that was cut short.
+    /// Text read by earlier runs that were interrupted.
     pub bytes_read_before: u64,
     pub defects_new: u64,
+}
+
+impl LabelSummary {
+    /// Compares the label of this number in the manifests before and after a run.
+    pub fn of(label: usize, before: &Manifest, after: &Manifest) -> LabelSummary {
+        let (old, label) = (before.labels.get(label), &after.labels[label]);
+        LabelSummary {
+            label: label.clone(),
+            bytes_read_before: old.map_or(0, |old| old.counts.bytes_read),
+            defects_new: label.defects_count - old.map_or(0, |old| old.defects_count),
+        }
+    }
 }
 
 /// A label that was complete before this run.
 pub(crate) struct Skipped {
     pub label: Label,
-    /// What is to be said of its sources as they are now.
+    /// A remark on the current state of its sources.
     pub note: Option<String>,
 }
 
 impl Summary {
-    /// Something could not be read. What a label had when it was added is listed again where it is
-    /// asked for again, but is no result of this run.
+    /// Returns whether this run found defects. Those of labels that were complete already do not
+    /// count, though they are listed again.
     pub fn has_defects(&self) -> bool {
         self.labels.iter().any(|label| label.defects_new > 0)
     }

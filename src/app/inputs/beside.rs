@@ -1,6 +1,6 @@
-//! Files that lie beside the data in a folder, as downloads and tools leave them.
+//! Files beside the data in a folder, such as checksums and notes of downloads and tools.
 //!
-//! Found in a folder they are skipped, with a notice. A file that is named by itself is never skipped.
+//! They are skipped with a notice. A file that the user names itself is never skipped.
 
 use formats::Form;
 use std::path::Path;
@@ -22,7 +22,7 @@ const BEGINNINGS: &[&str] = &[
     "croissant",
 ];
 
-/// Endings of names, in lower case, below any compression.
+/// Endings of names, in lower case, before any ending of a compression.
 const ENDINGS: &[&str] = &[
     ".md5",
     ".md5sum",
@@ -47,7 +47,7 @@ const ENDINGS: &[&str] = &[
 const NAMES: &[&str] =
     &["thumbs.db", "desktop.ini", "_success", "_metadata", "_common_metadata", "__macosx"];
 
-/// Whether a file or folder that was found in a folder is none of the data.
+/// Returns whether a file or folder that was found in a folder is not data.
 pub(crate) fn is_beside(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name = formats::without_compression(&name);
@@ -57,8 +57,8 @@ pub(crate) fn is_beside(path: &Path) -> bool {
     if path.is_dir() {
         return false;
     }
-    // A record of the data may be called by such a word, as a book may: so only with an ending of
-    // texts, or with none.
+    // A book may have such a name too, so only names with the ending of a text, or without an
+    // ending, count.
     let is_note = [".txt", ".md", ".html", ".rst"].iter().any(|end| name.ends_with(end));
     let begins = |begin: &str| name.starts_with(begin) && (is_note || !name.contains('.'));
     BEGINNINGS.iter().any(|begin| begins(begin))
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_beside_the_data_is_told_by_its_name_or_by_what_is_in_it() {
+    fn files_beside_the_data_are_recognised_by_name_or_content() {
         let folder = tempfile::tempdir().unwrap();
         let is = |name: &str, bytes: &str| {
             let path = folder.path().join(name);

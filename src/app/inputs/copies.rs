@@ -8,11 +8,11 @@ use std::path::Path;
 /// Bytes compared at the beginning, in the middle and at the end of files of one size.
 const COMPARED_BYTES: usize = 64 << 10;
 
-/// Pairs named one by one.
-const NAMED_MAX: usize = 10;
+/// Pairs that are listed one by one.
+const LISTED_MAX: usize = 10;
 
-/// Notices on files that look like copies of one before them: the size is the same, and so are the
-/// beginning, the middle and the end. Without deduplication their records count twice.
+/// Returns notices on files that look like copies of an earlier one: size, beginning, middle and
+/// end are the same. Without deduplication their records count twice.
 pub(crate) fn copies(sources: &[Source]) -> Vec<String> {
     let mut by_size: BTreeMap<u64, Vec<&Source>> = BTreeMap::new();
     for source in sources.iter().filter(|source| source.bytes > 0) {
@@ -27,11 +27,11 @@ pub(crate) fn copies(sources: &[Source]) -> Vec<String> {
                 firsts.insert(digest, source);
                 continue;
             };
-            if notices.len() < NAMED_MAX {
+            if notices.len() < LISTED_MAX {
                 let (path, first) = (&source.path, &first.path);
                 notices.push(format!(
-                    "{path} looks like a copy of {first}; both are read: name one of them if \
-                     that is not meant"
+                    "{path} looks like a copy of {first}; both are read: name only one of them if \
+                     that is not intended"
                 ));
             } else {
                 more += 1;
@@ -44,8 +44,8 @@ pub(crate) fn copies(sources: &[Source]) -> Vec<String> {
     notices
 }
 
-/// Of a file's beginning, middle and end; none where they cannot be read, which shows later, or
-/// where it is a folder.
+/// Returns the digest of a file's beginning, middle and end; `None` for a folder, or if they cannot
+/// be read, which is reported later.
 fn digest(source: &Source) -> Option<[u8; 32]> {
     let file = formats::regular::open(Path::new(&source.path)).ok()?;
     let last = source.bytes.saturating_sub(COMPARED_BYTES as u64);
@@ -105,7 +105,7 @@ mod tests {
         let path = path.to_str().unwrap().to_owned();
         let source = Source { name: "one".into(), path, bytes: 4, ..Source::default() };
         let notices = copies(&vec![source; 31]);
-        assert_eq!(notices.len(), NAMED_MAX + 1);
-        assert!(notices[NAMED_MAX].contains("20 more"), "{notices:?}");
+        assert_eq!(notices.len(), LISTED_MAX + 1);
+        assert!(notices[LISTED_MAX].contains("20 more"), "{notices:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! From what a user names to files: patterns, lists and folders.
+//! Expanding patterns, lists and folders that a user names to files.
 
 use super::beside::is_beside;
 use anyhow::{Context, Result, ensure};
@@ -12,39 +12,38 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// A list of paths may be as large; a few paths of a hundred bytes for each source that a label
-/// may have.
+/// The largest list of paths.
 const LIST_BYTES_MAX: u64 = 64 << 20;
 
-/// Lists within lists.
+/// Levels of lists within lists.
 const LISTS_MAX: usize = 8;
 
-/// What is found, and what is not taken of it.
+/// What was found, and what is left out.
 #[derive(Default)]
 pub(super) struct Found {
     /// Files, and folders that are one source.
     pub paths: Vec<PathBuf>,
-    /// What a folder or a pattern has and no source can be, with the reason.
+    /// Paths of a folder or a pattern that cannot be a source, with the reason.
     pub left_out: Vec<(PathBuf, String)>,
     /// Folders that are a corpus.
     pub corpora: Vec<PathBuf>,
-    /// Files that lie beside the data of a folder, such as checksums.
+    /// Files beside the data of a folder, such as checksums.
     pub beside: Vec<PathBuf>,
-    /// Folders walked, by device and number: a link may lead back to one.
+    /// Folders walked, by device and inode: a link may lead back to one.
     walked: BTreeSet<(u64, u64)>,
 }
 
-/// What may be named.
+/// What is accepted as a source.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'w> {
-    /// Whether a folder is one source.
+    /// Returns whether a folder is one source.
     pub is_source: &'w dyn Fn(&Path) -> bool,
     /// Whether a FIFO or a socket may be named, for readers that go through a file once.
     pub streams: bool,
 }
 
 impl Found {
-    /// Adds what `path` (a file, a glob, a folder, an `@list` of these) names.
+    /// Adds the files that `path` (a file, a glob, a folder, an `@list` of these) names.
     pub fn expand(&mut self, path: &str, wanted: Wanted<'_>, lists: usize) -> Result<()> {
         if let Some(list) = path.strip_prefix('@') {
             ensure!(lists < LISTS_MAX, usage(format!("@{list}: lists within lists within lists")));
@@ -58,13 +57,13 @@ impl Found {
         match fs::metadata(named) {
             Ok(meta) if meta.is_dir() => {
                 if is_corpus(named) {
-                    let what = "this is a corpus, and no input: name what `sluice export` makes \
-                                of it, or files in it";
+                    let what = "this is a corpus, not an input: name an export of it, made by \
+                                `sluice export`, or files in it";
                     return Err(usage(format!("{path}: {what}")));
                 }
                 self.walk(named.to_owned(), wanted)
             }
-            Ok(meta) => match not_taken(&meta, wanted.streams) {
+            Ok(meta) => match rejection(&meta, wanted.streams) {
                 None => {
                     self.paths.push(named.to_owned());
                     Ok(())
@@ -72,7 +71,7 @@ impl Found {
                 Some(what) => Err(usage(format!("{path}: {what}"))),
             },
             Err(error) if fs::symlink_metadata(named).is_ok() => {
-                Err(usage(format!("{path}: {}", leads_nowhere(&error))))
+                Err(usage(format!("{path}: {}", broken_link(&error))))
             }
             Err(_) => self.expand_pattern(path, wanted),
         }
@@ -82,13 +81,13 @@ impl Found {
         let matches = glob::glob(pattern).map_err(|error| usage(format!("{pattern}: {error}")))?;
         let (before, mut any) = (self.paths.len(), false);
         for found in matches {
-            let found = found.with_context(|| format!("cannot look into {pattern}"))?;
+            let found = found.with_context(|| format!("cannot read folders of {pattern}"))?;
             any = true;
             let mut folders = Vec::new();
             self.entry(found, &mut folders)?;
             folders.into_iter().try_for_each(|folder| self.walk(folder, wanted))?;
         }
-        self.add_names_that_are_no_text(Path::new(pattern));
+        self.add_names_not_utf8(Path::new(pattern));
         if !any && self.paths.len() == before {
             let what = "no such file, and nothing matches it as a pattern";
             return Err(usage(format!("{pattern}: {what}")));
@@ -96,8 +95,8 @@ impl Found {
         Ok(())
     }
 
-    /// Adds what a pattern means and the crate `glob` passes by in silence: names that are not UTF-8.
-    fn add_names_that_are_no_text(&mut self, pattern: &Path) {
+    /// Adds names that match a pattern and are not UTF-8, which the crate `glob` silently skips.
+    fn add_names_not_utf8(&mut self, pattern: &Path) {
         for part in pattern.ancestors().filter(|part| part.parent().is_some()) {
             let name = part.file_name().and_then(OsStr::to_str).map(Pattern::new);
             let folder = part.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -112,7 +111,7 @@ impl Found {
         }
     }
 
-    /// Every source in a folder and its folders; names that begin with a dot are left out.
+    /// Adds every source in a folder and its subfolders. Skips names that begin with a dot.
     fn walk(&mut self, folder: PathBuf, wanted: Wanted<'_>) -> Result<()> {
         let mut waiting = vec![folder];
         while let Some(folder) = waiting.pop() {
@@ -145,21 +144,21 @@ impl Found {
         Ok(())
     }
 
-    /// Takes what a folder or a pattern has; a folder is put with `folders`, to be walked.
+    /// Adds an entry of a folder, or a match of a pattern. A folder is added to `folders`, to be
+    /// walked.
     fn entry(&mut self, path: PathBuf, folders: &mut Vec<PathBuf>) -> Result<()> {
         let what = match fs::metadata(&path) {
             Ok(meta) if meta.is_dir() => {
                 folders.push(path);
                 return Ok(());
             }
-            Ok(meta) => not_taken(&meta, false),
-            // It is there as a name, and what it stands for is not.
+            Ok(meta) => rejection(&meta, false),
+            // The name exists, but not what it refers to.
             Err(error) => match Errno::from_io_error(&error) {
-                Some(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Some(leads_nowhere(&error)),
+                Some(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Some(broken_link(&error)),
                 Some(Errno::NAMETOOLONG) => Some("this path is too long to open".to_owned()),
                 _ => {
-                    return Err(error)
-                        .with_context(|| format!("cannot look at {}", path.display()));
+                    return Err(error).with_context(|| format!("cannot read {}", path.display()));
                 }
             },
         };
@@ -171,22 +170,22 @@ impl Found {
     }
 }
 
-/// Why a path is not taken, if it is not a folder.
-fn not_taken(meta: &Metadata, streams: bool) -> Option<String> {
+/// Returns why a path that is not a folder is rejected, if it is.
+fn rejection(meta: &Metadata, streams: bool) -> Option<String> {
     use std::os::unix::fs::FileTypeExt;
     let kind = meta.file_type();
     // A terminal is a character device, as `/dev/zero` is; standard input has a name of its own.
     if streams && (kind.is_fifo() || kind.is_socket()) {
         return None;
     }
-    formats::regular::kind(kind).map(|kind| format!("this is {kind}, and no file to read"))
+    formats::regular::kind(kind).map(|kind| format!("this is {kind}, not a file to read"))
 }
 
-fn leads_nowhere(error: &std::io::Error) -> String {
-    format!("this link leads nowhere: {error}")
+fn broken_link(error: &std::io::Error) -> String {
+    format!("this link is broken: {error}")
 }
 
-/// Whether a folder is a corpus, or is becoming one.
+/// Returns whether a folder is a corpus, or one that is being created.
 fn is_corpus(folder: &Path) -> bool {
     let has = |name| folder.join(name).is_file();
     folder.join("commits").is_dir() && (has("recipe.toml") || has("lock"))

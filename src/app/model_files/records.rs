@@ -1,7 +1,7 @@
-//! What model files should be: as published, or as first fetched.
+//! The expected checksums of model files: those published, or those of the first fetch.
 //!
 //! Most models are published without a checksum. The checksum of the first fetch is then recorded
-//! in `models.json` beside the files, so that a later change, here or upstream, is noticed.
+//! in `models.json` beside the files, so that a later change, here or upstream, is detected.
 
 use super::catalogue::ModelFile;
 use super::checksum::Checksum;
@@ -12,7 +12,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// What was fetched, in `models.json` of a folder of models.
+/// The recorded checksums, in `models.json` of a folder of models.
 pub(crate) struct Records {
     path: PathBuf,
     files: BTreeMap<String, Record>,
@@ -22,20 +22,20 @@ pub(crate) struct Records {
 struct Record {
     #[serde(flatten)]
     checksum: Checksum,
-    /// The address or path that it came from.
+    /// The address or path from which it was fetched.
     from: String,
 }
 
 impl Records {
     pub const NAME: &str = "models.json";
 
-    /// Those of the folder `dir`; none where there is no such file.
+    /// Opens the records of the folder `dir`. Without such a file, they are empty.
     pub fn open(dir: &Path) -> Result<Records> {
         let path = dir.join(Records::NAME);
         let files = match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).with_context(|| {
                 let shown = path.display();
-                format!("{shown} is damaged; mend it, or remove it and give `fetch` again")
+                format!("{shown} is damaged; repair it, or remove it and run `fetch` again")
             })?,
             Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => {
@@ -45,7 +45,7 @@ impl Records {
         Ok(Records { path, files })
     }
 
-    /// Writes down what came from `from`, durably.
+    /// Records the checksum of a file fetched from `from`, durably.
     pub fn add(&mut self, file: &str, checksum: Checksum, from: &str) -> Result<()> {
         self.files.insert(file.to_owned(), Record { checksum, from: from.to_owned() });
         let mut text = serde_json::to_vec_pretty(&self.files)?;
@@ -54,11 +54,11 @@ impl Records {
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
 
-    /// What `file` should be: what is published goes before what was fetched first.
+    /// Returns the expected checksum of `file`: the published one, else that of the first fetch.
     pub fn expected(&self, file: &ModelFile) -> Option<(Checksum, Basis)> {
         let published = file.published.clone().map(|published| (published, Basis::Published));
-        let first = || self.files.get(&file.path).map(|r| (r.checksum.clone(), Basis::FirstFetch));
-        published.or_else(first)
+        let record = || self.files.get(&file.path);
+        published.or_else(|| record().map(|r| (r.checksum.clone(), Basis::FirstFetch)))
     }
 }
 
@@ -78,28 +78,29 @@ impl Basis {
     }
 }
 
-/// What became of comparing a file.
+/// The result of comparing a file.
 pub(crate) enum Verdict {
     Right(Basis),
-    /// It differs: how.
+    /// It differs, in this way.
     Wrong(Basis, String),
-    /// No checksum is published, and none was written down; this is what it is.
+    /// No checksum is published or recorded. This is the file's own.
     Unknown(Checksum),
 }
 
-/// Compares `file`, which is there, in the folder `dir`. Reads it whole if its size is right.
+/// Compares the existing `file` in the folder `dir`. Reads all of it if its size is right.
 pub(crate) fn check(dir: &Path, file: &ModelFile, records: &Records) -> Result<Verdict> {
     let path = dir.join(&file.path);
     let Some((expected, basis)) = records.expected(file) else {
         return Ok(Verdict::Unknown(Checksum::of(&path)?));
     };
-    let length = fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let found = match length.len() == expected.bytes {
-        true => Checksum::of(&path)?,
-        false => Checksum { bytes: length.len(), sha256: String::new() },
+    let meta = fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let found = if meta.len() == expected.bytes {
+        Checksum::of(&path)?
+    } else {
+        Checksum { bytes: meta.len(), sha256: String::new() }
     };
-    Ok(match found.differs(&expected) {
+    Ok(match found.difference(&expected) {
         None => Verdict::Right(basis),
-        Some(how) => Verdict::Wrong(basis, how),
+        Some(difference) => Verdict::Wrong(basis, difference),
     })
 }

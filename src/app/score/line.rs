@@ -1,4 +1,4 @@
-//! One line: its text found, scored, and the line written again with the scores at its end.
+//! Scoring one line: finding its text, and adding the scores at its end.
 
 use super::read::{Item, Place};
 use document::{Document, Scores};
@@ -9,10 +9,10 @@ use serde::{Serialize, Serializer};
 use signals::Facts;
 use std::borrow::Cow;
 
-/// The field that is added; one of that name that is there already goes.
+/// The field that is added. It replaces a field of the same name.
 const SCORES: &str = "scores";
 
-/// A line with its scores, and what the summary needs of them.
+/// A line with its scores, and their values for the summary.
 pub(super) struct Scored {
     pub line: String,
     pub text_bytes: u64,
@@ -24,14 +24,14 @@ pub(super) struct Scored {
 /// Writes one score into a document.
 type Step = Box<dyn FnMut(&mut Document)>;
 
-/// What a thread scores with.
+/// The steps of a scoring thread.
 pub(super) struct Scorer {
     steps: Vec<Step>,
     text_field: String,
 }
 
 impl Scorer {
-    /// In the order of the slice: signals may use all that comes before them.
+    /// Makes the steps, in the order of the slice: signals may use the results of earlier steps.
     pub fn new(models: &Models, has_lm: bool, text_field: String) -> Scorer {
         let mut steps: Vec<Step> = vec![Box::new(models.language())];
         if has_lm {
@@ -43,7 +43,7 @@ impl Scorer {
         Scorer { steps, text_field }
     }
 
-    /// The line with its scores, or what is wrong with it.
+    /// Returns the line with its scores, or what is wrong with it.
     pub fn score(&mut self, item: Item) -> Option<Result<Scored, String>> {
         match item {
             Item::Line(place, bytes) => Some(self.line(&place, &bytes)),
@@ -53,21 +53,21 @@ impl Scorer {
 
     fn line(&mut self, place: &Place, bytes: &[u8]) -> Result<Scored, String> {
         std::str::from_utf8(bytes).map_err(|error| {
-            place.wrong(format!("not UTF-8 from byte {} of the line on", error.valid_up_to()))
+            place.message(format!("not UTF-8 from its byte {} on", error.valid_up_to()))
         })?;
         let mut fields = formats::fields(bytes)
-            .map_err(|error| place.wrong(format!("a JSON object is expected: {error}")))?;
+            .map_err(|error| place.message(format!("a JSON object is expected: {error}")))?;
         let field = fields.iter().find(|(name, _)| *name == self.text_field);
         let name = &self.text_field;
         let (_, raw) = field.ok_or_else(|| {
-            place.wrong(format!("there is no field {name}; name another with --text-field"))
+            place.message(format!("there is no field {name}; name another with --text-field"))
         })?;
         let text = serde_json::from_str::<String>(raw.get())
-            .map_err(|error| place.wrong(format!("the field {name} is no text: {error}")))?;
+            .map_err(|error| place.message(format!("the field {name} is not a string: {error}")))?;
         let document = self.document(text);
         fields.retain(|(name, _)| name != SCORES);
-        let line = serde_json::to_string(&Written { fields: &fields, document: &document })
-            .map_err(|error| place.wrong(error))?;
+        let line = serde_json::to_string(&ScoredLine { fields: &fields, document: &document })
+            .map_err(|error| place.message(error))?;
         Ok(Scored {
             line,
             text_bytes: document.bytes_read,
@@ -85,7 +85,7 @@ impl Scorer {
     }
 }
 
-/// What the steps before found. Length and lines are those of the text as it is given.
+/// Returns the results of earlier steps. Length and lines are those of the given text.
 fn facts(document: &Document) -> Facts<'_> {
     Facts {
         language: document.language.as_ref().map(|language| language.code.as_str()),
@@ -99,26 +99,26 @@ fn facts(document: &Document) -> Facts<'_> {
     }
 }
 
-struct Written<'a> {
+struct ScoredLine<'a> {
     fields: &'a [Field],
     document: &'a Document,
 }
 
-impl Serialize for Written<'_> {
+impl Serialize for ScoredLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.fields.len() + 1))?;
         for (name, value) in self.fields {
             map.serialize_entry(name, value)?;
         }
-        map.serialize_entry(SCORES, &Found(self.document))?;
+        map.serialize_entry(SCORES, &DocumentScores(self.document))?;
         map.end()
     }
 }
 
 /// The scores of a document, as the export of a corpus names them.
-struct Found<'a>(&'a Document);
+struct DocumentScores<'a>(&'a Document);
 
-impl Serialize for Found<'_> {
+impl Serialize for DocumentScores<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Scores { perplexity, bucket, quality, tokens, signals } = &self.0.scores;
         let mut map = serializer.serialize_map(None)?;
@@ -162,7 +162,7 @@ mod tests {
         let line = r#"{"b":1.0,"a":{"z": 1e400,"y":[]},"text":"\u00e9"}"#;
         let fields = formats::fields(line.as_bytes()).unwrap();
         let document = Document::default();
-        let written = serde_json::to_string(&Written { fields: &fields, document: &document });
+        let written = serde_json::to_string(&ScoredLine { fields: &fields, document: &document });
         let expected = format!("{},\"scores\":{{}}}}", line.trim_end_matches('}'));
         assert_eq!(written.unwrap(), expected);
     }

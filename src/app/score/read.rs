@@ -1,28 +1,28 @@
-//! The lines of the inputs, one after another.
+//! Reading the lines of the inputs.
 
-use super::named;
+use super::input_name;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where something stands.
+/// The place of a line.
 #[derive(Clone)]
 pub(super) struct Place {
     pub source: Arc<str>,
     /// `line` or `row`.
     pub unit: &'static str,
-    /// From 1 on, as editors count.
+    /// Counted from 1, as in editors.
     pub number: u64,
 }
 
-/// A line, or what is there in its stead.
+/// A line, or an error in its place.
 pub(super) enum Item {
     Line(Place, Vec<u8>),
-    /// What is wrong, its place included.
+    /// The message, with its place.
     Malformed(String),
 }
 
 impl Item {
-    /// How much memory it takes.
+    /// Returns its memory.
     pub fn bytes(&self) -> usize {
         match self {
             Item::Line(_, bytes) => bytes.len(),
@@ -31,16 +31,15 @@ impl Item {
     }
 }
 
-/// All lines of all inputs. A file that cannot be opened is one malformed item, and the next file
-/// follows.
+/// Reads all lines of all inputs. A file that cannot be opened is one malformed item.
 pub(super) fn items(inputs: Vec<String>) -> impl Iterator<Item = Item> + Send {
     inputs.into_iter().flat_map(|input| {
-        // A file is opened by its path, and this is one.
+        // Files are opened by path; this is the path of standard input.
         let path = Path::new(if input == "-" { "/dev/stdin" } else { &input });
         let items: Box<dyn Iterator<Item = Item> + Send> = match formats::rows_of_stream(path) {
-            Ok(rows) => Box::new(of_one(input, rows)),
+            Ok(rows) => Box::new(items_of(input, rows)),
             Err(error) => {
-                let what = format!("{}: {}", named(&input), error.source);
+                let what = format!("{}: {}", input_name(&input), error.source);
                 Box::new(std::iter::once(Item::Malformed(what)))
             }
         };
@@ -48,14 +47,14 @@ pub(super) fn items(inputs: Vec<String>) -> impl Iterator<Item = Item> + Send {
     })
 }
 
-fn of_one(input: String, mut rows: formats::Rows) -> impl Iterator<Item = Item> + Send {
+fn items_of(input: String, mut rows: formats::Rows) -> impl Iterator<Item = Item> + Send {
     let source: Arc<str> = input.into();
     std::iter::from_fn(move || {
         let row = rows.next()?;
         let place = Place { source: source.clone(), unit: rows.unit(), number: rows.number() };
         Some(match row {
             Ok(row) => Item::Line(place, row.json),
-            Err(defect) => Item::Malformed(place.wrong(defect.what)),
+            Err(defect) => Item::Malformed(place.message(defect.what)),
         })
     })
 }

@@ -1,20 +1,21 @@
-//! The file that is written: plain lines or compressed ones, by its name.
+//! Writing the output, compressed according to its name.
 
-use anyhow::{Context, Result, anyhow};
+use crate::terminal::output_error;
+use anyhow::{Context, Result};
 use durable::AtomicFile;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use recipe::usage::usage;
-use std::fmt;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Level of zstd, as the export has it.
+/// The Zstandard level of the export.
 const ZSTD_LEVEL: i32 = 3;
 
-/// The output. Until it is whole, a file is called `OUT.partial`; it is removed if this is dropped
-/// before.
+/// The output. A file is named `OUT.partial` until it is complete, and is removed if this is
+/// dropped before that.
 pub(super) struct Out {
     shown: String,
     form: Form,
@@ -61,21 +62,21 @@ enum Form {
 impl Out {
     pub fn create(out: &str) -> Result<Out> {
         if out.ends_with(".parquet") {
-            let what = format!("{out}: Parquet is read, not written; take .jsonl or .jsonl.zst");
+            let what = format!("{out}: Parquet is read, not written; use .jsonl or .jsonl.zst");
             return Err(usage(what));
         }
         let path = Path::new(out);
         let shown = if out == "-" { "standard output".into() } else { out.to_owned() };
-        let cannot = || format!("cannot write {shown}");
+        let cannot_write = || format!("cannot write {shown}");
         let stream =
             |stream: Box<dyn Write>| Bytes::Stream(BufWriter::with_capacity(256 << 10, stream));
         let bytes = if out == "-" {
             stream(Box::new(io::stdout()))
         } else if path.exists() && !path.is_file() {
-            stream(Box::new(File::create(path).with_context(cannot)?))
+            stream(Box::new(File::create(path).with_context(cannot_write)?))
         } else {
             let partial = PathBuf::from(format!("{out}.partial"));
-            Bytes::File(AtomicFile::create_as(path, partial).with_context(cannot)?)
+            Bytes::File(AtomicFile::create_as(path, partial).with_context(cannot_write)?)
         };
         let form = if out.ends_with(".gz") {
             Form::Gzip(GzEncoder::new(bytes, Compression::default()))
@@ -94,7 +95,7 @@ impl Out {
             Form::Zstd(encoder) => encoder,
         };
         let written = form.write_all(line.as_bytes()).and_then(|()| form.write_all(b"\n"));
-        written.map_err(|error| failed(&self.shown, error))
+        written.map_err(|error| output_error(&self.shown, error))
     }
 
     /// Completes the file and gives it its name.
@@ -105,25 +106,6 @@ impl Out {
             Form::Gzip(encoder) => encoder.finish(),
             Form::Zstd(encoder) => encoder.finish(),
         };
-        bytes.and_then(Bytes::finish).map_err(|error| failed(&shown, error))
+        bytes.and_then(Bytes::finish).map_err(|error| output_error(&shown, error))
     }
 }
-
-fn failed(shown: &str, error: io::Error) -> anyhow::Error {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => ReaderGone.into(),
-        _ => anyhow!(error).context(format!("cannot write {shown}")),
-    }
-}
-
-/// Whoever read our output has gone, `head` for example: there is nothing left to say.
-#[derive(Debug)]
-pub(crate) struct ReaderGone;
-
-impl fmt::Display for ReaderGone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads the output any more")
-    }
-}
-
-impl std::error::Error for ReaderGone {}

@@ -1,11 +1,13 @@
 //! The counts of labels: tables for people, objects for programs.
 
+use crate::terminal::outln;
+use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
 use corpus::{Counts, Label};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
-/// A label's counts as `status --json` has them.
+/// Returns the counts of a label as in `status --json`.
 pub(crate) fn label_json(label: &Label) -> Value {
     let counts = &label.counts;
     json!({
@@ -22,8 +24,9 @@ pub(crate) fn label_json(label: &Label) -> Value {
     })
 }
 
-/// Prints the counts of labels, a table for each slice; of several slices also what they come to.
-pub(crate) fn print_counts<'a>(labels: impl IntoIterator<Item = &'a Label>) {
+/// Prints the counts of labels, with a table for each slice. Several slices also get a table of
+/// sums.
+pub(crate) fn print_counts<'a>(labels: impl IntoIterator<Item = &'a Label>) -> Result<()> {
     let mut slices: Vec<(&str, Vec<&Label>)> = Vec::new();
     for label in labels {
         match slices.iter_mut().find(|(slice, _)| *slice == label.slice) {
@@ -32,18 +35,19 @@ pub(crate) fn print_counts<'a>(labels: impl IntoIterator<Item = &'a Label>) {
         }
     }
     for (_, labels) in &slices {
-        println!("{}", counts_table(labels));
+        outln!("{}", counts_table(labels))?;
     }
     if slices.len() > 1 {
-        println!("{}", slices_table(&slices));
+        outln!("{}", slices_table(&slices))?;
     }
+    Ok(())
 }
 
-/// What there is of each slice, and of all.
+/// The sums of each slice, and of all.
 fn slices_table(slices: &[(&str, Vec<&Label>)]) -> Table {
-    let of = |labels: &[&Label]| sum_of(labels.iter().map(|label| &label.counts));
+    let sum = |labels: &[&Label]| sum_of(labels.iter().map(|label| &label.counts));
     let mut rows: Vec<(&str, Counts)> =
-        slices.iter().map(|(slice, labels)| (*slice, of(labels))).collect();
+        slices.iter().map(|(slice, labels)| (*slice, sum(labels))).collect();
     let all = sum_of(rows.iter().map(|(_, counts)| counts));
     rows.push(("all", all));
     let mut table = Table::new();

@@ -1,20 +1,20 @@
-//! Shares over a threshold, drawn as SVG.
+//! Plots of shares over a threshold, as SVG.
 
-/// Side of the plotted square, and what is around it.
+/// Side of the plotted square, and the margin around it.
 const SIDE: f64 = 400.0;
 const MARGIN: f64 = 50.0;
 
 const COLOURS: [&str; 2] = ["#1b6ca8", "#b5502a"];
 
-/// A line: its name, and points whose coordinates both lie between 0 and 1.
+/// A line: its name, and points with coordinates from 0 to 1.
 pub(crate) type Series<'a> = (&'a str, Vec<(f64, f64)>);
 
-/// A square from 0 to 1 both ways.
+/// A plot whose axes both go from 0 to 1.
 pub(crate) struct Plot<'a> {
     pub title: &'a str,
-    /// What the horizontal axis is.
+    /// Label of the horizontal axis.
     pub across: &'a str,
-    /// Where vertical lines stand.
+    /// Positions of vertical lines.
     pub marks: &'a [f64],
     /// One or two lines.
     pub series: &'a [Series<'a>],

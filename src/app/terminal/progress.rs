@@ -1,5 +1,6 @@
-//! Progress on standard error: a bar for each row on a terminal, otherwise a line from time to time.
+//! Progress on standard error: a bar for each row on a terminal, otherwise a line at intervals.
 
+use crate::terminal::errln;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ pub(crate) enum Verbosity {
 }
 
 impl Verbosity {
-    /// From the flags `--quiet` and `--verbose`.
+    /// Returns the verbosity of the flags `--quiet` and `--verbose`.
     pub fn of(is_quiet: bool, is_verbose: bool) -> Verbosity {
         match (is_quiet, is_verbose) {
             (true, _) => Verbosity::Quiet,
@@ -25,7 +26,7 @@ impl Verbosity {
 
 /// Prints a notice, which is not an error.
 pub(crate) fn notice(text: &str) {
-    eprintln!("sluice: {text}");
+    errln!("sluice: {text}");
 }
 
 const BAR_EVERY: Duration = Duration::from_millis(100);
@@ -55,7 +56,7 @@ impl Progress {
         Progress { form }
     }
 
-    /// How often [`Row::update`] shows anything new. `None` where nothing is shown.
+    /// Returns how often [`Row::update`] prints. `None` if it never does.
     pub fn every(&self) -> Option<Duration> {
         match &self.form {
             Form::Nothing => None,
@@ -77,27 +78,26 @@ impl Progress {
         Row { name, form: self.form.clone(), bar, shown: Instant::now() }
     }
 
-    /// Prints a line of its own, without disturbing the bars.
+    /// Prints a separate line, without disturbing the bars.
     pub fn print(&self, line: &str) {
         match &self.form {
-            Form::Bars(all) => all.suspend(|| eprintln!("{line}")),
-            Form::Nothing | Form::Lines(_) => eprintln!("{line}"),
+            Form::Bars(all) => all.suspend(|| errln!("{line}")),
+            Form::Nothing | Form::Lines(_) => errln!("{line}"),
         }
     }
 }
 
-/// One thing whose progress is shown, such as a label or a file.
+/// Something whose progress is shown, such as a label or a file.
 pub(crate) struct Row {
     name: String,
     form: Form,
     bar: Option<ProgressBar>,
-    /// When something was shown last.
+    /// Time of the last update that was printed.
     shown: Instant,
 }
 
 impl Row {
-    /// Shows that `done` of `total` is done, in the words of `message`, which is only called when it
-    /// is time to show anything.
+    /// Shows that `done` of `total` is done. `message` is only called when it is time to print.
     pub fn update(&mut self, done: u64, total: Option<u64>, message: impl FnOnce() -> String) {
         let every = match &self.form {
             Form::Nothing => return,
@@ -121,7 +121,7 @@ impl Row {
             None => {
                 let share = total.map(|total| 100.0 * done as f64 / total.max(1) as f64);
                 let share = share.map(|share| format!("{share:.0} %, ")).unwrap_or_default();
-                eprintln!("{}: {share}{}", self.name, message());
+                errln!("{}: {share}{}", self.name, message());
             }
         }
     }
@@ -130,8 +130,8 @@ impl Row {
     pub fn print(&self, what: &str) {
         let line = format!("{}: {what}", self.name);
         match &self.form {
-            Form::Bars(all) => all.suspend(|| eprintln!("{line}")),
-            Form::Nothing | Form::Lines(_) => eprintln!("{line}"),
+            Form::Bars(all) => all.suspend(|| errln!("{line}")),
+            Form::Nothing | Form::Lines(_) => errln!("{line}"),
         }
     }
 }

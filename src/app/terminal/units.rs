@@ -3,7 +3,7 @@
 use engine::CommitEvery;
 use std::time::Duration;
 
-/// A size such as `4G`, `512M` or `1000`, in bytes. Suffixes are powers of 1,024.
+/// Parses a size such as `4G`, `512M` or `1000`, in bytes. Suffixes are powers of 1,024.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.trim().to_ascii_uppercase().char_indices().last() {
         Some((at, unit)) if unit.is_ascii_alphabetic() => (text.trim()[..at].to_owned(), unit),
@@ -15,39 +15,40 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         'M' => 1 << 20,
         'G' => 1 << 30,
         'T' => 1 << 40,
-        _ => return Err(format!("{unit} is no unit of size; use K, M, G or T, as in 4G")),
+        _ => return Err(format!("{unit} is not a unit of size; use K, M, G or T, as in 4G")),
     };
-    let number: f64 = number.parse().map_err(|_| format!("{text} is no size; write it as 4G"))?;
+    let not_a_size = || format!("{text} is not a size; write it as 4G");
+    let number: f64 = number.parse().map_err(|_| not_a_size())?;
     if !(number.is_finite() && number >= 0.0) {
-        return Err(format!("{text} is no size; write it as 4G"));
+        return Err(not_a_size());
     }
     Ok((number * factor as f64) as u64)
 }
 
-/// Threads of a process, at most: more than any machine has cores to run them on.
+/// The most threads of a process: more than any machine has cores.
 const WORKERS_MAX: usize = 512;
 
-/// Processes of a run, at most: each is connected to every other.
+/// The most processes of a run: each is connected to every other.
 const PROCESSES_MAX: usize = 256;
 
-/// A number of workers.
+/// Parses a number of workers.
 pub(crate) fn workers(text: &str) -> Result<usize, String> {
     at_most(text, WORKERS_MAX, "workers in a process; one for each core is right")
 }
 
-/// A number of processes.
+/// Parses a number of processes.
 pub(crate) fn processes(text: &str) -> Result<usize, String> {
     at_most(text, PROCESSES_MAX, "processes in a run")
 }
 
-fn at_most(text: &str, most: usize, of: &str) -> Result<usize, String> {
+fn at_most(text: &str, most: usize, unit: &str) -> Result<usize, String> {
     let number: usize = text.parse().map_err(|error| format!("{error}"))?;
-    if number > most { Err(format!("at most {most} {of}")) } else { Ok(number) }
+    if number > most { Err(format!("at most {most} {unit}")) } else { Ok(number) }
 }
 
-/// A count such as `50M` or `1.2B`: suffixes are powers of a thousand.
+/// Parses a count such as `50M` or `1.2B`: suffixes are powers of a thousand.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text} is no count; write it as 50M, with K, M, G or B, or T");
+    let not_a_count = || format!("{text} is not a count; write it as 50M, with K, M, G or B, or T");
     let text = text.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match text[digits.len()..].to_ascii_uppercase().as_str() {
@@ -56,13 +57,14 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
         "M" => 1e6,
         "G" | "B" => 1e9,
         "T" => 1e12,
-        _ => return Err(wrong()),
+        _ => return Err(not_a_count()),
     };
-    let number: f64 = digits.parse().map_err(|_| wrong())?;
-    if number >= 0.0 && number.is_finite() { Ok((number * factor) as u64) } else { Err(wrong()) }
+    let number: f64 = digits.parse().map_err(|_| not_a_count())?;
+    let is_valid = number >= 0.0 && number.is_finite();
+    if is_valid { Ok((number * factor) as u64) } else { Err(not_a_count()) }
 }
 
-/// A time (`90s`, `10m`, `2h`) or a size of text (`64G`).
+/// Parses a time (`90s`, `10m`, `2h`) or a size of text (`64G`).
 pub(crate) fn commit_every(text: &str) -> Result<CommitEvery, String> {
     let seconds = |number: &str, each: f64| {
         let number: f64 = number.parse().ok()?;
@@ -74,7 +76,7 @@ pub(crate) fn commit_every(text: &str) -> Result<CommitEvery, String> {
         Some((at, 'h')) => seconds(&text[..at], 3600.0),
         _ => return size(text).map(CommitEvery::Bytes),
     };
-    time.ok_or_else(|| format!("{text} is no time; write it as 10m, or a size as 64G"))
+    time.ok_or_else(|| format!("{text} is not a time; write it as 10m, or a size as 64G"))
 }
 
 #[cfg(test)]

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use text::ccnet::{page, paragraph_key};
 
-/// Keys after which what was read is sent on.
+/// A batch is sent when it has this many keys.
 const BATCH_KEYS: usize = 1 << 14;
 
-/// The files of a dump, numbered from `first`, JSON lines or WET.
-/// Of n workers each takes every nth file.
+/// Reads the files of a dump, JSON lines or WET, numbered from `first`. Of n workers each reads
+/// every nth file.
 pub(crate) fn of_files(files: Arc<[PathBuf]>, first: usize) -> impl Fn(usize, usize) -> KeySource {
     move |worker, workers| {
         let files = files.clone();
         let mut mine = (worker..files.len()).step_by(workers);
         let mut open: Option<(usize, Texts)> = None;
-        let (mut keys, mut room, mut record) = (Vec::new(), Vec::new(), 0);
+        let (mut keys, mut scratch, mut record) = (Vec::new(), Vec::new(), 0);
         Box::new(move |updates| {
             let mut batch = KeyBatch::default();
             while updates.len() < BATCH_KEYS {
@@ -36,7 +36,7 @@ pub(crate) fn of_files(files: Arc<[PathBuf]>, first: usize) -> impl Fn(usize, us
                 };
                 let text = text.map_err(|error| format!("{error:#}"))?;
                 keys.clear();
-                keys.extend(text.split('\n').map(|line| paragraph_key(line, &mut room)));
+                keys.extend(text.split('\n').map(|line| paragraph_key(line, &mut scratch)));
                 keys.sort_unstable();
                 keys.dedup();
                 let at = DocRef::new(0, (first + *file) as u64, record).0;
@@ -50,7 +50,8 @@ pub(crate) fn of_files(files: Arc<[PathBuf]>, first: usize) -> impl Fn(usize, us
     }
 }
 
-/// The texts of a file: `text` of JSON lines, by the file's name, or else the pages of a WET file.
+/// Reads the texts of a file: `text` of JSON lines, by the file's name, else the pages of a WET
+/// file.
 fn texts(path: &Path) -> Result<Texts> {
     if is_json(path) {
         return json_lines(path, None);

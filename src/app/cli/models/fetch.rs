@@ -7,6 +7,7 @@ use crate::model_files::fetch::{Source, fetch};
 use crate::model_files::records::{Basis, Records, Verdict, check};
 use crate::terminal::units::size;
 use crate::terminal::{Progress, Verbosity};
+use crate::terminal::{errln, outln};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::HumanBytes;
@@ -20,22 +21,22 @@ Example:
   sluice models fetch ccnet:en ccnet:de --from https://mirror.example/cc_net/
   sluice models fetch lid.176.ftz --from ~/Downloads/lid.176.ftz
 
-A download that was interrupted goes on where it was when the same command is given again. A file
-that you put into the folder yourself is compared with its published checksum; if it has none, what
-it is now is written down in models.json, for `sluice models verify`.";
+An interrupted download resumes when you run the same command again. A file that you put into the
+folder yourself is compared with its published checksum; if there is none, its checksum is recorded
+in models.json, for `sluice models verify`.";
 
-/// Bring models into the folder, from upstream, a mirror, or a disk
+/// Fetch models into the folder, from upstream, a mirror, or a disk
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Fetch {
-    /// The models, as `list` names them; ccnet:en and so on for those of a language
+    /// Names of models, as printed by `list`; for CCNet's models of a language, ccnet:en
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// Take the file from this address or path. For several files a folder: an address that ends
+    /// Fetch the file from this address or path. For several files, a folder: an address that ends
     /// with /, or a directory
     #[arg(long, value_name = "URL|PATH")]
     from: Option<String>,
-    /// The most that is loaded of a file whose size is not published
+    /// The size limit of a file whose size is not published
     #[arg(long, default_value = "16G", value_parser = size, value_name = "SIZE")]
     max_size: u64,
     /// The folder of models
@@ -47,18 +48,18 @@ impl Fetch {
     pub fn run(self) -> Result<u8> {
         let models: Vec<Model> = self.names.iter().map(|name| find(name)).collect::<Result<_>>()?;
         let files: Vec<&ModelFile> = models.iter().flat_map(|model| &model.files).collect();
-        let from = self.from.as_deref().map(|from| From::read(from, files.len())).transpose()?;
-        // All are looked at before anything is done, so that a wrong command does nothing.
+        let from = self.from.as_deref().map(|from| From::parse(from, files.len())).transpose()?;
+        // All sources are resolved first, so that a wrong command does nothing.
         let sources: Vec<Option<Source>> =
             files.iter().map(|file| self.source(file, from.as_ref())).collect();
         fs::create_dir_all(&self.dir)
-            .with_context(|| format!("cannot make {}", self.dir.display()))?;
+            .with_context(|| format!("cannot create {}", self.dir.display()))?;
         let _lock = self.lock()?;
         let mut records = Records::open(&self.dir)?;
         for (file, source) in files.iter().zip(sources) {
             match source {
-                Some(source) if !self.has(file) => self.bring(file, &source, &mut records)?,
-                _ => self.keep(file, &mut records)?,
+                Some(source) if !self.has(file) => self.fetch(file, &source, &mut records)?,
+                _ => self.check(file, &mut records)?,
             }
         }
         Ok(DONE)
@@ -68,7 +69,7 @@ impl Fetch {
         matches!(FileState::of(&self.dir, file), FileState::Present(_))
     }
 
-    /// Where to take `file` from; `None` if it is there.
+    /// Returns where to fetch `file` from; `None` if it exists.
     fn source(&self, file: &ModelFile, from: Option<&From>) -> Option<Source> {
         match from {
             _ if self.has(file) => None,
@@ -77,7 +78,8 @@ impl Fetch {
         }
     }
 
-    /// One `fetch` at a time into a folder. The operating system lets go when the process ends.
+    /// Locks the folder against other fetches. The operating system unlocks it when the process
+    /// ends.
     fn lock(&self) -> Result<File> {
         let path = self.dir.join("lock");
         let locking = || format!("cannot lock {}", path.display());
@@ -93,31 +95,31 @@ impl Fetch {
         }
     }
 
-    /// Compares a file that is there already; writes down what it is if nothing is known of it.
-    fn keep(&self, file: &ModelFile, records: &mut Records) -> Result<()> {
+    /// Compares an existing file with its checksum, or records its checksum if none is known.
+    fn check(&self, file: &ModelFile, records: &mut Records) -> Result<()> {
         let path = self.dir.join(&file.path);
         let shown = path.display();
         match check(&self.dir, file, records)? {
             Verdict::Right(basis) => {
-                println!("{shown}: there already, and as {}", basis_text(basis));
+                outln!("{shown}: there already, and as {}", basis_text(basis))?;
                 Ok(())
             }
-            Verdict::Wrong(basis, how) => Err(mismatch(&path, basis, &how)),
+            Verdict::Wrong(basis, difference) => Err(mismatch(&path, basis, &difference)),
             Verdict::Unknown(found) => {
                 let sha256 = found.sha256.clone();
                 records.add(&file.path, found, "found in the folder")?;
-                println!("{shown}: there already; {}", written_down(&sha256));
+                outln!("{shown}: there already; {}", recorded(&sha256))?;
                 Ok(())
             }
         }
     }
 
-    fn bring(&self, file: &ModelFile, source: &Source, records: &mut Records) -> Result<()> {
+    fn fetch(&self, file: &ModelFile, source: &Source, records: &mut Records) -> Result<()> {
         let path = self.dir.join(&file.path);
         let shown = path.display();
         let expected = records.expected(file);
         let checksum = expected.as_ref().map(|(checksum, _)| checksum);
-        eprintln!("{} from {source}", file.path);
+        errln!("{} from {source}", file.path);
         let mut row = Progress::new(Verbosity::Normal).row(&file.path);
         let found = fetch(source, &path, checksum, self.max_size, &mut row).map_err(|error| {
             let records = match &expected {
@@ -133,18 +135,18 @@ impl Fetch {
         drop(row);
         let bytes = HumanBytes(found.bytes);
         match expected {
-            Some((_, basis)) => println!("{shown}: {bytes}, as {}", basis_text(basis)),
+            Some((_, basis)) => outln!("{shown}: {bytes}, as {}", basis_text(basis))?,
             None => {
                 let sha256 = found.sha256.clone();
                 records.add(&file.path, found, &source.to_string())?;
-                println!("{shown}: {bytes}; {}", written_down(&sha256));
+                outln!("{shown}: {bytes}; {}", recorded(&sha256))?;
             }
         }
         Ok(())
     }
 }
 
-fn written_down(sha256: &str) -> String {
+fn recorded(sha256: &str) -> String {
     let name = Records::NAME;
     format!("no checksum is published, so its SHA-256 was written to {name}: {sha256}")
 }
@@ -157,22 +159,23 @@ enum From {
 }
 
 impl From {
-    /// Reads what was typed, for so many files.
-    fn read(text: &str, files: usize) -> Result<From> {
+    /// Parses the flag's value, for a number of files.
+    fn parse(text: &str, files: usize) -> Result<From> {
         let is_address = text.starts_with("http://") || text.starts_with("https://");
         if !is_address && text.contains("://") {
             return Err(usage(format!("--from {text}: use http://, https://, or a path")));
         }
-        let (source, is_folder) = match is_address {
-            true => (Source::Address(text.to_owned()), text.ends_with('/')),
-            false => (Source::Path(text.into()), Path::new(text).is_dir()),
+        let (source, is_folder) = if is_address {
+            (Source::Address(text.to_owned()), text.ends_with('/'))
+        } else {
+            (Source::Path(text.into()), Path::new(text).is_dir())
         };
         match (is_folder, files) {
             (true, _) => Ok(From::Folder(source)),
             (false, 1) => Ok(From::One(source)),
             (false, files) => Err(usage(format!(
-                "--from {text} is one file, and {files} are asked for; name a folder that has them: \
-                 an address that ends with /, or a directory"
+                "--from {text} is one file, but {files} are to be fetched; name a folder that has \
+                 them: an address that ends with /, or a directory"
             ))),
         }
     }

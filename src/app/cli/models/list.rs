@@ -4,6 +4,7 @@ use super::FileState;
 use crate::cli::DONE;
 use crate::model_files::catalogue::{CCNET_LANGUAGES, Model, ModelFile, models};
 use crate::model_files::records::Records;
+use crate::terminal::{outln, print_json};
 use anyhow::Result;
 use clap::Args;
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
@@ -16,7 +17,7 @@ Example:
   sluice models list
   sluice models list --json | jq -r '.models[].files[] | select(.state == \"present\").file'";
 
-/// Every model: what it is for, its files and sizes, and which are there
+/// List every model: its purpose, its files and sizes, and which files exist
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct List {
@@ -31,14 +32,12 @@ pub(super) struct List {
 impl List {
     pub fn run(self) -> Result<u8> {
         let records = Records::open(&self.dir)?;
-        match self.json {
-            true => {
-                let models: Vec<Value> =
-                    models().iter().map(|model| self.model_json(model, &records)).collect();
-                let all = json!({"dir": self.dir, "models": models});
-                println!("{}", serde_json::to_string_pretty(&all)?);
-            }
-            false => self.print(&records),
+        if self.json {
+            let models: Vec<Value> =
+                models().iter().map(|model| self.model_json(model, &records)).collect();
+            print_json(&json!({"dir": self.dir, "models": models}))?;
+        } else {
+            self.print(&records)?;
         }
         Ok(DONE)
     }
@@ -46,7 +45,7 @@ impl List {
     fn model_json(&self, model: &Model, records: &Records) -> Value {
         let file_json = |file: &ModelFile| {
             let expected = records.expected(file);
-            let (state, here) = match FileState::of(&self.dir, file) {
+            let (state, bytes_here) = match FileState::of(&self.dir, file) {
                 FileState::Absent => ("absent", 0),
                 FileState::Part(bytes) => ("part", bytes),
                 FileState::Present(bytes) => ("present", bytes),
@@ -58,7 +57,7 @@ impl List {
                 "sha256": expected.as_ref().map(|(checksum, _)| &checksum.sha256),
                 "sha256_from": expected.as_ref().map(|(_, basis)| basis.name()),
                 "state": state,
-                "bytes_here": here,
+                "bytes_here": bytes_here,
             })
         };
         let files: Vec<Value> = model.files.iter().map(file_json).collect();
@@ -71,7 +70,7 @@ impl List {
         })
     }
 
-    fn print(&self, records: &Records) {
+    fn print(&self, records: &Records) -> Result<()> {
         let mut table = Table::new();
         table.load_style(UTF8_BORDERS_ONLY);
         table.set_header(["name", "for", "file", "size", "here", "licence"]);
@@ -81,8 +80,8 @@ impl List {
         let unknown = || "not known".to_owned();
         for model in others {
             for file in &model.files {
-                let here = FileState::of(&self.dir, file);
-                let size = match (records.expected(file), &here) {
+                let state = FileState::of(&self.dir, file);
+                let size = match (records.expected(file), &state) {
                     (Some((expected, _)), _) => HumanBytes(expected.bytes).to_string(),
                     (None, FileState::Present(bytes)) => HumanBytes(*bytes).to_string(),
                     _ => unknown(),
@@ -92,7 +91,7 @@ impl List {
                     model.purpose.to_owned(),
                     file.path.clone(),
                     size,
-                    here.shown(),
+                    state.text(),
                     model.licence.map_or_else(unknown, str::to_owned),
                 ]);
             }
@@ -112,13 +111,13 @@ impl List {
                 ccnet[0].licence.map_or_else(unknown, str::to_owned),
             ]);
         }
-        println!("{table}");
-        println!("below {}; LANG is one of:", self.dir.display());
+        outln!("{table}")?;
+        outln!("below {}; LANG is one of:", self.dir.display())?;
         for languages in CCNET_LANGUAGES.chunks(24) {
-            println!("  {}", languages.join(" "));
+            outln!("  {}", languages.join(" "))?;
         }
-        println!(
-            "sluice models fetch NAME brings one, from upstream or with --from from elsewhere"
-        );
+        outln!(
+            "to fetch one: sluice models fetch NAME, from upstream, or from elsewhere with --from"
+        )
     }
 }

@@ -5,6 +5,7 @@ use crate::cli::{DONE, FAILED};
 use crate::model_files::catalogue::models;
 use crate::model_files::checksum::Checksum;
 use crate::model_files::records::{Basis, Records, Verdict, check};
+use crate::terminal::{outln, print_json};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ Example:
   sluice models verify && echo sound
   sluice models verify /data/models --json | jq .wrong";
 
-/// Compare the files that are there with their published checksums, or with those of their first fetch
+/// Compare the existing files with their published checksums, or with those of their first fetch
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Verify {
@@ -27,7 +28,7 @@ pub(super) struct Verify {
     json: bool,
 }
 
-/// A file that is there, compared.
+/// An existing file and the result of its comparison.
 struct Compared {
     file: String,
     bytes: u64,
@@ -45,15 +46,15 @@ impl Compared {
     }
 
     fn json(&self) -> Value {
-        let (state, how) = match &self.verdict {
+        let (state, difference) = match &self.verdict {
             Verdict::Right(_) => ("right", None),
-            Verdict::Wrong(_, how) => ("wrong", Some(how)),
+            Verdict::Wrong(_, difference) => ("wrong", Some(difference)),
             Verdict::Unknown(_) => ("unknown", None),
         };
         json!({
             "file": self.file,
             "state": state,
-            "how": how,
+            "how": difference,
             "bytes": self.bytes,
             "sha256_expected": self.expected.as_ref().map(|(checksum, _)| &checksum.sha256),
             "sha256_from": self.expected.as_ref().map(|(_, basis)| basis.name()),
@@ -65,7 +66,7 @@ impl Verify {
     pub fn run(self) -> Result<u8> {
         if !self.dir.is_dir() {
             let dir = self.dir.display();
-            return Err(anyhow!("there is no folder {dir}; name that of the models"));
+            return Err(anyhow!("there is no folder {dir}; name the folder of the models"));
         }
         let records = Records::open(&self.dir)?;
         let mut all = Vec::new();
@@ -77,41 +78,41 @@ impl Verify {
             }
         }
         let wrong = all.iter().filter(|compared| compared.is_wrong()).count();
-        match self.json {
-            true => {
-                let files: Vec<Value> = all.iter().map(Compared::json).collect();
-                let unknown = all.iter().filter(|compared| compared.is_unknown()).count();
-                let right = all.len() - wrong - unknown;
-                let dir = &self.dir;
-                let told = json!({
-                    "dir": dir, "files": files, "right": right, "wrong": wrong, "unknown": unknown,
-                });
-                println!("{}", serde_json::to_string_pretty(&told)?);
-            }
-            false => self.print(&all, wrong),
+        if self.json {
+            let files: Vec<Value> = all.iter().map(Compared::json).collect();
+            let unknown = all.iter().filter(|compared| compared.is_unknown()).count();
+            let right = all.len() - wrong - unknown;
+            let dir = &self.dir;
+            print_json(&json!({
+                "dir": dir, "files": files, "right": right, "wrong": wrong, "unknown": unknown,
+            }))?;
+        } else {
+            self.print(&all, wrong)?;
         }
         Ok(if wrong == 0 { DONE } else { FAILED })
     }
 
-    fn print(&self, all: &[Compared], wrong_count: usize) {
+    fn print(&self, all: &[Compared], wrong_count: usize) -> Result<()> {
         for compared in all {
             let path = self.dir.join(&compared.file);
             match &compared.verdict {
-                Verdict::Right(basis) => println!("{}: as {}", path.display(), basis_text(*basis)),
-                Verdict::Wrong(basis, how) => println!("{:#}", mismatch(&path, *basis, how)),
-                Verdict::Unknown(_) => println!(
-                    "{}: no checksum is published or written down; `sluice models fetch` with its \
-                     name writes down what it is",
+                Verdict::Right(basis) => outln!("{}: as {}", path.display(), basis_text(*basis))?,
+                Verdict::Wrong(basis, difference) => {
+                    outln!("{:#}", mismatch(&path, *basis, difference))?;
+                }
+                Verdict::Unknown(_) => outln!(
+                    "{}: no checksum is published or recorded; `sluice models fetch` with its name \
+                     records it",
                     path.display()
-                ),
+                )?,
             }
         }
         let unknown = all.iter().filter(|compared| compared.is_unknown()).count();
         match (all.len(), wrong_count, unknown) {
-            (0, ..) => println!("no model file that is known here is in {}", self.dir.display()),
-            (files, 0, 0) => println!("{files} files, all as they should be"),
+            (0, ..) => outln!("no known model file is in {}", self.dir.display()),
+            (files, 0, 0) => outln!("{files} files, all as they should be"),
             (files, wrong, unknown) => {
-                println!("{files} files: {wrong} wrong, {unknown} with nothing to compare with");
+                outln!("{files} files: {wrong} wrong, {unknown} with nothing to compare with")
             }
         }
     }

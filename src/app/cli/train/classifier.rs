@@ -4,7 +4,8 @@ use super::curve::{self, POINTS_SHOWN};
 use super::stages::Stages;
 use super::{FastTextFlags, OutputFlags, print_summary, summary_json, training_error};
 use crate::cli::DONE;
-use crate::texts::{Part, TextFiles};
+use crate::terminal::{outln, print_json};
+use crate::texts::{CorpusPart, TextFiles};
 use anyhow::Result;
 use clap::Args;
 use indicatif::HumanCount;
@@ -22,30 +23,30 @@ Example:
 const QUANTIZATION: Quantization =
     Quantization { features_max: 0, retrain: false, norms: false, weights_per_code: 2 };
 
-/// A classifier of pages to keep against pages as they come: a recipe's classifier
+/// Train a classifier of pages to keep against unfiltered pages: a recipe's classifier
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Classifier {
     /// Texts to keep, such as pages that Wikipedia refers to
     #[arg(long, required = true, num_args = 1.., value_name = "IN")]
     positive: Vec<String>,
-    /// Texts as they come
+    /// Unfiltered texts
     #[arg(long, required = true, num_args = 1.., value_name = "IN")]
     negative: Vec<String>,
     /// The model to write: .bin, or .ftz for a small one
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Pass over texts whose meta.language is another
+    /// Skip texts whose meta.language is another
     #[arg(long, value_name = "LANG")]
     language: Option<String>,
-    /// Pass over texts to keep with fewer characters
+    /// Skip texts to keep with fewer characters
     #[arg(long, default_value_t = 1000, value_name = "N")]
     positive_chars_min: usize,
     /// Write precision and recall by threshold to this file, .csv or .svg; may be given twice
     #[arg(long, value_name = "FILE")]
     curve: Vec<PathBuf>,
     #[command(flatten)]
-    part: Part,
+    part: CorpusPart,
     #[command(flatten)]
     settings: FastTextFlags,
     #[command(flatten)]
@@ -73,7 +74,7 @@ impl Classifier {
             Ok(trainer.positive(text)?)
         })?;
         negative.for_each(&mut |text| {
-            stages.count("reading texts as they come", read);
+            stages.count("reading unfiltered texts", read);
             read += 1;
             Ok(trainer.negative(text)?)
         })?;
@@ -82,32 +83,33 @@ impl Classifier {
         for path in &self.curve {
             curve::write(path, &outcome.curve)?;
         }
-        match self.output.json {
-            true => println!("{}", serde_json::to_string_pretty(&self.json(&outcome))?),
-            false => self.print(&outcome),
+        if self.output.json {
+            print_json(&self.json(&outcome))?;
+        } else {
+            self.print(&outcome)?;
         }
         Ok(DONE)
     }
 
     fn json(&self, outcome: &Outcome) -> serde_json::Value {
-        let mut told = summary_json(&outcome.summary);
-        told["model"] = json!(self.out);
-        told["too_short"] = json!(outcome.too_short);
+        let mut report = summary_json(&outcome.summary);
+        report["model"] = json!(self.out);
+        report["too_short"] = json!(outcome.too_short);
         let points = outcome.curve.iter().map(|point| {
             let (precision, recall) = (point.precision, point.recall);
             json!({"threshold": point.threshold, "precision": precision, "recall": recall})
         });
-        told["curve"] = points.collect();
-        told
+        report["curve"] = points.collect();
+        report
     }
 
-    fn print(&self, outcome: &Outcome) {
-        print_summary(&outcome.summary);
+    fn print(&self, outcome: &Outcome) -> Result<()> {
+        print_summary(&outcome.summary)?;
         if outcome.too_short > 0 {
             let (short, min) = (HumanCount(outcome.too_short), self.positive_chars_min);
-            println!("{short} texts to keep have fewer than {min} characters and were passed over");
+            outln!("{short} texts to keep have fewer than {min} characters and were skipped")?;
         }
-        println!("{}", curve::table(outcome.curve.iter().step_by(POINTS_SHOWN)));
-        println!("wrote {}; in a recipe: classifier = {:?}", self.out.display(), self.out);
+        outln!("{}", curve::table(outcome.curve.iter().step_by(POINTS_SHOWN)))?;
+        outln!("wrote {}; in a recipe: classifier = {:?}", self.out.display(), self.out)
     }
 }

@@ -1,4 +1,4 @@
-//! Precision and recall by threshold, as a table, as CSV and as a drawing.
+//! Precision and recall by threshold, as a table, as CSV and as a plot.
 
 use crate::terminal::plot::Plot;
 use anyhow::{Context, Result};
@@ -8,10 +8,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use training::classifier::Point;
 
-/// Of the points of a curve each fifth is shown.
+/// Every n-th point of a curve is printed.
 pub(super) const POINTS_SHOWN: usize = 5;
 
-/// Refuses names that are neither `.csv` nor `.svg`, before hours of training.
+/// Fails for names that end neither in `.csv` nor in `.svg`, before hours of training.
 pub(super) fn check_names(paths: &[PathBuf]) -> Result<()> {
     match paths.iter().find(|path| !matches!(extension(path), "csv" | "svg")) {
         Some(path) => {
@@ -41,18 +41,19 @@ pub(super) fn table<'a>(points: impl Iterator<Item = &'a Point>) -> Table {
     table
 }
 
-/// An empty field is a share of nothing.
+/// Returns the curve as CSV. An empty field is a share of nothing.
 fn csv(curve: &[Point]) -> String {
     let mut file = String::from("threshold,precision,recall\n");
     let share = |share: Option<f64>| share.map_or(String::new(), |share| share.to_string());
     for point in curve {
         let (precision, recall) = (share(point.precision), share(point.recall));
-        writeln!(file, "{:.2},{precision},{recall}", point.threshold).expect("a string takes all");
+        writeln!(file, "{:.2},{precision},{recall}", point.threshold)
+            .expect("a string can be written to");
     }
     file
 }
 
-/// Both shares over the threshold, the recipe's 0.25 marked.
+/// Plots both shares over the threshold, with a mark at the recipe's 0.25.
 fn svg(curve: &[Point]) -> String {
     let share = |of: fn(&Point) -> Option<f64>| {
         curve.iter().filter_map(|point| Some((point.threshold, of(point)?))).collect()

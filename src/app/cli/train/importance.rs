@@ -3,7 +3,8 @@
 use super::OutputFlags;
 use super::stages::Stages;
 use crate::cli::DONE;
-use crate::texts::{Part, TextFiles};
+use crate::terminal::{outln, print_json};
+use crate::texts::{CorpusPart, TextFiles};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::HumanCount;
@@ -17,29 +18,30 @@ Example:
   sluice train importance --collection web --lang en --out models/signals corpus --slice common_crawl
   sluice train importance --collection books --lang en --out models/signals books.jsonl.zst
 
-and in the recipe signal_models = \"models/signals\". A collection is compared with `web`, so count both.";
+Then, in the recipe: signal_models = \"models/signals\". A collection is compared with `web`: count both.";
 
-/// Counts of a collection's words, for importance weights (DSIR): one of a recipe's signal_models
+/// Count a collection's words, for importance weights (DSIR): one of a recipe's signal_models
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Importance {
-    /// What the texts are: wikipedia, books, openwebtext; or web, which these are compared with
+    /// What the texts are: wikipedia, books, openwebtext, or web, with which the others are
+    /// compared
     #[arg(long, value_name = "NAME")]
     collection: String,
-    /// The language of the texts; of a corpus, those of another are passed over
+    /// The language of the texts; texts whose meta.language is another are skipped
     #[arg(long, value_name = "LANG")]
     lang: String,
     /// The folder to write to
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Texts that are counted, the first ones (RedPajama-V2: 500,000)
+    /// Count only the first N texts (RedPajama-V2: 500,000)
     #[arg(long, default_value_t = 500_000, value_name = "N")]
     texts: u64,
-    /// Texts: JSON lines, files with one text a line, corpora
+    /// Texts: JSON lines, files with one text per line, corpora
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<String>,
     #[command(flatten)]
-    part: Part,
+    part: CorpusPart,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -47,8 +49,10 @@ pub(super) struct Importance {
 impl Importance {
     pub fn run(self) -> Result<u8> {
         let name = counts_file(&self.collection, &self.lang).ok_or_else(|| {
-            let given = &self.collection;
-            usage(format!("--collection {given}: wikipedia, books, openwebtext or web expected"))
+            let collection = &self.collection;
+            usage(format!(
+                "--collection {collection}: wikipedia, books, openwebtext or web expected"
+            ))
         })?;
         let files = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
         let mut stages = Stages::new(self.output.quiet);
@@ -56,7 +60,8 @@ impl Importance {
         let counted = files.for_each(&mut |text| {
             stages.count("counting words", counts.texts);
             if counts.texts == self.texts {
-                return Err(anyhow!("as many texts as were asked for"));
+                // Ends the reading; not reported.
+                return Err(anyhow!("all texts are counted"));
             }
             counts.add(text);
             Ok(())
@@ -69,15 +74,14 @@ impl Importance {
             return Err(usage(format!("{}: no words in these texts", self.inputs.join(" "))));
         }
         let path = self.out.join(name);
-        let written = || format!("cannot write {}", path.display());
-        std::fs::create_dir_all(&self.out).with_context(written)?;
-        std::fs::write(&path, serde_json::to_vec(&counts)?).with_context(written)?;
+        let cannot_write = || format!("cannot write {}", path.display());
+        std::fs::create_dir_all(&self.out).with_context(cannot_write)?;
+        std::fs::write(&path, serde_json::to_vec(&counts)?).with_context(cannot_write)?;
         if self.output.json {
-            let told = json!({"texts": counts.texts, "words": counts.words, "file": path});
-            println!("{}", serde_json::to_string_pretty(&told)?);
+            print_json(&json!({"texts": counts.texts, "words": counts.words, "file": path}))?;
         } else {
             let (texts, words) = (HumanCount(counts.texts), HumanCount(counts.words));
-            println!("{words} words of {texts} texts counted in {}", path.display());
+            outln!("{words} words of {texts} texts counted in {}", path.display())?;
         }
         Ok(DONE)
     }

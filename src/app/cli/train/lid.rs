@@ -3,7 +3,8 @@
 use super::stages::Stages;
 use super::{FastTextFlags, OutputFlags, print_summary, summary_json, training_error};
 use crate::cli::DONE;
-use crate::texts::{Part, TextFiles};
+use crate::terminal::{outln, print_json};
+use crate::texts::{CorpusPart, TextFiles};
 use anyhow::Result;
 use clap::Args;
 use recipe::usage::usage;
@@ -16,7 +17,7 @@ const EXAMPLE: &str = "\
 Example:
   sluice train lid --out lid.ftz en=english.txt en=more.jsonl.gz de=german.txt";
 
-/// A model that tells languages, with the settings of fastText's lid.176: a recipe's lid
+/// Train a model that identifies languages, with the settings of fastText's lid.176: a recipe's lid
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Lid {
@@ -27,7 +28,7 @@ pub(super) struct Lid {
     #[arg(required = true, value_name = "LANG=IN")]
     inputs: Vec<String>,
     #[command(flatten)]
-    part: Part,
+    part: CorpusPart,
     #[command(flatten)]
     settings: FastTextFlags,
     #[command(flatten)]
@@ -58,12 +59,12 @@ impl Lid {
         let summary = trainer.train(&self.out, &mut |p| stages.show(p)).map_err(training_error)?;
         drop(stages);
         if self.output.json {
-            let mut told = summary_json(&summary);
-            told["model"] = json!(self.out);
-            println!("{}", serde_json::to_string_pretty(&told)?);
+            let mut report = summary_json(&summary);
+            report["model"] = json!(self.out);
+            print_json(&report)?;
         } else {
-            print_summary(&summary);
-            println!("wrote {}; in a recipe: lid = {:?}", self.out.display(), self.out);
+            print_summary(&summary)?;
+            outln!("wrote {}; in a recipe: lid = {:?}", self.out.display(), self.out)?;
         }
         Ok(DONE)
     }

@@ -4,7 +4,8 @@ use super::stages::Stages;
 use super::{OutputFlags, training_error};
 use crate::cli::DONE;
 use crate::terminal::units::{count, size};
-use crate::texts::{Part, TextFiles};
+use crate::terminal::{outln, print_json};
+use crate::texts::{CorpusPart, TextFiles};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use indicatif::HumanCount;
@@ -23,38 +24,39 @@ Then, in a recipe:
   [common_crawl]
   lm = \"models\"";
 
-/// One text of so many is held out, by its hash.
+/// One text in this many is held out, by its hash.
 const HELD_OUT_EVERY: u64 = 50;
-/// As long as a text may be to have a perplexity; the rest of the length is for its pieces.
+/// Longer texts have no perplexity when they are scored, and are not used for training either.
 const TEXT_BYTES_MAX: usize = models::sentencepiece::TEXT_BYTES_MAX / 4;
-/// Models that would be taken instead of the one that is written here.
-const TAKEN_FIRST: [&str; 2] = [".arpa.bin", ".arpa.trie.bin"];
+/// Models that a recipe would use instead of the one that is written here.
+const PREFERRED_ENDINGS: [&str; 2] = [".arpa.bin", ".arpa.trie.bin"];
 
-/// A language model and its pieces, as CCNet makes them of Wikipedia: a recipe's lm
+/// Train a language model and its pieces, as CCNet does from Wikipedia: a recipe's lm
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Lm {
-    /// The language, such as en. Texts whose meta.language is another are passed over
+    /// The language, such as en. Texts whose meta.language is another are skipped
     #[arg(long)]
     lang: String,
     /// The folder to write LANG.sp.model and LANG.arpa.gz to
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// JSON lines with a text, files with one text a line, patterns, folders, @lists, corpora
+    /// JSON lines with a text, files with one text per line, patterns, folders, @lists, corpora
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<String>,
     #[command(flatten)]
-    part: Part,
-    /// Pieces of words; fewer where the text has not so many
+    part: CorpusPart,
+    /// Number of pieces; fewer if the text does not have that many
     #[arg(long, default_value = "65536", value_parser = count, value_name = "N")]
     pieces: u64,
-    /// What the pieces' model does to text beforehand
+    /// How the model of pieces normalizes text
     #[arg(long, default_value = "nmt-nfkc", value_name = "HOW")]
     normalization: NormalizationName,
-    /// Longest n-grams, 1 to 6
+    /// Length of the longest n-grams, 1 to 6
     #[arg(long, default_value_t = 5, value_name = "N")]
     order: usize,
-    /// Leave out n-grams seen at most so often: a number for each order, the last for all longer
+    /// Leave out n-grams that occur at most N times: a number per order, the last for all higher
+    /// ones
     #[arg(long, value_delimiter = ',', value_name = "N,N...")]
     prune: Vec<u64>,
     /// Memory for sorting n-grams
@@ -66,13 +68,13 @@ pub(super) struct Lm {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum NormalizationName {
-    /// Unicode NFKC, as CCNet has it
+    /// Unicode NFKC, as in CCNet
     NmtNfkc,
-    /// Nothing: the model is smaller by the 240 KB of NFKC's table
+    /// None: the model is smaller by the 240 KB of NFKC's table
     Identity,
 }
 
-/// How the texts held out were foretold.
+/// The score of the texts held out.
 #[derive(Default)]
 struct HeldOut {
     texts: u64,
@@ -83,7 +85,7 @@ struct HeldOut {
 
 impl Lm {
     pub fn run(self) -> Result<u8> {
-        let (pieces_path, lm_path) = self.make_room()?;
+        let (pieces_path, lm_path) = self.prepare()?;
         let texts = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
         let mut stages = Stages::new(self.output.quiet);
 
@@ -122,12 +124,10 @@ impl Lm {
         let held_out = cutter.held_out(&texts, &lm_path, &mut stages)?;
         drop(stages);
         self.check_use(&lm_path)?;
-        match self.output.json {
-            true => {
-                let told = self.json(&pieces, &lm, &held_out, [&pieces_path, &lm_path]);
-                println!("{}", serde_json::to_string_pretty(&told)?);
-            }
-            false => self.print(&pieces, &lm, &held_out, [&pieces_path, &lm_path]),
+        if self.output.json {
+            print_json(&self.json(&pieces, &lm, &held_out, [&pieces_path, &lm_path]))?;
+        } else {
+            self.print(&pieces, &lm, &held_out, [&pieces_path, &lm_path])?;
         }
         Ok(DONE)
     }
@@ -143,26 +143,26 @@ impl Lm {
         }
     }
 
-    /// The files to write, in a folder that is there.
-    fn make_room(&self) -> Result<(PathBuf, PathBuf)> {
+    /// Creates the folder and returns the files to write.
+    fn prepare(&self) -> Result<(PathBuf, PathBuf)> {
         let (lang, shown) = (&self.lang, self.out.display());
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if lang.is_empty() || !lang.chars().all(is_part) {
-            return Err(usage(format!("--lang {lang:?}: a language's code expected, such as en")));
+            return Err(usage(format!("--lang {lang:?}: a language code expected, such as en")));
         }
-        for name in TAKEN_FIRST.map(|name| format!("{lang}{name}")) {
+        for name in PREFERRED_ENDINGS.map(|name| format!("{lang}{name}")) {
             if self.out.join(&name).exists() {
                 return Err(usage(format!(
-                    "{shown} has {name}, which would be used instead; give another --out"
+                    "{shown} has {name}, which would be used instead; choose another --out"
                 )));
             }
         }
-        std::fs::create_dir_all(&self.out).with_context(|| format!("cannot make {shown}"))?;
+        std::fs::create_dir_all(&self.out).with_context(|| format!("cannot create {shown}"))?;
         let at = |name: &str| self.out.join(format!("{lang}{name}"));
         Ok((at(".sp.model"), at(".arpa.gz")))
     }
 
-    /// A recipe that names the folder gets this model.
+    /// Checks that a recipe that names the folder uses this model.
     fn check_use(&self, lm_path: &Path) -> Result<()> {
         let files = models::Perplexity::open(&self.out)?.files(&self.lang)?;
         let used = files.map(|(_, lm)| lm);
@@ -206,25 +206,25 @@ impl Lm {
         lm: &lm::Summary,
         held_out: &HeldOut,
         files: [&Path; 2],
-    ) {
+    ) -> Result<()> {
         let grams = lm.orders.iter().map(|(statistics, _)| HumanCount(statistics.kept).to_string());
-        println!(
+        outln!(
             "{} texts, {} words; {} pieces, {} tokens; n-grams by order: {}",
             HumanCount(lm.sentences),
             HumanCount(pieces.words),
             HumanCount(pieces.pieces),
             HumanCount(lm.tokens),
             grams.collect::<Vec<_>>().join(" ")
-        );
+        )?;
         match held_out.perplexity() {
             Some(found) => {
                 let texts = HumanCount(held_out.texts);
-                println!("perplexity of {texts} texts held out: {found:.1}");
+                outln!("perplexity of {texts} texts held out: {found:.1}")?;
             }
-            None => println!("too few texts to hold some out: no perplexity"),
+            None => outln!("too few texts to hold some out: no perplexity")?,
         }
         let [pieces, lm] = files.map(Path::display);
-        println!("wrote {pieces} and {lm}; in a recipe: lm = {:?}", self.out);
+        outln!("wrote {pieces} and {lm}; in a recipe: lm = {:?}", self.out)
     }
 }
 
@@ -234,8 +234,8 @@ impl HeldOut {
     }
 }
 
-/// Each text as CCNet's language models read it, and whether it is held out. Texts of which nothing
-/// is left, and those too long to be scored, are passed over.
+/// Calls `each` with every text as CCNet's language models read it, and whether it is held out.
+/// Skips texts that are empty then, and texts that are too long to be scored.
 fn for_each_normal(
     texts: &TextFiles,
     each: &mut dyn FnMut(&str, bool) -> Result<()>,
@@ -268,7 +268,8 @@ impl Cutter {
         Ok(Cutter { model, pieces })
     }
 
-    /// The pieces of a text with blanks between, what is no piece as it stands in the text.
+    /// Sets `line` to the pieces of a text, separated by spaces. Unknown pieces are copied
+    /// unchanged.
     fn line(
         &self,
         text: &str,
@@ -284,7 +285,7 @@ impl Cutter {
         Ok(())
     }
 
-    /// Scores the texts held out, with the reader that scores pages.
+    /// Scores the texts held out, with the model reader that scores pages.
     fn held_out(&self, texts: &TextFiles, lm_path: &Path, stages: &mut Stages) -> Result<HeldOut> {
         let model = models::kenlm::Model::open(lm_path)?;
         let words: Vec<u32> = self.pieces.iter().map(|piece| model.word(piece)).collect();

@@ -3,7 +3,8 @@
 use super::OutputFlags;
 use super::stages::Stages;
 use crate::cli::DONE;
-use crate::texts::{Part, TextFiles};
+use crate::terminal::{outln, print_json};
+use crate::texts::{CorpusPart, TextFiles};
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::HumanCount;
@@ -18,14 +19,14 @@ Example:
   sluice train references enwiki-20230401-pages-articles-multistream.xml.bz2 --out addresses.txt
   shuf addresses.txt | head -500000 | wget -i - --timeout 5 --tries 1 --delete-after --warc-file references
 
-Upstream fetched pages until there were 300,000. Their texts, through the steps of CommonCrawl, are
-the --positive of `sluice train classifier`.";
+Upstream fetched pages until it had 300,000. Their texts, after the steps of CommonCrawl, are the
+--positive of `sluice train classifier`.";
 
-/// The addresses that Wikipedia's articles refer to, for a crawler: examples of pages to keep
+/// List the addresses that Wikipedia's articles refer to, for a crawler: examples of pages to keep
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct References {
-    /// The file to write, an address a line
+    /// The file to write, one address per line
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Dumps of Wikipedia's articles in XML, plain or compressed
@@ -37,10 +38,10 @@ pub(super) struct References {
 
 impl References {
     pub fn run(self) -> Result<u8> {
-        let no_part = Part { slice: None, label: None };
-        let dumps = TextFiles::find(&self.inputs, &no_part, None)?;
-        let written = || format!("cannot write {}", self.out.display());
-        let mut out = BufWriter::new(File::create(&self.out).with_context(written)?);
+        let whole = CorpusPart { slice: None, label: None };
+        let dumps = TextFiles::find(&self.inputs, &whole, None)?;
+        let cannot_write = || format!("cannot write {}", self.out.display());
+        let mut out = BufWriter::new(File::create(&self.out).with_context(cannot_write)?);
         let mut stages = Stages::new(self.output.quiet);
         let (mut lines, mut addresses) = (0, 0);
         dumps.for_each(&mut |line| {
@@ -48,17 +49,16 @@ impl References {
             lines += 1;
             for address in references(line) {
                 addresses += 1;
-                writeln!(out, "{address}").with_context(written)?;
+                writeln!(out, "{address}").with_context(cannot_write)?;
             }
             Ok(())
         })?;
-        out.flush().with_context(written)?;
+        out.flush().with_context(cannot_write)?;
         drop(stages);
         if self.output.json {
-            let told = json!({"addresses": addresses, "lines": lines, "file": self.out});
-            println!("{}", serde_json::to_string_pretty(&told)?);
+            print_json(&json!({"addresses": addresses, "lines": lines, "file": self.out}))?;
         } else {
-            println!("{} addresses in {}", HumanCount(addresses), self.out.display());
+            outln!("{} addresses in {}", HumanCount(addresses), self.out.display())?;
         }
         Ok(DONE)
     }

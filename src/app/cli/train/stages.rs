@@ -1,4 +1,4 @@
-//! The progress of training, stage by stage.
+//! The progress of training, by stage.
 
 use crate::terminal::{Progress, Row, Verbosity};
 use indicatif::HumanCount;
@@ -22,7 +22,7 @@ impl Stages {
             if !self.is_quiet {
                 self.progress.print(stage);
             }
-            // The row of the stage before goes first.
+            // Removes the row of the previous stage before the new row is added.
             self.now = None;
             self.now = Some((stage, self.progress.row(stage)));
         }
@@ -34,7 +34,7 @@ impl Stages {
         }
     }
 
-    /// Counts texts that are read; one in every 1,024 is shown.
+    /// Counts texts as they are read; the display changes with every 1,024th.
     pub fn count(&mut self, stage: &'static str, done: u64) {
         if done.is_multiple_of(1 << 10) {
             self.show(training::Progress { stage, done, total: None });

@@ -1,4 +1,4 @@
-//! The bytes of a file that have come so far, on disk.
+//! The bytes of a file that have been fetched so far, on disk.
 
 use crate::model_files::checksum::Checksum;
 use anyhow::{Context, Result, anyhow};
@@ -13,39 +13,40 @@ use std::path::{Path, PathBuf};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// How much of a download a process that is killed may lose.
+/// How much of a download is lost if the process is killed, at most.
 const CHECKPOINT_BYTES: u64 = 16 << 20;
 
-/// What is written of a part's origin is a fraction of this.
+/// The largest file of an origin that is read; those written are much smaller.
 const ORIGIN_BYTES_MAX: u64 = 1 << 20;
 
-/// The bytes that came so far.
+/// The bytes fetched so far.
 pub(super) struct Part {
     pub path: PathBuf,
     pub origin_path: PathBuf,
     pub file: File,
     pub bytes: u64,
     pub origin: Origin,
-    /// Of all bytes.
+    /// The hash of all bytes.
     hash: Sha256,
     /// Bytes at the last checkpoint.
     checked: u64,
 }
 
-/// Which file at which address a part is of.
+/// The file and the address that a part belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Origin {
     pub address: String,
-    /// What `If-Range` takes: a strong entity tag, or a date of change.
+    /// The value for `If-Range`: a strong entity tag, or a modification date.
     pub version: Option<String>,
+    /// The size of the whole file.
     pub bytes: Option<u64>,
-    /// What the part was when this was written: bytes after these are of no use to a later run.
+    /// The part at the last checkpoint. A later run discards bytes after it.
     #[serde(default)]
     pub kept: Option<Checksum>,
 }
 
 impl Part {
-    /// The part for `place` that an earlier run left of `address`, or an empty one.
+    /// Opens the part for `place` that an earlier run left of `address`, or an empty one.
     pub fn open(place: &Path, address: &str) -> Result<Part> {
         let beside = |ending: &str| {
             let mut name = place.as_os_str().to_owned();
@@ -54,17 +55,17 @@ impl Part {
         };
         let (path, origin_path) = (beside(".part"), beside(".part.json"));
         let file = own_file(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        let left = read_origin(&origin_path).unwrap_or_default();
+        let origin = read_origin(&origin_path).unwrap_or_default();
         let (hash, bytes, checked) = (Sha256::new(), 0, 0);
-        let mut part = Part { path, origin_path, file, bytes, origin: left, hash, checked };
-        if part.origin.address != address || !part.go_on()? {
+        let mut part = Part { path, origin_path, file, bytes, origin, hash, checked };
+        if part.origin.address != address || !part.resume()? {
             part.begin(Origin { address: address.to_owned(), ..Origin::default() })?;
         }
         Ok(part)
     }
 
-    /// Goes to the end of what is kept; false where the file is not what was written down.
-    fn go_on(&mut self) -> Result<bool> {
+    /// Seeks to the last checkpoint. Returns false if the file does not match it.
+    fn resume(&mut self) -> Result<bool> {
         let Some(kept) = self.origin.kept.clone() else { return Ok(false) };
         let mut hash = Sha256::new();
         self.file.rewind()?;
@@ -83,7 +84,7 @@ impl Part {
         Ok(true)
     }
 
-    /// Writes down what is there, for a later run to go on from.
+    /// Records the bytes so far, for a later run to resume after them.
     pub fn checkpoint(&mut self) -> Result<()> {
         let kept = Checksum { bytes: self.bytes, sha256: hex(&self.hash) };
         self.origin.kept = Some(kept);
@@ -100,7 +101,7 @@ impl Part {
         written.map_err(|error| self.cannot_write(error))
     }
 
-    /// Empties the part: what comes now is of `origin`.
+    /// Empties the part and sets its origin.
     pub fn begin(&mut self, origin: Origin) -> Result<()> {
         self.file.set_len(0).map_err(|error| self.cannot_write(error))?;
         self.file.rewind()?;
@@ -113,10 +114,7 @@ impl Part {
         self.file.write_all(bytes).map_err(|error| self.cannot_write(error))?;
         self.bytes += bytes.len() as u64;
         self.hash.update(bytes);
-        match self.bytes - self.checked >= CHECKPOINT_BYTES {
-            true => self.checkpoint(),
-            false => Ok(()),
-        }
+        if self.bytes - self.checked >= CHECKPOINT_BYTES { self.checkpoint() } else { Ok(()) }
     }
 
     pub fn remove(&self) -> Result<()> {
@@ -132,7 +130,7 @@ impl Part {
         };
         let remedy = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!(
-                "the disk is full after {have}; make room for {needs} and give the command again"
+                "the disk is full after {have}; free {needs} and run the same command again"
             ),
             _ => error.to_string(),
         };
@@ -140,8 +138,8 @@ impl Part {
     }
 }
 
-/// Opens the file at `path` to write, and makes it where there is none. What is there and is no file
-/// of its own is removed first: a link would lead elsewhere, and a pipe would be waited for.
+/// Opens the file at `path` for writing, or creates it. Anything else at `path` is removed first: a
+/// link would lead elsewhere, and opening a pipe would block.
 fn own_file(path: &Path) -> io::Result<File> {
     let is_own = |meta: &Metadata| meta.is_file() && meta.nlink() == 1;
     match fs::symlink_metadata(path) {
@@ -154,13 +152,14 @@ fn own_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let options = options.create(true).truncate(false).read(true).write(true);
     let file = options.custom_flags(flags).open(path)?;
-    match is_own(&file.metadata()?) {
-        true => Ok(file),
-        false => Err(io::Error::other("something else took its place")),
+    if is_own(&file.metadata()?) {
+        Ok(file)
+    } else {
+        Err(io::Error::other("something else took its place"))
     }
 }
 
-/// What an earlier run wrote down. What cannot be read is as good as nothing.
+/// Reads the origin that an earlier run recorded. A file that cannot be read counts as missing.
 fn read_origin(path: &Path) -> Option<Origin> {
     let mut text = Vec::new();
     let file = formats::regular::open(path).ok()?;
