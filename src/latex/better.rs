@@ -70,7 +70,7 @@ pub struct Cleaned {
 ///     \\begin{document}\\section{One}\\us{} prove it.\\end{document}";
 /// let file = TexFile { name: "main.tex".to_owned(), bytes: source.into() };
 /// let paper = better::clean(&[file], &[]);
-/// assert_eq!(paper.text.unwrap(), "\\section{One}We{} prove it.");
+/// assert_eq!(paper.text.unwrap(), "\\section{One}We prove it.");
 /// assert!(paper.left_out.is_empty());
 /// ```
 pub fn clean(files: &[TexFile], unread: &[String]) -> Cleaned {
