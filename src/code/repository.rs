@@ -66,7 +66,7 @@ pub fn files(source: &Path) -> Result<Files, ReadError> {
     Ok(Files::Archive(files::archive(source)?, stated))
 }
 
-/// See [`files`].
+/// See [`files()`].
 pub enum Files {
     /// The files of one folder.
     Tree(Tree, Arc<Repository>),

@@ -4,8 +4,8 @@
 //! expanded. Comments and definitions are removed. The text is the rest from the first section to
 //! the appendix, without the bibliography. docs/fidelity.md lists the differences from upstream.
 //!
-//! [`decode`] converts bytes to text, [`strip`] removes comments, [`project`] finds the main file,
-//! and [`expand`] reads it with the [`macros`] that it defines, using the tokens of [`scan`].
+//! `decode` converts bytes to text, `strip` removes comments, `project` finds the main file,
+//! and `expand` reads it with the `macros` that it defines, using the tokens of `scan`.
 
 mod conditionals;
 mod declared;
