@@ -66,7 +66,7 @@ pub fn files(source: &Path) -> Result<Files, ReadError> {
     Ok(Files::Archive(files::archive(source)?, stated))
 }
 
-/// See [`files`].
+/// See [`files()`].
 pub enum Files {
     /// The files of one folder.
     Tree(Tree, Arc<Repository>),
@@ -419,7 +419,10 @@ mod tests {
         for (files, word) in [
             (vec![("a.py", "x")], "no file LICENSE"),
             (vec![("LICENSE", "Ask me.")], "LICENSE resembles no licence"),
-            (vec![("LICENSE", "Ask me."), ("package.json", r#"{"license":"MIT"}"#)], "like no"),
+            (
+                vec![("LICENSE", "Ask me."), ("package.json", r#"{"license":"MIT"}"#)],
+                "resembles no",
+            ),
             (vec![("LICENSE", &clause)], "LICENSE restricts mit: \"commons clause\""),
             (
                 vec![("LICENSE", &mit), ("COMMONS-CLAUSE.md", "The Commons Clause applies.")],

@@ -4,8 +4,8 @@
 //! expanded. Comments and definitions are removed. The text is the rest from the first section to
 //! the appendix, without the bibliography. docs/fidelity.md lists the differences from upstream.
 //!
-//! [`decode`] converts bytes to text, [`strip`] removes comments, [`project`] finds the main file,
-//! and [`expand`] reads it with the [`macros`] that it defines, using the tokens of [`scan`].
+//! `decode` converts bytes to text, `strip` removes comments, `project` finds the main file,
+//! and `expand` reads it with the `macros` that it defines, using the tokens of `scan`.
 
 mod conditionals;
 mod declared;
@@ -71,7 +71,7 @@ pub struct Cleaned {
 ///     \\begin{document}\\section{One}\\us{} prove it.\\end{document}";
 /// let file = TexFile { name: "main.tex".to_owned(), bytes: source.into() };
 /// let paper = better::clean(&[file], &[]);
-/// assert_eq!(paper.text.unwrap(), "\\section{One}We{} prove it.");
+/// assert_eq!(paper.text.unwrap(), "\\section{One}We prove it.");
 /// assert!(paper.left_out.is_empty());
 /// ```
 pub fn clean(files: &[TexFile], unread: &[String]) -> Cleaned {

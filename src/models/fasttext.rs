@@ -73,7 +73,9 @@ impl FastText {
     /// let model = FastText::open("lid.176.bin".as_ref())?;
     /// let mut scratch = Scratch::default();
     /// for text in ["Guten Morgen", "Good morning"] {
-    ///     println!("{:?}", model.predict_with(text, 1, &mut scratch));
+    ///     for (label, probability) in model.predict_with(text, 1, &mut scratch) {
+    ///         println!("{text}: {label} {probability}");
+    ///     }
     /// }
     /// # Ok(())
     /// # }

@@ -215,7 +215,8 @@ mod tests {
         let latin = lists.read_bad_words("en", &path).expect_err("no UTF-8").to_string();
         assert!(latin.contains("bad is not UTF-8 at byte 3"), "{latin}");
         write(&path, "{\"en\": 3}").expect("written");
-        let json = lists.read_stop_words_json(&path).expect_err("no lists").to_string();
-        assert!(json.contains("line 1"), "{json}");
+        let json = lists.read_stop_words_json(&path).expect_err("no lists");
+        let cause = std::error::Error::source(&json).expect("a cause").to_string();
+        assert!(json.to_string().contains("bad") && cause.contains("line 1"), "{json}: {cause}");
     }
 }

@@ -31,7 +31,7 @@ pub fn sha1(bytes: &[u8]) -> u128 {
     sha1_of([bytes])
 }
 
-/// Returns [`sha1`] of the concatenation of `parts`.
+/// Returns [`sha1()`] of the concatenation of `parts`.
 pub fn sha1_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u128 {
     let mut hasher = Sha1::new();
     parts.into_iter().for_each(|part| hasher.update(part));

@@ -7,7 +7,7 @@
 //!
 //! A marker line is not enough by itself, since collected works have one after each volume. The
 //! text between it and the next marker is removed only if it reads like a notice of Gutenberg's
-//! ([`is_notice`]).
+//! (`is_notice`).
 
 use std::borrow::Cow;
 

@@ -28,7 +28,7 @@ pub enum AnswerOrder {
 ///
 /// let answers = [Answer { html: "Low", score: "1" }, Answer { html: "<b>High</b>", score: "7" }];
 /// let text = thread_text("<p>Why?</p>", &answers, AnswerOrder::Numeric);
-/// assert_eq!(text, "Q: Why?\n\nA: High\n\nA: Low");
+/// assert_eq!(text, "Q: Why?\nA: High\nA: Low");
 /// ```
 pub fn thread_text(question_html: &str, answers: &[Answer], order: AnswerOrder) -> String {
     let mut sorted: Vec<&Answer> = answers.iter().collect();

@@ -9,7 +9,7 @@
 //! Templates, tables, references, files and comments are removed; links are replaced by their text,
 //! headings stay, entities become characters. As in mwparserfromhell, markup that is not closed is
 //! text: this crate follows its tokenizer construct by construct, with the same results but without
-//! its quadratic time, as described in [`mod@tokenizer`].
+//! its quadratic time, as described in the module `tokenizer`.
 
 mod clean;
 mod context;

@@ -74,9 +74,9 @@ fn unknown_words_score_minus_100_if_the_file_has_no_unk() {
 fn invalid_lines_are_reported() {
     for (good, bad, line, problem) in [
         ("-0.4\ta b", "0.4\ta b", 16, "at most 0"),
-        ("-0.4\ta b\t-0.015625", "-0.4\ta", 16, "not 2 words"),
+        ("-0.4\ta b\t-0.015625", "-0.4\ta", 16, "fewer than 2 words"),
         ("-0.4\ta b\t-0.015625", "-0.4\ta b\t-0.015625 7", 16, "more than 2 words"),
-        ("-0.4\ta b\t-0.015625", "-0.4\ta b\tx", 16, "no number"),
+        ("-0.4\ta b\t-0.015625", "-0.4\ta b\tx", 16, "not a number"),
         ("-0.4\ta b", "nan\ta b", 16, "at most 0"),
         ("a b c", "a b c\t-1", 20, "no backoff"),
         ("a b c", "c b c", 20, "first 2 words"),
@@ -84,7 +84,7 @@ fn invalid_lines_are_reported() {
         ("ngram 3=1", "ngram 3=2", 22, "log10"),
         ("ngram 2=3", "ngram 2=2", 17, "expected \\3-grams:"),
         ("-1.2\tb", "-1.2\ta", 10, "twice"),
-        ("-0.9\t</s>", "-0.9\tend", 12, "no </s>"),
+        ("-0.9\t</s>", "-0.9\tend", 12, "</s> is not among"),
         ("\\end\\", "", 23, "ends before"),
     ] {
         let text = PRUNED.replacen(good, bad, 1);
@@ -98,7 +98,7 @@ fn invalid_lines_are_reported() {
 #[test]
 fn other_files_and_orders_are_refused_with_their_kind() {
     for (bytes, problem) in [
-        (&b"PK\x03\x04"[..], "no KenLM model"),
+        (&b"PK\x03\x04"[..], "not a KenLM model"),
         (b"\\data\\\nngram 1=0\n\n\\1-grams:\n", "has order 1"),
         (b"mmap lm http://kheafield.com/code format version 4\n", "cut short"),
     ] {

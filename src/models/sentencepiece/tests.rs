@@ -126,7 +126,7 @@ fn models_of_other_kinds_are_refused_with_a_reason() {
     suffix.extend_from_slice(&[0x12, 3, 0xc0, 1, 1]);
     for (file, problem) in [
         (bpe, "is not a unigram model"),
-        (suffix, "marks blanks"),
+        (suffix, "does not mark blanks"),
         (Vec::new(), "it has no pieces"),
         (file(&[("<unk>", 0.0, 2), ("x", -1.0, 4)]), "user-defined symbols"),
         (file(&[("x", -1.0, 1)]), "no unknown piece"),
