@@ -116,7 +116,7 @@ impl Meeting {
     ///
     /// # Errors
     /// If a peer has another fingerprint, or does not send one.
-    pub(crate) fn agree(&mut self, fingerprint: &[u8; 32]) -> Result<(), Error> {
+    pub fn agree(&mut self, fingerprint: &[u8; 32]) -> Result<(), Error> {
         let gone = |process| Error::Gone { process };
         for (peer, socket) in self.sockets.iter_mut().enumerate() {
             if let Some(socket) = socket {
