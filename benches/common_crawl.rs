@@ -242,10 +242,10 @@ fn read_pages(files: &[PathBuf]) -> Result<Vec<Document>> {
 }
 
 fn keys(pages: &[Document]) -> Vec<(u64, u64, i64)> {
-    let (mut updates, mut distinct, mut room) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut updates, mut distinct, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
     for page in pages {
         distinct.clear();
-        distinct.extend(page.text.split('\n').map(|line| paragraph_key(line, &mut room)));
+        distinct.extend(page.text.split('\n').map(|line| paragraph_key(line, &mut scratch)));
         distinct.sort_unstable();
         distinct.dedup();
         updates.extend(distinct.iter().map(|key| (*key, page.at.0, 1)));

@@ -162,3 +162,20 @@ const FIXTURES: &[Fixture] = fixtures!(
     "2301" / "arXiv_src_2301_001.tar",
     "2302" / "arXiv_src_2302_001.tar",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_funnel, defaults, document, later};
+
+    #[test]
+    fn papers_are_compared_only_if_the_recipe_says_so() {
+        let (ice, rust) = ("We study the growth of ice.", "We study the decay of iron.");
+        let documents = [document(ice), document(rust), later(document(ice))];
+        let [ice, rust] = [ice, rust].map(|text| format!("kept: {text}"));
+        let settings = defaults::<Arxiv>();
+        assert_funnel::<Arxiv>(&settings, &documents, &[&ice, &rust, &ice]);
+        let settings = Settings { dedup: Dedup::Exact, ..settings };
+        assert_funnel::<Arxiv>(&settings, &documents, &[&ice, &rust, "duplicate"]);
+    }
+}

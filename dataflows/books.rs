@@ -238,3 +238,21 @@ const FIXTURES: &[Fixture] = fixtures!(
     "shelf" / "larkfield.txt",
     "shelf" / "texts.zip",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_funnel, defaults, document, later};
+
+    #[test]
+    fn a_book_near_to_an_earlier_one_is_dropped() {
+        let text = "It was a cold morning in the year of the great frost, and nobody was about. ";
+        let book = text.repeat(20);
+        let bees = "An entirely different book, on the keeping of bees in small gardens.";
+        let near = later(document(&format!("{book}The end.")));
+        let documents = [document(&book), document(" \n"), document(bees), near];
+        let [book, bees] = [&book, bees].map(|text| format!("kept: {text}"));
+        let expected = [&book, "empty", &bees, "near_duplicate"];
+        assert_funnel::<Books>(&defaults::<Books>(), &documents, &expected);
+    }
+}

@@ -300,6 +300,7 @@ const FIXTURES: &[Fixture] = fixtures!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{assert_funnel, defaults, document, later};
 
     #[test]
     fn names_of_shards_tell_their_language() {
@@ -321,5 +322,66 @@ mod tests {
         assert_eq!(of("2019-04-25 12:57:54.000 +00:00"), "2019-04-25T12:57:54Z");
         assert_eq!(of("2019-04-25 12:50:00.000000 +00:00"), "2019-04-25T12:50:00Z");
         assert_eq!(of("2019-04-25 12:57:54.120000 +00:00"), "2019-04-25T12:57:54.12Z");
+    }
+
+    /// A page of three sentences, of which `first` is the first.
+    fn page(url: &str, first: &str) -> Document {
+        let rest = "The children of the village go skating every winter.\n\
+                    They come home in the evening after dark.";
+        Document { url: url.into(), ..document(&format!("{first}\n{rest}")) }
+    }
+
+    const FIRST: &str = "The river freezes over in most years.";
+    const SECOND: &str = "The library will stay open during the summer.\n\
+                          It closes at eight in the evening.\n\
+                          Everybody is welcome to come in.";
+    const GERMAN: &str = "Der Ausschuss tagte am Donnerstagabend im Rathaus.\n\
+                          Die Bibliothek bleibt im ganzen Sommer geöffnet.\n\
+                          Am Abend schließt sie um acht Uhr.";
+
+    #[test]
+    fn shards_are_kept_as_they_are() {
+        let documents = [document("a"), document("a"), document("{")];
+        let expected = ["kept: a", "kept: a", "kept: {"];
+        assert_funnel::<C4>(&defaults::<C4>(), &documents, &expected);
+    }
+
+    #[test]
+    fn pages_of_a_dump_pass_the_rules_of_c4() {
+        let settings = Settings { source: Source::Wet, ..defaults::<C4>() };
+        let with_text = |url: &str, text: &str| Document { url: url.into(), ..document(text) };
+        let documents = [
+            page("http://a.example/", FIRST),
+            page("http://a.example/", SECOND),
+            page("http://b.example/", "Lorem ipsum dolor sit amet, as they say."),
+            page("http://c.example/", "A page with an { is dropped as code."),
+            with_text("http://d.example/", "One sentence is not enough for C4."),
+            with_text("http://e.example/", &"long ".repeat(40_000)),
+            with_text("http://f.example/", SECOND),
+            later(with_text("http://g.example/", SECOND)),
+            later(with_text("http://h.example/", GERMAN)),
+        ];
+        let [first, second] = [&documents[0].text, SECOND].map(|text| format!("kept: {text}"));
+        let expected = [
+            &first,
+            "duplicate_url",
+            "lorem_ipsum",
+            "curly_bracket",
+            "too_few_sentences",
+            "too_long",
+            &second,
+            "duplicate_lines",
+            "language",
+        ];
+        assert_funnel::<C4>(&settings, &documents, &expected);
+    }
+
+    #[test]
+    fn repeated_spans_of_a_dump_are_cut() {
+        let settings =
+            Settings { source: Source::Wet, repeats: Repeats::Spans, ..defaults::<C4>() };
+        let documents = [page("http://a.example/", FIRST), page("http://b.example/", FIRST)];
+        let first = format!("kept: {}", documents[0].text);
+        assert_funnel::<C4>(&settings, &documents, &[&first, "duplicate_spans"]);
     }
 }

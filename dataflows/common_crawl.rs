@@ -380,3 +380,65 @@ macro_rules! model {
 
 /// Toy models for the demo only, made by fixtures/models/train.sh.
 const MODELS: &[FixtureModel] = &[model!("en.sp.model"), model!("en.arpa.gz"), model!("wiki.bin")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_funnel, defaults, document, later};
+    use std::path::PathBuf;
+
+    const ENGLISH: &str = "The committee met on Thursday evening and agreed that the library should \
+                           stay open during the summer.";
+    const OTHER: &str = "Every winter the river freezes over and the children of the village go \
+                         skating after school.";
+    const GERMAN: &str = "Der Ausschuss tagte am Donnerstagabend und beschloss, dass die Bibliothek \
+                          im Sommer geöffnet bleibt.";
+
+    fn settings() -> Settings {
+        Settings { min_chars: 30, ..defaults::<CommonCrawl>() }
+    }
+
+    #[test]
+    fn a_later_dump_adds_only_what_is_new() {
+        let documents = [
+            document("Too short."),
+            document(&format!("Home | News | Contact\n{ENGLISH}")),
+            document(GERMAN),
+            document("1234567890 1234567890 1234567890 1234567890"),
+            later(document(&format!("Home | News | Contact\n{OTHER}"))),
+            later(document(ENGLISH)),
+        ];
+        let expected = [
+            "too_short",
+            &format!("kept: Home | News | Contact\n{ENGLISH}"),
+            "language",
+            "language_score",
+            &format!("kept: {OTHER}"),
+            "duplicate_paragraphs",
+        ];
+        assert_funnel::<CommonCrawl>(&settings(), &documents, &expected);
+    }
+
+    #[test]
+    fn pages_are_compared_by_their_digest_after_the_cut() {
+        let copy = Document { text: OTHER.into(), ..document(ENGLISH) };
+        let expected = [&format!("kept: {ENGLISH}"), "duplicate"];
+        assert_funnel::<CommonCrawl>(&settings(), &[document(ENGLISH), copy], &expected);
+    }
+
+    #[test]
+    fn pages_fail_the_bucket_the_classifier_and_the_filter() {
+        let model = |name: &str| PathBuf::from("fixtures/models").join(name);
+        let bucket =
+            Settings { lm: Some(FolderPath(model(""))), buckets: list(&["head"]), ..settings() };
+        let quality = Settings {
+            classifier: Some(FilePath(model("wiki.bin"))),
+            min_score: 1.0,
+            ..settings()
+        };
+        let filter = Settings { keep: "rps_doc_word_count > 100".into(), ..settings() };
+        for (settings, reason) in [(bucket, "bucket"), (quality, QUALITY), (filter, FILTER)] {
+            assert_funnel::<CommonCrawl>(&settings, &[document(ENGLISH)], &[reason]);
+        }
+    }
+}

@@ -398,3 +398,49 @@ const FIXTURES: &[Fixture] = fixtures!(
     "2023-03" / "github_000000000000.gz",
     "2023-03" / "harbour-tools-1.2.tar.gz",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_funnel, defaults, later};
+
+    fn file(path: &str, license: &str, text: &str) -> Document {
+        let mut file = document(0, text.into());
+        file.meta.set("path", path);
+        file.meta.set("license", license);
+        file
+    }
+
+    #[test]
+    fn files_are_filtered_in_the_order_of_upstream() {
+        let code = "fn main() {\n    let answer = 6 * 7;\n    println!(\"{answer}\");\n}\n";
+        let documents = [
+            file("a.rs", "gpl-3.0", code),
+            file("a.crt", "mit", code),
+            file("LICENSE", "mit", code),
+            file("a.rs", "mit", code),
+            file("b.rs", "apache-2.0", code),
+            file("c.rs", "mit", ""),
+            file("d.unknown", "mit", "some text"),
+            file("e.rs", "mit", &format!("x = 1\n{}\n", "x".repeat(1001))),
+            file("f.rs", "mit", &format!("{}\n", "y".repeat(300))),
+            file("g.rs", "mit", "!!! ??? ... ;;; a"),
+            later(file("h.rs", "mit", code)),
+        ];
+        let kept = format!("kept: {code}");
+        let expected = [
+            "license",
+            "certificate",
+            "license_file",
+            &kept,
+            "duplicate",
+            "empty",
+            "extension",
+            "max_line_length",
+            "avg_line_length",
+            "alnum_prop",
+            "duplicate",
+        ];
+        assert_funnel::<GitHub>(&defaults::<GitHub>(), &documents, &expected);
+    }
+}

@@ -9,6 +9,8 @@ mod c4;
 mod common_crawl;
 mod github;
 mod stack_exchange;
+#[cfg(test)]
+mod testing;
 mod wikipedia;
 
 use recipe::Slices;

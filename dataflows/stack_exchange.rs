@@ -214,3 +214,32 @@ const FIXTURES: &[Fixture] = fixtures!(
     "2023-03-29" / "allotments.example.Posts.xml",
     "2024-04-02" / "kettles.example.7z",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_funnel, defaults, document, later};
+
+    fn thread(id: u64, text: &str) -> Document {
+        Document { url: format!("https://a.example/questions/{id}"), ..document(text) }
+    }
+
+    #[test]
+    fn a_later_dump_adds_threads_that_are_new_or_have_changed() {
+        let documents = [
+            thread(1, "Q: Why? A: Because."),
+            thread(2, "Q: Why? A: Because."),
+            later(thread(1, "Q: Why? A: Because.")),
+            later(thread(2, "Q: Why? A: Because. A: It depends.")),
+            later(thread(3, "Q: How? A: Like this.")),
+        ];
+        let expected = [
+            "kept: Q: Why? A: Because.",
+            "kept: Q: Why? A: Because.",
+            "unchanged",
+            "kept: Q: Why? A: Because. A: It depends.",
+            "kept: Q: How? A: Like this.",
+        ];
+        assert_funnel::<StackExchange>(&defaults::<StackExchange>(), &documents, &expected);
+    }
+}

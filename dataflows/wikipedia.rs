@@ -204,6 +204,7 @@ const FIXTURES: &[Fixture] = fixtures!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{assert_funnel, defaults, document, later};
 
     #[test]
     fn names_of_dumps_tell_language_and_date() {
@@ -241,5 +242,34 @@ mod tests {
     fn addresses_are_quoted_as_in_python() {
         assert_eq!(url("AC/DC (band)", "en"), "https://en.wikipedia.org/wiki/AC/DC%20%28band%29");
         assert_eq!(url("Š_.-~", "sl"), "https://sl.wikipedia.org/wiki/%C5%A0_.-~");
+    }
+
+    fn page(language: &str, title: &str, text: &str) -> Document {
+        let mut page = document(text);
+        page.url = url(title, language);
+        page.meta.set("language", language);
+        page
+    }
+
+    #[test]
+    fn articles_become_text_once_a_dump() {
+        let tangled = "<ref>{{a|''[[b|".repeat(20_000) + &"]]''}}</ref>".repeat(3);
+        let documents = [
+            page("en", "Ice", "'''Ice''' is [[water|frozen water]]."),
+            page("en", "Ice", "'''Ice''' is frozen."),
+            page("xx", "Ice", "Ice."),
+            page("en", "Template", "{{stub}}"),
+            page("en", "Knot", &tangled),
+            later(page("en", "Ice", "'''Ice''' is frozen.")),
+        ];
+        let expected = [
+            "kept: Ice is frozen water.",
+            "duplicate_page",
+            "language",
+            "empty",
+            "tangled_markup",
+            "kept: Ice is frozen.",
+        ];
+        assert_funnel::<Wikipedia>(&defaults::<Wikipedia>(), &documents, &expected);
     }
 }

@@ -45,7 +45,7 @@ pub fn path(name: &str) -> PathBuf {
 /// A file with these bytes, which replaces an earlier one of this name.
 pub fn stored(name: &str, bytes: &[u8]) -> PathBuf {
     let path = path(name);
-    fs::write(&path, bytes).expect("room for the input");
+    fs::write(&path, bytes).expect("disk space");
     path
 }
 

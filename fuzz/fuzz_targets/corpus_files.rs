@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
     let corpus = Corpus::create(&root).expect("a folder");
     let (path, is_ledger) = if which & 1 == 1 { (LEDGER, true) } else { (SEGMENT, false) };
     fs::create_dir_all(root.join(path).parent().expect("a folder")).expect("a folder");
-    fs::write(root.join(path), bytes).expect("room for the input");
+    fs::write(root.join(path), bytes).expect("disk space");
     let file = File {
         path: path.to_owned(),
         first: DocRef(0),

@@ -12,9 +12,9 @@ fuzz_target!(|manifest: &[u8]| {
     let root = shared::path("corpus");
     if !root.is_dir() {
         Corpus::create(&root).expect("a folder");
-        fs::write(root.join("recipe.toml"), "").expect("room");
+        fs::write(root.join("recipe.toml"), "").expect("disk space");
     }
-    fs::write(root.join("commits/000001.json"), summed(manifest)).expect("room for the input");
+    fs::write(root.join("commits/000001.json"), summed(manifest)).expect("disk space");
     let corpus = Corpus::open(&root).expect("it has a manifest");
     let Ok(Some(manifest)) = corpus.manifest() else { return };
     // Nothing else on this machine may be read or written.

@@ -19,5 +19,5 @@ fuzz_target!(|bytes: &[u8]| {
             last = page.offset;
         }
     }
-    assert!(items > 0, "every file gives a page or a defect");
+    assert!(items > 0, "every file has a page or a defect");
 });

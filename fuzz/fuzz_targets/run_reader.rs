@@ -171,7 +171,7 @@ fn read<K: Key>(dir: &Path, meta: &RunMeta) {
 /// The updates that a reader returns; `None` if it detects damage. There must not be more than fit in
 /// the file.
 fn count<K: Key>(run: Run<K>, sound: bool) -> Option<u64> {
-    let (keys, room) = (run.meta.keys, run.meta.bytes / 60 * PAGE_ENTRIES as u64);
+    let (keys, updates_max) = (run.meta.keys, run.meta.bytes / 60 * PAGE_ENTRIES as u64);
     let mut reader = Reader::new(run).ok()?;
     let (mut found, mut last) = (0, None);
     while let Some((key, at, _)) = reader.peek() {
@@ -181,7 +181,7 @@ fn count<K: Key>(run: Run<K>, sound: bool) -> Option<u64> {
         }
         last = Some((key, at));
         found += 1;
-        assert!(found <= room, "{found} updates and more");
+        assert!(found <= updates_max, "{found} updates and more");
         reader.step().ok()?;
     }
     Some(found)
@@ -226,8 +226,8 @@ fn written<K: Key>(count: u64) -> Vec<u8> {
         let dir = tempfile::tempdir().expect("a folder for the file");
         let path = dir.path().join(NAME);
         let mut writer = RunWriter::create(&path).expect("a new file");
-        updates::<K>(count).into_iter().for_each(|u| writer.push(u).expect("room"));
-        let meta = writer.finish(KeyRange::ALL).expect("room");
+        updates::<K>(count).into_iter().for_each(|u| writer.push(u).expect("disk space"));
+        let meta = writer.finish(KeyRange::ALL).expect("disk space");
         check(dir.path(), &meta, Depth::Everything, &mut |_| {}).expect("a sound run");
         fs::read(path).expect("it was written")
     };

@@ -21,7 +21,7 @@ fuzz_target!(|file: &[u8]| {
         }
     }
     let inflated = reader.inflated_bytes();
-    assert!(items > 0, "every file gives a record or a defect");
+    assert!(items > 0, "every file has a record or a defect");
     // A record begins with a line, a faulty member with its magic; each can be reported for itself and
     // for what precedes it.
     assert!(items <= 2 + 2 * (inflated / 6 + stored / 3), "{items} items of {inflated} bytes");

@@ -364,7 +364,9 @@ fn differences(ledger: &Counts, manifest: &Counts) -> Option<String> {
     }
     let differ = rows.into_iter().filter(|(_, ledger, manifest)| ledger != manifest);
     let differ: Vec<String> = differ
-        .map(|(name, ledger, manifest)| format!("{name} is {ledger} there and {manifest} here"))
+        .map(|(name, ledger, manifest)| {
+            format!("{name} is {ledger} in the ledger and {manifest} in the manifest")
+        })
         .collect();
     (!differ.is_empty()).then(|| differ.join(", "))
 }
@@ -415,7 +417,7 @@ impl Expected {
         }
         let end = self.last.map_or("is empty".to_owned(), |last| format!("ends with {last}"));
         Err(format!(
-            "the manifest goes on at record {record} of source {source}, and the ledger {end}"
+            "the manifest resumes at record {record} of source {source}, and the ledger {end}"
         ))
     }
 }
@@ -446,7 +448,7 @@ fn segment_ids(path: &Path) -> Result<Vec<String>, Error> {
     let (mut line, mut ids) = (Vec::new(), Vec::new());
     while reader.next_line(&mut line)? {
         let Line { meta } = serde_json::from_slice(&line).map_err(|error| {
-            Error::corrupt(path, format!("document {} is no JSON: {error}", ids.len()))
+            Error::corrupt(path, format!("document {} is not JSON: {error}", ids.len()))
         })?;
         ids.push(meta.id);
     }

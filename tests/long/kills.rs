@@ -180,7 +180,7 @@ fn goes_on(
     random: &mut Random,
 ) {
     let build = setting.build(&flags(random));
-    if !trial.ends(round, &place.run(&build), &[0], "what goes on after kills") {
+    if !trial.ends(round, &place.run(&build), &[0], "the run after kills") {
         return;
     }
     let export = place.export("corpus");

@@ -61,8 +61,8 @@ fn models() {
         }
         let model = changed(fs::read(place.path(source)).unwrap(), name, &mut random);
         place.write(&format!("models/{name}"), model);
-        let given = if option == "lm" { "models".to_owned() } else { format!("models/{name}") };
-        let line = format!("score in.jsonl --out - --quiet --{option} {given}");
+        let value = if option == "lm" { "models".to_owned() } else { format!("models/{name}") };
+        let line = format!("score in.jsonl --out - --quiet --{option} {value}");
         let mut command = Command::new("sh");
         command.args(["-c", "ulimit -v \"$0\"; exec \"$@\"", MEMORY_KB_MAX]);
         command.arg(&*SLUICE);

@@ -52,7 +52,7 @@ fn mutated() {
         }
         is_sound(&mut trial, round, &place);
     }
-    trial.end(&[("files", files), ("labels with damage that was told", damaged)]);
+    trial.end(&[("files", files), ("labels with reported damage", damaged)]);
 }
 
 /// Asserts that the result, whatever was read, can be verified and exported.

@@ -10,7 +10,7 @@ fn options(order: usize, prune: &[u64]) -> Options {
     Options { order, prune: prune.to_vec(), ..Options::default() }
 }
 
-/// Estimates a model and gives its file and what it was made of.
+/// Estimates a model and returns its file and its counts.
 fn arpa(text: &[u8], options: Options) -> Result<(String, Summary), TrainingError> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.arpa");
@@ -218,7 +218,7 @@ fn n_grams_sort_through_many_runs_as_in_memory() {
         let word = (n * 7919 % different) as u32;
         sorter
             .push(Gram { words: [word % 1000, word / 1000, 0, 0, 0, 0], value: 1 })
-            .expect("room");
+            .expect("disk space");
     }
     let mut sorted = sorter.finish().expect("runs");
     let mut last = None;
