@@ -112,13 +112,10 @@ fn data() -> PathBuf {
 /// Writes one file for each copy, with a gzip member for each record, as in Common Crawl.
 fn make_files(dir: &Path, copies: u64) -> Result<(Vec<PathBuf>, String)> {
     let real = data().join("commoncrawl/wet_derived/derived_shared.warc.wet.gz");
-    let original = match real.exists() {
-        true => vec![real.clone()],
-        false => common_crawl()
-            .fixtures()
-            .iter()
-            .map(|f| write_fixture(dir, f))
-            .collect::<Result<_>>()?,
+    let original = if real.exists() {
+        vec![real.clone()]
+    } else {
+        common_crawl().fixtures().iter().map(|f| write_fixture(dir, f)).collect::<Result<_>>()?
     };
     let mut records = Vec::new();
     for path in &original {

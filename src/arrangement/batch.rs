@@ -257,7 +257,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+        #![proptest_config(reference::property())]
         #[test]
         fn updates_come_out_sorted_and_consolidated(
             updates in prop::collection::vec((any::<u64>(), 0u64..50, -1i64..4), 0..3000),

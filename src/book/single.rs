@@ -106,7 +106,7 @@ pub(crate) fn of_bytes(offset: u64, path: &str, bytes: &[u8]) -> Book {
     if parted.fields.iter().all(|(field, _)| *field != "title") {
         fields.push(("title".to_owned(), title.unwrap_or_else(|| stem(path).to_owned())));
     }
-    fields.extend(parted.fields.into_iter().map(|(field, value)| (field.into(), value.into())));
+    fields.extend(parted.fields.into_iter().map(|(field, value)| (field.into(), value)));
     if decoded.damaged > 0 {
         let count = decoded.damaged;
         defects.push(format!(

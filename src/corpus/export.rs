@@ -4,6 +4,7 @@ use crate::manifest::{Label, Manifest};
 use crate::schema::Schema;
 use crate::segment::SegmentReader;
 use crate::{Corpus, Error, sync_dir};
+use data_encoding::HEXLOWER;
 use durable::{AtomicFile, Finished};
 use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
@@ -160,7 +161,7 @@ fn export_label(
         documents,
         text_bytes,
         bytes: hashed.bytes,
-        sha256: hashed.sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: HEXLOWER.encode(&hashed.sha256.finalize()),
     })
 }
 

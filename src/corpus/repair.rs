@@ -108,7 +108,7 @@ fn lost(
         let lost = lost.entry(format!("{slice}/{label}")).or_default();
         match ledger::recount(path) {
             Ok(Counts { read, kept, .. }) => {
-                (lost.read, lost.kept) = (lost.read + read, lost.kept + kept)
+                (lost.read, lost.kept) = (lost.read + read, lost.kept + kept);
             }
             Err(_) => lost.unreadable += 1,
         }

@@ -165,7 +165,7 @@ impl Meeting {
 /// # Errors
 /// If the operating system has no random bytes.
 pub fn new_token() -> io::Result<String> {
-    Ok(nonce()?.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(data_encoding::HEXLOWER.encode(&nonce()?))
 }
 
 #[cfg(test)]

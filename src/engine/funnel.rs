@@ -70,8 +70,8 @@ pub fn funnel(
             let docs = graph(Docs { stream, worker: context.clone() });
             collect(docs.stream, collected.clone()).probe_with(&probe);
         });
-        let mut epoch = plan.first_epoch;
-        for documents in documents.chunk_by(|a, b| a.at.label() == b.at.label()) {
+        let labels = documents.chunk_by(|a, b| a.at.label() == b.at.label());
+        for (epoch, documents) in (plan.first_epoch..).zip(labels) {
             input.advance_to(epoch);
             for document in documents {
                 let home = plan.home(document.at.label(), document.at.source());
@@ -79,7 +79,6 @@ pub fn funnel(
                     input.send(document.clone());
                 }
             }
-            epoch += 1;
         }
         input.close();
         worker.step_while(|| !probe.done());

@@ -309,8 +309,9 @@ fn usable_pieces<'f>(proto: &ModelProto<'f>) -> Result<(Pieces<'f>, u32), String
         return Err(format!("pieces {} and {} are the same", pair[0].1, pair[1].1));
     }
     let unknown = unknown.ok_or("it has no unknown piece")?;
-    match pieces.is_empty() {
-        false => Ok((pieces, unknown)),
-        true => Err("it has no pieces for texts".into()),
+    if !pieces.is_empty() {
+        Ok((pieces, unknown))
+    } else {
+        Err("it has no pieces for texts".into())
     }
 }

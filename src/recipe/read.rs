@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
             return self.error_at(span, "inputs are written as [[input]]");
         };
         let mut inputs: Vec<Input> = Vec::new();
-        for value in list.iter() {
+        for value in &list {
             let input = self.input(value)?;
             if inputs.iter().any(|i| (&i.slice, &i.label) == (&input.slice, &input.label)) {
                 let name = format!("{}/{}", input.slice, input.label);

@@ -106,7 +106,7 @@ fn what_does_not_fit_comes_back_in_order() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn memory_does_not_show(

@@ -1,29 +1,15 @@
 //! SHA-1 digests in the form of web archives.
 
+use data_encoding::BASE32;
 use sha1::{Digest, Sha1};
 
 /// Returns the first 128 bits of a digest written as `sha1:` and 32 letters of base 32 (RFC 4648),
 /// as in `WARC-Block-Digest`. Returns `None` for any other form.
 pub fn parse_sha1(text: &str) -> Option<u128> {
-    let letters = text.strip_prefix("sha1:")?;
-    if letters.len() != 32 {
-        return None;
-    }
-    // 25 letters are 125 bits; the 26th contributes the last three.
-    let mut bits = 0u128;
-    for (place, letter) in letters.bytes().enumerate() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'2'..=b'7' => letter - b'2' + 26,
-            _ => return None,
-        };
-        match place {
-            0..=24 => bits = bits << 5 | u128::from(value),
-            25 => bits = bits << 3 | u128::from(value >> 2),
-            _ => {}
-        }
-    }
-    Some(bits)
+    let letters: &[u8; 32] = text.strip_prefix("sha1:")?.as_bytes().try_into().ok()?;
+    let mut digest = [0; 20];
+    BASE32.decode_mut(letters, &mut digest).ok()?;
+    Some(first_128_bits(&digest))
 }
 
 /// Returns the first 128 bits of the SHA-1 of `bytes`.
@@ -35,8 +21,11 @@ pub fn sha1(bytes: &[u8]) -> u128 {
 pub fn sha1_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u128 {
     let mut hasher = Sha1::new();
     parts.into_iter().for_each(|part| hasher.update(part));
-    let digest = hasher.finalize();
-    u128::from_be_bytes(digest[..16].try_into().expect("20 bytes"))
+    first_128_bits(&hasher.finalize().into())
+}
+
+fn first_128_bits(digest: &[u8; 20]) -> u128 {
+    u128::from_be_bytes(*digest.first_chunk().expect("20 bytes"))
 }
 
 #[cfg(test)]

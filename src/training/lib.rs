@@ -30,10 +30,3 @@ pub struct Progress {
     /// Units of this stage, if known before its end.
     pub total: Option<u64>,
 }
-
-/// Configuration of property tests. Failures are not recorded: proptest would write them to a folder
-/// next to this crate, which Cargo would take for a member of the workspace.
-#[cfg(test)]
-fn property() -> proptest::test_runner::Config {
-    proptest::test_runner::Config { failure_persistence: None, ..Default::default() }
-}

@@ -199,7 +199,7 @@ fn what_a_paper_inputs_and_does_not_have_is_named_and_costs_nothing_else() {
         let add = format!("add {corpus} --slice arxiv --label a in --json {way}");
         let summary = place.run(&add).exits(3).json();
         place.assert_sound(&corpus);
-        let malformed = list(&summary["labels"]["arxiv/a"]["malformed"]).to_vec();
+        let malformed = list(&summary["labels"]["arxiv/a"]["malformed"]).clone();
         assert_eq!(malformed.len(), 1, "{malformed:#?}");
         let what = text(&malformed[0]["what"]);
         assert!(what.contains("2301.00001: paper/main.tex: \\input{gone}: no such file"), "{what}");

@@ -147,9 +147,10 @@ fn editions(count: usize) -> Vec<String> {
     let mut state = 7;
     let mut texts: Vec<Vec<String>> = Vec::new();
     for _ in 0..count {
-        let mut words = match texts.is_empty() || random(&mut state, 4) == 0 {
-            true => (0..400).map(|_| format!("w{}", random(&mut state, 5000))).collect(),
-            false => texts[random(&mut state, texts.len())].clone(),
+        let mut words = if texts.is_empty() || random(&mut state, 4) == 0 {
+            (0..400).map(|_| format!("w{}", random(&mut state, 5000))).collect()
+        } else {
+            texts[random(&mut state, texts.len())].clone()
         };
         for _ in 0..random(&mut state, 40) {
             let place = random(&mut state, words.len());

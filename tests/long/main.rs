@@ -21,10 +21,10 @@ mod mutated;
 mod mutation;
 mod packing;
 #[path = "../../fixtures/random.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with tests/it, which uses the rest")]
 mod random;
 mod settings;
 #[path = "../it/support.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with tests/it, which uses the rest")]
 mod support;
 mod trial;

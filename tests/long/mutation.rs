@@ -185,7 +185,8 @@ fn rearrange(parts: &mut Vec<(String, Node)>, random: &mut Random) {
             parts[at].0 = (*random.pick(&names)).to_owned();
         }
         _ => {
-            parts[at].0 += *random.pick(&["/", ".gz", ".tex", ".crt", "\u{202e}", &"x".repeat(200)])
+            parts[at].0 +=
+                *random.pick(&["/", ".gz", ".tex", ".crt", "\u{202e}", &"x".repeat(200)]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Size and SHA-256 of a file.
 
 use anyhow::{Context, Result};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -34,7 +35,7 @@ impl Checksum {
             hash.update(&buffer[..read]);
             bytes += read as u64;
         }
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = HEXLOWER.encode(&hash.finalize());
         Ok(Checksum { bytes, sha256 })
     }
 

@@ -77,7 +77,7 @@ fn assert_passes(run: &Run<u64>, updates: &[Update<u64>], bounds: &[u64]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+    #![proptest_config(reference::property())]
     #[test]
     fn seek_finds_what_a_plain_search_finds(
         targets in prop::collection::vec((any::<u64>(), 0u64..3), 1..60),

@@ -76,7 +76,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn a_lookup_finds_what_a_scan_finds(

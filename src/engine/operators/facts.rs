@@ -118,7 +118,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+        #![proptest_config(reference::property())]
         #[test]
         fn each_ref_gets_its_facts_by_key_however_many_are_spilled(
             facts in prop::collection::vec((0u64..40, any::<u64>()), 0..600),

@@ -73,9 +73,8 @@ impl Iterator for Walk {
             if (self.skip)(&path) {
                 continue;
             }
-            match self.visit(&path).transpose() {
-                Some(found) => return Some((path, found)),
-                None => {}
+            if let Some(found) = self.visit(&path).transpose() {
+                return Some((path, found));
             }
         }
     }

@@ -377,7 +377,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(reference::property())]
 
         #[test]
         fn any_damage_ends_in_blocks_and_defects(

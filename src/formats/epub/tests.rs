@@ -248,7 +248,7 @@ fn steps_out_of_the_archive_are_ignored() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn damage_anywhere_is_a_defect_at_most(

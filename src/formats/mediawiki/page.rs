@@ -104,7 +104,7 @@ fn elements(xml: &str, mut visit: impl FnMut(&[&str], Part)) -> Result<(), Strin
             Event::Text(part) => push(&mut texts, &part.xml10_content()),
             Event::CData(part) => push(&mut texts, &part.xml10_content()),
             Event::GeneralRef(entity) => {
-                push(&mut texts, resolve(&entity)?.encode_utf8(&mut [0; 4]))
+                push(&mut texts, resolve(&entity)?.encode_utf8(&mut [0; 4]));
             }
             Event::Eof => return Ok(()),
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}

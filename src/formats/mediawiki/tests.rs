@@ -202,7 +202,7 @@ fn compressed_exports_are_read_past_damage() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn any_bytes_end_in_pages_and_defects(file in "(<page>|</page>|<title>|</title>|<text>|</text>|&amp;|&x;|a|<|>|<!\\[CDATA\\[|\\]\\]>|<!--|\"|=| ){0,40}", by in 1usize..50) {

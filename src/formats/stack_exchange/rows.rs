@@ -382,9 +382,10 @@ fn post(row: &BytesStart) -> Result<Post, String> {
 
 /// Unescapes the value of an attribute (XML 1.0, 3.3.3).
 fn value(raw: &str) -> Result<String, String> {
-    let blanked = match raw.contains(['\t', '\r', '\n']) {
-        true => Cow::Owned(raw.replace(['\t', '\r', '\n'], " ")),
-        false => Cow::Borrowed(raw),
+    let blanked = if raw.contains(['\t', '\r', '\n']) {
+        Cow::Owned(raw.replace(['\t', '\r', '\n'], " "))
+    } else {
+        Cow::Borrowed(raw)
     };
     let text = match unescape_with(&blanked, resolve_xml_entity) {
         Ok(text) => text,

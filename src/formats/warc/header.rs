@@ -36,9 +36,8 @@ impl Header {
     ///
     /// The error says what is wrong with them.
     pub(super) fn parse(lines: &[u8]) -> Result<Header, String> {
-        let fields = match ::warc::parser::headers(lines) {
-            Ok((b"\r\n", (_version, fields, _length))) => fields,
-            _ => return Err(what_is_wrong(lines)),
+        let Ok((b"\r\n", (_version, fields, _length))) = ::warc::parser::headers(lines) else {
+            return Err(what_is_wrong(lines));
         };
         let mut header = Header::default();
         for (name, value) in fields {

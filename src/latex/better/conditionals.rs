@@ -44,10 +44,8 @@ impl<'a> Reading<'a> {
     fn begin_branch(&mut self, name: &str, length: usize, is_internal: bool) {
         let text = operands(self.top().rest());
         let mut ahead = Scanner::new(&text, length);
-        let decided = match is_internal || !self.expands() {
-            true => None,
-            false => self.decide(name, &mut ahead),
-        };
+        let decided =
+            if is_internal || !self.expands() { None } else { self.decide(name, &mut ahead) };
         let at = ahead.at;
         match decided {
             Some(true) => {

@@ -53,9 +53,10 @@ fn text(bytes: &[u8], of_project: Option<&'static Encoding>) -> (String, Option<
             encoding.decode_without_bom_handling(bytes).0
         }
     };
-    let text = match text.contains('\r') {
-        true => text.replace("\r\n", "\n").replace('\r', "\n"),
-        false => text.into_owned(),
+    let text = if text.contains('\r') {
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        text.into_owned()
     };
     (text, unknown)
 }

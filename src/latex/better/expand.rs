@@ -152,9 +152,10 @@ impl<'a> Reading<'a> {
                     let flag = next.strip_suffix("true").or_else(|| next.strip_suffix("false"));
                     flag.is_some_and(|flag| self.flags.contains_key(&format!("if{flag}")))
                 };
-                match next.is_some_and(|next| defines(next) || sets(next)) {
-                    true => self.top().at += length,
-                    false => self.copy(length),
+                if next.is_some_and(|next| defines(next) || sets(next)) {
+                    self.top().at += length
+                } else {
+                    self.copy(length)
                 }
             }
             _ if SECTIONS.contains(&name) => {

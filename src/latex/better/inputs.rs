@@ -74,9 +74,12 @@ fn bare_name<'a>(from: &mut Scanner<'a>) -> Option<&'a str> {
     const NAME_BYTES_MAX: usize = 1024;
     let rest = from.rest();
     let is_quoted = rest.starts_with('"');
-    let ends = |byte: u8| match is_quoted {
-        true => b"\"\n".contains(&byte),
-        false => byte.is_ascii_whitespace() || b"{}".contains(&byte),
+    let ends = |byte: u8| {
+        if is_quoted {
+            b"\"\n".contains(&byte)
+        } else {
+            byte.is_ascii_whitespace() || b"{}".contains(&byte)
+        }
     };
     let start = usize::from(is_quoted);
     let most = rest.len().min(NAME_BYTES_MAX);

@@ -155,9 +155,10 @@ impl Project {
             let unread = unread.to_lowercase();
             unread == name || unread.ends_with(&format!("/{name}")) || stem(&unread) == stem(&name)
         };
-        match self.unread.iter().any(is_it) {
-            true => "the file is too large to be read",
-            false => "no such file in the paper",
+        if self.unread.iter().any(is_it) {
+            "the file is too large to be read"
+        } else {
+            "no such file in the paper"
         }
     }
 

@@ -90,8 +90,9 @@ fn read_version<R: BufRead>(reader: &mut ModelReader<'_, R>) -> Result<i32, Mode
         return Err(ModelError::NotFastText { path: path.to_owned(), found, expected });
     }
     let found = reader.i32("version")?;
-    match found <= VERSION_NEWEST {
-        true => Ok(found),
-        false => Err(ModelError::Version { path: path.to_owned(), found, newest: VERSION_NEWEST }),
+    if found <= VERSION_NEWEST {
+        Ok(found)
+    } else {
+        Err(ModelError::Version { path: path.to_owned(), found, newest: VERSION_NEWEST })
     }
 }

@@ -125,13 +125,14 @@ fn read_counts<T: BufRead>(lines: &mut Lines<'_, T>) -> Result<Vec<u64>, ModelEr
         };
         counts.push(count);
     }
-    match (2..=ORDER_MAX).contains(&counts.len()) {
-        true => Ok(counts),
-        false => Err(ModelError::Unsupported {
+    if (2..=ORDER_MAX).contains(&counts.len()) {
+        Ok(counts)
+    } else {
+        Err(ModelError::Unsupported {
             path: lines.path.to_owned(),
             problem: format!("has order {}", counts.len()),
             remedy: "orders 2 to 10 are read: make another",
-        }),
+        })
     }
 }
 

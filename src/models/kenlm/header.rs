@@ -106,11 +106,10 @@ fn kind<R: Read>(source: &ModelReader<'_, R>, kind: u32, version: u32) -> Result
         }
         other => return Err(source.damaged(format!("model kind {other} is unknown"))),
     };
-    match version == known {
-        true => Ok(kind),
-        false => {
-            let problem = format!("has search version {version}, but only {known} is supported");
-            Err(source.unsupported(problem, REBUILD))
-        }
+    if version == known {
+        Ok(kind)
+    } else {
+        let problem = format!("has search version {version}, but only {known} is supported");
+        Err(source.unsupported(problem, REBUILD))
     }
 }

@@ -61,9 +61,10 @@ fn read_unigrams<R: Read>(
         .map(|gram| Gram { prob: f32_at(gram, 0), backoff: f32_at(gram, 4) })
         .collect();
     let highest = vocabulary.highest();
-    match unigrams.len() > highest as usize {
-        true => Ok(unigrams),
-        false => Err(source.damaged(format!("word {highest} of {}", unigrams.len()))),
+    if unigrams.len() > highest as usize {
+        Ok(unigrams)
+    } else {
+        Err(source.damaged(format!("word {highest} of {}", unigrams.len())))
     }
 }
 

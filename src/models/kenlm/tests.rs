@@ -183,9 +183,10 @@ fn impossible_numbers_are_reported() {
     for file in binaries() {
         let is_trie = file[96] != 0;
         let errors = errors(&file);
-        let problems: &[&str] = match is_trie {
-            true => &["an n-gram has word", "words besides <unk> do not match", "follow n-gram"],
-            false => &[": word ", "n-grams of one order"],
+        let problems: &[&str] = if is_trie {
+            &["an n-gram has word", "words besides <unk> do not match", "follow n-gram"]
+        } else {
+            &[": word ", "n-grams of one order"]
         };
         for problem in problems {
             let is_reported = errors.iter().any(|error| error.contains(problem));

@@ -51,9 +51,10 @@ pub(super) fn read<R: Read>(
     let mut array_bits = None;
     for (at, weights) in weights[..order - 2].iter().enumerate() {
         let (count, children) = (counts[at + 1], counts[at + 2]);
-        let pointers = match array {
-            true => Pointers::read_array(source, count, children, &mut array_bits)?,
-            false => Pointers { low_bits: bits_for(children), offsets: Vec::new() },
+        let pointers = if array {
+            Pointers::read_array(source, count, children, &mut array_bits)?
+        } else {
+            Pointers { low_bits: bits_for(children), offsets: Vec::new() }
         };
         let level = Level::read(source, count, counts[0], weights, Some(pointers))?;
         let (table, next) = level.enter(source, &parents, Some(children))?;
@@ -307,9 +308,10 @@ impl<'w> Level<'w> {
         match self.weights {
             Weights::Plain => {
                 let prob = f32::from_bits(self.bits(record, self.word_bits, 31) as u32);
-                let backoff = match has_backoff {
-                    true => f32::from_bits(self.bits(record, self.word_bits + 31, 32) as u32),
-                    false => NO_EXTENSION,
+                let backoff = if has_backoff {
+                    f32::from_bits(self.bits(record, self.word_bits + 31, 32) as u32)
+                } else {
+                    NO_EXTENSION
                 };
                 (prob, backoff)
             }

@@ -65,9 +65,10 @@ pub(super) fn symbols_are_rare(text: &str) -> bool {
 /// Counts the occurrences of stop words, or the distinct stop words. Ignores case.
 pub(super) fn stop_words(text: &str, distinct: bool) -> usize {
     let words = || blank_separated(text).map(str::to_lowercase);
-    match distinct {
-        true => STOP_WORDS.iter().filter(|stop| words().any(|word| word == **stop)).count(),
-        false => words().filter(|word| STOP_WORDS.contains(&word.as_str())).count(),
+    if distinct {
+        STOP_WORDS.iter().filter(|stop| words().any(|word| word == **stop)).count()
+    } else {
+        words().filter(|word| STOP_WORDS.contains(&word.as_str())).count()
     }
 }
 

@@ -47,10 +47,7 @@ pub fn normalize_paragraph(line: &str) -> String {
 /// ```
 pub fn paragraph_key(line: &str, scratch: &mut Vec<u8>) -> u64 {
     normalize_into(line, scratch);
-    match scratch.is_empty() {
-        true => EMPTY_PARAGRAPH_KEY,
-        false => sha1_head(scratch),
-    }
+    if scratch.is_empty() { EMPTY_PARAGRAPH_KEY } else { sha1_head(scratch) }
 }
 
 /// Returns SHA-1's first eight bytes as a little-endian number. Pads `message` in place and hashes

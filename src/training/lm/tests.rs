@@ -319,7 +319,7 @@ fn a_place_that_cannot_be_written_is_named() {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn any_text_makes_a_model_that_sums_to_one(

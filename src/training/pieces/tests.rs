@@ -244,7 +244,7 @@ fn segments_of(text: &str) -> Segments {
 }
 
 proptest! {
-    #![proptest_config(crate::property())]
+    #![proptest_config(reference::property())]
 
     #[test]
     fn all_ways_to_cut_a_text_are_counted(text in "[ab]{1,9}", scores in prop::collection::vec(-9.0..-0.1f64, 14)) {

@@ -2,6 +2,7 @@
 
 use crate::model_files::checksum::Checksum;
 use anyhow::{Context, Result, anyhow};
+use data_encoding::HEXLOWER;
 use indicatif::HumanBytes;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
@@ -168,7 +169,7 @@ fn read_origin(path: &Path) -> Option<Origin> {
 }
 
 fn hex(hash: &Sha256) -> String {
-    hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash.clone().finalize())
 }
 
 pub(super) fn remove_if_there(path: &Path) -> Result<()> {

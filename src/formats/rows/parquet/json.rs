@@ -142,7 +142,7 @@ impl Json {
 }
 
 fn uuid(bytes: &[u8]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = data_encoding::HEXLOWER.encode(bytes);
     match bytes.len() {
         16 => [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"),
         _ => hex,
