@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 settings! {
     /// The recipe's numbers, each with the file that sets it.
     pub struct Settings {
-        /// licences kept, by the beginnings of their names; [] for all files, whatever their licence
+        /// licences kept, by the beginnings of their names; [] for all, even without licence
         licenses: Vec<String> = list(&["mit", "bsd", "apache"]); // data_prep/github README: LIKE 'mit%' ..
         /// what is cut from the head of a file: strict (as upstream), fixed (notices only), none
         clean: Clean = Clean::Strict; // github_clean_dedup_local.py: clean_copyright_comments

@@ -116,8 +116,8 @@ pub(crate) fn of_bytes(offset: u64, path: &str, bytes: &[u8]) -> Book {
     let removed = text.len() - parted.text.len();
     if removed > NOTICE_BYTES_MAX && removed > parted.text.len() {
         defects.push(format!(
-            "{removed} of the {} bytes of this text were removed as Gutenberg's notices: compare it \
-             with what is kept",
+            "{removed} of the {} bytes of this text were removed as Gutenberg's notices: compare \
+             it with what is kept",
             text.len()
         ));
     }

@@ -303,7 +303,7 @@ fn a_file_with_a_wrong_checksum_leaves_nothing() {
     wrong.names(&["its SHA-256 is", "8f3472cfe8738a7b", "nothing was kept", "models/lid.176.ftz"]);
     assert_eq!(files(&place), [""; 0]);
     // A wrong size is told before anything is loaded.
-    place.run(&line("short")).exits(1).names(&["1000 bytes, and not 938013"]);
+    place.run(&line("short")).exits(1).names(&["1000 bytes, not 938013"]);
     assert_eq!(files(&place), [""; 0]);
     place.write("other.ftz", model(FTZ_BYTES, 10));
     place.run("models fetch lid.176.ftz --from other.ftz").exits(1).names(&["its SHA-256 is"]);
@@ -538,7 +538,7 @@ fn verify_tells_a_file_that_was_cut_off() {
     fs::create_dir_all(place.path("models")).unwrap();
     place.write("models/lid.176.ftz", model(100, 27));
     let cut = place.run("models verify").exits(1);
-    assert!(cut.stdout.contains("is not as published: 100 bytes, and not 938013"), "{cut}");
+    assert!(cut.stdout.contains("is not as published: 100 bytes, not 938013"), "{cut}");
     place.run("models fetch lid.176.ftz").exits(1).names(&["remove it"]);
     place.run("models verify nowhere").exits(1).names(&["there is no folder nowhere"]);
     place.write("models/models.json", "{");

@@ -161,7 +161,7 @@ fn a_corpus_within_its_input_folder_is_left_out() {
     assert_eq!(list(&again["skipped"]).len(), 1);
     place.assert_sound("in/corpus");
     let other = "add corpus --slice common_crawl --label b in/corpus";
-    place.run(other).exits(2).names(&["in/corpus: this is a corpus, and no input"]);
+    place.run(other).exits(2).names(&["in/corpus: this is a corpus, not an input"]);
 }
 
 #[test]

@@ -268,7 +268,7 @@ fn a_part_is_taken_of_those_inputs_that_are_corpora() {
     let line =
         "train classifier --positive references.jsonl --slice common_crawl --out m.ftz --quiet";
     place.run(&format!("{line} --negative corpus")).exits(0);
-    place.run(&format!("{line} --negative references.jsonl")).exits(2).names(&["is none"]);
+    place.run(&format!("{line} --negative references.jsonl")).exits(2).names(&["is not a corpus"]);
     let lid = "train lid --out lid.ftz --quiet en=references.jsonl de=references.jsonl";
     place.run(lid).exits(0);
     place.write("in.jsonl", page("good", 1));

@@ -21,9 +21,9 @@ Example:
   sluice calibrate corpus --slice common_crawl --tokens 878B --curve curve.svg
   sluice calibrate corpus --slice common_crawl --tokens 878B --apply
 
-Only the ledger is read. With --apply the corpus becomes the one that its recipe with the new min_score
-builds: rejected documents leave data/, and no input is read again. Texts below the min_score that the
-corpus was built with are not in it: build with min_score = 0 to be free to choose.";
+Only the ledger is read. With --apply the corpus becomes the one that its recipe builds with the new
+min_score: rejected documents leave data/, and no input is read again. Texts below the min_score that
+the corpus was built with are not in it: build with min_score = 0 to be free to choose.";
 
 /// Steps of the thresholds in the table.
 const TABLE_STEPS: u32 = 20;

@@ -24,8 +24,8 @@ Example:
   sluice train classifier --positive references.jsonl.zst --negative pages.jsonl.zst --out wiki.ftz
   sluice train lid --out lid.ftz en=english.txt de=german.txt
 
-Inputs are JSON lines with a text (recognised by .json in the name), files with one text per line, both
-plain or compressed, and corpora.";
+Inputs are JSON lines with a text (recognised by .json in the name), files with one text per line,
+both plain or compressed, and corpora.";
 
 /// Train the models that a recipe names, from your own text
 #[derive(Args)]

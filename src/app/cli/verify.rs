@@ -16,10 +16,10 @@ Example:
   sluice verify corpus --deep && echo sound
 
 --repair is for a corpus whose newest commit cannot be used: its manifest is damaged or lost, or
-files that it names are missing. It reports what going back to the newest complete commit loses, goes
-back, and checks the result. It deletes nothing: skipped manifests get names that end in .damaged, and
-data that is not part of that commit is moved to CORPUS/set-aside/. It also restores recipe.toml if
-that is missing or not what the commit was made with.
+files that it names are missing. It reports what going back to the newest complete commit loses,
+goes back, and checks the result. It deletes nothing: skipped manifests get names that end in
+.damaged, and data that is not part of that commit is moved to CORPUS/set-aside/. It also restores
+recipe.toml if that is missing or not what the commit was made with.
 
 Exit codes: 0 sound; 1 something was found, or there is no commit to go back to.";
 

@@ -76,10 +76,10 @@ impl Download<'_> {
             if fruitless == FRUITLESS_ATTEMPTS_MAX {
                 let kept = match part.bytes {
                     0 => String::new(),
-                    bytes => format!("; it will resume after {}", HumanBytes(bytes)),
+                    bytes => format!("; {} are kept, to resume after them", HumanBytes(bytes)),
                 };
                 return Err(anyhow!(
-                    "{}: {what}, {fruitless} times in a row; run the same command again later{kept}",
+                    "{}: {what}, {fruitless} times in a row; run the same command later{kept}",
                     self.address
                 ));
             }
