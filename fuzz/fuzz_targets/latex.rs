@@ -13,7 +13,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let parts = input.split(|byte| *byte == 0).enumerate();
     let files: Vec<TexFile> = parts.take(4).map(file).collect();
-    if let Ok(text) = better::clean(&files) {
+    if let Ok(text) = better::clean(&files, &[]).text {
         assert!(!text.is_empty() && text.len() <= 70 * input.len() + (17 << 20));
     }
     let _ = redpajama::clean(&files);

@@ -4,9 +4,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use models::language::LanguageIdentifier;
+use models::wikiref;
 use similarity::{MinHash, Scratch, simhash};
 use std::cell::LazyCell;
-use text::{c4, ccnet, language::LanguageIdentifier, python, wikiref};
+use text::{c4, ccnet, python, references::references};
 
 thread_local! {
     static MINHASH: LazyCell<MinHash> = LazyCell::new(MinHash::default);
@@ -16,7 +18,7 @@ thread_local! {
 fuzz_target!(|text: &str| {
     let (mut normal, mut scratch) = (String::new(), Vec::new());
     ccnet::normalize_for_lm(text, &mut normal);
-    for line in ccnet::page_lines(text) {
+    for line in text.split('\n') {
         let key = ccnet::paragraph_key(line, &mut scratch);
         assert_eq!(key, ccnet::paragraph_key(line, &mut Vec::new()), "{line:?}");
         ccnet::normalize_paragraph(line);
@@ -31,7 +33,7 @@ fuzz_target!(|text: &str| {
     c4::normalize_url(text);
     assert!(!python::strip(text).starts_with(' '));
     wikiref::in_one_line(text);
-    wikiref::references(text);
+    references(text);
     simhash(text);
     MINHASH.with(|minhash| minhash.bands(text, &mut Scratch::default(), &mut Vec::new()));
     LANGUAGE.with(|language| {

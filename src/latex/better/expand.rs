@@ -153,9 +153,9 @@ impl<'a> Reading<'a> {
                     flag.is_some_and(|flag| self.flags.contains_key(&format!("if{flag}")))
                 };
                 if next.is_some_and(|next| defines(next) || sets(next)) {
-                    self.top().at += length
+                    self.top().at += length;
                 } else {
-                    self.copy(length)
+                    self.copy(length);
                 }
             }
             _ if SECTIONS.contains(&name) => {
