@@ -169,7 +169,10 @@ fn record(book: book::Book) -> Record {
         document.meta.set("encoding", encoding);
     }
     match book.text {
-        Ok(text) => document.text = text,
+        Ok(text) => {
+            document.digest = text::digest::sha1(text.as_bytes());
+            document.text = text;
+        }
         Err(NoBook::NotText) => document.reject("not_text"),
         Err(NoBook::UnknownEncoding) => document.reject("unknown_encoding"),
         Err(NoBook::Encrypted) => document.reject("encrypted"),
@@ -216,6 +219,7 @@ fn row_book(row: Row) -> Record {
     }
     match text {
         Some(text) => {
+            book.digest = text::digest::sha1(text.as_bytes());
             book.bytes_read = text.len() as u64;
             book.text = text;
             book.into()

@@ -46,6 +46,8 @@ mod odd_inputs;
 mod promises;
 /// Scores, tokens and filters are those of the original tools.
 mod quality;
+/// The commands of README.md print what it shows.
+mod readme;
 /// A wrong recipe or command says where it is wrong and what would be right.
 mod recipe;
 /// Lines of other pipelines get the scores that a corpus would give them.
