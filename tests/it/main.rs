@@ -46,7 +46,7 @@ mod odd_inputs;
 mod promises;
 /// Scores, tokens and filters are those of the original tools.
 mod quality;
-/// The commands of README.md print what it shows.
+/// Commands and recipes print what README.md and docs/recipes.md show.
 mod readme;
 /// A wrong recipe or command says where it is wrong and what would be right.
 mod recipe;

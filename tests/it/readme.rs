@@ -1,6 +1,6 @@
-//! The commands of README.md print what it shows.
+//! The commands of README.md print what it shows, and the recipe is printed as docs/recipes.md shows.
 
-use crate::support::SLUICE;
+use crate::support::{Place, SLUICE};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -36,6 +36,17 @@ fn the_commands_of_the_readme_print_what_it_shows() {
         }
     }
     assert!(commands >= 8, "only {commands} commands were found");
+}
+
+#[test]
+fn a_recipe_is_printed_as_the_page_on_recipes_shows() {
+    let page = include_str!("../../docs/recipes.md");
+    let start = page.find("# Every setting").expect("the page shows a printed recipe");
+    let (shown, _) = page[start..].split_once("```").unwrap();
+    let place = Place::new();
+    place.write("r.toml", "corpus = \"corpus\"\n");
+    let printed = place.run("build r.toml --print-recipe").exits(0).stdout;
+    assert!(printed.contains(shown), "printed:\n{printed}\n\ndocs/recipes.md shows:\n{shown}");
 }
 
 /// The code blocks of a language.
