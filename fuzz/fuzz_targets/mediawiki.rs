@@ -12,12 +12,15 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let stored = bytes.len() as u64;
     let (mut items, mut last) = (0, 0);
-    for item in shared::read(bytes, formats::mediawiki::open).expect("it is there") {
+    let pages = shared::read(bytes, formats::mediawiki::open).expect("it is there");
+    // Such as the index of a multistream dump: it has no pages, and is skipped by design.
+    let is_list = pages.is_list();
+    for item in pages {
         items += 1;
         if let Ok(page) = item {
             assert!(page.offset >= last && page.offset <= stored);
             last = page.offset;
         }
     }
-    assert!(items > 0, "every file has a page or a defect");
+    assert!(is_list || items > 0, "every file has a page or a defect");
 });

@@ -200,10 +200,19 @@ impl SettingValue for Vec<String> {
 
 impl SettingType for Vec<String> {
     fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue> {
-        match value.get_ref() {
-            DeValue::Array(list) => list.iter().map(|word| String::read(word, folder)).collect(),
-            _ => wrong_type(value, "a list of strings"),
-        }
+        let DeValue::Array(list) = value.get_ref() else {
+            return wrong_type(value, "a list of strings");
+        };
+        let words = list.iter().map(|word| {
+            String::read(word, folder).map_err(|wrong| {
+                let found = word.get_ref().type_str();
+                WrongValue {
+                    what: format!(" must be a list of strings; one value is of type {found}"),
+                    ..wrong
+                }
+            })
+        });
+        words.collect()
     }
 }
 

@@ -235,7 +235,7 @@ fn importance_weights_are_of_collections_that_a_user_counts() {
     };
     train("books", "").exits(0);
     place.write("recipe.toml", "[common_crawl]\nsignal_models = \"models/s\"\n");
-    place.run("build recipe.toml --corpus c").exits(2).names(&["web.en.counts.json", "not there"]);
+    place.run("build recipe.toml --corpus c").exits(2).names(&["web.en.counts.json", "missing"]);
     let told = train("web", "--texts 40 --json").exits(0).stdout;
     assert_eq!(serde_json::from_str::<serde_json::Value>(&told).unwrap()["texts"], 40);
     train("news", "").exits(2).names(&["news", "wikipedia, books, openwebtext or web"]);
