@@ -122,7 +122,7 @@ fn archives_that_are_not_wet_files_make_no_label() {
     let Some(place) = Place::with_data() else { return };
     place.write("recipe.toml", keep_all(""));
     place.run("build recipe.toml").exits(0);
-    // None of them is a WET file.
+    // The folder has no WET file.
     let files = "data/commoncrawl/warc_quirks";
     let add = format!("add corpus --slice common_crawl --label quirks {files} -w 2");
     let outcome = place.run(&add).exits(1);

@@ -348,7 +348,7 @@ fn a_folder_of_a_mirror_is_one_book() {
     place.write("mirror/7/77/77-h/77-h.htm", html(&tale("of HTML", 40)));
     place.write("mirror/7/77/77-h/images/a.jpg", b"\xff\xd8\xff\0");
     place.write("mirror/7/77/old/tale10.txt", tale("old", 40));
-    // Its first form is damaged.
+    // The first form of this book is damaged.
     place.write("mirror/7/78/78-0.txt", b"\0\x01\x02");
     place.write("mirror/7/78/78-h/78-h.htm", html(&tale("from HTML", 40)));
     // A text beside the book is another book.

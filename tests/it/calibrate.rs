@@ -52,7 +52,7 @@ fn applying_a_threshold_equals_building_with_it() {
     assert_same(&place.export("corpus"), &place.export("rebuilt"), "a build with the threshold");
     let slices = |corpus: &str| place.status(corpus)["slices"].clone();
     assert_eq!(slices("corpus"), slices("rebuilt"));
-    // The corpus has the new recipe: it continues with it, and the original file does not match.
+    // The corpus now has the new recipe, so the original file does not match.
     place.run("build rebuilt.toml --corpus corpus").exits(0);
     place.run("build corpus.toml --corpus corpus").exits(2).names(&["another recipe"]);
     // Once more, with a higher threshold.

@@ -68,7 +68,7 @@ fn a_damaged_newest_manifest_is_named_and_repair_goes_back_without_deleting_anyt
         let documents = place.export("corpus");
         assert!(!documents.contains_key("common_crawl/b.jsonl"));
         assert_eq!(documents["common_crawl/a.jsonl"], undisturbed["common_crawl/a.jsonl"]);
-        // No file is lost.
+        // The content of every file still exists.
         let now: Vec<Vec<u8>> = folder(&place).into_values().collect();
         for (name, bytes) in files_below(&place.path("kept")) {
             let is_kept = now.contains(&bytes) || name == newest || name == "lock";

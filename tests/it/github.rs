@@ -171,7 +171,7 @@ fn records_equal_those_of_upstream() {
             // Fields that only other records have are null in an export.
             meta.retain(|_, value| !value.is_null());
         }
-        // This is upstream's first step. The filters come later, and drop an unknown extension.
+        // Upstream's first step. Its filters come later, and drop a file with an unknown extension.
         let expected = list(&case["expected"]).iter();
         let expected: Vec<&Value> =
             expected.filter(|r| r["meta"]["path"] != "sub/LICENSE").collect();
@@ -529,7 +529,7 @@ fn each_setting_has_its_effect() {
     let fixed = texts("licenses = [\"GPL\"]\nclean = \"fixed\"");
     assert_eq!(fixed["a.py"], "#!/bin/sh\nletters = 1\n");
     assert_eq!(texts("clean = \"none\"")["b.py"], "#!/bin/sh\nletters = 1\n");
-    // The same bytes twice: one is kept by default, both if nothing is compared.
+    // The same bytes twice: one is kept by default, both with `dedup = "none"`.
     let copies = |settings: &str| {
         let place = Place::new();
         let copy = |path: &str| json!({"path": path, "license": "mit", "content": "words = 2\n"});

@@ -65,7 +65,7 @@ fn scores_are_appended_to_unchanged_lines_in_order() {
             let fields = line.strip_suffix('}').unwrap();
             let scores = scored.strip_prefix(fields).unwrap_or_else(|| panic!("{line} {scored}"));
             let scores = scores.strip_prefix(",\"scores\":{\"language\":").expect("at the end");
-            // There is no other model.
+            // No other model is configured.
             assert!(scores.contains("language_score"), "{scores}");
             for absent in ["perplexity", "bucket", "wiki_prob", "tokens", "signals"] {
                 assert!(!scores.contains(absent), "{scores}");

@@ -116,7 +116,7 @@ fn a_label_with_defects_reports_them_again_and_a_repaired_file_is_noticed() {
     assert!(!outcome.stdout.contains("has changed"), "{outcome}");
     let status = place.run("status corpus").exits(0);
     assert!(status.stdout.contains("common_crawl/l has"), "{status}");
-    // The good file is put back, of the same size.
+    // The undamaged file is restored, with the same size.
     let before = place.export("corpus");
     place.write("in/b.wet.gz", &sound);
     let outcome = place.run(ADD).exits(0);

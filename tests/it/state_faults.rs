@@ -364,7 +364,7 @@ fn documents_that_change_while_they_wait_on_disk_stop_the_run_and_are_not_publis
     });
     let mut run = setting.place.start(&format!("{} --memory 64K --epoch-bytes 1G", setting.add));
     let file = loop {
-        assert!(!run.is_over(), "the run was over before a document waited on disk");
+        assert!(!run.is_over(), "the run ended before a document waited on disk");
         if let Some(file) = held_file(run.id(), 300 << 10) {
             break file;
         }

@@ -117,7 +117,7 @@ impl Place {
         self.start(line).wait()
     }
 
-    /// Runs `command`, which ends in `sluice`, with the words of `line`.
+    /// Runs `command`, which runs `sluice`, with the words of `line`.
     pub fn run_as(&self, command: Command, line: &str) -> Outcome {
         self.spawn(command, line).wait()
     }
@@ -321,7 +321,7 @@ pub fn children(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let is_child = |process: &u32| {
-        // `PID (NAME) STATE PARENT ...`; the name may hold anything.
+        // `PID (NAME) STATE PARENT ...`; the name may have any characters.
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
         after_name.split(' ').nth(1) == Some(&parent.to_string())

@@ -188,7 +188,7 @@ fn the_demo_shows_the_results_of_models() {
     assert!(output.contains("\"bucket\"") && output.contains("\"quality\""), "{output}");
     let first = crate::support::files_below(&place.path("demo/export"));
     let mut pages = crate::support::documents(&first);
-    // Other slices have no such models.
+    // Only this slice has a classifier and perplexities.
     pages.retain(|page| text(&page["meta"]["id"]).starts_with("common_crawl/"));
     for page in &pages {
         let meta = &page["meta"];

@@ -1,4 +1,4 @@
-//! A file of a corpus is damaged: a bit is flipped, the end is missing, or the whole file. `verify`
+//! A file of a corpus is damaged: a bit is flipped, its end is missing, or all of it. `verify`
 //! names it, and no command derives a wrong result from it.
 
 use crate::random::Random;

@@ -97,7 +97,7 @@ fn one_kill(
             if let Some(process) = launched.get(number)
                 && !run.is_over()
             {
-                // It may have ended.
+                // The process may have ended.
                 kill(*process);
             }
             run.wait()

@@ -22,7 +22,7 @@ pub enum Layer {
     Joined,
     /// One gzip member.
     Gzip,
-    /// A gzip member each.
+    /// A gzip member for each part.
     GzipEach,
     /// One bzip2 stream.
     Bzip2,
