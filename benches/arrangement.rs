@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench arrangement                # all of them
-//! cargo bench --bench arrangement -- look_up     # those with this name
+//! cargo bench --bench arrangement -- look_up     # those with this in their name
 //! ```
 //!
 //! Times are wall-clock times of one thread: compare within one run. The state is in the system's
@@ -22,8 +22,8 @@ fn main() {
 /// Updates stored before a lookup.
 const STORED: u64 = 4 << 20;
 
-/// Updates that are sorted, written or read.
-const SOME: u64 = 1 << 20;
+/// Updates that are sorted, written or merged.
+const BATCH: u64 = 1 << 20;
 
 /// A bijection whose results look random.
 fn hash(number: u64) -> u64 {
@@ -61,9 +61,9 @@ static HISTORY: LazyLock<(TempDir, Vec<RunMeta>)> = LazyLock::new(|| {
 /// Collects the updates of an epoch and returns them in order.
 #[divan::bench]
 fn sort(bencher: Bencher) {
-    let (dir, updates) = (folder(), updates(0..SOME));
+    let (dir, updates) = (folder(), updates(0..BATCH));
     let mut batch = share(dir.path(), &[]).batches(usize::MAX)();
-    bencher.counter(ItemsCount::new(SOME)).bench_local(|| {
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         batch.extend(updates.iter().copied()).expect("no spill");
         batch.consolidated().expect("no spill")
     });
@@ -72,11 +72,11 @@ fn sort(bencher: Bencher) {
 /// The same with spilling: an eighth fits in memory.
 #[divan::bench]
 fn sort_spilled(bencher: Bencher) {
-    let (dir, updates) = (folder(), updates(0..SOME));
-    let mut batch = share(dir.path(), &[]).batches(SOME as usize * 2)();
-    bencher.counter(ItemsCount::new(SOME)).bench_local(|| {
-        for some in updates.chunks(1 << 14) {
-            batch.extend(some.iter().copied()).expect("a spill");
+    let (dir, updates) = (folder(), updates(0..BATCH));
+    let mut batch = share(dir.path(), &[]).batches(BATCH as usize * 2)();
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for chunk in updates.chunks(1 << 14) {
+            batch.extend(chunk.iter().copied()).expect("a spill");
         }
         batch.consolidated().expect("a spill")
     });
@@ -85,9 +85,9 @@ fn sort_spilled(bencher: Bencher) {
 /// Writes pages, filters and index to a durable file.
 #[divan::bench]
 fn encode_and_write(bencher: Bencher) {
-    let (dir, updates) = (folder(), sorted(0..SOME));
+    let (dir, updates) = (folder(), sorted(0..BATCH));
     let path = dir.path().join("one.run");
-    bencher.counter(ItemsCount::new(SOME)).bench_local(|| {
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         let mut writer = RunWriter::create(&path).expect("a new file");
         updates.iter().try_for_each(|update| writer.push(*update)).expect("disk space");
         writer.finish(arrangement::KeyRange::ALL).expect("disk space");
@@ -145,7 +145,7 @@ fn look_up_known_keys(bencher: Bencher, stored: u64) {
 /// Merges eight runs into one.
 #[divan::bench]
 fn merge(bencher: Bencher) {
-    let parts: Vec<_> = (0..8).map(|i| sorted(i * SOME / 8..(i + 1) * SOME / 8)).collect();
+    let parts: Vec<_> = (0..8).map(|i| sorted(i * BATCH / 8..(i + 1) * BATCH / 8)).collect();
     let prepare = || {
         let dir = folder();
         let mut share = share(dir.path(), &[]);
@@ -154,7 +154,7 @@ fn merge(bencher: Bencher) {
         }
         (dir, share)
     };
-    bencher.counter(ItemsCount::new(SOME)).with_inputs(prepare).bench_local_refs(|(_, share)| {
+    bencher.counter(ItemsCount::new(BATCH)).with_inputs(prepare).bench_local_refs(|(_, share)| {
         share.append(7, &parts[7]).expect("disk space");
         share.settle().expect("disk space");
         assert_eq!(share.runs().len(), 1);

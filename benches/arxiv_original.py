@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Upstream's cleaning of arXiv papers, written from its description, beside `sluice`.
+"""Compares upstream's cleaning of arXiv papers, written from its description, with `sluice`.
 
     python3 benches/arxiv_original.py PAPERS... [--sluice BINARY] [--copies N]
 
 PAPERS are bulk archives (YYMM/ID.gz in a tar) and single e-prints (.gz, .tar.gz, .tex). For each
-paper this does what RedPajama-Data@rp_v1 `data_prep/arxiv/arxiv_cleaner.py` does, by the same kind
-of regular expressions. With --sluice, it also has the program make a corpus of the same files with
-`clean = "redpajama"`, compares the texts paper by paper, and tells the MB of LaTeX that each takes
-in a CPU second. --copies reads every file so many times, for steadier figures: the program is given
-copies. Language identification is part of the program's time and not of Python's.
+paper this does what RedPajama-Data@rp_v1 `data_prep/arxiv/arxiv_cleaner.py` does, with similar
+regular expressions. With --sluice, the program also builds a corpus of the same files with
+`clean = "redpajama"`; then texts are compared paper by paper, and the speed of both is printed, in MB
+of LaTeX per CPU second. --copies N reads every file N times, for steadier figures; the program reads
+copies. The time of the program includes language identification, that of Python does not.
 
-It ends with 1 if a text differs. Needs nothing but Python's own library.
+Exits with 1 if a text differs. Needs only Python's standard library.
 """
 
 import argparse
@@ -27,7 +27,7 @@ import tarfile
 import tempfile
 import time
 
-# What begins a section: the last two have no bar between them upstream, so they count together only.
+# The start of a section. Upstream has no bar between the last two, so they only match together.
 ARGUMENTS = r"\*?(?:\[(?:.*?)\])?\{(?:.*?)\}"
 LEVELS = ["chapter", "part", "section", "subsection", "subsubsection"]
 HEADER = re.compile(
@@ -79,7 +79,7 @@ def clean(texts):
 
 
 def tex_files(stored):
-    """The .tex files of an e-print's bytes; of one that is no archive, itself."""
+    """The .tex files in the bytes of an e-print; the e-print itself if it is not an archive."""
     try:
         with tarfile.open(fileobj=io.BytesIO(stored)) as archive:
             names = [member for member in archive.getmembers() if member.name.endswith(".tex")]
@@ -110,7 +110,7 @@ def eprints(path):
 
 
 def original(paths):
-    """The texts by identifier, what their LaTeX has in bytes, and the CPU seconds."""
+    """The texts by identifier, the bytes of their LaTeX, and the CPU seconds."""
     texts, size, began = {}, 0, time.process_time()
     for path in paths:
         for name, stored in eprints(path):
@@ -118,7 +118,7 @@ def original(paths):
                 files = tex_files(stored)
                 size += sum(map(len, files))
                 text = clean([file.decode("utf-8") for file in files])
-            except Exception:  # upstream drops a paper for whatever goes wrong
+            except Exception:  # upstream drops a paper at any error
                 continue
             if text:
                 texts[str(path), name] = text
@@ -126,13 +126,13 @@ def original(paths):
 
 
 def run_sluice(binary, paths, clean_mode):
-    """The same from the program; `paths` by the names that the program gives them."""
+    """The same from the program, which names `paths` in its own way."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         (folder / "recipe.toml").write_text('corpus = "corpus"\n[arxiv]\nclean = "%s"\n' % clean_mode)
         (folder / "in").mkdir()
         for number, path in enumerate(paths):
-            # A copy: links are followed to one and the same file.
+            # A copy, since links would lead to the same file.
             (folder / "in" / f"{number:04}").mkdir()
             shutil.copy(path, folder / "in" / f"{number:04}" / path.name)
 
@@ -151,7 +151,7 @@ def run_sluice(binary, paths, clean_mode):
                 if line:
                     record = json.loads(line)
                     source = record["meta"]["id"].split("/", 2)[2].rsplit("#", 1)[0]
-                    # Files are named by their folders only where their names are not enough.
+                    # Names have folders only if they would be ambiguous.
                     same = [n for n, path in enumerate(paths) if path.name == source]
                     number = int(source.split("/")[0]) if "/" in source else same[0]
                     name = record["meta"]["arxiv_id"].replace("/", "")
@@ -162,7 +162,7 @@ def run_sluice(binary, paths, clean_mode):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("papers", nargs="+", type=pathlib.Path)
-    parser.add_argument("--sluice", help="the program, to compare with")
+    parser.add_argument("--sluice", help="the program to compare")
     parser.add_argument("--copies", type=int, default=1)
     wanted = parser.parse_args()
     paths = sorted(wanted.papers) * wanted.copies

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""How fast is a slice, beside the Python original on the same files in the same run?
+"""Compares the speed of a slice with the Python original, on the same files in the same run.
 
     benches/beside.py SLICE ORIGINAL IN... [--settings LINES] [--sluice PATH] [--python PATH] [--runs N]
 
-for example, with the test data:
+For example, with the test data:
 
     cargo build --release
-    benches/beside.py c4 benches/c4_original.py ../shared/data/c4/*.json.gz --times 40
+    benches/beside.py c4 benches/c4_original.py "$SLUICE_TEST_DATA"/c4/*.json.gz --times 40
 
-`sluice build -w 1` and `ORIGINAL IN... OUT` take turns; of each the CPU seconds of the best run
-count, start and all threads included. --times N takes each input N times under other names, so that
-starting is a small part. MB are those of the text read, as `sluice status` counts it.
+Runs `sluice build -w 1` and `ORIGINAL IN... OUT` in turn, and reports the CPU seconds of the best run
+of each, including start and all threads. --times N uses N copies of each input with other names, so
+that the start is a small part. MB are of the text read, as counted by `sluice status`.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def cpu_seconds(command):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # 3: done, and some of the input was malformed.
+    # 3: completed, but some input was malformed.
     if done.returncode not in (0, 3):
         sys.exit(f"{' '.join(map(str, command))}\n{done.stderr}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -41,47 +41,47 @@ def main():
     parser.add_argument("inputs", nargs="+", type=Path)
     parser.add_argument("--settings", default="", help="lines of the slice's table")
     parser.add_argument("--top", default="", help="lines above the slice's table")
-    parser.add_argument("--args", default="", help="more arguments of the original")
+    parser.add_argument("--args", default="", help="additional arguments of the original")
     parser.add_argument("--sluice", type=Path, default=Path("target/release/sluice"))
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--times", type=int, default=1)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         inputs = []
-        for number in range(given.times):
-            for path in given.inputs:
+        for number in range(options.times):
+            for path in options.inputs:
                 link = folder / f"in/{number:04}" / path.name
                 link.parent.mkdir(parents=True, exist_ok=True)
-                # Copies, so that a slice that looks for links finds none.
+                # Copies, since some slices treat links differently.
                 shutil.copytree(path, link) if path.is_dir() else shutil.copy(path, link)
                 inputs.append(str(link))
         recipe = folder / "recipe.toml"
-        settings = given.settings.replace("\\n", "\n")
+        settings = options.settings.replace("\\n", "\n")
         listed = json.dumps(inputs)
         recipe.write_text(
-            f"{given.top}\n[{given.slice}]\n{settings}\n"
-            f'[[input]]\nslice = "{given.slice}"\nlabel = "a"\npaths = {listed}\n'
+            f"{options.top}\n[{options.slice}]\n{settings}\n"
+            f'[[input]]\nslice = "{options.slice}"\nlabel = "a"\npaths = {listed}\n'
         )
         corpus, out = folder / "corpus", folder / "out.jsonl"
         ours, theirs = [], []
-        for _ in range(given.runs):
+        for _ in range(options.runs):
             shutil.rmtree(corpus, ignore_errors=True)
-            build = [given.sluice, "build", recipe, "--corpus", corpus, "--quiet", "-w", "1"]
+            build = [options.sluice, "build", recipe, "--corpus", corpus, "--quiet", "-w", "1"]
             ours.append(cpu_seconds(build))
             out.unlink(missing_ok=True)
-            original = [given.python, given.original, *given.args.split(), *inputs, out]
+            original = [options.python, options.original, *options.args.split(), *inputs, out]
             theirs.append(cpu_seconds(original))
         status = subprocess.run(
-            [given.sluice, "status", corpus, "--json"], capture_output=True, check=True
+            [options.sluice, "status", corpus, "--json"], capture_output=True, check=True
         )
-        label = json.loads(status.stdout)["slices"][given.slice]["labels"]["a"]
+        label = json.loads(status.stdout)["slices"][options.slice]["labels"]["a"]
         with open(out, "rb") as lines:
             written = sum(1 for _ in lines)
         mb = label["bytes_read"] / 1e6
         stored = sum(f.stat().st_size for p in inputs for f in files(Path(p))) / 1e6
-        print(f"{given.slice}: {mb:.1f} MB of text read ({stored:.1f} MB stored), {label['kept']} kept")
+        print(f"{options.slice}: {mb:.1f} MB of text read ({stored:.1f} MB stored), {label['kept']} kept")
         print(f"  sluice   {min(ours):8.2f} CPU s {mb / min(ours):8.1f} MB / CPU s")
         print(f"  original {min(theirs):8.2f} CPU s {mb / min(theirs):8.1f} MB / CPU s, {written} kept")
         print(f"  ratio    {min(theirs) / min(ours):8.1f}")

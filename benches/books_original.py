@@ -1,11 +1,11 @@
-"""Books: `sluice add` beside RedPajama's own algorithm, in one run, by CPU time.
+"""Books: compares `sluice add` with RedPajama's own algorithm, in one run, by CPU time.
 
     python3 benches/books_original.py SLUICE FOLDER...
 
-SLUICE is the program, each FOLDER holds plain texts (.txt). Needs the packages that RedPajama's
+SLUICE is the program, each FOLDER has plain texts (.txt). Needs the packages that RedPajama's
 `data_prep/book/dedup.py` imports: `pip install simhash numpy`. Both get the same file of JSON lines
-and run on one core; the time of reading, writing and starting counts. The books that stay are
-compared one by one, and both with all pairs of simhashes.
+and run on one core; times include the start, reading and writing. The books kept are compared one
+by one, and with the result of comparing all pairs of simhashes.
 """
 
 import json
@@ -27,7 +27,7 @@ def windows(text):
 
 
 def original(source, target):
-    """What data_prep/book/dedup.py does with one set of books, in one process; gives the hashes."""
+    """Does what data_prep/book/dedup.py does with one set of books, in one process. Returns the hashes."""
     books = [json.loads(line) for line in source.open(encoding="utf-8")]
     hashes = [(str(number), Simhash(windows(book["text"]))) for number, book in enumerate(books)]
     index = SimhashIndex(hashes, k=DISTANCE)
@@ -83,7 +83,7 @@ def main():
         stays = [not any(near(h, own) for h in hashes[:n]) for n, own in enumerate(hashes)]
         pairs = [str(path) for path, stay in zip(paths, stays) if stay]
         assert pairs == kept, "not what all pairs leave"
-        print(f"{len(paths)} books, {size / 1e6:.1f} MB of text; {len(kept)} stay, the same in both")
+        print(f"{len(paths)} books, {size / 1e6:.1f} MB of text; {len(kept)} kept, the same in both")
         print(f"original {size / 1e6 / theirs:8.2f} MB / CPU s")
         print(f"sluice   {size / 1e6 / best[1]:8.2f} MB / CPU s, {theirs / best[1]:.0f} times")
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""RedPajama's C4 step, and C4's rules on WET files, as the recipe's sections 2 and 14 tell them.
+"""RedPajama's C4 step, and C4's rules on WET files, as described in docs/fidelity.md.
 
     c4_original.py [--wet] IN... OUT
 
 Without --wet: shards of allenai/c4 into RedPajama's form. With it: C4's rules in the order of
-tensorflow_datasets' c4_utils.py, but for language and bad words. Needs nltk for --wet, whose
-untrained Punkt splits sentences. To be compared with `sluice` by benches/beside.py.
+tensorflow_datasets' c4_utils.py, except language and bad words. Needs nltk for --wet, whose untrained
+Punkt splits sentences. benches/beside.py compares it with `sluice`.
 """
 
 import gzip

@@ -1,10 +1,10 @@
 //! The speed of the CommonCrawl slice and its steps.
 //!
 //! `cargo bench --bench common_crawl [-- [COPIES] [STEP]]` makes COPIES (default 14) varied copies
-//! of the test data's WET file (`SLUICE_TEST_DATA`), or of the bundled pages where that is not
-//! there, and measures each step (or those whose name has STEP in it) and the whole slice on it, in MB of text per CPU second, beside the raw
-//! limit of the same run: inflating the files and nothing else. One worker; CPU time of the whole
-//! process, reading thread included.
+//! of the WET file of the test data (`SLUICE_TEST_DATA`), or of the bundled pages without it. On
+//! these, it measures each step (or those with STEP in their name) and the whole slice, in MB of text
+//! per CPU second, compared with only inflating the files in the same run. One worker; CPU time of the
+//! whole process, including the reading thread.
 
 use arrangement::{Arrangement, Rule};
 use corpus::{Corpus, Label, Manifest, PartWriter, Position, Source};
@@ -32,8 +32,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// One in this many lines of a copy is unchanged: about as many repeats as in the original.
-const SAME_OF_100: u64 = 45;
+/// Lines of 100 that all copies share: about as many repeats as in the original.
+const SHARED_OF_100: u64 = 45;
 
 fn main() -> Result<()> {
     // `cargo bench` adds --bench; `cargo test --benches` must not run it for minutes.
@@ -159,7 +159,7 @@ fn vary(block: &str, copy: u64) -> String {
     for line in block.split_inclusive('\n') {
         let text = line.trim_end_matches('\n');
         varied.push_str(text);
-        if paragraph_key(text, &mut Vec::new()) % 100 >= SAME_OF_100 {
+        if paragraph_key(text, &mut Vec::new()) % 100 >= SHARED_OF_100 {
             varied.push(' ');
             varied.push_str(&word);
         }
@@ -168,7 +168,7 @@ fn vary(block: &str, copy: u64) -> String {
     varied
 }
 
-/// Base 32 (RFC 4648), in which archives write digests.
+/// Base 32 (RFC 4648), the form of digests in archives.
 fn base32(bytes: &[u8]) -> String {
     let bits = |place: usize| u16::from(bytes.get(place).copied().unwrap_or(0));
     let letter = |place: usize| {

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# How fast is the GitHub slice beside RedPajama's steps in Python, on the same files?
+# The speed of the GitHub slice and of RedPajama's steps in Python, on the same files.
 #
 #   benches/github.sh SLUICE FOLDER [ROUNDS]
 #
-# SLUICE is the program, of a release build. FOLDER holds source trees; their files become exports
-# of BigQuery's form, as `benches/github_rows.py` writes them, until there are about 200 MB of text.
-# One worker, one Python process; CPU seconds of the whole process, of user and system. Prints each
-# round, and whether both keep the same files. (Letters that Unicode got after Python's tables were made
-# count for ours only.)
+# SLUICE is a release build of the program. FOLDER has source trees, from which
+# `benches/github_rows.py` makes exports in the form of BigQuery, with about 200 MB of text. One
+# worker, one Python process; CPU seconds of the whole process, user and system. Prints each round, and
+# whether both keep the same files. (Letters that are newer than the Unicode tables of Python count
+# only in ours.)
 set -euo pipefail
 sluice=$(realpath "$1") folder=$(realpath "$2") rounds=${3:-3}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -38,6 +38,6 @@ for record in ours:
 texts = [[record["text"] for record in records] for records in (theirs, ours)]
 differ = sum(a != b for a, b in zip(theirs, ours))
 print(f"files kept: {len(theirs)} and {len(ours)}, texts {'the same' if texts[0] == texts[1] else 'NOT THE SAME'}, "
-      f"{differ} records with another number or field")
+      f"{differ} records with a different number or field")
 PYTHON
 done

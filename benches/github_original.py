@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""RedPajama's GitHub slice in Python, step by step, to be measured beside ours.
+"""RedPajama's GitHub slice in Python, step by step, for comparison with ours.
 
     python3 benches/github_original.py INPUT.gz... --out FOLDER [--tokenizer tokenizer.json]
 
 INPUTs are exports of BigQuery's `github_repos`: gzipped JSON lines. Follows the description of
 RedPajama-Data@rp_v1 `data_prep/github` in docs/fidelity.md, in three passes over files, as upstream
-goes: clean and deduplicate each chunk, deduplicate over all chunks, filter. The code is our own.
+does: clean and deduplicate each chunk, deduplicate over all chunks, filter. The code is our own.
 Prints, as JSON, the bytes of text read, the files kept and dropped, and the CPU seconds of this
 process; writes `filtered_NNNN.jsonl.gz` into FOLDER.
 
-For the comparison of speed and of results: `benches/github.sh`.
+`benches/github.sh` compares speed and results.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def statistics(text):
 
 
 def clean_chunk(path, folder, number, counts):
-    """Step 1: one chunk, cleaned, each text once."""
+    """Step 1: cleans a chunk, and keeps each text once."""
     seen = set()
     run, stats = (os.path.join(folder, f"{kind}_{number:04}.jsonl") for kind in ("run", "stats"))
     with gzip.open(path, "rt", encoding="utf-8") as rows, open(run, "w") as run, open(stats, "w") as stats:
@@ -72,7 +72,7 @@ def clean_chunk(path, folder, number, counts):
             text = row["content"]
             raw = text.encode("utf-8")
             counts["bytes"] += len(raw)
-            # Upstream's query asks for the licence.
+            # Upstream's query selects licences.
             if not row["license"].startswith(LICENCES):
                 counts["license"] += 1
                 continue
@@ -97,7 +97,7 @@ def clean_chunk(path, folder, number, counts):
 
 
 def deduplicate(chunks, folder, counts):
-    """Step 2: over all chunks, the first of each text."""
+    """Step 2: keeps the first copy of each text over all chunks."""
     seen = set()
     for number in range(chunks):
         keep = set()
@@ -136,7 +136,7 @@ def reason_to_discard(record, tokenizer):
 
 
 def filter_chunk(folder, number, tokenizer, counts):
-    """Step 3."""
+    """Step 3: filters a chunk."""
     path, out = (
         os.path.join(folder, name)
         for name in (f"deduped_{number:04}.jsonl", f"filtered_{number:04}.jsonl.gz")

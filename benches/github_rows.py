@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Source trees as BigQuery's `github_repos` would export them, to measure with.
+"""Writes source trees in the form of BigQuery's `github_repos`, for measurements.
 
     python3 benches/github_rows.py FOLDER OUT MEGABYTES
 
-Each folder in FOLDER is a repository. Writes `OUT/github_NNNNNNNNNNNN.gz`, ten files or more of
-JSON lines, with about so many MB of text, tree by tree in the order of their names; where there is
-not enough, files come again with a line more, and every third as it was. Files that are no UTF-8,
-or larger than a MiB, have no content in BigQuery and are left out.
+Each folder in FOLDER is a repository. Writes `OUT/github_NNNNNNNNNNNN.gz`, at least ten files of JSON
+lines with about MEGABYTES MB of text in total, tree by tree, in order of name. If there is not enough
+text, files are repeated, two of three with an additional line. Files that are not UTF-8 or larger
+than 1 MiB have no content in BigQuery and are left out.
 """
 
 import gzip
@@ -51,7 +51,7 @@ def rows(folder):
                 "ref": "refs/heads/master",
                 "path": path,
                 "mode": "33188",
-                # Most are kept, as after upstream's query.
+                # Most are kept, as from upstream's query.
                 "license": LICENCES[number % 16 if number % 16 < 3 else (3 if number % 16 == 3 else 0)],
                 "language": [{"name": "Rust", "bytes": str(len(raw))}],
             }

@@ -2,8 +2,8 @@
 //!
 //! `benches/models.sh` runs this with the original tools (Python packages fasttext-wheel, kenlm,
 //! sentencepiece, tokenizers) on the same text in the same run. `cargo bench --bench models` alone
-//! measures ours. The text is the English pages of the test data's WET file; models are those of the
-//! test data (`SLUICE_TEST_DATA`). `-- --lm FOLDER` adds a row for the English model in a folder.
+//! measures ours. The text is the English pages of a WET file; file and models are in the test
+//! data (`SLUICE_TEST_DATA`). `-- --lm FOLDER` adds a row for the English model in a folder.
 //!
 //! MB of text as read (millions of tokens for KenLM) per CPU second, best of three, one thread.
 
@@ -90,7 +90,7 @@ fn main() -> Result<()> {
     table.print(dir.path())
 }
 
-/// Pieces and KenLM with the English model of a folder.
+/// Measures pieces and KenLM with the English model of a folder.
 fn language_model(
     table: &mut Table,
     (name, folder): (&str, &Path),
@@ -163,7 +163,7 @@ impl Table {
         self.rows.push(Row { name: name.to_owned(), amount, unit, seconds, sum });
     }
 
-    /// The original tool of the last row.
+    /// Adds the original tool for the last row.
     fn original(&mut self, tool: &str, model: &Path, input: &Path) {
         let row = self.rows.len() - 1;
         self.steps.push(json!({"row": row, "tool": tool, "model": model, "input": input}));

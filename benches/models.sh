@@ -1,10 +1,10 @@
 #!/bin/sh
-# The models that score documents, ours beside the original tools, in one run (benches/models.rs).
+# Compares our models that score documents with the original tools, in one run (benches/models.rs).
 #
 #   benches/models.sh [FOLDER]
 #
-# FOLDER (default target/bench-models) gets a Python environment with the original tools, and a
-# language model larger than the processor's cache, which `sluice train lm` makes of the same pages.
+# Creates in FOLDER (default target/bench-models) a Python environment with the original tools, and a
+# language model larger than the processor's cache, trained on the same pages by `sluice train lm`.
 # Needs python3 with venv, a C++ compiler and the test data (SLUICE_TEST_DATA).
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
-"""The original tools on the work of benches/models.rs, which runs this; see benches/models.sh.
+"""Runs the original tools on the tasks of benches/models.rs, which runs this; see benches/models.sh.
 
 Reads a file of jobs, {"runs", "steps": [{"row", "tool", "model", "input"}]}, and prints for each the
-CPU seconds of the best run and a sum over the lines, by which the results can be compared.
+CPU seconds of the best run, and a sum over the lines to compare the results.
 """
 
 import json
@@ -13,7 +13,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
 def lines(path):
-    # Only a newline ends a line here; Python knows more ends.
+    # Only a newline ends a line here; Python has other line ends by default.
     with open(path, newline="\n", encoding="utf-8") as file:
         return [line.rstrip("\n") for line in file]
 

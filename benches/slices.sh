@@ -1,11 +1,11 @@
 #!/bin/sh
-# Each slice beside its Python original, on the test data, one after the other.
+# Compares each slice with its Python original, on the test data, one after the other.
 #
 #   benches/slices.sh [FOLDER]
 #
-# FOLDER (default target/bench-slices) gets a Python environment with what the originals import. Code
-# is that of the crates which cargo has fetched. Needs python3 with venv and the test data
-# (SLUICE_TEST_DATA); takes about a quarter of an hour, most of it mwparserfromhell's.
+# Creates in FOLDER (default target/bench-slices) a Python environment with the packages that the
+# originals import. The source code is the crates that cargo has fetched. Needs python3 with venv and
+# the test data (SLUICE_TEST_DATA); takes about 15 minutes, most of them in mwparserfromhell.
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-target/bench-slices}

@@ -1,15 +1,15 @@
-"""StackExchange: RedPajama's own way beside sluice, on the same sites, in the same run.
+"""StackExchange: compares RedPajama's own way with sluice, on the same sites, in the same run.
 
     python3 -m venv venv && venv/bin/pip install beautifulsoup4 lxml
     venv/bin/python benches/stack_exchange_original.py target/release/sluice SITE...
 
 SITE is a folder with Posts.xml, named as its site. The upstream side is written for this comparison
 from the description of RedPajama-Data@rp_v1 `data_prep/stack_exchange` (rows paired by ParentId,
-answers sorted by the text of their scores, BeautifulSoup over lxml). It tells no languages, which
-would add to its time; ours does, by the built-in identifier or by `--lid`, and that counts.
+answers sorted by the text of their scores, BeautifulSoup over lxml). It does not identify
+languages, which would take more time; ours does, with the built-in identifier or with `--lid`.
 
-Every thread's text is compared. Speed is in MB of Posts.xml per second of CPU, of all threads and
-processes together; the wall clock is not looked at.
+The text of every thread is compared. Speed is in MB of Posts.xml per CPU second, of all threads and
+processes.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from bs4 import BeautifulSoup
 
 
 def pairs(path):
-    """The questions with their answers, as upstream pairs rows."""
+    """The questions with their answers, paired as upstream does."""
     posts, parents = [], {}
     with open(path, encoding="utf-8-sig") as lines:
         for line in lines:
@@ -68,7 +68,7 @@ def original(sites):
 
 
 def ours(arguments, folder):
-    """The text of every thread, by its URL, and the seconds of CPU that a build took."""
+    """The text of every thread, by its URL, and the CPU seconds of a build."""
     sluice = os.path.abspath(arguments.sluice)
     paths = json.dumps([os.path.abspath(site) for site in arguments.sites])
     recipe = os.path.join(folder, "recipe.toml")
@@ -93,8 +93,8 @@ def ours(arguments, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("sluice", help="the program, of a release build")
-    parser.add_argument("--lid", help="fastText model for languages, of ours; none: the built-in one")
+    parser.add_argument("sluice", help="a release build of the program")
+    parser.add_argument("--lid", help="fastText model of languages for ours; default: the built-in one")
     parser.add_argument("sites", nargs="+", help="folders with Posts.xml")
     arguments = parser.parse_args()
     size = sum(os.path.getsize(os.path.join(site, "Posts.xml")) for site in arguments.sites) / 1e6
@@ -108,7 +108,7 @@ def main():
     equal = [url for url, text in expected.items() if found.get(url) == text]
     print(f"{len(expected)} threads, {len(equal)} equal, {size:.1f} MB")
     for url in [url for url in expected if found.get(url) != expected[url]][:20]:
-        print(f"  differs: {url}: {found.get(url)!r:.200} and not {expected[url]!r:.200}")
+        print(f"  differs: {url}: {found.get(url)!r:.200}, expected {expected[url]!r:.200}")
     for url in [url for url in found if url not in expected][:20]:
         print(f"  only ours: {url}")
     speeds = size / python_seconds, size / seconds

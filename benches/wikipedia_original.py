@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Our cleaning of Wikipedia's pages beside the original, on the same pages, in one run.
+"""Compares our cleaning of Wikipedia's pages with the original, on the same pages, in one run.
 
     cargo build --release -p wikitext --example clean_pages
     python3 -m venv venv && venv/bin/pip install mwparserfromhell rapidfuzz
     venv/bin/python benches/wikipedia_original.py target/release/examples/clean_pages DUMP...
 
-DUMP is an export of pages in XML, plain or .bz2, whose name begins with the language, as in
-enwiki-20230320-pages-articles.xml.bz2; or a .tar.gz of wikitexts, taken for English ones, or of
+DUMP is an XML export of pages, plain or .bz2, whose name begins with the language, as in
+enwiki-20230320-pages-articles.xml.bz2; or a .tar.gz of wikitexts, assumed to be English, or of
 mwparserfromhell's own test cases.
 
-The original is Hugging Face's `wikipedia` script 2.0.0, restated here from its description, on
-mwparserfromhell. Similarity is 2 * (longest common subsequence) / (sum of the lengths). Figures are
-megabytes of wikitext for each second of CPU time, of one core.
+The original is Hugging Face's `wikipedia` script 2.0.0, rewritten here from its description, with
+mwparserfromhell. Similarity is 2 * (longest common subsequence) / (sum of the lengths). Speed is
+in MB of wikitext per CPU second, on one core.
 
-Options: --differences FILE writes the pages that differ; --limit N takes N pages of each file.
+Options: --differences FILE writes the pages that differ; --limit N reads N pages of each file.
 """
 
 import argparse

@@ -11,12 +11,12 @@ thread_local! {
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// For readers that catch the panics of a library, since libFuzzer stops at any panic. Held during a
-/// read: a panic that is not caught is reported and ends the process.
+/// For readers that catch the panics of a library, since libFuzzer stops at any panic. Hold it during a
+/// read: an uncaught panic is reported and ends the process.
 pub struct Catching(());
 
 impl Catching {
-    /// Starts here.
+    /// Installs a panic hook that keeps the message.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Catching {
         let keep = |text: String| PANIC.with(|panic| *panic.borrow_mut() = text);
@@ -35,8 +35,8 @@ impl Drop for Catching {
     }
 }
 
-/// A path in a folder of this process. The folder is reused for the next input: to create one takes
-/// longer than to read most inputs.
+/// A path in a folder of this process. The folder is reused for the next input: creating one takes
+/// longer than reading most inputs.
 pub fn path(name: &str) -> PathBuf {
     let make = || tempfile::tempdir().expect("a temporary folder");
     FOLDER.with(|folder| folder.get_or_init(make).path().join(name))

@@ -1,6 +1,6 @@
 //! Writes the seeds of the fuzz targets: small inputs, so that executions are fast.
 //!
-//! `cargo run --example fuzz_seeds -- fuzz/seeds`; `fuzz/run.sh` does so if there are none.
+//! `cargo run --example fuzz_seeds -- fuzz/seeds`; `fuzz/run.sh` runs this if there are none.
 
 #[path = "../tests/long/inputs.rs"]
 mod inputs;

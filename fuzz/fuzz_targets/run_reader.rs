@@ -274,7 +274,7 @@ fn changed(mut file: Vec<u8>, script: &[u8], key_bytes: usize) -> Vec<u8> {
 struct Footer {
     index: Range<usize>,
     entries: u64,
-    /// Where it begins.
+    /// The position of its first byte.
     at: usize,
 }
 
@@ -287,7 +287,7 @@ impl Footer {
         Some(Footer { index: start..start + rows * (key_bytes + 16), entries, at })
     }
 
-    /// Where pages and filters lie if the index is right; those that lie within the file.
+    /// The pages and filters that are within the file, if the index is right.
     fn pages_and_filters(
         &self,
         file: &[u8],

@@ -1,27 +1,27 @@
-//! Every record read stands in the ledger once: kept, or dropped for one named reason.
+//! Every record read is in the ledger once: kept, or dropped for one named reason.
 
-use crate::support::{Place, assert_same, both_dumps, keeping_all, list, number, text};
+use crate::support::{Place, assert_same, both_dumps, keep_all, list, number, text};
 use serde_json::Value;
 
-/// Fails unless the sums of a label agree, and with the number of documents exported.
+/// Fails unless the sums of a label agree with each other and with the number of exported documents.
 fn adds_up(label: &Value, exported: usize) {
     let dropped: u64 = label["dropped"].as_object().unwrap().values().map(number).sum();
     assert_eq!(number(&label["read"]), number(&label["kept"]) + dropped, "{label}");
     assert_eq!(number(&label["kept"]), exported as u64, "{label}");
 }
 
-/// Fails unless status, summary, ledger and export of the corpus' one label agree.
+/// Fails unless status, summary, ledger and export of the only label agree.
 fn one_label_adds_up(place: &Place, summary: &Value, name: &str) {
-    let told = &summary["labels"][format!("common_crawl/{name}")];
+    let reported = &summary["labels"][format!("common_crawl/{name}")];
     let stored = place.label("corpus", name);
     for count in ["read", "kept", "dropped", "paragraphs", "defects", "bytes_read", "bytes_kept"] {
-        assert_eq!(told[count], stored[count], "{count}");
+        assert_eq!(reported[count], stored[count], "{count}");
     }
     let documents = place.documents("corpus");
     adds_up(&stored, documents.len());
     let bytes: usize = documents.iter().map(|document| text(&document["text"]).len()).sum();
     assert_eq!(number(&stored["bytes_kept"]), bytes as u64);
-    // The ledger is added up again, row by row.
+    // This adds up the ledger again, row by row.
     place.assert_sound("corpus");
 }
 
@@ -37,16 +37,17 @@ fn the_bundled_dumps_add_up() {
             let counts = place.label("corpus", label);
             assert_eq!(number(&counts["read"]), pages);
             let of_label = format!("common_crawl/{label}/");
-            let mine = documents.iter().filter(|d| text(&d["meta"]["id"]).starts_with(&of_label));
-            adds_up(&counts, mine.count());
+            let of_this =
+                documents.iter().filter(|d| text(&d["meta"]["id"]).starts_with(&of_label));
+            adds_up(&counts, of_this.count());
         }
     }
 }
 
 #[test]
-fn what_cannot_be_read_is_counted_and_listed_with_file_and_byte() {
+fn unreadable_data_is_counted_and_listed_with_file_and_byte() {
     let place = Place::new();
-    place.write("recipe.toml", keeping_all(""));
+    place.write("recipe.toml", keep_all(""));
     place.run("build recipe.toml").exits(0);
     let add = "add corpus --slice common_crawl --label broken fixtures/broken";
     let summary = place.run(&format!("{add} --json")).exits(3).json();
@@ -64,21 +65,21 @@ fn what_cannot_be_read_is_counted_and_listed_with_file_and_byte() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_to_people_as_well() {
+fn unreadable_data_is_also_reported_as_text() {
     let place = Place::new();
     let add = "add corpus --slice common_crawl --label broken fixtures/broken";
-    let told = place.run(add).exits(3).stdout;
+    let output = place.run(add).exits(3).stdout;
     for words in ["bad_length.warc.wet: byte 361", "not_a_warc.txt: byte 0", "truncated.warc.wet"] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(output.contains(words), "{words}: {output}");
     }
-    // Nothing is malformed in doing nothing.
+    // A command that does nothing finds nothing malformed.
     place.run(add).exits(0);
 }
 
 #[test]
-fn damage_is_counted_alike_however_it_is_met() {
+fn damage_is_counted_the_same_however_it_is_read() {
     let place = Place::new();
-    place.write("recipe.toml", keeping_all(""));
+    place.write("recipe.toml", keep_all(""));
     let mut counts = Vec::new();
     for (number, way) in
         ["", "-w 2 --epoch-bytes 300", "--commit-every 1 --epoch-bytes 500"].into_iter().enumerate()
@@ -101,30 +102,30 @@ fn strict_stops_at_damage_and_leaves_the_last_commit() {
     let add = "add corpus --slice common_crawl --label broken fixtures/broken";
     place.run(&format!("{add} --strict")).exits(1).names(&["bad_length.warc.wet", "byte 361"]);
     assert_eq!(place.status("corpus"), status);
-    assert_same(&place.export("corpus"), &export, "a refused label");
+    assert_same(&place.export("corpus"), &export, "after a rejected label");
     place.run(&format!("launch -n 2 -- {add} --strict")).exits(1).names(&["byte"]);
     assert_eq!(place.status("corpus"), status);
-    // The files that it had begun are no harm, and go with the next run.
+    // The files that it began do no harm, and the next run removes them.
     place.run(add).exits(3);
     place.assert_sound("corpus");
 }
 
 #[test]
-fn strict_minds_nothing_in_healthy_dumps() {
+fn strict_accepts_healthy_dumps() {
     let place = Place::new();
     place.write("recipe.toml", both_dumps("", ""));
     place.run("build recipe.toml --corpus corpus --strict").exits(0);
 }
 
 #[test]
-fn archives_of_every_odd_kind_take_no_label() {
+fn archives_that_are_not_wet_files_make_no_label() {
     let Some(place) = Place::with_data() else { return };
-    place.write("recipe.toml", keeping_all(""));
+    place.write("recipe.toml", keep_all(""));
     place.run("build recipe.toml").exits(0);
-    // None of them is a WET file.
+    // The folder has no WET file.
     let files = "data/commoncrawl/warc_quirks";
     let add = format!("add corpus --slice common_crawl --label quirks {files} -w 2");
-    let said = place.run(&add).exits(1);
-    assert!(said.stderr.contains("WARC file of pages as fetched"), "{said}");
+    let outcome = place.run(&add).exits(1);
+    assert!(outcome.stderr.contains("WARC file of pages as fetched"), "{outcome}");
     place.assert_sound("corpus");
 }

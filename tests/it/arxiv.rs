@@ -1,10 +1,10 @@
-//! Papers of arXiv come out whole, in order, the same however they are read, and none is lost.
+//! Papers of arXiv are exported whole, in order, the same however they are read, and none is lost.
 
 use crate::support::{Place, assert_same, gzip, list, number, text};
 use serde_json::Value;
 use std::os::unix::fs::symlink;
 
-/// A place with the bundled months as `papers`, and recipes of both and of the first.
+/// A place with the bundled months as `papers`, and recipes for both and for the first.
 fn with_papers(settings: &str) -> Place {
     let place = Place::new();
     symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/arxiv"), place.path("papers")).unwrap();
@@ -26,7 +26,7 @@ fn label(place: &Place, corpus: &str, label: &str) -> Value {
     place.status(corpus)["slices"]["arxiv"]["labels"][label].clone()
 }
 
-/// Fails unless every record is kept, or dropped for one reason, and as many are exported as kept.
+/// Fails unless every record is kept or dropped for one reason, and all kept ones are exported.
 fn adds_up(label: &Value, exported: usize) {
     let dropped: u64 = label["dropped"].as_object().unwrap().values().map(number).sum();
     assert_eq!(number(&label["read"]), number(&label["kept"]) + dropped, "{label}");
@@ -36,7 +36,7 @@ fn adds_up(label: &Value, exported: usize) {
 /// The document with this identifier.
 fn paper<'a>(documents: &'a [Value], id: &str) -> &'a Value {
     let is_it = |document: &&Value| document["meta"]["arxiv_id"] == id;
-    documents.iter().find(is_it).unwrap_or_else(|| panic!("no paper {id}: {documents:#?}"))
+    documents.iter().find(is_it).unwrap_or_else(|| panic!("paper {id} is missing: {documents:#?}"))
 }
 
 /// An archive of these files.
@@ -52,7 +52,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn the_way_of_working_does_not_show_in_the_export() {
+fn the_export_does_not_depend_on_how_it_is_built() {
     for settings in ["", "clean = \"redpajama\"", "dedup = \"exact\""] {
         let place = with_papers(settings);
         place.run("build both.toml --corpus plain").exits(0);
@@ -72,7 +72,7 @@ fn the_way_of_working_does_not_show_in_the_export() {
 }
 
 #[test]
-fn a_month_added_later_is_as_if_both_had_been_built() {
+fn adding_a_month_equals_building_both() {
     for settings in ["", "dedup = \"exact\""] {
         let place = with_papers(settings);
         place.run("build both.toml --corpus at-once").exits(0);
@@ -84,7 +84,7 @@ fn a_month_added_later_is_as_if_both_had_been_built() {
 }
 
 #[test]
-fn a_run_that_was_killed_goes_on_by_record() {
+fn a_killed_run_resumes_at_its_record() {
     let place = with_papers("");
     place.run("build both.toml --corpus plain").exits(0);
     let build = "build both.toml --corpus corpus --epoch-bytes 1 --commit-every 1";
@@ -114,7 +114,7 @@ fn every_paper_is_counted_once() {
 }
 
 #[test]
-fn a_paper_is_its_text_and_what_redpajama_says_of_it() {
+fn a_paper_has_its_text_and_the_fields_of_redpajama() {
     let place = with_papers("");
     place.run("build both.toml --corpus corpus").exits(0);
     let documents = place.documents("corpus");
@@ -130,10 +130,10 @@ fn a_paper_is_its_text_and_what_redpajama_says_of_it() {
         ["\\section{Introduction}", "\\mathbb{T}^{2}", "\\section{Basins}", "\\psi_{2T}", "9\\%"]
             .map(|part| body.find(part).unwrap_or_else(|| panic!("{part}: {body}")));
     assert!(places.is_sorted(), "{body}");
-    for gone in
+    for removed in
         ["keep it short", "almanac", "older introduction", "Tables", "missing", "newcommand"]
     {
-        assert!(!body.contains(gone), "{gone}: {body}");
+        assert!(!body.contains(removed), "{removed}: {body}");
     }
     let third = text(&paper(&documents, "2301.00003")["text"]);
     assert!(third.contains("Mélin lost") && third.contains("2 °C") && third.contains("ladders"));
@@ -178,7 +178,7 @@ fn single_eprints_and_folders_are_papers() {
 }
 
 #[test]
-fn what_a_paper_inputs_and_does_not_have_is_named_and_costs_nothing_else() {
+fn a_missing_input_of_a_paper_is_named_and_nothing_else_is_lost() {
     let place = Place::new();
     let main = "\\documentclass{a}\\newcommand{\\dir}{parts}\\begin{document}\\section{One}\nText of \
                 one.\n\\input{\\dir/two}\n\\input{gone}\n\\input epsf\n\\end{document}";
@@ -216,7 +216,7 @@ fn what_a_paper_inputs_and_does_not_have_is_named_and_costs_nothing_else() {
 }
 
 #[test]
-fn damaged_and_hostile_archives_cost_what_is_damaged_only() {
+fn damaged_and_hostile_archives_lose_only_what_is_damaged() {
     let place = Place::new();
     let tex = |name: &str| gzip(format!("\\section{{{name}}}\nText of {name}.").as_bytes());
     let mut broken = tex("broken");
@@ -276,13 +276,13 @@ fn real_papers_are_read_however_they_are_packed() {
         let recipe = format!("[arxiv]\nclean = \"{clean}\"\n{inputs}");
         place.write("recipe.toml", recipe);
         let corpus = format!("corpus-{clean}");
-        // Three of them input a file that their authors did not send.
+        // Three of them input a file that their authors did not submit.
         let code = if clean == "better" { 3 } else { 0 };
         place.run(&format!("build recipe.toml --corpus {corpus} -w 2")).exits(code);
         assert_eq!(number(&label(&place, &corpus, "src")["dropped"]["pdf_only"]), 1);
         let documents = place.documents(&corpus);
         assert!(documents.len() >= 9, "{}", documents.len());
-        // The same paper, in a bulk archive and by itself.
+        // The same paper, in a bulk archive and as a single file.
         let texts: Vec<&Value> = documents
             .iter()
             .filter(|document| document["meta"]["arxiv_id"] == "1911.02782")

@@ -1,4 +1,4 @@
-//! `bench dedup`: it ends, and its engines agree.
+//! `bench dedup` ends, and its engines agree.
 
 use crate::support::{Place, number};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Books in every form that they come in, and near copies among them.
+//! Books in every form, and near copies among them.
 
 use crate::promises;
 use crate::support::{Place, assert_same, gzip, list, number, text};
@@ -22,7 +22,7 @@ fn label(place: &Place, corpus: &str, label: &str) -> Value {
     place.status(corpus)["slices"]["books"]["labels"][label].clone()
 }
 
-/// RedPajama's rule, pair by pair: whether each of `texts` stays.
+/// RedPajama's rule, pair by pair. Returns whether each of `texts` is kept.
 fn reference(texts: &[&str]) -> Vec<bool> {
     let hashes: Vec<u64> = texts.iter().map(|text| similarity::simhash(text)).collect();
     let is_near = |one: u64, two: u64| (one ^ two).count_ones() <= 5;
@@ -31,13 +31,13 @@ fn reference(texts: &[&str]) -> Vec<bool> {
         .collect()
 }
 
-/// The exit code of adding a label: in one of them a text is of MS-DOS.
+/// The exit code of adding a label: one of them has a text in an encoding of MS-DOS.
 fn code_of(label: &str) -> i32 {
     if label == "genesis" { 3 } else { 0 }
 }
 
-/// The documents that the reference leaves of all that are read.
-fn left_by_the_reference(place: &Place, labels: &[(&str, &str)]) -> Vec<Value> {
+/// The documents that the reference keeps.
+fn kept_by_the_reference(place: &Place, labels: &[(&str, &str)]) -> Vec<Value> {
     place.write("all-stay.toml", "[books]\ndedup = \"none\"\n");
     place.run("build all-stay.toml --corpus all").exits(0);
     for (label, paths) in labels {
@@ -45,8 +45,8 @@ fn left_by_the_reference(place: &Place, labels: &[(&str, &str)]) -> Vec<Value> {
         place.run(&add).exits(code_of(label));
     }
     let all = place.documents("all");
-    let stay = reference(&all.iter().map(|book| text(&book["text"])).collect::<Vec<_>>());
-    all.into_iter().zip(stay).filter_map(|(book, stays)| stays.then_some(book)).collect()
+    let keeps = reference(&all.iter().map(|book| text(&book["text"])).collect::<Vec<_>>());
+    all.into_iter().zip(keeps).filter_map(|(book, kept)| kept.then_some(book)).collect()
 }
 
 #[test]
@@ -70,11 +70,11 @@ fn the_bundled_books_keep_the_promises_and_lose_their_near_copies() {
     let dropped = |of: &str| label(&place, "plain", of)["dropped"].clone();
     assert_eq!(dropped("pg19"), json!({"empty": 1, "near_duplicate": 1}));
     assert_eq!(dropped("shelf"), json!({"near_duplicate": 3}));
-    // A corpus with other documents has other fields, which are null where a document lacks them.
+    // A corpus with other documents has other fields, which are null if a document lacks them.
     let fields = |books: &[Value]| -> Vec<(Value, Value)> {
         books.iter().map(|b| (b["text"].clone(), without_nulls(&b["meta"]))).collect()
     };
-    assert_eq!(fields(&left_by_the_reference(&place, &SHELVES)), fields(&found));
+    assert_eq!(fields(&kept_by_the_reference(&place, &SHELVES)), fields(&found));
     let status = place.run("status plain").exits(0).stdout;
     assert!(status.contains("index of books_simhash: 10 keys"), "{status}");
 }
@@ -90,7 +90,7 @@ fn a_book_is_the_same_in_every_form() {
     let books = place.documents("corpus");
     let of = |id: &str| {
         let is_it = |book: &&Value| text(&book["meta"]["id"]).ends_with(id);
-        books.iter().find(is_it).unwrap_or_else(|| panic!("no {id}"))
+        books.iter().find(is_it).unwrap_or_else(|| panic!("{id} is missing"))
     };
     let fernley = of("fernley.epub#0");
     assert_eq!(fernley["text"], of("books.jsonl.gz#0")["text"]);
@@ -104,7 +104,7 @@ fn a_book_is_the_same_in_every_form() {
     let expected = json!({"short_book_title": "A Year in Fernley", "publication_date": 1890,
         "url": "http://books.example/0", "id": "books/pg19/books.jsonl.gz#0"});
     assert_eq!(without_nulls(&of("books.jsonl.gz#0")["meta"]), expected);
-    // Fields that another label has are there as well, so that all records have one schema.
+    // Fields of another label are present as well, so that all records have one schema.
     assert!(of("books.jsonl.gz#0")["meta"]["creator"].is_null());
     assert!(of("books.jsonl.gz#0")["meta"].as_object().unwrap().contains_key("creator"));
 }
@@ -116,7 +116,7 @@ fn without_nulls(meta: &Value) -> Value {
 
 #[test]
 fn every_method_keeps_the_promises() {
-    // Of the shelf, two books are copies of PG19's to the letter, and one is another edition.
+    // Two books of the shelf are exact copies of books of PG19, and one is another edition.
     let dropped = [
         ("exact", "duplicate", 0, 2),
         ("paragraphs", "duplicate_paragraphs", 0, 2),
@@ -133,7 +133,7 @@ fn every_method_keeps_the_promises() {
     }
 }
 
-/// Numbers that look random, the same each time (Vigna's splitmix64).
+/// Pseudorandom numbers, the same each time (Vigna's splitmix64).
 fn random(state: &mut u64, below: usize) -> usize {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut mixed = (*state ^ *state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -141,8 +141,8 @@ fn random(state: &mut u64, below: usize) -> usize {
     ((mixed ^ mixed >> 31) % below as u64) as usize
 }
 
-/// Editions of a few books: each is an earlier one with some words changed, so that chains of near
-/// copies come about whose ends are not near each other.
+/// Editions of a few books: each is an earlier one with some words changed, which makes chains of
+/// near copies whose ends are not near each other.
 fn editions(count: usize) -> Vec<String> {
     let mut state = 7;
     let mut texts: Vec<Vec<String>> = Vec::new();
@@ -162,7 +162,7 @@ fn editions(count: usize) -> Vec<String> {
 }
 
 #[test]
-fn what_stays_is_what_all_pairs_leave() {
+fn the_same_books_are_kept_as_by_comparing_all_pairs() {
     let place = Place::new();
     let texts = editions(300);
     let lines = |texts: &[String]| -> String {
@@ -172,20 +172,24 @@ fn what_stays_is_what_all_pairs_leave() {
     place.write("a/two.jsonl.gz", gzip(lines(&texts[90..170]).as_bytes()));
     place.write("b/one.jsonl", lines(&texts[170..]));
     let found = promises::hold(&place, "books", "", &[("a", "a"), ("b", "b")], 0);
-    let stay = reference(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    let keeps = reference(&texts.iter().map(String::as_str).collect::<Vec<_>>());
     let expected: Vec<&String> =
-        texts.iter().zip(&stay).filter_map(|(text, stays)| stays.then_some(text)).collect();
+        texts.iter().zip(&keeps).filter_map(|(text, kept)| kept.then_some(text)).collect();
     assert_eq!(found.iter().map(|book| text(&book["text"])).collect::<Vec<_>>(), expected);
-    assert!((80..280).contains(&expected.len()), "{} stay: no test", expected.len());
-    // A chain: some that go are near to none that stay.
+    assert!(
+        (80..280).contains(&expected.len()),
+        "{} are kept, which tests nothing",
+        expected.len()
+    );
+    // A chain: some dropped texts are not near to any kept one.
     let hash = |text: &str| similarity::simhash(text);
     let kept: Vec<u64> = expected.iter().map(|text| hash(text)).collect();
     let is_far = |text: &str| kept.iter().all(|k| (k ^ hash(text)).count_ones() > 5);
-    assert!(texts.iter().zip(&stay).any(|(text, stays)| !stays && is_far(text)), "no chain");
+    assert!(texts.iter().zip(&keeps).any(|(text, is_kept)| !is_kept && is_far(text)), "no chain");
 }
 
 #[test]
-fn a_run_that_dies_goes_on_to_the_same_books() {
+fn a_killed_run_resumes_to_the_same_books() {
     let place = Place::new();
     let texts = editions(60);
     for (number, text) in texts.iter().enumerate() {
@@ -212,7 +216,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// An EPUB with this package document and these parts.
+/// An EPUB of this package document and these parts.
 fn epub(package: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
     let container =
         br#"<container><rootfiles><rootfile full-path="o/b.opf"/></rootfiles></container>"#;
@@ -222,7 +226,7 @@ fn epub(package: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
     archive(&files)
 }
 
-/// A package document whose spine is the pages of these names.
+/// A package document with these pages as its spine.
 fn package(pages: &[&str]) -> String {
     let item = |page: &&str| {
         format!(r#"<item id="{page}" href="{page}" media-type="application/xhtml+xml"/>"#)
@@ -233,7 +237,7 @@ fn package(pages: &[&str]) -> String {
 }
 
 #[test]
-fn what_is_damaged_or_foreign_is_named_and_the_rest_is_read() {
+fn damaged_and_foreign_files_are_named_and_the_rest_is_read() {
     let place = Place::new();
     let rows = "{\"text\": \"one book\"}\nnot json\n{\"title\": \"no text\"}\n{\"text\": 7}\n[1]\n\
         {\"text\": \"lone \\ud800\"}\n{\"title\": \"two\", \"text\": \"another\", \"n\": [1, null]}\n";
@@ -243,7 +247,7 @@ fn what_is_damaged_or_foreign_is_named_and_the_rest_is_read() {
     place.write("in/c.txt", b"a third book, of caf\xe9s");
     place.write("in/d.txt.gz", &gzip("cut short".repeat(1000).as_bytes())[..40]);
     place.write("in/e.zip", &archive(&[("a.txt", b"text".as_slice())])[..40]);
-    place.write("in/f.zip", archive(&[("readme.md", b"no book")]));
+    place.write("in/f.zip", archive(&[("readme.md", b"not a book")]));
     let page = b"<p>A chapter with words of its own.</p>".as_slice();
     let broken = b"<p>The beginning of a chapter <broken".as_slice();
     let parts = [("o/one.xhtml", page), ("o/two.xhtml", broken), ("o/bad.xhtml", b"\xff\0\xff")];
@@ -272,7 +276,7 @@ fn what_is_damaged_or_foreign_is_named_and_the_rest_is_read() {
 #[test]
 fn real_editions_of_a_book_are_near() {
     let Some(place) = Place::with_data() else { return };
-    // In the order of their names, in which they are exported.
+    // By name, which is the order of the export.
     let labels = [
         ("genesis", "data/books/genesis_multilingual.zip"),
         ("gutenberg", "data/books/gutenberg_raw"),
@@ -285,14 +289,14 @@ fn real_editions_of_a_book_are_near() {
         place.run(&add).exits(code_of(label));
     }
     let found = place.documents("corpus");
-    assert_eq!(found, left_by_the_reference(&place, &labels));
-    // Three files are Alice, four are Pride and Prejudice, and of each one is another form of its
-    // folder's book; and Alice is among LitBank's as well.
+    assert_eq!(found, kept_by_the_reference(&place, &labels));
+    // Three files are Alice and four are Pride and Prejudice; one of each is another form of the book
+    // in its folder. LitBank has Alice as well.
     let near = |of: &str| number(&label(&place, "corpus", of)["dropped"]["near_duplicate"]);
     assert_eq!((near("gutenberg"), near("litbank")), (3, 1));
     assert_eq!(label(&place, "corpus", "gutenberg")["dropped"]["other_form"], 2);
     let is_alice = |book: &&Value| book["meta"]["title"] == "Alice’s Adventures in Wonderland";
-    let alice = found.iter().find(is_alice).expect("the first of the three stays");
+    let alice = found.iter().find(is_alice).expect("the first of the three is kept");
     let alice = text(&alice["text"]);
     assert!(alice.starts_with("ALICE’S ADVENTURES IN WONDERLAND"), "{}", &alice[..60]);
     assert!(alice.ends_with("THE END"), "{}", &alice[alice.len() - 60..]);
@@ -300,21 +304,21 @@ fn real_editions_of_a_book_are_near() {
 }
 
 #[test]
-fn a_field_that_is_called_id_gets_another_name() {
+fn a_field_named_id_is_renamed() {
     let place = Place::new();
     let many: String = (0..1001).map(|n| format!("\"f{n}\":1,")).collect();
     let lines = format!("{{\"id\":\"Y\",\"text\":\"A book.\"}}\n{{{many}\"text\":\"B\"}}\n");
     place.write("a.jsonl", lines);
-    let told = place.run("add corpus --slice books --label a a.jsonl").exits(3).stdout;
+    let output = place.run("add corpus --slice books --label a a.jsonl").exits(3).stdout;
     assert!(
-        told.contains("a.jsonl: byte 28: record 2: a JSON object with text is expected"),
-        "{told}"
+        output.contains("a.jsonl: byte 28: record 2: a JSON object with text is expected"),
+        "{output}"
     );
     let meta = &place.documents("corpus")[0]["meta"];
     assert_eq!(*meta, serde_json::json!({"source_id": "Y", "id": "books/a/a.jsonl#0"}));
 }
 
-/// A book of its own words, one paragraph a line.
+/// A book of unique words, with one paragraph per line.
 fn tale(name: &str, lines: usize) -> String {
     (1..=lines)
         .map(|n| format!("{name}, {n}: the keeper wrote of the tide and the lamp.\n"))
@@ -324,7 +328,7 @@ fn tale(name: &str, lines: usize) -> String {
 const GUTENBERG_END: &str = "*** END OF THE PROJECT GUTENBERG EBOOK X ***\nUpdated editions of this \
     Project Gutenberg ebook will replace the license.\n";
 
-/// A file of Project Gutenberg's.
+/// A file of Project Gutenberg.
 fn of_gutenberg(number: usize, text: &str) -> String {
     format!(
         "The Project Gutenberg eBook of X\n\nTitle: Tale {number}\n\nRelease date: May, 2003 [eBook \
@@ -344,13 +348,13 @@ fn a_folder_of_a_mirror_is_one_book() {
     place.write("mirror/7/77/77-h/77-h.htm", html(&tale("of HTML", 40)));
     place.write("mirror/7/77/77-h/images/a.jpg", b"\xff\xd8\xff\0");
     place.write("mirror/7/77/old/tale10.txt", tale("old", 40));
-    // Its first form is damaged.
+    // The first form of this book is damaged.
     place.write("mirror/7/78/78-0.txt", b"\0\x01\x02");
     place.write("mirror/7/78/78-h/78-h.htm", html(&tale("from HTML", 40)));
-    // A text beside the book is another.
+    // A text beside the book is another book.
     place.write("mirror/7/78/notes.txt", tale("notes", 40));
-    let told = place.run("add corpus --slice books --label m mirror").exits(3).stdout;
-    assert!(told.contains("78: byte 0: this file is binary"), "{told}");
+    let output = place.run("add corpus --slice books --label m mirror").exits(3).stdout;
+    assert!(output.contains("78: byte 0: this file is binary"), "{output}");
     let begins: Vec<String> =
         place.documents("corpus").iter().map(|b| text(&b["text"])[..9].to_owned()).collect();
     assert_eq!(begins, ["first, 1:", "from HTML", "notes, 1:"]);
@@ -359,11 +363,11 @@ fn a_folder_of_a_mirror_is_one_book() {
 }
 
 #[test]
-fn pages_of_html_and_texts_of_any_encoding_are_books() {
+fn html_pages_and_texts_in_any_encoding_are_books() {
     let place = Place::new();
     place.write("recipe.toml", "[books]\ndedup = \"none\"\n");
     place.run("build recipe.toml --corpus corpus").exits(0);
-    // "Lamp", in Russian, by windows-1251.
+    // "Lamp" in Russian, in windows-1251.
     let lamp =
         b"\xcb\xe0\xec\xef\xe0 \xe3\xee\xf0\xe8\xf2 \xe2 \xee\xea\xed\xe5 \xec\xe0\xff\xea\xe0. ";
     let mut page =
@@ -372,7 +376,7 @@ fn pages_of_html_and_texts_of_any_encoding_are_books() {
     place.write("in/a.htm", &page);
     place.write("in/b.txt", lamp.repeat(9));
     place.write("in/c", "<!DOCTYPE html><p>Unclosed <b>tags &amp; all<p>of them.");
-    // Letters of MS-DOS: no encoding that is known.
+    // Letters of MS-DOS, an encoding that is not detected.
     place.write("in/d.txt", b"caf\x82, d\x82j\x85, t\x88te, tr\x8as. ".repeat(20));
     place.write("in/e.pdf", "%PDF-1.7 and so on");
     let collected: String = (1..=3)
@@ -388,9 +392,9 @@ fn pages_of_html_and_texts_of_any_encoding_are_books() {
     ];
     place.write("in/g.zip", archive(&pictures));
     place.write("in/h.png", b"\x89PNG\0");
-    let told = place.run("add corpus --slice books --label m in").exits(3).stdout;
+    let output = place.run("add corpus --slice books --label m in").exits(3).stdout;
     for word in ["d.txt", "encoding of this text is unknown", "e.pdf", "PDF document", "9.mobi"] {
-        assert!(told.contains(word), "{word}: {told}");
+        assert!(output.contains(word), "{word}: {output}");
     }
     let books = place.documents("corpus");
     let russian = "Лампа горит в окне маяка.";
@@ -413,7 +417,7 @@ fn pages_of_html_and_texts_of_any_encoding_are_books() {
 }
 
 #[test]
-fn an_epub_loses_no_chapter_without_a_word() {
+fn chapters_that_an_epub_loses_are_reported() {
     let place = Place::new();
     let parts: [(&str, &[u8]); 3] = [
         ("o/one.htm", b"<P>One<BR>of tag soup."),
@@ -434,9 +438,9 @@ fn an_epub_loses_no_chapter_without_a_word() {
     )];
     images.extend(&parts);
     place.write("in/b.epub", epub(&spine, &images));
-    let told = place.run("add corpus --slice books --label m in").exits(3).stdout;
+    let output = place.run("add corpus --slice books --label m in").exits(3).stdout;
     for word in ["three.pdf (application/pdf)", "DRM"] {
-        assert!(told.contains(word), "{word}: {told}");
+        assert!(output.contains(word), "{word}: {output}");
     }
     assert_eq!(place.documents("corpus")[0]["text"], "One\nof tag soup.\n\nTwö");
     assert_eq!(label(&place, "corpus", "m")["dropped"], json!({"encrypted": 1}));

@@ -1,4 +1,4 @@
-//! C4: AllenAI's shards in RedPajama's form, and C4's rules on a dump.
+//! C4: the shards of AllenAI in RedPajama's form, and C4's rules on a dump.
 
 use crate::promises;
 use crate::support::{Place, gzip, number, record, text, wet};
@@ -18,7 +18,7 @@ fn line(number: usize, text: &str) -> String {
 }
 
 #[test]
-fn shards_come_out_in_redpajamas_form() {
+fn shards_are_exported_in_redpajamas_form() {
     let Some(data) = reference::folder() else { return };
     let place = Place::with_data().unwrap();
     let name = "c4-train.00000-of-01024.sample.json.gz";
@@ -41,7 +41,7 @@ fn shards_come_out_in_redpajamas_form() {
 fn the_golden_page_is_reformatted() {
     for case in reference::cases("c4", "reformat") {
         let place = Place::new();
-        // The name says that the shard is English.
+        // Its name means that the shard is English.
         let name = "c4-train.00000-of-01024.json.gz";
         place.write(name, gzip(case["input"].to_string().as_bytes()));
         place.run(&format!("add corpus --slice c4 --label en {name}")).exits(0);
@@ -70,20 +70,20 @@ fn a_dump_under_c4s_rules_keeps_the_promises() {
     lines.sort();
     lines.dedup();
     assert_eq!(lines.len(), all, "a line is kept once");
-    // The fixtures' re-crawled pages have the URLs of the first dump.
+    // The pages that the fixtures crawl again have the URLs of the first dump.
     let again = &place.status("plain")["slices"]["c4"]["labels"]["2020-05"]["dropped"];
     assert_eq!(number(&again["duplicate_url"]), 50);
 }
 
 #[test]
-fn a_span_of_three_sentences_stays_once() {
+fn a_repeated_span_of_three_sentences_is_kept_once() {
     let page =
         |number: usize, body: &str| record(&format!("http://a.example/{number}"), "A title", body);
-    let said = |n: &str| format!("This is the {n} of our many sentences.");
-    let [a, b, c, d, e, f] = ["first", "second", "third", "fourth", "fifth", "sixth"].map(said);
+    let sentence = |n: &str| format!("This is the {n} of our many sentences.");
+    let [a, b, c, d, e, f] = ["first", "second", "third", "fourth", "fifth", "sixth"].map(sentence);
     let place = Place::new();
     let (one, two) = (format!("{a} {b}\n{c}\n{d}\n"), format!("{e} {f}\n{a} {b}\n{d}\n"));
-    // Its first line and its last two sentences were there before, but of spans only the second.
+    // Its first line and its last two sentences are repeats, but of its spans only the second is.
     let three = format!("{d} {e} {f} {A}\n{f} {c} {d}\n", A = a.to_uppercase());
     place.write("1.warc.wet.gz", wet(&[page(1, &one), page(2, &two)]));
     place.write("2.warc.wet.gz", wet(&[page(3, &three), page(4, &one)]));
@@ -107,7 +107,7 @@ fn a_dump_by_spans_keeps_the_promises() {
 }
 
 #[test]
-fn each_rule_has_a_reason_of_its_own() {
+fn each_rule_has_its_own_reason() {
     let sentences = |name: &str| {
         let sentence = |n: &str| format!("The {n} sentence of {name} has enough words.\n");
         ["first", "second", "third"].map(sentence).concat()
@@ -125,7 +125,7 @@ fn each_rule_has_a_reason_of_its_own() {
         page(6, &format!("{}.\n", "word ".repeat(40_000))),
         record("https://www.a.example/0/?utm_source=x", "A title", &sentences("five")),
         page(8, &(sentences("six") + "It says a dirty word.\n")),
-        // What the first page has goes, and two sentences are too few.
+        // The sentences of the first page are cut, and two sentences are too few.
         page(9, &(sentences("one") + "A ninth page has this one.\nIt has another of these too.\n")),
     ];
     place.write("in.warc.wet.gz", wet(&pages));
@@ -143,7 +143,7 @@ fn each_rule_has_a_reason_of_its_own() {
 }
 
 #[test]
-fn damaged_lines_are_counted_and_listed_and_lose_no_other() {
+fn damaged_lines_are_counted_and_listed_and_no_other_line_is_lost() {
     let place = Place::new();
     let mut shard = line(0, "one").into_bytes();
     shard.extend(b"{\"text\": \"no url\", \"timestamp\": \"x\"}\nnot json\n\xff\xfe\n\n[1]\n");
@@ -158,8 +158,8 @@ fn damaged_lines_are_counted_and_listed_and_lose_no_other() {
     assert_eq!(texts, ["one", "two", "four"]);
     let counts = label(&place, "plain", "a");
     assert_eq!(counts["dropped"], json!({"not_c4": 6}));
-    let said = place.run("add plain --slice c4 --label b a.json").exits(3);
-    assert!(said.stdout.contains("a.json") && said.stdout.contains("record 2"), "{said}");
+    let outcome = place.run("add plain --slice c4 --label b a.json").exits(3);
+    assert!(outcome.stdout.contains("a.json") && outcome.stdout.contains("record 2"), "{outcome}");
 }
 
 #[test]

@@ -1,10 +1,9 @@
-//! The quality threshold is chosen from the ledger, and a corpus under a new one is the corpus that
-//! a build with it makes.
+//! The quality threshold is chosen from the ledger, and applying a new one equals building with it.
 
 use crate::support::{Place, WORDS, assert_same, both_dumps, list, number};
 use serde_json::Value;
 
-/// A place with recipes, whose corpus keeps pages from `min_score` on.
+/// A place with the models that the recipes name.
 fn place() -> Place {
     let place = Place::new();
     place.write("words.json", WORDS);
@@ -20,43 +19,43 @@ fn build(place: &Place, corpus: &str, min_score: f64) {
     place.run(&format!("build {name} --corpus {corpus} -w 2")).exits(0);
 }
 
-/// Tokens of the documents in an export that are of that quality at least.
+/// Tokens of the exported documents with at least this quality.
 fn tokens_from(documents: &[Value], min_score: f64) -> u64 {
     let of = |document: &&Value| document["meta"]["wiki_prob"].as_f64().unwrap() >= min_score;
     documents.iter().filter(of).map(|document| number(&document["meta"]["tokens"])).sum()
 }
 
 #[test]
-fn a_corpus_under_a_new_threshold_is_the_one_a_build_with_it_makes() {
+fn applying_a_threshold_equals_building_with_it() {
     let place = place();
     build(&place, "corpus", 0.0);
     let all = place.documents("corpus");
     let half = tokens_from(&all, 0.0) / 2;
     let line = format!("calibrate corpus --slice common_crawl --tokens {half}");
     let before = place.export("corpus");
-    let told = place.run(&format!("{line} --json")).exits(0).json();
-    assert_same(&place.export("corpus"), &before, "nothing is changed without --apply");
-    let found = told["found"]["min_score"].as_f64().unwrap();
-    assert_eq!(number(&told["found"]["tokens"]), tokens_from(&all, found), "{told}");
-    // No page's own quality does better.
+    let report = place.run(&format!("{line} --json")).exits(0).json();
+    assert_same(&place.export("corpus"), &before, "without --apply, nothing changes");
+    let found = report["found"]["min_score"].as_f64().unwrap();
+    assert_eq!(number(&report["found"]["tokens"]), tokens_from(&all, found), "{report}");
+    // The quality of no page is a better threshold.
     let distance = |min_score: f64| tokens_from(&all, min_score).abs_diff(half);
     let best = all.iter().map(|d| distance(d["meta"]["wiki_prob"].as_f64().unwrap())).min();
     assert_eq!(Some(distance(found)), best);
-    for point in list(&told["curve"]) {
+    for point in list(&report["curve"]) {
         let min_score = point["min_score"].as_f64().unwrap();
         assert_eq!(number(&point["tokens"]), tokens_from(&all, min_score), "{point}");
     }
     let applied = place.run(&format!("{line} --apply --json")).exits(0).json();
-    assert_eq!(applied["found"], told["found"]);
+    assert_eq!(applied["found"], report["found"]);
     place.assert_sound("corpus");
     build(&place, "rebuilt", found);
     assert_same(&place.export("corpus"), &place.export("rebuilt"), "a build with the threshold");
     let slices = |corpus: &str| place.status(corpus)["slices"].clone();
     assert_eq!(slices("corpus"), slices("rebuilt"));
-    // The corpus has the new recipe: it goes on with it, and the file that made it does not fit.
+    // The corpus now has the new recipe, so the original file does not match.
     place.run("build rebuilt.toml --corpus corpus").exits(0);
     place.run("build corpus.toml --corpus corpus").exits(2).names(&["another recipe"]);
-    // Once more, further up.
+    // Once more, with a higher threshold.
     let less = format!("calibrate corpus --slice common_crawl --tokens {} --apply", half / 2);
     place.run(&less).exits(0);
     place.assert_sound("corpus");
@@ -64,22 +63,22 @@ fn a_corpus_under_a_new_threshold_is_the_one_a_build_with_it_makes() {
 }
 
 #[test]
-fn pages_below_the_threshold_stand_in_the_curve_but_cannot_come_back() {
+fn pages_below_the_threshold_are_in_the_curve_but_cannot_be_restored() {
     let place = place();
     build(&place, "all", 0.0);
     build(&place, "corpus", 0.5);
     let all = tokens_from(&place.documents("all"), 0.0);
     let line = format!("calibrate corpus --slice common_crawl --tokens {all}");
-    let told = place.run(&format!("{line} --json")).exits(0).json();
-    assert_eq!(number(&told["curve"][0]["tokens"]), all, "dropped pages have tokens too");
-    assert!(told["found"]["min_score"].as_f64().unwrap() < 0.5, "{told}");
+    let report = place.run(&format!("{line} --json")).exits(0).json();
+    assert_eq!(number(&report["curve"][0]["tokens"]), all, "dropped pages have tokens too");
+    assert!(report["found"]["min_score"].as_f64().unwrap() < 0.5, "{report}");
     let before = place.status("corpus");
     place.run(&format!("{line} --apply")).exits(2).names(&["min_score = 0.5", "build it again"]);
     assert_eq!(place.status("corpus"), before);
 }
 
 #[test]
-fn a_label_added_after_it_comes_out_as_in_a_build_with_the_threshold() {
+fn a_label_added_after_calibration_equals_a_build_with_the_threshold() {
     let place = place();
     build(&place, "rebuilt", 0.7);
     let one = std::fs::read_to_string(place.path("rebuilt.toml")).unwrap();
@@ -108,7 +107,7 @@ fn a_label_added_after_it_comes_out_as_in_a_build_with_the_threshold() {
 }
 
 #[test]
-fn a_run_that_is_killed_leaves_the_one_threshold_or_the_other() {
+fn a_killed_run_leaves_the_old_threshold_or_the_new_one() {
     for point in ["commit-begun", "manifest-written", "manifest-renamed"] {
         let place = place();
         build(&place, "corpus", 0.0);
@@ -132,8 +131,8 @@ fn the_curve_is_drawn_and_a_wrong_command_says_why() {
     let place = place();
     build(&place, "corpus", 0.25);
     let line = "calibrate corpus --slice common_crawl --tokens 1K";
-    let told = place.run(&format!("{line} --curve a.csv --curve a.svg --curve a.html")).exits(0);
-    assert!(told.stdout.contains("now") && told.stdout.contains("found"), "{told}");
+    let outcome = place.run(&format!("{line} --curve a.csv --curve a.svg --curve a.html")).exits(0);
+    assert!(outcome.stdout.contains("now") && outcome.stdout.contains("found"), "{outcome}");
     let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
     assert_eq!(read("a.csv").lines().count(), 102);
     assert!(read("a.svg").starts_with("<svg") && read("a.svg").contains("polyline"));

@@ -1,9 +1,9 @@
-//! Processes started by hand work together, and only if they are about to do the same.
+//! Processes started by hand work together, but only if they have the same task.
 
-use crate::support::{Outcome, Place, assert_same, both_dumps, keeping_all};
+use crate::support::{Outcome, Place, assert_same, both_dumps, keep_all};
 use std::net::TcpListener;
 
-/// Writes a host file for two processes; gives the flags of each.
+/// Writes a host file for two processes. Returns the flags of each.
 fn two_hosts(place: &Place) -> [String; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let lines = listeners.map(|listener| listener.local_addr().unwrap().to_string());
@@ -20,7 +20,7 @@ fn together(place: &Place, recipes: [&str; 2]) -> [Outcome; 2] {
 }
 
 #[test]
-fn processes_started_by_hand_give_the_same_bytes() {
+fn processes_started_by_hand_export_the_same_bytes() {
     let place = Place::new();
     place.write("recipe.toml", both_dumps("", ""));
     place.run("build recipe.toml --corpus plain").exits(0);
@@ -31,7 +31,7 @@ fn processes_started_by_hand_give_the_same_bytes() {
 }
 
 #[test]
-fn a_process_with_another_recipe_is_refused_and_nothing_is_read() {
+fn a_process_with_another_recipe_is_rejected_and_nothing_is_read() {
     let place = Place::new();
     place.write("one.toml", both_dumps("", ""));
     place.write("other.toml", both_dumps("", "min_chars = 200"));
@@ -42,9 +42,9 @@ fn a_process_with_another_recipe_is_refused_and_nothing_is_read() {
 }
 
 #[test]
-fn more_workers_or_processes_than_any_machine_runs_are_wrong_usage() {
+fn too_many_workers_or_processes_are_wrong_usage() {
     let place = Place::new();
-    place.write("recipe.toml", keeping_all(""));
+    place.write("recipe.toml", keep_all(""));
     place.run("build recipe.toml -w 3000").exits(2).names(&["at most 512 workers in a process"]);
     place.run("build recipe.toml -n 3000").exits(2).names(&["at most 256 processes in a run"]);
     place.run("launch -n 3000 -- build recipe.toml").exits(2).names(&["at most 256 processes"]);

@@ -1,5 +1,5 @@
-//! A process may be killed at any moment. Whoever reads sees whole commits; the next run of the
-//! same command ends in the bytes of a run that nothing disturbed.
+//! A process may be killed at any moment. Readers see only whole commits, and the next run of the same
+//! command ends with the bytes of an undisturbed run.
 
 use crate::support::{Export, Place, assert_same, both_dumps, children, kill, number};
 use corpus::crash::POINTS;
@@ -7,16 +7,16 @@ use serde_json::Value;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Many epochs, a commit after each: every point is passed at least twenty times.
+/// Many epochs with a commit after each: every point is passed at least twenty times.
 const BUILD: &str = "build recipe.toml --corpus corpus --epoch-bytes 20K --commit-every 1K";
 
-/// What nothing disturbed.
+/// The result of an undisturbed run.
 struct Undisturbed {
     export: Export,
     counts: Value,
 }
 
-/// A place with a recipe, and what comes of `build` when it is left in peace.
+/// Runs `build` with a recipe, undisturbed.
 fn undisturbed(recipe: &str, build: &str) -> Undisturbed {
     let place = with_recipe(recipe);
     place.run(build).exits(0);
@@ -30,8 +30,8 @@ fn with_recipe(recipe: &str) -> Place {
     place
 }
 
-/// Fails unless a reader finds a whole commit, or no corpus yet; gives the commit's number.
-fn a_reader_sees_a_whole_commit(place: &Place) -> Option<u64> {
+/// Fails unless a reader finds a whole commit, or no corpus yet. Returns the number of the commit.
+fn assert_whole_commit(place: &Place) -> Option<u64> {
     let status = place.run("status corpus --json");
     if status.status.code() == Some(1) {
         status.names(&["no corpus here"]);
@@ -41,7 +41,7 @@ fn a_reader_sees_a_whole_commit(place: &Place) -> Option<u64> {
     let labels = status["slices"]["common_crawl"]["labels"].as_object();
     let kept: u64 = labels.into_iter().flat_map(|l| l.values()).map(|l| number(&l["kept"])).sum();
     assert_eq!(place.documents("corpus").len() as u64, kept, "{status:#}");
-    // Files that are in no commit yet are all that may be wrong.
+    // The only permitted findings are files that are not in a commit yet.
     let verified = place.run("verify corpus --deep");
     let findings: Vec<&str> = verified.stdout.lines().collect();
     let (_, findings) = findings.split_last().expect("a last line with the number of findings");
@@ -51,8 +51,8 @@ fn a_reader_sees_a_whole_commit(place: &Place) -> Option<u64> {
     Some(number(&status["commit"]))
 }
 
-/// Fails unless `build` goes on to its end, and to the bytes of `expected`.
-fn goes_on(place: &Place, build: &str, expected: &Undisturbed, what: &str) {
+/// Fails unless `build` completes with the bytes of `expected`.
+fn assert_resumes(place: &Place, build: &str, expected: &Undisturbed, what: &str) {
     place.run(build).exits(0);
     assert_same(&place.export("corpus"), &expected.export, what);
     assert_eq!(place.status("corpus")["slices"], expected.counts, "{what}");
@@ -60,7 +60,7 @@ fn goes_on(place: &Place, build: &str, expected: &Undisturbed, what: &str) {
 }
 
 #[test]
-fn a_run_killed_at_any_point_goes_on_to_the_same_bytes() {
+fn a_run_killed_at_any_point_resumes_to_the_same_bytes() {
     let recipe = both_dumps("", "");
     let expected = undisturbed(&recipe, BUILD);
     for point in POINTS {
@@ -68,44 +68,44 @@ fn a_run_killed_at_any_point_goes_on_to_the_same_bytes() {
             let place = with_recipe(&recipe);
             let point = format!("{point}:{passing}");
             place.run_crashing_at(&point, BUILD).was_killed();
-            a_reader_sees_a_whole_commit(&place);
-            goes_on(&place, BUILD, &expected, &point);
+            assert_whole_commit(&place);
+            assert_resumes(&place, BUILD, &expected, &point);
         }
     }
 }
 
 #[test]
-fn a_run_killed_at_every_point_in_turn_goes_on_to_the_same_bytes() {
+fn a_run_killed_at_every_point_in_turn_resumes_to_the_same_bytes() {
     for (top, flags) in [("", "-w 2"), ("preset = \"redpajama\"", "--memory 64K")] {
         let recipe = both_dumps(top, "shards = 3");
         let build = format!("{BUILD} {flags}");
         let expected = undisturbed(&recipe, &build);
         let place = with_recipe(&recipe);
         let mut commits = Vec::new();
-        // Some of the later ones may find everything done.
+        // Some of the later runs may find everything done.
         for point in POINTS.iter().chain(POINTS) {
             place.run_crashing_at(&format!("{point}:2"), &build);
-            commits.extend(a_reader_sees_a_whole_commit(&place));
+            commits.extend(assert_whole_commit(&place));
         }
         assert!(commits.is_sorted(), "a commit was lost: {commits:?}");
-        goes_on(&place, &build, &expected, &build);
+        assert_resumes(&place, &build, &expected, &build);
     }
 }
 
 #[test]
-fn a_first_commit_that_fails_leaves_no_corpus_and_no_obstacle() {
+fn a_failed_first_commit_leaves_no_corpus_and_blocks_nothing() {
     let recipe = both_dumps("", "");
     let expected = undisturbed(&recipe, BUILD);
     for point in ["commit-begun", "manifest-written"] {
         let place = with_recipe(&recipe);
         place.run_crashing_at(point, BUILD).was_killed();
-        assert_eq!(a_reader_sees_a_whole_commit(&place), None);
-        goes_on(&place, BUILD, &expected, point);
+        assert_eq!(assert_whole_commit(&place), None);
+        assert_resumes(&place, BUILD, &expected, point);
     }
 }
 
 #[test]
-fn a_run_of_several_processes_killed_at_any_point_goes_on_to_the_same_bytes() {
+fn a_run_of_several_processes_killed_at_any_point_resumes_to_the_same_bytes() {
     let recipe = both_dumps("", "");
     let launch = format!("launch -n 2 -- {BUILD}");
     let expected = undisturbed(&recipe, &launch);
@@ -113,8 +113,8 @@ fn a_run_of_several_processes_killed_at_any_point_goes_on_to_the_same_bytes() {
         let place = with_recipe(&recipe);
         let point = format!("{point}:3");
         place.run_crashing_at(&point, &launch).exits(1).names(&["process", "signal: 9"]);
-        a_reader_sees_a_whole_commit(&place);
-        goes_on(&place, &launch, &expected, &point);
+        assert_whole_commit(&place);
+        assert_resumes(&place, &launch, &expected, &point);
     }
 }
 
@@ -128,15 +128,15 @@ fn a_run_over_damaged_files_counts_the_damage_once_however_often_it_is_killed() 
         place.run("build recipe.toml --corpus corpus").exits(0);
         place
     };
-    let calm = damaged();
-    calm.run(&add).exits(3);
+    let reference = damaged();
+    reference.run(&add).exits(3);
     for point in ["part-finished:2", "manifest-written:2", "manifest-renamed:3", "commit-ended:2"] {
         let place = damaged();
         place.run_crashing_at(point, &add).was_killed();
         let code = place.run(&add).status.code();
         assert!(matches!(code, Some(0 | 3)), "{point}: {code:?}");
-        assert_eq!(place.label("corpus", "broken"), calm.label("corpus", "broken"), "{point}");
-        assert_same(&place.export("corpus"), &calm.export("corpus"), point);
+        assert_eq!(place.label("corpus", "broken"), reference.label("corpus", "broken"), "{point}");
+        assert_same(&place.export("corpus"), &reference.export("corpus"), point);
         place.assert_sound("corpus");
     }
 }
@@ -150,8 +150,8 @@ fn a_killed_process_ends_the_launched_run_at_once_and_is_named() {
     for victim in 0..2 {
         let place = with_recipe(&recipe);
         let mut run = place.start(launch);
-        place.wait_for_a_commit(&mut run);
-        // Started in order, so numbered in order.
+        place.wait_for_commit(&mut run);
+        // They are started in order, so they are numbered in order.
         let processes = children(run.id());
         assert!(kill(processes[victim]));
         let killed = Instant::now();
@@ -159,30 +159,30 @@ fn a_killed_process_ends_the_launched_run_at_once_and_is_named() {
         assert!(killed.elapsed() < Duration::from_secs(8), "{:?}", killed.elapsed());
         outcome.names(&[&format!("process {victim} ended with signal: 9"), "same command"]);
         for process in processes {
-            assert!(!fs::exists(format!("/proc/{process}")).unwrap(), "a process was left");
+            assert!(!fs::exists(format!("/proc/{process}")).unwrap(), "a process is still running");
         }
-        assert!(a_reader_sees_a_whole_commit(&place).is_some());
-        goes_on(&place, launch, &expected, "a launched run");
+        assert!(assert_whole_commit(&place).is_some());
+        assert_resumes(&place, launch, &expected, "a launched run");
     }
 }
 
 #[test]
-fn a_killed_launcher_does_not_show() {
+fn a_killed_launcher_does_not_change_the_result() {
     let recipe = both_dumps("", "");
     let launch =
         "launch -n 2 -- build recipe.toml --corpus corpus --epoch-bytes 2K --commit-every 1K";
     let expected = undisturbed(&recipe, launch);
     let place = with_recipe(&recipe);
     let mut run = place.start(launch);
-    place.wait_for_a_commit(&mut run);
+    place.wait_for_commit(&mut run);
     let processes = children(run.id());
     run.kill().was_killed();
-    // Its processes notice and end; until then the corpus is theirs.
+    // Its processes notice and end. Until then they have the lock of the corpus.
     let began = Instant::now();
     while processes.iter().any(|process| fs::exists(format!("/proc/{process}")).unwrap()) {
         assert!(began.elapsed() < Duration::from_secs(10), "processes outlive their launcher");
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert!(a_reader_sees_a_whole_commit(&place).is_some());
-    goes_on(&place, launch, &expected, "a run without its launcher");
+    assert!(assert_whole_commit(&place).is_some());
+    assert_resumes(&place, launch, &expected, "a run without its launcher");
 }

@@ -1,4 +1,4 @@
-//! The setting `dedup`, which slices have in common.
+//! The setting `dedup`, which several slices have.
 
 use crate::promises;
 use crate::support::{Place, number};
@@ -9,7 +9,7 @@ fn each_method_keeps_the_promises_and_drops_its_own_kind_of_copies() {
     let labels = [("2019-30", "fixtures/2019-30"), ("2020-05", "fixtures/2020-05")];
     let methods = [
         ("none", None, 0),
-        // 12 and 6 exact copies, and 30 pages crawled again: those of the kept languages.
+        // In the kept languages: 12 and 6 exact copies, and 30 pages that were crawled again.
         ("exact", Some("duplicate"), 48),
         ("simhash", Some("near_duplicate"), 48),
         ("minhash", Some("near_duplicate"), 48),

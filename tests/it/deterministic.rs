@@ -1,8 +1,8 @@
-//! The same recipe and the same inputs give the same bytes, however they are worked on.
+//! The same recipe and the same inputs produce the same bytes, however they are built.
 
-use crate::support::{Place, assert_same, both_dumps, input, keeping_all, number, record, wet};
+use crate::support::{Place, assert_same, both_dumps, input, keep_all, number, record, wet};
 
-/// Ways to do the same, in words that follow `sluice`; the recipe and the corpus are given after.
+/// Ways to build the same corpus. Recipe and corpus are appended.
 const WAYS: &[&str] = &[
     "build -w 2",
     "build -w 3 --epoch-bytes 20K",
@@ -22,8 +22,8 @@ const WAYS_OF_DIFFERENTIAL: &[&str] = &[
     "launch -n 2 -- build --engine differential --epoch-bytes 200K",
 ];
 
-/// Fails unless each way gives the bytes and the counts of a plain build.
-fn gives_the_same(place: &Place, recipe: &str, ways: &[&str]) {
+/// Fails unless each way produces the bytes and the counts of a plain build.
+fn assert_same_result(place: &Place, recipe: &str, ways: &[&str]) {
     place.write("recipe.toml", recipe);
     place.run("build recipe.toml --corpus plain").exits(0);
     let (plain, counts) = (place.export("plain"), place.status("plain")["slices"].clone());
@@ -36,35 +36,35 @@ fn gives_the_same(place: &Place, recipe: &str, ways: &[&str]) {
 }
 
 #[test]
-fn the_way_of_working_does_not_show_in_the_export() {
-    gives_the_same(&Place::new(), &both_dumps("", ""), WAYS);
+fn the_export_does_not_depend_on_how_it_is_built() {
+    assert_same_result(&Place::new(), &both_dumps("", ""), WAYS);
 }
 
 #[test]
-fn the_way_of_working_does_not_show_in_the_export_of_redpajamas_rules() {
-    // Two shards of two files each: no copy stays, so a shard is decided on as a whole.
-    gives_the_same(&Place::new(), &both_dumps("preset = \"redpajama\"", "shards = 2"), WAYS);
+fn the_export_by_redpajamas_rules_does_not_depend_on_how_it_is_built() {
+    // Two shards of two files each. No copy is kept, so a shard is decided as a whole.
+    assert_same_result(&Place::new(), &both_dumps("preset = \"redpajama\"", "shards = 2"), WAYS);
 }
 
 #[test]
-fn the_way_of_working_does_not_show_where_labels_are_compared_as_a_whole() {
+fn the_export_of_labels_compared_as_a_whole_does_not_depend_on_how_it_is_built() {
     let settings = "copies = \"none\"\nscope = \"label\"";
-    gives_the_same(&Place::new(), &both_dumps("", settings), WAYS);
+    assert_same_result(&Place::new(), &both_dumps("", settings), WAYS);
 }
 
 #[test]
-fn differential_dataflow_gives_the_same_export() {
-    gives_the_same(&Place::new(), &both_dumps("", ""), WAYS_OF_DIFFERENTIAL);
+fn differential_dataflow_produces_the_same_export() {
+    assert_same_result(&Place::new(), &both_dumps("", ""), WAYS_OF_DIFFERENTIAL);
 }
 
 #[test]
-fn differential_dataflow_gives_the_same_export_of_redpajamas_rules() {
+fn differential_dataflow_produces_the_same_export_by_redpajamas_rules() {
     let recipe = both_dumps("preset = \"redpajama\"", "shards = 2");
-    gives_the_same(&Place::new(), &recipe, WAYS_OF_DIFFERENTIAL);
+    assert_same_result(&Place::new(), &recipe, WAYS_OF_DIFFERENTIAL);
 }
 
 #[test]
-fn adding_label_by_label_is_no_other_way() {
+fn adding_label_by_label_equals_one_build() {
     let place = Place::new();
     place.write("all.toml", both_dumps("", ""));
     place.write("none.toml", "[common_crawl]\nlanguages = []");
@@ -78,7 +78,7 @@ fn adding_label_by_label_is_no_other_way() {
 }
 
 #[test]
-fn epochs_of_a_byte_give_the_same_export() {
+fn epochs_of_one_byte_produce_the_same_export() {
     let place = Place::new();
     let page = |number: usize| {
         let third = ["one", "two", "three"][number % 3];
@@ -87,16 +87,16 @@ fn epochs_of_a_byte_give_the_same_export() {
     };
     place.write("in/a.wet", (0..9).flat_map(page).collect::<Vec<_>>());
     place.write("in/b.wet.gz", wet(&(5..14).map(page).collect::<Vec<_>>()));
-    let recipe = keeping_all("") + &input("a", "in");
-    gives_the_same(&place, &recipe, &["build --epoch-bytes 1", "build --epoch-bytes 1 -w 2"]);
+    let recipe = keep_all("") + &input("a", "in");
+    assert_same_result(&place, &recipe, &["build --epoch-bytes 1", "build --epoch-bytes 1 -w 2"]);
 }
 
 #[test]
-fn a_real_dump_gives_the_same_export_however_it_is_read() {
+fn a_real_dump_has_the_same_export_however_it_is_read() {
     let Some(place) = Place::with_data() else { return };
     let file = "data/commoncrawl/wet_derived/derived_shared.warc.wet.gz";
     let lid = "[common_crawl]\nlanguages = []\nlid = \"data/models/langid/lid.176.ftz\"\n";
     let ways = ["build -w 2 --epoch-bytes 1M", "launch -n 2 -- build -w 1 --memory 8M"];
-    gives_the_same(&place, &(lid.to_owned() + &input("derived", file)), &ways);
+    assert_same_result(&place, &(lid.to_owned() + &input("derived", file)), &ways);
     assert_eq!(number(&place.label("plain", "derived")["read"]), 1391);
 }

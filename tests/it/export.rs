@@ -1,4 +1,4 @@
-//! What an export holds, in each of its forms.
+//! The content of an export, in each of its forms.
 
 use crate::support::{Place, both_dumps, files_below, list, number, text};
 use serde_json::Value;
@@ -15,7 +15,7 @@ fn with_corpus() -> Place {
 }
 
 #[test]
-fn every_form_holds_the_same_documents() {
+fn every_form_has_the_same_documents() {
     let place = with_corpus();
     let lines = place.export("corpus");
     for form in ["jsonl.zst", "parquet"] {
@@ -46,7 +46,7 @@ fn the_list_of_files_has_their_counts_and_digests() {
         let files = files_below(&place.path(form));
         let manifest: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
         let listed = list(&manifest["files"]);
-        assert_eq!(listed.len() + 2, files.len(), "two files stand beside the listed ones");
+        assert_eq!(listed.len() + 2, files.len(), "there are two files besides the listed ones");
         for (entry, file) in listed.iter().zip(FILES) {
             assert_eq!(text(&entry["path"]), format!("{file}.{form}"));
             let bytes = &files[text(&entry["path"])];
@@ -114,7 +114,7 @@ fn a_slice_can_be_exported_alone_and_an_unknown_one_cannot() {
 }
 
 #[test]
-fn an_export_writes_over_nothing_but_an_export() {
+fn an_export_overwrites_only_an_export() {
     let place = Place::new();
     place.run("add corpus --slice common_crawl --label a fixtures/2019-30").exits(0);
     place.write("mine/README.md", "precious");
@@ -127,9 +127,9 @@ fn an_export_writes_over_nothing_but_an_export() {
 }
 
 #[test]
-fn an_export_that_failed_can_be_made_again() {
+fn a_failed_export_can_be_repeated() {
     let place = with_corpus();
-    place.run_with_files_of(16, "export corpus --out out --quiet").exits(1).names(&["out/"]);
+    place.run_with_file_limit(16, "export corpus --out out --quiet").exits(1).names(&["out/"]);
     place.run("export corpus --out out --quiet").exits(0);
     assert!(files_below(&place.path("out")) == place.export("corpus"));
 }

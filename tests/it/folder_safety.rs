@@ -1,14 +1,14 @@
-//! Whatever becomes of a corpus folder, no command takes it for a new one or removes data of it:
-//! what is missing or damaged is named, with what to do, and going back keeps what it passes over.
+//! Whatever happens to a corpus folder, no command treats it as a new one or removes its data. Missing
+//! and damaged files are named with a remedy, and going back to an earlier commit deletes nothing.
 
-use crate::support::{Export, Place, assert_same, both_dumps, files_below, keeping_all};
+use crate::support::{Export, Place, assert_same, both_dumps, files_below, keep_all};
 use std::fs;
 
 fn add(label: &str, dump: &str) -> String {
     format!("add corpus --slice common_crawl --label {label} fixtures/{dump}")
 }
 
-/// A corpus of two labels, `a` and `b`, in one commit each.
+/// A corpus of two labels, `a` and `b`, each in one commit.
 fn place() -> Place {
     let place = Place::new();
     place.run(&add("a", "2019-30")).exits(0);
@@ -25,14 +25,14 @@ fn writers() -> Vec<String> {
     ]
 }
 
-/// Everything in the corpus but the lock's text.
+/// Everything in the corpus except the lock.
 fn folder(place: &Place) -> Export {
     let mut files = files_below(&place.path("corpus"));
     files.remove("lock");
     files
 }
 
-/// Fails unless `line` ends with 1, names `words`, and leaves every file as it was.
+/// Fails unless `line` exits with 1, names `words`, and changes no file.
 #[track_caller]
 fn refused(place: &Place, line: &str, words: &[&str]) {
     let before = folder(place);
@@ -60,19 +60,22 @@ fn a_damaged_newest_manifest_is_named_and_repair_goes_back_without_deleting_anyt
         }
         let found = place.run("verify corpus").exits(1);
         assert!(found.stdout.contains(&newest) && found.stdout.contains("--repair"), "{found}");
-        let told = place.run("verify --repair corpus").exits(0);
-        assert!(told.stdout.contains("common_crawl/b: 150 documents read, 56 of them"), "{told}");
+        let outcome = place.run("verify --repair corpus").exits(0);
+        assert!(
+            outcome.stdout.contains("common_crawl/b: 150 documents read, 56 of them"),
+            "{outcome}"
+        );
         let documents = place.export("corpus");
         assert!(!documents.contains_key("common_crawl/b.jsonl"));
         assert_eq!(documents["common_crawl/a.jsonl"], undisturbed["common_crawl/a.jsonl"]);
-        // Every byte is still somewhere.
+        // The content of every file still exists.
         let now: Vec<Vec<u8>> = folder(&place).into_values().collect();
         for (name, bytes) in files_below(&place.path("kept")) {
-            let is_there = now.contains(&bytes) || name == newest || name == "lock";
-            assert!(is_there, "{name} is gone");
+            let is_kept = now.contains(&bytes) || name == newest || name == "lock";
+            assert!(is_kept, "{name} is gone");
         }
         assert!(now.contains(&damaged), "the damaged manifest is kept");
-        // What the commit had is added again, as if nothing had happened.
+        // The content of the commit can be added again.
         place.run(&(add("b", "2020-05") + " -w 2")).exits(0);
         assert_same(&place.export("corpus"), &undisturbed, "after going back");
         place.run("verify corpus --deep").exits(0);
@@ -85,7 +88,7 @@ fn a_damaged_newest_manifest_is_named_and_repair_goes_back_without_deleting_anyt
 }
 
 #[test]
-fn a_lost_newest_manifest_does_not_cost_the_data_that_it_named() {
+fn a_lost_newest_manifest_does_not_lose_its_data() {
     let place = place();
     place.write("recipe.toml", both_dumps("corpus = \"corpus\"", "").replace("languages = []", ""));
     let with_both = place.export("corpus");
@@ -93,22 +96,22 @@ fn a_lost_newest_manifest_does_not_cost_the_data_that_it_named() {
     let newest = place.newest_commit("corpus");
     fs::remove_file(place.path("corpus").join(&newest)).unwrap();
     for line in writers() {
-        // Calibrating has its own reasons to refuse, later.
+        // `calibrate` would fail later for other reasons.
         let words: &[&str] = &["no manifest names this file", "verify --repair"];
         refused(&place, &line, words);
     }
-    // An export of what is left would look like one of the corpus.
+    // An export of the remaining labels would look complete.
     place.run("export corpus --out stale").exits(1).names(&["no manifest names this file"]);
     let found = place.run("verify corpus").exits(1);
     assert!(found.stdout.contains("a later manifest is lost"), "{found}");
-    // Either it comes back from a copy, ...
+    // Either it is restored from a copy, ...
     place.write(&format!("corpus/{newest}"), &before[&newest]);
     assert_same(&place.export("corpus"), &with_both, "the manifest is back");
     place.assert_sound("corpus");
-    // ... or the corpus stays where it is, and what is unnamed is kept aside.
+    // ... or the corpus stays at its commit, and files that it does not name are set aside.
     fs::remove_file(place.path("corpus").join(&newest)).unwrap();
-    let told = place.run("verify --repair corpus").exits(0);
-    assert!(told.stdout.contains("set-aside/1"), "{told}");
+    let outcome = place.run("verify --repair corpus").exits(0);
+    assert!(outcome.stdout.contains("set-aside/1"), "{outcome}");
     let now: Vec<Vec<u8>> = folder(&place).into_values().collect();
     for (name, bytes) in before.iter().filter(|(name, _)| **name != newest) {
         assert!(now.contains(bytes), "{name} is gone");
@@ -118,22 +121,22 @@ fn a_lost_newest_manifest_does_not_cost_the_data_that_it_named() {
 }
 
 #[test]
-fn a_folder_that_lost_its_manifests_is_not_taken_for_a_new_corpus() {
+fn a_folder_without_its_manifests_is_not_treated_as_a_new_corpus() {
     let place = place();
-    // Its own recipe is no obstacle to `build`, nor the default one to `add`.
+    // The recipe is the same for `build`, and the default for `add`, so it is not the error.
     place.write("recipe.toml", both_dumps("corpus = \"corpus\"", "").replace("languages = []", ""));
     place.copy_without("corpus", "copy", &["commits"]);
     fs::remove_dir_all(place.path("corpus")).unwrap();
     fs::rename(place.path("copy"), place.path("corpus")).unwrap();
-    let others =
+    let other_lines =
         ["status corpus", "verify corpus", "verify --repair corpus", "export corpus --out o"];
-    for line in writers().iter().map(String::as_str).chain(others) {
+    for line in writers().iter().map(String::as_str).chain(other_lines) {
         refused(&place, line, &["commits/ has no manifest", "restore commits/"]);
     }
 }
 
 #[test]
-fn a_copy_that_lacks_a_folder_names_it_and_loses_nothing() {
+fn a_missing_folder_of_a_copy_is_named_and_nothing_is_lost() {
     let place = place();
     place.write("recipe.toml", both_dumps("corpus = \"corpus\"", "").replace("languages = []", ""));
     fs::rename(place.path("corpus"), place.path("whole")).unwrap();
@@ -147,11 +150,11 @@ fn a_copy_that_lacks_a_folder_names_it_and_loses_nothing() {
         let before = folder(&place);
         let found = place.run("verify corpus").exits(1);
         assert!(found.stdout.contains(&path) && found.stdout.contains("restore it"), "{found}");
-        // The commit before needs that folder too.
+        // The previous commit needs that folder too.
         refused(&place, "verify --repair corpus", &[&path, "no commit is whole"]);
         assert_same(&folder(&place), &before, part);
     }
-    // What nothing is in between runs is made again.
+    // A folder that is empty between runs is created again.
     place.copy_without("whole", "corpus", &[]);
     fs::remove_dir(place.path("corpus/tmp")).unwrap();
     place.run(&add("c", "2020-05")).exits(0);
@@ -170,8 +173,8 @@ fn a_lost_or_edited_recipe_is_named_and_written_again() {
     }
     let finds = |what: &str| {
         let found = place.run("verify corpus").exits(1);
-        let is_said = found.stdout.contains("recipe.toml") && found.stdout.contains(what);
-        assert!(is_said && found.stdout.contains("--repair"), "{found}");
+        let is_named = found.stdout.contains("recipe.toml") && found.stdout.contains(what);
+        assert!(is_named && found.stdout.contains("--repair"), "{found}");
     };
     finds("missing");
     place.run("verify --repair corpus").exits(0);
@@ -187,17 +190,17 @@ fn a_lost_or_edited_recipe_is_named_and_written_again() {
 }
 
 #[test]
-fn both_kept_commits_are_whole_after_merges_too() {
+fn both_kept_commits_are_whole_after_merges() {
     let place = Place::new();
-    place.write("recipe.toml", keeping_all(""));
+    place.write("recipe.toml", keep_all(""));
     place.run("build recipe.toml").exits(0);
-    // Runs are merged on the way.
+    // This merges runs.
     let line = add("a", "2019-30") + " --epoch-bytes 20K --commit-every 1";
     place.run(&line).exits(0);
     place.assert_sound("corpus");
     let undisturbed = place.export("corpus");
     let newest = place.newest_commit("corpus");
-    // The last epoch is lost, and no more.
+    // Only the last epoch is lost.
     place.write(&format!("corpus/{newest}"), "{");
     place.run("verify --repair --deep corpus").exits(0);
     let status = place.label("corpus", "a");
@@ -208,7 +211,7 @@ fn both_kept_commits_are_whole_after_merges_too() {
 }
 
 #[test]
-fn a_corpus_goes_back_behind_a_calibration_with_its_recipe() {
+fn repair_undoes_a_calibration_and_restores_the_recipe() {
     let place = Place::new();
     let wiki = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/models/wiki.bin");
     place.write("wiki.bin", fs::read(wiki).unwrap());
@@ -227,14 +230,14 @@ fn a_corpus_goes_back_behind_a_calibration_with_its_recipe() {
     place.write(&format!("corpus/{}", place.newest_commit("corpus")), "");
     place.run("verify --repair --deep corpus").exits(0);
     assert_same(&place.export("corpus"), &before, "before the calibration");
-    // It is the corpus of the recipe that it was built with.
+    // The corpus has its original recipe again.
     place.run("build recipe.toml --corpus corpus").exits(0);
     place.run("calibrate corpus --slice common_crawl --tokens 3000 --apply").exits(0);
     assert_same(&place.export("corpus"), &after, "calibrated again");
 }
 
 #[test]
-fn a_file_in_the_place_of_a_corpus_is_said_to_be_one() {
+fn a_file_in_place_of_a_corpus_is_reported_as_a_file() {
     let place = Place::new();
     place.write("corpus", "precious");
     place.run("status corpus").exits(1).names(&["this is a file"]);

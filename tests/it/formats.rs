@@ -1,4 +1,4 @@
-//! A corpus, a recipe and its fingerprint as earlier versions wrote them: `fixtures/state`.
+//! A corpus, a recipe and its fingerprint, as written by earlier versions: `fixtures/state`.
 
 use crate::support::{Place, files_below, list, number};
 use serde_json::Value;
@@ -11,7 +11,7 @@ fn state(name: &str) -> Vec<u8> {
     fs::read(Path::new(STATE).join(name)).unwrap()
 }
 
-/// A place with a copy of the corpus that format 1 was written with. Its recipe is the default.
+/// A place with a copy of the corpus in format 1. Its recipe is the default.
 fn with_corpus() -> Place {
     let place = Place::new();
     for (name, bytes) in files_below(&Path::new(STATE).join("v1")) {
@@ -30,7 +30,7 @@ fn a_corpus_of_format_1_is_read_and_verified() {
     assert!(export["common_crawl/2019-30.jsonl"] == state("v1.export.jsonl"));
 }
 
-/// Its recipe's fingerprint still holds: another one would be refused. What it knows still counts.
+/// The fingerprint of its recipe is still valid (another would be rejected), and its state still used.
 #[test]
 fn a_corpus_of_format_1_is_added_to_as_if_it_were_new() {
     let place = with_corpus();
@@ -49,8 +49,8 @@ fn a_corpus_of_format_1_is_added_to_as_if_it_were_new() {
     }
 }
 
-/// Keys and values of the recipe that a preset stands for. Comments may change, and later versions may
-/// have more keys and slices.
+/// Compares the keys and values of a preset. Comments may change, and later versions may have more keys
+/// and slices.
 #[test]
 fn the_settings_of_a_preset_do_not_change() {
     for preset in ["global", "redpajama"] {
@@ -64,7 +64,7 @@ fn the_settings_of_a_preset_do_not_change() {
     }
 }
 
-/// Every key that is set, as `[slice] key = value`, without comments and the path of the corpus.
+/// All settings, as `[slice] key = value`, without comments and the path of the corpus.
 fn keys(recipe: &str) -> Vec<String> {
     let mut table = "";
     let mut keys = Vec::new();

@@ -1,5 +1,5 @@
-//! Files are what they hold: whatever form the data is packed in, it is read, and a file of another
-//! form is named once and never becomes text.
+//! A file is read by its content, in every packed form; a file of another form is named once and never
+//! becomes text.
 
 use crate::support::{Place, gzip, list, number, record, text, wet};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn pages(count: usize) -> Vec<u8> {
     (0..count).map(page).collect::<String>().into_bytes()
 }
 
-/// Adds one file as a label of C4 in a corpus of its own; gives the label.
+/// Adds one file as a label of C4 to a new corpus. Returns the label.
 fn add_c4(place: &Place, name: &str, code: i32) -> Value {
     let _ = fs::remove_dir_all(place.path("corpus"));
     let add = format!("add corpus --slice c4 --label l {name} --json");
@@ -34,12 +34,12 @@ fn add_c4(place: &Place, name: &str, code: i32) -> Value {
     summary["labels"]["c4/l"].clone()
 }
 
-/// Adds what cannot be read at all; gives what was said.
+/// Adds a file that cannot be read. Returns the error.
 fn refused(place: &Place, slice: &str, name: &str) -> String {
-    let said = place.run(&format!("add none --slice {slice} --label l {name}")).exits(1);
-    assert!(!place.path("none/commits/000001.json").exists(), "{said}");
-    assert!(said.stderr.lines().count() < 10 && said.stderr.len() < 2_000, "{said}");
-    said.stderr
+    let outcome = place.run(&format!("add none --slice {slice} --label l {name}")).exits(1);
+    assert!(!place.path("none/commits/000001.json").exists(), "{outcome}");
+    assert!(outcome.stderr.lines().count() < 10 && outcome.stderr.len() < 2_000, "{outcome}");
+    outcome.stderr
 }
 
 fn packed(kind: &str, bytes: &[u8]) -> Vec<u8> {
@@ -51,12 +51,12 @@ fn packed(kind: &str, bytes: &[u8]) -> Vec<u8> {
         "gz" => gzip(bytes),
         "gz.gz" => gzip(&gzip(bytes)),
         "zst.gz" => gzip(&zstd(bytes)),
-        // As pzstd writes: each frame has its size before it.
+        // The format of pzstd: each frame is preceded by its size.
         "pzstd" => {
             let (one, two) = bytes.split_at(bytes.len() / 2);
             [skippable(4), zstd(one), skippable(4), zstd(two)].concat()
         }
-        // As the seekable format writes: a table at the end.
+        // The seekable format: a table at the end.
         "seekable" => [zstd(bytes), skippable(900)].concat(),
         "long" => {
             let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
@@ -114,13 +114,14 @@ const KINDS: [&str; 16] = [
 ];
 
 #[test]
-fn rows_are_read_in_every_packing() {
+fn rows_are_read_however_they_are_packed() {
     let place = Place::new();
     let rows = pages(50);
     for kind in KINDS {
-        let ending = if kind == "br" { ".br" } else { "" };
-        // With an ending that says what is in it, and with none.
-        for name in [format!("c4-train.{kind}.json{ending}"), format!("rows-{kind}{ending}")] {
+        let extension = if kind == "br" { ".br" } else { "" };
+        // With a file extension that fits the content, and without one.
+        for name in [format!("c4-train.{kind}.json{extension}"), format!("rows-{kind}{extension}")]
+        {
             place.write(&name, packed(kind, &rows));
             let label = add_c4(&place, &name, 0);
             assert_eq!((number(&label["read"]), number(&label["kept"])), (50, 50), "{name}");
@@ -132,9 +133,9 @@ fn rows_are_read_in_every_packing() {
 }
 
 #[test]
-fn a_damaged_layer_is_told_and_what_is_before_it_is_read() {
+fn a_damaged_layer_is_reported_and_rows_before_it_are_read() {
     let place = Place::new();
-    // Of lengths that do not compress well, so that damage stands late.
+    // With lengths that do not compress well, so that the damage is late in the file.
     let rows: Vec<u8> =
         (0..20_000u64).flat_map(|n| page((n * n % 99_991) as usize).into_bytes()).collect();
     for kind in ["gz.gz", "xz", "zst.gz"] {
@@ -148,7 +149,7 @@ fn a_damaged_layer_is_told_and_what_is_before_it_is_read() {
 }
 
 #[test]
-fn wet_and_dumps_are_read_in_layers_too() {
+fn wet_files_and_dumps_are_also_read_in_layers() {
     let place = Place::new();
     let body = "A line of this page, which is long enough.\n".repeat(10);
     let pages: Vec<_> =
@@ -172,7 +173,7 @@ fn wet_and_dumps_are_read_in_layers_too() {
     assert_eq!(number(&summary["labels"]["wikipedia/l"]["kept"]), 1);
 }
 
-/// Files of forms that belong to one slice, or to none, with what their message says.
+/// Files of forms that belong to one slice or to none, each with a part of its message.
 fn foreign() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let warc = |kind: &str, content: &str| {
         let record = |kind: &str, content: &str| {
@@ -221,7 +222,7 @@ fn foreign() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 #[test]
 fn what_belongs_to_another_slice_is_one_message_and_takes_no_name() {
     let place = Place::new();
-    // What each slice reads itself.
+    // The forms that each slice reads.
     let own: [(&str, &[&str]); 6] = [
         ("common_crawl", &["wet"]),
         ("c4", &["rows.jsonl"]),
@@ -235,12 +236,12 @@ fn what_belongs_to_another_slice_is_one_message_and_takes_no_name() {
             if own.contains(&name) {
                 continue;
             }
-            // The name shall not tell.
+            // The path must not decide.
             let file = format!("{slice}.d/{name}");
             place.write(&file, bytes);
-            let said = refused(&place, slice, &file);
-            assert!(said.contains(called), "{slice}, {name}: {said}");
-            assert_eq!(said.matches(&file).count(), 1, "{said}");
+            let stderr = refused(&place, slice, &file);
+            assert!(stderr.contains(called), "{slice}, {name}: {stderr}");
+            assert_eq!(stderr.matches(&file).count(), 1, "{stderr}");
         }
     }
 }
@@ -274,18 +275,18 @@ fn files_beside_the_data_are_skipped_in_a_folder_and_read_if_named() {
     }
     place.write("in/__MACOSX/c4-train.json.gz", "x");
     place.write("in/.DS_Store", "x");
-    let said = place.run("add corpus --slice c4 --label l in").exits(0);
-    assert!(said.stderr.contains("skipped 7 files"), "{said}");
+    let outcome = place.run("add corpus --slice c4 --label l in").exits(0);
+    assert!(outcome.stderr.contains("skipped 7 files"), "{outcome}");
     assert_eq!(place.documents("corpus").len(), 3);
-    let said = place.run("add other --slice c4 --label l in -v").exits(0);
+    let outcome = place.run("add other --slice c4 --label l in -v").exits(0);
     for name in beside {
-        assert!(said.stderr.contains(&format!("in/{name}")), "{said}");
+        assert!(outcome.stderr.contains(&format!("in/{name}")), "{outcome}");
     }
     place.run("add third --slice c4 --label l in/c4-train.json.gz in/digests.txt").exits(3);
 }
 
 #[test]
-fn a_refused_label_does_not_keep_the_others_out() {
+fn a_rejected_label_does_not_block_the_others() {
     let place = Place::new();
     place.write("a.json", pages(3));
     place.write("b.json", wet(&[record("http://a.example/", "t", "A page.\n")]));
@@ -297,13 +298,13 @@ fn a_refused_label_does_not_keep_the_others_out() {
         "r.toml",
         format!("corpus = \"corpus\"\n{}{}{}", input("b"), input("a"), input("c")),
     );
-    let said = place.run("build r.toml").exits(1);
+    let outcome = place.run("build r.toml").exits(1);
     for what in ["c4/b: nothing of it can be read", "c4/c: ", "it has no document", "WET file"] {
-        assert!(said.stderr.contains(what), "{said}");
+        assert!(outcome.stderr.contains(what), "{outcome}");
     }
     let labels = place.status("corpus")["slices"]["c4"]["labels"].clone();
     assert_eq!(labels.as_object().unwrap().keys().collect::<Vec<_>>(), ["a"]);
-    // Mended, it is added under its name.
+    // Once repaired, a label is added under its name.
     place.write("b.json", pages(2));
     place.write("c.json", pages(1));
     place.run("build r.toml").exits(0);
@@ -324,7 +325,7 @@ fn equal_defects_of_a_file_are_summed() {
 }
 
 #[test]
-fn json_as_other_programs_write_it_is_read() {
+fn json_written_by_other_programs_is_read() {
     let place = with_books();
     let lines = concat!(
         r#"{"text":"One.","score":NaN,"more":[Infinity,-Infinity]}"#,
@@ -338,15 +339,15 @@ fn json_as_other_programs_write_it_is_read() {
         "\n",
     );
     place.write("a.jsonl", lines);
-    let said = place.run("add books --slice books --label a a.jsonl").exits(3);
-    assert!(said.stdout.contains("JSON array"), "{said}");
+    let outcome = place.run("add books --slice books --label a a.jsonl").exits(3);
+    assert!(outcome.stdout.contains("JSON array"), "{outcome}");
     let found = place.documents("books");
     let texts: Vec<&str> = found.iter().map(|d| text(&d["text"])).collect();
     assert_eq!(texts, ["One.", "Two, cut \u{fffd}", "Three\ttabs\u{1}", "Four."]);
     assert!(found[0]["meta"]["score"].is_null());
     assert_eq!(found[0]["meta"]["more"], json!([null, null]));
     assert_eq!(found[1]["meta"]["\u{fffd} field"], "half \u{fffd}");
-    // The same lines for `score`, and for a table of source files.
+    // The same for `score`, and for a table of source files.
     let outcome = place.run("score a.jsonl --out scored.jsonl --json").exits(3);
     assert_eq!(number(&outcome.json()["documents"]), 4, "{outcome}");
     let rows =
@@ -357,7 +358,7 @@ fn json_as_other_programs_write_it_is_read() {
 }
 
 #[test]
-fn columns_have_the_names_of_real_data_sets() {
+fn column_names_of_real_data_sets_are_known() {
     let place = with_books();
     place.write(
         "stack.jsonl",
@@ -372,8 +373,11 @@ fn columns_have_the_names_of_real_data_sets() {
     place.write("gutenberg.jsonl", r#"{"TEXT":"A book.","SOURCE":"x"}"#);
     place.run("add books --slice books --label g gutenberg.jsonl").exits(0);
     place.write("other.jsonl", r#"{"Body":"A book.","Title":"x"}"#);
-    let said = refused(&place, "books", "other.jsonl");
-    assert!(said.contains("known names: text, TEXT") && said.contains("Body, Title"), "{said}");
+    let stderr = refused(&place, "books", "other.jsonl");
+    assert!(
+        stderr.contains("known names: text, TEXT") && stderr.contains("Body, Title"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -391,7 +395,7 @@ fn shards_of_mc4_have_their_language() {
 }
 
 #[test]
-fn labels_with_other_fields_are_exported_with_one_schema() {
+fn labels_with_different_fields_are_exported_with_one_schema() {
     let place = with_books();
     place.write("a.jsonl", r#"{"text":"One.","title":"A","year":1890,"subjects":["x"]}"#);
     place.write("b.jsonl", r#"{"text":"Two.","year":"unknown","subjects":{"k":1},"id":7}"#);
@@ -404,7 +408,7 @@ fn labels_with_other_fields_are_exported_with_one_schema() {
     let found = place.documents("books");
     for (document, expected) in found.iter().zip(&expected) {
         assert_eq!(document["meta"], *expected);
-        // In one order, which some readers need.
+        // Some readers need the same order of fields.
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&document["meta"]), keys(expected));
     }

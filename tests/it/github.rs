@@ -1,5 +1,5 @@
-//! The GitHub slice: source files of tables, repositories and archives, each kept or dropped for
-//! the reason that RedPajama's scripts would have.
+//! The GitHub slice: source files of tables, repositories and archives, kept or dropped as by
+//! RedPajama's scripts.
 
 use crate::support::{Export, Place, assert_same, documents, gzip, list, number, text};
 use parquet::data_type::{ByteArray, ByteArrayType};
@@ -34,7 +34,7 @@ fn label(place: &Place, corpus: &str, label: &str) -> Value {
     place.status(corpus)["slices"]["github"]["labels"][label].clone()
 }
 
-/// A program that all rules let pass, and no two of which are equal.
+/// A program that passes all rules. Different numbers make different programs.
 fn program(number: usize) -> String {
     format!("def light_lantern_{number}(lantern):\n    return lantern.light(at={number})\n")
 }
@@ -47,7 +47,7 @@ fn lines(rows: &[Value]) -> String {
     rows.iter().map(|row| format!("{row}\n")).collect()
 }
 
-/// Adds what `in` holds as one label; gives its counts and the paths kept.
+/// Adds the folder `in` as one label. Returns its counts and the paths kept.
 fn add(place: &Place, code: i32) -> (Value, Vec<String>) {
     add_with(place, code, "")
 }
@@ -68,7 +68,7 @@ fn add_with(place: &Place, code: i32, settings: &str) -> (Value, Vec<String>) {
 }
 
 #[test]
-fn the_way_of_working_does_not_show_in_the_export() {
+fn the_export_does_not_depend_on_how_it_is_built() {
     let place = place();
     place.write("recipe.toml", both(""));
     place.run("build recipe.toml --corpus plain -w 1").exits(0);
@@ -112,7 +112,7 @@ fn an_export_added_later_equals_one_build_of_both() {
 }
 
 #[test]
-fn the_bundled_exports_add_up_and_meet_every_rule() {
+fn the_bundled_exports_add_up_and_exercise_every_rule() {
     let place = place();
     place.write("recipe.toml", both(""));
     place.run("build recipe.toml --corpus corpus -w 2").exits(0);
@@ -149,11 +149,14 @@ fn the_bundled_exports_add_up_and_meet_every_rule() {
     }
     assert_eq!(kept, documents.len());
     let hashes: Vec<&str> = documents.iter().map(|d| text(&d["meta"]["content_hash"])).collect();
-    assert!(hashes.iter().enumerate().all(|(n, hash)| !hashes[..n].contains(hash)), "a repeat");
+    assert!(
+        hashes.iter().enumerate().all(|(n, hash)| !hashes[..n].contains(hash)),
+        "a copy is kept"
+    );
 }
 
 #[test]
-fn records_are_those_of_upstream() {
+fn records_equal_those_of_upstream() {
     for case in reference::cases("github", "local_clean_dedup") {
         let place = Place::new();
         place.write("in/rows.jsonl", lines(list(&case["input"])));
@@ -161,14 +164,14 @@ fn records_are_those_of_upstream() {
         let mut found = place.documents("corpus");
         for record in &mut found {
             let meta = record["meta"].as_object_mut().unwrap();
-            // Every document of a corpus has an `id`; BigQuery's goes by another name.
+            // Every document of a corpus has an `id`; BigQuery's has another name.
             meta.remove("id");
             let id = meta.remove("blob_id").unwrap();
             meta.insert("id".into(), id);
-            // Fields that other records have are null in an export.
+            // Fields that only other records have are null in an export.
             meta.retain(|_, value| !value.is_null());
         }
-        // Upstream's first step; the filters come later, and one file has no known ending.
+        // Upstream's first step. Its filters come later, and drop a file with an unknown extension.
         let expected = list(&case["expected"]).iter();
         let expected: Vec<&Value> =
             expected.filter(|r| r["meta"]["path"] != "sub/LICENSE").collect();
@@ -179,7 +182,7 @@ fn records_are_those_of_upstream() {
 }
 
 #[test]
-fn fields_come_in_upstreams_order_and_as_they_were_written() {
+fn fields_keep_upstreams_order_and_their_original_form() {
     let place = Place::new();
     let line = r#"{"id":"b10b","size":"12","path":"a.py","binary":false,"license":"mit","x":null,"#
         .to_owned()
@@ -198,7 +201,7 @@ fn fields_come_in_upstreams_order_and_as_they_were_written() {
     );
 }
 
-/// The rows as The Stack has them: its names of the columns, lists of licences, Parquet.
+/// The rows in the form of The Stack: its column names, lists of licences, Parquet.
 fn the_stack(rows: &[Value]) -> Vec<u8> {
     let schema = "message rows {
         required binary max_stars_repo_path (UTF8);
@@ -228,7 +231,7 @@ fn the_stack(rows: &[Value]) -> Vec<u8> {
 }
 
 #[test]
-fn every_form_of_input_gives_the_same_files() {
+fn every_form_of_input_yields_the_same_files() {
     let rows: Vec<Value> = (0..40)
         .map(|n| {
             let licence = ["MIT", "Apache-2.0", "GPL-3.0", "BSD-3-Clause"][n % 4];
@@ -274,7 +277,7 @@ fn every_form_of_input_gives_the_same_files() {
 }
 
 #[test]
-fn rows_that_are_none_are_named_with_their_reason_and_the_others_are_read() {
+fn invalid_rows_are_named_with_their_reason_and_the_others_are_read() {
     let place = Place::new();
     let good = |n| row(&format!("g{n}.py"), &program(n)).to_string();
     let null = json!({"path": "b.bin", "license": "mit", "content": null}).to_string();
@@ -289,8 +292,7 @@ fn rows_that_are_none_are_named_with_their_reason_and_the_others_are_read() {
         ("no_path", b"{\"path\":3,\"content\":\"x\"}"),
         ("no_content", b"{\"path\":\"a.py\"}"),
         ("no_content", b"{\"path\":\"a.py\",\"content\":[]}"),
-        // Half a surrogate pair is a character that could not be read, and the row is none without
-        // a licence.
+        // Half a surrogate pair is read as a replacement character, and the row has no licence.
         ("license", b"{\"path\":\"a.py\",\"content\":\"\\ud800\"}"),
         ("no_content", null.as_bytes()),
         ("no_content", deep.as_bytes()),
@@ -311,15 +313,15 @@ fn rows_that_are_none_are_named_with_their_reason_and_the_others_are_read() {
     let expected =
         json!({"no_json": 4, "invalid_utf8": 1, "no_path": 2, "no_content": 4, "license": 1});
     let mut dropped = counts["dropped"].clone();
-    // Where the gzip member is cut, a row or two may be met in part.
+    // At the cut of the gzip member, a row or two may be incomplete.
     dropped.as_object_mut().unwrap().retain(|_, count| number(count) > 0);
     assert_eq!(dropped, expected, "{counts:#}");
     for n in 0..bad.len() {
         assert!(paths.contains(&format!("g{n}.py")), "{n}");
     }
     assert!(paths.iter().filter(|path| path.starts_with('m')).count() > 50);
-    // One for each but the file that BigQuery has no content of and the one without a licence, one
-    // for the file of no known form, and one for the cut.
+    // One for each, except the file without content in BigQuery and the one without a licence; one for
+    // the file of an unknown form, and one for the cut.
     assert_eq!(number(&counts["defects"]), 12, "{counts:#}");
     let listed: Vec<&str> = list(&counts["malformed"]).iter().map(|d| text(&d["what"])).collect();
     for words in ["row 2: ", "no column path with text", "the file ends within this gzip member"] {
@@ -328,7 +330,7 @@ fn rows_that_are_none_are_named_with_their_reason_and_the_others_are_read() {
 }
 
 #[test]
-fn a_line_without_end_is_passed_by_in_bounded_memory() {
+fn a_very_long_line_is_skipped_in_bounded_memory() {
     let place = Place::new();
     let path = place.path("in/long.json");
     place.write("in/rows.jsonl", lines(&[row("a.py", &program(1))]));
@@ -344,7 +346,7 @@ fn a_line_without_end_is_passed_by_in_bounded_memory() {
 }
 
 #[test]
-fn nothing_outside_a_tree_is_read_and_nothing_in_it_is_waited_for() {
+fn nothing_outside_a_tree_is_read_and_no_pipe_in_it_blocks() {
     let place = Place::new();
     place.write("secret.py", "outside = 'of the tree, and never read'\n");
     place.write("in/tree/LICENSE", LICENCE);
@@ -392,7 +394,7 @@ fn paths_that_lead_out_of_an_archive_are_named_and_nothing_is_written() {
     let before: Vec<String> = names(&place);
     let (counts, paths) = add(&place, 3);
     assert_eq!(paths, ["fine.py"]);
-    // Not kept for want of a licence either: which repository they are of cannot be said.
+    // The reason is not a missing licence, since their repository is unknown.
     assert_eq!(counts["dropped"], json!({"license_file": 1, "unsafe_path": 3}));
     assert_eq!(number(&counts["defects"]), 3);
     let after = names(&place);
@@ -400,7 +402,7 @@ fn paths_that_lead_out_of_an_archive_are_named_and_nothing_is_written() {
     assert!(new.iter().all(|name| !name.ends_with(".py")), "{new:?}");
 }
 
-/// What lies in a place, beside what commands said.
+/// The names in the folder of a place.
 fn names(place: &Place) -> Vec<String> {
     let entries = fs::read_dir(place.path("")).unwrap();
     entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
@@ -428,7 +430,7 @@ fn a_repository_without_a_licence_is_counted_as_such() {
 }
 
 #[test]
-fn a_repository_under_a_known_licence_that_is_not_wanted_is_no_defect() {
+fn a_repository_under_a_known_licence_that_is_not_wanted_is_not_a_defect() {
     let place = Place::new();
     place.write("in/one/package.json", r#"{"name": "one", "license": "GPL-3.0"}"#);
     place.write("in/one/a.js", program(1));
@@ -440,7 +442,7 @@ fn a_repository_under_a_known_licence_that_is_not_wanted_is_no_defect() {
 }
 
 #[test]
-fn a_clause_that_restricts_a_free_licence_is_named_and_takes_the_repository_out() {
+fn a_clause_that_restricts_a_free_licence_is_named_and_excludes_the_repository() {
     let place = Place::new();
     let clause = "\"Commons Clause\" License Condition v1.0\n\nThe License does not grant to you, the \
                   right to Sell the Software.\n\n";
@@ -458,7 +460,7 @@ fn a_clause_that_restricts_a_free_licence_is_named_and_takes_the_repository_out(
 }
 
 #[test]
-fn an_archive_that_macos_packed_is_read_as_any_other() {
+fn an_archive_packed_by_macos_is_read_like_any_other() {
     let double = b"\0\x05\x16\x07\0\x02\0\0Mac OS X        ";
     let packed = |doubles: bool| {
         let mut archive = tar::Builder::new(Vec::new());
@@ -489,7 +491,7 @@ fn an_archive_that_macos_packed_is_read_as_any_other() {
 }
 
 #[test]
-fn a_bare_repository_is_refused_with_the_remedy() {
+fn a_bare_repository_is_rejected_with_the_remedy() {
     let place = Place::new();
     place.write("in/bare.git/HEAD", "ref: refs/heads/main\n");
     for folder in ["objects", "refs"] {
@@ -501,7 +503,7 @@ fn a_bare_repository_is_refused_with_the_remedy() {
 }
 
 #[test]
-fn the_settings_do_what_they_say() {
+fn each_setting_has_its_effect() {
     let place = Place::new();
     let rows = [
         json!({"path": "a.py", "license": "gpl-3.0", "content": "#!/bin/sh\n# Copyright X\n\nletters = 1\n"}),
@@ -523,11 +525,11 @@ fn the_settings_do_what_they_say() {
     assert_eq!(strict["b.py"], "letters = 1\n");
     let all = texts("licenses = []");
     assert_eq!(all.len(), 5);
-    assert_eq!(all["a.py"], all["b.py"], "the first rule compares what was there before the cut");
+    assert_eq!(all["a.py"], all["b.py"], "files are compared as they were before the cut");
     let fixed = texts("licenses = [\"GPL\"]\nclean = \"fixed\"");
     assert_eq!(fixed["a.py"], "#!/bin/sh\nletters = 1\n");
     assert_eq!(texts("clean = \"none\"")["b.py"], "#!/bin/sh\nletters = 1\n");
-    // The same bytes twice: once by default, both where nothing is compared.
+    // The same bytes twice: one is kept by default, both with `dedup = "none"`.
     let copies = |settings: &str| {
         let place = Place::new();
         let copy = |path: &str| json!({"path": path, "license": "mit", "content": "words = 2\n"});
@@ -544,7 +546,7 @@ fn the_settings_do_what_they_say() {
 }
 
 #[test]
-fn files_of_few_letters_for_each_token_go_where_there_is_a_tokenizer() {
+fn with_a_tokenizer_files_with_few_letters_per_token_are_dropped() {
     let Some(place) = Place::with_data() else { return };
     let digits: String =
         (0..99).map(|n| format!("{} {};\n", n * 977 % 1013, n * 31 % 97)).collect();

@@ -1,23 +1,23 @@
-//! Damaged and foreign files: what is healthy is read, what is not is named, nothing panics.
+//! Damaged and foreign files: healthy data is read, the rest is named, nothing panics.
 
-use crate::support::{Place, gzip, keeping_all, list, number, record, record_of_length, text, wet};
+use crate::support::{Place, gzip, keep_all, list, number, record, record_of_length, text, wet};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// A corpus that keeps every page, before anything is added.
+/// An empty corpus that keeps every page.
 fn with_corpus() -> Place {
     let place = Place::new();
-    place.write("recipe.toml", keeping_all(""));
+    place.write("recipe.toml", keep_all(""));
     place.run("build recipe.toml").exits(0);
     place
 }
 
-/// A page that has nothing in common with any other.
+/// A page that shares nothing with any other.
 fn page(file: &str, number: usize) -> Vec<u8> {
     record(&url(file, number), "title", &page_text(file, number))
 }
 
-/// Text that gzip cannot make much smaller, so that damage meets text and not headers only.
+/// Text that does not compress well, so that damage affects text and not only headers.
 fn page_text(file: &str, number: usize) -> String {
     let mut bits = file.bytes().fold(number as u64 + 1, |sum, b| sum * 31 + u64::from(b));
     let mut word = || {
@@ -32,8 +32,8 @@ fn url(file: &str, number: usize) -> String {
     format!("http://{file}.example/{number}")
 }
 
-/// Adds everything in the folder `in` as one label; gives the summary, and the URLs kept. Fails
-/// if a page was read in part.
+/// Adds everything in the folder `in` as one label. Returns the summary and the URLs kept. Fails if
+/// only a part of a page was read.
 fn add(place: &Place, code: i32) -> (Value, BTreeSet<String>) {
     let add = "add corpus --slice common_crawl --label hostile in --json";
     let summary = place.run(add).exits(code).json();
@@ -57,7 +57,7 @@ fn malformed(label: &Value) -> BTreeSet<&str> {
 }
 
 #[test]
-fn files_that_hold_no_page_are_named_and_the_others_are_read() {
+fn files_without_a_page_are_named_and_the_others_are_read() {
     let place = with_corpus();
     let hostile: [(&str, Vec<u8>); 12] = [
         ("empty", Vec::new()),
@@ -85,12 +85,12 @@ fn files_that_hold_no_page_are_named_and_the_others_are_read() {
 }
 
 #[test]
-fn a_label_of_hostile_files_only_is_refused_and_its_name_stays_free() {
+fn a_label_of_only_hostile_files_is_rejected_and_its_name_stays_free() {
     for bytes in [&b""[..], b"text", &[0; 100], &[0x1f, 0x8b], b"WARC/1.0\r\n\r\n"] {
         let place = with_corpus();
         place.write("in/alone", bytes);
-        let said = place.run("add corpus --slice common_crawl --label hostile in").exits(1);
-        assert!(said.stderr.contains("in/alone: "), "{said}");
+        let outcome = place.run("add corpus --slice common_crawl --label hostile in").exits(1);
+        assert!(outcome.stderr.contains("in/alone: "), "{outcome}");
         place.write("in/alone", wet(&[page("alone", 0)]));
         let (label, urls) = add(&place, 0);
         assert_eq!((number(&label["read"]), urls.len()), (1, 1), "{bytes:?}");
@@ -98,7 +98,7 @@ fn a_label_of_hostile_files_only_is_refused_and_its_name_stays_free() {
 }
 
 #[test]
-fn a_file_cut_short_anywhere_gives_every_record_before_the_cut() {
+fn every_record_before_the_end_of_a_truncated_file_is_read() {
     let place = with_corpus();
     let name = |cut: usize| format!("cut{cut:05}");
     let (mut expected, mut damaged) = (BTreeSet::new(), BTreeSet::new());
@@ -120,9 +120,9 @@ fn a_file_cut_short_anywhere_gives_every_record_before_the_cut() {
         }
     }
     let (label, urls) = add(&place, 3);
-    // Where only the checksum behind a text is cut, the text is there.
+    // If only the checksum after a text is cut, the text is read.
     let lost: Vec<_> = expected.difference(&urls).collect();
-    assert!(lost.is_empty(), "whole records that were not read: {lost:#?}");
+    assert!(lost.is_empty(), "complete records that were not read: {lost:#?}");
     assert_eq!(malformed(&label), damaged.iter().map(String::as_str).collect());
 }
 
@@ -132,7 +132,7 @@ fn members(file: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_file_cut_between_records_has_nothing_wrong() {
+fn a_file_cut_between_records_has_no_defect() {
     let place = with_corpus();
     place.write("in/a.wet.gz", gzip(&page("a", 0)));
     let (label, urls) = add(&place, 0);
@@ -140,7 +140,7 @@ fn a_file_cut_between_records_has_nothing_wrong() {
 }
 
 #[test]
-fn a_flipped_byte_harms_its_own_record_at_most() {
+fn a_flipped_byte_damages_at_most_its_own_record() {
     let place = with_corpus();
     let name = |at: usize| format!("flip{at:05}");
     let (mut healthy, mut all) = (BTreeSet::new(), BTreeSet::new());
@@ -161,20 +161,20 @@ fn a_flipped_byte_harms_its_own_record_at_most() {
     let (label, urls) = add(&place, 3);
     let lost: Vec<_> = healthy.difference(&urls).collect();
     assert!(lost.is_empty(), "healthy records that were not read: {lost:#?}");
-    assert!(urls.is_subset(&all), "records that never were: {urls:#?}");
+    assert!(urls.is_subset(&all), "records that never existed: {urls:#?}");
     assert!(number(&label["defects"]) > 0);
 }
 
 #[test]
-fn a_length_that_lies_harms_its_own_record_at_most() {
+fn a_wrong_length_damages_at_most_its_own_record() {
     let block = b"title\na line of the one that lies\nand another line of it\n";
-    let right = block.len();
-    let lies = [
-        (right - 1).to_string(),
-        (right - 20).to_string(),
-        (right + 1).to_string(),
-        (right + 40).to_string(),
-        (right + 4000).to_string(),
+    let correct = block.len();
+    let wrong_lengths = [
+        (correct - 1).to_string(),
+        (correct - 20).to_string(),
+        (correct + 1).to_string(),
+        (correct + 40).to_string(),
+        (correct + 4000).to_string(),
         "0".into(),
         "-5".into(),
         "many".into(),
@@ -187,10 +187,10 @@ fn a_length_that_lies_harms_its_own_record_at_most() {
     {
         let place = with_corpus();
         let mut healthy = BTreeSet::new();
-        for (number, length) in lies.iter().enumerate() {
+        for (number, length) in wrong_lengths.iter().enumerate() {
             let file = format!("{packed}{number:02}");
-            let liar = record_of_length("http://liar.example/", length, block);
-            let records = [page(&file, 0), liar, page(&file, 2)];
+            let wrong = record_of_length("http://liar.example/", length, block);
+            let records = [page(&file, 0), wrong, page(&file, 2)];
             let bytes = compress.map_or_else(|| records.concat(), |compress| compress(&records));
             place.write(&format!("in/{file}"), bytes);
             healthy.extend([url(&file, 0), url(&file, 2)]);
@@ -202,7 +202,7 @@ fn a_length_that_lies_harms_its_own_record_at_most() {
 }
 
 #[test]
-fn records_that_are_no_pages_are_dropped_for_a_reason() {
+fn records_that_are_not_pages_are_dropped_with_a_reason() {
     let place = with_corpus();
     let of_length =
         |url: &str, block: &[u8]| record_of_length(url, &block.len().to_string(), block);
@@ -230,7 +230,7 @@ fn records_that_are_no_pages_are_dropped_for_a_reason() {
 }
 
 #[test]
-fn odd_file_names_are_names_like_any_other() {
+fn unusual_file_names_are_accepted() {
     let place = with_corpus();
     let names = ["with blank.wet", "with\"quote.wet", "with#hash.wet", "mit-ü.wet", "[glob]*.wet"];
     for (number, name) in names.iter().enumerate() {

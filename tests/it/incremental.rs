@@ -1,4 +1,4 @@
-//! Adding to a corpus gives what building it all at once would have given.
+//! Adding to a corpus produces the same result as building it at once.
 
 use crate::support::{Place, assert_same, both_dumps, input, list};
 
@@ -7,7 +7,7 @@ fn add_second(corpus: &str) -> String {
     format!("add {corpus} --slice common_crawl --label 2020-05 fixtures/2020-05")
 }
 
-/// A place with the recipes `first.toml`, of the first dump, and `both.toml`.
+/// A place with the recipes `first.toml`, for the first dump, and `both.toml`.
 fn with_recipes(top: &str, settings: &str) -> Place {
     let place = Place::new();
     let first = input("2019-30", "fixtures/2019-30");
@@ -94,14 +94,14 @@ fn adding_a_label_again_with_other_files_is_an_error_that_names_it() {
     let add = "add corpus --slice common_crawl --label 2020-05 fixtures/2019-30";
     place.run(add).exits(1).names(&["common_crawl/2020-05", "label"]);
     assert_eq!(place.status("corpus"), status);
-    assert_same(&place.export("corpus"), &export, "a refused label");
+    assert_same(&place.export("corpus"), &export, "after a rejected label");
 }
 
 #[test]
-fn a_slice_that_is_not_there_is_wrong_usage_and_the_nearest_is_suggested() {
+fn an_unknown_slice_is_wrong_usage_and_the_nearest_is_suggested() {
     let place = Place::new();
     let add = "add corpus --slice comon_crawl --label a fixtures/2019-30";
     place.run(add).exits(2).names(&["comon_crawl", "did you mean common_crawl?"]);
-    assert!(!place.path("corpus").exists(), "a wrong command made a corpus");
+    assert!(!place.path("corpus").exists(), "a wrong command created a corpus");
     place.run("build first.toml").exits(2).names(&["first.toml"]);
 }

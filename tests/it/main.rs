@@ -1,68 +1,69 @@
-//! What the program promises, each promise tested from outside: by its command line, its exit
-//! codes and the bytes it exports.
+//! The promises of the program, tested from outside: by its command line, its exit codes and the
+//! bytes it exports.
 
 /// Every record read is kept, or dropped for one named reason; sums agree.
 mod accounted;
-/// Papers of arXiv come out whole, the same however they are read, and none is lost.
+/// Papers of arXiv are exported whole, the same however they are read, and none is lost.
 mod arxiv;
 /// The benchmark of the dedup-join ends, and its engines agree.
 mod bench;
-/// Books, near copies among them dropped, in every form that they come in.
+/// Books in every form, without near copies.
 mod books;
-/// C4's shards, and its rules on dumps.
+/// Shards of C4, and its rules on dumps.
 mod c4;
 /// The quality threshold is chosen from the ledger.
 mod calibrate;
-/// CCNet's own results come out of the whole program.
+/// The whole program reproduces CCNet's own results.
 mod ccnet;
-/// Processes started by hand work together if they are about to do the same.
+/// Processes started by hand work together if they have the same task.
 mod cluster;
-/// A process may die at any moment; the next run ends in the same bytes.
+/// A process may die at any moment; the next run ends with the same bytes.
 mod crash;
-/// Ways to drop copies that any slice can choose.
+/// The ways to drop copies that any slice can use.
 mod dedup;
-/// The export depends on recipe, inputs and the order of adding, and on nothing else.
+/// The export depends only on recipe, inputs and the order of adding.
 mod deterministic;
-/// The export's forms, its card, its digests, its ids.
+/// The forms of an export, its card, digests and ids.
 mod export;
-/// No command removes data that a killed run did not leave.
+/// No command removes data, except what a killed run left.
 mod folder_safety;
-/// What earlier versions wrote is still read, and means the same.
+/// Files of earlier versions can still be read, and mean the same.
 mod formats;
-/// Source files of tables, repositories and archives come out as RedPajama's scripts would have them.
+/// Files are read by their content, in every packed form; foreign files are named.
 mod forms;
+/// Source files of tables, repositories and archives are exported as by RedPajama's scripts.
 mod github;
-/// Damaged and foreign files are named, and never stop what is healthy.
+/// Damaged and foreign files are named, and never affect healthy ones.
 mod hostile_input;
-/// A label added later comes out as if all had been built at once.
+/// Adding a label later equals building everything at once.
 mod incremental;
-/// Memory follows `--memory`, whatever the input is made of.
+/// Memory stays near `--memory`, whatever the input.
 mod memory;
-/// Model files are fetched whole or not at all, and a change of one is noticed.
+/// Model files are fetched whole or not at all, and a changed one is noticed.
 mod models;
-/// Inputs that are no files hang nothing, and are named.
+/// Inputs that are not regular files block nothing, and are named.
 mod odd_inputs;
-/// What holds for every slice.
+/// The promises that hold for every slice.
 mod promises;
-/// Scores, tokens and filters are those of the original tools.
+/// Scores, tokens and filters equal those of the original tools.
 mod quality;
 /// Commands and recipes print what README.md and docs/recipes.md show.
 mod readme;
-/// A wrong recipe or command says where it is wrong and what would be right.
+/// The error for a wrong recipe or command names the place and a correct value.
 mod recipe;
-/// Lines of other pipelines get the scores that a corpus would give them.
+/// Lines of other pipelines get the same scores as in a corpus.
 mod score;
-/// Sources that change, or go, after they were read.
+/// Sources that change or disappear after they were read.
 mod sources;
 /// Threads of StackExchange sites.
 mod stack_exchange;
 /// A damaged state and a full disk are named, and leave the corpus at its last commit.
 mod state_faults;
-/// Running the program, and making inputs.
+/// Runs the program, and makes inputs.
 mod support;
-/// Models are trained from text, and serve a recipe.
+/// Models are trained from text, and work in a recipe.
 mod train;
-/// A check says no more and no less than what is wrong.
+/// A check reports exactly what is wrong.
 mod verify;
-/// Wikipedia's dumps, to plain text.
+/// Dumps of Wikipedia become plain text.
 mod wikipedia;

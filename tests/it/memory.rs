@@ -1,12 +1,12 @@
-//! Memory follows `--memory`, whatever the input is made of.
+//! Memory stays near `--memory`, whatever the input.
 
-use crate::support::{Place, gzip, keeping_all, number, record};
+use crate::support::{Place, gzip, keep_all, number, record};
 use std::fs;
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 
-/// Runs `sluice` with the words of `line`; gives the most memory that it had, in bytes.
+/// Runs `sluice` with the words of `line`. Returns its peak memory, in bytes.
 fn peak(place: &Place, line: &str, code: i32) -> u64 {
     let mut running = place.start(line);
     let status = format!("/proc/{}/status", running.id());
@@ -19,19 +19,19 @@ fn peak(place: &Place, line: &str, code: i32) -> u64 {
         std::thread::sleep(Duration::from_millis(2));
     }
     running.wait().exits(code);
-    assert!(peak > 0, "{line} was over before it was met");
+    assert!(peak > 0, "{line} ended before its memory was read");
     peak
 }
 
 fn with_corpus() -> Place {
     let place = Place::new();
-    place.write("recipe.toml", keeping_all(""));
+    place.write("recipe.toml", keep_all(""));
     place.run("build recipe.toml").exits(0);
     place
 }
 
 #[test]
-fn pages_of_very_many_lines_are_turned_away_and_cost_no_memory() {
+fn pages_with_very_many_lines_are_rejected_and_need_no_memory() {
     let place = with_corpus();
     let lines = "a\n".repeat(12 << 20);
     let page = |number: usize| record(&format!("http://many.example/{number}"), "title", &lines);
@@ -50,7 +50,7 @@ fn pages_of_very_many_lines_are_turned_away_and_cost_no_memory() {
 #[test]
 fn pages_that_repeat_very_many_lines_wait_on_disk() {
     let place = with_corpus();
-    // Digits are all one to CCNet.
+    // CCNet treats all digits as equal.
     let letter = |digits: u32, place: u32| char::from(b'a' + (digits >> (4 * place) & 15) as u8);
     let line = |number| (0..5).map(|place| letter(number, place)).chain(['\n']).collect::<String>();
     let lines: String = (0..400_000).map(line).collect();

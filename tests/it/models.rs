@@ -1,4 +1,4 @@
-//! Model files are fetched whole or not at all, and a change of one is noticed.
+//! Model files are fetched whole or not at all, and a changed one is noticed.
 
 use crate::support::{Place, list, text};
 use rustix::fs::{CWD, mkfifoat};
@@ -10,10 +10,10 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::sync::{Arc, Mutex};
 
-/// A server of files on this machine. `answer` gets the number of the request and what is asked.
+/// A file server on this machine, with a log of its requests.
 struct Server {
     address: String,
-    asked: Arc<Mutex<Vec<Request>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 /// The path of a request, and its headers in lower case.
@@ -27,7 +27,7 @@ struct Answer {
     status: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
-    /// So much of the body is sent before the connection is dropped.
+    /// The bytes of the body that are sent before the connection is dropped.
     sent: usize,
 }
 
@@ -36,7 +36,7 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The first byte that is asked for.
+    /// The first byte that is requested.
     fn start(&self) -> usize {
         let range = self.header("range").and_then(|range| range.strip_prefix("bytes="));
         range.map_or(0, |range| range.strip_suffix('-').unwrap().parse().unwrap())
@@ -52,7 +52,7 @@ impl Answer {
         Answer { status, ..Answer::whole(b"") }
     }
 
-    /// What is asked for of `body`, as a server does that knows ranges.
+    /// The requested part of `body`, from a server that supports ranges.
     fn ranged(request: &Request, body: &[u8]) -> Answer {
         match request.start() {
             0 => Answer::whole(body),
@@ -75,11 +75,12 @@ impl Answer {
 }
 
 impl Server {
+    /// Starts a server. `answer` gets the number of the request and the request.
     fn start(answer: impl Fn(usize, &Request) -> Answer + Send + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let log = requests.clone();
         std::thread::spawn(move || {
             for (number, connection) in listener.incoming().enumerate() {
                 let mut connection = connection.unwrap();
@@ -88,11 +89,11 @@ impl Server {
                 send(&mut connection, answer(number, &request));
             }
         });
-        Server { address, asked }
+        Server { address, requests }
     }
 
-    fn asked(&self) -> Vec<Request> {
-        self.asked.lock().unwrap().clone()
+    fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -109,7 +110,7 @@ fn read_request(connection: &TcpStream) -> Request {
     }
 }
 
-/// The client may be gone before all is sent, so failures are its own matter.
+/// Ignores errors: the client may close the connection before everything is sent.
 fn send(connection: &mut TcpStream, answer: Answer) {
     let mut head = format!("HTTP/1.1 {}\r\nConnection: close\r\n", answer.status);
     if answer.headers.iter().all(|(name, _)| *name != "Transfer-Encoding") {
@@ -123,7 +124,7 @@ fn send(connection: &mut TcpStream, answer: Answer) {
     let _ = connection.write_all(b"\r\n").and_then(|()| connection.write_all(sent));
 }
 
-/// Bytes of which no part is like another.
+/// Pseudorandom bytes.
 fn model(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed;
     let next = || {
@@ -138,7 +139,7 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The names below `models`, without the lock.
+/// The names in the folder `models`, without the lock.
 fn files(place: &Place) -> Vec<String> {
     let all = crate::support::files_below(&place.path("models")).into_keys();
     all.filter(|name| name != "lock").collect()
@@ -149,7 +150,7 @@ fn records(place: &Place) -> Value {
 }
 
 #[test]
-fn a_model_of_two_files_is_fetched_and_what_came_is_written_down() {
+fn a_model_of_two_files_is_fetched_and_recorded() {
     let (pieces, grams) = (model(10_000, 1), model(300_000, 2));
     let bodies = (pieces.clone(), grams.clone());
     let server = Server::start(move |_, request| match request.path.as_str() {
@@ -169,13 +170,13 @@ fn a_model_of_two_files_is_fetched_and_what_came_is_written_down() {
     assert_eq!(text(&written["from"]), format!("{}/lm/en.sp.model", server.address));
     let sound = place.run("models verify").exits(0);
     assert!(sound.stdout.contains("2 files, all as they should be"), "{sound}");
-    // Once more, nothing is asked of anybody.
+    // The second time, nothing is requested.
     place.run(&line).exits(0);
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]
-fn a_download_that_is_dropped_goes_on_where_it_was() {
+fn a_dropped_download_resumes_where_it_stopped() {
     let whole = model(400_000, 3);
     let body = whole.clone();
     let server = Server::start(move |number, request| {
@@ -186,14 +187,14 @@ fn a_download_that_is_dropped_goes_on_where_it_was() {
     let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(0).names(&["the connection was dropped", "resuming after"]);
     assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
-    let asked = server.asked();
-    assert_eq!(asked.iter().map(Request::start).collect::<Vec<_>>(), [0, 150_000, 300_000]);
-    assert_eq!(asked[1].header("if-range"), Some("\"one\""));
+    let requests = server.requests();
+    assert_eq!(requests.iter().map(Request::start).collect::<Vec<_>>(), [0, 150_000, 300_000]);
+    assert_eq!(requests[1].header("if-range"), Some("\"one\""));
     assert_eq!(files(&place), ["models.json", "wikiref.model.bin"]);
 }
 
 #[test]
-fn a_later_command_goes_on_where_an_earlier_one_ended() {
+fn a_later_command_resumes_where_an_earlier_one_stopped() {
     let whole = model(400_000, 4);
     let body = whole.clone();
     let server = Server::start(move |number, request| match number {
@@ -209,7 +210,7 @@ fn a_later_command_goes_on_where_an_earlier_one_ended() {
     assert!(listed.stdout.contains("97.66 KiB of it"), "{listed}");
     place.run(&line).exits(0);
     assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
-    assert_eq!(server.asked()[2].start(), 100_000);
+    assert_eq!(server.requests()[2].start(), 100_000);
 }
 
 #[test]
@@ -218,7 +219,7 @@ fn two_versions_of_a_file_are_never_mixed() {
     let body = new.clone();
     let server = Server::start(move |number, request| match number {
         0 => Answer::whole(&old).with("ETag", "\"old\"").dropped_after(100_000),
-        // A server that does not look at If-Range; the tag tells.
+        // A server that ignores If-Range. The tag shows that the file is another.
         1 => Answer::ranged(request, &body).with("ETag", "\"new\""),
         _ => Answer::ranged(request, &body).with("ETag", "\"new\""),
     });
@@ -229,7 +230,7 @@ fn two_versions_of_a_file_are_never_mixed() {
 }
 
 #[test]
-fn another_part_than_was_asked_for_is_not_taken() {
+fn a_part_other_than_the_requested_one_is_not_used() {
     let whole = model(400_000, 30);
     let body = whole.clone();
     let server = Server::start(move |number, request| match number {
@@ -245,7 +246,7 @@ fn another_part_than_was_asked_for_is_not_taken() {
 }
 
 #[test]
-fn a_server_that_knows_no_ranges_gives_the_whole_file_again() {
+fn a_server_without_ranges_sends_the_whole_file_again() {
     let whole = model(400_000, 7);
     let body = whole.clone();
     let server = Server::start(move |number, _| {
@@ -256,11 +257,11 @@ fn a_server_that_knows_no_ranges_gives_the_whole_file_again() {
     let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(0);
     assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
-    assert_eq!(server.asked()[1].start(), 150_000);
+    assert_eq!(server.requests()[1].start(), 150_000);
 }
 
 #[test]
-fn without_a_version_or_a_checksum_a_dropped_download_begins_anew() {
+fn without_a_version_or_a_checksum_a_dropped_download_starts_over() {
     let whole = model(400_000, 8);
     let body = whole.clone();
     let server = Server::start(move |number, request| {
@@ -271,11 +272,11 @@ fn without_a_version_or_a_checksum_a_dropped_download_begins_anew() {
     let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(0);
     assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
-    assert_eq!(server.asked()[1].header("range"), None);
+    assert_eq!(server.requests()[1].header("range"), None);
 }
 
 #[test]
-fn a_server_that_always_drops_is_given_up_and_the_part_is_kept() {
+fn a_fetch_gives_up_on_a_server_that_always_drops_and_keeps_the_part() {
     let body = model(400_000, 9);
     let server = Server::start(move |number, request| match number {
         0 => Answer::ranged(request, &body).with("ETag", "\"one\"").dropped_after(100_000),
@@ -284,7 +285,7 @@ fn a_server_that_always_drops_is_given_up_and_the_part_is_kept() {
     let place = Place::new();
     let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     place.run(&line).exits(1).names(&["5 times in a row", "97.66 KiB are kept"]);
-    assert_eq!(server.asked().len(), 5);
+    assert_eq!(server.requests().len(), 5);
     assert_eq!(fs::metadata(place.path("models/wikiref.model.bin.part")).unwrap().len(), 100_000);
 }
 
@@ -302,7 +303,7 @@ fn a_file_with_a_wrong_checksum_leaves_nothing() {
     let wrong = place.run(&line("same-size")).exits(1);
     wrong.names(&["its SHA-256 is", "8f3472cfe8738a7b", "nothing was kept", "models/lid.176.ftz"]);
     assert_eq!(files(&place), [""; 0]);
-    // A wrong size is told before anything is loaded.
+    // A wrong size is reported before anything is downloaded.
     place.run(&line("short")).exits(1).names(&["1000 bytes, not 938013"]);
     assert_eq!(files(&place), [""; 0]);
     place.write("other.ftz", model(FTZ_BYTES, 10));
@@ -311,7 +312,7 @@ fn a_file_with_a_wrong_checksum_leaves_nothing() {
 }
 
 #[test]
-fn what_was_fetched_once_must_come_again() {
+fn a_file_fetched_again_must_be_the_same() {
     let server = Server::start(|number, _| Answer::whole(&model(5_000, 12 + number as u64)));
     let place = Place::new();
     let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
@@ -323,7 +324,7 @@ fn what_was_fetched_once_must_come_again() {
 }
 
 #[test]
-fn a_missing_file_a_web_page_and_an_empty_file_are_told_as_such() {
+fn a_missing_file_a_web_page_and_an_empty_file_are_reported_as_such() {
     let server = Server::start(|_, request| match request.path.as_str() {
         "/page" => Answer::whole(b"<html>").with("Content-Type", "text/html; charset=utf-8"),
         "/empty" => Answer::whole(b""),
@@ -338,11 +339,11 @@ fn a_missing_file_a_web_page_and_an_empty_file_are_told_as_such() {
         ("empty", "it is empty"),
     ] {
         let line = format!("models fetch wikiref --from {}/{path}", server.address);
-        let said = place.run(&line).exits(1);
-        said.names(&[word, "by hand: put the file at models/wikiref.model.bin"]);
+        let outcome = place.run(&line).exits(1);
+        outcome.names(&[word, "by hand: put the file at models/wikiref.model.bin"]);
         assert_eq!(files(&place), [""; 0], "{path}");
     }
-    assert_eq!(server.asked().len(), 4, "what lasts is not tried again");
+    assert_eq!(server.requests().len(), 4, "permanent errors are not retried");
 }
 
 #[test]
@@ -353,7 +354,7 @@ fn a_server_that_is_not_ready_is_asked_again() {
     });
     let place = Place::new();
     place.run(&format!("models fetch wikiref --from {}/x", server.address)).exits(0);
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]
@@ -369,7 +370,7 @@ fn a_redirect_is_followed() {
 }
 
 #[test]
-fn a_body_in_chunks_is_fetched_and_one_that_breaks_off_is_not() {
+fn a_chunked_body_is_fetched_and_an_incomplete_one_is_not() {
     let chunk = |end: &str| [&b"1388\r\n"[..], &model(5_000, 22), end.as_bytes()].concat();
     let server = Server::start(move |_, request| {
         let body = chunk(if request.path == "/whole" { "\r\n0\r\n\r\n" } else { "\r\n" });
@@ -382,27 +383,27 @@ fn a_body_in_chunks_is_fetched_and_one_that_breaks_off_is_not() {
     assert!(!place.path("models/lid.176.bin").exists());
 }
 
-/// A body in chunks that goes on for as long as anybody listens, or nearly.
+/// A chunked body that is far larger than any limit.
 fn without_end() -> Answer {
     let chunk = [&b"10000\r\n"[..], &model(0x10000, 30), b"\r\n"].concat();
     Answer::whole(&chunk.repeat(400)).with("Transfer-Encoding", "chunked")
 }
 
 #[test]
-fn no_more_is_written_than_the_size_that_is_known() {
+fn no_more_than_the_known_size_is_written() {
     let server = Server::start(|_, _| without_end());
     let place = Place::new();
     let line = format!("models fetch lid.176.ftz --from {}/lid.176.ftz", server.address);
-    // To write more would fail otherwise.
+    // Writing more would fail.
     let blocks = FTZ_BYTES as u64 / 512 + 1;
     let expected = ["the server sends more than the 916.03 KiB", "nothing was kept of it"];
-    place.run_with_files_of(blocks, &line).exits(1).names(&expected);
+    place.run_with_file_limit(blocks, &line).exits(1).names(&expected);
     assert_eq!(files(&place), [""; 0]);
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
-fn no_more_is_written_than_the_limit_where_no_size_is_known() {
+fn no_more_than_the_limit_is_written_if_no_size_is_known() {
     let server = Server::start(|_, request| match request.path.as_str() {
         "/endless" => without_end(),
         _ => Answer::whole(&model((1 << 20) + 1, 31)),
@@ -411,7 +412,7 @@ fn no_more_is_written_than_the_limit_where_no_size_is_known() {
     let fetch = |name: &str, size: &str| {
         let address = &server.address;
         let line = format!("models fetch wikiref --max-size {size} --from {address}/{name}");
-        place.run_with_files_of(4 << 11, &line)
+        place.run_with_file_limit(4 << 11, &line)
     };
     fetch("endless", "1M").exits(1).names(&["more than 1.00 MiB", "--max-size allows more"]);
     fetch("long", "1M").exits(1).names(&["a file of 1.00 MiB", "--max-size allows more"]);
@@ -420,7 +421,7 @@ fn no_more_is_written_than_the_limit_where_no_size_is_known() {
 }
 
 #[test]
-fn nothing_is_written_through_what_lies_in_the_place_of_a_part() {
+fn nothing_is_written_through_a_link_or_pipe_in_place_of_a_part() {
     let whole = model(5_000, 32);
     let body = whole.clone();
     let server = Server::start(move |_, _| Answer::whole(&body));
@@ -431,12 +432,12 @@ fn nothing_is_written_through_what_lies_in_the_place_of_a_part() {
         |place, name| fs::hard_link(place.path("victim"), place.path(name)).unwrap(),
         |place, name| mkfifoat(CWD, place.path(name), 0o600.into()).unwrap(),
     ];
-    for in_the_way in kinds {
+    for put_in_place in kinds {
         let place = Place::new();
         place.write("victim", "not a model");
         fs::create_dir(place.path("models")).unwrap();
-        in_the_way(&place, "models/wikiref.model.bin.part");
-        in_the_way(&place, "models/wikiref.model.bin.part.json");
+        put_in_place(&place, "models/wikiref.model.bin.part");
+        put_in_place(&place, "models/wikiref.model.bin.part.json");
         place.run(&line).exits(0);
         assert_eq!(fs::read(place.path("victim")).unwrap(), b"not a model");
         let model = place.path("models/wikiref.model.bin");
@@ -447,7 +448,7 @@ fn nothing_is_written_through_what_lies_in_the_place_of_a_part() {
 }
 
 #[test]
-fn what_lies_in_the_place_of_a_model_is_named_and_stays() {
+fn a_link_in_place_of_a_model_is_named_and_kept() {
     let server = Server::start(|_, _| Answer::whole(&model(5_000, 33)));
     let line = format!("models fetch wikiref --from {}/wikiref.model.bin", server.address);
     let place = Place::new();
@@ -455,11 +456,11 @@ fn what_lies_in_the_place_of_a_model_is_named_and_stays() {
     symlink("gone", place.path("models/wikiref.model.bin")).unwrap();
     place.run(&line).exits(1).names(&["models/wikiref.model.bin is in the way: it is a link"]);
     assert!(place.path("models/wikiref.model.bin").is_symlink());
-    assert!(server.asked().is_empty());
+    assert!(server.requests().is_empty());
 }
 
 #[test]
-fn a_part_that_was_changed_is_not_gone_on_with() {
+fn a_download_does_not_resume_from_a_changed_part() {
     let whole = model(400_000, 34);
     let body = whole.clone();
     let server = Server::start(move |number, request| match number {
@@ -476,13 +477,13 @@ fn a_part_that_was_changed_is_not_gone_on_with() {
     fs::write(&part, bytes).unwrap();
     place.run(&line).exits(0);
     assert_eq!(fs::read(place.path("models/wikiref.model.bin")).unwrap(), whole);
-    assert_eq!(server.asked()[2].start(), 0);
+    assert_eq!(server.requests()[2].start(), 0);
 }
 
 #[test]
-fn a_redirect_from_http_leads_to_the_same_host_only() {
+fn a_redirect_from_http_is_followed_only_to_the_same_host() {
     let server = Server::start(|_, request| match request.path.as_str() {
-        // The same machine by another name.
+        // The same machine with another name.
         "/away" => {
             let host = request.header("host").unwrap().replace("127.0.0.1", "localhost");
             Answer::status("302 Found").with("Location", format!("http://{host}/new"))
@@ -494,23 +495,23 @@ fn a_redirect_from_http_leads_to_the_same_host_only() {
     let fetch =
         |name: &str| place.run(&format!("models fetch wikiref --from {}/{name}", server.address));
     fetch("away").exits(1).names(&["it redirects to http://localhost:", "the same host"]);
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requests().len(), 1);
     fetch("round").exits(1).names(&["more than 10 redirects"]);
     assert_eq!(files(&place), [""; 0]);
 }
 
 #[test]
-fn without_a_network_the_way_by_hand_is_named() {
-    // Bound and let go: nobody listens there.
+fn without_a_network_the_manual_way_is_named() {
+    // Bound and released, so nothing listens on it.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let place = Place::new();
-    let said = place.run(&format!("models fetch wikiref --from http://127.0.0.1:{port}/x"));
-    said.exits(1).names(&["cannot reach", "by hand: put the file at models/wikiref.model.bin"]);
+    let outcome = place.run(&format!("models fetch wikiref --from http://127.0.0.1:{port}/x"));
+    outcome.exits(1).names(&["cannot reach", "by hand: put the file at models/wikiref.model.bin"]);
     assert_eq!(files(&place), [""; 0]);
 }
 
 #[test]
-fn files_come_from_paths_too_and_one_put_there_by_hand_is_written_down() {
+fn files_can_come_from_paths_and_one_copied_by_hand_is_recorded() {
     let place = Place::new();
     fs::create_dir_all(place.path("usb")).unwrap();
     place.write("usb/de.arpa.bin", model(5_000, 23));
@@ -533,7 +534,7 @@ fn files_come_from_paths_too_and_one_put_there_by_hand_is_written_down() {
 }
 
 #[test]
-fn verify_tells_a_file_that_was_cut_off() {
+fn verify_detects_a_truncated_file() {
     let place = Place::new();
     fs::create_dir_all(place.path("models")).unwrap();
     place.write("models/lid.176.ftz", model(100, 27));
@@ -558,7 +559,7 @@ fn upstreams_own_files_have_the_checksums_of_the_table() {
 }
 
 #[test]
-fn the_list_has_every_language_of_ccnet_and_says_what_is_there() {
+fn the_list_has_every_language_of_ccnet_and_shows_what_is_present() {
     let place = Place::new();
     fs::create_dir_all(place.path("models/ccnet")).unwrap();
     place.write("models/ccnet/de.sp.model", model(100, 28));
@@ -587,7 +588,7 @@ fn a_wrong_command_says_what_would_be_right() {
 }
 
 #[test]
-fn one_fetch_at_a_time_goes_into_a_folder() {
+fn only_one_fetch_at_a_time_writes_to_a_folder() {
     let place = Place::new();
     fs::create_dir_all(place.path("models")).unwrap();
     place.write("x", model(100, 29));

@@ -1,6 +1,6 @@
-//! Inputs that are no files: none of them hangs a run, and what is left out is named.
+//! Inputs that are not regular files: none of them blocks a run, and those left out are named.
 
-use crate::support::{Outcome, Place, input, keeping_all, list, number, record, text, wet};
+use crate::support::{Outcome, Place, input, keep_all, list, number, record, text, wet};
 use rustix::fs::{CWD, mkfifoat};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use std::os::unix::net::UnixListener;
 const SLICES: [&str; 7] =
     ["common_crawl", "c4", "github", "arxiv", "books", "wikipedia", "stack_exchange"];
 
-/// A page with words of its own.
+/// A page with unique words.
 fn page(name: &str) -> Vec<u8> {
     wet(&[record(&format!("http://{name}.example/"), "title", &format!("words of page {name}"))])
 }
@@ -20,7 +20,7 @@ fn page(name: &str) -> Vec<u8> {
 /// A corpus that keeps every page, and a folder `in` with one page in it.
 fn place() -> Place {
     let place = Place::new();
-    place.write("recipe.toml", keeping_all(""));
+    place.write("recipe.toml", keep_all(""));
     place.run("build recipe.toml").exits(0);
     place.write("in/healthy.wet.gz", page("healthy"));
     place
@@ -34,7 +34,7 @@ fn add(place: &Place, paths: &str) -> Outcome {
     place.run(&format!("add corpus --slice common_crawl --label a {paths} --json"))
 }
 
-/// What the summary lists of the label `a`: the last part of each path, and the reason.
+/// The defects of the label `a` in the summary: the last part of each path, and the reason.
 fn left_out(summary: &Value) -> Vec<(String, String)> {
     let label = &summary["labels"]["common_crawl/a"];
     assert_eq!(number(&label["read"]), 1, "{label}");
@@ -62,7 +62,7 @@ fn a_folder_with_pipes_sockets_and_devices_is_read_without_them() {
         assert!(what.starts_with(kind) && what.ends_with("it is left out"), "{what}");
     }
     place.assert_sound("corpus");
-    // Nothing new was left out by the same command.
+    // The same command leaves out nothing new.
     add(&place, "in").exits(0);
 }
 
@@ -78,7 +78,7 @@ fn no_slice_waits_for_a_pipe() {
 }
 
 #[test]
-fn a_pipe_or_a_device_that_is_named_is_wrong_usage() {
+fn naming_a_pipe_or_a_device_is_wrong_usage() {
     let place = place();
     fifo(&place, "pipe.wet");
     fs::write(place.path("list"), "in/healthy.wet.gz\npipe.wet\n").unwrap();
@@ -93,7 +93,7 @@ fn a_pipe_or_a_device_that_is_named_is_wrong_usage() {
 }
 
 #[test]
-fn a_list_has_a_limit() {
+fn a_list_has_a_size_limit() {
     let place = place();
     let file = fs::File::create(place.path("list")).unwrap();
     file.set_len((64 << 20) + 1).unwrap();
@@ -109,7 +109,7 @@ fn strict_stops_at_what_would_be_left_out() {
 }
 
 #[test]
-fn links_that_lead_back_are_walked_once_and_those_that_lead_nowhere_are_named() {
+fn link_cycles_are_walked_once_and_broken_links_are_named() {
     let place = place();
     fs::create_dir(place.path("in/deep")).unwrap();
     for (to, at) in [
@@ -132,7 +132,7 @@ fn links_that_lead_back_are_walked_once_and_those_that_lead_nowhere_are_named() 
 }
 
 #[test]
-fn a_name_that_is_not_utf_8_costs_no_other_file() {
+fn a_name_that_is_not_utf_8_affects_no_other_file() {
     let place = place();
     let odd = place.path("in").join(OsStr::from_bytes(b"odd\xff.wet.gz"));
     fs::write(&odd, page("odd")).unwrap();
@@ -156,7 +156,7 @@ fn a_corpus_within_its_input_folder_is_left_out() {
     let add = "add in/corpus --slice common_crawl --label a in --json";
     let first = place.run(add).exits(0).json();
     assert!(left_out(&first).is_empty());
-    // The corpus has grown by then, which must not look like other sources.
+    // The corpus has grown in the meantime, which must not look like other sources.
     let again = place.run(add).exits(0).names(&["in/corpus: this is a corpus"]).json();
     assert_eq!(list(&again["skipped"]).len(), 1);
     place.assert_sound("in/corpus");
@@ -165,7 +165,7 @@ fn a_corpus_within_its_input_folder_is_left_out() {
 }
 
 #[test]
-fn a_corpus_within_a_repository_is_refused() {
+fn a_corpus_within_a_repository_is_rejected() {
     let place = Place::new();
     place.write("repo/LICENSE", "MIT License");
     place.write("repo/main.rs", "fn main() {}");
@@ -175,19 +175,19 @@ fn a_corpus_within_a_repository_is_refused() {
 }
 
 #[test]
-fn a_copy_of_a_file_under_another_name_is_warned_of() {
+fn a_copy_of_a_file_under_another_name_causes_a_warning() {
     let place = place();
     place.write("in/copy.wet.gz", page("healthy"));
     place.write("in/other.wet.gz", page("another"));
     let added = add(&place, "in").exits(0).names(&["healthy.wet.gz looks like a copy of"]);
     assert_eq!(list(&added.json()["notices"]).len(), 1);
-    place.write("both.toml", keeping_all("") + &input("x", "in"));
+    place.write("both.toml", keep_all("") + &input("x", "in"));
     let quiet = place.run("build both.toml --corpus other --quiet").exits(0);
     assert_eq!(quiet.stderr, "");
 }
 
 #[test]
-fn score_reads_a_pipe_that_is_named_and_none_in_a_folder() {
+fn score_reads_a_pipe_given_by_name_but_none_in_a_folder() {
     let place = Place::new();
     place.write("in/a.jsonl", "{\"text\": \"some words\"}\n");
     fifo(&place, "in/pipe.jsonl");

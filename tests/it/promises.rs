@@ -1,9 +1,9 @@
-//! What holds for every slice, as one check: the way of working does not show (G1), an increment is
-//! a rebuild (G2), and every record is accounted for (G4).
+//! The promises that hold for every slice, as one check: the export does not depend on how it is built
+//! (G1), an increment equals a rebuild (G2), and every record is accounted for (G4).
 
 use crate::support::{Place, assert_same, number, text};
 
-/// Ways to do the same, in words that follow `sluice`; the recipe and the corpus are given after.
+/// Ways to build the same corpus. Recipe and corpus are appended.
 const WAYS: [&str; 5] = [
     "build -w 2",
     "build -w 3 --epoch-bytes 10K --commit-every 5K",
@@ -13,8 +13,8 @@ const WAYS: [&str; 5] = [
 ];
 
 /// Checks `slice` with the lines `settings` on `labels`, each with its paths, in this order.
-/// `exits` is the code of a build of them: 0, or 3 where some of them are damaged. Gives what is
-/// exported.
+/// `exits` is the exit code of a build: 0, or 3 if some inputs are damaged. Returns the exported
+/// documents.
 #[track_caller]
 pub fn hold(
     place: &Place,
@@ -51,7 +51,7 @@ pub fn hold(
     place.documents("plain")
 }
 
-/// Fails unless read is kept and dropped, and kept is what is exported.
+/// Fails unless every record read is kept or dropped, and all kept ones are exported.
 fn accounted(place: &Place, slice: &str, labels: &[(&str, &str)]) {
     place.assert_sound("plain");
     let (status, documents) = (place.status("plain"), place.documents("plain"));

@@ -1,7 +1,7 @@
-//! Perplexity, the classifier, tokens, signals and filters, through the whole program: upstream's
+//! Perplexity, classifier, tokens, signals and filters of the whole program, compared with upstream's
 //! own results for real texts.
 
-use crate::support::{Place, WORDS, input, keeping_all, list, number, record, text, wet};
+use crate::support::{Place, WORDS, input, keep_all, list, number, record, text, wet};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-/// What the original tools made of real texts.
+/// Results of the original tools for real texts.
 fn references(data: &Path) -> Vec<Value> {
     let file = File::open(data.join("golden/reference_outputs_shared.jsonl.gz")).unwrap();
     let lines = BufReader::new(GzDecoder::new(file)).lines();
@@ -27,13 +27,14 @@ fn page(number: usize, body: &str) -> Vec<u8> {
     record(&format!("http://a.example/{number}"), "a title", body)
 }
 
-/// A corpus of `pages`, each in a file and shard of its own, and its documents by their URL.
+/// Builds a corpus of `pages`, each in a separate file and shard. Returns its documents by the number
+/// of the page.
 fn build(place: &Place, top: &str, settings: &str, pages: &[&str]) -> BTreeMap<usize, Value> {
     for (number, body) in pages.iter().enumerate() {
         place.write(&format!("in/{number:04}.warc.wet.gz"), wet(&[page(number, body)]));
     }
-    let alone = "scope = \"shard\"\n";
-    let recipe = keeping_all(top) + alone + settings + "\n" + &input("a", "in");
+    let scope = "scope = \"shard\"\n";
+    let recipe = keep_all(top) + scope + settings + "\n" + &input("a", "in");
     place.write("recipe.toml", recipe);
     place.run("build recipe.toml -w 2").exits(0);
     place.assert_sound("corpus");
@@ -45,14 +46,14 @@ fn build(place: &Place, top: &str, settings: &str, pages: &[&str]) -> BTreeMap<u
 }
 
 #[test]
-fn perplexities_are_those_of_kenlm_and_sentencepiece() {
+fn perplexities_equal_those_of_kenlm_and_sentencepiece() {
     let Some(data) = reference::folder() else { return };
     let references = references(&data);
     let mut lines: BTreeMap<&str, (&str, f64)> = BTreeMap::new();
     for reference in &references {
         let Some(found) = reference.get("ccnet_like") else { continue };
         if found["model"] == "es" {
-            continue; // The tools were given its quantised file; the slice takes the exact one.
+            continue; // The tools used its quantized file; the slice uses the exact one.
         }
         for line in list(&found["lines"]) {
             let tokens = text(&line["pieces"]).split(' ').count() + 1;
@@ -70,7 +71,7 @@ fn perplexities_are_those_of_kenlm_and_sentencepiece() {
         let (language, expected) = lines[pages[*number]];
         let meta = &document["meta"];
         seen.insert(text(&meta["bucket"]));
-        // The tools were told the language, the slice finds it: not always the same for one line.
+        // The tools got the language, the slice detects it: it may differ for a single line.
         if meta["language"] == language && text(&document["text"]) == pages[*number] {
             let found = meta["perplexity"].as_f64().unwrap();
             let close = 0.005 * expected + 0.05;
@@ -109,7 +110,7 @@ fn every_slice_publishes_the_tokens_of_its_documents() {
             .iter()
             .filter(|document| text(&document["meta"]["id"]).starts_with(slice))
             .peekable();
-        assert!(of_slice.peek().is_some(), "no document of {slice}");
+        assert!(of_slice.peek().is_some(), "no documents of {slice}");
         for document in of_slice {
             assert!(number(&document["meta"]["tokens"]) > 0, "{document}");
         }
@@ -117,10 +118,10 @@ fn every_slice_publishes_the_tokens_of_its_documents() {
 }
 
 #[test]
-fn scores_and_tokens_are_those_of_fasttext_and_tokenizers() {
+fn scores_and_tokens_equal_those_of_fasttext_and_tokenizers() {
     let Some(data) = reference::folder() else { return };
     let references = references(&data);
-    // No line twice, or the slice cuts one.
+    // Without repeated lines, since the slice cuts repeats.
     let is_plain = |body: &str| {
         let lines: Vec<&str> = body.split('\n').collect();
         let distinct: BTreeSet<&str> = lines.iter().copied().collect();
@@ -136,7 +137,7 @@ fn scores_and_tokens_are_those_of_fasttext_and_tokenizers() {
     for (at, document) in &documents {
         tokens += number(&document["meta"]["tokens"]);
         if text(&document["text"]) != pages[*at] {
-            continue; // Blanks at the ends of lines are gone.
+            continue; // Blanks at the ends of lines were removed.
         }
         let reference = plain[*at];
         assert_eq!(document["meta"]["tokens"], reference["neox_n_tokens"], "{}", pages[*at]);
@@ -150,7 +151,7 @@ fn scores_and_tokens_are_those_of_fasttext_and_tokenizers() {
 }
 
 #[test]
-fn poor_pages_are_dropped_for_a_named_reason() {
+fn poor_pages_are_dropped_with_a_named_reason() {
     let Some(data) = reference::folder() else { return };
     let references = references(&data);
     let pages: Vec<&str> = references.iter().take(60).map(|r| text(&r["text"])).collect();
@@ -182,7 +183,7 @@ fn poor_pages_are_dropped_for_a_named_reason() {
             .map(|reason| { dropped.get(reason).map_or(0, |count| number(count) as usize) })
             .sum::<usize>()
     );
-    // An expression over what was found.
+    // A filter expression over the results.
     let buckets = "buckets = [\"head\", \"middle\", \"tail\", \"all\"]\nmin_score = -1.0";
     let keep = "keep = \"ccnet_perplexity < 300 and rps_doc_word_count > 100\"";
     let (filtered, dropped) =
@@ -197,7 +198,7 @@ fn a_wrong_filter_or_model_is_named_before_anything_is_read() {
     let place = Place::new();
     place.write("in/a.warc.wet.gz", wet(&[page(0, "some text")]));
     let wrong = |line: &str, words: &[&str]| {
-        place.write("recipe.toml", keeping_all("") + line + "\n" + &input("a", "in"));
+        place.write("recipe.toml", keep_all("") + line + "\n" + &input("a", "in"));
         place.run("build recipe.toml").exits(2).names(words);
     };
     wrong(
@@ -213,5 +214,8 @@ fn a_wrong_filter_or_model_is_named_before_anything_is_read() {
     let recipe = "corpus = \"corpus\"\n[common_crawl]\nlm = \"models\"\n";
     place.write("recipe.toml", recipe.to_owned() + &input("a", "in"));
     place.run("build recipe.toml").exits(2).names(&["models", "en.arpa"]);
-    assert!(!place.path("corpus/commits").exists(), "no corpus is made that could not be added to");
+    assert!(
+        !place.path("corpus/commits").exists(),
+        "no corpus is created that could not be added to"
+    );
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 const README: &str = include_str!("../../README.md");
 
-/// Stands in the README for any number of lines.
+/// Represents any number of lines in the README.
 const ANY_LINES: &str = "[...]";
 
 #[test]
@@ -55,7 +55,7 @@ fn blocks(language: &str) -> impl Iterator<Item = &'static str> {
     README.split("\n```\n").filter_map(move |part| Some(part.split_once(&start)?.1))
 }
 
-/// What a command prints; none where a program that it needs is not installed.
+/// The output of a command; `None` if a program that it needs is not installed.
 fn run(line: &str, dir: &Path) -> Option<String> {
     let path = format!("{}:{}", dir.join("bin").display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("bash");

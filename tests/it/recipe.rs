@@ -1,15 +1,15 @@
-//! What is wrong with a recipe or a command is said with its place, and what would be right.
+//! The error for a wrong recipe or command names the place and a correct value.
 
 use crate::support::{Place, both_dumps, input};
 
-/// Builds the recipe, which is wrong at `line`; fails unless the error says so in `words`.
+/// Builds the recipe, which is wrong at `line`. Fails unless the error names the line and `words`.
 #[track_caller]
 fn refused(recipe: &str, line: usize, words: &[&str]) {
     let place = Place::new();
     place.write("wrong.toml", recipe);
     let outcome = place.run("build wrong.toml --corpus corpus").exits(2);
     outcome.names(&[&format!("wrong.toml:{line}:")]).names(words);
-    assert!(!place.path("corpus").exists(), "a wrong recipe made a corpus");
+    assert!(!place.path("corpus").exists(), "a wrong recipe created a corpus");
 }
 
 #[test]
@@ -45,13 +45,13 @@ fn a_value_of_the_wrong_type_is_named_with_its_line() {
 }
 
 #[test]
-fn what_is_no_toml_is_named_with_its_line() {
+fn invalid_toml_is_named_with_its_line() {
     refused("corpus = \"c\"\npreset = \n", 2, &[]);
     refused("corpus = \"c\"\ncorpus = \"d\"", 2, &["duplicate"]);
 }
 
 #[test]
-fn a_word_that_is_none_of_the_choices_is_refused_with_the_nearest() {
+fn an_unknown_choice_is_rejected_with_the_nearest_one() {
     refused("preset = \"gobal\"", 1, &["gobal", "did you mean global?"]);
     refused("preset = \"pile\"", 1, &["pile", "global", "redpajama"]);
     refused("[common_crawl]\ncopies = \"frist\"", 2, &["frist", "did you mean first?"]);
@@ -59,7 +59,7 @@ fn a_word_that_is_none_of_the_choices_is_refused_with_the_nearest() {
 }
 
 #[test]
-fn a_setting_out_of_range_is_refused_with_its_range() {
+fn a_setting_out_of_range_is_rejected_with_its_range() {
     for (slice, line, words) in [
         ("common_crawl", "min_language_score = 65", &["min_language_score", "from 0 to 1"][..]),
         ("common_crawl", "min_score = 1.5", &["min_score", "from -1 to 1"]),
@@ -75,7 +75,7 @@ fn a_setting_out_of_range_is_refused_with_its_range() {
 }
 
 #[test]
-fn a_model_that_is_not_there_is_named() {
+fn a_missing_model_is_named() {
     let recipe = "[common_crawl]\nlid = \"models/no.ftz\"";
     refused(recipe, 2, &["lid", "no such file", "models/no.ftz"]);
 }
@@ -100,7 +100,7 @@ fn the_language_identifier_is_named_at_the_top_or_in_the_table_of_common_crawl()
 }
 
 #[test]
-fn a_model_that_is_none_is_named() {
+fn a_file_that_is_not_a_model_is_named() {
     let place = Place::new();
     place.write("lid.ftz", "no model at all");
     let inputs = input("2019-30", "fixtures/2019-30");
@@ -109,7 +109,7 @@ fn a_model_that_is_none_is_named() {
 }
 
 #[test]
-fn no_copies_across_a_growing_corpus_is_refused() {
+fn keeping_no_copies_in_a_growing_corpus_is_rejected() {
     let recipe = "[common_crawl]\ncopies = \"none\"\nscope = \"corpus\"";
     refused(recipe, 1, &["copies", "scope", "use scope = \"label\" or \"shard\""]);
     let inherited = "preset = \"redpajama\"\n[common_crawl]\nscope = \"corpus\"";
@@ -117,7 +117,7 @@ fn no_copies_across_a_growing_corpus_is_refused() {
 }
 
 #[test]
-fn a_label_that_could_leave_its_folder_is_refused() {
+fn a_label_that_could_leave_its_folder_is_rejected() {
     for label in ["", "..", "../x", "a/b", "a b", ".a"] {
         refused(&input(label, "fixtures/2019-30"), 3, &["label"]);
     }
@@ -145,7 +145,7 @@ fn a_corpus_keeps_its_recipe() {
     let outcome = place.run("build other.toml --corpus corpus").exits(2);
     outcome.names(&["corpus", "another recipe", "recipe.toml"]);
     assert_eq!(place.status("corpus"), status);
-    // Settings written out and settings left out are one recipe.
+    // A recipe with default settings written out is the same recipe.
     let printed = place.run("build one.toml --print-recipe").exits(0).stdout;
     place.write("printed.toml", printed);
     place.run("build printed.toml --corpus corpus").exits(0);
@@ -153,21 +153,21 @@ fn a_corpus_keeps_its_recipe() {
 }
 
 #[test]
-fn a_second_writer_is_told_who_writes() {
+fn a_second_writer_learns_which_process_writes() {
     let place = Place::new();
     place.write("recipe.toml", both_dumps("", ""));
     let slow = "build recipe.toml --corpus corpus --epoch-bytes 2K --commit-every 1K";
     let mut first = place.start(slow);
-    place.wait_for_a_commit(&mut first);
+    place.wait_for_commit(&mut first);
     let owner = format!("process {}", first.id());
     place.run("build recipe.toml --corpus corpus").exits(1).names(&["corpus/lock", &owner]);
-    // The first is none the worse for it.
+    // The first is not affected.
     first.wait().exits(0);
     place.assert_sound("corpus");
 }
 
 #[test]
-fn a_command_that_cannot_be_is_wrong_usage() {
+fn an_impossible_command_is_wrong_usage() {
     let place = Place::new();
     place.write("recipe.toml", both_dumps("", ""));
     for wrong in ["-w 0", "-n 2 -p 2", "--memory 4X", "--commit-every soon", "--engine none"] {
@@ -180,26 +180,27 @@ fn a_command_that_cannot_be_is_wrong_usage() {
 }
 
 #[test]
-fn a_folder_of_other_things_is_left_as_it_is() {
+fn a_folder_with_foreign_files_is_left_unchanged() {
     let place = Place::new();
-    let things = ["mine/data/raw/dump.wet.gz", "mine/tmp/notes.txt", "mine/recipe.toml", "mine/x"];
+    let foreign = ["mine/data/raw/dump.wet.gz", "mine/tmp/notes.txt", "mine/recipe.toml", "mine/x"];
     let refused = |made: &[&str], inputs: &str| {
         for thing in made {
             place.write(thing, "precious");
         }
-        let told = place.run(&format!("add mine --slice common_crawl --label a {inputs}")).exits(2);
-        told.names(&["mine", "not empty"]);
+        let outcome =
+            place.run(&format!("add mine --slice common_crawl --label a {inputs}")).exits(2);
+        outcome.names(&["mine", "not empty"]);
         for thing in made {
             assert_eq!(std::fs::read_to_string(place.path(thing)).unwrap(), "precious", "{thing}");
         }
         assert!(!place.path("mine/commits").exists());
         std::fs::remove_dir_all(place.path("mine")).unwrap();
     };
-    for thing in things {
+    for thing in foreign {
         refused(&[thing], "fixtures/2019-30");
     }
-    refused(&things, "fixtures/2019-30");
-    // A folder that is another's by a link.
+    refused(&foreign, "fixtures/2019-30");
+    // A link to another folder.
     place.write("other/dump", "precious");
     std::fs::create_dir(place.path("mine")).unwrap();
     std::os::unix::fs::symlink(place.path("other"), place.path("mine/data")).unwrap();
@@ -208,7 +209,7 @@ fn a_folder_of_other_things_is_left_as_it_is() {
 }
 
 #[test]
-fn a_file_that_is_put_into_a_corpus_stays() {
+fn a_foreign_file_in_a_corpus_is_kept() {
     let place = Place::new();
     place.run("add corpus --slice common_crawl --label a fixtures/2019-30").exits(0);
     place.write("corpus/data/raw/dump.wet.gz", "precious");
@@ -219,7 +220,7 @@ fn a_file_that_is_put_into_a_corpus_stays() {
 }
 
 #[test]
-fn inputs_that_are_not_there_make_no_corpus() {
+fn missing_inputs_create_no_corpus() {
     let place = Place::new();
     place.run("add corpus --slice common_crawl --label a nope.gz").exits(2).names(&["nope.gz"]);
     assert!(!place.path("corpus").exists());
@@ -241,13 +242,13 @@ fn a_recipe_printed_for_another_folder_reads_the_same_inputs() {
 }
 
 #[test]
-fn a_label_that_is_there_twice_is_refused_with_its_line() {
+fn a_repeated_label_is_rejected_with_its_line() {
     let recipe = input("a", "fixtures/2019-30") + &input("a", "fixtures/2020-05");
     refused(&recipe, 5, &["common_crawl/a", "twice"]);
 }
 
 #[test]
-fn a_filter_on_what_no_model_gives_is_refused() {
+fn a_filter_without_its_model_is_rejected() {
     for (name, key) in [("ccnet_perplexity", "lm"), ("rps_doc_ml_wikiref_score", "classifier")] {
         let place = Place::new();
         place.write("recipe.toml", format!("[common_crawl]\nkeep = \"{name} < 340\"\n"));

@@ -1,4 +1,4 @@
-//! `sluice score`: what a corpus would say of a document, for documents of other pipelines.
+//! `sluice score`: documents of other pipelines get the same scores as in a corpus.
 
 use crate::support::{Place, gzip, input, list, number, text};
 use flate2::read::MultiGzDecoder;
@@ -53,7 +53,7 @@ const FLAGS: &str = "--lid data/models/langid/lid.176.ftz --lm data/models/ccnet
     --bad-words data/models/wordlists/ldnoobw_en.txt";
 
 #[test]
-fn a_line_stays_as_it_is_and_gets_its_scores_at_the_end_in_order() {
+fn scores_are_appended_to_unchanged_lines_in_order() {
     let place = Place::new();
     let lines = lines(3_000);
     place.write("in.jsonl", &lines);
@@ -65,7 +65,7 @@ fn a_line_stays_as_it_is_and_gets_its_scores_at_the_end_in_order() {
             let fields = line.strip_suffix('}').unwrap();
             let scores = scored.strip_prefix(fields).unwrap_or_else(|| panic!("{line} {scored}"));
             let scores = scores.strip_prefix(",\"scores\":{\"language\":").expect("at the end");
-            // No other model was given.
+            // No other model is configured.
             assert!(scores.contains("language_score"), "{scores}");
             for absent in ["perplexity", "bucket", "wiki_prob", "tokens", "signals"] {
                 assert!(!scores.contains(absent), "{scores}");
@@ -76,7 +76,7 @@ fn a_line_stays_as_it_is_and_gets_its_scores_at_the_end_in_order() {
 }
 
 #[test]
-fn every_form_of_input_and_output_gives_the_same() {
+fn every_form_of_input_and_output_has_the_same_scores() {
     let place = Place::new();
     let lines = lines(700);
     place.write("in.jsonl", &lines);
@@ -93,7 +93,7 @@ fn every_form_of_input_and_output_gives_the_same() {
     }
     let outcome = place.run(&format!("score in.gz --out - {flags}")).exits(0);
     assert!(outcome.stdout == expected, "standard output");
-    // Scored again, the old scores go.
+    // Scoring again replaces the old scores.
     place.run(&format!("score expected.jsonl --out again.jsonl {flags}")).exits(0);
     assert!(read(&place, "again.jsonl") == expected, "scored twice");
     // Several files, one after another.
@@ -102,7 +102,7 @@ fn every_form_of_input_and_output_gives_the_same() {
 }
 
 #[test]
-fn standard_input_and_parquet_give_the_same() {
+fn standard_input_and_parquet_get_the_same_scores() {
     let place = Place::new();
     place.run("add corpus --slice common_crawl --label a fixtures/2019-30").exits(0);
     place.run("export corpus --out lines --quiet").exits(0);
@@ -126,7 +126,7 @@ fn standard_input_and_parquet_give_the_same() {
 }
 
 #[test]
-fn scores_are_those_that_an_add_writes_into_its_export() {
+fn scores_equal_those_in_an_export() {
     let Some(place) = Place::with_data() else { return };
     let tokenizer = "tokenizer = \"data/models/tokenizers/gpt_neox_20B_tokenizer.json\"\n";
     let all =
@@ -161,7 +161,7 @@ fn scores_are_those_that_an_add_writes_into_its_export() {
 }
 
 #[test]
-fn scores_are_those_of_the_reference_tools() {
+fn scores_equal_those_of_the_reference_tools() {
     let Some(place) = Place::with_data() else { return };
     let references = "data/golden/reference_outputs_shared.jsonl.gz";
     let outcome = place.run(&format!("score {references} {FLAGS} --out out.jsonl.zst --json -w 2"));
@@ -173,7 +173,7 @@ fn scores_are_those_of_the_reference_tools() {
         let scores = &reference["scores"];
         assert_eq!(scores["tokens"], reference["neox_n_tokens"], "{}", reference["id"]);
         tokens += number(&scores["tokens"]);
-        // The reference took line ends for blanks, and nothing else; ours is RedPajama's rule.
+        // The reference replaced line ends by blanks, and nothing else; ours is RedPajama's rule.
         let read = text(&reference["text"]);
         if let Some(wiki) =
             reference["quality_ftz"]["wiki"].as_f64().filter(|_| read == read.trim())
@@ -194,7 +194,7 @@ fn scores_are_those_of_the_reference_tools() {
 }
 
 #[test]
-fn malformed_lines_are_named_and_passed_by() {
+fn malformed_lines_are_named_and_skipped() {
     let place = Place::new();
     let long = format!("{{\"text\":\"{}\"}}", "a".repeat(257 << 20));
     let deep = format!("{{\"deep\":{}{},\"text\":\"fine\"}}", "[".repeat(500), "]".repeat(500));
@@ -230,8 +230,8 @@ fn malformed_lines_are_named_and_passed_by() {
     assert_eq!(list(&summary["listed"]).len(), 11);
     let scored = read(&place, "out.jsonl");
     assert!(scored.lines().count() >= 4);
-    assert!(scored.contains("[[[["), "nesting is no matter");
-    // The good ones only, by another name of the text.
+    assert!(scored.contains("[[[["), "nested values are kept");
+    // Another name of the text field.
     place.write("body.jsonl", "{\"body\":\"x\"}\n");
     place.run("score body.jsonl --text-field body --out body.out").exits(0);
     let outcome = place.run("score in.jsonl --out strict.jsonl --strict").exits(1);
@@ -250,7 +250,7 @@ fn damaged_parquet_is_named_and_does_not_stop_the_rest() {
 }
 
 #[test]
-fn wrong_flags_are_refused_before_anything_is_written() {
+fn wrong_flags_are_rejected_before_anything_is_written() {
     let place = Place::new();
     place.write("in.jsonl", lines(1));
     for (flags, words) in [
@@ -269,9 +269,9 @@ fn wrong_flags_are_refused_before_anything_is_written() {
 }
 
 #[test]
-fn a_reader_that_has_enough_ends_it_without_a_word() {
+fn a_closed_output_pipe_ends_it_silently() {
     let place = Place::new();
-    // More than a pipe holds.
+    // More than the capacity of a pipe.
     place.write("in.jsonl", lines(20_000));
     let line = format!("{} score in.jsonl --out - --quiet | head -1", env!("CARGO_BIN_EXE_sluice"));
     let mut shell = std::process::Command::new("sh");
@@ -289,7 +289,7 @@ fn an_input_is_never_the_output() {
 }
 
 #[test]
-fn any_slice_may_be_the_one_whose_settings_count() {
+fn settings_can_come_from_any_slice() {
     let place = Place::new();
     place.write("in.jsonl", lines(3));
     for slice in ["books", "github", "c4"] {

@@ -1,4 +1,4 @@
-//! StackExchange: threads of sites, an increment by a later dump, and damage.
+//! StackExchange: threads of sites, an increment with a later dump, and damage.
 
 use crate::promises;
 use crate::support::{Place, gzip, list, number, text};
@@ -64,7 +64,7 @@ fn a_later_dump_adds_threads_that_are_new_or_changed() {
         json!({"language": "en", "url": expected[2], "timestamp": "2023-03-29",
             "source": "stackexchange", "question_score": "12", "id": id})
     );
-    // The answer with the score 10 stands before the one with 9, and a list has its stars.
+    // The answer with the score 10 precedes the one with 9, and a list has its stars.
     let thread = text(&found[2]["text"]);
     let places = ["Q: Why does", "A: As the other", "\n*all the water", "A: Small", "A: Mine"];
     let places: Vec<_> = places.iter().map(|words| thread.find(words).expect(words)).collect();
@@ -157,7 +157,7 @@ fn real_sites_keep_the_promises() {
         labels.iter().map(|(label, path)| (label.as_str(), path.as_str())).collect();
     let found = promises::hold(&place, "stack_exchange", "", &labels[1..3], 0);
     assert!(found.len() > 100, "{} threads", found.len());
-    // An archive of a site holds what its folder holds.
+    // The archive of a site has the same threads as its folder.
     let add = "add plain --slice stack_exchange --label";
     let site = "data/stackexchange/quantumcomputing.stackexchange.com";
     place.run(&format!("{add} folder {site}")).exits(0);
@@ -169,17 +169,17 @@ fn real_sites_keep_the_promises() {
 }
 
 #[test]
-fn a_site_that_is_there_twice_is_refused_by_name() {
+fn a_repeated_site_is_rejected_by_name() {
     let place = Place::new();
     let posts = "<posts>\n  <row Id=\"1\" PostTypeId=\"1\" Title=\"T\" Body=\"B\" Score=\"1\" />\n</posts>\n";
     place.write("dumps/math.stackexchange.com/Posts.xml", posts);
     place.write("dumps/math.stackexchange.com.xml", posts);
-    let told = place.run("add corpus --slice stack_exchange --label a dumps").exits(1);
-    told.names(&["math.stackexchange.com is there twice", "math.stackexchange.com.xml"]);
+    let outcome = place.run("add corpus --slice stack_exchange --label a dumps").exits(1);
+    outcome.names(&["math.stackexchange.com is there twice", "math.stackexchange.com.xml"]);
 }
 
 #[test]
-fn dumps_of_today_are_read_as_they_come() {
+fn current_dumps_are_read_as_published() {
     let place = Place::new();
     let dated = |row: String, day: &str| format!("{row} CreationDate=\"{day}T01:02:03.000\"");
     let rows = [
@@ -195,7 +195,7 @@ fn dumps_of_today_are_read_as_they_come() {
     place.write("in/_readme.txt", "of archive.org");
     place.run("add corpus --slice stack_exchange --label mylabel in").exits(0);
     let found = place.documents("corpus");
-    let told: Vec<(&str, &str)> =
+    let timestamps: Vec<(&str, &str)> =
         found.iter().map(|d| (text(&d["meta"]["url"]), text(&d["meta"]["timestamp"]))).collect();
     let day = "2025-03-01";
     let expected = [
@@ -204,15 +204,15 @@ fn dumps_of_today_are_read_as_they_come() {
         ("https://b.example/questions/1", day),
         ("https://b.example/questions/3", day),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(timestamps, expected);
     assert!(text(&found[1]["text"]).contains("A: answer 5"));
-    // A label that is a date is the dump's; without any date there is none.
+    // A label that is a date is the date of the dump. Without any date, it is null.
     place.write("undated/c.example.xml", posts(&[question(1, "z")]));
     place.run("add corpus --slice stack_exchange --label 2025-04 undated").exits(0);
     place.write("nameless/posts/Posts.xml", posts(&[question(1, "z")]));
     place.write("nameless/d.example.xml", posts(&[question(1, "z")]));
-    let told = place.run("add corpus --slice stack_exchange --label n nameless").exits(3).stdout;
-    assert!(told.contains("cannot tell which site"), "{told}");
+    let output = place.run("add corpus --slice stack_exchange --label n nameless").exits(3).stdout;
+    assert!(output.contains("cannot tell which site"), "{output}");
     let found = place.documents("corpus");
     let of =
         |url: &str| &found.iter().find(|d| d["meta"]["url"] == url).unwrap()["meta"]["timestamp"];

@@ -1,8 +1,8 @@
-//! A file of the state is damaged or gone, or the disk is full: the run stops, names the file and
-//! what to do, and leaves the corpus at its last commit. Once that is put right, the same command
-//! gives the bytes of a run that nothing disturbed.
+//! A file of the state is damaged or missing, or the disk is full: the run stops, names the file and a
+//! remedy, and leaves the corpus at its last commit. Once this is fixed, the same command produces the
+//! bytes of an undisturbed run.
 
-use crate::support::{Export, Outcome, Place, assert_same, files_below, keeping_all, record, wet};
+use crate::support::{Export, Outcome, Place, assert_same, files_below, keep_all, record, wet};
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -12,20 +12,20 @@ use std::process::Command;
 /// A corpus of one label, in many epochs and so in several runs, and a second label to be added.
 struct Setting {
     place: Place,
-    /// What adds the second label.
+    /// The command that adds the second label.
     add: String,
     /// The corpus folder before that.
     folder: Export,
-    /// The export before, and after an addition in peace.
+    /// The export before, and after an undisturbed addition.
     before: Export,
     after: Export,
 }
 
 impl Setting {
-    /// The second label is what `write` puts into the folder `in`.
+    /// The second label is the folder `in`, which `write` fills.
     fn new(write: impl FnOnce(&Place)) -> Setting {
         let place = Place::new();
-        place.write("recipe.toml", keeping_all(""));
+        place.write("recipe.toml", keep_all(""));
         place.run("build recipe.toml").exits(0);
         let add = |label: &str, paths: &str| {
             format!("add corpus --slice common_crawl --label {label} {paths}")
@@ -41,7 +41,7 @@ impl Setting {
         setting
     }
 
-    /// The second label is the other bundled dump: every page of every run is looked at.
+    /// The second label is the other bundled dump: every page of every run is read.
     fn with_many_keys() -> Setting {
         Setting::new(|place| {
             for (name, bytes) in files_below(&place.path("fixtures/2020-05")) {
@@ -50,15 +50,15 @@ impl Setting {
         })
     }
 
-    /// The second label is one page of some new lines: the filters say that no page is to be read.
+    /// The second label is one page with some new lines: by the filters, no page needs to be read.
     fn with_few_keys() -> Setting {
-        // Digits are all alike in the eyes of CCNet.
+        // CCNet treats all digits as equal.
         let lines: Vec<String> = (1..40).map(|line| "word ".repeat(line)).collect();
         let page = record("http://few.example/", "title", &lines.join("\n"));
         Setting::new(|place| place.write("in/few.wet.gz", wet(&[page])))
     }
 
-    /// Puts everything back to where the second label is still to be added.
+    /// Restores the corpus before the second label is added.
     fn reset(&self) {
         fs::remove_dir_all(self.place.path("corpus")).unwrap();
         for (name, bytes) in &self.folder {
@@ -90,8 +90,8 @@ impl Setting {
         assert!(verified.stdout.contains(file), "{what}: {verified}");
     }
 
-    /// Fails unless manifest, export and every file that the manifest names are as they were,
-    /// without a look at the file `damaged`.
+    /// Fails unless manifest, export and every file that the manifest names are unchanged. Ignores the
+    /// file `damaged`.
     #[track_caller]
     fn is_at_its_last_commit(&self, damaged: &str, what: &str) {
         for (name, bytes) in &self.folder {
@@ -104,36 +104,35 @@ impl Setting {
         assert_same(&self.place.export("corpus"), &self.before, what);
     }
 
-    /// Fails unless the second label can be added now, and nothing is left of earlier attempts.
+    /// Fails unless the second label can be added now, and nothing remains of earlier attempts.
     #[track_caller]
-    fn goes_on(&self, what: &str) {
+    fn assert_can_add(&self, what: &str) {
         self.place.run(&self.add).exits(0);
         assert_same(&self.place.export("corpus"), &self.after, what);
         self.place.assert_sound("corpus");
         self.reset();
     }
 
-    /// Fails unless the second label is refused for each of `faults` in the run `file`, and without
-    /// harm.
+    /// Fails unless each of `faults` in the run `file` stops the second label, without harm.
     #[track_caller]
     fn stops_at(&self, file: &str, faults: &[Fault], place: &str) {
         for fault in faults {
             let what = format!("{fault:?} of {file}, {place}");
-            fault.befall(&self.path(file));
+            fault.apply(&self.path(file));
             self.verify_names(file, &what);
             self.place.run(&self.add).exits(1).names(&[file, "restore it", "rebuild the corpus"]);
             self.is_at_its_last_commit(file, &what);
             self.put_back(file);
         }
-        self.goes_on(place);
+        self.assert_can_add(place);
     }
 
-    /// Fails unless the second label is added in spite of `fault`, with the same result, and the
-    /// damage is found by who looks for it.
+    /// Fails unless the second label is added despite `fault`, with the same result, and `verify` finds
+    /// the damage.
     #[track_caller]
-    fn passes_by(&self, file: &str, fault: &Fault, place: &str) {
+    fn is_not_affected_by(&self, file: &str, fault: &Fault, place: &str) {
         let what = format!("{fault:?} of {file}, {place}");
-        fault.befall(&self.path(file));
+        fault.apply(&self.path(file));
         self.verify_names(file, &what);
         self.place.run(&self.add).exits(0);
         assert_same(&self.place.export("corpus"), &self.after, &what);
@@ -144,22 +143,22 @@ impl Setting {
     }
 }
 
-/// What may happen to a file.
+/// The damage to a file.
 #[derive(Debug)]
 enum Fault {
-    /// A bit of this byte is another.
+    /// A bit of this byte is flipped.
     Flip(usize),
-    /// Only so many bytes are left.
+    /// Only this many bytes remain.
     CutTo(usize),
-    Gone,
-    /// A folder has its name.
+    Missing,
+    /// A folder has the name of the file.
     Folder,
-    /// Nobody may read it.
-    Closed,
+    /// No user may read it.
+    Unreadable,
 }
 
 impl Fault {
-    fn befall(&self, path: &Path) {
+    fn apply(&self, path: &Path) {
         let mut bytes = fs::read(path).unwrap();
         match *self {
             Fault::Flip(at) => {
@@ -167,17 +166,19 @@ impl Fault {
                 fs::write(path, bytes).unwrap();
             }
             Fault::CutTo(len) => fs::write(path, &bytes[..len]).unwrap(),
-            Fault::Gone => fs::remove_file(path).unwrap(),
+            Fault::Missing => fs::remove_file(path).unwrap(),
             Fault::Folder => {
                 fs::remove_file(path).unwrap();
                 fs::create_dir(path).unwrap();
             }
-            Fault::Closed => fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap(),
+            Fault::Unreadable => {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap()
+            }
         }
     }
 }
 
-/// Where the parts of a run lie, by what docs and head comments say of its layout.
+/// The positions of the parts of a run, by its documented layout.
 struct Layout {
     header: Range<usize>,
     pages: Vec<Range<usize>>,
@@ -206,13 +207,13 @@ impl Layout {
     }
 }
 
-/// First byte, one in the middle, last byte.
-fn some(part: &Range<usize>) -> [Fault; 3] {
+/// Flips the first byte, one in the middle, or the last byte.
+fn flips(part: &Range<usize>) -> [Fault; 3] {
     [part.start, part.start + part.len() / 2, part.end - 1].map(Fault::Flip)
 }
 
 #[test]
-fn a_run_that_is_damaged_gone_or_closed_stops_what_needs_it_without_harm() {
+fn a_damaged_missing_or_unreadable_run_stops_the_command_without_harm() {
     let setting = Setting::with_many_keys();
     let file = setting.largest_run("paragraphs");
     let (layout, len) = (Layout::of(&setting.folder[file]), setting.folder[file].len());
@@ -223,46 +224,46 @@ fn a_run_that_is_damaged_gone_or_closed_stops_what_needs_it_without_harm() {
         ("index", &layout.index),
         ("footer", &layout.footer),
     ] {
-        setting.stops_at(file, &some(part), name);
+        setting.stops_at(file, &flips(part), name);
     }
-    let faults = [Fault::CutTo(len - 1), Fault::CutTo(0), Fault::Gone, Fault::Folder];
+    let faults = [Fault::CutTo(len - 1), Fault::CutTo(0), Fault::Missing, Fault::Folder];
     setting.stops_at(file, &faults, "the file");
-    // Each index has its own.
+    // Each index has its own runs.
     let file = setting.largest_run("documents");
     let len = setting.folder[file].len();
-    let faults = [Fault::Flip(12), Fault::Flip(100), Fault::Flip(len - 9), Fault::Gone];
+    let faults = [Fault::Flip(12), Fault::Flip(100), Fault::Flip(len - 9), Fault::Missing];
     setting.stops_at(file, &faults, "the file");
-    Fault::Closed.befall(&setting.path(file));
+    Fault::Unreadable.apply(&setting.path(file));
     if fs::read(setting.path(file)).is_ok() {
         println!("skipped: this user may read everything");
         return;
     }
     setting.put_back(file);
-    setting.stops_at(file, &[Fault::Closed], "the file");
+    setting.stops_at(file, &[Fault::Unreadable], "the file");
 }
 
 #[test]
-fn a_damaged_filter_stops_what_asks_it_without_harm() {
+fn a_damaged_filter_stops_the_command_without_harm() {
     let setting = Setting::with_few_keys();
     let file = setting.largest_run("paragraphs");
     let layout = Layout::of(&setting.folder[file]);
-    setting.stops_at(file, &some(&layout.filters), "filters");
+    setting.stops_at(file, &flips(&layout.filters), "filters");
 }
 
 #[test]
-fn damage_that_nobody_meets_changes_nothing_and_is_found_by_verify() {
+fn damage_that_is_not_read_changes_nothing_and_is_found_by_verify() {
     let (many, few) = (Setting::with_many_keys(), Setting::with_few_keys());
     let file = many.largest_run("paragraphs");
     let layout = Layout::of(&many.folder[file]);
-    for fault in some(&layout.filters) {
-        many.passes_by(file, &fault, "filters");
+    for fault in flips(&layout.filters) {
+        many.is_not_affected_by(file, &fault, "filters");
     }
-    for fault in some(&layout.pages[1]) {
-        few.passes_by(file, &fault, "second page");
+    for fault in flips(&layout.pages[1]) {
+        few.is_not_affected_by(file, &fault, "second page");
     }
 }
 
-/// How many blocks of 512 bytes any file may have, and which file it is that does not fit.
+/// The largest number of blocks of 512 bytes in a file, and the file that exceeds it.
 struct Full {
     blocks: u64,
     flags: &'static str,
@@ -273,14 +274,14 @@ impl Setting {
     /// Fails unless the second label stops at the file that does not fit, without harm.
     #[track_caller]
     fn stops_where_full(&self, Full { blocks, flags, file }: Full) {
-        let run = |line: &str| -> Outcome { self.place.run_with_files_of(blocks, line) };
-        let (line, what) = (format!("{} {flags}", self.add), format!("no room for {file}"));
-        // Not even twice over: what the first attempt left behind is no obstacle.
+        let run = |line: &str| -> Outcome { self.place.run_with_file_limit(blocks, line) };
+        let (line, what) = (format!("{} {flags}", self.add), format!("no space for {file}"));
+        // Twice, since leftovers of the first attempt must not change the result.
         for _ in 0..2 {
             run(&line).exits(1).names(&[&format!("corpus/{file}"), "File too large"]);
             self.is_at_its_last_commit("", &what);
         }
-        self.goes_on(&what);
+        self.assert_can_add(&what);
     }
 }
 
@@ -293,7 +294,7 @@ fn a_full_disk_stops_the_run_at_any_file_without_harm() {
         Full { blocks: 40, flags: together, file: "tmp" },
         Full { blocks: 1, flags: "", file: "state/paragraphs-00000013-0000-01.run" },
         Full { blocks: 20, flags: "-w 2", file: "state/paragraphs-00000013-000" },
-        // Epochs' runs fit, and eight of them together do not.
+        // The run of an epoch fits, but eight merged runs do not.
         Full { blocks: 30, flags: "--epoch-bytes 20K", file: "state/paragraphs-000000" },
         Full { blocks: 70, flags: "", file: "data/common_crawl/second/00000013-0000.jsonl.zst" },
     ] {
@@ -302,11 +303,11 @@ fn a_full_disk_stops_the_run_at_any_file_without_harm() {
 }
 
 #[test]
-fn a_run_that_has_no_room_even_for_its_last_words_ends_like_any_other() {
+fn a_run_without_space_for_its_error_message_ends_like_any_other() {
     let setting = Setting::with_many_keys();
-    setting.place.run_with_files_of(0, &setting.add).exits(1);
-    setting.is_at_its_last_commit("", "no room for anything");
-    setting.goes_on("no room for anything");
+    setting.place.run_with_file_limit(0, &setting.add).exits(1);
+    setting.is_at_its_last_commit("", "no space for anything");
+    setting.assert_can_add("no space for anything");
 }
 
 #[test]
@@ -324,7 +325,7 @@ fn a_ledger_that_does_not_fit_stops_the_run_without_harm() {
 
 #[test]
 fn a_manifest_that_does_not_fit_stops_the_run_without_harm() {
-    // Many small sources: all of them stand in the manifest.
+    // Many small sources: the manifest lists all of them.
     let setting = Setting::new(|place| {
         for source in 0..300 {
             let page = record(&format!("http://example/{source}"), "title", "the same");
@@ -334,8 +335,8 @@ fn a_manifest_that_does_not_fit_stops_the_run_without_harm() {
     setting.stops_where_full(Full { blocks: 120, flags: "", file: "commits/000002.json" });
 }
 
-/// A file of documents that wait on disk, of a process that is under way: it has no name, but the
-/// system shows it.
+/// The file of documents that wait on disk, of a running process. It has no name, but the system lists
+/// it.
 fn held_file(process: u32, bytes_min: u64) -> Option<PathBuf> {
     let open = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
     open.map(|entry| entry.path()).find(|path| {
@@ -351,7 +352,7 @@ fn signal(process: u32, name: &str) {
 }
 
 #[test]
-fn documents_that_change_while_they_wait_on_disk_end_the_run_and_are_not_published() {
+fn documents_that_change_while_they_wait_on_disk_stop_the_run_and_are_not_published() {
     let setting = Setting::new(|place| {
         let hash = |number: u64| (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let letters = |number: u64| format!("{:016x}", hash(number)).replace(char::is_numeric, "z");
@@ -363,16 +364,16 @@ fn documents_that_change_while_they_wait_on_disk_end_the_run_and_are_not_publish
     });
     let mut run = setting.place.start(&format!("{} --memory 64K --epoch-bytes 1G", setting.add));
     let file = loop {
-        assert!(!run.is_over(), "the run was over before a document waited on disk");
+        assert!(!run.is_over(), "the run ended before a document waited on disk");
         if let Some(file) = held_file(run.id(), 300 << 10) {
             break file;
         }
         std::thread::sleep(std::time::Duration::from_millis(1));
     };
-    // Nothing of it is read before the epoch, which is the whole label, is at its end.
+    // It is read only at the end of the epoch, which is the whole label.
     signal(run.id(), "-STOP");
     let file = fs::File::options().read(true).write(true).open(file).unwrap();
-    // A letter among letters is one of a text, whatever compression makes of the rest.
+    // A letter among letters belongs to a text, even if the rest is compressed.
     let mut bytes = vec![0; 200 << 10];
     file.read_exact_at(&mut bytes, 0).unwrap();
     let start = 100 << 10;
@@ -382,5 +383,5 @@ fn documents_that_change_while_they_wait_on_disk_end_the_run_and_are_not_publish
     signal(run.id(), "-CONT");
     run.wait().exits(1).names(&["corpus/tmp", "not what was written", "check the disk"]);
     setting.is_at_its_last_commit("", "a bit of a waiting document");
-    setting.goes_on("a bit of a waiting document");
+    setting.assert_can_add("a bit of a waiting document");
 }

@@ -1,4 +1,4 @@
-//! Running `sluice` as a user does, in a folder of its own; making small inputs; reading results.
+//! Runs `sluice` as a user does, in a separate folder; makes small inputs; reads results.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A tokenizer that counts words; enough to have tokens without a download.
+/// A tokenizer that counts words, so that tests have tokens without a download.
 pub const WORDS: &str = r#"{"version": "1.0", "added_tokens": [], "normalizer": null,
     "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
     "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}}"#;
@@ -26,19 +26,19 @@ pub static SLUICE: LazyLock<PathBuf> = LazyLock::new(|| {
     std::env::var_os("SLUICE_PROGRAM").map_or_else(built, PathBuf::from)
 });
 
-/// No command of a test takes nearly as long; what does hangs.
+/// A command that takes longer hangs: none of the tests takes nearly as long.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// A folder of a test's own. Commands run in it; `fixtures` in it are the bundled pages, and `data`
-/// is the shared test data where that is at hand.
+/// A separate folder for a test, in which commands run. `fixtures` in it are the bundled pages, and
+/// `data` is the shared test data if there is any.
 pub struct Place {
     dir: TempDir,
-    made: Cell<usize>,
+    fresh_names: Cell<usize>,
 }
 
-/// How a command ended, and what it said.
+/// The exit status of a command, and its output.
 pub struct Outcome {
     command: String,
     pub status: ExitStatus,
@@ -46,26 +46,26 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-/// A command under way.
+/// A running command.
 pub struct Running {
     command: String,
     child: Child,
-    said: PathBuf,
+    output_dir: PathBuf,
     began: Instant,
 }
 
-/// Every file of an exported folder, by its path there.
+/// Every file of an exported folder, by its path in it.
 pub type Export = BTreeMap<String, Vec<u8>>;
 
 impl Place {
     pub fn new() -> Place {
-        let place = Place { dir: tempfile::tempdir().unwrap(), made: Cell::new(0) };
+        let place = Place { dir: tempfile::tempdir().unwrap(), fresh_names: Cell::new(0) };
         let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/common_crawl");
         symlink(fixtures, place.path("fixtures")).unwrap();
         place
     }
 
-    /// A folder with `data` in it, or `None` after saying that there is none.
+    /// A folder with `data` in it; `None`, with a message, if there is no data.
     pub fn with_data() -> Option<Place> {
         let place = Place::new();
         symlink(reference::folder()?, place.path("data")).unwrap();
@@ -82,31 +82,31 @@ impl Place {
         fs::write(path, bytes).unwrap();
     }
 
-    /// A name that nothing here has yet.
+    /// A name that is not used in this folder yet.
     fn fresh(&self, stem: &str) -> String {
-        self.made.set(self.made.get() + 1);
-        format!("{stem}-{}", self.made.get())
+        self.fresh_names.set(self.fresh_names.get() + 1);
+        format!("{stem}-{}", self.fresh_names.get())
     }
 
-    /// Starts `sluice` with the words of `line`, and `SLUICE_CRASH_AT` where a point is given.
+    /// Starts `sluice` with the words of `line`, and with `SLUICE_CRASH_AT` if there is a point.
     fn start_with(&self, line: &str, crash_at: Option<&str>) -> Running {
         let mut command = Command::new(&*SLUICE);
         command.env_remove("SLUICE_CRASH_AT").envs(crash_at.map(|at| ("SLUICE_CRASH_AT", at)));
         self.spawn(command, line)
     }
 
-    /// Starts `command`, which is `sluice`, with the words of `line`.
+    /// Starts `command`, which runs `sluice`, with the words of `line`.
     fn spawn(&self, mut command: Command, line: &str) -> Running {
-        let said = self.path(&self.fresh("said"));
-        fs::create_dir(&said).unwrap();
+        let output_dir = self.path(&self.fresh("output"));
+        fs::create_dir(&output_dir).unwrap();
         command.args(line.split_whitespace()).current_dir(self.dir.path());
-        // Servers of tests are on this machine.
+        // Test servers are on this machine.
         command.env("NO_PROXY", "127.0.0.1");
-        // Files and not pipes: what outlives its parent must not keep the test waiting.
-        command.stdout(File::create(said.join("out")).unwrap());
-        command.stderr(File::create(said.join("err")).unwrap());
+        // Files, not pipes: a process that outlives its parent must not block the test.
+        command.stdout(File::create(output_dir.join("out")).unwrap());
+        command.stderr(File::create(output_dir.join("err")).unwrap());
         let began = Instant::now();
-        Running { command: line.to_owned(), child: command.spawn().unwrap(), said, began }
+        Running { command: line.to_owned(), child: command.spawn().unwrap(), output_dir, began }
     }
 
     pub fn start(&self, line: &str) -> Running {
@@ -117,7 +117,7 @@ impl Place {
         self.start(line).wait()
     }
 
-    /// Runs `command`, which ends in `sluice`, with the words of `line`.
+    /// Runs `command`, which runs `sluice`, with the words of `line`.
     pub fn run_as(&self, command: Command, line: &str) -> Outcome {
         self.spawn(command, line).wait()
     }
@@ -126,18 +126,18 @@ impl Place {
         self.start_with(line, Some(point)).wait()
     }
 
-    /// Runs `sluice` where no file can have more than so many blocks of 512 bytes. To write more
-    /// fails, as it does on a full disk.
-    pub fn run_with_files_of(&self, blocks: u64, line: &str) -> Outcome {
+    /// Runs `sluice` with a limit on the size of each file, in blocks of 512 bytes. Writing more
+    /// fails, as on a full disk.
+    pub fn run_with_file_limit(&self, blocks: u64, line: &str) -> Outcome {
         let mut command = Command::new("sh");
-        // Without the trap, the system ends whoever writes more.
+        // Without the trap, the system kills a process that writes more.
         command.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &blocks.to_string()]);
         command.arg(&*SLUICE).env_remove("SLUICE_CRASH_AT");
         self.run_as(command, line)
     }
 
-    /// Waits until a run has made a commit, of the corpus `corpus`, with documents in it.
-    pub fn wait_for_a_commit(&self, run: &mut Running) {
+    /// Waits until a run has made a commit with documents in the corpus `corpus`.
+    pub fn wait_for_commit(&self, run: &mut Running) {
         let has_commit = || {
             let commits = fs::read_dir(self.path("corpus/commits")).into_iter().flatten().flatten();
             commits
@@ -145,12 +145,12 @@ impl Place {
                 .any(|name| name.ends_with(".json") && name != "000000.json")
         };
         while !has_commit() {
-            assert!(!run.is_over(), "the run was over before it was met");
-            std::thread::sleep(LOOK_EVERY);
+            assert!(!run.is_over(), "the run ended before its first commit was seen");
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// Everything that `export` writes of a corpus.
+    /// Everything that `export` writes for a corpus.
     pub fn export(&self, corpus: &str) -> Export {
         let out = self.fresh("export");
         self.run(&format!("export {corpus} --out {out} --quiet")).exits(0);
@@ -166,19 +166,19 @@ impl Place {
         self.run(&format!("status {corpus} --json")).exits(0).json()
     }
 
-    /// Counts of a label of Common Crawl, as `status --json` has them.
+    /// Counts of a label of Common Crawl, as `status --json` prints them.
     pub fn label(&self, corpus: &str, label: &str) -> Value {
         self.status(corpus)["slices"]["common_crawl"]["labels"][label].clone()
     }
 
-    /// Fails unless the corpus is sound and holds no file that its two newest commits do not name.
+    /// Fails unless the corpus is sound and its two newest commits name all of its files.
     pub fn assert_sound(&self, corpus: &str) {
         self.run(&format!("verify {corpus} --deep")).exits(0);
         let found: BTreeSet<String> = files_below(&self.path(corpus)).into_keys().collect();
         assert_eq!(found, self.files_named(corpus));
     }
 
-    /// What the two newest manifests name, and the files that belong to every corpus.
+    /// The files that the two newest manifests name, and those that every corpus has.
     fn files_named(&self, corpus: &str) -> BTreeSet<String> {
         let mut named = BTreeSet::from(["lock".to_owned(), "recipe.toml".to_owned()]);
         let commits = self.commits(corpus);
@@ -210,12 +210,12 @@ impl Place {
         self.commits(corpus).pop().expect("a commit")
     }
 
-    /// Copies a corpus, without the files and folders that `left_out` names.
-    pub fn copy_without(&self, from: &str, to: &str, left_out: &[&str]) {
+    /// Copies a corpus without the files and folders that `excluded` names.
+    pub fn copy_without(&self, from: &str, to: &str, excluded: &[&str]) {
         let _ = fs::remove_dir_all(self.path(to));
         fs::create_dir_all(self.path(to).join("tmp")).unwrap();
         for (name, bytes) in files_below(&self.path(from)) {
-            if !left_out.iter().any(|out| Path::new(&name).starts_with(out)) {
+            if !excluded.iter().any(|path| Path::new(&name).starts_with(path)) {
                 self.write(&format!("{to}/{name}"), bytes);
             }
         }
@@ -241,19 +241,19 @@ impl Running {
         while !self.is_over() {
             if self.began.elapsed() > DEADLINE {
                 let _ = self.child.kill();
-                panic!("{} hangs: {}", self.command, self.said("err"));
+                panic!("{} hangs: {}", self.command, self.output("err"));
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(POLL_INTERVAL);
         }
         let status = self.child.wait().unwrap();
-        let (stdout, stderr) = (self.said("out"), self.said("err"));
+        let (stdout, stderr) = (self.output("out"), self.output("err"));
         let outcome = Outcome { command: self.command, status, stdout, stderr };
         assert!(!outcome.stderr.contains("this is a bug"), "a panic: {outcome}");
         outcome
     }
 
-    fn said(&self, stream: &str) -> String {
-        String::from_utf8_lossy(&fs::read(self.said.join(stream)).unwrap()).into_owned()
+    fn output(&self, stream: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.output_dir.join(stream)).unwrap()).into_owned()
     }
 }
 
@@ -261,7 +261,7 @@ impl Outcome {
     /// Fails unless the command ended with this code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Outcome {
-        assert!(self.status.code() == Some(code), "not the exit code {code}: {self}");
+        assert!(self.status.code() == Some(code), "the exit code is not {code}: {self}");
         self
     }
 
@@ -269,7 +269,7 @@ impl Outcome {
     #[track_caller]
     pub fn names(self, words: &[&str]) -> Outcome {
         for word in words {
-            assert!(self.stderr.contains(word), "no word of {word:?}: {self}");
+            assert!(self.stderr.contains(word), "the error does not name {word:?}: {self}");
         }
         self
     }
@@ -291,7 +291,7 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-/// Fails with the first line that differs, and with `what` was done to get it.
+/// Fails with the first line that differs, and with `what`, which describes the run.
 #[track_caller]
 pub fn assert_same(found: &Export, expected: &Export, what: &str) {
     let names = |export: &Export| export.keys().cloned().collect::<Vec<_>>();
@@ -304,7 +304,7 @@ pub fn assert_same(found: &Export, expected: &Export, what: &str) {
             let (found, expected) = (lines(&found[name]), lines(bytes));
             let same = found.iter().zip(&expected).take_while(|(a, b)| a == b).count();
             let (found, expected) = (found.get(same), expected.get(same));
-            panic!("{what}: {name}:{}: {found:#?} and not {expected:#?}", same + 1);
+            panic!("{what}: {name}:{}: {found:#?}, expected {expected:#?}", same + 1);
         }
     }
 }
@@ -316,12 +316,12 @@ pub fn documents(export: &Export) -> Vec<Value> {
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The processes that `parent` started, by what the system says of each.
+/// The processes that `parent` started, according to the system.
 pub fn children(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let is_child = |process: &u32| {
-        // `PID (NAME) STATE PARENT ...`; the name may hold anything.
+        // `PID (NAME) STATE PARENT ...`; the name may have any characters.
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
         after_name.split(' ').nth(1) == Some(&parent.to_string())
@@ -331,7 +331,7 @@ pub fn children(parent: u32) -> Vec<u32> {
     children
 }
 
-/// Kills a process that a test started, as `kill -9` does. Whether there was one.
+/// Kills a process that a test started, as `kill -9` does. Returns whether there was one.
 pub fn kill(process: u32) -> bool {
     Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success()
 }
@@ -353,18 +353,18 @@ pub fn files_below(root: &Path) -> Export {
 }
 
 pub fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+    value.as_str().unwrap_or_else(|| panic!("not a string: {value}"))
 }
 
 pub fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("no count: {value}"))
+    value.as_u64().unwrap_or_else(|| panic!("not a count: {value}"))
 }
 
 pub fn list(value: &Value) -> &Vec<Value> {
-    value.as_array().unwrap_or_else(|| panic!("no list: {value}"))
+    value.as_array().unwrap_or_else(|| panic!("not a list: {value}"))
 }
 
-/// A `conversion` record whose header says that its block has `length` bytes.
+/// A `conversion` record with `length` as the length of its block in the header.
 pub fn record_of_length(url: &str, length: &str, block: &[u8]) -> Vec<u8> {
     let header = format!(
         "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: {url}\r\n\
@@ -386,18 +386,18 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A WET file as Common Crawl stores it: each record a gzip member.
+/// A WET file as Common Crawl stores it: each record is a gzip member.
 pub fn wet(records: &[Vec<u8>]) -> Vec<u8> {
     records.iter().flat_map(|record| gzip(record)).collect()
 }
 
-/// A recipe that keeps whatever page has a paragraph of its own, with more `settings`.
-pub fn keeping_all(settings: &str) -> String {
+/// A recipe that keeps every page with a unique paragraph, and has the lines `settings`.
+pub fn keep_all(settings: &str) -> String {
     let all = "min_chars = 0\nlanguages = []\nmin_language_score = 0.0";
     format!("corpus = \"corpus\"\n{settings}\n[common_crawl]\n{all}\n")
 }
 
-/// A label of a recipe.
+/// The lines of a recipe for a label.
 pub fn input(label: &str, paths: &str) -> String {
     format!("[[input]]\nslice = \"common_crawl\"\nlabel = \"{label}\"\npaths = [\"{paths}\"]\n")
 }

@@ -1,10 +1,10 @@
-//! Models trained by the program are read by it, and are as good as the text allows.
+//! The program can read the models that it trained, and they are as good as the text allows.
 
 use crate::support::{Place, input, list, number, text};
 use models::fasttext::FastText;
 use std::fmt::Write;
 
-/// Paragraphs of a book, one a line.
+/// The paragraphs of a book, each in one line.
 fn book(place: &Place, name: &str) -> Vec<String> {
     let book = std::fs::read_to_string(place.path("data/books/litbank").join(name)).unwrap();
     let paragraphs = book.replace('\r', "");
@@ -21,23 +21,23 @@ fn jsonl(texts: &[String], language: &str) -> String {
 }
 
 #[test]
-fn a_language_model_of_a_book_serves_a_recipe() {
+fn a_language_model_of_a_book_works_in_a_recipe() {
     let Some(place) = Place::with_data() else { return };
     let texts = book(&place, "1661_the_adventures_of_sherlock_holmes.txt");
     let (one, other) = texts.split_at(texts.len() / 2);
     place.write("one.jsonl", jsonl(one, "en") + &jsonl(&["Ganz anders.".into()], "de"));
     place.write("other.txt.gz", crate::support::gzip(other.join("\n").as_bytes()));
     let train = "train lm --lang en --out models --pieces 1000 --order 3 one.jsonl other.txt.gz";
-    let told = place.run(&format!("{train} --json")).exits(0).json();
-    let held_out = &told["held_out"];
-    let seen = number(&told["texts"]) + number(&held_out["texts"]);
-    assert_eq!(seen, texts.len() as u64, "all but the German one: {told}");
+    let report = place.run(&format!("{train} --json")).exits(0).json();
+    let held_out = &report["held_out"];
+    let seen = number(&report["texts"]) + number(&held_out["texts"]);
+    assert_eq!(seen, texts.len() as u64, "all except the German one: {report}");
     let perplexity = held_out["perplexity"].as_f64().unwrap();
-    assert!(perplexity > 10.0 && perplexity < 200.0, "of 1,000 pieces: {told}");
-    assert_eq!(number(&told["pieces"]), 1000);
-    assert_eq!(list(&told["ngrams"]).len(), 3);
+    assert!(perplexity > 10.0 && perplexity < 200.0, "of 1,000 pieces: {report}");
+    assert_eq!(number(&report["pieces"]), 1000);
+    assert_eq!(list(&report["ngrams"]).len(), 3);
 
-    // The same text makes the same files.
+    // The same text produces the same files.
     let files = crate::support::files_below(&place.path("models"));
     let again = train.replace("models", "again");
     place.run(&again).exits(0);
@@ -65,25 +65,25 @@ fn a_language_model_of_a_book_serves_a_recipe() {
         assert_eq!(text(bucket), expected);
     }
 
-    // A corpus is text to train on, too, with or without a choice of its parts.
+    // A corpus can be trained on too, with or without a selection of its parts.
     let corpus = "train lm --lang en --out of-corpus --pieces 500 --order 2 corpus";
-    let told = place.run(&format!("{corpus} --label 2019-30 --json")).exits(0).json();
-    let seen = number(&told["texts"]) + number(&told["held_out"]["texts"]);
+    let report = place.run(&format!("{corpus} --label 2019-30 --json")).exits(0).json();
+    let seen = number(&report["texts"]) + number(&report["held_out"]["texts"]);
     assert_eq!(seen, pages.len() as u64);
     place.run(&format!("{corpus} --label 2019-31")).exits(2).names(&["common_crawl/2019-30"]);
 }
 
-/// Sentences of a kind, each another.
-fn sentences(of: [&str; 6], count: usize) -> String {
+/// Different sentences from the same words.
+fn sentences(words: [&str; 6], count: usize) -> String {
     (0..count).fold(String::new(), |mut lines, number| {
-        let word = |place: usize| of[(number / 6usize.pow(place as u32) + place) % 6];
+        let word = |place: usize| words[(number / 6usize.pow(place as u32) + place) % 6];
         writeln!(lines, "{} {} {} {} {number}", word(0), word(1), word(2), word(3)).unwrap();
         lines
     })
 }
 
 #[test]
-fn a_classifier_tells_what_it_was_trained_on_and_draws_its_curve() {
+fn a_classifier_recognizes_its_training_labels_and_draws_its_curve() {
     let place = Place::new();
     place.write(
         "wiki.txt",
@@ -93,10 +93,10 @@ fn a_classifier_tells_what_it_was_trained_on_and_draws_its_curve() {
     let train = "train classifier --positive wiki.txt --negative cc.txt --epochs 20 --dimension 8";
     for out in ["model.bin", "model.ftz"] {
         let curves = "--curve curve.csv --curve curve.svg --positive-chars-min 10";
-        let told = place.run(&format!("{train} --out {out} {curves} --json")).exits(0).json();
-        assert!(told["accuracy"].as_f64().unwrap() > 0.95, "{told}");
-        assert!(number(&told["labels"]["wiki"]["held_out"]) > 20, "{told}");
-        assert_eq!(list(&told["curve"]).len(), 101);
+        let report = place.run(&format!("{train} --out {out} {curves} --json")).exits(0).json();
+        assert!(report["accuracy"].as_f64().unwrap() > 0.95, "{report}");
+        assert!(number(&report["labels"]["wiki"]["held_out"]) > 20, "{report}");
+        assert_eq!(list(&report["curve"]).len(), 101);
         let model = FastText::open(&place.path(out)).unwrap();
         for (text, label) in
             [("a river and its abbey bridge", "wiki"), ("click cheap basket", "cc")]
@@ -110,14 +110,14 @@ fn a_classifier_tells_what_it_was_trained_on_and_draws_its_curve() {
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
     assert_eq!(svg.matches("<polyline").count(), 2);
 
-    // Upstream's bound leaves no text to keep; the message says so, and no model is left.
+    // With upstream's minimum length, no text remains. There is an error and no model.
     let fails = place.run(&format!("{train} --out none.bin")).exits(1);
     fails.names(&["1 labels to train on"]);
     assert!(!place.path("none.bin").exists());
 }
 
 #[test]
-fn a_model_of_languages_tells_them_and_serves_a_recipe() {
+fn a_language_identifier_recognizes_its_languages_and_works_in_a_recipe() {
     let place = Place::new();
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/texts");
     let mut inputs = String::new();
@@ -129,8 +129,8 @@ fn a_model_of_languages_tells_them_and_serves_a_recipe() {
         write!(inputs, " {language}={language}.txt").unwrap();
     }
     let train = format!("train lid --out lid.bin{inputs} --buckets 20000 --epochs 50");
-    let told = place.run(&format!("{train} --learning-rate 0.5 --json")).exits(0).json();
-    assert!(told["accuracy"].as_f64().unwrap() > 0.9, "{told}");
+    let report = place.run(&format!("{train} --learning-rate 0.5 --json")).exits(0).json();
+    assert!(report["accuracy"].as_f64().unwrap() > 0.9, "{report}");
     let model = FastText::open(&place.path("lid.bin")).unwrap();
     for (text, language) in
         [("Das ist ein schöner Tag für den Garten.", "de"), ("This is what they said to me.", "en")]
@@ -147,7 +147,7 @@ fn a_model_of_languages_tells_them_and_serves_a_recipe() {
 }
 
 #[test]
-fn what_cannot_be_trained_on_is_named() {
+fn inputs_that_cannot_be_trained_on_are_named() {
     let place = Place::new();
     place.write("bad.jsonl", "{\"text\": \"one\"}\n{\"txt\": \"two\"}\n");
     place.write("latin.txt", b"caf\xe9 au lait\n");
@@ -182,13 +182,13 @@ fn what_cannot_be_trained_on_is_named() {
 }
 
 #[test]
-fn the_demo_shows_what_models_find() {
+fn the_demo_shows_the_results_of_models() {
     let place = Place::new();
-    let told = place.run("demo --out demo --json").exits(0).stdout;
-    assert!(told.contains("\"bucket\"") && told.contains("\"quality\""), "{told}");
+    let output = place.run("demo --out demo --json").exits(0).stdout;
+    assert!(output.contains("\"bucket\"") && output.contains("\"quality\""), "{output}");
     let first = crate::support::files_below(&place.path("demo/export"));
     let mut pages = crate::support::documents(&first);
-    // Other slices have no such models.
+    // Only this slice has a classifier and perplexities.
     pages.retain(|page| text(&page["meta"]["id"]).starts_with("common_crawl/"));
     for page in &pages {
         let meta = &page["meta"];
@@ -197,12 +197,12 @@ fn the_demo_shows_what_models_find() {
         assert_eq!(meta["bucket"], if head { "head" } else { "middle" }, "{meta}");
     }
     assert!(pages.len() > 40, "{} pages", pages.len());
-    let told = place.run("demo --out demo -w 2 --quiet").exits(0).stdout;
+    let output = place.run("demo --out demo -w 2 --quiet").exits(0).stdout;
     for name in ["bucket", "perplexity", "wiki_prob"] {
-        assert!(told.contains(name), "the first page is shown with its {name}: {told}");
+        assert!(output.contains(name), "the first page is shown with its {name}: {output}");
     }
     let again = crate::support::files_below(&place.path("demo/export"));
-    crate::support::assert_same(&again, &first, "once more, with two workers");
+    crate::support::assert_same(&again, &first, "again, with two workers");
 }
 
 #[test]
@@ -213,15 +213,15 @@ fn the_addresses_that_wikipedia_refers_to_are_listed() {
         &lt;ref&gt;[https://b.example/2. B]&lt;/ref&gt;</text>\n";
     place.write("enwiki-20230401-pages-articles.xml.gz", crate::support::gzip(dump.as_bytes()));
     let line = "train references enwiki-20230401-pages-articles.xml.gz --out found.txt --json";
-    let told: serde_json::Value = serde_json::from_str(&place.run(line).exits(0).stdout).unwrap();
-    assert_eq!((&told["addresses"], &told["lines"]), (&2.into(), &3.into()));
+    let report: serde_json::Value = serde_json::from_str(&place.run(line).exits(0).stdout).unwrap();
+    assert_eq!((&report["addresses"], &report["lines"]), (&2.into(), &3.into()));
     let found = std::fs::read_to_string(place.path("found.txt")).unwrap();
     assert_eq!(found, "http://a.example/1\nhttps://b.example/2\n");
     place.run("train references none.xml --out found.txt").exits(2).names(&["none.xml"]);
 }
 
 #[test]
-fn importance_weights_are_of_collections_that_a_user_counts() {
+fn importance_weights_use_collections_that_a_user_counts() {
     let place = Place::new();
     let pages = |what: &str| {
         let page = |n: usize| format!("{{\"text\":\"{what} number {n}\"}}\n");
@@ -236,8 +236,8 @@ fn importance_weights_are_of_collections_that_a_user_counts() {
     train("books", "").exits(0);
     place.write("recipe.toml", "[common_crawl]\nsignal_models = \"models/s\"\n");
     place.run("build recipe.toml --corpus c").exits(2).names(&["web.en.counts.json", "missing"]);
-    let told = train("web", "--texts 40 --json").exits(0).stdout;
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&told).unwrap()["texts"], 40);
+    let output = train("web", "--texts 40 --json").exits(0).stdout;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&output).unwrap()["texts"], 40);
     train("news", "").exits(2).names(&["news", "wikipedia, books, openwebtext or web"]);
     place.write("in.jsonl", [pages("The captain"), pages("Cheap tickets")].concat());
     let signal = "rps_doc_books_importance";
@@ -258,7 +258,7 @@ fn importance_weights_are_of_collections_that_a_user_counts() {
 }
 
 #[test]
-fn a_part_is_taken_of_those_inputs_that_are_corpora() {
+fn a_part_is_selected_only_from_inputs_that_are_corpora() {
     let place = Place::new();
     let page =
         |what: &str, n: usize| format!("{{\"text\":\"{what} {n} {}\"}}\n", "word ".repeat(250));
@@ -277,7 +277,7 @@ fn a_part_is_taken_of_those_inputs_that_are_corpora() {
 }
 
 #[test]
-fn a_dump_is_not_a_text_to_train_on_whatever_its_name() {
+fn a_dump_is_rejected_as_training_text_whatever_its_name() {
     let place = Place::new();
     place.write("enwiki.txt", "<mediawiki><page><title>Lamp</title></page></mediawiki>");
     place.write("pages", "<!DOCTYPE html><html><body>A page.</body></html>");

@@ -1,11 +1,11 @@
-//! `verify` finds nothing in a corpus that nobody disturbed, and something in every one whose
-//! ledger, documents, state and manifest do not fit; it says what, once, and what to do.
+//! `verify` finds nothing in an undisturbed corpus, and something if ledger, documents, state and
+//! manifest do not match. It reports each finding once, with a remedy.
 
-use crate::support::{Place, assert_same, keeping_all, list, record, text, wet};
+use crate::support::{Place, assert_same, keep_all, list, record, text, wet};
 use serde_json::{Value, json};
 use std::fs;
 
-/// Words of letters that no other number gives.
+/// A word that no other number produces.
 fn word(number: u64) -> String {
     let mut bits = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
     let mut letters = String::new();
@@ -16,12 +16,12 @@ fn word(number: u64) -> String {
     letters
 }
 
-/// Seven epochs with many keys, one with a few, so that a merge of all eight begins and is not at
-/// its end, and one with none: nothing calls whoever merges again.
+/// Seven epochs with many keys and one with a few, so that a merge of all eight begins but does not
+/// end; and one without keys, after which the merge is not called again.
 const KEYS: [u64; 9] = [50, 50, 50, 50, 50, 50, 50, 10, 0];
 
 #[test]
-fn nothing_is_found_where_a_run_ends_with_epochs_without_keys() {
+fn verify_finds_nothing_if_a_run_ends_with_epochs_without_keys() {
     for engine in ["arrangement", "differential"] {
         for workers in 1..=3 {
             let place = Place::new();
@@ -49,7 +49,7 @@ fn nothing_is_found_where_a_run_ends_with_epochs_without_keys() {
 }
 
 #[test]
-fn nothing_is_found_where_near_copies_end_with_epochs_without_hashes() {
+fn verify_finds_nothing_if_near_copies_end_with_epochs_without_hashes() {
     for workers in 1..=3 {
         let place = Place::new();
         for (number, keys) in (0..).zip(KEYS) {
@@ -72,11 +72,11 @@ fn nothing_is_found_where_near_copies_end_with_epochs_without_hashes() {
     }
 }
 
-/// A corpus whose label is not complete, with the manifest of the format before, which had no
-/// checksum: so its content is all that can be held against it.
+/// A corpus with an incomplete label and a manifest in the previous format, which had no checksum: only
+/// its content can be checked.
 fn cut_short() -> (Place, String, Value) {
     let place = Place::new();
-    place.write("recipe.toml", keeping_all(""));
+    place.write("recipe.toml", keep_all(""));
     place.run("build recipe.toml").exits(0);
     place.run_crashing_at("commit-ended:6", ADD).was_killed();
     place.run("verify corpus --deep");
@@ -85,15 +85,16 @@ fn cut_short() -> (Place, String, Value) {
     let mut manifest: Value = serde_json::from_slice(&bytes).unwrap();
     manifest["format"] = json!(1);
     manifest.as_object_mut().unwrap().remove("crc32c").expect("a checksum");
-    // What the killed run left behind is found as well.
+    // Leftovers of the killed run are findings as well.
     for commit in place.commits("corpus").iter().filter(|commit| **commit != newest) {
         fs::remove_file(place.path("corpus").join(commit)).unwrap();
     }
     write(&place, &newest, &manifest);
     let found = place.run("verify corpus --json").json();
     for finding in list(&found["findings"]) {
-        let left = place.path("").join(text(&finding["at"]));
-        fs::remove_file(&left).unwrap_or_else(|error| panic!("{}: {error}", left.display()));
+        let leftover = place.path("").join(text(&finding["at"]));
+        fs::remove_file(&leftover)
+            .unwrap_or_else(|error| panic!("{}: {error}", leftover.display()));
     }
     place.run("verify corpus --deep").exits(0);
     (place, newest, manifest)
@@ -102,13 +103,13 @@ fn cut_short() -> (Place, String, Value) {
 const ADD: &str = "add corpus --slice common_crawl --label l fixtures/2019-30 --epoch-bytes 20K \
                    --commit-every 1";
 
-/// Compact, and with `format` first, as the program writes it.
+/// Writes the manifest as the program does: compact, with `format` first.
 fn write(place: &Place, newest: &str, manifest: &Value) {
     place.write(&format!("corpus/{newest}"), serde_json::to_vec(manifest).unwrap());
 }
 
 #[test]
-fn whatever_does_not_fit_is_found_and_said_without_the_names_of_code() {
+fn every_inconsistency_is_found_and_described_without_names_of_code() {
     type Change = fn(&mut Value);
     let (place, newest, manifest) = cut_short();
     let changes: [(&str, Change); 14] = [
@@ -125,7 +126,7 @@ fn whatever_does_not_fit_is_found_and_said_without_the_names_of_code() {
         ("a segment is left out", |m| remove(&mut m["labels"][0]["segments"], 0)),
         ("a segment twice", |m| double(&mut m["labels"][0]["segments"])),
         ("a part's first document", |m| add(&mut m["labels"][0]["ledger"][1]["first"], 1)),
-        ("a file of an epoch to come", |m| m["next_epoch"] = json!(2)),
+        ("a file of a later epoch", |m| m["next_epoch"] = json!(2)),
         ("a run twice", |m| double(&mut m["state"]["documents"])),
         ("a label twice", |m| double(&mut m["labels"])),
     ];
@@ -145,7 +146,7 @@ fn whatever_does_not_fit_is_found_and_said_without_the_names_of_code() {
             );
         }
     }
-    // With the checksum, each of them is damage.
+    // With a checksum, every change is damage.
     let mut summed = manifest.clone();
     summed["format"] = json!(2);
     summed["crc32c"] = json!("00000000");
@@ -168,13 +169,13 @@ fn double(all: &mut Value) {
 }
 
 #[test]
-fn a_corpus_of_the_format_before_is_continued() {
+fn a_corpus_of_the_previous_format_can_be_continued() {
     let (place, newest, _) = cut_short();
     place.run(ADD).exits(0);
     place.assert_sound("corpus");
     assert_ne!(place.newest_commit("corpus"), newest);
     let fresh = Place::new();
-    fresh.write("recipe.toml", keeping_all(""));
+    fresh.write("recipe.toml", keep_all(""));
     fresh.run("build recipe.toml").exits(0);
     fresh.run(ADD).exits(0);
     assert_same(&place.export("corpus"), &fresh.export("corpus"), "continued");

@@ -1,4 +1,4 @@
-//! Wikipedia: dumps to articles, whatever their form and whatever is wrong with them.
+//! Wikipedia: articles from dumps of every form, damaged or not.
 
 use crate::promises;
 use crate::support::{Place, gzip, number, text};
@@ -86,7 +86,7 @@ fn settings_choose_languages_and_the_date() {
 }
 
 #[test]
-fn each_form_of_a_dump_gives_the_same() {
+fn each_form_of_a_dump_yields_the_same_articles() {
     let place = Place::new();
     let pages: Vec<String> = (0..300)
         .map(|n| article(&format!("P{n}"), &format!("'''Page''' {n}").repeat(40)))
@@ -108,7 +108,7 @@ fn each_form_of_a_dump_gives_the_same() {
         let mut found = place.documents(&format!("{name}.d"));
         for page in &mut found {
             page["meta"].as_object_mut().unwrap().remove("id");
-            assert_eq!(page["meta"]["language"], "fr", "by its siteinfo");
+            assert_eq!(page["meta"]["language"], "fr", "from its siteinfo");
         }
         texts.push(found);
     }
@@ -117,10 +117,10 @@ fn each_form_of_a_dump_gives_the_same() {
 }
 
 #[test]
-fn what_is_no_article_has_a_reason_of_its_own() {
+fn pages_that_are_not_articles_have_their_own_reasons() {
     let place = Place::new();
     let other = |head: &str| page("X", head, "text");
-    // Too many openings that close too late to be tried in linear time.
+    // Too many openings that close too late to be matched in linear time.
     let tangled = "<ref>{{a|''[[b|".repeat(20_000) + &"]]''}}</ref>".repeat(3);
     let pages = [
         article("A", "text"),
@@ -145,7 +145,7 @@ fn what_is_no_article_has_a_reason_of_its_own() {
 }
 
 #[test]
-fn damaged_dumps_are_listed_and_lose_no_other_page() {
+fn damaged_dumps_are_listed_and_no_other_page_is_lost() {
     let place = Place::new();
     let bad = article("B", "x").replace('x', "&bomb;");
     let cut = article("C", "x").replace("</page>", "");
@@ -170,11 +170,11 @@ fn damaged_dumps_are_listed_and_lose_no_other_page() {
     assert_eq!(of("enwiki-1"), 2);
     assert!((40..120).contains(&of("enwiki-2")), "{}", of("enwiki-2"));
     assert!((20..70).contains(&of("enwiki-3")), "{}", of("enwiki-3"));
-    let said = place.run("build all.toml --corpus again").exits(3);
+    let outcome = place.run("build all.toml --corpus again").exits(3);
     for word in
         ["&bomb;", "begins within", "corrupt bzip2 block", "cut short", "not a MediaWiki export"]
     {
-        assert!(said.stdout.contains(word), "{word}: {said}");
+        assert!(outcome.stdout.contains(word), "{word}: {outcome}");
     }
 }
 
@@ -188,9 +188,9 @@ fn a_dump_of_an_unknown_wiki_is_named_and_the_others_are_read() {
     place.write("in/zuwiki-20230320-pages-articles.xml", &dump);
     place.write("recipe.toml", "[wikipedia]\nlanguages = []\n");
     place.run("build recipe.toml --corpus corpus").exits(0);
-    let told = place.run("add corpus --slice wikipedia --label a in").exits(3).stdout;
+    let output = place.run("add corpus --slice wikipedia --label a in").exits(3).stdout;
     for word in ["in/pages.xml", "enwiki-20230320-pages-articles.xml.bz2"] {
-        assert!(told.contains(word), "{told}");
+        assert!(output.contains(word), "{output}");
     }
     assert_eq!(place.documents("corpus").len(), 1);
 }
@@ -206,12 +206,12 @@ fn real_dumps_are_read_whole() {
     ];
     promises::hold(&place, "wikipedia", settings, &labels, 0);
     let counts = label(&place, "plain", "b");
-    // As Python counts them: 903 are articles with text.
+    // Python's counts: 903 are articles with text.
     assert_eq!((number(&counts["read"]), number(&counts["kept"])), (2004, 903), "{counts}");
 }
 
 #[test]
-fn a_folder_as_it_is_served_gives_each_page_once() {
+fn a_folder_as_published_yields_each_page_once() {
     let place = Place::new();
     let pages: Vec<String> =
         (0..6).map(|n| article(&format!("P{n}"), &format!("Text {n}."))).collect();
@@ -229,7 +229,7 @@ fn a_folder_as_it_is_served_gives_each_page_once() {
     let titles: Vec<&str> = found.iter().map(|page| text(&page["meta"]["title"])).collect();
     assert_eq!(titles, ["P0", "P1", "P2", "P3", "P4", "P5"]);
     assert_eq!(label(&place, "plain", "a")["dropped"], json!({"duplicate_page": 12}));
-    // A later dump has its pages all the same.
+    // The pages of a later dump are kept.
     place.write("later/frwiki-20230401-pages-articles.xml", export(&pages));
     place.run("add plain --slice wikipedia --label b later").exits(0);
     assert_eq!(label(&place, "plain", "b")["kept"], 6);
@@ -240,7 +240,7 @@ fn a_dump_that_ends_between_pages_is_named() {
     let place = Place::new();
     let whole = export(&[article("A", "one"), article("B", "two")]);
     place.write("frwiki-1.xml", whole.replace("</mediawiki>", ""));
-    let told = place.run("add corpus --slice wikipedia --label a frwiki-1.xml").exits(3).stdout;
-    assert!(told.contains("ends without </mediawiki>"), "{told}");
+    let output = place.run("add corpus --slice wikipedia --label a frwiki-1.xml").exits(3).stdout;
+    assert!(output.contains("ends without </mediawiki>"), "{output}");
     assert_eq!(place.documents("corpus").len(), 2);
 }

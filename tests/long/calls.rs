@@ -152,7 +152,7 @@ impl Prepared {
             count.parse().expect("a number of calls")
         });
         self.calls.insert((work, kind), calls);
-        // Sometimes one more than there are: then no call fails.
+        // Sometimes the number is too large, and no call fails.
         let (number, error) = (1 + random.below(calls + 1), *random.pick(errors));
         let outcome = self.run(library, work, call, number, error);
         let slice = self.setting.slice;
@@ -162,7 +162,7 @@ impl Prepared {
         trial.ends(round, &outcome, codes, &what);
         let says_why = !outcome.stderr.is_empty() || !outcome.stdout.is_empty();
         trial.check(round, outcome.status.code() != Some(1) || says_why, || {
-            format!("{what}: no word of it")
+            format!("{what}: no message")
         });
         self.afterwards(trial, round, work, &outcome, &what);
         outcome
@@ -172,7 +172,7 @@ impl Prepared {
     fn afterwards(&self, trial: &mut Trial, round: u64, work: Work, outcome: &Outcome, what: &str) {
         let done = outcome.status.code() == Some(0);
         let again = self.place.run(&work.line(self.setting));
-        if !trial.ends(round, &again, &[0], &format!("{what}; then, in peace")) {
+        if !trial.ends(round, &again, &[0], &format!("{what}; then, undisturbed")) {
             return;
         }
         match work {

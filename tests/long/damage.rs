@@ -1,4 +1,4 @@
-//! A file of a corpus is damaged: a bit is flipped, the end is missing, or the whole file. `verify`
+//! A file of a corpus is damaged: a bit is flipped, its end is missing, or all of it. `verify`
 //! names it, and no command derives a wrong result from it.
 
 use crate::random::Random;
@@ -13,8 +13,8 @@ enum Fault {
     Flipped,
     Cut,
     Emptied,
-    Gone,
-    Longer,
+    Missing,
+    Extended,
     Swapped,
 }
 
@@ -24,8 +24,8 @@ const FAULTS: [Fault; 8] = [
     Fault::Flipped,
     Fault::Cut,
     Fault::Emptied,
-    Fault::Gone,
-    Fault::Longer,
+    Fault::Missing,
+    Fault::Extended,
     Fault::Swapped,
 ];
 
@@ -76,7 +76,7 @@ impl Whole {
         let bytes = &self.folder[name];
         let fault = *random.pick(&FAULTS);
         // Without its newest commit, a corpus is at the previous one, or is not a corpus.
-        if is_commit && fault == Fault::Gone {
+        if is_commit && fault == Fault::Missing {
             return false;
         }
         let other = &self.folder[*random.pick(&names)];
@@ -88,7 +88,8 @@ impl Whole {
         let what = format!("{name} {fault:?}");
         let verified = self.place.run("verify corpus --deep");
         trial.ends(round, &verified, &[1], &format!("{what}; verify --deep"));
-        let is_named = [&verified.stdout, &verified.stderr].iter().any(|said| said.contains(name));
+        let is_named =
+            [&verified.stdout, &verified.stderr].iter().any(|output| output.contains(name));
         trial.check(round, is_named, || format!("{what} is not named: {verified}"));
         let _ = fs::remove_dir_all(self.place.path("out"));
         let exported = self.place.run("export corpus --out out --quiet");
@@ -113,8 +114,8 @@ fn damaged(bytes: &[u8], other: &[u8], fault: Fault, random: &mut Random) -> Opt
         }
         Fault::Cut => bytes.truncate(random.below(bytes.len())),
         Fault::Emptied => bytes.clear(),
-        Fault::Gone => return None,
-        Fault::Longer => {
+        Fault::Missing => return None,
+        Fault::Extended => {
             let length = random.below(bytes.len()) + 1;
             bytes.extend_from_within(bytes.len() - length..);
         }

@@ -17,20 +17,20 @@ const GRACE: Duration = Duration::from_secs(10);
 const KILLS_MAX: usize = 6;
 
 /// The result of an undisturbed run.
-struct Calm {
+struct Undisturbed {
     export: Export,
     counts: Value,
-    took: Duration,
+    duration: Duration,
 }
 
-impl Calm {
-    fn of(setting: &Setting) -> Calm {
+impl Undisturbed {
+    fn of(setting: &Setting) -> Undisturbed {
         let place = setting.place();
         let began = Instant::now();
         place.run(&setting.build("--epoch-bytes 20K --commit-every 20K")).exits(0);
-        let took = began.elapsed();
+        let duration = began.elapsed();
         let counts = place.status("corpus")["slices"].clone();
-        Calm { export: place.export("corpus"), counts, took }
+        Undisturbed { export: place.export("corpus"), counts, duration }
     }
 }
 
@@ -46,12 +46,12 @@ enum Victim {
 #[test]
 fn kills() {
     let mut trial = Trial::new("kills", 7);
-    let (mut calm, mut done) = (BTreeMap::new(), Done::default());
+    let (mut expected, mut done) = (BTreeMap::new(), Done::default());
     while done.kills < trial.wanted {
         let (round, mut random) = trial.round();
-        assert!(done.corpora <= 20 * trial.wanted, "runs are over before they are killed");
+        assert!(done.corpora <= 20 * trial.wanted, "runs end before they are killed");
         let setting = &SETTINGS[round as usize % SETTINGS.len()];
-        let calm = calm.entry(setting.slice).or_insert_with(|| Calm::of(setting));
+        let expected = expected.entry(setting.slice).or_insert_with(|| Undisturbed::of(setting));
         let place = setting.place();
         // Once there is a corpus, labels are added one at a time.
         if random.below(3) == 0 {
@@ -60,12 +60,12 @@ fn kills() {
         let mut newest = 0;
         for _ in 0..1 + random.below(KILLS_MAX) {
             done.kills +=
-                usize::from(one_kill(&mut trial, round, setting, calm, &place, &mut random));
-            let commit = reads(&mut trial, round, setting, &place);
+                usize::from(one_kill(&mut trial, round, setting, expected, &place, &mut random));
+            let commit = assert_readable(&mut trial, round, setting, &place);
             trial.check(round, commit >= newest, || format!("commit {newest} was lost: {commit}"));
             newest = commit;
         }
-        goes_on(&mut trial, round, setting, calm, &place, &mut random);
+        assert_resumes(&mut trial, round, setting, expected, &place, &mut random);
         done.corpora += 1;
     }
     trial.end(&[("kills", done.kills), ("corpora", done.corpora)]);
@@ -77,18 +77,18 @@ struct Done {
     corpora: usize,
 }
 
-/// Starts a command and kills one of its processes before its end. Returns whether it killed one.
+/// Starts a command and kills one of its processes before it ends. Returns whether it killed one.
 fn one_kill(
     trial: &mut Trial,
     round: u64,
     setting: &Setting,
-    calm: &Calm,
+    expected: &Undisturbed,
     place: &Place,
     random: &mut Random,
 ) -> bool {
     let (line, victim) = command(setting, place, random);
     let mut run = place.start(&line);
-    let moment = calm.took.mul_f64(random.below(1000) as f64 / 1000.0);
+    let moment = expected.duration.mul_f64(random.below(1000) as f64 / 1000.0);
     std::thread::sleep(moment);
     let launched = children(run.id());
     let outcome = match victim {
@@ -97,7 +97,7 @@ fn one_kill(
             if let Some(process) = launched.get(number)
                 && !run.is_over()
             {
-                // It may have ended.
+                // The process may have ended.
                 kill(*process);
             }
             run.wait()
@@ -154,7 +154,7 @@ fn labels(setting: &Setting, place: &Place) -> Option<serde_json::Map<String, Va
 }
 
 /// Asserts that a reader finds a complete commit, or none. Returns its number.
-fn reads(trial: &mut Trial, round: u64, setting: &Setting, place: &Place) -> u64 {
+fn assert_readable(trial: &mut Trial, round: u64, setting: &Setting, place: &Place) -> u64 {
     let status = place.run("status corpus --json");
     if status.status.code() == Some(1) && status.stderr.contains("no corpus here") {
         return 0;
@@ -171,11 +171,11 @@ fn reads(trial: &mut Trial, round: u64, setting: &Setting, place: &Place) -> u64
 }
 
 /// Asserts that the same command, run in any way, reaches the expected result.
-fn goes_on(
+fn assert_resumes(
     trial: &mut Trial,
     round: u64,
     setting: &Setting,
-    calm: &Calm,
+    expected: &Undisturbed,
     place: &Place,
     random: &mut Random,
 ) {
@@ -184,8 +184,8 @@ fn goes_on(
         return;
     }
     let export = place.export("corpus");
-    trial.check(round, export == calm.export, || format!("{build}: other bytes after kills"));
+    trial.check(round, export == expected.export, || format!("{build}: other bytes after kills"));
     let counts = &place.status("corpus")["slices"];
-    trial.check(round, *counts == calm.counts, || format!("{build}: other counts: {counts:#}"));
+    trial.check(round, *counts == expected.counts, || format!("{build}: other counts: {counts:#}"));
     trial.ends(round, &place.run("verify corpus --deep"), &[0], "verify after kills");
 }

@@ -15,7 +15,7 @@ use std::process::Command;
 /// Memory that a model may use besides the program: the bundled models are small.
 const MEMORY_KB_MAX: &str = "3000000";
 
-/// The models, the option for each, and its file name next to others.
+/// The option for each model, the bundled file, and the name of its changed copy.
 const MODELS: [(&str, &str, &str); 5] = [
     ("lid", "bundled/models/wiki.bin", "lid.bin"),
     ("classifier", "bundled/models/wiki.bin", "wiki.bin"),
@@ -24,7 +24,7 @@ const MODELS: [(&str, &str, &str); 5] = [
     ("tokenizer", "tokenizer.json", "tokenizer.json"),
 ];
 
-/// Byte pairs of some letters: `tokenizers` reads every part of it.
+/// A tokenizer of byte pairs of some letters, with every part that `tokenizers` reads.
 const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null,
     "added_tokens": [{"id": 9, "content": "<|end|>", "single_word": false, "lstrip": false,
         "rstrip": false, "normalized": false, "special": true}],
@@ -56,8 +56,8 @@ fn models() {
         let (round, mut random) = trial.round();
         let (option, source, name) = MODELS[round as usize % MODELS.len()];
         let _ = fs::remove_dir_all(place.path("models"));
-        for (_, of_folder, other) in MODELS.iter().filter(|(o, ..)| *o == "lm" && *o == option) {
-            place.write(&format!("models/{other}"), fs::read(place.path(of_folder)).unwrap());
+        for (_, bundled, name) in MODELS.iter().filter(|(o, ..)| *o == "lm" && *o == option) {
+            place.write(&format!("models/{name}"), fs::read(place.path(bundled)).unwrap());
         }
         let model = changed(fs::read(place.path(source)).unwrap(), name, &mut random);
         place.write(&format!("models/{name}"), model);
@@ -77,7 +77,7 @@ fn models() {
             });
         }
     }
-    trial.end(&[("models", tried), ("models used all the same", used)]);
+    trial.end(&[("models", tried), ("models that were still used", used)]);
 }
 
 /// A changed model: in its bytes, in the compressed text, or in a value of its JSON.
@@ -125,9 +125,9 @@ fn change_value(json: &mut Value, random: &mut Random) {
         }
         let at = random.below(children);
         node = match node {
-            Value::Object(fields) => fields.values_mut().nth(at).expect("one of them"),
+            Value::Object(fields) => fields.values_mut().nth(at).expect("a value at this index"),
             Value::Array(items) => &mut items[at],
-            _ => unreachable!("it has children"),
+            _ => unreachable!("the value has children"),
         };
     }
     let others = [

@@ -41,7 +41,7 @@ fn mutated() {
                  --memory 256M"
             );
             let added = place.run(&line);
-            let what = format!("{slice}: what was changed is read");
+            let what = format!("{slice}: changed inputs are read");
             if trial.ends(round, &added, &[0, 3], &what) {
                 // A panic during a read is caught and reported as a defect.
                 let defects = place.status("corpus").to_string();
@@ -50,13 +50,13 @@ fn mutated() {
             files += FILES_AT_ONCE;
             damaged += usize::from(added.status.code() == Some(3));
         }
-        is_sound(&mut trial, round, &place);
+        assert_sound(&mut trial, round, &place);
     }
     trial.end(&[("files", files), ("labels with reported damage", damaged)]);
 }
 
 /// Asserts that the result, whatever was read, can be verified and exported.
-fn is_sound(trial: &mut Trial, round: u64, place: &Place) {
+fn assert_sound(trial: &mut Trial, round: u64, place: &Place) {
     let verified = place.run("verify corpus --deep");
     trial.ends(round, &verified, &[0], "verify after changed files");
     let exported = place.run("export corpus --out out --quiet");
@@ -71,7 +71,7 @@ fn is_sound(trial: &mut Trial, round: u64, place: &Place) {
             let is_document =
                 serde_json::from_slice::<Value>(line).is_ok_and(|line| line["text"].is_string());
             trial.check(round, is_document, || {
-                format!("{name}: no document: {}", String::from_utf8_lossy(line))
+                format!("{name}: not a document: {}", String::from_utf8_lossy(line))
             });
         }
     }

@@ -2,7 +2,7 @@
 //! is read.
 
 use crate::inputs::Node;
-use crate::packing::{Layer, put_checksum_right};
+use crate::packing::{Layer, correct_checksum};
 use crate::random::Random;
 
 /// Bytes with a meaning in some format.
@@ -108,8 +108,8 @@ fn digits(bytes: &mut Vec<u8>, random: &mut Random) {
 pub fn changed(file: &Node, random: &mut Random) -> Vec<u8> {
     let place = random.below(places(file));
     let mut file = file.clone();
-    let mut left = place;
-    match change_at(&mut file, &mut left, random) {
+    let mut distance = place;
+    match change_at(&mut file, &mut distance, random) {
         Some(bytes) => bytes,
         None => file.bytes(),
     }
@@ -124,26 +124,26 @@ fn places(node: &Node) -> usize {
     }
 }
 
-/// Changes the place that is `left` places away. Returns the bytes if they differ from those of the
+/// Changes the place that is `distance` places away. Returns the bytes if they differ from those of the
 /// node.
-fn change_at(node: &mut Node, left: &mut usize, random: &mut Random) -> Option<Vec<u8>> {
+fn change_at(node: &mut Node, distance: &mut usize, random: &mut Random) -> Option<Vec<u8>> {
     match node {
         Node::Bytes(bytes) => {
-            if *left == 0 {
+            if *distance == 0 {
                 change(bytes, random);
             }
-            *left = left.wrapping_sub(1);
+            *distance = distance.wrapping_sub(1);
             None
         }
-        Node::Packed(_, parts) if *left < 2 => {
+        Node::Packed(_, parts) if *distance < 2 => {
             rearrange(parts, random);
-            *left = usize::MAX;
+            *distance = usize::MAX;
             None
         }
-        Node::Packed(layer, _) if *left == 2 => {
+        Node::Packed(layer, _) if *distance == 2 => {
             let layer = *layer;
             let mut bytes = node.bytes();
-            *left = usize::MAX;
+            *distance = usize::MAX;
             if layer == Layer::Tar && random.below(2) == 0 {
                 change_header(&mut bytes, random);
             } else {
@@ -152,17 +152,17 @@ fn change_at(node: &mut Node, left: &mut usize, random: &mut Random) -> Option<V
             Some(bytes)
         }
         Node::Packed(_, parts) => {
-            *left -= 3;
+            *distance -= 3;
             for (_, part) in parts {
-                let here = places(part);
-                if *left < here {
-                    if let Some(bytes) = change_at(part, left, random) {
+                let count = places(part);
+                if *distance < count {
+                    if let Some(bytes) = change_at(part, distance, random) {
                         *part = Node::Bytes(bytes);
                     }
-                    *left = usize::MAX;
+                    *distance = usize::MAX;
                     break;
                 }
-                *left -= here;
+                *distance -= count;
             }
             None
         }
@@ -220,5 +220,5 @@ fn change_header(archive: &mut [u8], random: &mut Random) {
             header[at] = random.next() as u8;
         }
     }
-    put_checksum_right(header);
+    correct_checksum(header);
 }

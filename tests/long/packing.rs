@@ -18,11 +18,11 @@ pub type Parts = Vec<(String, Vec<u8>)>;
 /// A container of parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layer {
-    /// One after another.
+    /// Concatenated.
     Joined,
     /// One gzip member.
     Gzip,
-    /// A gzip member each.
+    /// A gzip member for each part.
     GzipEach,
     /// One bzip2 stream.
     Bzip2,
@@ -32,9 +32,9 @@ pub enum Layer {
     Tar,
     /// A zip archive.
     Zip,
-    /// A 7z archive that stores.
+    /// A 7z archive without compression.
     SevenZip,
-    /// A table: a row each, its columns named as the readers want them.
+    /// A table with a row for each part, and the column names that the readers expect.
     Parquet,
 }
 
@@ -66,7 +66,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("a write to memory")
 }
 
-/// A header and its file, to the end of its last block (POSIX.1-2017, pax, "ustar Header Block").
+/// The size of a block: headers and files are whole blocks (POSIX.1-2017, pax, "ustar Header Block").
 const BLOCK_BYTES: usize = 512;
 
 /// Names may be any bytes, which a well-behaved writer would reject.
@@ -81,7 +81,7 @@ fn tar(parts: &Parts) -> Vec<u8> {
         header[136..147].copy_from_slice(b"14366000000");
         header[156] = b'0';
         header[257..265].copy_from_slice(b"ustar\x0000");
-        put_checksum_right(&mut header);
+        correct_checksum(&mut header);
         archive.extend(header);
         archive.extend(bytes);
         archive.resize(archive.len().next_multiple_of(BLOCK_BYTES), 0);
@@ -91,7 +91,7 @@ fn tar(parts: &Parts) -> Vec<u8> {
 }
 
 /// Writes the correct checksum of a header, so that other changes of it are read.
-pub fn put_checksum_right(header: &mut [u8]) {
+pub fn correct_checksum(header: &mut [u8]) {
     header[148..156].fill(b' ');
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
     header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
@@ -108,7 +108,7 @@ fn zip(parts: &Parts) -> Vec<u8> {
     writer.finish().expect("a write to memory").into_inner()
 }
 
-/// `7zFormat.txt` of 7-Zip: one folder with the method Copy, with all parts in it.
+/// One folder with the method Copy that has all parts (`7zFormat.txt` of 7-Zip).
 fn seven_zip(parts: &Parts) -> Vec<u8> {
     let stored: Vec<u8> = parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
     let sum = |bytes: &[u8]| {
@@ -151,7 +151,7 @@ fn number(number: usize) -> Vec<u8> {
     }
 }
 
-/// Each part in every column with a text; its name where a path or an address is wanted.
+/// The text of a part is in every column for a text; its name, in the columns for paths and addresses.
 fn table(parts: &Parts) -> Vec<u8> {
     let columns = ["text", "content", "url", "repo_name", "path", "timestamp"];
     let fields: String =
