@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-target/bench-models}
-data=${SLUICE_TEST_DATA:-../shared/data}
+data=${SLUICE_TEST_DATA:?the folder of the test data}
 mkdir -p "$folder"
 python="$folder/python/bin/python"
 if ! "$python" -c 'import fasttext, kenlm, sentencepiece, tokenizers' 2>/dev/null; then

@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-target/bench-slices}
-data=$(realpath "${SLUICE_TEST_DATA:-../shared/data}")
+data=$(realpath "${SLUICE_TEST_DATA:?the folder of the test data}")
 python="$folder/python/bin/python"
 if ! "$python" -c 'import bs4, lxml, mwparserfromhell, nltk, numpy, rapidfuzz, simhash' 2>/dev/null; then
     python3 -m venv "$folder/python"
