@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod calibrate;
 mod demo;
+mod exit;
 mod export;
 mod launch;
 mod models;
@@ -15,6 +16,7 @@ mod summary;
 mod train;
 mod verify;
 
+use self::exit::{DONE, FAILED, WRONG_USAGE};
 use crate::launch::end_with_supervisor;
 use crate::terminal::{ReaderGone, errln, print};
 use anyhow::Result;
@@ -25,15 +27,6 @@ use recipe::usage::Usage;
 use std::fmt::Display;
 
 use std::process::ExitCode;
-
-/// Done.
-pub(crate) const DONE: u8 = 0;
-/// Failed; the corpus is as it was, or at its last commit.
-pub(crate) const FAILED: u8 = 1;
-/// The command line or the recipe is wrong.
-pub(crate) const WRONG_USAGE: u8 = 2;
-/// Done, but some of the input could not be read and is listed.
-pub(crate) const DONE_WITH_DEFECTS: u8 = 3;
 
 const EXAMPLE: &str = "\
 Example:

@@ -118,7 +118,11 @@ pub(crate) fn score(job: Job<'_>, mut report: impl FnMut(Event<'_>)) -> Result<S
         Ok(())
     };
     for batch in &mut batches {
-        scorers.send(batch.context("this is a bug, or the file is badly damaged")?);
+        let batch = batch.context("this is a bug, or the file is badly damaged")?;
+        if let Some(what) = batch.iter().find_map(Item::failure) {
+            anyhow::bail!("{what}; nothing was written");
+        }
+        scorers.send(batch);
         if scorers.are_full() {
             write(scorers.fetch()?)?;
         }

@@ -16,8 +16,9 @@
 //! ```
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const BUFFER_BYTES: usize = 256 << 10;
@@ -53,26 +54,42 @@ impl Drop for Names {
 }
 
 impl AtomicFile {
-    /// Creates the temporary file for `path`: `.NAME.tmp` in the same folder.
+    /// Creates the temporary file for `path`, in the same folder. Its name is unique, so that two
+    /// processes may write the same file: the last one to finish wins.
     ///
     /// # Errors
     /// When the file cannot be created.
     pub fn create(path: &Path) -> io::Result<AtomicFile> {
-        let mut name = OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(".tmp");
-        Self::create_as(path, path.with_file_name(name))
+        let mut prefix = OsString::from(".");
+        prefix.push(path.file_name().unwrap_or_default());
+        prefix.push(".");
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).suffix(".tmp");
+        // As any other file, the umask applied; temporary files are otherwise their owner's alone.
+        builder.permissions(Permissions::from_mode(0o666));
+        let (file, temporary) = builder.tempfile_in(folder_of(path))?.keep()?;
+        Ok(AtomicFile::new(file, path, temporary))
     }
 
     /// Creates the temporary file for `path` under a name of the caller's choice, which must be on
-    /// the same file system.
+    /// the same file system. Whatever has this name is removed first: a file that a killed process
+    /// left, or a link, which is never followed.
     ///
     /// # Errors
     /// When the file cannot be created.
     pub fn create_as(path: &Path, temporary: PathBuf) -> io::Result<AtomicFile> {
-        let file = BufWriter::with_capacity(BUFFER_BYTES, File::create(&temporary)?);
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = File::create_new(&temporary)?;
+        Ok(AtomicFile::new(file, path, temporary))
+    }
+
+    fn new(file: File, path: &Path, temporary: PathBuf) -> AtomicFile {
+        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
         let names = Names { temporary, path: path.to_owned(), is_temporary: true };
-        Ok(AtomicFile { file, names })
+        AtomicFile { file, names }
     }
 
     /// Flushes the file to the disk.
@@ -195,20 +212,55 @@ mod tests {
         file.write_all(b"new").unwrap();
         let finished = file.finish().unwrap();
         assert_eq!(fs::read(finished.temporary_path()).unwrap(), b"new");
-        assert_eq!(names(folder.path()), [".a.tmp", "a"]);
+        assert_eq!(names(folder.path()).len(), 2);
         finished.publish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["a"]);
     }
 
     #[test]
-    fn what_a_killed_process_left_is_written_over() {
+    fn a_leftover_or_a_link_under_a_fixed_temporary_name_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, temporary) = (folder.path().join("a"), folder.path().join("a.tmp"));
+        let elsewhere = folder.path().join("precious");
+        let write_as = || {
+            let mut file = AtomicFile::create_as(&path, temporary.clone()).unwrap();
+            file.write_all(b"whole").unwrap();
+            file.finish().unwrap().publish().unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"whole");
+        };
+        fs::write(&temporary, "half of a longer file").unwrap();
+        write_as();
+        fs::write(&elsewhere, "precious").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &temporary).unwrap();
+        write_as();
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
+        assert_eq!(names(folder.path()), ["a", "precious"]);
+    }
+
+    #[test]
+    fn two_writers_of_one_file_do_not_mix() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        fs::write(folder.path().join(".a.tmp"), "half of a longer file").unwrap();
-        write(&path, b"whole").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        let mut one = AtomicFile::create(&path).unwrap();
+        let mut two = AtomicFile::create(&path).unwrap();
+        one.write_all(b"one").unwrap();
+        two.write_all(b"two").unwrap();
+        one.finish().unwrap().publish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        two.finish().unwrap().publish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_file_has_the_permissions_of_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a"), folder.path().join("b"));
+        write(&path, b"").unwrap();
+        fs::write(&other, b"").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&path), mode(&other));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `sluice bench`.
 
-use super::DONE;
+use super::exit::DONE;
 use super::run_flags::ClusterFlags;
 use crate::inputs;
 use crate::launch::{is_supervised, launch};

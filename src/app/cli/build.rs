@@ -1,6 +1,6 @@
 //! `sluice build`.
 
-use super::DONE;
+use super::exit::DONE;
 use super::run_flags::RunFlags;
 use crate::ingest::ingest;
 use crate::terminal::print;

@@ -1,6 +1,6 @@
 //! `sluice calibrate`.
 
-use super::DONE;
+use super::exit::DONE;
 use crate::calibrate::{Curve, Kept, apply};
 use crate::terminal::plot::Plot;
 use crate::terminal::units::count;
@@ -127,7 +127,7 @@ impl Calibrate {
                 "svg" => self.svg(curve, *now, *found),
                 _ => self.html(curve, *now, *found),
             };
-            std::fs::write(path, file)
+            durable::write(path, file.as_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())

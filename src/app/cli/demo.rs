@@ -1,7 +1,8 @@
 //! `sluice demo`.
 
+use super::exit::DONE;
+use super::run_flags::RunFlags;
 use super::status::{print_status, status_json};
-use super::{DONE, run_flags::RunFlags};
 use crate::ingest::ingest;
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};

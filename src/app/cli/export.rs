@@ -1,6 +1,6 @@
 //! `sluice export`.
 
-use super::DONE;
+use super::exit::DONE;
 use crate::terminal::{errln, outln};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};

@@ -1,5 +1,6 @@
 //! The flags of every command that writes to a corpus.
 
+use super::exit::{DONE, DONE_WITH_DEFECTS};
 use super::summary::{print_summary, summary_json};
 use crate::ingest::{RunOptions, Summary};
 use crate::launch::TOKEN;
@@ -143,6 +144,6 @@ impl RunFlags {
         if !summary.refused.is_empty() {
             anyhow::bail!("{}", summary.refused.join("\n"));
         }
-        Ok(if summary.has_defects() { super::DONE_WITH_DEFECTS } else { super::DONE })
+        Ok(if summary.has_defects() { DONE_WITH_DEFECTS } else { DONE })
     }
 }

@@ -1,6 +1,6 @@
 //! `sluice score`.
 
-use super::{DONE, DONE_WITH_DEFECTS};
+use super::exit::{DONE, DONE_WITH_DEFECTS};
 use crate::inputs::find;
 use crate::score::{Event, Job, Summary, score};
 use crate::terminal::{Progress, Row, Verbosity};

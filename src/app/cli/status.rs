@@ -1,6 +1,6 @@
 //! `sluice status`.
 
-use super::DONE;
+use super::exit::DONE;
 use crate::terminal::counts::{label_json, print_counts};
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};

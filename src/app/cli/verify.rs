@@ -1,6 +1,6 @@
 //! `sluice verify`.
 
-use super::{DONE, FAILED};
+use super::exit::{DONE, FAILED};
 use crate::terminal::{errln, outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;

@@ -47,7 +47,7 @@ impl Scorer {
     pub fn score(&mut self, item: Item) -> Option<Result<Scored, String>> {
         match item {
             Item::Line(place, bytes) => Some(self.line(&place, &bytes)),
-            Item::Malformed(what) => Some(Err(what)),
+            Item::Malformed(what) | Item::Failed(what) => Some(Err(what)),
         }
     }
 

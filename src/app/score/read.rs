@@ -19,14 +19,24 @@ pub(super) enum Item {
     Line(Place, Vec<u8>),
     /// The message, with its place.
     Malformed(String),
+    /// The device failed: what was read of this input is not all of it.
+    Failed(String),
 }
 
 impl Item {
+    /// The message, if the device failed.
+    pub fn failure(&self) -> Option<&str> {
+        match self {
+            Item::Failed(what) => Some(what),
+            Item::Line(..) | Item::Malformed(_) => None,
+        }
+    }
+
     /// Returns its memory.
     pub fn bytes(&self) -> usize {
         match self {
             Item::Line(_, bytes) => bytes.len(),
-            Item::Malformed(what) => what.len(),
+            Item::Malformed(what) | Item::Failed(what) => what.len(),
         }
     }
 }
@@ -54,6 +64,7 @@ fn items_of(input: String, mut rows: formats::Rows) -> impl Iterator<Item = Item
         let place = Place { source: source.clone(), unit: rows.unit(), number: rows.number() };
         Some(match row {
             Ok(row) => Item::Line(place, row.json),
+            Err(defect) if defect.device.is_some() => Item::Failed(place.message(defect.what)),
             Err(defect) => Item::Malformed(place.message(defect.what)),
         })
     })

@@ -79,7 +79,8 @@ pub(crate) enum Step {
 impl Entry {
     /// Whether its path leads out of the folder that it would be unpacked to.
     pub fn is_unsafe(&self) -> bool {
-        self.path.starts_with('/') || self.path.split('/').any(|part| part == "..")
+        let path = self.path.strip_prefix("./").unwrap_or(&self.path);
+        path.starts_with('/') || path.split('/').any(|part| part == "..")
     }
 }
 

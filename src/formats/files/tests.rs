@@ -152,9 +152,10 @@ fn every_form_of_archive_gives_the_same_files() {
 
 #[test]
 fn unsafe_paths_and_special_files_are_reported() {
-    let entries: [(&str, EntryType, &[u8]); 9] = [
+    let entries: [(&str, EntryType, &[u8]); 10] = [
         ("/etc/passwd", FILE, b"x"),
         ("a/../../b.py", FILE, b"x"),
+        (".//etc/shadow", FILE, b"x"),
         ("link", EntryType::Symlink, b""),
         ("hard", EntryType::Link, b""),
         ("pipe", EntryType::Fifo, b""),
@@ -165,9 +166,10 @@ fn unsafe_paths_and_special_files_are_reported() {
     ];
     let found = read(&tarred(&entries));
     let found = contents(&found);
-    assert_eq!(found.len(), 7);
+    assert_eq!(found.len(), 8);
     assert_eq!(found["/etc/passwd"], &Content::UnsafePath);
     assert_eq!(found["a/../../b.py"], &Content::UnsafePath);
+    assert_eq!(found["/etc/shadow"], &Content::UnsafePath);
     assert_eq!((found["link"], found["hard"]), (&Content::Link, &Content::Link));
     assert_eq!((found["pipe"], found["dev"]), (&Content::Special, &Content::Special));
     assert_eq!(found["fine.py"], &Content::Bytes(b"y".to_vec()));

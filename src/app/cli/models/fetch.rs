@@ -1,7 +1,7 @@
 //! `sluice models fetch`.
 
 use super::{FileState, basis_text, mismatch};
-use crate::cli::DONE;
+use crate::cli::exit::DONE;
 use crate::model_files::catalogue::{Model, ModelFile, find};
 use crate::model_files::fetch::{Source, fetch};
 use crate::model_files::records::{Basis, Records, Verdict, check};

@@ -1,7 +1,7 @@
 //! `sluice models list`.
 
 use super::FileState;
-use crate::cli::DONE;
+use crate::cli::exit::DONE;
 use crate::model_files::catalogue::{CCNET_LANGUAGES, Model, ModelFile, models};
 use crate::model_files::records::Records;
 use crate::terminal::{outln, print_json};

@@ -1,7 +1,7 @@
 //! `sluice models verify`.
 
 use super::{FileState, basis_text, mismatch};
-use crate::cli::{DONE, FAILED};
+use crate::cli::exit::{DONE, FAILED};
 use crate::model_files::catalogue::models;
 use crate::model_files::checksum::Checksum;
 use crate::model_files::records::{Basis, Records, Verdict, check};

@@ -24,7 +24,8 @@ pub(super) fn check_names(paths: &[PathBuf]) -> Result<()> {
 
 pub(super) fn write(path: &Path, curve: &[Point]) -> Result<()> {
     let file = if extension(path) == "svg" { svg(curve) } else { csv(curve) };
-    std::fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))
+    durable::write(path, file.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 pub(super) fn table<'a>(points: impl Iterator<Item = &'a Point>) -> Table {

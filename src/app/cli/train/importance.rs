@@ -2,7 +2,7 @@
 
 use super::OutputFlags;
 use super::stages::Stages;
-use crate::cli::DONE;
+use crate::cli::exit::DONE;
 use crate::terminal::{outln, print_json};
 use crate::texts::{CorpusPart, TextFiles};
 use anyhow::{Context, Result, anyhow};
@@ -76,7 +76,7 @@ impl Importance {
         let path = self.out.join(name);
         let cannot_write = || format!("cannot write {}", path.display());
         std::fs::create_dir_all(&self.out).with_context(cannot_write)?;
-        std::fs::write(&path, serde_json::to_vec(&counts)?).with_context(cannot_write)?;
+        durable::write(&path, &serde_json::to_vec(&counts)?).with_context(cannot_write)?;
         if self.output.json {
             print_json(&json!({"texts": counts.texts, "words": counts.words, "file": path}))?;
         } else {

@@ -2,7 +2,7 @@
 
 use super::stages::Stages;
 use super::{FastTextFlags, OutputFlags, print_summary, summary_json, training_error};
-use crate::cli::DONE;
+use crate::cli::exit::DONE;
 use crate::terminal::{outln, print_json};
 use crate::texts::{CorpusPart, TextFiles};
 use anyhow::Result;

@@ -2,7 +2,7 @@
 
 use super::stages::Stages;
 use super::{OutputFlags, training_error};
-use crate::cli::DONE;
+use crate::cli::exit::DONE;
 use crate::terminal::units::{count, size};
 use crate::terminal::{outln, print_json};
 use crate::texts::{CorpusPart, TextFiles};

@@ -2,15 +2,15 @@
 
 use super::OutputFlags;
 use super::stages::Stages;
-use crate::cli::DONE;
+use crate::cli::exit::DONE;
 use crate::terminal::{outln, print_json};
 use crate::texts::{CorpusPart, TextFiles};
 use anyhow::{Context, Result};
 use clap::Args;
+use durable::{AtomicFile, Finished};
 use indicatif::HumanCount;
 use serde_json::json;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use text::references::references;
 
@@ -41,7 +41,7 @@ impl References {
         let whole = CorpusPart { slice: None, label: None };
         let dumps = TextFiles::find(&self.inputs, &whole, None)?;
         let cannot_write = || format!("cannot write {}", self.out.display());
-        let mut out = BufWriter::new(File::create(&self.out).with_context(cannot_write)?);
+        let mut out = AtomicFile::create(&self.out).with_context(cannot_write)?;
         let mut stages = Stages::new(self.output.quiet);
         let (mut lines, mut addresses) = (0, 0);
         dumps.for_each(&mut |line| {
@@ -53,7 +53,7 @@ impl References {
             }
             Ok(())
         })?;
-        out.flush().with_context(cannot_write)?;
+        out.finish().and_then(Finished::publish).with_context(cannot_write)?;
         drop(stages);
         if self.output.json {
             print_json(&json!({"addresses": addresses, "lines": lines, "file": self.out}))?;
