@@ -36,7 +36,8 @@ pub struct Lost {
 /// Plans a repair; `None` if none is needed. Changes nothing.
 ///
 /// # Errors
-/// If no commit is complete, or files cannot be read.
+/// [`Error::Beyond`] if no commit is complete. Also if the folder or a manifest cannot be read, or this
+/// version does not support the format of a manifest.
 pub fn repair(corpus: &Corpus) -> Result<Option<Repair>, Error> {
     let mut passed_over = Vec::new();
     for commit in corpus.commits()?.into_iter().rev() {
@@ -122,7 +123,8 @@ impl Repair {
     /// caller must hold the lock.
     ///
     /// # Errors
-    /// If a file cannot be moved.
+    /// If a file cannot be moved, or a folder cannot be created or flushed. The files moved until then
+    /// remain in their new places.
     pub fn carry_out(&self, corpus: &Corpus) -> Result<Option<PathBuf>, Error> {
         for (commit, _) in &self.passed_over {
             corpus.set_manifest_aside(*commit)?;

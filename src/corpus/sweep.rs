@@ -54,8 +54,8 @@ impl Corpus {
     /// Removes the files that an interrupted run left. Returns their number.
     ///
     /// # Errors
-    /// [`Error::Stray`] if there are such files although no run was interrupted; or if a file cannot be
-    /// removed.
+    /// [`Error::Stray`] if there is data that no manifest names although no run was interrupted. Also if
+    /// the folder cannot be read, or a file cannot be removed.
     pub fn sweep(&self, newest: &Manifest) -> Result<u64, Error> {
         self.retire(newest)?;
         let left = self.accounted(newest)?;
@@ -69,7 +69,7 @@ impl Corpus {
     /// than `newest` is lost.
     ///
     /// # Errors
-    /// [`Error::Stray`], with the first such file.
+    /// [`Error::Stray`] with the first such file. Also if the folder cannot be read.
     pub fn check_stray(&self, newest: &Manifest) -> Result<(), Error> {
         self.accounted(newest).map(drop)
     }
@@ -122,10 +122,11 @@ impl Corpus {
         Ok(files.filter_map(|path| written(self.relative(&path)).map(|w| (path, w))).collect())
     }
 
-    /// Removes files of the current run that no manifest ever named.
+    /// Removes files of the current run that no manifest ever named. Their paths are relative to the
+    /// corpus. Missing files are ignored.
     ///
     /// # Errors
-    /// If a file cannot be removed.
+    /// If an existing file cannot be removed.
     pub fn remove(&self, files: impl IntoIterator<Item = String>) -> Result<(), Error> {
         for file in files {
             let path = self.root().join(file);

@@ -15,14 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A problem of a corpus.
+/// A problem found in a corpus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The file, or the label.
     pub at: String,
     /// What is wrong with it.
     pub what: String,
-    /// What to do about it.
+    /// What to do about it; may be empty.
     pub remedy: String,
 }
 
@@ -36,12 +36,13 @@ impl fmt::Display for Finding {
 const RESTORE: &str = "restore it from a copy, or rebuild the corpus";
 const REBUILD: &str = "restore the folder from a copy, or rebuild the corpus";
 
-/// Verifies sizes, checksums, order and sums; with [`Depth::Everything`] also every update of the
+/// Verifies sizes, checksums, order, and sums; with [`Depth::Everything`] also every update of the
 /// state against the ledger. Calls `progress` with each file. Returns all problems; none if the corpus
 /// is sound.
 ///
 /// # Errors
-/// If the folder of the corpus cannot be read. Errors with its files are findings.
+/// If the folder of the corpus, its lock, or the mark of an interrupted run cannot be read. Errors with
+/// data files are findings.
 pub fn verify(
     corpus: &Corpus,
     manifest: &Manifest,
