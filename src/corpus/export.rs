@@ -68,14 +68,15 @@ const LIST: &str = "manifest.json";
 /// Compression level of [`Format::JsonlZst`]. Fixed, because the bytes of the file depend on it.
 const ZSTD_LEVEL: i32 = 3;
 
-/// Writes every label of `slices` (all slices if empty) to `out/<slice>/<label>.<extension>`, with a
-/// dataset card and a list of the files with their digests. Calls `progress` with the name of each
-/// label before it is written. Returns the files, sorted by path.
+/// Writes every label of `slices` (all slices if empty) to `out/<slice>/<label>.<extension>`, with
+/// a dataset card and a list of the files with their digests. Calls `progress` with the name of
+/// each label before it is written. Returns the files, sorted by path.
 ///
 /// # Errors
 /// - [`Error::Unopened`] if a segment is missing or cannot be opened
-/// - [`Error::Corrupt`] if a line of a segment is not valid, a segment has another number of documents
-///   than `manifest` says, segments of a label overlap, or a Parquet file cannot be written
+/// - [`Error::Corrupt`] if a line of a segment is not valid, a segment has another number of
+///   documents than `manifest` says, segments of a label overlap, or a Parquet file cannot be
+///   written
 /// - [`Error::Io`] if a segment cannot be read, or a file in `out` cannot be written
 ///
 /// Files that were written before an error remain.
@@ -88,7 +89,8 @@ pub fn export(
     mut progress: impl FnMut(&str),
 ) -> Result<Vec<Exported>, Error> {
     fs::create_dir_all(out).map_err(Error::io(out))?;
-    // Marks the folder as that of an export, so that the same command can be repeated after a failure.
+    // Marks the folder as that of an export, so that the same command can be repeated after a
+    // failure.
     if !out.join(LIST).exists() {
         write_list(out, &[])?;
     }
@@ -194,7 +196,8 @@ impl Write for Hashed {
     }
 }
 
-/// Calls `each` with every line of the label, in the order of refs. Returns the number of documents.
+/// Calls `each` with every line of the label, in the order of refs. Returns the number of
+/// documents.
 fn lines(
     corpus: &Corpus,
     label: &Label,
@@ -202,7 +205,8 @@ fn lines(
 ) -> Result<u64, Error> {
     let mut segments: Vec<_> = label.segments.iter().collect();
     segments.sort_by_key(|segment| segment.first);
-    // The ranges of refs of the segments are disjoint, so reading one after the other keeps the order.
+    // The ranges of refs of the segments are disjoint, so reading one after the other keeps the
+    // order.
     if let Some(pair) = segments.windows(2).find(|pair| pair[0].last >= pair[1].first) {
         let what = format!("overlaps {}: the manifest is damaged", pair[0].path);
         return Err(Error::corrupt(&corpus.root().join(&pair[1].path), what));
@@ -255,8 +259,8 @@ struct Line<'a> {
     meta: &'a RawValue,
 }
 
-/// Writes the lines of the label to `out` as Parquet. Returns the number of documents and of bytes of
-/// text.
+/// Writes the lines of the label to `out` as Parquet. Returns the number of documents and of bytes
+/// of text.
 fn write_parquet(
     corpus: &Corpus,
     label: &Label,

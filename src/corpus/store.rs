@@ -38,9 +38,9 @@ impl Corpus {
         Ok(Corpus { root: root.to_owned() })
     }
 
-    /// Returns the first entry of the folder that would prevent creating a corpus there; `None` if the
-    /// folder is empty or holds a corpus. Files that an interrupted creation with the same `recipe`
-    /// left do not prevent it; a file at `root` itself does.
+    /// Returns the first entry of the folder that would prevent creating a corpus there; `None` if
+    /// the folder is empty or holds a corpus. Files that an interrupted creation with the same
+    /// `recipe` left do not prevent it; a file at `root` itself does.
     ///
     /// # Errors
     /// If the folder holds corpus data without manifests: it must not be overwritten
@@ -173,8 +173,8 @@ impl Corpus {
     ///
     /// # Errors
     /// - [`Error::Damaged`] if the manifest differs from what was written
-    /// - [`Error::Corrupt`] if this version does not support its format, or if writers keep removing
-    ///   the manifests before they can be read
+    /// - [`Error::Corrupt`] if this version does not support its format, or if writers keep
+    ///   removing the manifests before they can be read
     /// - [`Error::Io`] if the folder or the file cannot be read
     pub fn manifest(&self) -> Result<Option<Manifest>, Error> {
         // A writer may remove the commit between the two reads, so retry.
@@ -212,8 +212,8 @@ impl Corpus {
         Ok(Some(manifest))
     }
 
-    /// Reads the manifest before that of commit `newest`; `None` if there is none. It is kept so that a
-    /// repair can return to it.
+    /// Reads the manifest before that of commit `newest`; `None` if there is none. It is kept so
+    /// that a repair can return to it.
     ///
     /// # Errors
     /// If it is damaged, cannot be read, or has a format that this version does not support.
@@ -262,8 +262,8 @@ impl Corpus {
         Error::Incomplete { root: self.root.clone(), commit: manifest.commit, missing }
     }
 
-    /// Describes each file that the manifest names and that is missing, is not a file, or has another
-    /// size.
+    /// Describes each file that the manifest names and that is missing, is not a file, or has
+    /// another size.
     pub(crate) fn lacking(&self, manifest: &Manifest) -> Vec<String> {
         let wrong = |(name, bytes): (String, u64)| {
             let path = self.root.join(name);
@@ -281,12 +281,12 @@ impl Corpus {
     }
 
     /// Commits `manifest`; the rename is the commit point. All files that it names must be durable
-    /// already. Then removes files that neither it nor its predecessor names, with the older manifests
-    /// that name them.
+    /// already. Then removes files that neither it nor its predecessor names, with the older
+    /// manifests that name them.
     ///
     /// # Errors
-    /// If the manifest cannot be written, an older manifest cannot be read, or an old file cannot be
-    /// removed. An error after the rename does not undo the commit.
+    /// If the manifest cannot be written, an older manifest cannot be read, or an old file cannot
+    /// be removed. An error after the rename does not undo the commit.
     pub fn commit(&self, manifest: &Manifest) -> Result<(), Error> {
         crash::point("commit-begun");
         self.sync_folders(manifest)?;
@@ -342,8 +342,8 @@ impl Corpus {
     }
 }
 
-/// Writes a file under the name `temporary`, to be renamed to `path`. The temporary names are fixed,
-/// so that leftovers of killed processes are recognized: see [`names::written`].
+/// Writes a file under the name `temporary`, to be renamed to `path`. The temporary names are
+/// fixed, so that leftovers of killed processes are recognized: see [`names::written`].
 pub(crate) fn write_whole(path: &Path, temporary: PathBuf, bytes: &[u8]) -> io::Result<Finished> {
     let mut file = AtomicFile::create_as(path, temporary)?;
     file.write_all(bytes)?;

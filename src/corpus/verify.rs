@@ -1,5 +1,5 @@
-//! Verification of a corpus: files against the manifest, documents against the ledger, and the state
-//! against both.
+//! Verification of a corpus: files against the manifest, documents against the ledger, and the
+//! state against both.
 
 use crate::error::Error;
 use crate::ledger::{self, LedgerRow};
@@ -37,12 +37,12 @@ const RESTORE: &str = "restore it from a copy, or rebuild the corpus";
 const REBUILD: &str = "restore the folder from a copy, or rebuild the corpus";
 
 /// Verifies sizes, checksums, order, and sums; with [`Depth::Everything`] also every update of the
-/// state against the ledger. Calls `progress` with each file. Returns all problems; none if the corpus
-/// is sound.
+/// state against the ledger. Calls `progress` with each file. Returns all problems; none if the
+/// corpus is sound.
 ///
 /// # Errors
-/// If the folder of the corpus, its lock, or the mark of an interrupted run cannot be read. Errors with
-/// data files are findings.
+/// If the folder of the corpus, its lock, or the mark of an interrupted run cannot be read. Errors
+/// with data files are findings.
 pub fn verify(
     corpus: &Corpus,
     manifest: &Manifest,
@@ -145,8 +145,8 @@ impl<P: FnMut(&str)> Check<'_, P> {
         }
     }
 
-    /// Verifies a part of the ledger, and that it begins where the previous one ended. Returns the ids
-    /// of its kept documents, if it can be read.
+    /// Verifies a part of the ledger, and that it begins where the previous one ended. Returns the
+    /// ids of its kept documents, if it can be read.
     fn ledger_part(
         &mut self,
         label: &Label,
@@ -320,8 +320,8 @@ impl<P: FnMut(&str)> Check<'_, P> {
         Ok(())
     }
 
-    /// Manifests older than the two that are kept, and their files: left if a commit was interrupted
-    /// after its manifest was written.
+    /// Manifests older than the two that are kept, and their files: left if a commit was
+    /// interrupted after its manifest was written.
     fn retiring(&self) -> Result<Vec<PathBuf>, Error> {
         let commits = self.corpus.commits()?.into_iter().rev();
         let mut files = Vec::new();
@@ -372,7 +372,8 @@ fn differences(ledger: &Counts, manifest: &Counts) -> Option<String> {
     (!differ.is_empty()).then(|| differ.join(", "))
 }
 
-/// The expected refs: records of a source are numbered from 0 without gaps, and sources are in order.
+/// The expected refs: records of a source are numbered from 0 without gaps, and sources are in
+/// order.
 #[derive(Clone, Copy)]
 struct Expected {
     label: u64,
@@ -456,7 +457,8 @@ fn segment_ids(path: &Path) -> Result<Vec<String>, Error> {
     Ok(ids)
 }
 
-/// Verifies a run. With [`Depth::Everything`], also that its updates are of documents that were read.
+/// Verifies a run. With [`Depth::Everything`], also that its updates are of documents that were
+/// read.
 fn run_reads(
     corpus: &Corpus,
     manifest: &Manifest,
