@@ -184,7 +184,10 @@ impl Corpus {
                 return Ok(Some(manifest));
             }
         }
-        Err(Error::corrupt(&self.root.join("commits"), "commits vanish as fast as they are read"))
+        Err(Error::corrupt(
+            &self.root.join("commits"),
+            "manifests are removed as fast as they are read",
+        ))
     }
 
     /// Reads the manifest of a commit; `None` if it does not exist.

@@ -247,7 +247,11 @@ impl<P: FnMut(&str)> Check<'_, P> {
                     self.found(path, what, REBUILD);
                 }
                 Some(Written::In { .. }) => {}
-                _ => self.found(path, "the manifest names it, with no name of our form", REBUILD),
+                _ => self.found(
+                    path,
+                    "the manifest names it, but a corpus has no such names",
+                    REBUILD,
+                ),
             }
         }
     }
@@ -269,7 +273,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
             parts.sort_by_key(|part| part.keys.first);
             if parts.windows(2).any(|pair| pair[0].keys.last >= pair[1].keys.first) {
                 let path = self.corpus.state_dir().join(name).display().to_string();
-                self.found(path, "the manifest means some of its keys twice", REBUILD);
+                self.found(path, "the manifest lists some of its keys twice", REBUILD);
             }
         }
     }
