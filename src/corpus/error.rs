@@ -1,9 +1,9 @@
-//! Errors of a corpus.
+//! The error type of this crate.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An error with a corpus: the file, and the remedy.
+/// An error of a corpus. Messages name the file and, if there is one, the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An operation on a file failed.
@@ -19,10 +19,10 @@ pub enum Error {
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// What was expected, what was found, what to do.
+        /// What was expected, what was found, and what to do.
         what: String,
     },
-    /// Another process writes to the corpus.
+    /// Another process is writing to the corpus.
     #[error(
         "{}: the corpus is being written by {owner}; wait for it, or end that process",
         path.display()
@@ -30,7 +30,7 @@ pub enum Error {
     Locked {
         /// The lock file.
         path: PathBuf,
-        /// Process, machine, and age of its last heartbeat.
+        /// The process, its machine, and the age of its last heartbeat.
         owner: String,
     },
     /// The folder is not a corpus.
@@ -42,10 +42,10 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder has files of a corpus but no manifest.
+    /// The folder contains files of a corpus but no manifest.
     #[error(
         "{}: commits/ has no manifest, but there is data of a corpus ({found}); restore commits/ \
-         from where this folder was copied from; nothing was changed",
+         from the folder that this one was copied from; nothing was changed",
         root.display()
     )]
     NoManifest {
@@ -68,7 +68,7 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-    /// Files in the manifest are missing, or have another size.
+    /// Files that the manifest names are missing or have another size.
     #[error(
         "{missing}; commit {commit} needs it: restore it from a copy; without one: sluice verify \
          --repair {} goes back to the commit before if that is whole, else rebuild the corpus",
@@ -82,12 +82,12 @@ pub enum Error {
         /// What is missing.
         missing: String,
     },
-    /// There are files that no manifest names, although no run was interrupted.
+    /// There are files that no manifest names, although no run was interrupted: a manifest is lost.
     #[error(
         "{}: no manifest names this file{}, and no run was cut short here that could have left it: \
-         a manifest after commit {commit} has gone (deleted, or an older copy of commits/ was put \
-         in its place); restore it, or: sluice verify --repair {} stays at commit {commit} and \
-         moves what is unnamed aside; nothing was changed",
+         a manifest newer than commit {commit} is missing (deleted, or an older copy of commits/ \
+         was put in its place); restore it, or: sluice verify --repair {} stays at commit {commit} \
+         and moves the unnamed files to set-aside/; nothing was changed",
         path.display(),
         match count { 1 => String::new(), more => format!(" (and {} more)", more - 1) },
         root.display()
@@ -97,12 +97,12 @@ pub enum Error {
         root: PathBuf,
         /// The first of the files.
         path: PathBuf,
-        /// How many there are.
+        /// The number of such files.
         count: usize,
         /// The newest commit.
         commit: u64,
     },
-    /// There is no commit to return to.
+    /// No commit is complete, so a repair has none to return to.
     #[error(
         "{}: no commit is whole, so there is none to go back to: {what}; restore what is missing \
          from a copy, or rebuild the corpus; nothing was changed",
@@ -111,10 +111,10 @@ pub enum Error {
     Beyond {
         /// The folder of the corpus.
         root: PathBuf,
-        /// What is wrong with each.
+        /// What is wrong with each commit.
         what: String,
     },
-    /// A data file that cannot be opened.
+    /// A data file cannot be opened.
     #[error(
         "cannot open {}; the corpus needs this file: restore it from a copy, or rebuild the corpus",
         path.display()

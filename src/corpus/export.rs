@@ -1,4 +1,4 @@
-//! The corpus as files for training: bytes that do not depend on how it was built.
+//! Export of a corpus as files for training. Their bytes do not depend on how the corpus was built.
 
 use crate::manifest::{Label, Manifest};
 use crate::schema::Schema;
@@ -22,19 +22,19 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The form of the exported files.
+/// The format of the exported files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
-    /// The same, compressed.
+    /// The same, compressed with Zstandard.
     JsonlZst,
-    /// Two columns: `text`, and `meta` as JSON.
+    /// Two string columns: `text`, and `meta` as JSON.
     Parquet,
 }
 
 impl Format {
-    /// What its files end with.
+    /// Returns the extension of its files, without the leading dot.
     pub fn extension(self) -> &'static str {
         match self {
             Format::Jsonl => "jsonl",
@@ -47,11 +47,11 @@ impl Format {
 /// A file of the export, as `manifest.json` lists it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Exported {
-    /// Path under the export's folder.
+    /// Path relative to the folder of the export.
     pub path: String,
     /// Documents in it.
     pub documents: u64,
-    /// Bytes of its texts.
+    /// Bytes of their texts.
     pub text_bytes: u64,
     /// Size of the file.
     pub bytes: u64,
@@ -59,17 +59,27 @@ pub struct Exported {
     pub sha256: String,
 }
 
-/// Rows of a Parquet row group; fixed, since it shows in the bytes.
+/// Rows of a Parquet row group. Fixed, because the bytes of the file depend on it.
 const ROWS_IN_GROUP: usize = 10_000;
 
-/// The list of an export's files.
+/// The name of the list of the exported files.
 const LIST: &str = "manifest.json";
 
-/// Level of the compressed forms; fixed, since it shows in the bytes.
+/// Compression level of [`Format::JsonlZst`]. Fixed, because the bytes of the file depend on it.
 const ZSTD_LEVEL: i32 = 3;
 
-/// Writes every label of `slices` (all where empty) to `out/<slice>/<label>.<extension>`, with a
-/// dataset card and a list of files with their digests.
+/// Writes every label of `slices` (all slices if empty) to `out/<slice>/<label>.<extension>`, with
+/// a dataset card and a list of the files with their digests. Calls `progress` with the name of
+/// each label before it is written. Returns the files, sorted by path.
+///
+/// # Errors
+/// - [`Error::Unopened`] if a segment is missing or cannot be opened
+/// - [`Error::Corrupt`] if a line of a segment is not valid, a segment has another number of
+///   documents than `manifest` says, segments of a label overlap, or a Parquet file cannot be
+///   written
+/// - [`Error::Io`] if a segment cannot be read, or a file in `out` cannot be written
+///
+/// Files that were written before an error remain.
 pub fn export(
     corpus: &Corpus,
     manifest: &Manifest,
@@ -79,7 +89,8 @@ pub fn export(
     mut progress: impl FnMut(&str),
 ) -> Result<Vec<Exported>, Error> {
     fs::create_dir_all(out).map_err(Error::io(out))?;
-    // Marks the folder as an export's own, so that the same command can write it after a failure.
+    // Marks the folder as that of an export, so that the same command can be repeated after a
+    // failure.
     if !out.join(LIST).exists() {
         write_list(out, &[])?;
     }
@@ -97,7 +108,7 @@ pub fn export(
     Ok(files)
 }
 
-/// The schema of each slice, over all its labels.
+/// Infers the schema of each slice from all its labels.
 fn schemas<'a>(
     corpus: &Corpus,
     labels: impl Iterator<Item = &'a Label>,
@@ -165,6 +176,7 @@ fn export_label(
     })
 }
 
+/// A file whose digest and size are computed as it is written.
 struct Hashed {
     file: AtomicFile,
     sha256: Sha256,
@@ -184,7 +196,8 @@ impl Write for Hashed {
     }
 }
 
-/// Calls `each` with every line of the label in the order of refs, and counts the documents.
+/// Calls `each` with every line of the label, in the order of refs. Returns the number of
+/// documents.
 fn lines(
     corpus: &Corpus,
     label: &Label,
@@ -192,7 +205,8 @@ fn lines(
 ) -> Result<u64, Error> {
     let mut segments: Vec<_> = label.segments.iter().collect();
     segments.sort_by_key(|segment| segment.first);
-    // Each segment covers a range of refs of its own, so one after the other is in order.
+    // The ranges of refs of the segments are disjoint, so reading one after the other keeps the
+    // order.
     if let Some(pair) = segments.windows(2).find(|pair| pair[0].last >= pair[1].first) {
         let what = format!("overlaps {}: the manifest is damaged", pair[0].path);
         return Err(Error::corrupt(&corpus.root().join(&pair[1].path), what));
@@ -216,6 +230,8 @@ fn lines(
     Ok(documents)
 }
 
+/// Writes the lines of the label to `out`, with the same fields in each. Returns the number of
+/// documents and of bytes of text.
 fn copy_lines(
     corpus: &Corpus,
     label: &Label,
@@ -234,7 +250,7 @@ fn copy_lines(
     Ok((documents, label.counts.bytes_kept))
 }
 
-/// A line taken apart, its values as they stand.
+/// A parsed line with its values unchanged.
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow)]
@@ -243,6 +259,8 @@ struct Line<'a> {
     meta: &'a RawValue,
 }
 
+/// Writes the lines of the label to `out` as Parquet. Returns the number of documents and of bytes
+/// of text.
 fn write_parquet(
     corpus: &Corpus,
     label: &Label,
@@ -291,7 +309,7 @@ fn write_parquet(
     Ok((documents, label.counts.bytes_kept))
 }
 
-/// A dataset card with a configuration for each slice, so that `load_dataset(OUT)` works.
+/// Returns a dataset card with a configuration for each slice, so that `load_dataset(OUT)` works.
 fn card(files: &[Exported], schemas: &BTreeMap<String, Schema>) -> String {
     let mut slices: BTreeMap<&str, Vec<&Exported>> = BTreeMap::new();
     for file in files {

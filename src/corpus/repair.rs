@@ -36,7 +36,8 @@ pub struct Lost {
 /// Plans a repair; `None` if none is needed. Changes nothing.
 ///
 /// # Errors
-/// If no commit is complete, or files cannot be read.
+/// [`Error::Beyond`] if no commit is complete. Also if the folder or a manifest cannot be read, or
+/// this version does not support the format of a manifest.
 pub fn repair(corpus: &Corpus) -> Result<Option<Repair>, Error> {
     let mut passed_over = Vec::new();
     for commit in corpus.commits()?.into_iter().rev() {
@@ -76,8 +77,8 @@ pub fn repair(corpus: &Corpus) -> Result<Option<Repair>, Error> {
     Err(Error::Beyond { root: corpus.root().to_owned(), what: what.join("; ") })
 }
 
-/// Returns the losses: from the newest manifest if it can be read, else from the ledger files that no
-/// manifest will name.
+/// Returns the losses: from the newest manifest if it can be read, else from the ledger files that
+/// no manifest will name.
 fn lost(
     corpus: &Corpus,
     to: &Manifest,
@@ -117,12 +118,13 @@ fn lost(
 }
 
 impl Repair {
-    /// Carries out the repair: renames the later manifests to names that end in `.damaged`, and moves
-    /// files without a manifest to a folder in `set-aside/`, which is returned if there are any. The
-    /// caller must hold the lock.
+    /// Carries out the repair: renames the later manifests to names that end in `.damaged`, and
+    /// moves files without a manifest to a folder in `set-aside/`, which is returned if there are
+    /// any. The caller must hold the lock.
     ///
     /// # Errors
-    /// If a file cannot be moved.
+    /// If a file cannot be moved, or a folder cannot be created or flushed. The files moved until
+    /// then remain in their new places.
     pub fn carry_out(&self, corpus: &Corpus) -> Result<Option<PathBuf>, Error> {
         for (commit, _) in &self.passed_over {
             corpus.set_manifest_aside(*commit)?;

@@ -1,4 +1,4 @@
-//! A corpus folder: opening it, committing to it.
+//! The folder of a corpus: creating and opening it, and committing to it.
 
 use crate::manifest::{Manifest, Unread};
 use crate::{Error, crash, names};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 const FOLDERS: [&str; 5] = ["commits", "data", "ledger", "state", "tmp"];
 
-/// A corpus folder.
+/// The folder of a corpus. Methods with a `manifest` expect one of this corpus.
 #[derive(Clone, Debug)]
 pub struct Corpus {
     root: PathBuf,
@@ -19,13 +19,16 @@ pub struct Corpus {
 /// Makes the entries of a folder durable.
 ///
 /// # Errors
-/// When the folder cannot be opened or flushed.
+/// If the folder cannot be opened or flushed.
 pub fn sync_dir(path: &Path) -> Result<(), Error> {
     durable::sync_folder(path).map_err(Error::io(path))
 }
 
 impl Corpus {
-    /// Makes the folders of a new corpus, or those missing of an old one.
+    /// Creates the folders of a new corpus, or those that an old one lacks.
+    ///
+    /// # Errors
+    /// If a folder cannot be created, or `root` cannot be flushed.
     pub fn create(root: &Path) -> Result<Corpus, Error> {
         for folder in FOLDERS {
             let path = root.join(folder);
@@ -35,12 +38,13 @@ impl Corpus {
         Ok(Corpus { root: root.to_owned() })
     }
 
-    /// What is in the way of making a corpus with `recipe` in a folder: the first thing there that
-    /// neither a corpus has nor one that was cut short while it was made. `None` where there is a
-    /// corpus, or nothing.
+    /// Returns the first entry of the folder that would prevent creating a corpus there; `None` if
+    /// the folder is empty or holds a corpus. Files that an interrupted creation with the same
+    /// `recipe` left do not prevent it; a file at `root` itself does.
     ///
     /// # Errors
-    /// Where data of a corpus lies there: it has lost its manifests, and is not to be written over.
+    /// If the folder holds corpus data without manifests: it must not be overwritten
+    /// ([`Error::NoManifest`]). Also if the folder cannot be read.
     pub fn in_the_way(root: &Path, recipe: &str) -> Result<Option<PathBuf>, Error> {
         let corpus = Corpus { root: root.to_owned() };
         if !root.is_dir() {
@@ -60,7 +64,7 @@ impl Corpus {
             let is_ours = match &name[..] {
                 "lock" | "recipe.toml.tmp" => true,
                 "recipe.toml" => fs::read_to_string(&path).is_ok_and(|text| text == recipe),
-                // What is in it is looked at below.
+                // Its files are checked below.
                 name => FOLDERS.contains(&name) && !path.is_symlink() && path.is_dir(),
             };
             if !is_ours {
@@ -71,7 +75,7 @@ impl Corpus {
         Ok(corpus.files()?.into_iter().find(|path| !is_own(path)))
     }
 
-    /// Fails where files of a corpus lie in a folder without a manifest.
+    /// Fails if a folder without a manifest contains files of a corpus.
     fn holds_no_data(&self) -> Result<(), Error> {
         let is_data = |path: &PathBuf| {
             matches!(names::written(self.relative(path)), Some(names::Written::In { .. }))
@@ -85,7 +89,28 @@ impl Corpus {
         }
     }
 
-    /// A corpus that is there.
+    /// Opens an existing corpus. Does not read its manifests.
+    ///
+    /// # Errors
+    /// - [`Error::Missing`] if the folder does not exist or is not a corpus
+    /// - [`Error::NoManifest`] if it contains files of a corpus but no manifest
+    /// - [`Error::Corrupt`] if `root` is a file
+    /// - [`Error::Io`] if the folder cannot be read
+    ///
+    /// # Examples
+    /// ```
+    /// use corpus::{Corpus, Manifest};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let created = Corpus::create(folder.path())?;
+    /// created.commit(&Manifest::empty("digest of the recipe".into()))?;
+    ///
+    /// let opened = Corpus::open(folder.path())?;
+    /// let manifest = opened.manifest()?.expect("a commit");
+    /// assert_eq!(manifest.commit, 0);
+    /// assert!(manifest.labels.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(root: &Path) -> Result<Corpus, Error> {
         let corpus = Corpus { root: root.to_owned() };
         if root.is_file() {
@@ -98,22 +123,22 @@ impl Corpus {
         Ok(corpus)
     }
 
-    /// Its folder.
+    /// The path of the folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where the runs of the indexes lie.
+    /// The folder for the runs of the indexes.
     pub fn state_dir(&self) -> PathBuf {
         self.root.join("state")
     }
 
-    /// Where held documents go that do not fit in memory.
+    /// The folder for held documents that do not fit in memory.
     pub fn tmp_dir(&self) -> PathBuf {
         self.root.join("tmp")
     }
 
-    /// Its recipe file.
+    /// The path of the recipe file.
     pub fn recipe_path(&self) -> PathBuf {
         self.root.join("recipe.toml")
     }
@@ -122,7 +147,7 @@ impl Corpus {
         self.root.join(format!("commits/{commit:06}.json"))
     }
 
-    /// Numbers of the manifests that are there, rising.
+    /// Returns the numbers of the existing manifests, in ascending order.
     pub(crate) fn commits(&self) -> Result<Vec<u64>, Error> {
         let dir = self.root.join("commits");
         let entries = match fs::read_dir(&dir) {
@@ -139,24 +164,33 @@ impl Corpus {
         Ok(commits)
     }
 
-    /// Number of the newest commit.
+    /// Returns the number of the newest commit; `None` if there is none.
     fn newest(&self) -> Result<Option<u64>, Error> {
         Ok(self.commits()?.last().copied())
     }
 
-    /// The newest commit, `None` in a folder without any.
+    /// Reads the manifest of the newest commit; `None` if there is no commit.
+    ///
+    /// # Errors
+    /// - [`Error::Damaged`] if the manifest differs from what was written
+    /// - [`Error::Corrupt`] if this version does not support its format, or if writers keep
+    ///   removing the manifests before they can be read
+    /// - [`Error::Io`] if the folder or the file cannot be read
     pub fn manifest(&self) -> Result<Option<Manifest>, Error> {
-        // A writer may remove the commit between our looking and our reading: look again.
+        // A writer may remove the commit between the two reads, so retry.
         for _ in 0..5 {
             let Some(newest) = self.newest()? else { return Ok(None) };
             if let Some(manifest) = self.manifest_of(newest)? {
                 return Ok(Some(manifest));
             }
         }
-        Err(Error::corrupt(&self.root.join("commits"), "commits vanish as fast as they are read"))
+        Err(Error::corrupt(
+            &self.root.join("commits"),
+            "manifests are removed as fast as they are read",
+        ))
     }
 
-    /// The manifest of a commit, `None` where it is not there.
+    /// Reads the manifest of a commit; `None` if it does not exist.
     pub(crate) fn manifest_of(&self, commit: u64) -> Result<Option<Manifest>, Error> {
         let path = self.commit_path(commit);
         let bytes = match fs::read(&path) {
@@ -181,17 +215,21 @@ impl Corpus {
         Ok(Some(manifest))
     }
 
-    /// The manifest before the newest one, which is kept to go back to.
+    /// Reads the manifest before that of commit `newest`; `None` if there is none. It is kept so
+    /// that a repair can return to it.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it is damaged, cannot be read, or has a format that this version does not support.
     pub fn predecessor(&self, newest: u64) -> Result<Option<Manifest>, Error> {
         let before = self.commits()?.into_iter().rfind(|commit| *commit < newest);
         before.map_or(Ok(None), |before| self.manifest_of(before))
     }
 
-    /// Fails unless every file that the manifest names is there and has its size. Content is not
-    /// looked at.
+    /// Checks that every file that the manifest names exists with the right size. Contents are not
+    /// checked.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] if a file is missing or has another size.
     pub fn check_whole(&self, manifest: &Manifest) -> Result<(), Error> {
         let lacking = self.lacking(manifest);
         match lacking.first() {
@@ -206,7 +244,10 @@ impl Corpus {
         }
     }
 
-    /// Fails where a folder of the corpus is not there. For who only looks.
+    /// Fails if a folder of the corpus is missing. For read-only commands.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] if a folder is missing in which the manifest names files.
     pub fn check_folders(&self, manifest: &Manifest) -> Result<(), Error> {
         for folder in ["data", "ledger", "state"] {
             let is_needed =
@@ -224,8 +265,8 @@ impl Corpus {
         Error::Incomplete { root: self.root.clone(), commit: manifest.commit, missing }
     }
 
-    /// What is wrong with files that the manifest names: those that are not there, or have another
-    /// size.
+    /// Describes each file that the manifest names and that is missing, is not a file, or has
+    /// another size.
     pub(crate) fn lacking(&self, manifest: &Manifest) -> Vec<String> {
         let wrong = |(name, bytes): (String, u64)| {
             let path = self.root.join(name);
@@ -242,8 +283,13 @@ impl Corpus {
         manifest.sizes().filter_map(wrong).collect()
     }
 
-    /// Makes `manifest` the corpus: from the rename on, and not before. Every file it names is
-    /// durable already. Then the files go that neither it nor its predecessor names.
+    /// Commits `manifest`; the rename is the commit point. All files that it names must be durable
+    /// already. Then removes files that neither it nor its predecessor names, with the older
+    /// manifests that name them.
+    ///
+    /// # Errors
+    /// If the manifest cannot be written, an older manifest cannot be read, or an old file cannot
+    /// be removed. An error after the rename does not undo the commit.
     pub fn commit(&self, manifest: &Manifest) -> Result<(), Error> {
         crash::point("commit-begun");
         self.sync_folders(manifest)?;
@@ -257,17 +303,17 @@ impl Corpus {
         self.retire(manifest)
     }
 
-    /// Writes the recipe file. It is replaced whole, or not at all.
+    /// Writes the recipe file. An existing one is replaced atomically.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn write_recipe(&self, text: &str) -> Result<(), Error> {
         let path = self.recipe_path();
         let file = write_whole(&path, path.with_extension("toml.tmp"), text.as_bytes());
         file.and_then(Finished::publish).map_err(Error::io(&path))
     }
 
-    /// Makes the names of the files durable that the manifest is about to name.
+    /// Makes the folder entries of the files that the manifest names durable.
     fn sync_folders(&self, manifest: &Manifest) -> Result<(), Error> {
         let files: BTreeSet<PathBuf> = manifest.files().map(PathBuf::from).collect();
         let mut folders: BTreeSet<&Path> = BTreeSet::new();
@@ -277,12 +323,12 @@ impl Corpus {
         folders.iter().try_for_each(|folder| sync_dir(&self.root.join(folder)))
     }
 
-    /// A path in the corpus, relative to it.
+    /// Returns a path in the corpus, relative to its folder.
     pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).expect("a file of the corpus")
     }
 
-    /// Every file in the corpus' own folders.
+    /// Returns every file in the corpus's own folders, sorted.
     pub(crate) fn files(&self) -> Result<Vec<PathBuf>, Error> {
         let mut files = Vec::new();
         let folders = FOLDERS.iter().map(|folder| self.root.join(folder));
@@ -299,8 +345,8 @@ impl Corpus {
     }
 }
 
-/// Writes a file under the name `temporary`, for its place at `path`. Leftovers of killed processes
-/// are recognised by these names, so they are fixed: see [`names::written`].
+/// Writes a file under the name `temporary`, to be renamed to `path`. The temporary names are
+/// fixed, so that leftovers of killed processes are recognized: see [`names::written`].
 pub(crate) fn write_whole(path: &Path, temporary: PathBuf, bytes: &[u8]) -> io::Result<Finished> {
     let mut file = AtomicFile::create_as(path, temporary)?;
     file.write_all(bytes)?;

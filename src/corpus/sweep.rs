@@ -1,13 +1,13 @@
 //! Removes the files that the corpus does not need.
 //!
-//! The invariant: the two newest manifests are kept, and every file that either of them names. A file
-//! is removed only
+//! The invariant: the two newest manifests are kept, and every file that either of them names. A
+//! file is removed only
 //!
-//! - if an older manifest names it and neither of these two does (a merge or a revision replaced it),
-//!   or
-//! - if no manifest names it, it has a name of the corpus, and it belongs to an epoch or revision of an
-//!   interrupted run: the mark that the run made at its start still exists. Without a mark, a manifest
-//!   must have been lost, and its data must not be lost with it.
+//! - if an older manifest names it and neither of these two does (a merge or a revision replaced
+//!   it), or
+//! - if no manifest names it, it has a name of the corpus, and it belongs to an epoch or revision
+//!   of an interrupted run: the mark that the run made at its start still exists. Without a mark, a
+//!   manifest must have been lost, and its data must not be lost with it.
 //!
 //! All other files stay, whoever wrote them. Only the holder of the lock removes anything.
 
@@ -54,8 +54,8 @@ impl Corpus {
     /// Removes the files that an interrupted run left. Returns their number.
     ///
     /// # Errors
-    /// [`Error::Stray`] if there are such files although no run was interrupted; or if a file cannot be
-    /// removed.
+    /// [`Error::Stray`] if there is data that no manifest names although no run was interrupted.
+    /// Also if the folder cannot be read, or a file cannot be removed.
     pub fn sweep(&self, newest: &Manifest) -> Result<u64, Error> {
         self.retire(newest)?;
         let left = self.accounted(newest)?;
@@ -65,11 +65,11 @@ impl Corpus {
         Ok(left.len() as u64)
     }
 
-    /// Fails if there is data that no manifest names and no interrupted run left: then a later manifest
-    /// than `newest` is lost.
+    /// Fails if there is data that no manifest names and no interrupted run left: then a later
+    /// manifest than `newest` is lost.
     ///
     /// # Errors
-    /// [`Error::Stray`], with the first such file.
+    /// [`Error::Stray`] with the first such file. Also if the folder cannot be read.
     pub fn check_stray(&self, newest: &Manifest) -> Result<(), Error> {
         self.accounted(newest).map(drop)
     }
@@ -87,8 +87,8 @@ impl Corpus {
         Ok(left)
     }
 
-    /// The files that no manifest names and that were written by an interrupted run or, if there was
-    /// none, after the predecessor of `newest`.
+    /// The files that no manifest names and that were written by an interrupted run or, if there
+    /// was none, after the predecessor of `newest`.
     pub(crate) fn leftovers(&self, newest: &Manifest) -> Result<Vec<(PathBuf, Written)>, Error> {
         let since = match self.cut_short(newest)? {
             Some(began) => began,
@@ -122,10 +122,11 @@ impl Corpus {
         Ok(files.filter_map(|path| written(self.relative(&path)).map(|w| (path, w))).collect())
     }
 
-    /// Removes files of the current run that no manifest ever named.
+    /// Removes files of the current run that no manifest ever named. Their paths are relative to
+    /// the corpus. Missing files are ignored.
     ///
     /// # Errors
-    /// If a file cannot be removed.
+    /// If an existing file cannot be removed.
     pub fn remove(&self, files: impl IntoIterator<Item = String>) -> Result<(), Error> {
         for file in files {
             let path = self.root().join(file);
@@ -141,8 +142,8 @@ impl Corpus {
         self.tmp_dir().join("writing")
     }
 
-    /// Marks that the run begins to write files that no manifest names. The mark stays if the process
-    /// ends before [`Corpus::end_writing`].
+    /// Marks that the run begins to write files that no manifest names. The mark stays if the
+    /// process ends before [`Corpus::end_writing`].
     ///
     /// # Errors
     /// If the mark cannot be written.

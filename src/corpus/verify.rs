@@ -1,5 +1,5 @@
-//! Verification of a corpus: files against the manifest, documents against the ledger, and the state
-//! against both.
+//! Verification of a corpus: files against the manifest, documents against the ledger, and the
+//! state against both.
 
 use crate::error::Error;
 use crate::ledger::{self, LedgerRow};
@@ -15,14 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A problem of a corpus.
+/// A problem found in a corpus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The file, or the label.
     pub at: String,
     /// What is wrong with it.
     pub what: String,
-    /// What to do about it.
+    /// What to do about it; may be empty.
     pub remedy: String,
 }
 
@@ -36,12 +36,13 @@ impl fmt::Display for Finding {
 const RESTORE: &str = "restore it from a copy, or rebuild the corpus";
 const REBUILD: &str = "restore the folder from a copy, or rebuild the corpus";
 
-/// Verifies sizes, checksums, order and sums; with [`Depth::Everything`] also every update of the
-/// state against the ledger. Calls `progress` with each file. Returns all problems; none if the corpus
-/// is sound.
+/// Verifies sizes, checksums, order, and sums; with [`Depth::Everything`] also every update of the
+/// state against the ledger. Calls `progress` with each file. Returns all problems; none if the
+/// corpus is sound.
 ///
 /// # Errors
-/// If the folder of the corpus cannot be read. Errors with its files are findings.
+/// If the folder of the corpus, its lock, or the mark of an interrupted run cannot be read. Errors
+/// with data files are findings.
 pub fn verify(
     corpus: &Corpus,
     manifest: &Manifest,
@@ -144,8 +145,8 @@ impl<P: FnMut(&str)> Check<'_, P> {
         }
     }
 
-    /// Verifies a part of the ledger, and that it begins where the previous one ended. Returns the ids
-    /// of its kept documents, if it can be read.
+    /// Verifies a part of the ledger, and that it begins where the previous one ended. Returns the
+    /// ids of its kept documents, if it can be read.
     fn ledger_part(
         &mut self,
         label: &Label,
@@ -246,7 +247,11 @@ impl<P: FnMut(&str)> Check<'_, P> {
                     self.found(path, what, REBUILD);
                 }
                 Some(Written::In { .. }) => {}
-                _ => self.found(path, "the manifest names it, with no name of our form", REBUILD),
+                _ => self.found(
+                    path,
+                    "the manifest names it, but a corpus has no such names",
+                    REBUILD,
+                ),
             }
         }
     }
@@ -268,7 +273,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
             parts.sort_by_key(|part| part.keys.first);
             if parts.windows(2).any(|pair| pair[0].keys.last >= pair[1].keys.first) {
                 let path = self.corpus.state_dir().join(name).display().to_string();
-                self.found(path, "the manifest means some of its keys twice", REBUILD);
+                self.found(path, "the manifest lists some of its keys twice", REBUILD);
             }
         }
     }
@@ -319,8 +324,8 @@ impl<P: FnMut(&str)> Check<'_, P> {
         Ok(())
     }
 
-    /// Manifests older than the two that are kept, and their files: left if a commit was interrupted
-    /// after its manifest was written.
+    /// Manifests older than the two that are kept, and their files: left if a commit was
+    /// interrupted after its manifest was written.
     fn retiring(&self) -> Result<Vec<PathBuf>, Error> {
         let commits = self.corpus.commits()?.into_iter().rev();
         let mut files = Vec::new();
@@ -371,7 +376,8 @@ fn differences(ledger: &Counts, manifest: &Counts) -> Option<String> {
     (!differ.is_empty()).then(|| differ.join(", "))
 }
 
-/// The expected refs: records of a source are numbered from 0 without gaps, and sources are in order.
+/// The expected refs: records of a source are numbered from 0 without gaps, and sources are in
+/// order.
 #[derive(Clone, Copy)]
 struct Expected {
     label: u64,
@@ -455,7 +461,8 @@ fn segment_ids(path: &Path) -> Result<Vec<String>, Error> {
     Ok(ids)
 }
 
-/// Verifies a run. With [`Depth::Everything`], also that its updates are of documents that were read.
+/// Verifies a run. With [`Depth::Everything`], also that its updates are of documents that were
+/// read.
 fn run_reads(
     corpus: &Corpus,
     manifest: &Manifest,
