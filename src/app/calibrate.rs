@@ -208,6 +208,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(reference::property())]
         #[test]
         fn a_step_keeps_exactly_what_its_threshold_keeps(quality in 0.0..=1.0) {
             let step = highest_step(quality);

@@ -38,7 +38,7 @@ pub(crate) fn end_with_supervisor() -> Result<()> {
     let watch = || {
         // Nothing is ever written to it: the call returns when it is closed.
         let _ = std::io::stdin().read(&mut [0]);
-        errln!("sluice: the launching process has gone; the corpus is at its last commit");
+        errln!("sluice: the parent `sluice launch` has exited; the corpus is at its last commit");
         std::process::exit(1);
     };
     std::thread::Builder::new().name("supervisor".into()).spawn(watch)?;

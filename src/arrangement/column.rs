@@ -100,6 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(reference::property())]
         #[test]
         fn unpacking_reverses_packing(
             values in prop::collection::vec(any::<u64>(), 0..200),

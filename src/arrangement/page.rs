@@ -288,6 +288,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(reference::property())]
         #[test]
         fn updates_come_back(
             updates in prop::collection::vec((any::<u64>(), any::<u64>(), -3i64..4), 1..1500),

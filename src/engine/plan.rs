@@ -252,6 +252,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(reference::property())]
         #[test]
         fn every_source_is_read_once_in_order_and_shares_are_consecutive(
             sizes in prop::collection::vec(0u64..1000, 1..60),

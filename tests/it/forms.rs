@@ -276,7 +276,7 @@ fn files_beside_the_data_are_skipped_in_a_folder_and_read_if_named() {
     place.write("in/__MACOSX/c4-train.json.gz", "x");
     place.write("in/.DS_Store", "x");
     let outcome = place.run("add corpus --slice c4 --label l in").exits(0);
-    assert!(outcome.stderr.contains("skipped 7 files"), "{outcome}");
+    assert!(outcome.stderr.contains("skipped 7 auxiliary files"), "{outcome}");
     assert_eq!(place.documents("corpus").len(), 3);
     let outcome = place.run("add other --slice c4 --label l in -v").exits(0);
     for name in beside {
@@ -299,7 +299,8 @@ fn a_rejected_label_does_not_block_the_others() {
         format!("corpus = \"corpus\"\n{}{}{}", input("b"), input("a"), input("c")),
     );
     let outcome = place.run("build r.toml").exits(1);
-    for what in ["c4/b: nothing of it can be read", "c4/c: ", "it has no document", "WET file"] {
+    for what in ["c4/b: none of its files can be read", "c4/c: ", "it has no document", "WET file"]
+    {
         assert!(outcome.stderr.contains(what), "{outcome}");
     }
     let labels = place.status("corpus")["slices"]["c4"]["labels"].clone();

@@ -175,7 +175,7 @@ fn an_impossible_command_is_wrong_usage() {
     }
     place.run("launch -n 0 -- build recipe.toml --corpus corpus").exits(2);
     place.run("launch -n 2 -- export corpus").exits(2).names(&["build and add can"]);
-    place.run("build").exits(2).names(&["which recipe?"]);
+    place.run("build").exits(2).names(&["no recipe given"]);
     place.run("status corpus").exits(1).names(&["no corpus here"]);
 }
 

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 const EXAMPLE: &str = "\
 Example recipe.toml:
   corpus = \"corpus\"
+  lid = \"models/lid.176.ftz\"
   [common_crawl]
   languages = [\"en\"]
-  lid = \"models/lid.176.ftz\"
   [[input]]
   slice = \"common_crawl\"
   label = \"2019-30\"
@@ -45,14 +45,14 @@ impl Build {
         let recipe = match &self.recipe {
             Some(path) => Recipe::open(slices, path)?,
             None if self.print_recipe => Recipe::default(slices),
-            None => return Err(usage("which recipe? For example: sluice build recipe.toml")),
+            None => return Err(usage("no recipe given: try sluice build recipe.toml")),
         };
         if self.print_recipe {
             print(format_args!("{}", recipe.print_all(slices)))?;
             return Ok(DONE);
         }
         let corpus = self.corpus.as_ref().or(recipe.corpus.as_ref()).ok_or_else(|| {
-            usage("where to? Put corpus = \"DIR\" into the recipe, or use --corpus DIR")
+            usage("no corpus given: put corpus = \"DIR\" into the recipe, or use --corpus DIR")
         })?;
         let summary = ingest(slices, corpus, &recipe, &recipe.inputs, self.flags.options()?)?;
         self.flags.report(&summary)

@@ -39,7 +39,7 @@ const MALFORMED_LISTED_MAX: u64 = 20;
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Score {
-    /// Files of JSON lines (plain, gzip, zstd, LZ4) or Parquet, patterns, folders, @FILE with one
+    /// Files of JSON lines (plain or compressed) or Parquet, patterns, folders, @FILE with one
     /// of these per line, or - for standard input
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<String>,

@@ -83,7 +83,7 @@ impl<'a> Added<'a> {
             match refusal(slice, self.recipe, &sources.sources) {
                 None => found.push(Found { input, sources: Ok(sources) }),
                 Some(why) => self.refused.push(format!(
-                    "{}/{}: nothing of it can be read, so it is not added:\n{why}",
+                    "{}/{}: none of its files can be read; the label was not added:\n{why}",
                     input.slice, input.label
                 )),
             }
@@ -219,13 +219,13 @@ fn report_beside(beside: &[PathBuf], verbosity: Verbosity) {
         Verbosity::Verbose => {
             for path in beside {
                 notice(&format!(
-                    "{}: beside the data; skipped (name it to have it read)",
+                    "{}: an auxiliary file; skipped (name it to have it read)",
                     path.display()
                 ));
             }
         }
         Verbosity::Normal if !beside.is_empty() => notice(&format!(
-            "skipped {} files beside the data, such as checksums (-v lists them)",
+            "skipped {} auxiliary files, such as checksums (-v lists them)",
             beside.len()
         )),
         Verbosity::Normal | Verbosity::Quiet => {}

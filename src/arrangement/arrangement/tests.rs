@@ -59,11 +59,7 @@ fn epochs() -> impl Strategy<Value = Vec<EpochOfTest>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 256,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig { cases: 256, ..reference::property() })]
     #[test]
     fn facts_are_those_of_the_definition_over_restarts_and_rescales(
         epochs in epochs(), none in any::<bool>(), scope_bits in prop_oneof![Just(3u32), Just(20), Just(64)],

@@ -148,11 +148,7 @@ fn cases() -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: cases(),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..reference::property() })]
 
     #[test]
     fn insertions_have_the_facts_of_differential(sessions in sessions()) {

@@ -352,7 +352,7 @@ fn times_are_dates_in_utc() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..reference::property() })]
 
     /// An archive that is changed, cut or lengthened anywhere.
     #[test]

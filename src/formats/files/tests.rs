@@ -242,6 +242,8 @@ fn archives_are_detected_from_their_content() {
 }
 
 proptest! {
+    #![proptest_config(reference::property())]
+
     #[test]
     fn any_damage_ends_and_never_panics(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),

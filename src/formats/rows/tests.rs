@@ -157,6 +157,8 @@ fn what_only_begins_as_parquet_is_one_defect() {
 }
 
 proptest! {
+    #![proptest_config(reference::property())]
+
     #[test]
     fn any_damage_to_parquet_ends_and_never_panics(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),

@@ -245,7 +245,7 @@ impl Rows<'_> {
                 Ok(Event::Text(text)) if text.trim_ascii().is_empty() => {}
                 Ok(Event::End(_) | Event::Comment(_)) => {}
                 Ok(_) => {
-                    let what = "a line with something else than rows <row .../>".to_owned();
+                    let what = "a line that is not a `<row .../>` element".to_owned();
                     return self.malformed(line.len() as u64, what);
                 }
                 Err(error) => {

@@ -485,6 +485,8 @@ fn pair(found: &SiteRecord) -> Option<serde_json::Value> {
 }
 
 proptest! {
+    #![proptest_config(reference::property())]
+
     #[test]
     fn every_row_is_in_one_record(
         kinds in proptest::collection::vec((0u8..5, 1u64..8, 1u64..8), 0..40),

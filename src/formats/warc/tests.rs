@@ -355,6 +355,8 @@ fn records_that_swallow_each_other_take_linear_time() {
 }
 
 proptest! {
+    #![proptest_config(reference::property())]
+
     /// Pieces of valid files in any order.
     #[test]
     fn any_bytes_are_survived(

@@ -101,14 +101,14 @@ impl Fetch {
         let shown = path.display();
         match check(&self.dir, file, records)? {
             Verdict::Right(basis) => {
-                outln!("{shown}: there already, and as {}", basis_text(basis))?;
+                outln!("{shown}: already present, as {}", basis_text(basis))?;
                 Ok(())
             }
             Verdict::Wrong(basis, difference) => Err(mismatch(&path, basis, &difference)),
             Verdict::Unknown(found) => {
                 let sha256 = found.sha256.clone();
                 records.add(&file.path, found, "found in the folder")?;
-                outln!("{shown}: there already; {}", recorded(&sha256))?;
+                outln!("{shown}: already present; {}", recorded(&sha256))?;
                 Ok(())
             }
         }

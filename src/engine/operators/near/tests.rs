@@ -98,11 +98,7 @@ fn sessions() -> impl Strategy<Value = Vec<Session>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 64,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig { cases: 64, ..reference::property() })]
 
     #[test]
     fn a_document_is_rejected_if_an_earlier_one_is_near(sessions in sessions()) {
