@@ -172,7 +172,7 @@ impl Fault {
                 fs::create_dir(path).unwrap();
             }
             Fault::Unreadable => {
-                fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap()
+                fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
             }
         }
     }
