@@ -1,6 +1,6 @@
 //! The models that slices use, each loaded once for a process and shared by its workers.
 
-use crate::usage::usage;
+use crate::usage::{usage, usage_of_file};
 use document::Document;
 use engine::fail;
 use models::Perplexity;
@@ -63,10 +63,10 @@ impl CommonModels {
     /// If a file cannot be read or is not such a model.
     pub fn load(tokenizer: Option<&Path>, lid: Option<&Path>) -> anyhow::Result<CommonModels> {
         let language = match lid {
-            Some(path) => LanguageIdentifier::open(path).map_err(usage_error)?,
+            Some(path) => LanguageIdentifier::open(path).map_err(usage_of_file)?,
             None => LanguageIdentifier::builtin(),
         };
-        let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(usage_error)?;
+        let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(usage_of_file)?;
         Ok(CommonModels { language: Arc::new(language), tokens: tokens.map(Arc::new) })
     }
 }
@@ -79,7 +79,7 @@ impl Models {
     /// is not named.
     pub fn load(files: &ModelFiles, common: CommonModels) -> anyhow::Result<Models> {
         let quality = files.classifier.as_deref().map(WikiReferences::open);
-        let quality = quality.transpose().map_err(usage_error)?;
+        let quality = quality.transpose().map_err(usage_of_file)?;
         let lists = Arc::new(lists(files)?);
         let bad_words = lists.bad_words(Some("en")).map(|list| BadWords::new(list, "en"));
         let signals = find_signals(&files.signals, &lists)?;
@@ -130,7 +130,7 @@ impl Models {
             let language = document.language.as_ref().map_or("", |language| &language.code);
             let perplexity = model.as_ref().and_then(|model| {
                 let found = model.of(language, &document.text, &mut scratch);
-                found.unwrap_or_else(|error| fail(usage_error(error)))
+                found.unwrap_or_else(|error| fail(usage_of_file(error)))
             });
             document.scores.perplexity = perplexity;
             document.scores.bucket = Some(models::bucket(language, perplexity).name().into());
@@ -193,18 +193,14 @@ impl Models {
     }
 }
 
-fn usage_error(error: impl Into<anyhow::Error>) -> anyhow::Error {
-    usage(format!("{:#}", error.into()))
-}
-
 /// Opens the language models of the folder `lm`. Models of the named languages are loaded now, so
 /// that an error in them is reported before any input is read.
 fn perplexity(files: &ModelFiles) -> anyhow::Result<Option<Perplexity>> {
     let Some(folder) = &files.lm else { return Ok(None) };
-    let models = Perplexity::open(folder).map_err(usage_error)?;
+    let models = Perplexity::open(folder).map_err(usage_of_file)?;
     for language in &files.languages {
         let found =
-            models.of(language, "a", &mut models::Scratch::default()).map_err(usage_error)?;
+            models.of(language, "a", &mut models::Scratch::default()).map_err(usage_of_file)?;
         if found.is_none() {
             let (shown, pieces) = (folder.display(), format!("{language}.sp.model"));
             let what = format!(
@@ -220,14 +216,14 @@ fn perplexity(files: &ModelFiles) -> anyhow::Result<Option<Perplexity>> {
 fn lists(files: &ModelFiles) -> anyhow::Result<Lists> {
     let mut lists = Lists::default();
     if let Some(path) = &files.stop_words {
-        lists.read_stop_words_json(path).map_err(usage_error)?;
+        lists.read_stop_words_json(path).map_err(usage_of_file)?;
     }
     if let Some(path) = &files.bad_words {
         // The setting names an English list.
-        lists.read_bad_words("en", path).map_err(usage_error)?;
+        lists.read_bad_words("en", path).map_err(usage_of_file)?;
     }
     if let Some(folder) = &files.signal_models {
-        lists.read_models(folder).map_err(usage_error)?;
+        lists.read_models(folder).map_err(usage_of_file)?;
     }
     Ok(lists)
 }

@@ -5,10 +5,9 @@ use crate::input::{Input, check_label};
 use crate::recipe::Recipe;
 use crate::settings::{AnySettings, FilePath, Preset, SettingType, WrongValue, absolute, string};
 use crate::slice::{AnySlice, Slices};
-use crate::usage::{suggest, usage};
-use anyhow::{Result, anyhow};
+use crate::usage::{suggest, usage, usage_of_file};
+use anyhow::Result;
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -29,19 +28,8 @@ impl Recipe {
     /// If the file cannot be read or is not a recipe; the message names the line and the key.
     pub fn open(slices: Slices, path: &Path) -> Result<Recipe> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let what = format!("cannot read the recipe {}: {error}", path.display());
-            // A wrong path is a usage error; a failing disk or too many open files is not.
-            let is_usage = matches!(
-                error.kind(),
-                ErrorKind::NotFound
-                    | ErrorKind::PermissionDenied
-                    | ErrorKind::IsADirectory
-                    | ErrorKind::NotADirectory
-                    | ErrorKind::InvalidData
-                    | ErrorKind::InvalidInput
-                    | ErrorKind::InvalidFilename
-            );
-            if is_usage { usage(what) } else { anyhow!(what) }
+            let what = format!("cannot read the recipe {}", path.display());
+            usage_of_file(anyhow::Error::from(error).context(what))
         })?;
         Reader::new(slices, path, &text).read()
     }

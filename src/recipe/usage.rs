@@ -1,6 +1,7 @@
 //! Errors that the user can fix: exit code 2.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 
 /// A wrong command line or recipe. The message says where and what would be right.
 #[derive(Debug)]
@@ -22,6 +23,27 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
+/// Makes a usage error of an error of a file that the user named, with its causes in the message. A
+/// failing device or too many open files are not the user's to fix: such an error stays what it is.
+pub fn usage_of_file(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    let is_usage = io.is_none_or(|io| {
+        matches!(
+            io.kind(),
+            ErrorKind::NotFound
+                | ErrorKind::PermissionDenied
+                | ErrorKind::IsADirectory
+                | ErrorKind::NotADirectory
+                | ErrorKind::InvalidData
+                | ErrorKind::InvalidInput
+                | ErrorKind::InvalidFilename
+                | ErrorKind::UnexpectedEof
+        )
+    });
+    if is_usage { usage(format!("{error:#}")) } else { error }
+}
+
 /// Returns `; did you mean NAME?` if one of `known` is similar to `name`, else a list of all.
 pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
@@ -37,6 +59,21 @@ pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_file_is_a_usage_error_and_a_failing_device_is_not() {
+        let of =
+            |kind| usage_of_file(anyhow::Error::from(io::Error::from(kind)).context("lid.bin"));
+        for kind in [ErrorKind::NotFound, ErrorKind::InvalidData, ErrorKind::UnexpectedEof] {
+            let error = of(kind);
+            assert!(error.is::<Usage>() && error.to_string().starts_with("lid.bin: "), "{error}");
+        }
+        for kind in [ErrorKind::Other, ErrorKind::StorageFull, ErrorKind::OutOfMemory] {
+            let error = of(kind);
+            assert!(!error.is::<Usage>() && error.to_string() == "lid.bin", "{error}");
+        }
+        assert!(usage_of_file(anyhow::anyhow!("not a model")).is::<Usage>());
+    }
 
     #[test]
     fn a_near_name_is_suggested_and_a_far_one_gets_the_list() {
