@@ -3,10 +3,12 @@
 
 #![no_main]
 
-use code::licence::licences;
+use code::statement::Gathering;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let found = licences(text);
+    let mut gathering = Gathering::default();
+    gathering.add("LICENSE", text.as_bytes());
+    let found = gathering.finish().of_file("main.c", "");
     assert!(found.is_sorted() && found.windows(2).all(|pair| pair[0] != pair[1]), "{found:?}");
 });

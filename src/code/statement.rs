@@ -67,9 +67,15 @@ pub struct Statements {
     by_pattern: Vec<(Pattern, String)>,
 }
 
-/// Collects statements.
+/// Collects the statements of a repository from its files.
+///
+/// ```
+/// let mut gathering = code::statement::Gathering::default();
+/// gathering.add("Cargo.toml", b"[package]\nlicense = \"MIT\"");
+/// assert_eq!(gathering.finish().licences, ["mit"]);
+/// ```
 #[derive(Debug, Default)]
-pub(crate) struct Gathering {
+pub struct Gathering {
     found: Vec<(Rank, String, Granted)>,
     by_pattern: Vec<(Pattern, String)>,
 }
