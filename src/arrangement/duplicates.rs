@@ -4,7 +4,7 @@
 //! [`Copies::First`] every live ref but the first is a duplicate; with [`Copies::None`], as in
 //! CCNet, all of them are once there are two. This is differential's
 //! `reduce(|_key, refs, out| out.extend(&refs[1..]))`, or `&refs[..]`, on each scope. [`Rule`]
-//! defines it as a plain function of all live refs. Property tests compare [`changes`] with this
+//! defines it as a plain function of all live refs. Property tests compare `changes` with this
 //! function in this crate, and with differential itself in the engine.
 
 use crate::cursor::Cursor;
