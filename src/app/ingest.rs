@@ -7,6 +7,7 @@ mod readable;
 mod source_state;
 mod summary;
 
+pub(crate) use self::prepare::recover;
 pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 
 use self::labels::Added;
@@ -60,14 +61,15 @@ pub(crate) fn ingest(
     let first = options.cluster.process == 0;
     let mut loaded = Loaded::default();
     let mut added = Added::new(slices, recipe, root, options.strict, first);
-    if first && Corpus::open(root).is_err() {
+    let existing = Corpus::open(root).ok();
+    if first && existing.is_none() {
         // Before a corpus is created: its recipe cannot change, and must be one that can be run.
         let is_used = |name: &str| inputs.iter().any(|input| input.slice == name);
         for slice in slices.iter().filter(|slice| inputs.is_empty() || is_used(slice.name())) {
             loaded.models(*slice, recipe)?;
         }
     }
-    let known = Corpus::open(root).ok().map(|corpus| corpus.manifest()).transpose()?.flatten();
+    let known = existing.map(|corpus| corpus.manifest()).transpose()?.flatten();
     let found = added.find(inputs, known.as_ref(), options.verbosity)?;
     let (corpus, _lock, mut meeting) = open(root, recipe, slices, &options.cluster)?;
     let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;

@@ -53,8 +53,14 @@ impl Recipe {
     /// # Errors
     /// If a recipe or a manifest cannot be read, or the file cannot be written.
     pub fn settle(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
-        let recipe = Recipe::open(slices, &corpus.recipe_path())?;
-        match recipe.superseded_by(corpus, manifest)? {
+        let path = corpus.recipe_path();
+        // To open a recipe reads all its model files, which may be large.
+        if manifest.recipe_toml.is_none()
+            || std::fs::read_to_string(&path).ok() == manifest.recipe_toml
+        {
+            return Ok(());
+        }
+        match Recipe::open(slices, &path)?.superseded_by(corpus, manifest)? {
             Some(text) => Ok(corpus.write_recipe(text)?),
             None => Ok(()),
         }

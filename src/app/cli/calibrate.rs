@@ -2,19 +2,20 @@
 
 use super::exit::DONE;
 use crate::calibrate::{Curve, Kept, apply};
-use crate::terminal::plot::Plot;
+use crate::ingest::recover;
+use crate::terminal::plot::{Plot, extension};
 use crate::terminal::units::count;
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
-use corpus::{Corpus, Lock, Manifest};
+use corpus::{Corpus, Lock};
 use indicatif::HumanCount;
 use recipe::usage::usage;
 use recipe::{Recipe, Slices, find_slice};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const EXAMPLE: &str = "\
 Example:
@@ -100,7 +101,7 @@ impl Calibrate {
         let is_global = recipe.global_dedup;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         if self.apply {
-            settle(slices, &corpus, &manifest)?;
+            recover(slices, &corpus, &manifest)?;
         }
         let settings =
             &mut **recipe.slices.get_mut(slice.name()).expect("a recipe has every slice");
@@ -218,20 +219,6 @@ impl Calibrate {
             self.svg(curve, now, found)
         )
     }
-}
-
-/// Completes a commit that an earlier process left unfinished. The caller holds the lock.
-fn settle(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
-    corpus.check_whole(manifest)?;
-    Corpus::create(corpus.root())?;
-    Recipe::settle(slices, corpus, manifest)?;
-    corpus.sweep(manifest)?;
-    corpus.end_writing()?;
-    Ok(())
-}
-
-fn extension(path: &Path) -> &str {
-    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
 }
 
 /// Returns thresholds from 0 to 1.

@@ -31,12 +31,19 @@ pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(C
         return Ok((corpus, lock));
     };
     check_recipe(&corpus, &manifest, recipe, slices)?;
-    corpus.check_whole(&manifest)?;
-    Corpus::create(root)?;
-    Recipe::settle(slices, &corpus, &manifest)?;
-    corpus.sweep(&manifest)?;
-    corpus.end_writing()?;
+    recover(slices, &corpus, &manifest)?;
     Ok((corpus, lock))
+}
+
+/// Clears what a killed run left in a corpus, so that it can be written to. The caller holds the
+/// lock.
+pub(crate) fn recover(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
+    corpus.check_whole(manifest)?;
+    Corpus::create(corpus.root())?;
+    Recipe::settle(slices, corpus, manifest)?;
+    corpus.sweep(manifest)?;
+    corpus.end_writing()?;
+    Ok(())
 }
 
 /// Fails unless the corpus was built with `recipe`.

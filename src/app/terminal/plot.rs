@@ -1,10 +1,17 @@
 //! Plots of shares over a threshold, as SVG.
 
+use std::path::Path;
+
 /// Side of the plotted square, and the margin around it.
 const SIDE: f64 = 400.0;
 const MARGIN: f64 = 50.0;
 
 const COLOURS: [&str; 2] = ["#1b6ca8", "#b5502a"];
+
+/// Returns the extension of a curve's file, which names its format.
+pub(crate) fn extension(path: &Path) -> &str {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
+}
 
 /// A line: its name, and points with coordinates from 0 to 1.
 pub(crate) type Series<'a> = (&'a str, Vec<(f64, f64)>);

@@ -1,6 +1,6 @@
 //! Precision and recall by threshold, as a table, as CSV and as a plot.
 
-use crate::terminal::plot::Plot;
+use crate::terminal::plot::{Plot, extension};
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
 use recipe::usage::usage;
@@ -66,8 +66,4 @@ fn svg(curve: &[Point]) -> String {
         series: &[("precision", share(|p| p.precision)), ("recall", share(|p| p.recall))],
     };
     plot.svg()
-}
-
-fn extension(path: &Path) -> &str {
-    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
 }
