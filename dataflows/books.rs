@@ -111,8 +111,7 @@ fn row_books(path: &Path) -> Result<Records, ReadError> {
 /// Returns whether a file is one text, by its name.
 fn is_named_text(path: &Path) -> bool {
     let name = path.to_string_lossy().to_lowercase();
-    let name = formats::without_compression(&name);
-    [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end))
+    book::is_text_name(formats::without_compression(&name))
 }
 
 /// Reads one book: the first of its forms that can be read. The other forms are only counted.

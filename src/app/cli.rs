@@ -25,7 +25,6 @@ use clap_complete::Shell;
 use recipe::Slices;
 use recipe::usage::Usage;
 use std::fmt::Display;
-
 use std::process::ExitCode;
 
 const EXAMPLE: &str = "\

@@ -8,7 +8,7 @@ mod zip;
 use formats::Defect;
 
 pub use single::{epub, file};
-pub use zip::zip;
+pub use zip::{is_text_name, zip};
 
 /// A book, or a file that should be one.
 #[derive(Debug)]
@@ -27,6 +27,21 @@ pub struct Book {
     pub encoding: Option<&'static str>,
     /// What is damaged, cut short, or suspicious.
     pub defects: Vec<Defect>,
+}
+
+impl Book {
+    /// A file without a text, and nothing else known of it.
+    fn without_text(offset: u64, bytes_read: u64, reason: NoBook) -> Book {
+        Book {
+            offset,
+            bytes_read,
+            text: Err(reason),
+            fields: Vec::new(),
+            number: None,
+            encoding: None,
+            defects: Vec::new(),
+        }
+    }
 }
 
 /// Why a file has no text.

@@ -39,15 +39,7 @@ pub fn file(path: &Path) -> Result<Book, Defect> {
 /// If nothing of the EPUB can be read.
 pub fn epub(mut parts: Parts, path: &Path, defects: &mut Vec<Defect>) -> Result<Book, Defect> {
     let found = epub::read(&mut parts, defects)?;
-    let mut book = Book {
-        offset: 0,
-        bytes_read: found.text.len() as u64,
-        text: Err(NoBook::Encrypted),
-        fields: Vec::new(),
-        number: None,
-        encoding: None,
-        defects: Vec::new(),
-    };
+    let mut book = Book::without_text(0, found.text.len() as u64, NoBook::Encrypted);
     if found.is_encrypted {
         return Ok(book);
     }
@@ -72,13 +64,8 @@ pub(crate) fn of_bytes(offset: u64, path: &str, bytes: &[u8]) -> Book {
     let bytes_read = bytes.len() as u64;
     let defect = |what: String| Defect { offset, what: bounded(&what), device: None };
     let without_text = |reason, what: String| Book {
-        offset,
-        bytes_read,
-        text: Err(reason),
-        fields: Vec::new(),
-        number: None,
-        encoding: None,
         defects: vec![defect(what)],
+        ..Book::without_text(offset, bytes_read, reason)
     };
     if let Some((_, _, form)) = FOREIGN.iter().find(|(at, magic, _)| has(bytes, *at, magic)) {
         let what = format!("this is a {form} file; it is left out: convert it to text or EPUB");

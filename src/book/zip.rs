@@ -20,7 +20,7 @@ pub fn zip(path: &Path) -> Books {
         return Box::new(std::iter::once(book).chain(defects.into_iter().map(Err)));
     }
     let (texts, mut unread): (Vec<_>, Vec<_>) =
-        files.into_iter().partition(|(_, name)| is_text(name));
+        files.into_iter().partition(|(_, name)| is_text_name(name));
     unread.retain(|(_, name)| may_be_a_book(name));
     let what = match (&texts[..], &unread[..]) {
         ([], _) => Some(
@@ -40,7 +40,8 @@ pub fn zip(path: &Path) -> Books {
     Box::new(books.chain(defect))
 }
 
-fn is_text(name: &str) -> bool {
+/// Returns whether a file is one text or page, by its name.
+pub fn is_text_name(name: &str) -> bool {
     let name = name.to_lowercase();
     [".txt", ".htm", ".html", ".xhtml"].iter().any(|end| name.ends_with(end))
 }

@@ -61,14 +61,16 @@ impl<R: Record> RunWriter<R> {
         };
         let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
-        Ok(RunReader { layout: self.layout, file, is_compressed, input: None, left: self.records })
+        let (file, left) = (Some(file), self.records);
+        Ok(RunReader { layout: self.layout, file, is_compressed, input: None, left })
     }
 }
 
 /// Reads what a [`RunWriter`] wrote. It takes buffers from its first record on.
 pub struct RunReader<R: Record> {
     layout: R::Layout,
-    file: File,
+    /// The file, until its first record is read.
+    file: Option<File>,
     is_compressed: bool,
     input: Option<Input>,
     left: u64,
@@ -90,11 +92,10 @@ impl<R: Record> RunReader<R> {
             return Ok(None);
         }
         self.left -= 1;
-        let input = match &mut self.input {
-            Some(input) => input,
-            None => self.input.insert(open(self.file.try_clone()?, self.is_compressed)),
-        };
-        match input {
+        if let Some(file) = self.file.take() {
+            self.input = Some(open(file, self.is_compressed));
+        }
+        match self.input.as_mut().expect("opened above") {
             Input::Plain(file) => R::read(&self.layout, file),
             Input::Lz4(decoder) => R::read(&self.layout, &mut **decoder),
         }

@@ -10,11 +10,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// A thread that reads the counters of a run and shows them.
-pub(super) struct ProgressThread {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+/// A thread that reads the counters of a run and shows them, if they are to be shown.
+pub(super) struct ProgressThread(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl ProgressThread {
     /// Starts to display `counters`. Of several processes, the first one displays its own share.
@@ -25,7 +22,7 @@ impl ProgressThread {
     ) -> Result<ProgressThread> {
         let progress = Progress::new(verbosity);
         let Some(every) = progress.every().filter(|_| cluster.process == 0) else {
-            return Ok(ProgressThread { stop: None, thread: None });
+            return Ok(ProgressThread(None));
         };
         let share = match cluster.processes() {
             1 => String::new(),
@@ -48,13 +45,13 @@ impl ProgressThread {
             }
         };
         let thread = std::thread::Builder::new().name("progress".into()).spawn(show)?;
-        Ok(ProgressThread { stop: Some(stop), thread: Some(thread) })
+        Ok(ProgressThread(Some((stop, thread))))
     }
 
     /// Ends the display.
-    pub fn finish(mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+    pub fn finish(self) {
+        if let Some((stop, thread)) = self.0 {
+            drop(stop);
             let _ = thread.join();
         }
     }

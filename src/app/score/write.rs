@@ -6,7 +6,6 @@ use durable::AtomicFile;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use recipe::usage::usage;
-
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

@@ -45,6 +45,24 @@ enum Form {
     Bars(MultiProgress),
 }
 
+impl Form {
+    fn every(&self) -> Option<Duration> {
+        match self {
+            Form::Nothing => None,
+            Form::Lines(every) => Some(*every),
+            Form::Bars(_) => Some(BAR_EVERY),
+        }
+    }
+
+    /// Prints a separate line, without disturbing the bars.
+    fn print(&self, line: &str) {
+        match self {
+            Form::Bars(all) => all.suspend(|| errln!("{line}")),
+            Form::Nothing | Form::Lines(_) => errln!("{line}"),
+        }
+    }
+}
+
 impl Progress {
     pub fn new(verbosity: Verbosity) -> Progress {
         let form = match verbosity {
@@ -58,11 +76,7 @@ impl Progress {
 
     /// Returns how often [`Row::update`] prints. `None` if it never does.
     pub fn every(&self) -> Option<Duration> {
-        match &self.form {
-            Form::Nothing => None,
-            Form::Lines(every) => Some(*every),
-            Form::Bars(_) => Some(BAR_EVERY),
-        }
+        self.form.every()
     }
 
     /// Adds a row below the others; it is shown until it is dropped.
@@ -80,10 +94,7 @@ impl Progress {
 
     /// Prints a separate line, without disturbing the bars.
     pub fn print(&self, line: &str) {
-        match &self.form {
-            Form::Bars(all) => all.suspend(|| errln!("{line}")),
-            Form::Nothing | Form::Lines(_) => errln!("{line}"),
-        }
+        self.form.print(line);
     }
 }
 
@@ -99,12 +110,7 @@ pub(crate) struct Row {
 impl Row {
     /// Shows that `done` of `total` is done. `message` is only called when it is time to print.
     pub fn update(&mut self, done: u64, total: Option<u64>, message: impl FnOnce() -> String) {
-        let every = match &self.form {
-            Form::Nothing => return,
-            Form::Lines(every) => *every,
-            Form::Bars(_) => BAR_EVERY,
-        };
-        if self.shown.elapsed() < every {
+        if self.form.every().is_none_or(|every| self.shown.elapsed() < every) {
             return;
         }
         self.shown = Instant::now();
@@ -128,11 +134,7 @@ impl Row {
 
     /// Prints a line about this row.
     pub fn print(&self, what: &str) {
-        let line = format!("{}: {what}", self.name);
-        match &self.form {
-            Form::Bars(all) => all.suspend(|| errln!("{line}")),
-            Form::Nothing | Form::Lines(_) => errln!("{line}"),
-        }
+        self.form.print(&format!("{}: {what}", self.name));
     }
 }
 

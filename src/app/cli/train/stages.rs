@@ -6,20 +6,18 @@ use indicatif::HumanCount;
 /// Shows the stages of a training, one after the other.
 pub(super) struct Stages {
     progress: Progress,
-    is_quiet: bool,
     now: Option<(&'static str, Row)>,
 }
 
 impl Stages {
     pub fn new(is_quiet: bool) -> Stages {
-        let progress = Progress::new(Verbosity::of(is_quiet, false));
-        Stages { progress, is_quiet, now: None }
+        Stages { progress: Progress::new(Verbosity::of(is_quiet, false)), now: None }
     }
 
     pub fn show(&mut self, progress: training::Progress) {
         let training::Progress { stage, done, total } = progress;
         if self.now.as_ref().is_none_or(|(now, _)| *now != stage) {
-            if !self.is_quiet {
+            if self.progress.every().is_some() {
                 self.progress.print(stage);
             }
             // Removes the row of the previous stage before the new row is added.
