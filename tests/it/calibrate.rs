@@ -120,6 +120,8 @@ fn a_killed_run_leaves_the_old_threshold_or_the_new_one() {
         let found = place.run(&format!("{line} --json")).exits(0).json();
         place.assert_sound("corpus");
         let found = found["found"]["min_score"].as_f64().unwrap();
+        let recipe = std::fs::read_to_string(place.path("corpus/recipe.toml")).unwrap();
+        assert!(recipe.contains(&format!("min_score = {found}")), "{point}: {recipe}");
         build(&place, "rebuilt", found);
         assert_same(&place.export("corpus"), &place.export("rebuilt"), point);
         place.run("add corpus --slice common_crawl --label 2019-30 fixtures/2019-30").exits(0);
