@@ -248,6 +248,19 @@ mod tests {
     use crate::testing::{assert_funnel, defaults, document, later};
 
     #[test]
+    fn the_digest_is_that_of_the_text_in_every_form() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in
+            [("a.txt", "It was night."), ("a.jsonl", "{\"text\":\"It was night.\"}\n")]
+        {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            let book = books(&path).unwrap().next().unwrap().unwrap();
+            assert_eq!(book.digest, text::digest::sha1(b"It was night."), "{name}");
+        }
+    }
+
+    #[test]
     fn a_book_near_to_an_earlier_one_is_dropped() {
         let text = "It was a cold morning in the year of the great frost, and nobody was about. ";
         let book = text.repeat(20);

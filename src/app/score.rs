@@ -120,7 +120,7 @@ pub(crate) fn score(job: Job<'_>, mut report: impl FnMut(Event<'_>)) -> Result<S
     for batch in &mut batches {
         let batch = batch.context("this is a bug, or the file is badly damaged")?;
         if let Some(what) = batch.iter().find_map(Item::failure) {
-            anyhow::bail!("{what}; nothing was written");
+            anyhow::bail!("{what}");
         }
         scorers.send(batch);
         if scorers.are_full() {

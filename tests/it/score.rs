@@ -288,6 +288,16 @@ fn an_input_is_never_the_output() {
     assert_eq!(read(&place, "in.jsonl"), lines(3));
 }
 
+/// The system reports an error for the first byte of this file: there is no memory at address 0.
+#[test]
+fn a_failing_device_ends_the_run_and_nothing_is_written() {
+    let place = Place::new();
+    place.write("in.jsonl", "{\"text\":\"one\"}\n");
+    let outcome = place.run("score in.jsonl /proc/self/mem --out out.jsonl").exits(1);
+    outcome.names(&["/proc/self/mem: line 1"]);
+    assert!(!place.path("out.jsonl").exists() && !place.path("out.jsonl.partial").exists());
+}
+
 #[test]
 fn settings_can_come_from_any_slice() {
     let place = Place::new();
