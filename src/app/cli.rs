@@ -4,10 +4,12 @@ mod add;
 mod bench;
 mod build;
 mod calibrate;
+mod complete;
 mod demo;
 mod exit;
 mod export;
 mod launch;
+mod log_flags;
 mod models;
 mod run_flags;
 mod score;
@@ -16,12 +18,15 @@ mod summary;
 mod train;
 mod verify;
 
-use self::exit::{DONE, FAILED, WRONG_USAGE};
+use self::complete::{Completions, Man, VARIABLE, with_names};
+use self::exit::{FAILED, WRONG_USAGE};
+use self::log_flags::LogFlags;
+use crate::interrupt;
 use crate::launch::end_with_supervisor;
-use crate::terminal::{ReaderGone, errln, print};
+use crate::terminal::{LogFormat, ReaderGone, errln, log};
 use anyhow::Result;
-use clap::{CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 use recipe::Slices;
 use recipe::usage::Usage;
 use std::fmt::Display;
@@ -46,6 +51,8 @@ Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    log: LogFlags,
 }
 
 #[derive(Subcommand)]
@@ -62,19 +69,20 @@ enum Command {
     Train(train::Train),
     Bench(bench::Bench),
     Launch(launch::Launch),
-    /// Print completions for a shell, for example: sluice completions bash
-    Completions {
-        /// The shell.
-        shell: Shell,
-    },
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Runs the program on `slices`.
 pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
     engine::on_failure(print_error);
-    let cli = Cli::parse();
-    match end_with_supervisor().and_then(|()| run(cli.command, slices)) {
+    let command = || with_names(Cli::command(), slices);
+    CompleteEnv::with_factory(command).var(VARIABLE).bin("sluice").completer("sluice").complete();
+    let cli = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = cli.unwrap_or_else(|error| error.exit());
+    let result = cli.log.start().and_then(|()| end_with_supervisor());
+    match result.and_then(|()| run(cli.command, slices)) {
         Ok(code) => ExitCode::from(code),
         Err(error) if error.is::<ReaderGone>() => ExitCode::from(FAILED),
         Err(error) => {
@@ -98,18 +106,17 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Train(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Launch(command) => command.run(),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut script);
-            print(format_args!("{}", String::from_utf8_lossy(&script)))?;
-            Ok(DONE)
-        }
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(with_names(Cli::command(), slices)),
     }
 }
 
 /// Prints why a run ends. The exit code does not depend on whether that succeeds.
 fn print_error(error: &dyn Display) {
-    errln!("sluice: {error}");
+    match log::format() {
+        LogFormat::Text => errln!("sluice: {error}"),
+        LogFormat::Json => tracing::error!("{error}"),
+    }
 }
 
 /// Ends the process on a panic: a worker that panics alone would leave its peers waiting forever.
@@ -123,6 +130,10 @@ fn end_on_panic() {
             return;
         }
         if name.starts_with("timely:recv") || name.starts_with("timely:send") {
+            if let Some(code) = interrupt::exit_code() {
+                // All processes of the run are ending, and the first says where the corpus stands.
+                std::process::exit(i32::from(code));
+            }
             // timely's network threads panic when a peer ends; that is not a bug of this process.
             print_error(&"a peer process has gone; the corpus is at its last commit");
         } else {

@@ -13,6 +13,7 @@ mod calibrate;
 mod cli;
 mod ingest;
 mod inputs;
+mod interrupt;
 mod launch;
 mod model_files;
 mod score;

@@ -17,7 +17,7 @@ An interrupted add resumes at its last commit when you run the same command agai
 
 /// Add one label, a dump for example, to a corpus
 #[derive(Args)]
-#[command(disable_help_flag = true, after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Add {
     /// The corpus; created with default settings if it does not exist
     corpus: PathBuf,

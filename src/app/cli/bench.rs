@@ -41,7 +41,7 @@ enum What {
 
 /// Measure the throughput of the dedup-join on a first dump, then on an increment to it
 #[derive(Args)]
-#[command(after_help = EXAMPLE, disable_help_flag = true)]
+#[command(after_help = EXAMPLE)]
 struct Dedup {
     /// Number of generated keys in the first dump
     #[arg(long, default_value = "10M", value_parser = count, value_name = "N")]
@@ -150,7 +150,7 @@ impl Dedup {
         };
         let options = BenchOptions {
             engine: self.engine.engine(),
-            workers: self.cluster.workers,
+            workers: self.cluster.workers(),
             epoch_keys: self.epoch_keys,
             measure: used_up,
         };
@@ -207,7 +207,7 @@ impl Dedup {
         let cpu = cpu_seconds(joined) - cpu_seconds(&before.1);
         json!({
             "engine": self.engine.name(),
-            "workers": self.cluster.workers,
+            "workers": self.cluster.workers(),
             "processes": self.cluster.processes,
             "documents": joined.documents,
             "keys": joined.keys,

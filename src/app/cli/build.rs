@@ -26,7 +26,7 @@ Example recipe.toml:
 
 /// Add every input of a recipe that the corpus does not have yet; create the corpus if needed
 #[derive(Args)]
-#[command(disable_help_flag = true, after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Build {
     /// The recipe; paths in it are relative to its folder
     recipe: Option<PathBuf>,

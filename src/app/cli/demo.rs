@@ -25,7 +25,7 @@ Example:
 
 /// See it work: build a corpus from bundled pages, then add a second dump as an increment
 #[derive(Args)]
-#[command(disable_help_flag = true, after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Demo {
     /// The folder to write to; must not exist yet, or be one that demo created
     #[arg(long, default_value = "sluice-demo", value_name = "DIR")]

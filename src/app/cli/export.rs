@@ -1,7 +1,8 @@
 //! `sluice export`.
 
 use super::exit::DONE;
-use crate::terminal::{errln, outln};
+use crate::terminal::log::verbosity;
+use crate::terminal::{Verbosity, outln};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use corpus::Corpus;
@@ -33,9 +34,6 @@ pub(crate) struct Export {
     /// The format of the files
     #[arg(long, default_value = "jsonl")]
     format: FormatName,
-    /// Print nothing but errors
-    #[arg(long)]
-    quiet: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -63,7 +61,7 @@ impl Export {
         }
         for label in manifest.labels.iter().filter(|label| !label.is_complete()) {
             let name = label.full_name();
-            errln!("{name} is not complete: the export has what is committed of it so far");
+            tracing::warn!("{name} is not complete: the export has what is committed of it so far");
         }
         let is_wanted = |slice: &String| self.slice.contains(slice);
         if !self.slice.is_empty() && !manifest.labels.iter().any(|label| is_wanted(&label.slice)) {
@@ -78,13 +76,9 @@ impl Export {
             FormatName::JsonlZst => Format::JsonlZst,
             FormatName::Parquet => Format::Parquet,
         };
-        let report = |name: &str| {
-            if !self.quiet {
-                errln!("exporting {name}");
-            }
-        };
+        let report = |name: &str| tracing::info!("exporting {name}");
         let files = export(&corpus, &manifest, &self.out, &self.slice, format, report)?;
-        if !self.quiet {
+        if verbosity() != Verbosity::Quiet {
             for file in &files {
                 let (documents, bytes) = (HumanCount(file.documents), HumanBytes(file.bytes));
                 outln!("{}: {documents} documents, {bytes}", self.out.join(&file.path).display())?;

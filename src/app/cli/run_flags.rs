@@ -3,12 +3,11 @@
 use super::exit::{DONE, DONE_WITH_DEFECTS};
 use super::summary::{print_summary, summary_json};
 use crate::ingest::{RunOptions, Summary};
-use crate::launch::TOKEN;
-use crate::terminal::Verbosity;
-use crate::terminal::print_json;
-use crate::terminal::units::{commit_every, processes, size, workers};
+use crate::launch::{TOKEN, is_supervised};
+use crate::terminal::{log, print_json};
+use crate::terminal::units::{commit_every, cores, processes, size, workers};
 use anyhow::{Context, Result};
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 use engine::cluster::Cluster;
 use engine::{CommitEvery, Engine};
 use recipe::usage::usage;
@@ -17,27 +16,25 @@ use std::path::PathBuf;
 /// Memory of a worker by default.
 const MEMORY_PER_WORKER: u64 = 2 << 30;
 
-/// The workers and processes of a run, with timely's short flags.
+/// The workers and processes of a run.
 #[derive(Args)]
 pub(crate) struct ClusterFlags {
-    /// Workers (threads) in this process
-    #[arg(short = 'w', long, default_value_t = 1, value_parser = workers, value_name = "N")]
-    pub workers: usize,
+    /// Workers (threads) in this process; by default one for each core
+    #[arg(short = 'w', long, value_parser = workers, value_name = "N")]
+    workers: Option<usize>,
     /// Number of processes of the run, each started by hand; see also: sluice launch
+    // The short forms of timely's own programs work as well, but are not shown.
     #[arg(
-        short = 'n', long, default_value_t = 1, value_parser = processes, value_name = "N",
+        long, short_alias = 'n', default_value_t = 1, value_parser = processes, value_name = "N",
         overrides_with = "processes"
     )]
     pub processes: usize,
     /// Number of this process, from 0
-    #[arg(short = 'p', long, default_value_t = 0, value_name = "I")]
+    #[arg(long, short_alias = 'p', default_value_t = 0, value_name = "I")]
     pub process: usize,
     /// File with one line host:port for each process; without it, localhost:2101 and up
-    #[arg(short = 'h', long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub hostfile: Option<PathBuf>,
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
 }
 
 /// Flags of build and add.
@@ -60,12 +57,6 @@ pub(crate) struct RunFlags {
     /// Stop at the first malformed input
     #[arg(long)]
     strict: bool,
-    /// Print nothing on standard error but errors
-    #[arg(long, conflicts_with = "verbose")]
-    quiet: bool,
-    /// Print more on standard error
-    #[arg(short, long)]
-    verbose: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -80,14 +71,23 @@ enum EngineName {
 }
 
 impl ClusterFlags {
+    /// Returns the number of workers of this process: by default one for each core, shared among
+    /// the processes of this machine.
+    pub fn workers(&self) -> usize {
+        let is_one_machine = self.hostfile.is_none() || is_supervised();
+        let processes = if is_one_machine { self.processes.max(1) } else { 1 };
+        self.workers.unwrap_or_else(|| (cores() / processes).max(1))
+    }
+
     /// Returns the processes that these flags describe.
     pub fn cluster(&self) -> Result<Cluster> {
-        if self.workers == 0 || self.processes == 0 {
+        if self.workers == Some(0) || self.processes == 0 {
             return Err(usage("at least one worker and one process are needed"));
         }
         if self.process >= self.processes {
             let (process, processes) = (self.process, self.processes);
-            return Err(usage(format!("-p {process}: the processes are 0 to {}", processes - 1)));
+            let last = processes - 1;
+            return Err(usage(format!("--process {process}: the processes are 0 to {last}")));
         }
         if self.processes == 1 {
             return Ok(Cluster::single());
@@ -116,7 +116,10 @@ impl RunFlags {
     /// Returns the options of the run that these flags describe.
     pub fn options(&self) -> Result<RunOptions> {
         let cluster = self.cluster.cluster()?;
-        let workers = self.cluster.workers;
+        let workers = self.cluster.workers();
+        if cluster.processes() > 1 {
+            log::name_process(cluster.process);
+        }
         Ok(RunOptions {
             workers,
             cluster,
@@ -128,7 +131,6 @@ impl RunFlags {
                 EngineName::Differential => Engine::Differential,
             },
             strict: self.strict,
-            verbosity: Verbosity::of(self.quiet, self.verbose),
         })
     }
 

@@ -38,9 +38,6 @@ pub(crate) struct Verify {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Name each file as it is read
-    #[arg(short, long)]
-    verbose: bool,
 }
 
 impl Verify {
@@ -52,9 +49,7 @@ impl Verify {
         let mut files = 0;
         let report = |name: &str| {
             files += 1;
-            if self.verbose {
-                errln!("{name}");
-            }
+            tracing::debug!("{name}");
         };
         let (commit, findings) = match corpus.manifest() {
             Ok(manifest) => {

@@ -4,6 +4,7 @@ use super::readable::refusal;
 use super::source_state::{changed_sources, observe, other_sources};
 use super::summary::Skipped;
 use crate::inputs::{Sources, copies, sources};
+use crate::terminal::log::verbosity;
 use crate::terminal::{Verbosity, notice};
 use anyhow::{Result, bail};
 use corpus::{DEFECTS_LISTED_MAX, DefectRow, Label, Manifest, Position, Source};
@@ -66,7 +67,6 @@ impl<'a> Added<'a> {
         &mut self,
         inputs: &'i [Input],
         known: Option<&Manifest>,
-        verbosity: Verbosity,
     ) -> Result<Vec<Found<'i>>> {
         let mut found = Vec::new();
         for input in inputs {
@@ -77,7 +77,7 @@ impl<'a> Added<'a> {
             }
             let sources = sources?;
             if self.first {
-                report_beside(&sources.beside, verbosity);
+                report_beside(&sources.beside);
             }
             let slice = find_slice(self.slices, &input.slice)?;
             match refusal(slice, self.recipe, &sources.sources) {
@@ -214,8 +214,8 @@ impl<'a> Added<'a> {
 }
 
 /// Reports the skipped files of folders, by name if the output is verbose.
-fn report_beside(beside: &[PathBuf], verbosity: Verbosity) {
-    match verbosity {
+fn report_beside(beside: &[PathBuf]) {
+    match verbosity() {
         Verbosity::Verbose => {
             for path in beside {
                 notice(&format!(
