@@ -34,13 +34,12 @@ use std::process::ExitCode;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice demo                                                  see it work on bundled pages
-  sluice build recipe.toml                                     make a corpus
-  sluice add corpus --slice common_crawl --label 2019-30 cc/2019-30/*.wet.gz -w 2
-  sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2
+  sluice demo                                     # bundled pages of all slices
+  sluice add corpus --slice common_crawl --label 2019-30 cc/2019-30/*.wet.gz
+  sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz
   sluice status corpus
   sluice export corpus --out out
-  sluice train lm --lang en --out models wikipedia.jsonl.gz    a language model for a recipe
+  sluice build recipe.toml                        # the same, and models, by a file
 
 Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe;
 3 done, but some of the input was malformed and is listed.";
@@ -142,4 +141,28 @@ fn end_on_panic() {
         }
         std::process::exit(i32::from(FAILED));
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{Command, CommandFactory};
+
+    /// Wrapped examples cannot be pasted into a shell.
+    const COLUMNS_MAX: usize = 80;
+
+    /// Returns the lines of examples that are too long for a terminal.
+    fn too_long(command: &Command) -> Vec<String> {
+        let shown = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let is_long = |line: &&str| line.chars().count() > COLUMNS_MAX;
+        let own =
+            shown.lines().filter(is_long).map(|line| format!("{}: {line}", command.get_name()));
+        own.chain(command.get_subcommands().flat_map(too_long)).collect()
+    }
+
+    #[test]
+    fn commands_are_well_formed_and_their_examples_fit_a_terminal() {
+        Cli::command().debug_assert();
+        assert_eq!(too_long(&Cli::command()), [""; 0]);
+    }
 }

@@ -199,8 +199,7 @@ fn run(
     let recipe = recipe.fingerprint.clone();
     let slices = prepared.into_iter().map(|(name, slice)| (name, (slice.reader, slice.graph)));
     let (slices, commits) = (slices.collect(), Commits::default());
-    let job =
-        Job { manifest, recipe, plan, slices, together, progress, commits: commits.clone() };
+    let job = Job { manifest, recipe, plan, slices, together, progress, commits: commits.clone() };
     ending_at_commits(&commits, options.cluster.process == 0, || {
         Ok(engine::run(corpus, job, meeting, &engine_options)?)
     })?;

@@ -97,7 +97,9 @@ impl Run {
     /// Begins to end the process, in threads: the caller waits for a second signal.
     fn begin_to_end(self, signal: i32) {
         let name = if signal == SIGINT { "interrupted" } else { "asked to end (SIGTERM)" };
-        self.say(&format!("{name}: completing the work in progress, for at most 10 s; again: end at once"));
+        self.say(&format!(
+            "{name}: completing the work in progress, for at most 10 s; again: end at once"
+        ));
         let end = i32::from(code(signal));
         let other = self.clone();
         spawn(end, move || other.end_at_deadline(end));

@@ -4,7 +4,6 @@ use crate::interrupt;
 use crate::terminal::errln;
 use anyhow::{Context, Result};
 use engine::cluster::new_token;
-use recipe::usage::usage;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -56,9 +55,6 @@ pub(crate) fn end_with_supervisor() -> Result<()> {
 /// Starts `count` processes of this program with `arguments` and waits for them. Returns the exit
 /// code of the first process, or 1 if any process fails; then all others are ended too.
 pub(crate) fn launch(count: usize, arguments: &[String]) -> Result<u8> {
-    if count == 0 {
-        return Err(usage("launch needs at least one process: -n 1"));
-    }
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let hosts = host_file(count)?;
     let token = new_token().context("cannot create a token")?;

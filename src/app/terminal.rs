@@ -7,6 +7,6 @@ pub(crate) mod plot;
 mod progress;
 pub(crate) mod units;
 
-pub(crate) use output::{ReaderGone, errln, outln, output_error, print, print_json};
 pub(crate) use log::{LogFormat, Verbosity, notice};
+pub(crate) use output::{ReaderGone, errln, outln, output_error, print, print_json};
 pub(crate) use progress::{Progress, Row, clear_bars};

@@ -9,6 +9,8 @@ use crate::terminal::{outln, print_json};
 use crate::texts::keys;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{CellAlignment, Table};
 use corpus::Corpus;
 use engine::bench::{BenchEngine, BenchOptions, Dumps, Joined, KeySource, Keys, Used, join_dumps};
 use engine::{Engine, cluster};
@@ -166,7 +168,7 @@ impl Dedup {
             report["increment"] = rows.get(1).cloned().unwrap_or(Value::Null);
             print_json(&report)?;
         } else {
-            rows.iter().try_for_each(print_row)?;
+            print_rows(&rows)?;
         }
         Ok(DONE)
     }
@@ -255,20 +257,43 @@ fn peak_rss_bytes() -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
-fn print_row(row: &Value) -> Result<()> {
-    let number = |name: &str| row[name].as_u64().unwrap_or(0);
-    outln!(
-        "{}: {} keys in {:.2} s, {:.2} CPU s, {:.2} M keys per CPU second; {} duplicates; \
-         {} on disk in {} runs ({:.1} bytes a key), peak memory {}",
-        row["engine"].as_str().unwrap_or_default(),
-        HumanCount(number("keys")),
-        row["seconds"].as_f64().unwrap_or(0.0),
-        row["cpu_seconds"].as_f64().unwrap_or(0.0),
-        row["keys_per_cpu_second"].as_f64().unwrap_or(0.0) / 1e6,
-        HumanCount(number("facts")),
-        HumanBytes(number("state_disk_bytes")),
-        number("state_runs"),
-        number("state_disk_bytes") as f64 / number("state_keys").max(1) as f64,
-        HumanBytes(number("peak_rss_bytes")),
-    )
+/// Prints a column for each dump.
+fn print_rows(rows: &[Value]) -> Result<()> {
+    let mut table = Table::new();
+    let dumps = ["first dump", "increment"];
+    table.load_style(UTF8_BORDERS_ONLY);
+    let engine = rows[0]["engine"].as_str().unwrap_or_default();
+    table.set_header(std::iter::once(engine).chain(dumps).take(rows.len() + 1));
+    let count = |row: &Value, name: &str| row[name].as_u64().unwrap_or(0);
+    let real = |row: &Value, name: &str| row[name].as_f64().unwrap_or(0.0);
+    let lines: [(&str, &dyn Fn(&Value) -> String); 9] = [
+        ("keys", &|row| HumanCount(count(row, "keys")).to_string()),
+        ("duplicates found", &|row| HumanCount(count(row, "facts")).to_string()),
+        ("wall time, s", &|row| format!("{:.2}", real(row, "seconds"))),
+        ("CPU time, s", &|row| format!("{:.2}", real(row, "cpu_seconds"))),
+        ("M keys / CPU s", &|row| format!("{:.2}", real(row, "keys_per_cpu_second") / 1e6)),
+        ("state on disk", &|row| HumanBytes(count(row, "state_disk_bytes")).to_string()),
+        ("runs of the state", &|row| count(row, "state_runs").to_string()),
+        ("bytes / key", &|row| {
+            let keys = count(row, "state_keys").max(1) as f64;
+            format!("{:.1}", count(row, "state_disk_bytes") as f64 / keys)
+        }),
+        ("peak memory", &|row| HumanBytes(count(row, "peak_rss_bytes")).to_string()),
+    ];
+    for (name, value) in lines {
+        table.add_row(std::iter::once(name.to_owned()).chain(rows.iter().map(value)));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    outln!("{table}")?;
+    if let [first, second] = rows {
+        let shares = [
+            real(second, "cpu_seconds") / real(first, "cpu_seconds").max(1e-9),
+            count(second, "keys") as f64 / count(first, "keys").max(1) as f64,
+        ];
+        let [cost, keys] = shares.map(|share| 100.0 * share);
+        outln!("the increment has {keys:.0} % of the keys, and took {cost:.0} % of the CPU time")?;
+    }
+    Ok(())
 }

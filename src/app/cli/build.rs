@@ -22,7 +22,7 @@ Example recipe.toml:
   label = \"2019-30\"
   paths = [\"cc/2019-30/*.wet.gz\"]
 
-  sluice build recipe.toml -w 2";
+  sluice build recipe.toml";
 
 /// Add every input of a recipe that the corpus does not have yet; create the corpus if needed
 #[derive(Args)]

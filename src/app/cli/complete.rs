@@ -82,13 +82,18 @@ pub(super) fn with_names(command: Command, slices: Slices) -> Command {
                 argument.help(help.unwrap_or_default()).add(ArgValueCompleter::new(complete))
             }
             "label" => argument.add(ArgValueCompleter::new(labels)),
-            "corpus" => argument.add(ArgValueCompleter::new(PathCompleter::any().filter(is_corpus))),
+            "corpus" => {
+                argument.add(ArgValueCompleter::new(PathCompleter::any().filter(is_corpus)))
+            }
             _ => argument,
         })
         .mut_subcommands(|command| with_names(command, slices))
 }
 
-fn candidates(word: &OsStr, names: impl Iterator<Item = impl AsRef<str>>) -> Vec<CompletionCandidate> {
+fn candidates(
+    word: &OsStr,
+    names: impl Iterator<Item = impl AsRef<str>>,
+) -> Vec<CompletionCandidate> {
     let word = word.to_string_lossy();
     names
         .filter(|name| name.as_ref().starts_with(&*word))

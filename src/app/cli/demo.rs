@@ -1,9 +1,11 @@
 //! `sluice demo`.
 
 use super::exit::DONE;
-use super::run_flags::RunFlags;
+use super::run_flags::options;
 use super::status::{print_status, status_json};
 use crate::ingest::ingest;
+use crate::interrupt;
+use crate::terminal::units::workers;
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -30,22 +32,26 @@ pub(crate) struct Demo {
     /// The folder to write to; must not exist yet, or be one that demo created
     #[arg(long, default_value = "sluice-demo", value_name = "DIR")]
     out: PathBuf,
-    #[command(flatten)]
-    flags: RunFlags,
+    /// Workers (threads); by default one for each core
+    #[arg(short = 'w', long, value_parser = workers, value_name = "N")]
+    workers: Option<usize>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Demo {
     pub fn run(self, slices: Slices) -> Result<u8> {
-        if self.flags.options()?.cluster.processes() > 1 {
-            return Err(usage("demo runs as one process; -w 2 takes two threads"));
-        }
         create_folder(&self.out)?;
         let corpus = self.out.join("corpus");
         let recipe = write_recipe(slices, &self.out)?;
         for label in &write_inputs(slices, &self.out.join("inputs"))? {
             let inputs = std::slice::from_ref(label);
-            let summary = ingest(slices, &corpus, &recipe, inputs, self.flags.options()?)?;
-            for done in summary.labels.iter().filter(|_| !self.flags.json) {
+            let summary = ingest(slices, &corpus, &recipe, inputs, options(self.workers))?;
+            if let Some(code) = interrupt::exit_code() {
+                return Ok(code);
+            }
+            for done in summary.labels.iter().filter(|_| !self.json) {
                 let (name, counts) = (done.label.full_name(), &done.label.counts);
                 outln!("added {name}: {} documents read, {} kept", counts.read, counts.kept)?;
             }
@@ -54,7 +60,7 @@ impl Demo {
         let manifest = opened.manifest()?.context("the corpus has no commit")?;
         let out = self.out.join("export");
         let files = export(&opened, &manifest, &out, &[], Format::Jsonl, |_| ())?;
-        if self.flags.json {
+        if self.json {
             print_json(&status_json(&manifest))?;
             return Ok(DONE);
         }
@@ -70,7 +76,13 @@ impl Demo {
             outln!("\n== {}, the first document", file.path)?;
             print_first(&out.join(&file.path))?;
         }
-        outln!("\nNow with your own files: sluice add {} --help", corpus.display())?;
+        outln!("\nA corpus of your own, from the bundled pages:\n")?;
+        outln!(
+            "  sluice add corpus --slice common_crawl --label 2019-30 {}",
+            self.out.join("inputs/common_crawl/2019-30").display()
+        )?;
+        outln!("  sluice status corpus")?;
+        outln!("  sluice export corpus --out out")?;
         Ok(DONE)
     }
 }

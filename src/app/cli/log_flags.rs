@@ -16,8 +16,12 @@ pub(super) struct LogFlags {
     verbose: bool,
     /// The form of messages and progress on standard error
     #[arg(
-        long, global = true, value_name = "FORMAT", default_value = "text",
-        env = "SLUICE_LOG_FORMAT", hide_possible_values = true,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "SLUICE_LOG_FORMAT",
+        hide_possible_values = true,
         help = "Messages and progress on standard error as text or as json, one object per line"
     )]
     log_format: LogFormat,

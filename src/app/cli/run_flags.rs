@@ -4,8 +4,8 @@ use super::exit::{DONE, DONE_WITH_DEFECTS};
 use super::summary::{print_summary, summary_json};
 use crate::ingest::{RunOptions, Summary};
 use crate::launch::{TOKEN, is_supervised};
-use crate::terminal::{log, print_json};
 use crate::terminal::units::{commit_every, cores, processes, size, workers};
+use crate::terminal::{log, print_json};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use engine::cluster::Cluster;
@@ -81,9 +81,6 @@ impl ClusterFlags {
 
     /// Returns the processes that these flags describe.
     pub fn cluster(&self) -> Result<Cluster> {
-        if self.workers == Some(0) || self.processes == 0 {
-            return Err(usage("at least one worker and one process are needed"));
-        }
         if self.process >= self.processes {
             let (process, processes) = (self.process, self.processes);
             let last = processes - 1;
@@ -116,14 +113,13 @@ impl RunFlags {
     /// Returns the options of the run that these flags describe.
     pub fn options(&self) -> Result<RunOptions> {
         let cluster = self.cluster.cluster()?;
-        let workers = self.cluster.workers();
         if cluster.processes() > 1 {
             log::name_process(cluster.process);
         }
+        let default = options(Some(self.cluster.workers()));
         Ok(RunOptions {
-            workers,
             cluster,
-            memory_bytes: self.memory.unwrap_or(MEMORY_PER_WORKER * workers as u64),
+            memory_bytes: self.memory.unwrap_or(default.memory_bytes),
             epoch_bytes: self.epoch_bytes,
             commit_every: self.commit_every,
             engine: match self.engine {
@@ -131,6 +127,7 @@ impl RunFlags {
                 EngineName::Differential => Engine::Differential,
             },
             strict: self.strict,
+            ..default
         })
     }
 
@@ -147,5 +144,20 @@ impl RunFlags {
             anyhow::bail!("{}", summary.refused.join("\n"));
         }
         Ok(if summary.has_defects() { DONE_WITH_DEFECTS } else { DONE })
+    }
+}
+
+/// Returns the options of a run in one process without flags. The number of workers is by default
+/// that of the cores.
+pub(crate) fn options(workers: Option<usize>) -> RunOptions {
+    let workers = workers.unwrap_or_else(cores);
+    RunOptions {
+        workers,
+        cluster: Cluster::single(),
+        memory_bytes: MEMORY_PER_WORKER * workers as u64,
+        epoch_bytes: None,
+        commit_every: CommitEvery::default(),
+        engine: Engine::Arrangement,
+        strict: false,
     }
 }

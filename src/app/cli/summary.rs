@@ -60,7 +60,7 @@ pub(crate) fn print_summary(summary: &Summary) -> Result<()> {
     print_defects(summary)
 }
 
-fn print_skipped(Skipped { label, note }: &Skipped) -> Result<()> {
+fn print_skipped(Skipped { label, note, .. }: &Skipped) -> Result<()> {
     let name = label.full_name();
     outln!("{name}: in the corpus already")?;
     if let Some(note) = note {

@@ -131,8 +131,8 @@ impl<'a> Added<'a> {
         }
         if let Some(known) = manifest.label(&input.slice, &input.label) {
             if known.is_complete() {
-                let note = self.note_of_complete(known, found)?;
-                self.skipped.push(Skipped { label: known.clone(), note });
+                let skipped = self.complete(known, found)?;
+                self.skipped.push(skipped);
             } else {
                 self.check_unchanged(known, &found?.sources)?;
             }
@@ -169,14 +169,15 @@ impl<'a> Added<'a> {
         })
     }
 
-    /// Returns a remark on the sources of a label that is complete. It does not need them any more:
-    /// dumps are large, and users remove them after they are read.
-    fn note_of_complete(&self, label: &Label, found: Result<Sources>) -> Result<Option<String>> {
+    /// Compares the sources of a label that is complete with what was read. It does not need them any
+    /// more: dumps are large, and users remove them after they are read.
+    fn complete(&self, label: &Label, found: Result<Sources>) -> Result<Skipped> {
+        let skipped = |note, has_changed| Skipped { label: label.clone(), note, has_changed };
         let sources = match found {
             Ok(found) => found.sources,
             Err(error) => {
                 let note = format!("its sources cannot be read ({error:#}), and are not needed");
-                return Ok(Some(note));
+                return Ok(skipped(Some(note), false));
             }
         };
         let name = label.full_name();
@@ -187,12 +188,14 @@ impl<'a> Added<'a> {
             );
         }
         let changed = if self.first { changed_sources(label, &sources)? } else { None };
-        Ok(changed.map(|changed| {
+        let has_changed = changed.is_some();
+        let note = changed.map(|changed| {
             format!(
                 "{changed}; the corpus has what was read when the label was added: for the new \
                  content, add these files under a new label, or build a new corpus"
             )
-        }))
+        });
+        Ok(skipped(note, has_changed))
     }
 
     /// Fails if the sources of an unfinished label have changed: what was read of them and what is

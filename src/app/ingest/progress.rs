@@ -15,10 +15,7 @@ pub(super) struct ProgressThread(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl ProgressThread {
     /// Starts to display `counters`. Of several processes, the first one displays its own share.
-    pub fn start(
-        counters: engine::Progress,
-        cluster: &Cluster,
-    ) -> Result<ProgressThread> {
+    pub fn start(counters: engine::Progress, cluster: &Cluster) -> Result<ProgressThread> {
         let progress = Progress::new();
         let Some(every) = progress.every().filter(|_| cluster.process == 0) else {
             return Ok(ProgressThread(None));

@@ -111,9 +111,8 @@ impl Row {
             return;
         }
         let share = share.map(|share| format!("{:.0} %, ", 100.0 * share)).unwrap_or_default();
-        let left = left.map(|left| {
-            format!(", eta {}", indicatif::HumanDuration(Duration::from_secs(left)))
-        });
+        let left = left
+            .map(|left| format!(", eta {}", indicatif::HumanDuration(Duration::from_secs(left))));
         tracing::info!("{name}: {share}{message}{}", left.unwrap_or_default());
     }
 

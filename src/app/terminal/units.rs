@@ -39,11 +39,17 @@ pub(crate) fn cores() -> usize {
 /// Parses a number of workers.
 pub(crate) fn workers(text: &str) -> Result<usize, String> {
     at_most(text, WORKERS_MAX, "workers in a process; one for each core is right")
+        .and_then(|workers| at_least_one(workers, "worker"))
 }
 
 /// Parses a number of processes.
 pub(crate) fn processes(text: &str) -> Result<usize, String> {
     at_most(text, PROCESSES_MAX, "processes in a run")
+        .and_then(|processes| at_least_one(processes, "process"))
+}
+
+fn at_least_one(number: usize, unit: &str) -> Result<usize, String> {
+    if number == 0 { Err(format!("at least one {unit} is needed")) } else { Ok(number) }
 }
 
 fn at_most(text: &str, most: usize, unit: &str) -> Result<usize, String> {
