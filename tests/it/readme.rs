@@ -60,6 +60,8 @@ fn run(line: &str, dir: &Path) -> Option<String> {
     let path = format!("{}:{}", dir.join("bin").display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("bash");
     let shell = shell.args(["-c", &format!("{{ {line}\n}} 2>&1")]).current_dir(dir);
+    // The README shows results and errors. Messages have times, and a terminal shows bars instead.
+    shell.env("SLUICE_LOG", "error");
     let output = shell.env("PATH", path).env("COLUMNS", "200").output().expect("bash");
     if output.status.code() == Some(127) {
         println!("skipped: `{line}` needs a program that is not installed");
