@@ -39,10 +39,10 @@ Example:
   sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz
   sluice status corpus
   sluice export corpus --out out
-  sluice build recipe.toml                        # the same, and models, by a file
+  sluice build recipe.toml                        # the same by a file, with models
 
-Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe;
-3 done, but some of the input was malformed and is listed.";
+Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe; \
+3 done, but some of the input was malformed and is listed; 130 or 143 ended by a signal.";
 
 /// Build a deduplicated pre-training corpus from raw web, code, book and wiki dumps, incrementally
 #[derive(Parser)]
@@ -76,7 +76,7 @@ enum Command {
 pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
     engine::on_failure(print_error);
-    let command = || with_names(Cli::command(), slices);
+    let command = || command(slices);
     CompleteEnv::with_factory(command).var(VARIABLE).bin("sluice").completer("sluice").complete();
     let cli = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| error.exit());
@@ -106,8 +106,28 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Bench(command) => command.run(),
         Command::Launch(command) => command.run(),
         Command::Completions(command) => command.run(),
-        Command::Man(command) => command.run(with_names(Cli::command(), slices)),
+        Command::Man(page) => page.run(command(slices)),
     }
+}
+
+/// The command line, with the names of slices.
+fn command(slices: Slices) -> clap::Command {
+    with_paragraphs(with_names(Cli::command(), slices))
+}
+
+/// Joins the lines of the paragraphs below the help of each command, so that they are wrapped as the
+/// terminal is wide. Indented lines, the examples, stay as they are.
+fn with_paragraphs(command: clap::Command) -> clap::Command {
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let mut lines: Vec<String> = Vec::new();
+    let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+    for line in text.lines() {
+        match lines.last_mut() {
+            Some(last) if is_prose(last) && is_prose(line) => *last += &format!(" {line}"),
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    command.after_help(lines.join("\n")).mut_subcommands(with_paragraphs)
 }
 
 /// Prints why a run ends. The exit code does not depend on whether that succeeds.
@@ -154,7 +174,8 @@ mod tests {
     /// Returns the lines of examples that are too long for a terminal.
     fn too_long(command: &Command) -> Vec<String> {
         let shown = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let is_long = |line: &&str| line.chars().count() > COLUMNS_MAX;
+        let is_long =
+            |line: &&str| line.starts_with(' ') && line.chars().count() > COLUMNS_MAX;
         let own =
             shown.lines().filter(is_long).map(|line| format!("{}: {line}", command.get_name()));
         own.chain(command.get_subcommands().flat_map(too_long)).collect()

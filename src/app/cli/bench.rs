@@ -24,9 +24,9 @@ use std::time::Instant;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice bench dedup --keys 50M --engine arrangement -w 2
-  sluice bench dedup --input cc/2020-05/*.wet.gz -w 2
-  sluice bench dedup --keys 50M --engine hash -n 2 --json | jq .keys_per_cpu_second";
+  sluice bench dedup --keys 50M
+  sluice bench dedup --keys 50M --engine hash --json | jq .keys_per_cpu_second
+  sluice bench dedup --input cc/2020-05/*.wet.gz";
 
 /// Measure the speed of this machine
 #[derive(Args)]

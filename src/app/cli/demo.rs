@@ -23,7 +23,8 @@ const MARK: &str = ".sluice-demo";
 
 const EXAMPLE: &str = "\
 Example:
-  sluice demo --out /tmp/demo && zstdcat /tmp/demo/corpus/data/*/*/*.jsonl.zst | head -1";
+  sluice demo --out /tmp/demo
+  zstdcat /tmp/demo/corpus/data/*/*/*.jsonl.zst | head -1";
 
 /// See it work: build a corpus from bundled pages, then add a second dump as an increment
 #[derive(Args)]
