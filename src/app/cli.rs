@@ -76,7 +76,7 @@ enum Command {
 pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
     engine::on_failure(print_error);
-    let command = || command(slices);
+    let command = || command_line(slices);
     CompleteEnv::with_factory(command).var(VARIABLE).bin("sluice").completer("sluice").complete();
     let cli = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| error.exit());
@@ -106,12 +106,12 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Bench(command) => command.run(),
         Command::Launch(command) => command.run(),
         Command::Completions(command) => command.run(),
-        Command::Man(page) => page.run(command(slices)),
+        Command::Man(page) => page.run(command_line(slices)),
     }
 }
 
 /// The command line, with the names of slices.
-fn command(slices: Slices) -> clap::Command {
+fn command_line(slices: Slices) -> clap::Command {
     with_paragraphs(with_names(Cli::command(), slices))
 }
 
