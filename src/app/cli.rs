@@ -174,8 +174,7 @@ mod tests {
     /// Returns the lines of examples that are too long for a terminal.
     fn too_long(command: &Command) -> Vec<String> {
         let shown = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let is_long =
-            |line: &&str| line.starts_with(' ') && line.chars().count() > COLUMNS_MAX;
+        let is_long = |line: &&str| line.starts_with(' ') && line.chars().count() > COLUMNS_MAX;
         let own =
             shown.lines().filter(is_long).map(|line| format!("{}: {line}", command.get_name()));
         own.chain(command.get_subcommands().flat_map(too_long)).collect()

@@ -6,7 +6,7 @@
 //! * `score`: scores for the documents of other pipelines.
 //! * `model_files`: the catalogue of model files, fetching and checking them.
 //! * `inputs`: finding the files that a user names. `texts`: reading texts from files.
-//! * `launch`: several processes of one run.
+//! * `launch`: several processes of one run. `interrupt`: ending it. `machine`: its memory.
 //! * `terminal`: printing, progress, tables, plots, units.
 
 mod calibrate;
@@ -15,6 +15,7 @@ mod ingest;
 mod inputs;
 mod interrupt;
 mod launch;
+mod machine;
 mod model_files;
 mod score;
 mod terminal;

@@ -4,7 +4,7 @@ use super::exit::DONE;
 use super::run_flags::ClusterFlags;
 use crate::inputs;
 use crate::launch::{is_supervised, launch};
-use crate::terminal::units::count;
+use crate::terminal::units;
 use crate::terminal::{outln, print_json};
 use crate::texts::keys;
 use anyhow::{Context, Result};
@@ -46,7 +46,7 @@ enum What {
 #[command(after_help = EXAMPLE)]
 struct Dedup {
     /// Number of generated keys in the first dump
-    #[arg(long, default_value = "10M", value_parser = count, value_name = "N")]
+    #[arg(long, default_value = "10M", value_parser = units::count, value_name = "N")]
     keys: u64,
     /// Take the keys from the paragraphs of these files, WET or JSON lines with a text: files,
     /// globs, folders, @lists. The last files are the second dump
@@ -59,7 +59,7 @@ struct Dedup {
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     increment: f64,
     /// Keys per epoch
-    #[arg(long, default_value = "4M", value_parser = count, value_name = "N")]
+    #[arg(long, default_value = "4M", value_parser = units::count, value_name = "N")]
     epoch_keys: u64,
     /// The index used for deduplication
     #[arg(long, default_value = "arrangement")]
@@ -257,6 +257,17 @@ fn peak_rss_bytes() -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
+/// A value of a dump, as it is printed.
+type Cell = fn(&Value) -> String;
+
+fn count(row: &Value, name: &str) -> u64 {
+    row[name].as_u64().unwrap_or(0)
+}
+
+fn real(row: &Value, name: &str) -> f64 {
+    row[name].as_f64().unwrap_or(0.0)
+}
+
 /// Prints a column for each dump.
 fn print_rows(rows: &[Value]) -> Result<()> {
     let mut table = Table::new();
@@ -264,21 +275,19 @@ fn print_rows(rows: &[Value]) -> Result<()> {
     table.load_style(UTF8_BORDERS_ONLY);
     let engine = rows[0]["engine"].as_str().unwrap_or_default();
     table.set_header(std::iter::once(engine).chain(dumps).take(rows.len() + 1));
-    let count = |row: &Value, name: &str| row[name].as_u64().unwrap_or(0);
-    let real = |row: &Value, name: &str| row[name].as_f64().unwrap_or(0.0);
-    let lines: [(&str, &dyn Fn(&Value) -> String); 9] = [
-        ("keys", &|row| HumanCount(count(row, "keys")).to_string()),
-        ("duplicates found", &|row| HumanCount(count(row, "facts")).to_string()),
-        ("wall time, s", &|row| format!("{:.2}", real(row, "seconds"))),
-        ("CPU time, s", &|row| format!("{:.2}", real(row, "cpu_seconds"))),
-        ("M keys / CPU s", &|row| format!("{:.2}", real(row, "keys_per_cpu_second") / 1e6)),
-        ("state on disk", &|row| HumanBytes(count(row, "state_disk_bytes")).to_string()),
-        ("runs of the state", &|row| count(row, "state_runs").to_string()),
-        ("bytes / key", &|row| {
+    let lines: [(&str, Cell); 9] = [
+        ("keys", |row| HumanCount(count(row, "keys")).to_string()),
+        ("duplicates found", |row| HumanCount(count(row, "facts")).to_string()),
+        ("wall time, s", |row| format!("{:.2}", real(row, "seconds"))),
+        ("CPU time, s", |row| format!("{:.2}", real(row, "cpu_seconds"))),
+        ("M keys / CPU s", |row| format!("{:.2}", real(row, "keys_per_cpu_second") / 1e6)),
+        ("state on disk", |row| HumanBytes(count(row, "state_disk_bytes")).to_string()),
+        ("runs of the state", |row| count(row, "state_runs").to_string()),
+        ("bytes / key", |row| {
             let keys = count(row, "state_keys").max(1) as f64;
             format!("{:.1}", count(row, "state_disk_bytes") as f64 / keys)
         }),
-        ("peak memory", &|row| HumanBytes(count(row, "peak_rss_bytes")).to_string()),
+        ("peak memory", |row| HumanBytes(count(row, "peak_rss_bytes")).to_string()),
     ];
     for (name, value) in lines {
         table.add_row(std::iter::once(name.to_owned()).chain(rows.iter().map(value)));

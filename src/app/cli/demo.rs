@@ -48,7 +48,7 @@ impl Demo {
         let recipe = write_recipe(slices, &self.out)?;
         for label in &write_inputs(slices, &self.out.join("inputs"))? {
             let inputs = std::slice::from_ref(label);
-            let summary = ingest(slices, &corpus, &recipe, inputs, options(self.workers))?;
+            let summary = ingest(slices, &corpus, &recipe, inputs, options(self.workers, 1))?;
             if let Some(code) = interrupt::exit_code() {
                 return Ok(code);
             }

@@ -4,6 +4,7 @@ use super::exit::{DONE, DONE_WITH_DEFECTS};
 use super::summary::{print_summary, summary_json};
 use crate::ingest::{RunOptions, Summary};
 use crate::launch::{TOKEN, is_supervised};
+use crate::machine::memory_bytes;
 use crate::terminal::units::{commit_every, cores, processes, size, workers};
 use crate::terminal::{log, print_json};
 use anyhow::{Context, Result};
@@ -13,8 +14,14 @@ use engine::{CommitEvery, Engine};
 use recipe::usage::usage;
 use std::path::PathBuf;
 
-/// Memory of a worker by default.
-const MEMORY_PER_WORKER: u64 = 2 << 30;
+/// Memory of a worker by default, where the machine has that much.
+const WORKER_BYTES: u64 = 2 << 30;
+
+/// Workers get no more of the machine's memory than this share by default.
+const MACHINE_SHARE: f64 = 0.75;
+
+/// The default is rounded down to this, so that machines of one kind have the same.
+const ROUNDED_TO: u64 = 64 << 20;
 
 /// The workers and processes of a run.
 #[derive(Args)]
@@ -42,7 +49,8 @@ pub(crate) struct ClusterFlags {
 pub(crate) struct RunFlags {
     #[command(flatten)]
     cluster: ClusterFlags,
-    /// Memory that this process may use, roughly; by default 2G for each worker
+    /// Memory that this process may use, roughly; by default 2G for each worker, and at most 75 % of
+    /// the machine's
     #[arg(long, value_parser = size, value_name = "SIZE")]
     memory: Option<u64>,
     /// Commit during the run each time this much time (10m) or text (64G) has passed
@@ -74,9 +82,13 @@ impl ClusterFlags {
     /// Returns the number of workers of this process: by default one for each core, shared among
     /// the processes of this machine.
     pub fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(|| (cores() / self.local_processes()).max(1))
+    }
+
+    /// Returns the number of processes of the run that are known to be on this machine.
+    fn local_processes(&self) -> usize {
         let is_one_machine = self.hostfile.is_none() || is_supervised();
-        let processes = if is_one_machine { self.processes.max(1) } else { 1 };
-        self.workers.unwrap_or_else(|| (cores() / processes).max(1))
+        if is_one_machine { self.processes } else { 1 }
     }
 
     /// Returns the processes that these flags describe.
@@ -116,7 +128,7 @@ impl RunFlags {
         if cluster.processes() > 1 {
             log::name_process(cluster.process);
         }
-        let default = options(Some(self.cluster.workers()));
+        let default = options(Some(self.cluster.workers()), self.cluster.local_processes());
         Ok(RunOptions {
             cluster,
             memory_bytes: self.memory.unwrap_or(default.memory_bytes),
@@ -147,14 +159,17 @@ impl RunFlags {
     }
 }
 
-/// Returns the options of a run in one process without flags. The number of workers is by default
-/// that of the cores.
-pub(crate) fn options(workers: Option<usize>) -> RunOptions {
+/// Returns the options of a run without flags, in one of `processes` on this machine. The number of
+/// workers is by default that of the cores.
+pub(crate) fn options(workers: Option<usize>, processes: usize) -> RunOptions {
     let workers = workers.unwrap_or_else(cores);
+    let all_workers = (workers * processes) as f64;
+    let share = memory_bytes().map(|all| (all as f64 * MACHINE_SHARE / all_workers) as u64);
+    let each = share.map_or(WORKER_BYTES, |share| share / ROUNDED_TO * ROUNDED_TO);
     RunOptions {
         workers,
         cluster: Cluster::single(),
-        memory_bytes: MEMORY_PER_WORKER * workers as u64,
+        memory_bytes: each.clamp(ROUNDED_TO, WORKER_BYTES) * workers as u64,
         epoch_bytes: None,
         commit_every: CommitEvery::default(),
         engine: Engine::Arrangement,
