@@ -1,5 +1,6 @@
 //! The contract of a slice.
 
+use crate::comparison::Comparison;
 use crate::models::{ModelFiles, Models};
 use crate::settings::{AnySettings, Key, Preset, Settings};
 use crate::summed::summed;
@@ -54,6 +55,11 @@ pub trait Slice: Send + Sync + 'static {
     /// Returns the threshold that `sluice calibrate` chooses, if there is one.
     fn calibration(_settings: &mut Self::Settings) -> Option<Calibration<'_>> {
         None
+    }
+
+    /// Returns what its graph compares with these settings, in the order of the graph.
+    fn comparisons(_settings: &Self::Settings) -> Vec<Comparison> {
+        Vec::new()
     }
 
     /// Returns the forms of files that it reads. A file that is certainly of another form is
@@ -205,6 +211,8 @@ pub trait AnySlice: Send + Sync {
     fn identifies_languages(&self, settings: &dyn AnySettings) -> bool;
     /// [`Slice::calibration`].
     fn calibration<'s>(&self, settings: &'s mut dyn AnySettings) -> Option<Calibration<'s>>;
+    /// [`Slice::comparisons`].
+    fn comparisons(&self, settings: &dyn AnySettings) -> Vec<Comparison>;
     /// [`Slice::IS_SLOW_TO_BEGIN`].
     fn is_slow_to_begin(&self) -> bool;
     /// [`Slice::is_source`].
@@ -301,6 +309,10 @@ impl<S: Slice> AnySlice for S {
     fn calibration<'s>(&self, settings: &'s mut dyn AnySettings) -> Option<Calibration<'s>> {
         let any: &mut dyn Any = settings;
         S::calibration(any.downcast_mut().expect("the settings of this slice"))
+    }
+
+    fn comparisons(&self, settings: &dyn AnySettings) -> Vec<Comparison> {
+        S::comparisons(downcast::<S>(settings))
     }
 
     fn is_slow_to_begin(&self) -> bool {
