@@ -10,7 +10,10 @@ mod export;
 mod launch;
 mod models;
 mod run_flags;
+mod sample;
 mod score;
+mod selection;
+mod show;
 mod status;
 mod summary;
 mod train;
@@ -34,6 +37,7 @@ Example:
   sluice add corpus --slice common_crawl --label 2019-30 cc/2019-30/*.wet.gz -w 2
   sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2
   sluice status corpus
+  sluice sample corpus --reason too_short                      look at what was dropped
   sluice export corpus --out out
   sluice train lm --lang en --out models wikipedia.jsonl.gz    a language model for a recipe
 
@@ -54,6 +58,8 @@ enum Command {
     Build(build::Build),
     Add(add::Add),
     Status(status::Status),
+    Show(show::Show),
+    Sample(sample::Sample),
     Score(score::Score),
     Models(models::Models),
     Export(export::Export),
@@ -76,7 +82,8 @@ pub fn main(slices: Slices) -> ExitCode {
     let cli = Cli::parse();
     match end_with_supervisor().and_then(|()| run(cli.command, slices)) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if error.is::<ReaderGone>() => ExitCode::from(FAILED),
+        // What the reader took is all that it wanted.
+        Err(error) if error.is::<ReaderGone>() => ExitCode::from(DONE),
         Err(error) => {
             print_error(&format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { WRONG_USAGE } else { FAILED })
@@ -90,6 +97,8 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Build(command) => command.run(slices),
         Command::Add(command) => command.run(slices),
         Command::Status(command) => command.run(),
+        Command::Show(command) => command.run(slices),
+        Command::Sample(command) => command.run(slices),
         Command::Score(command) => command.run(slices),
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),

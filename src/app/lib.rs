@@ -6,6 +6,7 @@
 //! * `score`: scores for the documents of other pipelines.
 //! * `model_files`: the catalogue of model files, fetching and checking them.
 //! * `inputs`: finding the files that a user names. `texts`: reading texts from files.
+//! * `look`: looking at the documents of a corpus, kept or dropped.
 //! * `launch`: several processes of one run.
 //! * `terminal`: printing, progress, tables, plots, units.
 
@@ -14,6 +15,7 @@ mod cli;
 mod ingest;
 mod inputs;
 mod launch;
+mod look;
 mod model_files;
 mod score;
 mod terminal;

@@ -1,10 +1,13 @@
 //! Output for people: lines, progress, tables of counts, plots, and units of numbers.
 
 pub(crate) mod counts;
+pub(crate) mod defects;
 mod output;
+mod pager;
 pub(crate) mod plot;
 mod progress;
 pub(crate) mod units;
 
 pub(crate) use output::{ReaderGone, errln, outln, output_error, print, print_json};
+pub(crate) use pager::page;
 pub(crate) use progress::{Progress, Row, Verbosity, notice};

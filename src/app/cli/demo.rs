@@ -2,7 +2,7 @@
 
 use super::exit::DONE;
 use super::run_flags::RunFlags;
-use super::status::{print_status, status_json};
+use super::status::{print_built, status_json};
 use crate::ingest::ingest;
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
@@ -59,7 +59,7 @@ impl Demo {
             return Ok(DONE);
         }
         outln!("\n== the corpus")?;
-        print_status(&manifest)?;
+        print_built(&manifest)?;
         for file in &files {
             outln!("{}: {} documents", out.join(&file.path).display(), file.documents)?;
         }
