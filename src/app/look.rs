@@ -41,7 +41,7 @@ impl Look {
         let kept: Vec<&LedgerRow> = rows.iter().filter(|row| row.reason.is_none()).collect();
         let mut lines = Lookup::new(&self.corpus, label).documents(&kept)?.into_iter();
         let dropped: Vec<&LedgerRow> = rows.iter().filter(|row| row.reason.is_some()).collect();
-        let reader = slice.reader(self.recipe.settings(slice.name()));
+        let reader = slice.reader_of_all_defects(self.recipe.settings(slice.name()));
         let mut read = source::read_again(&reader, label, &dropped)?.into_iter();
         rows.iter()
             .map(|row| {

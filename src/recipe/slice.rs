@@ -235,8 +235,11 @@ pub trait AnySlice: Send + Sync {
         path: &Path,
         settings: &dyn AnySettings,
     ) -> Result<Option<Defect>, ReadError>;
-    /// Returns its reader for these settings.
+    /// Returns its reader for these settings. Of similar defects of a source it lists the first
+    /// few, and counts the rest.
     fn reader(&self, settings: &dyn AnySettings) -> Reader;
+    /// Returns its reader for these settings, with every defect of each record.
+    fn reader_of_all_defects(&self, settings: &dyn AnySettings) -> Reader;
     /// Prepares the slice to run with these settings and models on a corpus with these labels.
     fn prepare(
         &self,
@@ -341,12 +344,17 @@ impl<S: Slice> AnySlice for S {
     }
 
     fn reader(&self, settings: &dyn AnySettings) -> Reader {
+        let reader = self.reader_of_all_defects(settings);
+        Arc::new(move |path: &Path| Ok(summed(reader(path)?)))
+    }
+
+    fn reader_of_all_defects(&self, settings: &dyn AnySettings) -> Reader {
         let settings = downcast::<S>(settings).clone();
         Arc::new(move |path: &Path| {
             let Forms { read, called } = S::forms(&settings);
             match formats::mistaken(path, read, called)? {
                 Some(defect) => Ok(Box::new(std::iter::once(Err(defect)))),
-                None => Ok(summed(S::read(path, &settings)?)),
+                None => S::read(path, &settings),
             }
         })
     }

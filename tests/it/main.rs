@@ -37,6 +37,8 @@ mod github;
 mod hostile_input;
 /// Adding a label later equals building everything at once.
 mod incremental;
+/// Counts, defects and documents of a corpus are shown as they are.
+mod looking;
 /// Memory stays near `--memory`, whatever the input.
 mod memory;
 /// Model files are fetched whole or not at all, and a changed one is noticed.

@@ -4,6 +4,7 @@ use super::exit::DONE;
 use super::run_flags::RunFlags;
 use super::status::{print_built, status_json};
 use crate::ingest::ingest;
+use crate::terminal::units::counted;
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -47,7 +48,11 @@ impl Demo {
             let summary = ingest(slices, &corpus, &recipe, inputs, self.flags.options()?)?;
             for done in summary.labels.iter().filter(|_| !self.flags.json) {
                 let (name, counts) = (done.label.full_name(), &done.label.counts);
-                outln!("added {name}: {} documents read, {} kept", counts.read, counts.kept)?;
+                outln!(
+                    "added {name}: {} read, {} kept",
+                    counted(counts.read, "document"),
+                    counts.kept
+                )?;
             }
         }
         let opened = Corpus::open(&corpus)?;
@@ -61,7 +66,8 @@ impl Demo {
         outln!("\n== the corpus")?;
         print_built(&manifest)?;
         for file in &files {
-            outln!("{}: {} documents", out.join(&file.path).display(), file.documents)?;
+            let documents = counted(file.documents, "document");
+            outln!("{}: {documents}", out.join(&file.path).display())?;
         }
         // The documents of the first slice have scores of models.
         let is_first =

@@ -80,7 +80,7 @@ impl Status {
         let is_everything = self.selection.is_everything();
         outln!("commit {}", manifest.commit)?;
         if let Some(writer) = writer {
-            outln!("being written by {writer}; this is what is committed so far")?;
+            outln!("being written by {writer}")?;
         }
         if manifest.labels.is_empty() {
             if writer.is_none() {

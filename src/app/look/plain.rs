@@ -65,6 +65,10 @@ pub(crate) fn excerpt(view: &View, is_full: bool) -> String {
     if !view.ledger.url.is_empty() {
         write!(out, "\n  {}", view.ledger.url).expect("memory takes all");
     }
+    let scores = scores(view);
+    if !scores.is_empty() {
+        write!(out, "\n  {scores}").expect("memory takes all");
+    }
     write!(out, "\n  text {}", about_text(view)).expect("memory takes all");
     for more in view.notes.iter().chain(&view.defects) {
         write!(out, "\n  {more}").expect("memory takes all");
@@ -103,7 +107,7 @@ fn compared(threshold: &Threshold) -> String {
 /// The text, how long it is and whether it is what was kept.
 fn about_text(view: &View) -> String {
     let (Some(text), Some(is)) = (&view.text, view.text_is) else {
-        return format!("not known, {} were read", HumanBytes(view.ledger.bytes_read));
+        return format!("none; {} were read", HumanBytes(view.ledger.bytes_read));
     };
     let (size, chars) = (HumanBytes(text.len() as u64), HumanCount(text.chars().count() as u64));
     format!("{is}, {size}, {chars} characters")
@@ -121,7 +125,7 @@ fn scores(view: &View) -> String {
     scores.extend(ledger.tokens.map(|count| format!("tokens {}", HumanCount(count))));
     if ledger.paragraphs_read > 0 {
         let (read, cut) = (ledger.paragraphs_read, ledger.paragraphs_duplicate);
-        scores.push(format!("paragraphs {read}, of them repeats {cut}"));
+        scores.push(format!("paragraphs {read}, {cut} of them repeats"));
     }
     scores.join(", ")
 }

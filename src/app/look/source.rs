@@ -32,6 +32,7 @@ pub(super) fn read_again(
         let mut found = Vec::new();
         if let Err(why) = read_source(reader, source, rows, &progress, &mut found) {
             let lost = || Again::Lost(format!("{}: {why}", source.path));
+            // Those found before stay.
             found.resize_with(rows.len(), lost);
         }
         all.append(&mut found);
@@ -75,7 +76,7 @@ fn read_source(
                     return Err(defect.to_string());
                 }
                 if let (true, Some(Again::Read(_, defects))) = (is_found, found.last_mut()) {
-                    defects.push(defect.to_string());
+                    defects.push(defect.bounded().to_string());
                 }
                 continue;
             }

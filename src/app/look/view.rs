@@ -110,18 +110,13 @@ struct Line {
 pub(super) fn of_kept(explained: Explained<'_>, row: &LedgerRow, line: &[u8]) -> Result<View> {
     let Line { text, meta } =
         serde_json::from_slice(line).with_context(|| format!("{}: its line in data/", row.id))?;
-    let mut notes = Vec::new();
+    let mut view = of_row(explained, row, None);
+    (view.text, view.text_is, view.meta) = (Some(text), Some("kept"), Some(meta));
     if row.paragraphs.duplicate > 0 {
         let (cut, all) = (row.paragraphs.duplicate, row.paragraphs.read);
-        notes.push(format!("{cut} of its {all} paragraphs were cut as repeats; this is the rest"));
+        view.notes.push(format!("{cut} of its {all} paragraphs were cut as repeats"));
     }
-    Ok(View {
-        text: Some(text),
-        text_is: Some("kept"),
-        meta: Some(meta),
-        notes,
-        ..of_row(explained, row, None)
-    })
+    Ok(view)
 }
 
 /// What is known of a dropped record.
@@ -136,11 +131,19 @@ pub(super) fn of_dropped(explained: Explained<'_>, row: &LedgerRow, again: Again
             let meta = to_raw_value(&document.meta.json_with("id", &row.id))?;
             let mut view = of_row(explained, row, Some(&document));
             (view.meta, view.defects) = (Some(meta), defects);
-            if document.is_kept() {
-                view.text = Some(std::mem::take(&mut document.text));
-                view.text_is = Some("as read");
-            } else {
-                view.notes.push("the reader made no text of this record".into());
+            if !document.is_kept() {
+                let what = "the reader rejected this record before it made a text of it";
+                view.notes.push(what.into());
+                return Ok(view);
+            }
+            view.text = Some(std::mem::take(&mut document.text));
+            view.text_is = Some("as read");
+            if row.paragraphs.duplicate > 0 {
+                let (cut, all) = (row.paragraphs.duplicate, row.paragraphs.read);
+                view.notes.push(match all - cut {
+                    0 => format!("all of its {all} paragraphs are repeats"),
+                    _ => format!("{cut} of its {all} paragraphs are repeats, and were cut before it was judged"),
+                });
             }
             Ok(view)
         }
@@ -150,7 +153,10 @@ pub(super) fn of_dropped(explained: Explained<'_>, row: &LedgerRow, again: Again
 /// What the ledger knows of a record, and `read` if it was read again.
 fn of_row(explained: Explained<'_>, row: &LedgerRow, read: Option<&Document>) -> View {
     let reason = row.reason.as_ref().map(ToString::to_string);
+    let is_copy = |reason: &&String| DEDUP_REASONS.contains(&reason.as_str());
+    let notes = reason.iter().filter(is_copy).filter_map(|_| dedup(explained));
     View {
+        notes: notes.collect(),
         id: row.id.clone(),
         verdict: if reason.is_none() { "kept" } else { "dropped" },
         thresholds: thresholds(explained, row, read),
@@ -160,8 +166,18 @@ fn of_row(explained: Explained<'_>, row: &LedgerRow, read: Option<&Document>) ->
         meta: None,
         ledger: Ledger::of(row),
         defects: Vec::new(),
-        notes: Vec::new(),
     }
+}
+
+/// The reasons of the steps that the setting `dedup` chooses.
+const DEDUP_REASONS: [&str; 4] =
+    ["duplicate", "duplicate_paragraphs", "duplicate_text", "near_duplicate"];
+
+/// Says which copies the recipe drops, if it has such a setting.
+fn dedup(Explained { slice, settings }: Explained<'_>) -> Option<String> {
+    let key = slice.keys().iter().find(|key| key.name == "dedup")?;
+    let value = settings.value(key.name).print();
+    Some(format!("it repeats what was read before it (dedup = {value})"))
 }
 
 /// Returns what decided, and what is known of the comparisons before it.
