@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::process::Command;
 
 /// A gzipped shard of C4 with pages of these texts.
@@ -21,8 +20,10 @@ fn shard(texts: &[&str]) -> Vec<u8> {
     gzip(texts.iter().map(page).collect::<String>().as_bytes())
 }
 
+/// The width of the tables that a command printed.
 fn widest(outcome: &Outcome) -> usize {
-    outcome.stdout.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+    let tables = outcome.stdout.lines().filter(|line| line.starts_with(['┌', '│', '╞', '└']));
+    tables.map(|line| line.chars().count()).max().expect("a table")
 }
 
 /// Runs a line of shell in the folder, where `sluice` is the program.
@@ -48,7 +49,7 @@ fn a_status_of_many_labels_fits_a_terminal() {
     }
     place.write("recipe.toml", recipe);
     let built = place.run("build recipe.toml").exits(0);
-    assert!(widest(&built) <= 80 || built.stdout.contains("commit 1"), "{built}");
+    assert!(widest(&built) <= 80, "{built}");
 
     let status = place.run("status corpus").exits(0);
     assert!(widest(&status) <= 80, "{status}");
@@ -299,7 +300,6 @@ fn a_sample_depends_on_the_records_and_the_seed_only() {
 #[test]
 fn a_document_is_shown_by_its_id_and_its_address() {
     let place = Place::new();
-    let source = "fixtures/common_crawl";
     place.write("in/one.json.gz", shard(&["A first page.", "A second, longer page."]));
     place.run("add corpus --slice c4 --label en in").exits(0);
     let shown = place.run("show corpus c4/en/one.json.gz#1").exits(0);
@@ -308,7 +308,7 @@ fn a_document_is_shown_by_its_id_and_its_address() {
         assert!(shown.stdout.contains(words), "no {words:?} in {shown}");
     }
     let by_url = place.run("show corpus http://a.example/22").exits(0);
-    assert_eq!(by_url.stdout, shown.stdout, "{source}");
+    assert_eq!(by_url.stdout, shown.stdout);
     place.run("show corpus http://a.example/none").exits(1).names(&["no record of the corpus"]);
     let unknown = place.run("show corpus c4/en/one.json.gz#2").exits(1);
     unknown.names(&["no record c4/en/one.json.gz#2"]);
@@ -376,5 +376,4 @@ fn models_are_not_needed_to_look_at_documents() {
         let failed = list(&view["thresholds"]).last().unwrap();
         failed["setting"] == "min_score" && failed["limit"].as_f64() == Some(0.25)
     }));
-    assert!(Path::new(&place.path("demo/corpus")).is_dir());
 }
