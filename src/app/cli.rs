@@ -12,14 +12,17 @@ mod launch;
 mod log_flags;
 mod models;
 mod run_flags;
+mod sample;
 mod score;
+mod selection;
+mod show;
 mod status;
 mod summary;
 mod train;
 mod verify;
 
 use self::complete::{Completions, Man, VARIABLE, with_names};
-use self::exit::{FAILED, WRONG_USAGE};
+use self::exit::{DONE, FAILED, WRONG_USAGE};
 use self::log_flags::LogFlags;
 use crate::interrupt;
 use crate::launch::end_with_supervisor;
@@ -38,6 +41,7 @@ Example:
   sluice add corpus --slice common_crawl --label 2019-30 cc/2019-30/*.wet.gz
   sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz
   sluice status corpus
+  sluice sample corpus --reason too_short                      look at what was dropped
   sluice export corpus --out out
   sluice build recipe.toml                        # the same by a file, with models
 
@@ -60,6 +64,8 @@ enum Command {
     Build(build::Build),
     Add(add::Add),
     Status(status::Status),
+    Show(show::Show),
+    Sample(sample::Sample),
     Score(score::Score),
     Models(models::Models),
     Export(export::Export),
@@ -83,7 +89,8 @@ pub fn main(slices: Slices) -> ExitCode {
     let result = cli.log.start().and_then(|()| end_with_supervisor());
     match result.and_then(|()| run(cli.command, slices)) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if error.is::<ReaderGone>() => ExitCode::from(FAILED),
+        // What the reader took is all that it wanted.
+        Err(error) if error.is::<ReaderGone>() => ExitCode::from(DONE),
         Err(error) => {
             print_error(&format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { WRONG_USAGE } else { FAILED })
@@ -97,6 +104,8 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Build(command) => command.run(slices),
         Command::Add(command) => command.run(slices),
         Command::Status(command) => command.run(),
+        Command::Show(command) => command.run(slices),
+        Command::Sample(command) => command.run(slices),
         Command::Score(command) => command.run(slices),
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),

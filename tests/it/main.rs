@@ -39,6 +39,8 @@ mod hostile_input;
 mod incremental;
 /// Ctrl-C and SIGTERM end a run at a commit; messages as JSON.
 mod interrupt;
+/// Counts, defects and documents of a corpus are shown as they are.
+mod looking;
 /// Memory stays near `--memory`, whatever the input.
 mod memory;
 /// Model files are fetched whole or not at all, and a changed one is noticed.

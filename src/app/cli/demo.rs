@@ -2,9 +2,10 @@
 
 use super::exit::DONE;
 use super::run_flags::options;
-use super::status::{print_status, status_json};
+use super::status::{print_built, status_json};
 use crate::ingest::ingest;
 use crate::interrupt;
+use crate::terminal::units::counted;
 use crate::terminal::units::workers;
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
@@ -54,7 +55,11 @@ impl Demo {
             }
             for done in summary.labels.iter().filter(|_| !self.json) {
                 let (name, counts) = (done.label.full_name(), &done.label.counts);
-                outln!("added {name}: {} documents read, {} kept", counts.read, counts.kept)?;
+                outln!(
+                    "added {name}: {} read, {} kept",
+                    counted(counts.read, "document"),
+                    counts.kept
+                )?;
             }
         }
         let opened = Corpus::open(&corpus)?;
@@ -66,9 +71,10 @@ impl Demo {
             return Ok(DONE);
         }
         outln!("\n== the corpus")?;
-        print_status(&manifest)?;
+        print_built(&manifest)?;
         for file in &files {
-            outln!("{}: {} documents", out.join(&file.path).display(), file.documents)?;
+            let documents = counted(file.documents, "document");
+            outln!("{}: {documents}", out.join(&file.path).display())?;
         }
         // The documents of the first slice have scores of models.
         let is_first =

@@ -5,6 +5,7 @@ use super::source_state::{changed_sources, observe, other_sources};
 use super::summary::Skipped;
 use crate::inputs::{Sources, copies, sources};
 use crate::terminal::log::verbosity;
+use crate::terminal::units::counted;
 use crate::terminal::{Verbosity, notice};
 use anyhow::{Result, bail};
 use corpus::{DEFECTS_LISTED_MAX, DefectRow, Label, Manifest, Position, Source};
@@ -228,8 +229,8 @@ fn report_beside(beside: &[PathBuf]) {
             }
         }
         Verbosity::Normal if !beside.is_empty() => notice(&format!(
-            "skipped {} auxiliary files, such as checksums (-v lists them)",
-            beside.len()
+            "skipped {}, such as checksums (-v lists them)",
+            counted(beside.len() as u64, "auxiliary file")
         )),
         Verbosity::Normal | Verbosity::Quiet => {}
     }
