@@ -276,7 +276,7 @@ mod tests {
         assert_eq!((row.scores.quality, &*row.url), (Some(198.0), "http://a.example/198"));
         assert_eq!(row.id, "s/l/a#\"x#198");
         assert_eq!(lookup.row(DocRef::new(0, 0, 300)).unwrap(), None);
-        assert_eq!(lookup.rows_of_url("http://a.example/198").unwrap(), [row.clone()]);
+        assert_eq!(lookup.rows_of_url("http://a.example/198").unwrap(), std::slice::from_ref(&row));
         let other = lookup.row(DocRef::new(0, 0, 3)).unwrap().unwrap();
         let lines = lookup.documents(&[&other, &row]).unwrap();
         assert!(lines[0].starts_with(b"{\"text\":\"text 3\"") && lines.len() == 2);
@@ -291,7 +291,7 @@ mod tests {
         let lookup = Lookup::new(&corpus, &label);
         let one_by_one = lookup.rows(&Verdicts::All, &(0..300).collect::<Vec<_>>()).unwrap();
         let mut row_by_row = Vec::new();
-        for file in lookup.ledger.iter() {
+        for file in &lookup.ledger {
             row_by_row.extend(crate::ledger_rows(&corpus, file).unwrap().map(Result::unwrap));
         }
         assert_eq!(one_by_one, row_by_row);

@@ -56,13 +56,13 @@ fn read_source(
         }
         Err(error) => return Err(format!("{error:#}")),
     };
-    let changed = || match bytes == source.bytes {
-        true => "this source has changed since it was added".to_owned(),
-        false => format!(
-            "this source has changed since it was added: it had {} and has {} now",
-            HumanBytes(source.bytes),
-            HumanBytes(bytes)
-        ),
+    let changed = || {
+        let mut why = "this source has changed since it was added".to_owned();
+        if bytes != source.bytes {
+            let (before, now) = (HumanBytes(source.bytes), HumanBytes(bytes));
+            why += &format!(": it had {before} and has {now} now");
+        }
+        why
     };
     let mut row = progress.row(&source.name);
     let mut waiting = rows.iter().peekable();
