@@ -54,9 +54,6 @@ pub(crate) struct Sample {
     no_pager: bool,
 }
 
-/// Records that are looked up at a time, so that a large sample does not have to fit in memory.
-const VIEWS: usize = 256;
-
 impl Sample {
     pub fn run(self, slices: Slices) -> Result<u8> {
         let look = Look::open(slices, &self.corpus)?;
@@ -75,9 +72,7 @@ impl Sample {
             Ok(())
         };
         for (label, rows) in &chosen {
-            for rows in rows.chunks(VIEWS) {
-                look.views(label, rows)?.iter().try_for_each(&mut print)?;
-            }
+            look.views(label, rows, &mut print)?;
         }
         if !self.json {
             page(&plain, !self.no_pager)?;

@@ -38,13 +38,12 @@ impl Show {
     pub fn run(self, slices: Slices) -> Result<u8> {
         let look = Look::open(slices, &self.corpus)?;
         let (label, row) = find(&look, &self.id)?;
-        for view in look.views(label, &[row])? {
+        look.views(label, &[row], |view| {
             if self.json {
-                outln!("{}", serde_json::to_string(&view)?)?;
-            } else {
-                page(&whole(&view), !self.no_pager)?;
+                return outln!("{}", serde_json::to_string(view)?);
             }
-        }
+            page(&whole(view), !self.no_pager)
+        })?;
         Ok(DONE)
     }
 }
