@@ -19,9 +19,10 @@ Example:
   sluice sample corpus --slice common_crawl --reason quality -n 5
   sluice sample corpus --kept --label 2019-30 -n 1000 --json > sample.jsonl
 
-Each record has the same chance. The sample depends on the records and on --seed only, not on how the
-corpus was built. Of a kept document the text in the corpus is shown, of a dropped one the text as it
-was read, again from its source.";
+Each record has the same chance. The sample depends on the records and on
+--seed only, not on how the corpus was built. Of a kept document the text in
+the corpus is shown, of a dropped one the text as it was read: again from its
+source, if that is still there and unchanged.";
 
 /// Show a random sample of documents, kept and dropped
 #[derive(Args)]
