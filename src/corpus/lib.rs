@@ -37,7 +37,7 @@ pub use arrangement::Depth;
 pub use error::Error;
 pub use ledger::LedgerRow;
 pub use lock::Lock;
-pub use lookup::{Lookup, Verdicts};
+pub use lookup::{Documents, Lookup, Verdicts};
 pub use manifest::{
     Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position, Source,
 };

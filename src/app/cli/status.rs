@@ -21,7 +21,8 @@ Example:
   sluice status corpus --label common_crawl/2019-30 --defects
   sluice status corpus --json | jq '.slices.common_crawl.labels'
 
-Large numbers are rounded if the terminal is too narrow for them; --json has all digits.";
+Large numbers are rounded if the terminal is too narrow for them; --json has
+all digits.";
 
 /// Print the commit, labels and counts of a corpus, and the size of its state
 #[derive(Args)]
