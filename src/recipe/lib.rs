@@ -33,7 +33,7 @@ pub use settings::{
 };
 pub use slice::{
     AnySlice, Calibration, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel, Slice,
-    Slices, find_slice,
+    Slices, Terms, find_slice,
 };
 /// For [`settings!`].
 #[doc(hidden)]
@@ -43,7 +43,7 @@ pub use toml;
 pub mod prelude {
     pub use crate::{
         Calibration, Dedup, Deduplicate, FilePath, Fixture, FixtureModel, FolderPath, Forms,
-        ModelFiles, Record, Setup, Slice, choice, documents, fixtures, language_codes, list,
+        ModelFiles, Record, Setup, Slice, Terms, choice, documents, fixtures, language_codes, list,
         settings, within,
     };
     pub use document::{Document, Value};

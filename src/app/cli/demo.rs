@@ -1,14 +1,16 @@
 //! `sluice demo`.
 
 use super::exit::DONE;
+use super::export::export_with_card;
 use super::run_flags::RunFlags;
 use super::status::{print_status, status_json};
 use crate::ingest::ingest;
+use crate::terminal::units::cores;
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
 use corpus::Corpus;
-use corpus::export::{Format, export};
+use corpus::export::Options;
 use recipe::Slices;
 use recipe::usage::usage;
 use recipe::{Input, Recipe};
@@ -53,7 +55,10 @@ impl Demo {
         let opened = Corpus::open(&corpus)?;
         let manifest = opened.manifest()?.context("the corpus has no commit")?;
         let out = self.out.join("export");
-        let files = export(&opened, &manifest, &out, &[], Format::Jsonl, |_| ())?;
+        let labels: Vec<_> = manifest.labels.iter().collect();
+        let options = Options { workers: cores(), ..Options::default() };
+        let files =
+            export_with_card(slices, &opened, &manifest, &labels, &out, &options, &())?.files;
         if self.flags.json {
             print_json(&status_json(&manifest))?;
             return Ok(DONE);
