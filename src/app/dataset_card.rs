@@ -88,7 +88,7 @@ impl Card<'_> {
     }
 
     /// Returns a configuration of all slices, and one for each slice, with what is known of its
-    /// records. If the slices cannot be read as one, the largest is the default.
+    /// records.
     fn configs(&self, groups: &[Group<'_>], slices: &[SliceReport]) -> Vec<(Value, Value)> {
         let with_documents: Vec<&Group<'_>> =
             groups.iter().filter(|(_, files)| documents(files) > 0).collect();
@@ -103,25 +103,11 @@ impl Card<'_> {
             })
             .filter(|(_, _, groups)| !groups.is_empty())
             .collect();
-        let all = all_alike(found.iter().map(|(_, features, _)| features));
         let mut configs = Vec::new();
-        let is_free = found.iter().all(|(name, ..)| *name != ALL);
-        if let Some(all) = all.as_ref().filter(|_| is_free) {
-            configs.push(config(ALL, all, &with_documents));
+        if let Some(all) = all_alike(found.iter().map(|(_, features, _)| features)) {
+            configs.push(config(ALL, &all, &with_documents));
         }
-        let size = |groups: &[&Group<'_>]| -> u64 {
-            groups.iter().map(|(_, files)| documents(files)).sum()
-        };
-        let largest = found.iter().map(|(_, _, groups)| size(groups)).max();
-        let mut has_default = !configs.is_empty();
-        for (name, features, groups) in &found {
-            let (mut config, info) = config(name, features, groups);
-            if !has_default && Some(size(groups)) == largest {
-                config["default"] = json!(true);
-                has_default = true;
-            }
-            configs.push((config, info));
-        }
+        configs.extend(found.iter().map(|(name, features, groups)| config(name, features, groups)));
         configs
     }
 
@@ -190,20 +176,27 @@ fn documents(files: &[&Exported]) -> u64 {
 
 /// Returns a configuration, and what `dataset_info` says about it.
 fn config(name: &str, features: &Features, groups: &[&Group<'_>]) -> (Value, Value) {
-    let mut splits: Vec<(&str, Vec<String>, u64)> = Vec::new();
+    let mut splits: Vec<(&str, Vec<&Exported>)> = Vec::new();
     for ((_, _, split), files) in groups {
-        let place = splits.iter().position(|(known, ..)| known == split).unwrap_or_else(|| {
-            splits.push((split, Vec::new(), 0));
-            splits.len() - 1
-        });
-        splits[place].1.extend(paths(files));
-        splits[place].2 += documents(files);
+        match splits.iter_mut().find(|(known, _)| known == split) {
+            Some((_, known)) => known.extend(files),
+            None => splits.push((split, files.clone())),
+        }
     }
-    let data_files: Vec<Value> =
-        splits.iter().map(|(split, path, _)| json!({"split": split, "path": path})).collect();
+    let data_files: Vec<Value> = splits
+        .iter()
+        .map(|(split, _)| {
+            let of_split = groups.iter().filter(|((_, _, name), _)| name == split);
+            let path: Vec<String> = of_split.flat_map(|(_, files)| paths(files)).collect();
+            json!({"split": split, "path": path})
+        })
+        .collect();
     let infos: Vec<Value> = splits
         .iter()
-        .map(|(split, _, documents)| json!({"name": split, "num_examples": documents}))
+        .map(|(split, files)| {
+            let bytes: u64 = files.iter().map(|file| file.text_bytes).sum();
+            json!({"name": split, "num_bytes": bytes, "num_examples": documents(files)})
+        })
         .collect();
     (
         json!({"config_name": name, "data_files": data_files}),

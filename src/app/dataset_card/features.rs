@@ -26,45 +26,38 @@ pub(super) fn slice_features(options: &Options, meta: &[(String, Type)]) -> Feat
     Features(options.records.fields().iter().map(of).collect())
 }
 
-/// Returns features as which the records of all slices can be read: a field that a slice lacks is
-/// null in its records. `None` if a field is a list or an object in one slice and not in another.
-pub(super) fn all_alike<'f>(slices: impl Iterator<Item = &'f Features>) -> Option<Features> {
-    let mut all = None;
+/// Returns features as which the records of all slices can be read; `None` if there are no slices. A
+/// field that a slice lacks is null in its records. A field that is a list or an object in one slice
+/// and not in another is JSON ([`Type::Mixed`]), such as the languages of a repository.
+pub(super) fn all_alike<'f>(mut slices: impl Iterator<Item = &'f Features>) -> Option<Features> {
+    let Features(mut all) = slices.next()?.clone();
     for Features(fields) in slices {
-        all = Some(match all {
-            None => fields.clone(),
-            Some(known) => alike_fields(known, fields)?,
-        });
+        all = alike_fields(all, fields);
     }
-    all.map(Features)
+    Some(Features(all))
 }
 
-fn alike_fields(
-    mut known: Vec<(String, Type)>,
-    more: &[(String, Type)],
-) -> Option<Vec<(String, Type)>> {
+fn alike_fields(mut known: Vec<(String, Type)>, more: &[(String, Type)]) -> Vec<(String, Type)> {
     for (name, of) in more {
         match known.iter_mut().find(|(known, _)| known == name) {
-            Some((_, known)) => *known = alike(known, of)?,
+            Some((_, known)) => *known = alike(known, of),
             None => known.push((name.clone(), of.clone())),
         }
     }
-    Some(known)
+    known
 }
 
-fn alike(one: &Type, other: &Type) -> Option<Type> {
-    let is_nested = |of: &Type| matches!(of, Type::List(_) | Type::Object(_));
+fn alike(one: &Type, other: &Type) -> Type {
+    let is_nested = |of: &Type| matches!(of, Type::List(_) | Type::Object(_) | Type::Mixed);
     match (one, other) {
-        (one, other) if one == other => Some(one.clone()),
-        (Type::Null, of) | (of, Type::Null) => Some(of.clone()),
-        (Type::Int, Type::Float) | (Type::Float, Type::Int) => Some(Type::Float),
-        (Type::List(one), Type::List(other)) => Some(Type::List(Box::new(alike(one, other)?))),
-        (Type::Object(one), Type::Object(other)) => {
-            alike_fields(one.clone(), other).map(Type::Object)
-        }
+        (one, other) if one == other => one.clone(),
+        (Type::Null, of) | (of, Type::Null) => of.clone(),
+        (Type::Int, Type::Float) | (Type::Float, Type::Int) => Type::Float,
+        (Type::List(one), Type::List(other)) => Type::List(Box::new(alike(one, other))),
+        (Type::Object(one), Type::Object(other)) => Type::Object(alike_fields(one.clone(), other)),
         // Readers convert any single value to a string.
-        (one, other) if !is_nested(one) && !is_nested(other) => Some(Type::Text),
-        _ => None,
+        (one, other) if !is_nested(one) && !is_nested(other) => Type::Text,
+        _ => Type::Mixed,
     }
 }
 
@@ -101,6 +94,7 @@ fn dtype(of: &Type) -> &'static str {
         Type::Bool => "bool",
         Type::Int => "int64",
         Type::Float => "float64",
+        Type::Mixed => "json",
         _ => "string",
     }
 }
@@ -121,7 +115,9 @@ mod tests {
             [("a", Type::Float), ("b", Type::Text), ("c", Type::Null), ("d", Type::Bool)];
         assert_eq!(all_alike([&a, &b].into_iter()), Some(features(&expected)));
         let c = features(&[("b", Type::List(Box::new(Type::Text)))]);
-        assert_eq!(all_alike([&a, &c].into_iter()), None);
+        let mixed = all_alike([&a, &c, &b].into_iter()).unwrap();
+        assert_eq!(mixed.0[1], ("b".to_owned(), Type::Mixed));
+        assert_eq!(mixed.json()[1], json!({"name": "b", "dtype": "json"}));
         assert_eq!(all_alike(std::iter::empty()), None);
     }
 

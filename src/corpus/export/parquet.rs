@@ -7,17 +7,19 @@
 use super::line::{Fields, Line};
 use super::record::{self, RecordSchema};
 use crate::Error;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::page::{CompressedPage, PageWriteSpec, PageWriter};
 use parquet::column::writer::{ColumnWriter, get_column_writer};
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::ColumnPath;
-use std::io::Write;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -181,9 +183,8 @@ impl<W: Write + Send> ParquetFile<W> {
         let mut group = self.writer.next_row_group()?;
         for column in self.group.drain(..) {
             let close = column.writer.close()?;
-            let pages = Arc::into_inner(column.pages).expect("the column's writer is closed");
-            let pages = pages.into_inner().unwrap_or_else(PoisonError::into_inner).into_inner()?;
-            group.append_column(&Bytes::from(pages), close)?;
+            let pages = column.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            group.append_column(&*pages, close)?;
         }
         group.close()?;
         (self.rows, self.bytes) = (0, 0);
@@ -232,18 +233,13 @@ fn properties(columns: &[Column]) -> Result<WriterProperties, ParquetError> {
 /// A column of a row group, encoded in memory.
 struct ColumnBuffer {
     writer: ColumnWriter<'static>,
-    pages: Pages,
+    pages: Arc<Mutex<Pages>>,
 }
 
-type Pages = Arc<Mutex<TrackedWrite<Vec<u8>>>>;
-
 impl ColumnBuffer {
-    fn new(
-        column: parquet::schema::types::ColumnDescPtr,
-        properties: WriterPropertiesPtr,
-    ) -> ColumnBuffer {
-        let pages: Pages = Arc::new(Mutex::new(TrackedWrite::new(Vec::new())));
-        let writer = get_column_writer(column, properties, Box::new(PagesInMemory(pages.clone())));
+    fn new(column: ColumnDescPtr, properties: WriterPropertiesPtr) -> ColumnBuffer {
+        let pages = Arc::new(Mutex::new(Pages::default()));
+        let writer = get_column_writer(column, properties, Box::new(PagesWriter(pages.clone())));
         ColumnBuffer { writer, pages }
     }
 
@@ -287,18 +283,82 @@ impl ColumnBuffer {
     }
 }
 
-/// Collects the pages of a column.
-struct PagesInMemory(Pages);
+/// The pages of a column, each with its header, one after the other. They are not joined: that would
+/// take twice their memory.
+#[derive(Default)]
+struct Pages {
+    pages: Vec<Bytes>,
+    bytes: u64,
+}
 
-impl PageWriter for PagesInMemory {
+/// Collects the pages of a column.
+struct PagesWriter(Arc<Mutex<Pages>>);
+
+impl PageWriter for PagesWriter {
     fn write_page(&mut self, page: CompressedPage) -> Result<PageWriteSpec, ParquetError> {
+        let buffer = Vec::with_capacity(page.compressed_size() + HEADER_BYTES);
+        let mut written = TrackedWrite::new(buffer);
+        let mut spec = SerializedPageWriter::new(&mut written).write_page(page)?;
+        let page = written.into_inner()?;
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        SerializedPageWriter::new(&mut pages).write_page(page)
+        spec.offset += pages.bytes;
+        pages.bytes += page.len() as u64;
+        pages.pages.push(page.into());
+        Ok(spec)
     }
 
     fn close(&mut self) -> Result<(), ParquetError> {
-        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(pages.flush()?)
+        Ok(())
+    }
+}
+
+/// About the size of the header of a page.
+const HEADER_BYTES: usize = 64;
+
+impl Length for Pages {
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl ChunkReader for Pages {
+    type T = PagesReader;
+
+    fn get_read(&self, start: u64) -> Result<PagesReader, ParquetError> {
+        let mut pages: VecDeque<Bytes> = self.pages.iter().cloned().collect();
+        let mut skipped = start;
+        while let Some(first) = pages.front_mut()
+            && skipped > 0
+        {
+            let skip = skipped.min(first.len() as u64);
+            first.advance(skip as usize);
+            skipped -= skip;
+            if first.is_empty() {
+                pages.pop_front();
+            }
+        }
+        Ok(PagesReader(pages))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let mut bytes = vec![0; length];
+        self.get_read(start)?.read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
+}
+
+/// Reads pages.
+struct PagesReader(VecDeque<Bytes>);
+
+impl Read for PagesReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let Some(first) = self.0.front_mut() else { return Ok(0) };
+        let count = first.len().min(out.len());
+        first.split_to(count).copy_to_slice(&mut out[..count]);
+        if first.is_empty() {
+            self.0.pop_front();
+        }
+        Ok(count)
     }
 }
 
