@@ -390,7 +390,7 @@ fn the_card_says_what_the_corpus_is() {
         "language:\n",
         "- en\n",
         "size_categories:\n- \"n<1K\"\n",
-        "  splits:\n  - name: train\n    num_examples: ",
+        "  splits:\n  - name: train\n    num_bytes: ",
     ] {
         assert!(head.contains(line), "{line:?}: {head}");
     }
@@ -410,24 +410,35 @@ fn the_card_says_what_the_corpus_is() {
 #[test]
 fn load_dataset_reads_an_export_with_and_without_a_name() {
     let python = std::env::var("SLUICE_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has_datasets = Command::new(&python).args(["-c", "import datasets"]).output();
-    if !has_datasets.is_ok_and(|output| output.status.success()) {
-        println!("skipped: {python} has no module `datasets`");
+    let has = |module: &str| {
+        let output = Command::new(&python).args(["-c", &format!("import {module}")]).output();
+        let has_it = output.is_ok_and(|output| output.status.success());
+        if !has_it {
+            println!("skipped: {python} has no module `{module}`");
+        }
+        has_it
+    };
+    if !has("datasets") {
         return;
     }
     let place = Place::new();
     place.run("demo --quiet").exits(0);
     let documents = place.documents("sluice-demo/corpus").len();
     for format in ["jsonl", "jsonl.zst", "parquet"] {
+        if format == "jsonl.zst" && !has("zstandard") {
+            continue;
+        }
+        // Not `parquet`: `datasets` takes that for the name of a reader.
+        let out = format!("out-{format}");
         let flags = format!("--format {format} --split train=0.8,valid=0.2 --quiet");
-        place.run(&format!("export sluice-demo/corpus --out {format} {flags}")).exits(0);
+        place.run(&format!("export sluice-demo/corpus --out {out} {flags}")).exits(0);
         let script = "import datasets, json, sys\n\
                       datasets.disable_progress_bars()\n\
                       names = [None] + sys.argv[2:]\n\
                       sets = [datasets.load_dataset(sys.argv[1], name) for name in names]\n\
                       print(json.dumps([sum(len(s) for s in d.values()) for d in sets]))";
         let mut command = Command::new(&python);
-        command.args(["-c", script, format]).args(["books", "github", "common_crawl"]);
+        command.args(["-c", script, &out]).args(["books", "github", "common_crawl"]);
         command.current_dir(place.path("")).env("HF_HOME", place.path("hf"));
         let output = command.env("HF_DATASETS_OFFLINE", "1").output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout);

@@ -42,7 +42,7 @@ enum Kind {
     /// The name of the slice.
     Slice,
     /// A string that is computed from the fields.
-    Computed(fn(&Fields<'_>) -> Option<String>),
+    Computed(fn(&Fields<'_>) -> String),
     /// The field of the same name, if it is a string.
     String,
     /// The field of the same name, if it is a number.
@@ -97,7 +97,7 @@ pub(super) fn described(records: RecordSchema) -> Vec<(&'static str, &'static st
 
 /// A column is optional unless every document has its value.
 fn is_optional((name, kind): &Column) -> bool {
-    !matches!(kind, Kind::Text | Kind::Meta | Kind::Slice) && *name != "id"
+    !matches!(kind, Kind::Text | Kind::Meta | Kind::Slice | Kind::Computed(_)) && *name != "id"
 }
 
 /// Why a row cannot be written.
@@ -268,7 +268,7 @@ impl ColumnBuffer {
                     Kind::Text => Some(serde_json::from_str(line.text())?),
                     Kind::Meta => Some(line.meta().to_owned()),
                     Kind::Slice => Some(slice.to_owned()),
-                    Kind::Computed(of) => of(fields),
+                    Kind::Computed(of) => Some(of(fields)),
                     _ if is_optional(column) => fields.string(name),
                     _ => Some(fields.string(name).unwrap_or_default()),
                 };

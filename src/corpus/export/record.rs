@@ -80,16 +80,19 @@ impl RecordSchema {
     }
 }
 
-/// Returns when a document was fetched, if it says so.
-pub(super) fn added(fields: &Fields<'_>) -> Option<String> {
-    time(&fields.string("date_download")?)
+/// Returns when a document was fetched; empty if it does not say so, since Dolma's readers expect a
+/// string.
+pub(super) fn added(fields: &Fields<'_>) -> String {
+    first_time(fields, &["date_download"])
 }
 
-/// Returns when a document was made: the best that it says about it.
-pub(super) fn created(fields: &Fields<'_>) -> Option<String> {
-    ["created", "timestamp", "publication_date", "date_download"]
-        .into_iter()
-        .find_map(|name| time(&fields.string(name)?))
+/// Returns when a document was made: the best that it says about it, or nothing.
+pub(super) fn created(fields: &Fields<'_>) -> String {
+    first_time(fields, &["created", "timestamp", "publication_date", "date_download"])
+}
+
+fn first_time(fields: &Fields<'_>, names: &[&str]) -> String {
+    names.iter().find_map(|name| time(&fields.string(name)?)).unwrap_or_default()
 }
 
 /// Returns a time in ISO 8601, of one that begins with a date: `2019-07-15T18:29:50Z`,
@@ -145,7 +148,7 @@ mod tests {
         assert_eq!(
             record(RecordSchema::Dolma),
             format!(
-                "{{\"id\":\"s/l/f#0\",\"text\":\"a\\nb\",\"source\":\"s\",\"added\":null,\
+                "{{\"id\":\"s/l/f#0\",\"text\":\"a\\nb\",\"source\":\"s\",\"added\":\"\",\
                  \"created\":\"2023-03-20T00:00:00.000Z\",\"metadata\":{meta}}}\n"
             )
         );
