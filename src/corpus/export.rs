@@ -77,8 +77,8 @@ pub struct Options {
 
 /// Is informed of the progress of an export, by several threads.
 pub trait Watch: Sync {
-    /// `done` of `total` stored bytes of the corpus are scanned.
-    fn scanned(&self, _done: u64, _total: u64) {}
+    /// `bytes` more bytes of the corpus, as stored, are scanned, of `total`.
+    fn scanned(&self, _bytes: u64, _total: u64) {}
 
     /// `bytes` bytes of documents of a label are to be written.
     fn planned(&self, _label: &Label, _bytes: u64) {}
@@ -227,18 +227,16 @@ fn scan_all(
         })
         .collect();
     let total: u64 = all.iter().map(|(_, _, file)| file.bytes).sum();
-    let mut done = 0;
-    let work = |item: usize| scan::segment(corpus, all[item].2, &options.splits);
+    let read = |bytes| watch.scanned(bytes, total);
+    let work = |item: usize| scan::segment(corpus, all[item].2, &options.splits, read);
     parallel::in_order(options.workers, all.len(), work, |item, scan| {
-        let (label, segment, file) = all[item];
+        let (label, segment, _) = all[item];
         cutters[label].add(segment, &scan);
         let slice = slices.get_mut(&labels[label].slice).expect("entered above");
         slice.is_wide |= !slice.schema.append(scan.schema);
         for (language, documents) in scan.languages {
             *slice.languages.entry(language).or_default() += documents;
         }
-        done += file.bytes;
-        watch.scanned(done, total);
         Ok(())
     })?;
     for (name, slice) in slices.iter_mut().filter(|(_, slice)| slice.is_wide) {

@@ -38,10 +38,29 @@ pub(super) struct ScannedLine {
 /// meaning.
 const LANGUAGES_MAX: usize = 1000;
 
-/// Reads a segment.
-pub(super) fn segment(corpus: &Corpus, file: &File, splits: &Splits) -> Result<Scan, Error> {
+/// Documents between two reports of progress.
+const REPORT_DOCUMENTS: u64 = 256;
+
+/// Reads a segment. Calls `read` as bytes of the segment, as stored, are read.
+pub(super) fn segment(
+    corpus: &Corpus,
+    file: &File,
+    splits: &Splits,
+    read: impl Fn(u64),
+) -> Result<Scan, Error> {
     let mut scan = Scan::default();
+    let mut reported = 0;
+    let mut report = |documents: usize, is_last: bool| {
+        if is_last || (documents as u64).is_multiple_of(REPORT_DOCUMENTS) {
+            // The share of the documents stands for the share of the bytes.
+            let share = documents as f64 / (file.records.max(1)) as f64;
+            let done = if is_last { file.bytes } else { (share * file.bytes as f64) as u64 };
+            read(done.saturating_sub(reported));
+            reported = reported.max(done);
+        }
+    };
     lines(corpus, file, |bytes, line, fields| {
+        report(scan.lines.len(), false);
         scan.schema.see(fields);
         let digest = Sha256::digest(bytes);
         scan.lines.push(ScannedLine {
@@ -57,6 +76,7 @@ pub(super) fn segment(corpus: &Corpus, file: &File, splits: &Splits) -> Result<S
         }
         Ok(true)
     })?;
+    report(scan.lines.len(), true);
     Ok(scan)
 }
 

@@ -103,12 +103,12 @@ mod tests {
     #[test]
     fn shares_are_kept_and_depend_on_the_id_only() {
         let splits = Splits::parse("train=0.9, valid=0.06,test=0.04").unwrap();
-        let mut counts = [0; 3];
+        let mut counts = [0i32; 3];
         for n in 0..10_000 {
             counts[splits.part(&format!("c4/en/a.json#{n}"))] += 1;
         }
         for (count, expected) in counts.into_iter().zip([9_000, 600, 400]) {
-            assert!((count - expected as i32).abs() < 150, "{counts:?}");
+            assert!((count - expected).abs() < 150, "{counts:?}");
         }
         // As in Python: int.from_bytes(hashlib.sha256(b"c4/en/a.json#0").digest()[:8]) / 2**64
         let digest = Sha256::digest(b"c4/en/a.json#0");

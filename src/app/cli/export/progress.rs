@@ -3,10 +3,10 @@
 use crate::terminal::{Progress, Row};
 use corpus::Label;
 use corpus::export::Watch;
-use indicatif::HumanBytes;
+use indicatif::{HumanBytes, HumanDuration};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Shows the progress of an export.
 pub(super) struct Shown<'a> {
@@ -45,10 +45,17 @@ impl Task {
     }
 }
 
-/// `1.5 GiB of 4 GiB, 120 MB/s`.
+/// `1.5 GiB of 4 GiB, 120 MB/s, 21s left`.
 fn speed(done: u64, total: u64, began: Instant) -> String {
-    let per_second = done as f64 / 1e6 / began.elapsed().as_secs_f64().max(1e-3);
-    format!("{} of {}, {per_second:.1} MB/s", HumanBytes(done), HumanBytes(total))
+    let per_second = done as f64 / began.elapsed().as_secs_f64().max(1e-3);
+    let left = total.saturating_sub(done) as f64 / per_second.max(1.0);
+    format!(
+        "{} of {}, {:.1} MB/s, {} left",
+        HumanBytes(done),
+        HumanBytes(total),
+        per_second / 1e6,
+        HumanDuration(Duration::from_secs_f64(left.min(1e9)))
+    )
 }
 
 impl<'a> Shown<'a> {
@@ -63,11 +70,10 @@ impl<'a> Shown<'a> {
 }
 
 impl Watch for Shown<'_> {
-    fn scanned(&self, done: u64, total: u64) {
+    fn scanned(&self, bytes: u64, total: u64) {
         let mut state = self.state();
         let scan = state.scan.get_or_insert_with(|| Task::new(total));
-        let more = done - scan.done;
-        scan.advance(self.progress, "reading the corpus", more);
+        scan.advance(self.progress, "reading the corpus", bytes);
     }
 
     fn planned(&self, label: &Label, bytes: u64) {

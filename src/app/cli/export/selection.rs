@@ -27,7 +27,7 @@ pub(super) fn labels<'m>(
         }
     }
     let all: Vec<String> = manifest.labels.iter().map(Label::full_name).collect();
-    for name in names.iter().filter(|name| !all.contains(name)) {
+    if let Some(name) = names.iter().find(|name| !all.contains(name)) {
         let hint = match &all[..] {
             [] => "; it has no labels".to_owned(),
             all => suggest(name, all.iter().map(String::as_str)),
