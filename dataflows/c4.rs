@@ -9,6 +9,7 @@ use engine::Span;
 use formats::columns::PAGES;
 use formats::{Form, Row, WarcRecord};
 use recipe::prelude::*;
+use recipe::{language_of, language_score_of};
 use signals::rules::c4::{self as rules, TFDS};
 use std::ops::Range;
 use std::path::Path;
@@ -74,6 +75,22 @@ impl Slice for C4 {
 
     fn identifies_languages(settings: &Settings) -> bool {
         settings.source == Source::Wet
+    }
+
+    fn comparisons(settings: &Settings) -> Vec<Comparison> {
+        if settings.source == Source::Json {
+            return Vec::new();
+        }
+        vec![
+            Comparison::of_ledger(
+                "language_score",
+                "language_score",
+                Bound::AtLeast,
+                "min_language_score",
+                language_score_of,
+            ),
+            Comparison::of_ledger("language", "language", Bound::In, "languages", language_of),
+        ]
     }
 
     fn forms(settings: &Settings) -> Forms {

@@ -8,6 +8,7 @@ use document::DocRef;
 use formats::{Form, WarcRecord};
 use models::wikiref::is_below;
 use recipe::prelude::*;
+use recipe::{language_of, language_score_of};
 use signals::Facts;
 use std::path::Path;
 use std::sync::Arc;
@@ -131,6 +132,34 @@ impl Slice for CommonCrawl {
         let filter = (!settings.keep.is_empty()).then_some(FILTER);
         let threshold = &mut settings.min_score;
         Some(Calibration { setting: "min_score", reason: QUALITY, threshold, filter })
+    }
+
+    fn comparisons(settings: &Settings) -> Vec<Comparison> {
+        let mut all = vec![
+            Comparison::of_text("too_short", "chars", Bound::AtLeast, "min_chars", |page| {
+                Some(page.chars().into())
+            }),
+            Comparison::of_ledger(
+                "language_score",
+                "language_score",
+                Bound::AtLeast,
+                "min_language_score",
+                language_score_of,
+            ),
+            Comparison::of_ledger("language", "language", Bound::In, "languages", language_of),
+            Comparison::of_ledger("bucket", "bucket", Bound::In, "buckets", |page| {
+                page.scores.bucket.as_deref().map(Value::from)
+            }),
+            Comparison::of_ledger(QUALITY, "quality", Bound::AtLeast, "min_score", |page| {
+                page.scores.quality.map(Value::from)
+            }),
+        ];
+        if !settings.keep.is_empty() {
+            all.push(Comparison::of_ledger(FILTER, "page", Bound::Passes, "keep", |_| {
+                Some("the page".into())
+            }));
+        }
+        all
     }
 
     fn forms(_: &Settings) -> Forms {

@@ -63,6 +63,40 @@ impl Slice for GitHub {
         within("min_alnum_prop", settings.min_alnum_prop, 0.0, 1.0)
     }
 
+    fn comparisons(settings: &Settings) -> Vec<Comparison> {
+        let cut = cut_header(settings.clean);
+        // As the graph does.
+        let statistic = move |file: &Document, name: &str| {
+            let mut file = file.clone();
+            cut(&mut file);
+            record_statistics(&mut file);
+            file.meta.get(name).cloned()
+        };
+        let of_lines = |name, bound, setting| {
+            let value = move |file: &Document| statistic(file, name);
+            Comparison::of_text(name, name, bound, setting, value)
+        };
+        let licence = |file: &Document| file.meta.get("license").cloned();
+        let letters = move |file: &Document| {
+            let mut file = file.clone();
+            cut(&mut file);
+            Some(letters_per_token(&file)).filter(|letters| letters.is_finite()).map(Value::from)
+        };
+        vec![
+            Comparison::of_text("license", "license", Bound::In, "licenses", licence),
+            of_lines("max_line_length", Bound::AtMost, "max_line_length"),
+            of_lines("avg_line_length", Bound::AtMost, "max_avg_line_length"),
+            of_lines("alnum_prop", Bound::AtLeast, "min_alnum_prop"),
+            Comparison::of_text(
+                "tokens_ratio",
+                "letters_per_token",
+                Bound::AtLeast,
+                "min_letters_per_token",
+                letters,
+            ),
+        ]
+    }
+
     fn forms(_: &Settings) -> Forms {
         Forms { read: &[Form::Json, Form::Parquet, Form::Tar], called: "a table or a tar archive" }
     }

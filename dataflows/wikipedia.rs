@@ -44,6 +44,11 @@ impl Slice for Wikipedia {
         language_codes("languages", &settings.languages)
     }
 
+    fn comparisons(_: &Settings) -> Vec<Comparison> {
+        let of_page = |page: &Document| Some(language(page).into());
+        vec![Comparison::of_text("language", "language", Bound::In, "languages", of_page)]
+    }
+
     fn forms(_: &Settings) -> Forms {
         Forms { read: &[Form::MediaWiki, Form::Xml], called: "a MediaWiki XML dump" }
     }

@@ -4,24 +4,32 @@ mod add;
 mod bench;
 mod build;
 mod calibrate;
+mod complete;
 mod demo;
 mod exit;
 mod export;
 mod launch;
+mod log_flags;
 mod models;
 mod run_flags;
+mod sample;
 mod score;
+mod selection;
+mod show;
 mod status;
 mod summary;
 mod train;
 mod verify;
 
+use self::complete::{Completions, Man, VARIABLE, with_names};
 use self::exit::{DONE, FAILED, WRONG_USAGE};
+use self::log_flags::LogFlags;
+use crate::interrupt;
 use crate::launch::end_with_supervisor;
-use crate::terminal::{ReaderGone, errln, print};
+use crate::terminal::{LogFormat, ReaderGone, errln, log};
 use anyhow::Result;
-use clap::{CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 use recipe::Slices;
 use recipe::usage::Usage;
 use std::fmt::Display;
@@ -29,16 +37,16 @@ use std::process::ExitCode;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice demo                                                  see it work on bundled pages
-  sluice build recipe.toml                                     make a corpus
-  sluice add corpus --slice common_crawl --label 2019-30 cc/2019-30/*.wet.gz -w 2
-  sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2
+  sluice demo                                     # bundled pages of all slices
+  sluice add corpus --slice common_crawl --label 2019-30 cc/2019-30/*.wet.gz
+  sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz
   sluice status corpus
+  sluice sample corpus --reason too_short                      look at what was dropped
   sluice export corpus --out out
-  sluice train lm --lang en --out models wikipedia.jsonl.gz    a language model for a recipe
+  sluice build recipe.toml                        # the same by a file, with models
 
-Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe;
-3 done, but some of the input was malformed and is listed.";
+Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe; \
+3 done, but some of the input was malformed and is listed; 130 or 143 ended by a signal.";
 
 /// Build a deduplicated pre-training corpus from raw web, code, book and wiki dumps, incrementally
 #[derive(Parser)]
@@ -46,6 +54,8 @@ Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    log: LogFlags,
 }
 
 #[derive(Subcommand)]
@@ -54,6 +64,8 @@ enum Command {
     Build(build::Build),
     Add(add::Add),
     Status(status::Status),
+    Show(show::Show),
+    Sample(sample::Sample),
     Score(score::Score),
     Models(models::Models),
     Export(export::Export),
@@ -62,21 +74,23 @@ enum Command {
     Train(train::Train),
     Bench(bench::Bench),
     Launch(launch::Launch),
-    /// Print completions for a shell, for example: sluice completions bash
-    Completions {
-        /// The shell.
-        shell: Shell,
-    },
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Runs the program on `slices`.
 pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
     engine::on_failure(print_error);
-    let cli = Cli::parse();
-    match end_with_supervisor().and_then(|()| run(cli.command, slices)) {
+    let command = || command_line(slices);
+    CompleteEnv::with_factory(command).var(VARIABLE).bin("sluice").completer("sluice").complete();
+    let cli = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = cli.unwrap_or_else(|error| error.exit());
+    let result = cli.log.start().and_then(|()| end_with_supervisor());
+    match result.and_then(|()| run(cli.command, slices)) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if error.is::<ReaderGone>() => ExitCode::from(FAILED),
+        // What the reader took is all that it wanted.
+        Err(error) if error.is::<ReaderGone>() => ExitCode::from(DONE),
         Err(error) => {
             print_error(&format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { WRONG_USAGE } else { FAILED })
@@ -90,6 +104,8 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Build(command) => command.run(slices),
         Command::Add(command) => command.run(slices),
         Command::Status(command) => command.run(),
+        Command::Show(command) => command.run(slices),
+        Command::Sample(command) => command.run(slices),
         Command::Score(command) => command.run(slices),
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
@@ -98,18 +114,37 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Train(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Launch(command) => command.run(),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut script);
-            print(format_args!("{}", String::from_utf8_lossy(&script)))?;
-            Ok(DONE)
+        Command::Completions(command) => command.run(),
+        Command::Man(page) => page.run(command_line(slices)),
+    }
+}
+
+/// The command line, with the names of slices.
+fn command_line(slices: Slices) -> clap::Command {
+    with_paragraphs(with_names(Cli::command(), slices))
+}
+
+/// Joins the lines of the paragraphs below the help of each command, so that they are wrapped as the
+/// terminal is wide. Indented lines, the examples, stay as they are.
+fn with_paragraphs(command: clap::Command) -> clap::Command {
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let mut lines: Vec<String> = Vec::new();
+    let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+    for line in text.lines() {
+        match lines.last_mut() {
+            Some(last) if is_prose(last) && is_prose(line) => *last += &format!(" {line}"),
+            _ => lines.push(line.to_owned()),
         }
     }
+    command.after_help(lines.join("\n")).mut_subcommands(with_paragraphs)
 }
 
 /// Prints why a run ends. The exit code does not depend on whether that succeeds.
 fn print_error(error: &dyn Display) {
-    errln!("sluice: {error}");
+    match log::format() {
+        LogFormat::Text => errln!("sluice: {error}"),
+        LogFormat::Json => tracing::error!("{error}"),
+    }
 }
 
 /// Ends the process on a panic: a worker that panics alone would leave its peers waiting forever.
@@ -123,6 +158,10 @@ fn end_on_panic() {
             return;
         }
         if name.starts_with("timely:recv") || name.starts_with("timely:send") {
+            if let Some(code) = interrupt::exit_code() {
+                // All processes of the run are ending, and the first says where the corpus stands.
+                std::process::exit(i32::from(code));
+            }
             // timely's network threads panic when a peer ends; that is not a bug of this process.
             print_error(&"a peer process has gone; the corpus is at its last commit");
         } else {
@@ -131,4 +170,28 @@ fn end_on_panic() {
         }
         std::process::exit(i32::from(FAILED));
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{Command, CommandFactory};
+
+    /// Wrapped examples cannot be pasted into a shell.
+    const COLUMNS_MAX: usize = 80;
+
+    /// Returns the lines of examples that are too long for a terminal.
+    fn too_long(command: &Command) -> Vec<String> {
+        let shown = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let is_long = |line: &&str| line.starts_with(' ') && line.chars().count() > COLUMNS_MAX;
+        let own =
+            shown.lines().filter(is_long).map(|line| format!("{}: {line}", command.get_name()));
+        own.chain(command.get_subcommands().flat_map(too_long)).collect()
+    }
+
+    #[test]
+    fn commands_are_well_formed_and_their_examples_fit_a_terminal() {
+        Cli::command().debug_assert();
+        assert_eq!(too_long(&Cli::command()), [""; 0]);
+    }
 }

@@ -13,11 +13,12 @@ pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 use self::labels::Added;
 use self::prepare::prepare;
 use self::progress::ProgressThread;
-use crate::terminal::{Verbosity, notice};
+use crate::interrupt::ending_at_commits;
+use crate::terminal::notice;
 use anyhow::{Context, Result};
 use corpus::{Corpus, Lock, Manifest};
 use engine::cluster::{Cluster, Meeting, meet};
-use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
+use engine::{CommitEvery, Commits, Engine, Graph, Job, Options, Plan, Progress, Work};
 use recipe::{
     AnySlice, CommonModels, Input, Models, Prepared, Recipe, SetupLabel, Slices, global_dedup,
 };
@@ -36,16 +37,18 @@ const EPOCH_SHARE_BYTES_MAX: u64 = 128 << 20;
 /// their own limit.
 const EPOCH_SHARE_OF_MEMORY: u64 = 16;
 
+/// Stored bytes that a worker reads in a second, at least: the slowest slices, and a loaded machine.
+const EPOCH_BYTES_PER_SECOND: f64 = (1 << 20) as f64;
+
 /// Options of a run that have no effect on the corpus.
 pub(crate) struct RunOptions {
     pub workers: usize,
     pub cluster: Cluster,
     pub memory_bytes: u64,
     pub epoch_bytes: Option<u64>,
-    pub commit_every: engine::CommitEvery,
+    pub commit_every: CommitEvery,
     pub engine: Engine,
     pub strict: bool,
-    pub verbosity: Verbosity,
 }
 
 /// Adds every one of `inputs` that the corpus does not have yet, after those that an earlier run
@@ -70,7 +73,7 @@ pub(crate) fn ingest(
         }
     }
     let known = existing.map(|corpus| corpus.manifest()).transpose()?.flatten();
-    let found = added.find(inputs, known.as_ref(), options.verbosity)?;
+    let found = added.find(inputs, known.as_ref())?;
     let (corpus, _lock, mut meeting) = open(root, recipe, slices, &options.cluster)?;
     let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
     let before = manifest.clone();
@@ -79,7 +82,7 @@ pub(crate) fn ingest(
     }
     found.into_iter().try_for_each(|found| added.add(found, &mut manifest))?;
     let Added { skipped, refused, notices, .. } = added;
-    if first && options.verbosity != Verbosity::Quiet {
+    if first {
         notices.iter().for_each(|text| notice(text));
     }
     let work: Vec<usize> =
@@ -191,12 +194,15 @@ fn run(
         commit_every: options.commit_every,
         strict: options.strict,
     };
-    let shown = ProgressThread::start(progress.clone(), options.verbosity, &options.cluster)?;
+    let shown = ProgressThread::start(progress.clone(), &options.cluster)?;
     let together = recipe.global_dedup.then(|| Arc::new(global_dedup) as Graph);
     let recipe = recipe.fingerprint.clone();
     let slices = prepared.into_iter().map(|(name, slice)| (name, (slice.reader, slice.graph)));
-    let job = Job { manifest, recipe, plan, slices: slices.collect(), together, progress };
-    engine::run(corpus, job, meeting, &engine_options)?;
+    let (slices, commits) = (slices.collect(), Commits::default());
+    let job = Job { manifest, recipe, plan, slices, together, progress, commits: commits.clone() };
+    ending_at_commits(&commits, options.cluster.process == 0, || {
+        Ok(engine::run(corpus, job, meeting, &engine_options)?)
+    })?;
     shown.finish();
     Ok(identifiers)
 }
@@ -223,6 +229,11 @@ fn plan(
     let work: Vec<Work> = labels.iter().map(work).collect();
     let workers = options.workers * options.cluster.processes();
     let share = options.memory_bytes / options.workers as u64 / EPOCH_SHARE_OF_MEMORY;
+    // An epoch is the least that is committed.
+    let share = share.min(match options.commit_every {
+        CommitEvery::Time(time) => (time.as_secs_f64() * EPOCH_BYTES_PER_SECOND) as u64,
+        CommitEvery::Bytes(bytes) => bytes / workers as u64,
+    });
     let share = share.clamp(1, EPOCH_SHARE_BYTES_MAX);
     let epoch_bytes = options.epoch_bytes.unwrap_or(share * workers as u64);
     Plan::new(manifest.next_epoch, &work, workers, epoch_bytes)

@@ -107,7 +107,7 @@ fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
     let paths: Vec<PathBuf> = unique.into_iter().collect();
     let mut sources = Vec::new();
     for (path, name) in paths.iter().zip(names(&paths)) {
-        let bytes = size(path, 0)?;
+        let bytes = source_size(path)?;
         let path = path.to_str().expect("other names are left out above").to_owned();
         sources.push(Source { name, path, bytes, ..Source::default() });
     }
@@ -117,6 +117,11 @@ fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
     beside.sort();
     let notices = corpora.iter().map(|corpus| corpus_notice(corpus)).collect();
     Ok(Sources { sources, left_out, notices, beside })
+}
+
+/// Returns the bytes of a source: a file, or all files of a folder.
+pub(crate) fn source_size(path: &Path) -> Result<u64> {
+    size(path, 0)
 }
 
 /// Returns the bytes of a file, or of all files of a folder. Does not follow links within a folder.

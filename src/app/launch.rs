@@ -1,11 +1,15 @@
 //! `sluice launch`: several processes of one run on this machine.
 
+use crate::interrupt;
 use crate::terminal::errln;
 use anyhow::{Context, Result};
 use engine::cluster::new_token;
-use recipe::usage::usage;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,6 +22,9 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 /// How long the other processes may take to notice that one has ended, before they are killed.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long the processes may take to end after a signal, before they are killed.
+const GRACE_OF_SIGNAL: Duration = Duration::from_secs(10);
 
 /// The environment variable that carries the run's token: an argument would show in `ps`.
 pub(crate) const TOKEN: &str = "SLUICE_TOKEN";
@@ -38,7 +45,7 @@ pub(crate) fn end_with_supervisor() -> Result<()> {
     let watch = || {
         // Nothing is ever written to it: the call returns when it is closed.
         let _ = std::io::stdin().read(&mut [0]);
-        errln!("sluice: the parent `sluice launch` has exited; the corpus is at its last commit");
+        tracing::error!("the parent `sluice launch` has exited; the corpus is at its last commit");
         std::process::exit(1);
     };
     std::thread::Builder::new().name("supervisor".into()).spawn(watch)?;
@@ -48,20 +55,21 @@ pub(crate) fn end_with_supervisor() -> Result<()> {
 /// Starts `count` processes of this program with `arguments` and waits for them. Returns the exit
 /// code of the first process, or 1 if any process fails; then all others are ended too.
 pub(crate) fn launch(count: usize, arguments: &[String]) -> Result<u8> {
-    if count == 0 {
-        return Err(usage("launch needs at least one process: -n 1"));
-    }
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let hosts = host_file(count)?;
     let token = new_token().context("cannot create a token")?;
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot watch for signals")?;
     let mut processes = Processes(Vec::new());
     for process in 0..count {
         let mut child = Command::new(&program)
             .args(arguments)
-            .args(["-n", &count.to_string(), "-p", &process.to_string(), "-h"])
+            .args(["--processes", &count.to_string(), "--process", &process.to_string()])
+            .arg("--hostfile")
             .arg(hosts.path())
             .env(TOKEN, &token)
             .env(SUPERVISED, "1")
+            // A terminal's Ctrl-C reaches this process only, which passes it on.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             // Only the first process prints there.
@@ -71,7 +79,7 @@ pub(crate) fn launch(count: usize, arguments: &[String]) -> Result<u8> {
         let echo = echo(process, &mut child)?;
         processes.0.push((child, Some(echo)));
     }
-    processes.wait()
+    processes.wait(&mut signals)
 }
 
 /// Writes a file with a free address for each process.
@@ -93,7 +101,12 @@ fn echo(process: usize, child: &mut Child) -> Result<JoinHandle<()>> {
     let errors = BufReader::new(child.stderr.take().expect("piped"));
     let copy = move || {
         for line in errors.lines().map_while(std::result::Result::ok) {
-            errln!("[process {process}] {line}");
+            // JSON lines have the number in them.
+            if line.starts_with('{') {
+                errln!("{line}");
+            } else {
+                errln!("[process {process}] {line}");
+            }
         }
     };
     Ok(std::thread::Builder::new().name("echo".into()).spawn(copy)?)
@@ -103,17 +116,17 @@ fn echo(process: usize, child: &mut Child) -> Result<JoinHandle<()>> {
 struct Processes(Vec<(Child, Option<JoinHandle<()>>)>);
 
 impl Processes {
-    fn wait(&mut self) -> Result<u8> {
+    fn wait(&mut self, signals: &mut Signals) -> Result<u8> {
         let mut ends = self.ends()?;
         while ends.iter().flatten().count() < ends.len() && ends.iter().flatten().all(is_done) {
+            if let Some(signal) = signals.pending().next() {
+                return self.end_by(signal, signals);
+            }
             std::thread::sleep(POLL_EVERY);
             ends = self.ends()?;
         }
         if ends.iter().flatten().all(is_done) {
-            // The first process reports 3, defects, for all.
-            let code = ends[0].and_then(|status| status.code()).unwrap_or(1) as u8;
-            self.end(Duration::MAX);
-            return Ok(code);
+            return Ok(self.ended(&ends));
         }
         // Peers of a killed process end too, perhaps before it is noticed. Report the killed one.
         std::thread::sleep(SETTLE);
@@ -124,13 +137,42 @@ impl Processes {
             .min_by_key(|(_, status)| status.code().is_some())
             .expect("a process that has ended stays so");
         self.end(GRACE);
-        errln!("process {process} ended with {status}; all processes were ended");
+        tracing::error!("process {process} ended with {status}; all processes were ended");
         // Wrong usage is the same in every process.
         if status.code() == Some(2) {
             return Ok(2);
         }
-        errln!("the corpus is at its last commit: run the same command again to resume from there");
+        tracing::error!("the corpus is at its last commit: the same command continues from there");
         Ok(1)
+    }
+
+    /// Waits for processes that have ended. Returns the exit code of the first, which reports
+    /// defects for all.
+    fn ended(&mut self, ends: &[Option<ExitStatus>]) -> u8 {
+        self.end(Duration::MAX);
+        ends[0].and_then(|status| status.code()).unwrap_or(1) as u8
+    }
+
+    /// Passes a signal on to the processes, which end at a commit. A second one kills them.
+    fn end_by(&mut self, signal: i32, signals: &mut Signals) -> Result<u8> {
+        let started = Instant::now();
+        for (child, _) in &self.0 {
+            let pid = Pid::from_child(child);
+            // It may have ended already.
+            let _ = kill_process(pid, if signal == SIGINT { Signal::INT } else { Signal::TERM });
+        }
+        while started.elapsed() < GRACE_OF_SIGNAL && signals.pending().next().is_none() {
+            let ends = self.ends()?;
+            if ends.iter().all(|end| end.as_ref().is_some_and(is_done)) {
+                return Ok(self.ended(&ends));
+            }
+            if ends.iter().all(Option::is_some) {
+                break;
+            }
+            std::thread::sleep(POLL_EVERY);
+        }
+        self.end(Duration::ZERO);
+        Ok(interrupt::code(signal))
     }
 
     /// Returns how each process ended, `None` while it runs.

@@ -7,7 +7,8 @@
 //! * `dataset_card`: the card of an export.
 //! * `model_files`: the catalogue of model files, fetching and checking them.
 //! * `inputs`: finding the files that a user names. `texts`: reading texts from files.
-//! * `launch`: several processes of one run.
+//! * `launch`: several processes of one run. `interrupt`: ending it. `machine`: its memory.
+//! * `look`: looking at the documents of a corpus, kept or dropped.
 //! * `terminal`: printing, progress, tables, plots, units.
 
 mod calibrate;
@@ -15,7 +16,10 @@ mod cli;
 mod dataset_card;
 mod ingest;
 mod inputs;
+mod interrupt;
 mod launch;
+mod look;
+mod machine;
 mod model_files;
 mod score;
 mod terminal;

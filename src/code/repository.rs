@@ -123,7 +123,8 @@ fn files_in(folder: &Path) -> impl Iterator<Item = String> {
     names.into_iter()
 }
 
-/// Returns `owner/name` of the remote `origin` (git-config(1)), on whatever host it is.
+/// Returns `owner/name` of the remote `origin` (git-config(1)), on whatever host it is. A remote on
+/// this machine has none: parts of its path are not for publication.
 fn origin(root: &Path) -> Option<String> {
     const CONFIG_BYTES_MAX: u64 = 1 << 20;
     let (folder, file) = (root.join(".git"), root.join(".git/config"));
@@ -138,7 +139,11 @@ fn origin(root: &Path) -> Option<String> {
     let section = config.split("[remote \"origin\"]").nth(1)?;
     let lines = section.lines().map(str::trim).take_while(|line| !line.starts_with('['));
     let url = lines.filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == "url")?.1;
-    let path = url.trim().trim_end_matches('/');
+    let url = url.trim();
+    if url.starts_with(['/', '.', '~']) || url.starts_with("file:") || !url.contains(':') {
+        return None;
+    }
+    let path = url.trim_end_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
     let mut parts = path.rsplit(['/', ':']).filter(|part| !part.is_empty());
     let (name, owner) = (parts.next()?, parts.next()?);
@@ -275,14 +280,19 @@ mod tests {
         for url in [
             "git@example.org:own/thing.git",
             "https://example.org/own/thing",
-            "/srv/own/thing.git/",
+            "ssh://git@example.org:22/own/thing.git/",
         ] {
             let config =
                 format!("[core]\n\tbare = false\n[remote \"origin\"]\n\turl = {url}\n[x]\n");
             write(&root, ".git/config", &config);
             assert_eq!(found(&root), of("own/thing"), "{url}");
         }
-        write(&root, ".git/config", "[remote \"origin\"]\n[x]\nurl = a/b");
+        for local in ["/srv/own/thing.git/", "file:///srv/own/thing", "../own/thing", "own/thing"] {
+            let config = format!("[remote \"origin\"]\n\turl = {local}\n");
+            write(&root, ".git/config", &config);
+            assert_eq!(found(&root), of("work"), "{local}");
+        }
+        write(&root, ".git/config", "[remote \"origin\"]\n[x]\nurl = https://a/b/c");
         assert_eq!(found(&root), of("work"));
     }
 

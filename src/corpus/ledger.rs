@@ -1,6 +1,9 @@
 //! The ledger: one row for each record read, as Parquet, so that any tool can query it.
 
 mod columns;
+mod find;
+
+pub(crate) use find::{places_of_url, ranked, row_at, rows_at};
 
 use crate::error::Error;
 use crate::manifest::{Counts, File as PartFile};
@@ -26,21 +29,30 @@ const ROWS_IN_GROUP: usize = 1 << 16;
 pub struct LedgerRow {
     /// Ref of the document.
     pub at: DocRef,
-    pub(crate) id: String,
-    url: String,
-    source: String,
-    offset: u64,
-    digest: u128,
-    bytes_read: u64,
-    bytes_kept: u64,
-    paragraphs: Paragraphs,
-    language: Option<Language>,
+    /// Its id: `slice/label/source#record`.
+    pub id: String,
+    /// The address where it was found, or empty.
+    pub url: String,
+    /// Path of its source when it was read.
+    pub source: String,
+    /// Offset of its record in the source, in bytes as stored.
+    pub offset: u64,
+    /// Digest of the text as read; 0 if there was none.
+    pub digest: u128,
+    /// Size of the text as read, in bytes.
+    pub bytes_read: u64,
+    /// Size of the text kept, in bytes; 0 if it was rejected.
+    pub bytes_kept: u64,
+    /// Number of paragraphs compared, and of those cut.
+    pub paragraphs: Paragraphs,
+    /// Its language, if it was identified.
+    pub language: Option<Language>,
     /// Why it was rejected; `None` if it is kept.
     pub reason: Option<Reason>,
     /// The results of models, without signals.
     pub scores: Scores,
     /// The signals as JSON.
-    signals: Option<String>,
+    pub signals: Option<String>,
 }
 
 impl LedgerRow {

@@ -21,6 +21,7 @@ mod error;
 pub mod export;
 mod ledger;
 mod lock;
+mod lookup;
 mod manifest;
 mod names;
 mod part;
@@ -35,6 +36,7 @@ pub use arrangement::Depth;
 pub use error::Error;
 pub use ledger::LedgerRow;
 pub use lock::Lock;
+pub use lookup::{Lookup, Verdicts};
 pub use manifest::{
     Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position, Source,
 };

@@ -66,13 +66,23 @@ impl Lock {
     /// # Errors
     /// If the lock file cannot be opened.
     pub fn is_held(root: &Path) -> Result<bool, Error> {
+        Ok(Lock::owner(root)?.is_some())
+    }
+
+    /// Returns the process that holds the lock of the corpus at `root`, its machine, and the age of
+    /// its last heartbeat; `None` if the lock is free.
+    ///
+    /// # Errors
+    /// If the lock file cannot be opened.
+    pub fn owner(root: &Path) -> Result<Option<String>, Error> {
         let path = root.join("lock");
-        match File::open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            file => Ok(matches!(
-                file.map_err(Error::io(&path))?.try_lock_shared(),
-                Err(TryLockError::WouldBlock)
-            )),
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(Error::io(&path))?,
+        };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Ok(Some(owner(&mut file))),
+            _ => Ok(None),
         }
     }
 }
@@ -105,7 +115,8 @@ mod tests {
         let lock = Lock::take(dir.path()).unwrap();
         let error = Lock::take(dir.path()).err().unwrap().to_string();
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
-        assert!(Lock::is_held(dir.path()).unwrap());
+        let owner = Lock::owner(dir.path()).unwrap().unwrap();
+        assert!(owner.contains("last seen 0 s ago"), "{owner}");
         drop(lock);
         assert!(!Lock::is_held(dir.path()).unwrap());
         Lock::take(dir.path()).unwrap();

@@ -3,12 +3,13 @@
 //!
 //! In reading order: [`Docs`] and its `operators`, from which slices are built; [`Plan`], which
 //! assigns sources to workers and epochs; `source`, which feeds documents into the dataflow under
-//! flow control; `sink`, which writes them to files and commits; [`run`](run()), which puts these
+//! flow control; `sink`, which writes them to files; `commits`; [`run`](run()), which puts these
 //! together; [`cluster`], the processes of a run; [`funnel`](funnel()), a graph over a list of
 //! documents in memory, for tests and examples.
 
 pub mod bench;
 pub mod cluster;
+mod commits;
 mod docs;
 mod failure;
 mod funnel;
@@ -22,6 +23,7 @@ mod sink;
 mod source;
 mod worker;
 
+pub use commits::{CommitEvery, Commits};
 pub use docs::Docs;
 pub use failure::{fail, on_failure};
 pub use funnel::funnel;
@@ -29,6 +31,5 @@ pub use operators::Span;
 pub use plan::{Plan, Work};
 pub use progress::{LabelProgress, Progress};
 pub use run::{Graph, Job, Options, run};
-pub use sink::CommitEvery;
 pub use source::{Documents, Reader};
 pub use worker::Engine;

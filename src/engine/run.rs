@@ -1,12 +1,13 @@
 //! One run: the graphs of all slices in one dataflow, on all workers.
 
 use crate::cluster::{self, Meeting};
+use crate::commits::{CommitEvery, Commits};
 use crate::docs::Docs;
 use crate::failure::or_fail;
 use crate::notes::Notes;
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::sink::{CommitEvery, commit, write};
+use crate::sink::{commit, write};
 use crate::source::{Reader, Reading, source};
 use crate::worker::{Engine, Memory, WorkerContext};
 use corpus::{Corpus, Label, Manifest};
@@ -51,6 +52,8 @@ pub struct Job {
     pub together: Option<Graph>,
     /// Counters that the run updates.
     pub progress: Progress,
+    /// The commits that the run makes.
+    pub commits: Commits,
 }
 
 impl Job {
@@ -78,7 +81,12 @@ pub fn run(
     options: &Options,
 ) -> Result<(), cluster::Error> {
     meeting.agree(&job.fingerprint(options.engine))?;
+    if meeting.process() == 0 {
+        let (plan, manifest) = (Arc::new(job.plan.clone()), job.manifest.clone());
+        job.commits.begin(corpus.clone(), plan, manifest, options.commit_every);
+    }
     let (allocators, network) = meeting.allocators(options.workers)?;
+    let commits = job.commits.clone();
     let job = Arc::new(job);
     let (options, corpus) = (options.clone(), corpus.clone());
     let guards = timely::execute::execute_from(
@@ -107,6 +115,7 @@ pub fn run(
     for result in guards.join() {
         or_fail(result);
     }
+    commits.finish();
     Ok(())
 }
 
@@ -140,5 +149,5 @@ fn build(
         docs = together(docs);
     }
     let reports = write(docs.stream, context.clone(), labels, job.progress.clone());
-    commit(reports, context.clone(), job.manifest.clone(), options.commit_every).probe_with(probe);
+    commit(reports, context.clone(), job.commits.clone()).probe_with(probe);
 }

@@ -1,34 +1,18 @@
-//! The sink of the dataflow: writes files for each epoch, and commits that name them.
+//! The sink of the dataflow: writes files for each epoch, and has them committed.
 
+use crate::commits::Commits;
 use crate::failure::or_fail;
 use crate::progress::Progress;
 use crate::worker::WorkerContext;
-use arrangement::RunMeta;
-use corpus::{Corpus, EpochReport, Label, Manifest, PartWriter, crash};
+use corpus::{EpochReport, Label, PartWriter};
 use document::{Document, Epoch};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::Operator;
-
-/// How often to commit within a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommitEvery {
-    /// When this time has passed since the last commit.
-    Time(Duration),
-    /// When this many bytes of text have been read since the last commit.
-    Bytes(u64),
-}
-
-impl Default for CommitEvery {
-    fn default() -> Self {
-        CommitEvery::Time(Duration::from_secs(600))
-    }
-}
 
 /// Writes the documents of each epoch to files, and reports them when the epoch ends.
 ///
@@ -87,14 +71,12 @@ pub(crate) fn write<'scope>(
 pub(crate) fn commit<'scope>(
     reports: StreamVec<'scope, Epoch, EpochReport>,
     worker: Rc<WorkerContext>,
-    manifest: Manifest,
-    every: CommitEvery,
+    commits: Commits,
 ) -> StreamVec<'scope, Epoch, ()> {
     type Builder = CapacityContainerBuilder<Vec<()>>;
     let route = Exchange::new(|_: &EpochReport| 0);
     reports.unary_frontier::<Builder, _, _, _>(route, "Commit", move |_cap, _| {
         let mut open: BTreeMap<Epoch, (Vec<EpochReport>, _)> = BTreeMap::new();
-        let mut committer = Committer::new(&worker, manifest, every);
         move |(input, frontier), _output| {
             input.for_each(|cap, batch| {
                 for report in batch.drain(..) {
@@ -111,83 +93,8 @@ pub(crate) fn commit<'scope>(
                 }
                 let (reports, _cap) = first.remove();
                 assert_eq!(reports.len(), worker.peers, "every worker reports every epoch");
-                or_fail(committer.take(reports));
+                or_fail(commits.take(reports));
             }
         }
     })
-}
-
-/// Builds the next manifest.
-struct Committer {
-    worker: Rc<WorkerContext>,
-    manifest: Manifest,
-    /// State files in the last manifest.
-    named: BTreeSet<String>,
-    /// State files written since. The next commit removes those that a merge has replaced before any
-    /// manifest named them. Files that a manifest named are removed one commit later, see
-    /// `corpus::sweep`.
-    written: BTreeSet<String>,
-    every: CommitEvery,
-    last: Instant,
-    bytes: u64,
-}
-
-impl Committer {
-    fn new(worker: &Rc<WorkerContext>, manifest: Manifest, every: CommitEvery) -> Committer {
-        let named = run_files(&manifest.state).collect();
-        let (written, last) = (BTreeSet::new(), Instant::now());
-        Committer { worker: worker.clone(), manifest, named, written, every, last, bytes: 0 }
-    }
-
-    /// Adds the reports of the next epoch, and commits if it is time.
-    fn take(&mut self, mut reports: Vec<EpochReport>) -> Result<(), corpus::Error> {
-        reports.sort_by_key(|report| report.worker);
-        let epoch = reports[0].epoch;
-        let plan = &self.worker.plan;
-        let label = &mut self.manifest.labels[plan.label_of(epoch) as usize];
-        label.position = plan.position_after(epoch);
-        self.manifest.next_epoch = epoch + 1;
-        let mut state: BTreeMap<String, Vec<RunMeta>> = BTreeMap::new();
-        for report in reports {
-            self.bytes += report.counts.bytes_read;
-            label.counts.add(&report.counts);
-            label.segments.extend(report.segment);
-            label.ledger.extend(report.ledger);
-            label.defects_count += report.defects_count;
-            let free = corpus::DEFECTS_LISTED_MAX.saturating_sub(label.defects.len());
-            label.defects.extend(report.defects.into_iter().take(free));
-            if let (Some(position), Some(after)) = (report.position, &mut label.position) {
-                *after = position;
-            }
-            for (index, runs) in report.runs {
-                state.entry(index).or_default().extend(runs);
-            }
-        }
-        // The entries of indexes that no graph of this run uses stay as they are.
-        self.manifest.state.extend(state);
-        self.written.extend(run_files(&self.manifest.state));
-        let due = match self.every {
-            CommitEvery::Time(time) => self.last.elapsed() >= time,
-            CommitEvery::Bytes(bytes) => self.bytes >= bytes,
-        };
-        if due || epoch + 1 == plan.end_epoch() { self.commit() } else { Ok(()) }
-    }
-
-    fn commit(&mut self) -> Result<(), corpus::Error> {
-        self.manifest.commit += 1;
-        let corpus: &Corpus = &self.worker.corpus;
-        corpus.commit(&self.manifest)?;
-        let now: BTreeSet<String> = run_files(&self.manifest.state).collect();
-        let never_named = |file: &&String| !now.contains(*file) && !self.named.contains(*file);
-        corpus.remove(self.written.iter().filter(never_named).cloned())?;
-        crash::point("commit-ended");
-        self.named = now;
-        self.written.clear();
-        (self.last, self.bytes) = (Instant::now(), 0);
-        Ok(())
-    }
-}
-
-fn run_files(state: &BTreeMap<String, Vec<RunMeta>>) -> impl Iterator<Item = String> + '_ {
-    state.values().flatten().map(|run| format!("state/{}", run.name))
 }

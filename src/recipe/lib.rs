@@ -4,9 +4,11 @@
 //! * [`Slice`]: settings, reader and graph of one slice.
 //! * [`settings!`] and [`choice!`]: its settings, typed.
 //! * [`Recipe`]: reading, printing and fingerprinting a recipe file.
+//! * [`Comparison`]: what a slice compares with its settings.
 //! * [`Models`]: the trained models that a recipe names, loaded once.
 //! * [`Deduplicate`]: the setting `dedup`.
 
+mod comparison;
 mod dedup;
 mod digest;
 mod fingerprint;
@@ -22,6 +24,7 @@ mod store;
 mod summed;
 pub mod usage;
 
+pub use comparison::{Bound, Comparison, language_of, language_score_of};
 pub use dedup::{Dedup, Deduplicate, global_dedup};
 pub use input::{Input, check_label};
 pub use models::{CommonModels, FactsOf, ModelFiles, Models};
@@ -35,6 +38,7 @@ pub use slice::{
     AnySlice, Calibration, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel, Slice,
     Slices, Terms, find_slice,
 };
+pub use summed::{defects_of, kind_of};
 /// For [`settings!`].
 #[doc(hidden)]
 pub use toml;
@@ -42,9 +46,9 @@ pub use toml;
 /// The names that the file of a slice uses.
 pub mod prelude {
     pub use crate::{
-        Calibration, Dedup, Deduplicate, FilePath, Fixture, FixtureModel, FolderPath, Forms,
-        ModelFiles, Record, Setup, Slice, Terms, choice, documents, fixtures, language_codes, list,
-        settings, within,
+        Bound, Calibration, Comparison, Dedup, Deduplicate, FilePath, Fixture, FixtureModel,
+        FolderPath, Forms, ModelFiles, Record, Setup, Slice, Terms, choice, documents, fixtures,
+        language_codes, list, settings, within,
     };
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};

@@ -73,6 +73,13 @@ impl<'a> Reader<'a> {
     }
 
     pub fn read(&self) -> Result<Recipe> {
+        let mut recipe = self.read_settings()?;
+        recipe.fingerprint = fingerprint(self.slices, &recipe)?;
+        Ok(recipe)
+    }
+
+    /// Reads the recipe without its fingerprint, and so without the content of model files.
+    pub fn read_settings(&self) -> Result<Recipe> {
         let table = match DeTable::parse(self.text) {
             Ok(table) => table.into_inner(),
             Err(error) => {
@@ -120,7 +127,6 @@ impl<'a> Reader<'a> {
             }
             recipe.slices.insert(slice.name(), settings);
         }
-        recipe.fingerprint = fingerprint(self.slices, &recipe)?;
         Ok(recipe)
     }
 

@@ -1,5 +1,6 @@
 //! The contract of a slice.
 
+use crate::comparison::Comparison;
 use crate::models::{ModelFiles, Models};
 use crate::settings::{AnySettings, Key, Preset, Settings};
 use crate::summed::summed;
@@ -56,6 +57,11 @@ pub trait Slice: Send + Sync + 'static {
     /// Returns the threshold that `sluice calibrate` chooses, if there is one.
     fn calibration(_settings: &mut Self::Settings) -> Option<Calibration<'_>> {
         None
+    }
+
+    /// Returns what its graph compares with these settings, in the order of the graph.
+    fn comparisons(_settings: &Self::Settings) -> Vec<Comparison> {
+        Vec::new()
     }
 
     /// Returns the forms of files that it reads. A file that is certainly of another form is
@@ -217,6 +223,8 @@ pub trait AnySlice: Send + Sync {
     fn identifies_languages(&self, settings: &dyn AnySettings) -> bool;
     /// [`Slice::calibration`].
     fn calibration<'s>(&self, settings: &'s mut dyn AnySettings) -> Option<Calibration<'s>>;
+    /// [`Slice::comparisons`].
+    fn comparisons(&self, settings: &dyn AnySettings) -> Vec<Comparison>;
     /// [`Slice::IS_SLOW_TO_BEGIN`].
     fn is_slow_to_begin(&self) -> bool;
     /// [`Slice::is_source`].
@@ -239,8 +247,11 @@ pub trait AnySlice: Send + Sync {
         path: &Path,
         settings: &dyn AnySettings,
     ) -> Result<Option<Defect>, ReadError>;
-    /// Returns its reader for these settings.
+    /// Returns its reader for these settings. Of similar defects of a source it lists the first
+    /// few, and counts the rest.
     fn reader(&self, settings: &dyn AnySettings) -> Reader;
+    /// Returns its reader for these settings, with every defect of each record.
+    fn reader_of_all_defects(&self, settings: &dyn AnySettings) -> Reader;
     /// Prepares the slice to run with these settings and models on a corpus with these labels.
     fn prepare(
         &self,
@@ -319,6 +330,10 @@ impl<S: Slice> AnySlice for S {
         S::calibration(any.downcast_mut().expect("the settings of this slice"))
     }
 
+    fn comparisons(&self, settings: &dyn AnySettings) -> Vec<Comparison> {
+        S::comparisons(downcast::<S>(settings))
+    }
+
     fn is_slow_to_begin(&self) -> bool {
         S::IS_SLOW_TO_BEGIN
     }
@@ -345,12 +360,17 @@ impl<S: Slice> AnySlice for S {
     }
 
     fn reader(&self, settings: &dyn AnySettings) -> Reader {
+        let reader = self.reader_of_all_defects(settings);
+        Arc::new(move |path: &Path| Ok(summed(reader(path)?)))
+    }
+
+    fn reader_of_all_defects(&self, settings: &dyn AnySettings) -> Reader {
         let settings = downcast::<S>(settings).clone();
         Arc::new(move |path: &Path| {
             let Forms { read, called } = S::forms(&settings);
             match formats::mistaken(path, read, called)? {
                 Some(defect) => Ok(Box::new(std::iter::once(Err(defect)))),
-                None => Ok(summed(S::read(path, &settings)?)),
+                None => S::read(path, &settings),
             }
         })
     }

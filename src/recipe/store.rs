@@ -2,8 +2,9 @@
 
 use crate::read::Reader;
 use crate::recipe::Recipe;
+use crate::settings::Preset;
 use crate::slice::Slices;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use corpus::{Corpus, Manifest};
 
 impl Recipe {
@@ -22,6 +23,21 @@ impl Recipe {
             Some(text) => Reader::new(slices, &corpus.recipe_path(), text).read(),
             None => Ok(recipe),
         }
+    }
+
+    /// Reads the recipe of a corpus's commit to look at its documents, without the models that it
+    /// names: they may be large, or not on this machine. The recipe has no fingerprint.
+    ///
+    /// # Errors
+    /// If there is no recipe, or it is of another version.
+    pub fn without_models(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<Recipe> {
+        let path = corpus.recipe_path();
+        let text = match &manifest.recipe_toml {
+            Some(text) => text.clone(),
+            None => std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read the recipe {}", path.display()))?,
+        };
+        Reader::new(slices, &path, &without_files(slices, &text)?).read_settings()
     }
 
     /// Checks that a corpus has its recipe file.
@@ -79,4 +95,25 @@ impl Recipe {
         let is_of_before = before.is_some_and(|before| before.recipe == self.fingerprint);
         Ok(manifest.recipe_toml.as_deref().filter(|_| is_of_before))
     }
+}
+
+/// Removes the keys that name files and folders from the text of a recipe.
+fn without_files(slices: Slices, text: &str) -> Result<String> {
+    let mut table: toml::Table = toml::from_str(text).context("the recipe of the corpus")?;
+    for key in ["tokenizer", "lid"] {
+        table.remove(key);
+    }
+    for slice in slices {
+        let defaults = slice.defaults(Preset::Global);
+        if let Some(toml::Value::Table(settings)) = table.get_mut(slice.name()) {
+            // Of all settings, only a file or a folder can be unset.
+            settings.retain(|key, _| {
+                let is_file = |known: &&crate::settings::Key| {
+                    known.name == key && defaults.value(known.name).is_unset()
+                };
+                key != "lid" && !slice.keys().iter().any(|known| is_file(&known))
+            });
+        }
+    }
+    toml::to_string(&table).context("the recipe of the corpus")
 }

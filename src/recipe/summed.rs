@@ -16,6 +16,20 @@ const LISTED_MAX: u64 = 3;
 /// Kinds that are distinguished in one source.
 const KINDS_MAX: usize = 100;
 
+const MORE: &str = " more like this one: ";
+
+/// Returns how many defects a text stands for, and the text of one of them.
+///
+/// ```
+/// assert_eq!(recipe::defects_of("cut short"), (1, "cut short"));
+/// assert_eq!(recipe::defects_of("97 more like this one: cut short"), (97, "cut short"));
+/// ```
+pub fn defects_of(what: &str) -> (u64, &str) {
+    let parts = what.split_once(MORE);
+    let parts = parts.and_then(|(count, what)| Some((count.parse().ok()?, what)));
+    parts.unwrap_or((1, what))
+}
+
 struct Summed {
     documents: Documents,
     kinds: HashMap<String, Kind>,
@@ -59,17 +73,14 @@ impl Iterator for Summed {
             let Kind { count, last } = self.kinds.remove(&self.order.pop_front()?)?;
             if count > LISTED_MAX {
                 let (more, offset) = (count - LISTED_MAX, last.offset);
-                return Some(Err(Defect::new(
-                    offset,
-                    format!("{more} more like this one: {}", last.what),
-                )));
+                return Some(Err(Defect::new(offset, format!("{more}{MORE}{}", last.what))));
             }
         }
     }
 }
 
 /// Returns what defects of a kind have in common: their text without digits and quoted parts.
-fn kind_of(what: &str) -> String {
+pub fn kind_of(what: &str) -> String {
     let mut is_quoted = false;
     let mut kind = String::new();
     for character in what.chars() {

@@ -8,7 +8,7 @@ fn two_hosts(place: &Place) -> [String; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let lines = listeners.map(|listener| listener.local_addr().unwrap().to_string());
     place.write("hosts", lines.join("\n"));
-    [0, 1].map(|process| format!("-n 2 -p {process} -h hosts"))
+    [0, 1].map(|process| format!("--processes 2 --process {process} --hostfile hosts"))
 }
 
 /// Runs process 0 with one recipe and process 1 with another.

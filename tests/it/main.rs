@@ -37,6 +37,10 @@ mod github;
 mod hostile_input;
 /// Adding a label later equals building everything at once.
 mod incremental;
+/// Ctrl-C and SIGTERM end a run at a commit; messages as JSON.
+mod interrupt;
+/// Counts, defects and documents of a corpus are shown as they are.
+mod looking;
 /// Memory stays near `--memory`, whatever the input.
 mod memory;
 /// Model files are fetched whole or not at all, and a changed one is noticed.

@@ -11,20 +11,20 @@ use std::path::PathBuf;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2
+  sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz
 
 An interrupted add resumes at its last commit when you run the same command again.";
 
 /// Add one label, a dump for example, to a corpus
 #[derive(Args)]
-#[command(disable_help_flag = true, after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Add {
     /// The corpus; created with default settings if it does not exist
     corpus: PathBuf,
     /// The slice, such as common_crawl
     #[arg(long)]
     slice: String,
-    /// The name of what is added: a label is added and removed as a whole
+    /// The name of what is added, such as that of a dump
     #[arg(long)]
     label: String,
     /// Files, patterns, folders, or @FILE with one of these per line

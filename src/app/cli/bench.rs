@@ -4,11 +4,13 @@ use super::exit::DONE;
 use super::run_flags::ClusterFlags;
 use crate::inputs;
 use crate::launch::{is_supervised, launch};
-use crate::terminal::units::count;
+use crate::terminal::units;
 use crate::terminal::{outln, print_json};
 use crate::texts::keys;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{CellAlignment, Table};
 use corpus::Corpus;
 use engine::bench::{BenchEngine, BenchOptions, Dumps, Joined, KeySource, Keys, Used, join_dumps};
 use engine::{Engine, cluster};
@@ -22,9 +24,9 @@ use std::time::Instant;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice bench dedup --keys 50M --engine arrangement -w 2
-  sluice bench dedup --input cc/2020-05/*.wet.gz -w 2
-  sluice bench dedup --keys 50M --engine hash -n 2 --json | jq .keys_per_cpu_second";
+  sluice bench dedup --keys 50M
+  sluice bench dedup --keys 50M --engine hash --json | jq .keys_per_cpu_second
+  sluice bench dedup --input cc/2020-05/*.wet.gz";
 
 /// Measure the speed of this machine
 #[derive(Args)]
@@ -41,10 +43,10 @@ enum What {
 
 /// Measure the throughput of the dedup-join on a first dump, then on an increment to it
 #[derive(Args)]
-#[command(after_help = EXAMPLE, disable_help_flag = true)]
+#[command(after_help = EXAMPLE)]
 struct Dedup {
     /// Number of generated keys in the first dump
-    #[arg(long, default_value = "10M", value_parser = count, value_name = "N")]
+    #[arg(long, default_value = "10M", value_parser = units::count, value_name = "N")]
     keys: u64,
     /// Take the keys from the paragraphs of these files, WET or JSON lines with a text: files,
     /// globs, folders, @lists. The last files are the second dump
@@ -57,7 +59,7 @@ struct Dedup {
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     increment: f64,
     /// Keys per epoch
-    #[arg(long, default_value = "4M", value_parser = count, value_name = "N")]
+    #[arg(long, default_value = "4M", value_parser = units::count, value_name = "N")]
     epoch_keys: u64,
     /// The index used for deduplication
     #[arg(long, default_value = "arrangement")]
@@ -150,7 +152,7 @@ impl Dedup {
         };
         let options = BenchOptions {
             engine: self.engine.engine(),
-            workers: self.cluster.workers,
+            workers: self.cluster.workers(),
             epoch_keys: self.epoch_keys,
             measure: used_up,
         };
@@ -166,7 +168,7 @@ impl Dedup {
             report["increment"] = rows.get(1).cloned().unwrap_or(Value::Null);
             print_json(&report)?;
         } else {
-            rows.iter().try_for_each(print_row)?;
+            print_rows(&rows)?;
         }
         Ok(DONE)
     }
@@ -207,7 +209,7 @@ impl Dedup {
         let cpu = cpu_seconds(joined) - cpu_seconds(&before.1);
         json!({
             "engine": self.engine.name(),
-            "workers": self.cluster.workers,
+            "workers": self.cluster.workers(),
             "processes": self.cluster.processes,
             "documents": joined.documents,
             "keys": joined.keys,
@@ -255,20 +257,52 @@ fn peak_rss_bytes() -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
-fn print_row(row: &Value) -> Result<()> {
-    let number = |name: &str| row[name].as_u64().unwrap_or(0);
-    outln!(
-        "{}: {} keys in {:.2} s, {:.2} CPU s, {:.2} M keys per CPU second; {} duplicates; \
-         {} on disk in {} runs ({:.1} bytes a key), peak memory {}",
-        row["engine"].as_str().unwrap_or_default(),
-        HumanCount(number("keys")),
-        row["seconds"].as_f64().unwrap_or(0.0),
-        row["cpu_seconds"].as_f64().unwrap_or(0.0),
-        row["keys_per_cpu_second"].as_f64().unwrap_or(0.0) / 1e6,
-        HumanCount(number("facts")),
-        HumanBytes(number("state_disk_bytes")),
-        number("state_runs"),
-        number("state_disk_bytes") as f64 / number("state_keys").max(1) as f64,
-        HumanBytes(number("peak_rss_bytes")),
-    )
+/// A value of a dump, as it is printed.
+type Cell = fn(&Value) -> String;
+
+fn count(row: &Value, name: &str) -> u64 {
+    row[name].as_u64().unwrap_or(0)
+}
+
+fn real(row: &Value, name: &str) -> f64 {
+    row[name].as_f64().unwrap_or(0.0)
+}
+
+/// Prints a column for each dump.
+fn print_rows(rows: &[Value]) -> Result<()> {
+    let mut table = Table::new();
+    let dumps = ["first dump", "increment"];
+    table.load_style(UTF8_BORDERS_ONLY);
+    let engine = rows[0]["engine"].as_str().unwrap_or_default();
+    table.set_header(std::iter::once(engine).chain(dumps).take(rows.len() + 1));
+    let lines: [(&str, Cell); 9] = [
+        ("keys", |row| HumanCount(count(row, "keys")).to_string()),
+        ("duplicates found", |row| HumanCount(count(row, "facts")).to_string()),
+        ("wall time, s", |row| format!("{:.2}", real(row, "seconds"))),
+        ("CPU time, s", |row| format!("{:.2}", real(row, "cpu_seconds"))),
+        ("M keys / CPU s", |row| format!("{:.2}", real(row, "keys_per_cpu_second") / 1e6)),
+        ("state on disk", |row| HumanBytes(count(row, "state_disk_bytes")).to_string()),
+        ("runs of the state", |row| count(row, "state_runs").to_string()),
+        ("bytes / key", |row| {
+            let keys = count(row, "state_keys").max(1) as f64;
+            format!("{:.1}", count(row, "state_disk_bytes") as f64 / keys)
+        }),
+        ("peak memory", |row| HumanBytes(count(row, "peak_rss_bytes")).to_string()),
+    ];
+    for (name, value) in lines {
+        table.add_row(std::iter::once(name.to_owned()).chain(rows.iter().map(value)));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    outln!("{table}")?;
+    if let [first, second] = rows {
+        let shares = [
+            real(second, "cpu_seconds") / real(first, "cpu_seconds").max(1e-9),
+            count(second, "keys") as f64 / count(first, "keys").max(1) as f64,
+        ];
+        let [cost, keys] = shares.map(|share| 100.0 * share);
+        outln!("the increment has {keys:.0} % of the keys, and took {cost:.0} % of the CPU time")?;
+    }
+    Ok(())
 }

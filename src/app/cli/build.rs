@@ -22,11 +22,11 @@ Example recipe.toml:
   label = \"2019-30\"
   paths = [\"cc/2019-30/*.wet.gz\"]
 
-  sluice build recipe.toml -w 2";
+  sluice build recipe.toml";
 
 /// Add every input of a recipe that the corpus does not have yet; create the corpus if needed
 #[derive(Args)]
-#[command(disable_help_flag = true, after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Build {
     /// The recipe; paths in it are relative to its folder
     recipe: Option<PathBuf>,

@@ -2,10 +2,11 @@
 
 use super::exit::DONE;
 use super::export::export_with_card;
-use super::run_flags::RunFlags;
-use super::status::{print_status, status_json};
+use super::run_flags::options;
+use super::status::{print_built, status_json};
 use crate::ingest::ingest;
-use crate::terminal::units::cores;
+use crate::interrupt;
+use crate::terminal::units::{cores, counted, workers};
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -23,50 +24,60 @@ const MARK: &str = ".sluice-demo";
 
 const EXAMPLE: &str = "\
 Example:
-  sluice demo --out /tmp/demo && zstdcat /tmp/demo/corpus/data/*/*/*.jsonl.zst | head -1";
+  sluice demo --out /tmp/demo
+  zstdcat /tmp/demo/corpus/data/*/*/*.jsonl.zst | head -1";
 
 /// See it work: build a corpus from bundled pages, then add a second dump as an increment
 #[derive(Args)]
-#[command(disable_help_flag = true, after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Demo {
     /// The folder to write to; must not exist yet, or be one that demo created
     #[arg(long, default_value = "sluice-demo", value_name = "DIR")]
     out: PathBuf,
-    #[command(flatten)]
-    flags: RunFlags,
+    /// Workers (threads); by default one for each core
+    #[arg(short = 'w', long, value_parser = workers, value_name = "N")]
+    workers: Option<usize>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Demo {
     pub fn run(self, slices: Slices) -> Result<u8> {
-        if self.flags.options()?.cluster.processes() > 1 {
-            return Err(usage("demo runs as one process; -w 2 takes two threads"));
-        }
         create_folder(&self.out)?;
         let corpus = self.out.join("corpus");
         let recipe = write_recipe(slices, &self.out)?;
         for label in &write_inputs(slices, &self.out.join("inputs"))? {
             let inputs = std::slice::from_ref(label);
-            let summary = ingest(slices, &corpus, &recipe, inputs, self.flags.options()?)?;
-            for done in summary.labels.iter().filter(|_| !self.flags.json) {
+            let summary = ingest(slices, &corpus, &recipe, inputs, options(self.workers, 1))?;
+            if let Some(code) = interrupt::exit_code() {
+                return Ok(code);
+            }
+            for done in summary.labels.iter().filter(|_| !self.json) {
                 let (name, counts) = (done.label.full_name(), &done.label.counts);
-                outln!("added {name}: {} documents read, {} kept", counts.read, counts.kept)?;
+                outln!(
+                    "added {name}: {} read, {} kept",
+                    counted(counts.read, "document"),
+                    counts.kept
+                )?;
             }
         }
         let opened = Corpus::open(&corpus)?;
         let manifest = opened.manifest()?.context("the corpus has no commit")?;
         let out = self.out.join("export");
         let labels: Vec<_> = manifest.labels.iter().collect();
-        let options = Options { workers: cores(), ..Options::default() };
+        let options = Options { workers: self.workers.unwrap_or_else(cores), ..Options::default() };
         let files =
             export_with_card(slices, &opened, &manifest, &labels, &out, &options, &())?.files;
-        if self.flags.json {
+        if self.json {
             print_json(&status_json(&manifest))?;
             return Ok(DONE);
         }
         outln!("\n== the corpus")?;
-        print_status(&manifest)?;
+        print_built(&manifest)?;
         for file in &files {
-            outln!("{}: {} documents", out.join(&file.path).display(), file.documents)?;
+            let documents = counted(file.documents, "document");
+            outln!("{}: {documents}", out.join(&file.path).display())?;
         }
         // The documents of the first slice have scores of models.
         let is_first =
@@ -75,7 +86,13 @@ impl Demo {
             outln!("\n== {}, the first document", file.path)?;
             print_first(&out.join(&file.path))?;
         }
-        outln!("\nNow with your own files: sluice add {} --help", corpus.display())?;
+        outln!("\nA corpus of your own, from the bundled pages:\n")?;
+        outln!(
+            "  sluice add corpus --slice common_crawl --label 2019-30 {}",
+            self.out.join("inputs/common_crawl/2019-30").display()
+        )?;
+        outln!("  sluice status corpus")?;
+        outln!("  sluice export corpus --out out")?;
         Ok(DONE)
     }
 }

@@ -6,8 +6,9 @@ mod selection;
 use self::progress::Shown;
 use super::exit::DONE;
 use crate::dataset_card::Card;
+use crate::terminal::log::verbosity;
 use crate::terminal::units::{cores, size, workers};
-use crate::terminal::{Progress, Verbosity, errln, outln, print_json};
+use crate::terminal::{Progress, Verbosity, outln, print_json};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use corpus::export::{Exported, Format, Options, RecordSchema, Report, Splits, Watch, export};
@@ -62,9 +63,6 @@ pub(crate) struct Export {
         hide_default_value = true
     )]
     workers: usize,
-    /// Print nothing but errors
-    #[arg(long)]
-    quiet: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -104,18 +102,16 @@ impl Export {
             let now = corpus.manifest()?.map(|manifest| manifest.commit);
             anyhow::ensure!(now != Some(manifest.commit), error);
         }
-        if !self.quiet {
-            self.print_notes(&labels);
-        }
+        self.print_notes(&labels);
         let options = self.options();
-        let progress = Progress::new(Verbosity::of(self.quiet, false));
-        let shown = Shown::new(&progress, !self.quiet);
+        let progress = Progress::new();
+        let shown = Shown::new(&progress);
         let report =
             export_with_card(slices, &corpus, &manifest, &labels, &self.out, &options, &shown)?;
         drop(shown);
         if self.json {
             print_json(&summary_json(&self.out, &manifest, &report, began))?;
-        } else if !self.quiet {
+        } else if verbosity() != Verbosity::Quiet {
             self.print_summary(&report)?;
         }
         Ok(DONE)
@@ -143,11 +139,11 @@ impl Export {
     fn print_notes(&self, labels: &[&Label]) {
         for label in labels.iter().filter(|label| !label.is_complete()) {
             let name = label.full_name();
-            errln!("{name} is not complete: the export has what is committed of it so far");
+            tracing::warn!("{name} is not complete: the export has what is committed of it so far");
         }
         if labels.iter().all(|label| label.counts.kept == 0) {
             let shown = self.corpus.display();
-            errln!("{shown} has no documents: the export is empty");
+            tracing::warn!("{shown} has no documents: the export is empty");
         }
     }
 

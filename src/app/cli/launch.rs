@@ -8,7 +8,7 @@ use recipe::usage::usage;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice launch -n 2 -- add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz -w 2";
+  sluice launch -n 2 -- build recipe.toml";
 
 /// Run a command with several processes on this machine, as one run
 #[derive(Args)]

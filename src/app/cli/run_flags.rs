@@ -3,41 +3,45 @@
 use super::exit::{DONE, DONE_WITH_DEFECTS};
 use super::summary::{print_summary, summary_json};
 use crate::ingest::{RunOptions, Summary};
-use crate::launch::TOKEN;
-use crate::terminal::Verbosity;
-use crate::terminal::print_json;
-use crate::terminal::units::{commit_every, processes, size, workers};
+use crate::launch::{TOKEN, is_supervised};
+use crate::machine::memory_bytes;
+use crate::terminal::units::{commit_every, cores, processes, size, workers};
+use crate::terminal::{log, print_json};
 use anyhow::{Context, Result};
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 use engine::cluster::Cluster;
 use engine::{CommitEvery, Engine};
 use recipe::usage::usage;
 use std::path::PathBuf;
 
-/// Memory of a worker by default.
-const MEMORY_PER_WORKER: u64 = 2 << 30;
+/// Memory of a worker by default, where the machine has that much.
+const WORKER_BYTES: u64 = 2 << 30;
 
-/// The workers and processes of a run, with timely's short flags.
+/// Workers get no more of the machine's memory than this share by default.
+const MACHINE_SHARE: f64 = 0.75;
+
+/// The default is rounded down to this, so that machines of one kind have the same.
+const ROUNDED_TO: u64 = 64 << 20;
+
+/// The workers and processes of a run.
 #[derive(Args)]
 pub(crate) struct ClusterFlags {
-    /// Workers (threads) in this process
-    #[arg(short = 'w', long, default_value_t = 1, value_parser = workers, value_name = "N")]
-    pub workers: usize,
+    /// Workers (threads) in this process; by default one for each core
+    #[arg(short = 'w', long, value_parser = workers, value_name = "N")]
+    workers: Option<usize>,
     /// Number of processes of the run, each started by hand; see also: sluice launch
+    // The short forms of timely's own programs work as well, but are not shown.
     #[arg(
-        short = 'n', long, default_value_t = 1, value_parser = processes, value_name = "N",
+        long, short_alias = 'n', default_value_t = 1, value_parser = processes, value_name = "N",
         overrides_with = "processes"
     )]
     pub processes: usize,
     /// Number of this process, from 0
-    #[arg(short = 'p', long, default_value_t = 0, value_name = "I")]
+    #[arg(long, short_alias = 'p', default_value_t = 0, value_name = "I")]
     pub process: usize,
     /// File with one line host:port for each process; without it, localhost:2101 and up
-    #[arg(short = 'h', long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub hostfile: Option<PathBuf>,
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
 }
 
 /// Flags of build and add.
@@ -45,7 +49,8 @@ pub(crate) struct ClusterFlags {
 pub(crate) struct RunFlags {
     #[command(flatten)]
     cluster: ClusterFlags,
-    /// Memory that this process may use, roughly; by default 2G for each worker
+    /// Memory that this process may use, roughly; by default 2G for each worker, and at most 75 % of
+    /// the machine's
     #[arg(long, value_parser = size, value_name = "SIZE")]
     memory: Option<u64>,
     /// Commit during the run each time this much time (10m) or text (64G) has passed
@@ -60,12 +65,6 @@ pub(crate) struct RunFlags {
     /// Stop at the first malformed input
     #[arg(long)]
     strict: bool,
-    /// Print nothing on standard error but errors
-    #[arg(long, conflicts_with = "verbose")]
-    quiet: bool,
-    /// Print more on standard error
-    #[arg(short, long)]
-    verbose: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -80,14 +79,24 @@ enum EngineName {
 }
 
 impl ClusterFlags {
+    /// Returns the number of workers of this process: by default one for each core, shared among
+    /// the processes of this machine.
+    pub fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(|| (cores() / self.local_processes()).max(1))
+    }
+
+    /// Returns the number of processes of the run that are known to be on this machine.
+    fn local_processes(&self) -> usize {
+        let is_one_machine = self.hostfile.is_none() || is_supervised();
+        if is_one_machine { self.processes } else { 1 }
+    }
+
     /// Returns the processes that these flags describe.
     pub fn cluster(&self) -> Result<Cluster> {
-        if self.workers == 0 || self.processes == 0 {
-            return Err(usage("at least one worker and one process are needed"));
-        }
         if self.process >= self.processes {
             let (process, processes) = (self.process, self.processes);
-            return Err(usage(format!("-p {process}: the processes are 0 to {}", processes - 1)));
+            let last = processes - 1;
+            return Err(usage(format!("--process {process}: the processes are 0 to {last}")));
         }
         if self.processes == 1 {
             return Ok(Cluster::single());
@@ -116,11 +125,13 @@ impl RunFlags {
     /// Returns the options of the run that these flags describe.
     pub fn options(&self) -> Result<RunOptions> {
         let cluster = self.cluster.cluster()?;
-        let workers = self.cluster.workers;
+        if cluster.processes() > 1 {
+            log::name_process(cluster.process);
+        }
+        let default = options(Some(self.cluster.workers()), self.cluster.local_processes());
         Ok(RunOptions {
-            workers,
             cluster,
-            memory_bytes: self.memory.unwrap_or(MEMORY_PER_WORKER * workers as u64),
+            memory_bytes: self.memory.unwrap_or(default.memory_bytes),
             epoch_bytes: self.epoch_bytes,
             commit_every: self.commit_every,
             engine: match self.engine {
@@ -128,7 +139,7 @@ impl RunFlags {
                 EngineName::Differential => Engine::Differential,
             },
             strict: self.strict,
-            verbosity: Verbosity::of(self.quiet, self.verbose),
+            ..default
         })
     }
 
@@ -145,5 +156,23 @@ impl RunFlags {
             anyhow::bail!("{}", summary.refused.join("\n"));
         }
         Ok(if summary.has_defects() { DONE_WITH_DEFECTS } else { DONE })
+    }
+}
+
+/// Returns the options of a run without flags, in one of `processes` on this machine. The number of
+/// workers is by default that of the cores.
+pub(crate) fn options(workers: Option<usize>, processes: usize) -> RunOptions {
+    let workers = workers.unwrap_or_else(cores);
+    let all_workers = (workers * processes) as f64;
+    let share = memory_bytes().map(|all| (all as f64 * MACHINE_SHARE / all_workers) as u64);
+    let each = share.map_or(WORKER_BYTES, |share| share / ROUNDED_TO * ROUNDED_TO);
+    RunOptions {
+        workers,
+        cluster: Cluster::single(),
+        memory_bytes: each.clamp(ROUNDED_TO, WORKER_BYTES) * workers as u64,
+        epoch_bytes: None,
+        commit_every: CommitEvery::default(),
+        engine: Engine::Arrangement,
+        strict: false,
     }
 }

@@ -3,6 +3,7 @@
 use super::exit::{DONE, DONE_WITH_DEFECTS};
 use crate::inputs::find;
 use crate::score::{Event, Job, Summary, score};
+use crate::terminal::log::verbosity;
 use crate::terminal::{Progress, Row, Verbosity};
 use crate::terminal::{errln, outln};
 use anyhow::{Result, ensure};
@@ -86,9 +87,6 @@ pub(crate) struct Score {
     /// Stop at the first malformed line
     #[arg(long)]
     strict: bool,
-    /// Print nothing on standard error but errors
-    #[arg(long)]
-    quiet: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -128,7 +126,7 @@ impl Score {
             workers: self.workers,
             strict: self.strict,
         };
-        let mut reporter = Reporter::new(self.quiet);
+        let mut reporter = Reporter::new();
         let summary = score(job, |event| reporter.report(event))?;
         reporter.finish();
         self.print(&summary, models.language_name())?;
@@ -182,7 +180,7 @@ impl Score {
             summary_text(summary, identifier)
         };
         match self.out.as_str() {
-            "-" if self.quiet && !self.json => {}
+            "-" if verbosity() == Verbosity::Quiet && !self.json => {}
             "-" => errln!("{text}"),
             _ => outln!("{text}")?,
         }
@@ -218,8 +216,8 @@ struct Reporter {
 }
 
 impl Reporter {
-    fn new(is_quiet: bool) -> Reporter {
-        let progress = Progress::new(Verbosity::of(is_quiet, false));
+    fn new() -> Reporter {
+        let progress = Progress::new();
         Reporter { row: progress.row("score"), malformed: 0 }
     }
 

@@ -1,10 +1,11 @@
 //! The report of commands that add to a corpus.
 
 use crate::ingest::{Skipped, Summary};
-use crate::terminal::counts::{label_json, print_counts};
+use crate::terminal::counts::{Listed, label_json, print_counts};
+use crate::terminal::defects::{print_groups, total};
 use crate::terminal::outln;
+use crate::terminal::units::{counted, speed};
 use anyhow::Result;
-use corpus::DefectRow;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
@@ -43,13 +44,12 @@ pub(crate) fn print_summary(summary: &Summary) -> Result<()> {
     if summary.labels.is_empty() {
         return outln!("nothing to do; the corpus is at commit {}", summary.commit);
     }
-    print_counts(summary.labels.iter().map(|done| &done.label))?;
+    print_counts(summary.labels.iter().map(|done| &done.label), Listed::Some)?;
     let seconds = summary.elapsed.as_secs_f64();
     outln!(
-        "{} of text in {:.1} s, {:.1} MB/s; {}commit {}",
+        "{} of text in {seconds:.1} s{}; {}commit {}",
         HumanBytes(summary.bytes_read()),
-        seconds,
-        summary.bytes_read() as f64 / 1e6 / seconds,
+        speed(summary.bytes_read(), seconds),
         summary.models.iter().map(|model| format!("{model}; ")).collect::<String>(),
         summary.commit
     )?;
@@ -60,45 +60,42 @@ pub(crate) fn print_summary(summary: &Summary) -> Result<()> {
     print_defects(summary)
 }
 
-fn print_skipped(Skipped { label, note }: &Skipped) -> Result<()> {
+fn print_skipped(Skipped { label, note, .. }: &Skipped) -> Result<()> {
     let name = label.full_name();
     outln!("{name}: in the corpus already")?;
     if let Some(note) = note {
         outln!("{name}: {note}")?;
     }
     if label.defects_count > 0 {
-        outln!("{name} has {} defects, from when it was added:", label.defects_count)?;
-        print_rows(label.defects.iter(), label.defects_count)?;
+        let unlisted = label.defects_count - label.defects.len() as u64;
+        let count = counted(total(&label.defects, unlisted), "defect");
+        outln!("{name} has {count}, from when it was added:")?;
+        print_groups(&label.defects, KINDS_PRINTED_MAX, "see --json")?;
     }
     Ok(())
 }
 
-/// Defects printed one by one; the rest are in the summary for machines and in the manifest.
-const DEFECTS_PRINTED_MAX: usize = 20;
+/// Kinds of defects that are printed; all defects are in the summary for machines and in the
+/// manifest.
+const KINDS_PRINTED_MAX: usize = 10;
 
 fn print_defects(summary: &Summary) -> Result<()> {
-    let count: u64 = summary.labels.iter().map(|label| label.defects_new).sum();
-    if count == 0 {
+    let new: u64 = summary.labels.iter().map(|label| label.defects_new).sum();
+    if new == 0 {
         return Ok(());
     }
-    outln!("{count} defects in the input; what could be read was read:")?;
-    let listed = summary.labels.iter().flat_map(|done| {
-        let old = done.label.defects_count - done.defects_new;
-        done.label.defects.iter().skip(old as usize)
-    });
-    print_rows(listed, count)?;
+    let listed = || {
+        summary.labels.iter().flat_map(|done| {
+            let old = done.label.defects_count - done.defects_new;
+            done.label.defects.iter().skip(old as usize)
+        })
+    };
+    let unlisted = new - listed().count() as u64;
+    let count = counted(total(listed(), unlisted), "defect");
+    outln!("{count} in the input; what could be read was read:")?;
+    print_groups(listed(), KINDS_PRINTED_MAX, "see sluice status --defects")?;
     outln!(
         "to add these files after repairing them, use a new label, or build a new corpus; --strict \
          stops at the first defect"
     )
-}
-
-fn print_rows<'a>(rows: impl Iterator<Item = &'a DefectRow>, count: u64) -> Result<()> {
-    for defect in rows.take(DEFECTS_PRINTED_MAX) {
-        outln!("  {}: byte {}: {}", defect.source, defect.offset, defect.what)?;
-    }
-    if count > DEFECTS_PRINTED_MAX as u64 {
-        outln!("  and {} more: see --json", count - DEFECTS_PRINTED_MAX as u64)?;
-    }
-    Ok(())
 }

@@ -59,9 +59,6 @@ impl Train {
 /// Flags for what is printed.
 #[derive(Args)]
 struct OutputFlags {
-    /// Print nothing on standard error but errors
-    #[arg(long)]
-    quiet: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,

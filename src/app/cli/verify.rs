@@ -1,6 +1,7 @@
 //! `sluice verify`.
 
 use super::exit::{DONE, FAILED};
+use crate::terminal::units::counted;
 use crate::terminal::{errln, outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -38,9 +39,6 @@ pub(crate) struct Verify {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Name each file as it is read
-    #[arg(short, long)]
-    verbose: bool,
 }
 
 impl Verify {
@@ -52,9 +50,7 @@ impl Verify {
         let mut files = 0;
         let report = |name: &str| {
             files += 1;
-            if self.verbose {
-                errln!("{name}");
-            }
+            tracing::debug!("{name}");
         };
         let (commit, findings) = match corpus.manifest() {
             Ok(manifest) => {
@@ -77,10 +73,10 @@ impl Verify {
         } else {
             findings.iter().try_for_each(|finding| outln!("{finding}"))?;
             let commit = commit.map_or("no commit".into(), |commit| format!("commit {commit}"));
-            match findings.len() {
-                0 => outln!("{commit}: {files} files, all as they should be")?,
-                1 => outln!("{commit}: {files} files, 1 finding")?,
-                found => outln!("{commit}: {files} files, {found} findings")?,
+            let files = counted(files, "file");
+            match findings.len() as u64 {
+                0 => outln!("{commit}: {files}, all as they should be")?,
+                found => outln!("{commit}: {files}, {}", counted(found, "finding"))?,
             }
         }
         Ok(if findings.is_empty() { DONE } else { FAILED })
@@ -122,13 +118,15 @@ impl Verify {
                 self.print(&format!("back to commit {to}; what that loses:"))?;
             }
             for (label, lost) in &repair.lost {
-                let (read, kept) = (HumanCount(lost.read), HumanCount(lost.kept));
+                let (read, kept) = (counted(lost.read, "document"), HumanCount(lost.kept));
                 let unreadable = match lost.unreadable {
                     0 => String::new(),
-                    files => format!(", and {files} ledger files that cannot be read"),
+                    files => {
+                        format!(", and {} that cannot be read", counted(files, "ledger file"))
+                    }
                 };
                 self.print(&format!(
-                    "  {label}: {read} documents read, {kept} of them kept{unreadable}; the command \
+                    "  {label}: {read} read, {kept} of them kept{unreadable}; the command \
                      that added it adds them again"
                 ))?;
             }

@@ -4,6 +4,8 @@ use super::readable::refusal;
 use super::source_state::{changed_sources, observe, other_sources};
 use super::summary::Skipped;
 use crate::inputs::{Sources, copies, sources};
+use crate::terminal::log::verbosity;
+use crate::terminal::units::counted;
 use crate::terminal::{Verbosity, notice};
 use anyhow::{Result, bail};
 use corpus::{DEFECTS_LISTED_MAX, DefectRow, Label, Manifest, Position, Source};
@@ -66,7 +68,6 @@ impl<'a> Added<'a> {
         &mut self,
         inputs: &'i [Input],
         known: Option<&Manifest>,
-        verbosity: Verbosity,
     ) -> Result<Vec<Found<'i>>> {
         let mut found = Vec::new();
         for input in inputs {
@@ -77,7 +78,7 @@ impl<'a> Added<'a> {
             }
             let sources = sources?;
             if self.first {
-                report_beside(&sources.beside, verbosity);
+                report_beside(&sources.beside);
             }
             let slice = find_slice(self.slices, &input.slice)?;
             match refusal(slice, self.recipe, &sources.sources) {
@@ -131,8 +132,8 @@ impl<'a> Added<'a> {
         }
         if let Some(known) = manifest.label(&input.slice, &input.label) {
             if known.is_complete() {
-                let note = self.note_of_complete(known, found)?;
-                self.skipped.push(Skipped { label: known.clone(), note });
+                let skipped = self.complete(known, found)?;
+                self.skipped.push(skipped);
             } else {
                 self.check_unchanged(known, &found?.sources)?;
             }
@@ -169,14 +170,15 @@ impl<'a> Added<'a> {
         })
     }
 
-    /// Returns a remark on the sources of a label that is complete. It does not need them any more:
-    /// dumps are large, and users remove them after they are read.
-    fn note_of_complete(&self, label: &Label, found: Result<Sources>) -> Result<Option<String>> {
+    /// Compares the sources of a label that is complete with what was read. It does not need them any
+    /// more: dumps are large, and users remove them after they are read.
+    fn complete(&self, label: &Label, found: Result<Sources>) -> Result<Skipped> {
+        let skipped = |note, has_changed| Skipped { label: label.clone(), note, has_changed };
         let sources = match found {
             Ok(found) => found.sources,
             Err(error) => {
                 let note = format!("its sources cannot be read ({error:#}), and are not needed");
-                return Ok(Some(note));
+                return Ok(skipped(Some(note), false));
             }
         };
         let name = label.full_name();
@@ -187,12 +189,14 @@ impl<'a> Added<'a> {
             );
         }
         let changed = if self.first { changed_sources(label, &sources)? } else { None };
-        Ok(changed.map(|changed| {
+        let has_changed = changed.is_some();
+        let note = changed.map(|changed| {
             format!(
                 "{changed}; the corpus has what was read when the label was added: for the new \
                  content, add these files under a new label, or build a new corpus"
             )
-        }))
+        });
+        Ok(skipped(note, has_changed))
     }
 
     /// Fails if the sources of an unfinished label have changed: what was read of them and what is
@@ -214,8 +218,8 @@ impl<'a> Added<'a> {
 }
 
 /// Reports the skipped files of folders, by name if the output is verbose.
-fn report_beside(beside: &[PathBuf], verbosity: Verbosity) {
-    match verbosity {
+fn report_beside(beside: &[PathBuf]) {
+    match verbosity() {
         Verbosity::Verbose => {
             for path in beside {
                 notice(&format!(
@@ -225,8 +229,8 @@ fn report_beside(beside: &[PathBuf], verbosity: Verbosity) {
             }
         }
         Verbosity::Normal if !beside.is_empty() => notice(&format!(
-            "skipped {} auxiliary files, such as checksums (-v lists them)",
-            beside.len()
+            "skipped {}, such as checksums (-v lists them)",
+            counted(beside.len() as u64, "auxiliary file")
         )),
         Verbosity::Normal | Verbosity::Quiet => {}
     }

@@ -1,6 +1,6 @@
 //! Progress of the labels of a run.
 
-use crate::terminal::{Progress, Row, Verbosity};
+use crate::terminal::{Progress, Row};
 use anyhow::Result;
 use engine::LabelProgress;
 use engine::cluster::Cluster;
@@ -15,12 +15,8 @@ pub(super) struct ProgressThread(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl ProgressThread {
     /// Starts to display `counters`. Of several processes, the first one displays its own share.
-    pub fn start(
-        counters: engine::Progress,
-        verbosity: Verbosity,
-        cluster: &Cluster,
-    ) -> Result<ProgressThread> {
-        let progress = Progress::new(verbosity);
+    pub fn start(counters: engine::Progress, cluster: &Cluster) -> Result<ProgressThread> {
+        let progress = Progress::new();
         let Some(every) = progress.every().filter(|_| cluster.process == 0) else {
             return Ok(ProgressThread(None));
         };

@@ -6,6 +6,7 @@
 //! time alone would reject files that were fetched again. It is compared only for a source that has
 //! been read in part and is too large for the checksum to cover all of it.
 
+use crate::terminal::units::counted;
 use anyhow::{Context, Result};
 use corpus::{Label, Source};
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ const END_BYTES: u64 = 64 << 10;
 const DEPTH_MAX: usize = 64;
 
 /// Sources that are listed in a message.
-const LISTED_MAX: usize = 5;
+const LISTED_MAX: usize = 3;
 
 /// Records the current state of a source.
 pub(crate) fn observe(source: &mut Source) -> Result<()> {
@@ -93,7 +94,8 @@ pub(crate) fn other_sources(label: &Label, given: &[Source]) -> Option<String> {
         match known.get(name) {
             None => differences.push(format!("{name} is not one of them")),
             Some(before) if before != bytes => {
-                differences.push(format!("{name} had {before} bytes and has {bytes} now"));
+                differences
+                    .push(format!("{name} had {} and has {bytes} now", counted(*before, "byte")));
             }
             Some(_) => {}
         }
@@ -220,7 +222,7 @@ mod tests {
         let label = Label { sources: sources(&[("a", 1), ("b", 2)]), ..Label::default() };
         assert_eq!(other_sources(&label, &label.sources), None);
         let found = other_sources(&label, &sources(&[("a", 3), ("c", 2)])).unwrap();
-        let expected = "a had 1 bytes and has 3 now; c is not one of them; b is missing";
+        let expected = "a had 1 byte and has 3 now; c is not one of them; b is missing";
         assert_eq!(found, expected);
     }
 }

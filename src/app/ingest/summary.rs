@@ -45,13 +45,16 @@ pub(crate) struct Skipped {
     pub label: Label,
     /// A remark on the current state of its sources.
     pub note: Option<String>,
+    /// Whether the content of its sources is no longer what was read.
+    pub has_changed: bool,
 }
 
 impl Summary {
-    /// Returns whether this run found defects. Those of labels that were complete already do not
-    /// count, though they are listed again.
+    /// Returns whether this run found defects, or sources that are no longer what was read. Defects
+    /// of labels that were complete already do not count, though they are listed again.
     pub fn has_defects(&self) -> bool {
         self.labels.iter().any(|label| label.defects_new > 0)
+            || self.skipped.iter().any(|skipped| skipped.has_changed)
     }
 
     pub fn bytes_read(&self) -> u64 {

@@ -1,11 +1,20 @@
 //! The counts of labels: tables for people, objects for programs.
+//!
+//! Labels are rows, so that a table of any number of them fits a terminal.
 
 use crate::terminal::outln;
+use crate::terminal::units::{counted, short_count};
 use anyhow::Result;
-use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
 use corpus::{Counts, Label};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
+
+/// Labels of a slice that are listed without being asked for.
+const LABELS_LISTED_MAX: usize = 40;
+
+/// The width of a page, where there is no terminal.
+const PAGE_WIDTH: u16 = 80;
 
 /// Returns the counts of a label as in `status --json`.
 pub(crate) fn label_json(label: &Label) -> Value {
@@ -24,97 +33,229 @@ pub(crate) fn label_json(label: &Label) -> Value {
     })
 }
 
-/// Prints the counts of labels, with a table for each slice. Several slices also get a table of
-/// sums.
-pub(crate) fn print_counts<'a>(labels: impl IntoIterator<Item = &'a Label>) -> Result<()> {
-    let mut slices: Vec<(&str, Vec<&Label>)> = Vec::new();
+/// How many labels of a slice are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    /// All.
+    All,
+    /// Only the sums, if there are many.
+    Some,
+}
+
+/// Prints the counts of labels: for each slice a table of its labels, and one of what was dropped.
+/// Several slices also get a table of sums.
+pub(crate) fn print_counts<'a>(
+    labels: impl IntoIterator<Item = &'a Label>,
+    listed: Listed,
+) -> Result<()> {
+    let mut slices: Vec<(&str, Vec<Row<'a>>)> = Vec::new();
     for label in labels {
+        let row = Row { name: &label.name, counts: label.counts.clone() };
         match slices.iter_mut().find(|(slice, _)| *slice == label.slice) {
-            Some((_, labels)) => labels.push(label),
-            None => slices.push((&label.slice, vec![label])),
+            Some((_, rows)) => rows.push(row),
+            None => slices.push((&label.slice, vec![row])),
         }
     }
-    for (_, labels) in &slices {
-        outln!("{}", counts_table(labels))?;
+    let width = page_width();
+    let mut sums = Vec::new();
+    for (slice, rows) in slices {
+        let sum = sum_of(&rows);
+        let count = rows.len();
+        let is_listed = listed == Listed::All || count <= LABELS_LISTED_MAX;
+        let shown = if is_listed { rows } else { Vec::new() };
+        outln!("{}", labels_table(slice, &shown, &sum, width))?;
+        if !is_listed {
+            let labels = counted(count as u64, "label");
+            outln!("{slice} has {labels}: --slice {slice} lists them")?;
+        }
+        if let Some(table) = dropped_table(&shown, &sum, width) {
+            outln!("{table}")?;
+        }
+        sums.push(Row { name: slice, counts: sum });
     }
-    if slices.len() > 1 {
-        outln!("{}", slices_table(&slices))?;
+    if sums.len() > 1 {
+        let sum = sum_of(&sums);
+        outln!("{}", labels_table("slice", &sums, &sum, width))?;
     }
     Ok(())
 }
 
-/// The sums of each slice, and of all.
-fn slices_table(slices: &[(&str, Vec<&Label>)]) -> Table {
-    let sum = |labels: &[&Label]| sum_of(labels.iter().map(|label| &label.counts));
-    let mut rows: Vec<(&str, Counts)> =
-        slices.iter().map(|(slice, labels)| (*slice, sum(labels))).collect();
-    let all = sum_of(rows.iter().map(|(_, counts)| counts));
-    rows.push(("all", all));
-    let mut table = Table::new();
-    table.load_style(UTF8_BORDERS_ONLY);
-    table.set_header(["", "documents read", "kept", "text read", "text kept", "tokens kept"]);
-    for (slice, counts) in rows {
-        table.add_row([
-            slice.to_owned(),
-            HumanCount(counts.read).to_string(),
-            HumanCount(counts.kept).to_string(),
-            HumanBytes(counts.bytes_read).to_string(),
-            HumanBytes(counts.bytes_kept).to_string(),
-            counts.tokens.map_or("-".into(), |tokens| HumanCount(tokens).to_string()),
-        ]);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
+/// A label or a slice, and its counts.
+struct Row<'a> {
+    name: &'a str,
+    counts: Counts,
 }
 
-/// Labels side by side: what was read, what was kept, and each reason for the rest.
-fn counts_table(labels: &[&Label]) -> Table {
-    let sum = sum_of(labels.iter().map(|label| &label.counts));
-    let mut columns: Vec<(String, &Counts)> =
-        labels.iter().map(|label| (label.full_name(), &label.counts)).collect();
-    if labels.len() > 1 {
-        columns.push(("all".into(), &sum));
-    }
-    let mut table = Table::new();
-    table.load_style(UTF8_BORDERS_ONLY);
-    let head: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
-    table.set_header([vec![String::new()], head].concat());
-    let mut row = |name: &str, of: &dyn Fn(&Counts) -> String| {
-        let cells: Vec<String> = columns.iter().map(|(_, counts)| of(counts)).collect();
-        table.add_row([vec![name.to_owned()], cells].concat());
-    };
-    let share = |part: u64, of: &Counts| match of.read {
-        0 => "0".to_owned(),
-        read => format!("{}  {:>5.1} %", HumanCount(part), 100.0 * part as f64 / read as f64),
-    };
-    row("documents read", &|counts| HumanCount(counts.read).to_string());
-    row("kept", &|counts| share(counts.kept, counts));
-    for reason in sum.dropped.keys() {
-        row(&format!("dropped: {reason}"), &|counts| {
-            share(counts.dropped.get(reason).copied().unwrap_or(0), counts)
-        });
-    }
-    row("text read", &|counts| HumanBytes(counts.bytes_read).to_string());
-    row("text kept", &|counts| HumanBytes(counts.bytes_kept).to_string());
-    if sum.tokens.is_some() {
-        let tokens = |counts: &Counts| HumanCount(counts.tokens.unwrap_or(0)).to_string();
-        row("tokens kept", &tokens);
-    }
-    if sum.paragraphs.read > 0 {
-        row("paragraphs compared", &|counts| HumanCount(counts.paragraphs.read).to_string());
-        row("paragraphs cut", &|counts| HumanCount(counts.paragraphs.duplicate).to_string());
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-/// The sums of several labels.
-fn sum_of<'a>(counts: impl IntoIterator<Item = &'a Counts>) -> Counts {
+/// The sums of several rows.
+fn sum_of(rows: &[Row<'_>]) -> Counts {
     let mut sum = Counts::default();
-    counts.into_iter().for_each(|counts| sum.add(counts));
+    rows.iter().for_each(|row| sum.add(&row.counts));
     sum
+}
+
+/// The width of the terminal; without one, that of a page, or what `COLUMNS` says.
+fn page_width() -> u16 {
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    Table::new().width().or_else(columns).unwrap_or(PAGE_WIDTH)
+}
+
+/// A table with a row for each of `rows`, and one for their sum if there is not exactly one. Exact
+/// if that fits the width, else with short numbers.
+fn labels_table(title: &str, rows: &[Row<'_>], sum: &Counts, width: u16) -> Table {
+    let build = |count: fn(u64) -> String| {
+        let has_tokens = sum.tokens.is_some();
+        let mut table = new_table();
+        let head = [title, "read", "kept", "kept %", "text read", "text kept", "tokens"];
+        table.set_header(&head[..if has_tokens { 7 } else { 6 }]);
+        let mut add = |name: &str, counts: &Counts| {
+            let mut cells = vec![
+                name.to_owned(),
+                count(counts.read),
+                count(counts.kept),
+                percent(counts.kept, counts.read),
+                HumanBytes(counts.bytes_read).to_string(),
+                HumanBytes(counts.bytes_kept).to_string(),
+            ];
+            if has_tokens {
+                cells.push(counts.tokens.map_or_else(|| "-".to_owned(), count));
+            }
+            table.add_row(cells);
+        };
+        rows.iter().for_each(|row| add(row.name, &row.counts));
+        if rows.len() != 1 {
+            add("all", sum);
+        }
+        aligned(table)
+    };
+    fitting(build(exact), width).or_else(|| fitting(build(short_count), width)).unwrap_or_else(
+        || {
+            let mut table = build(short_count);
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            table
+        },
+    )
+}
+
+/// A table with a row for each reason, and a column for each of `rows` if they fit the width, else
+/// one for their sum. `None` if nothing was dropped or cut.
+fn dropped_table(rows: &[Row<'_>], sum: &Counts, width: u16) -> Option<Table> {
+    if sum.dropped.is_empty() && sum.paragraphs.read == 0 {
+        return None;
+    }
+    let build = |rows: &[Row<'_>]| {
+        let mut table = new_table();
+        let names = rows.iter().map(|row| row.name);
+        let all = (rows.len() != 1).then_some("all");
+        table.set_header(["dropped"].into_iter().chain(names).chain(all));
+        let counts = rows.iter().map(|row| &row.counts).chain(all.map(|_| sum));
+        let counts: Vec<&Counts> = counts.collect();
+        for reason in sum.dropped.keys() {
+            let share = |counts: &&Counts| {
+                share(counts.dropped.get(reason).copied().unwrap_or(0), counts.read)
+            };
+            table.add_row([reason.to_string()].into_iter().chain(counts.iter().map(share)));
+        }
+        if sum.paragraphs.read > 0 {
+            let share =
+                |counts: &&Counts| share(counts.paragraphs.duplicate, counts.paragraphs.read);
+            let cells = counts.iter().map(share);
+            table.add_row(["paragraphs cut".to_owned()].into_iter().chain(cells));
+        }
+        aligned(table)
+    };
+    Some(fitting(build(rows), width).unwrap_or_else(|| build(&[])))
+}
+
+fn new_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_BORDERS_ONLY);
+    table
+}
+
+fn aligned(mut table: Table) -> Table {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Returns the table if it is not wider than `width`.
+fn fitting(table: Table, width: u16) -> Option<Table> {
+    let is_narrow = |line: String| line.chars().count() <= usize::from(width);
+    let fits = table.lines().all(is_narrow);
+    fits.then_some(table)
+}
+
+fn exact(number: u64) -> String {
+    HumanCount(number).to_string()
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    match whole {
+        0 => "-".to_owned(),
+        _ => format!("{:.1} %", 100.0 * part as f64 / whole as f64),
+    }
+}
+
+/// `12   4.0 %`
+fn share(part: u64, whole: u64) -> String {
+    match whole {
+        0 => "0".to_owned(),
+        _ => format!("{}  {:>6}", short_count(part), percent(part, whole)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(read: u64, tokens: Option<u64>) -> Counts {
+        let dropped = [("too_short".into(), read / 4), ("duplicate_paragraphs".into(), read / 4)];
+        Counts {
+            read,
+            kept: read - 2 * (read / 4),
+            dropped: dropped.into(),
+            bytes_read: read * 4000,
+            bytes_kept: read * 1000,
+            tokens,
+            ..Counts::default()
+        }
+    }
+
+    fn widest(table: &Table) -> usize {
+        table.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn any_number_of_large_labels_fits_eighty_columns() {
+        let names: Vec<String> = (0..84).map(|n| format!("CC-MAIN-20{n:02}-10")).collect();
+        let large = counts(123_456_789_012, Some(98_765_432_101_234));
+        let rows: Vec<Row<'_>> =
+            names.iter().map(|name| Row { name, counts: large.clone() }).collect();
+        let sum = sum_of(&rows);
+        let table = labels_table("common_crawl", &rows, &sum, 80);
+        assert!(widest(&table) <= 80, "{table}");
+        assert!(table.to_string().contains("123 G") && table.to_string().contains("98.8 T"));
+        // A wide terminal has exact numbers.
+        let wide = labels_table("common_crawl", &rows, &sum, 200);
+        assert!(wide.to_string().contains("98,765,432,101,234"), "{wide}");
+        let dropped = dropped_table(&rows, &sum, 80).unwrap();
+        assert!(widest(&dropped) <= 80, "{dropped}");
+        // A label of the longest name is wrapped.
+        let long = "l".repeat(100);
+        let table = labels_table("c4", &[Row { name: &long, counts: large }], &sum, 80);
+        assert!(widest(&table) <= 80, "{table}");
+    }
+
+    #[test]
+    fn reasons_stand_beside_labels_where_they_fit() {
+        let row = |name| Row { name, counts: counts(400, None) };
+        let rows = [row("2019-30"), row("2020-05")];
+        let sum = sum_of(&rows);
+        let table = dropped_table(&rows, &sum, 80).unwrap().to_string();
+        assert!(table.contains("2020-05") && table.contains("200  25.0 %"), "{table}");
+        let narrow = dropped_table(&rows, &sum, 50).unwrap().to_string();
+        assert!(!narrow.contains("2020-05") && narrow.contains("200  25.0 %"), "{narrow}");
+        assert!(dropped_table(&[], &Counts::default(), 80).is_none());
+    }
 }

@@ -1,73 +1,47 @@
 //! Progress on standard error: a bar for each row on a terminal, otherwise a line at intervals.
 
-use crate::terminal::errln;
+use super::log::{LogFormat, Verbosity, format, verbosity};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
-
-/// How much is printed on standard error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verbosity {
-    Quiet,
-    Normal,
-    Verbose,
-}
-
-impl Verbosity {
-    /// Returns the verbosity of the flags `--quiet` and `--verbose`.
-    pub fn of(is_quiet: bool, is_verbose: bool) -> Verbosity {
-        match (is_quiet, is_verbose) {
-            (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Verbose,
-            _ => Verbosity::Normal,
-        }
-    }
-}
-
-/// Prints a notice, which is not an error.
-pub(crate) fn notice(text: &str) {
-    errln!("sluice: {text}");
-}
 
 const BAR_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(10);
 const LINE_EVERY_VERBOSE: Duration = Duration::from_secs(1);
+
+/// All bars of the process, so that messages do not disturb them.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Calls `write`, which writes to standard error, with the bars out of the way.
+pub(crate) fn without_bars<T>(write: impl FnOnce() -> T) -> T {
+    BARS.suspend(write)
+}
+
+/// Removes the bars, before the process ends.
+pub(crate) fn clear_bars() {
+    // If that fails, they stay on the screen.
+    let _ = BARS.clear();
+}
 
 /// The progress of one command, in rows.
 pub(crate) struct Progress {
     form: Form,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 enum Form {
     Nothing,
     Lines(Duration),
-    Bars(MultiProgress),
-}
-
-impl Form {
-    fn every(&self) -> Option<Duration> {
-        match self {
-            Form::Nothing => None,
-            Form::Lines(every) => Some(*every),
-            Form::Bars(_) => Some(BAR_EVERY),
-        }
-    }
-
-    /// Prints a separate line, without disturbing the bars.
-    fn print(&self, line: &str) {
-        match self {
-            Form::Bars(all) => all.suspend(|| errln!("{line}")),
-            Form::Nothing | Form::Lines(_) => errln!("{line}"),
-        }
-    }
+    Bars,
 }
 
 impl Progress {
-    pub fn new(verbosity: Verbosity) -> Progress {
-        let form = match verbosity {
+    pub fn new() -> Progress {
+        let has_bars = format() == LogFormat::Text && std::io::stderr().is_terminal();
+        let form = match verbosity() {
             Verbosity::Quiet => Form::Nothing,
-            _ if std::io::stderr().is_terminal() => Form::Bars(MultiProgress::new()),
+            _ if has_bars => Form::Bars,
             Verbosity::Normal => Form::Lines(LINE_EVERY),
             Verbosity::Verbose => Form::Lines(LINE_EVERY_VERBOSE),
         };
@@ -76,33 +50,33 @@ impl Progress {
 
     /// Returns how often [`Row::update`] prints. `None` if it never does.
     pub fn every(&self) -> Option<Duration> {
-        self.form.every()
+        match self.form {
+            Form::Nothing => None,
+            Form::Lines(every) => Some(every),
+            Form::Bars => Some(BAR_EVERY),
+        }
     }
 
     /// Adds a row below the others; it is shown until it is dropped.
     pub fn row(&self, name: &str) -> Row {
-        let bar = match &self.form {
-            Form::Bars(all) => {
-                let bar = all.add(ProgressBar::no_length().with_style(spinner()));
+        let bar = match self.form {
+            Form::Bars => {
+                let bar = BARS.add(ProgressBar::no_length().with_style(spinner()));
                 Some(bar.with_prefix(name.to_owned()))
             }
             Form::Nothing | Form::Lines(_) => None,
         };
-        let name = name.to_owned();
-        Row { name, form: self.form.clone(), bar, shown: Instant::now() }
-    }
-
-    /// Prints a separate line, without disturbing the bars.
-    pub fn print(&self, line: &str) {
-        self.form.print(line);
+        let now = Instant::now();
+        Row { name: name.to_owned(), every: self.every(), bar, started: now, shown: now }
     }
 }
 
 /// Something whose progress is shown, such as a label or a file.
 pub(crate) struct Row {
     name: String,
-    form: Form,
+    every: Option<Duration>,
     bar: Option<ProgressBar>,
+    started: Instant,
     /// Time of the last update that was printed.
     shown: Instant,
 }
@@ -110,32 +84,47 @@ pub(crate) struct Row {
 impl Row {
     /// Shows that `done` of `total` is done. `message` is only called when it is time to print.
     pub fn update(&mut self, done: u64, total: Option<u64>, message: impl FnOnce() -> String) {
-        if self.form.every().is_none_or(|every| self.shown.elapsed() < every) {
+        if self.every.is_none_or(|every| self.shown.elapsed() < every) {
             return;
         }
         self.shown = Instant::now();
-        match &self.bar {
-            Some(bar) => {
-                if let Some(total) = total.filter(|total| bar.length() != Some(*total)) {
-                    bar.set_style(share());
-                    bar.set_length(total);
-                }
-                bar.set_position(done);
-                bar.set_message(message());
-                bar.tick();
-            }
-            None => {
-                let share = total.map(|total| 100.0 * done as f64 / total.max(1) as f64);
-                let share = share.map(|share| format!("{share:.0} %, ")).unwrap_or_default();
-                errln!("{}: {share}{}", self.name, message());
-            }
+        let message = message();
+        let share = total.map(|total| done as f64 / total.max(1) as f64);
+        let Some(bar) = &self.bar else {
+            return self.line(share, &message);
+        };
+        if let Some(total) = total.filter(|total| bar.length() != Some(*total)) {
+            bar.set_style(self::share());
+            bar.set_length(total);
         }
+        bar.set_position(done);
+        bar.set_message(message);
+        bar.tick();
+    }
+
+    fn line(&self, share: Option<f64>, message: &str) {
+        let name = &self.name;
+        let left = share.and_then(|share| seconds_left(share, self.started.elapsed()));
+        if format() == LogFormat::Json {
+            let what = name.as_str();
+            tracing::info!(what, share, seconds_left = left, "{message}");
+            return;
+        }
+        let share = share.map(|share| format!("{:.0} %, ", 100.0 * share)).unwrap_or_default();
+        let left = left
+            .map(|left| format!(", eta {}", indicatif::HumanDuration(Duration::from_secs(left))));
+        tracing::info!("{name}: {share}{message}{}", left.unwrap_or_default());
     }
 
     /// Prints a line about this row.
     pub fn print(&self, what: &str) {
-        self.form.print(&format!("{}: {what}", self.name));
+        tracing::info!("{}: {what}", self.name);
     }
+}
+
+/// Returns the seconds that the rest takes at the speed so far.
+fn seconds_left(share: f64, elapsed: Duration) -> Option<u64> {
+    (share > 0.0).then(|| (elapsed.as_secs_f64() * (1.0 - share).max(0.0) / share) as u64)
 }
 
 impl Drop for Row {

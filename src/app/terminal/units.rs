@@ -1,7 +1,41 @@
 //! Sizes, counts and times as people write them.
 
 use engine::CommitEvery;
+use indicatif::HumanCount;
 use std::time::Duration;
+
+/// Returns a number with its noun: `1 defect`, `2,000 defects`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", HumanCount(number))
+}
+
+/// Returns a count in at most seven characters: `9,999`, `12.3 M`. Suffixes are powers of a
+/// thousand, as [`count`] reads them.
+pub(crate) fn short_count(number: u64) -> String {
+    const SUFFIXES: [&str; 5] = ["", " K", " M", " G", " T"];
+    if number < 10_000 {
+        return HumanCount(number).to_string();
+    }
+    let mut scaled = number as f64;
+    let mut power = 0;
+    while scaled >= 999.5 && power + 1 < SUFFIXES.len() {
+        scaled /= 1e3;
+        power += 1;
+    }
+    let digits = if scaled < 9.995 { 2 } else { usize::from(scaled < 99.95) };
+    format!("{scaled:.digits$}{}", SUFFIXES[power])
+}
+
+/// Returns the speed of a run that handled these bytes of text, as `, 5.6 MB/s`. Empty if there are
+/// too few for a speed to mean something: the run was over before it had a speed.
+pub(crate) fn speed(bytes: u64, seconds: f64) -> String {
+    const BYTES_MIN: u64 = 1 << 20;
+    if bytes < BYTES_MIN {
+        return String::new();
+    }
+    format!(", {:.1} MB/s", bytes as f64 / 1e6 / seconds.max(0.001))
+}
 
 /// Parses a size such as `4G`, `512M` or `1000`, in bytes. Suffixes are powers of 1,024.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
@@ -39,11 +73,17 @@ pub(crate) fn cores() -> usize {
 /// Parses a number of workers.
 pub(crate) fn workers(text: &str) -> Result<usize, String> {
     at_most(text, WORKERS_MAX, "workers in a process; one for each core is right")
+        .and_then(|workers| at_least_one(workers, "worker"))
 }
 
 /// Parses a number of processes.
 pub(crate) fn processes(text: &str) -> Result<usize, String> {
     at_most(text, PROCESSES_MAX, "processes in a run")
+        .and_then(|processes| at_least_one(processes, "process"))
+}
+
+fn at_least_one(number: usize, unit: &str) -> Result<usize, String> {
+    if number == 0 { Err(format!("at least one {unit} is needed")) } else { Ok(number) }
 }
 
 fn at_most(text: &str, most: usize, unit: &str) -> Result<usize, String> {
@@ -87,6 +127,28 @@ pub(crate) fn commit_every(text: &str) -> Result<CommitEvery, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        assert_eq!(
+            (counted(1, "defect"), counted(0, "file")),
+            ("1 defect".into(), "0 files".into())
+        );
+        assert_eq!(counted(2000, "line"), "2,000 lines");
+        for (number, expected) in [
+            (9_999, "9,999"),
+            (10_000, "10.0 K"),
+            (99_950, "100 K"),
+            (999_499, "999 K"),
+            (999_500, "1.00 M"),
+            (12_345_678, "12.3 M"),
+            (1_210_000_000_000, "1.21 T"),
+            (1_210_000_000_000_000, "1210 T"),
+        ] {
+            assert_eq!(short_count(number), expected);
+        }
+        assert_eq!((&*speed(1_000_000, 0.2), &*speed(30_000_000, 2.0)), ("", ", 15.0 MB/s"));
+    }
 
     #[test]
     fn sizes_and_times_are_read() {

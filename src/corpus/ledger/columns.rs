@@ -2,8 +2,9 @@
 
 use super::LedgerRow;
 use document::DocRef;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::column::writer::ColumnWriter;
-use parquet::data_type::ByteArray;
+use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 use parquet::record::{Row, RowAccessor};
 
@@ -29,6 +30,14 @@ enum Field {
 }
 
 use Field::{Int, Long, OptionalDouble, OptionalJson, OptionalLong, OptionalText, Text};
+
+/// A value as Parquet stores it.
+enum Stored {
+    Long(i64),
+    Int(i32),
+    Double(f64),
+    Text(String),
+}
 
 const fn column(name: &'static str, field: Field) -> Column {
     Column { name, field }
@@ -153,46 +162,105 @@ pub(super) fn schema() -> String {
 pub(super) fn read_row(row: &Row) -> Result<LedgerRow, ParquetError> {
     let mut read = LedgerRow::default();
     for (place, column) in COLUMNS.iter().enumerate() {
-        let set = column.read(row, place, &mut read)?;
-        set.map_err(|what| ParquetError::General(what.to_owned()))?;
+        column.read(row, place, &mut read)?;
     }
-    if read.reason.as_deref() == Some("") {
-        return Err(ParquetError::General(CONTRADICTION.to_owned()));
-    }
+    check(&read)?;
     Ok(read)
 }
 
+/// Checks a row whose columns are all read.
+pub(super) fn check(row: &LedgerRow) -> Result<(), ParquetError> {
+    match row.reason.as_deref() {
+        Some("") => Err(ParquetError::General(CONTRADICTION.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the place of the column with this name.
+pub(super) fn place_of(name: &str) -> usize {
+    let place = COLUMNS.iter().position(|column| column.name == name);
+    place.expect("the name of a column")
+}
+
 impl Column {
-    /// Sets the field of `read`, unless the value is absent: it is then of another type than its
-    /// column.
-    fn read(
+    /// Sets the field of `read`, unless the value is absent.
+    fn read(&self, row: &Row, place: usize, read: &mut LedgerRow) -> Result<(), ParquetError> {
+        let text = || row.get_string(place).cloned().map(Stored::Text);
+        let value = match self.field {
+            Long(..) => Some(Stored::Long(row.get_long(place)?)),
+            Int(..) => Some(Stored::Int(row.get_int(place)?)),
+            Text(..) => Some(text()?),
+            // An absent value is of another type than its column.
+            OptionalLong(..) => row.get_long(place).ok().map(Stored::Long),
+            OptionalDouble(..) => row.get_double(place).ok().map(Stored::Double),
+            OptionalText(..) | OptionalJson(..) => text().ok(),
+        };
+        value.map_or(Ok(()), |value| self.set(read, value))
+    }
+
+    /// Sets the field of `rows` from the records of a row group at `places`, which ascend. Values
+    /// between them are skipped.
+    pub fn read_at(
         &self,
-        row: &Row,
-        place: usize,
-        read: &mut LedgerRow,
-    ) -> Result<Result<(), &'static str>, ParquetError> {
-        let text = || row.get_string(place).cloned();
-        match self.field {
-            Long(_, set) => set(read, row.get_long(place)? as u64),
-            Int(_, set) => set(read, row.get_int(place)? as u32),
-            Text(_, set) => return Ok(set(read, text()?)),
-            OptionalLong(_, set) => {
-                if let Ok(value) = row.get_long(place) {
-                    set(read, value as u64);
+        reader: &mut ColumnReader,
+        places: &[usize],
+        rows: &mut [LedgerRow],
+    ) -> Result<(), ParquetError> {
+        let mut next = 0;
+        for (place, row) in places.iter().zip(rows) {
+            let value = match reader {
+                ColumnReader::Int64ColumnReader(reader) => {
+                    value_at(reader, place - next)?.map(Stored::Long)
                 }
-            }
-            OptionalDouble(_, set) => {
-                if let Ok(value) = row.get_double(place) {
-                    set(read, value);
+                ColumnReader::Int32ColumnReader(reader) => {
+                    value_at(reader, place - next)?.map(Stored::Int)
                 }
-            }
-            OptionalText(_, set) | OptionalJson(_, set) => {
-                if let Ok(value) = text() {
-                    return Ok(set(read, value));
+                ColumnReader::DoubleColumnReader(reader) => {
+                    value_at(reader, place - next)?.map(Stored::Double)
                 }
+                ColumnReader::ByteArrayColumnReader(reader) => {
+                    let text = value_at(reader, place - next)?;
+                    text.map(|text| text.as_utf8().map(|text| Stored::Text(text.to_owned())))
+                        .transpose()?
+                }
+                _ => return Err(self.wrong_type()),
+            };
+            if let Some(value) = value {
+                self.set(row, value)?;
             }
+            next = place + 1;
         }
-        Ok(Ok(()))
+        Ok(())
+    }
+
+    fn set(&self, row: &mut LedgerRow, value: Stored) -> Result<(), ParquetError> {
+        let done = match (&self.field, value) {
+            (Long(_, set), Stored::Long(value)) => {
+                set(row, value as u64);
+                Ok(())
+            }
+            (OptionalLong(_, set), Stored::Long(value)) => {
+                set(row, value as u64);
+                Ok(())
+            }
+            (Int(_, set), Stored::Int(value)) => {
+                set(row, value as u32);
+                Ok(())
+            }
+            (OptionalDouble(_, set), Stored::Double(value)) => {
+                set(row, value);
+                Ok(())
+            }
+            (Text(_, set) | OptionalText(_, set) | OptionalJson(_, set), Stored::Text(value)) => {
+                set(row, value)
+            }
+            _ => return Err(self.wrong_type()),
+        };
+        done.map_err(|what| ParquetError::General(what.to_owned()))
+    }
+
+    fn wrong_type(&self) -> ParquetError {
+        ParquetError::General(format!("the column {} has another type", self.name))
     }
 
     /// Writes the column of `rows`.
@@ -241,4 +309,19 @@ fn present<T>(rows: &[LedgerRow], get: impl Fn(&LedgerRow) -> Option<T>) -> (Vec
     let values: Vec<Option<T>> = rows.iter().map(get).collect();
     let levels = values.iter().map(|value| i16::from(value.is_some())).collect();
     (values.into_iter().flatten().collect(), levels)
+}
+
+/// Skips `skipped` records of a column, and returns the value of the next one; `None` if it is
+/// absent.
+fn value_at<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    skipped: usize,
+) -> Result<Option<T::T>, ParquetError> {
+    let (mut levels, mut values) = (Vec::new(), Vec::new());
+    let end = || ParquetError::General("a column ends before the last row".to_owned());
+    if reader.skip_records(skipped)? != skipped {
+        return Err(end());
+    }
+    let (records, ..) = reader.read_records(1, Some(&mut levels), None, &mut values)?;
+    if records == 1 { Ok(values.pop()) } else { Err(end()) }
 }

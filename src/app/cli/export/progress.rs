@@ -3,15 +3,14 @@
 use crate::terminal::{Progress, Row};
 use corpus::Label;
 use corpus::export::Watch;
-use indicatif::{HumanBytes, HumanDuration};
+use indicatif::HumanBytes;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Shows the progress of an export.
 pub(super) struct Shown<'a> {
     progress: &'a Progress,
-    prints_labels: bool,
     state: Mutex<State>,
 }
 
@@ -45,23 +44,16 @@ impl Task {
     }
 }
 
-/// `1.5 GiB of 4 GiB, 120 MB/s, 21s left`.
+/// `1.5 GiB of 4 GiB, 120 MB/s`.
 fn speed(done: u64, total: u64, began: Instant) -> String {
-    let per_second = done as f64 / began.elapsed().as_secs_f64().max(1e-3);
-    let left = total.saturating_sub(done) as f64 / per_second.max(1.0);
-    format!(
-        "{} of {}, {:.1} MB/s, {} left",
-        HumanBytes(done),
-        HumanBytes(total),
-        per_second / 1e6,
-        HumanDuration(Duration::from_secs_f64(left.min(1e9)))
-    )
+    let per_second = done as f64 / 1e6 / began.elapsed().as_secs_f64().max(1e-3);
+    format!("{} of {}, {per_second:.1} MB/s", HumanBytes(done), HumanBytes(total))
 }
 
 impl<'a> Shown<'a> {
-    pub fn new(progress: &'a Progress, prints_labels: bool) -> Shown<'a> {
+    pub fn new(progress: &'a Progress) -> Shown<'a> {
         let state = State { scan: None, labels: BTreeMap::new() };
-        Shown { progress, prints_labels, state: Mutex::new(state) }
+        Shown { progress, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -79,8 +71,8 @@ impl Watch for Shown<'_> {
     fn planned(&self, label: &Label, bytes: u64) {
         let mut state = self.state();
         state.scan = None;
-        if self.prints_labels && bytes > 0 {
-            self.progress.print(&format!("exporting {}", label.full_name()));
+        if bytes > 0 {
+            tracing::info!("exporting {}", label.full_name());
         }
         state.labels.insert(label.full_name(), Task::new(bytes));
     }

@@ -5,9 +5,9 @@ use crate::cli::exit::DONE;
 use crate::model_files::catalogue::{Model, ModelFile, find};
 use crate::model_files::fetch::{Source, fetch};
 use crate::model_files::records::{Basis, Records, Verdict, check};
+use crate::terminal::Progress;
+use crate::terminal::outln;
 use crate::terminal::units::size;
-use crate::terminal::{Progress, Verbosity};
-use crate::terminal::{errln, outln};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::HumanBytes;
@@ -119,8 +119,8 @@ impl Fetch {
         let shown = path.display();
         let expected = records.expected(file);
         let checksum = expected.as_ref().map(|(checksum, _)| checksum);
-        errln!("{} from {source}", file.path);
-        let mut row = Progress::new(Verbosity::Normal).row(&file.path);
+        tracing::info!("{} from {source}", file.path);
+        let mut row = Progress::new().row(&file.path);
         let found = fetch(source, &path, checksum, self.max_size, &mut row).map_err(|error| {
             let records = match &expected {
                 Some((_, Basis::FirstFetch)) => format!(

@@ -66,7 +66,7 @@ impl Classifier {
         let find = |inputs: &[String]| TextFiles::find(inputs, &self.part.of(inputs), language);
         let (positive, negative) = (find(&self.positive)?, find(&self.negative)?);
 
-        let mut stages = Stages::new(self.output.quiet);
+        let mut stages = Stages::new();
         let mut read = 0;
         positive.for_each(&mut |text| {
             stages.count("reading texts to keep", read);

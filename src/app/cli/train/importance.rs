@@ -55,7 +55,7 @@ impl Importance {
             ))
         })?;
         let files = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
-        let mut stages = Stages::new(self.output.quiet);
+        let mut stages = Stages::new();
         let mut counts = WordCounts::default();
         let counted = files.for_each(&mut |text| {
             stages.count("counting words", counts.texts);

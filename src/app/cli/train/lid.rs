@@ -41,7 +41,7 @@ impl Lid {
         let base = Options { word_count_min: 1, ..options() };
         let options = self.settings.fill(base, quantization(), &self.out)?;
         let mut trainer = Trainer::new(options).map_err(training_error)?;
-        let mut stages = Stages::new(self.output.quiet);
+        let mut stages = Stages::new();
         let mut read = 0;
         for input in &self.inputs {
             let Some((language, path)) = input.split_once('=').filter(|(l, _)| is_code(l)) else {

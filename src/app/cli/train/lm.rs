@@ -87,7 +87,7 @@ impl Lm {
     pub fn run(self) -> Result<u8> {
         let (pieces_path, lm_path) = self.prepare()?;
         let texts = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
-        let mut stages = Stages::new(self.output.quiet);
+        let mut stages = Stages::new();
 
         let vocabulary = usize::try_from(self.pieces).unwrap_or(usize::MAX);
         let normalization = match self.normalization {

@@ -42,7 +42,7 @@ impl References {
         let dumps = TextFiles::find(&self.inputs, &whole, None)?;
         let cannot_write = || format!("cannot write {}", self.out.display());
         let mut out = AtomicFile::create(&self.out).with_context(cannot_write)?;
-        let mut stages = Stages::new(self.output.quiet);
+        let mut stages = Stages::new();
         let (mut lines, mut addresses) = (0, 0);
         dumps.for_each(&mut |line| {
             stages.count("reading lines", lines);

@@ -1,6 +1,6 @@
 //! The progress of training, by stage.
 
-use crate::terminal::{Progress, Row, Verbosity};
+use crate::terminal::{Progress, Row};
 use indicatif::HumanCount;
 
 /// Shows the stages of a training, one after the other.
@@ -10,16 +10,14 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    pub fn new(is_quiet: bool) -> Stages {
-        Stages { progress: Progress::new(Verbosity::of(is_quiet, false)), now: None }
+    pub fn new() -> Stages {
+        Stages { progress: Progress::new(), now: None }
     }
 
     pub fn show(&mut self, progress: training::Progress) {
         let training::Progress { stage, done, total } = progress;
         if self.now.as_ref().is_none_or(|(now, _)| *now != stage) {
-            if self.progress.every().is_some() {
-                self.progress.print(stage);
-            }
+            tracing::info!("{stage}");
             // Removes the row of the previous stage before the new row is added.
             self.now = None;
             self.now = Some((stage, self.progress.row(stage)));

@@ -1,0 +1,310 @@
+//! Finding single records of a label: rows of the ledger, and the documents that are kept.
+
+use crate::error::Error;
+use crate::ledger::{self, LedgerRow};
+use crate::manifest::{File, Label};
+use crate::segment::SegmentReader;
+use crate::store::Corpus;
+use document::DocRef;
+use std::path::PathBuf;
+
+/// The verdicts of the records to choose from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdicts {
+    /// Kept and dropped records.
+    All,
+    /// Kept documents.
+    Kept,
+    /// Records dropped for any reason.
+    Dropped,
+    /// Records dropped for this reason.
+    DroppedFor(String),
+}
+
+impl Verdicts {
+    /// Returns how many records of a label have such a verdict.
+    pub fn count(&self, label: &Label) -> u64 {
+        let counts = &label.counts;
+        match self {
+            Verdicts::All => counts.read,
+            Verdicts::Kept => counts.kept,
+            Verdicts::Dropped => counts.dropped_total(),
+            Verdicts::DroppedFor(reason) => {
+                counts.dropped.get(reason.as_str()).copied().unwrap_or(0)
+            }
+        }
+    }
+
+    fn include(&self, reason: Option<&[u8]>) -> bool {
+        match self {
+            Verdicts::All => true,
+            Verdicts::Kept => reason.is_none(),
+            Verdicts::Dropped => reason.is_some(),
+            Verdicts::DroppedFor(wanted) => reason == Some(wanted.as_bytes()),
+        }
+    }
+}
+
+/// Finds records of one label. Reads no more of the label's files than it needs.
+pub struct Lookup<'c> {
+    corpus: &'c Corpus,
+    label: &'c Label,
+    /// Both in the order of refs.
+    ledger: Vec<&'c File>,
+    segments: Vec<&'c File>,
+}
+
+impl<'c> Lookup<'c> {
+    /// Looks into a label of `corpus`.
+    pub fn new(corpus: &'c Corpus, label: &'c Label) -> Lookup<'c> {
+        let in_order = |files: &'c [File]| {
+            let mut files: Vec<&File> = files.iter().collect();
+            files.sort_by_key(|file| file.first);
+            files
+        };
+        Lookup {
+            corpus,
+            label,
+            ledger: in_order(&label.ledger),
+            segments: in_order(&label.segments),
+        }
+    }
+
+    fn path(&self, file: &File) -> PathBuf {
+        self.corpus.root().join(&file.path)
+    }
+
+    /// Returns the row of a record; `None` if no such record was read.
+    ///
+    /// # Errors
+    /// If a file of the ledger cannot be read or is damaged.
+    pub fn row(&self, at: DocRef) -> Result<Option<LedgerRow>, Error> {
+        let file = self.ledger.iter().find(|file| (file.first..=file.last).contains(&at));
+        file.map_or(Ok(None), |file| ledger::row_at(&self.path(file), at))
+    }
+
+    /// Returns the rows of all records with this address, in the order of refs. Reads the addresses
+    /// of the whole label.
+    ///
+    /// # Errors
+    /// If a file of the ledger cannot be read or is damaged.
+    pub fn rows_of_url(&self, url: &str) -> Result<Vec<LedgerRow>, Error> {
+        let mut rows = Vec::new();
+        for file in &self.ledger {
+            let path = self.path(file);
+            let places = ledger::places_of_url(&path, url)?;
+            if !places.is_empty() {
+                rows.extend(ledger::rows_at(&path, &places)?);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Returns the rows with these numbers among all records with one of `verdicts`, in the order of
+    /// refs. `ranks` ascend, and are less than [`Verdicts::count`].
+    ///
+    /// # Errors
+    /// If a file of the ledger cannot be read, is damaged, or has fewer such rows than the manifest
+    /// says.
+    pub fn rows(&self, verdicts: &Verdicts, ranks: &[u64]) -> Result<Vec<LedgerRow>, Error> {
+        let (mut rows, mut waiting, mut before) = (Vec::new(), ranks, 0);
+        for file in &self.ledger {
+            if waiting.is_empty() {
+                break;
+            }
+            let known = self.known(verdicts, file);
+            if known.is_some_and(|known| waiting[0] >= before + known) {
+                before += known.unwrap_or(0);
+                continue;
+            }
+            let path = self.path(file);
+            let within: Vec<u64> = waiting
+                .iter()
+                .map(|rank| rank - before)
+                .take_while(|rank| known.is_none_or(|known| *rank < known))
+                .collect();
+            let (places, found) = match verdicts {
+                Verdicts::All => (within, file.records),
+                _ => {
+                    let is_wanted = |reason: Option<&[u8]>| verdicts.include(reason);
+                    let (places, found) = ledger::ranked(&path, is_wanted, &within)?;
+                    if known.is_some() && places.len() < within.len() {
+                        break;
+                    }
+                    (places, found)
+                }
+            };
+            if !places.is_empty() {
+                rows.extend(ledger::rows_at(&path, &places)?);
+            }
+            waiting = &waiting[places.len()..];
+            before += known.unwrap_or(found);
+        }
+        if waiting.is_empty() {
+            return Ok(rows);
+        }
+        let what = format!(
+            "the ledger of {} has fewer rows than the manifest says: sluice verify shows where",
+            self.label.full_name()
+        );
+        Err(Error::corrupt(self.corpus.root(), what))
+    }
+
+    /// Returns how many rows of a ledger file have one of `verdicts`, if the manifest says.
+    fn known(&self, verdicts: &Verdicts, file: &File) -> Option<u64> {
+        let kept = || self.segment_within(file).map_or(0, |segment| segment.records);
+        match verdicts {
+            Verdicts::All => Some(file.records),
+            Verdicts::Kept => Some(kept()),
+            Verdicts::Dropped => Some(file.records - kept()),
+            Verdicts::DroppedFor(_) => None,
+        }
+    }
+
+    /// The segment that was written with a ledger file: a worker writes one range of refs of an
+    /// epoch.
+    fn segment_within(&self, ledger: &File) -> Option<&'c File> {
+        let within = |file: &&&File| ledger.first <= file.first && file.last <= ledger.last;
+        self.segments.iter().find(within).copied()
+    }
+
+    /// Returns the lines of kept documents, each a JSON object with `text` and `meta`. `rows` are in
+    /// the order of refs.
+    ///
+    /// # Errors
+    /// If a segment cannot be read or is damaged, or one of the documents is not in it.
+    pub fn documents(&self, rows: &[&LedgerRow]) -> Result<Vec<Vec<u8>>, Error> {
+        let mut lines = Vec::new();
+        let mut waiting = rows;
+        while let Some(first) = waiting.first() {
+            let holds = |file: &&&File| (file.first..=file.last).contains(&first.at);
+            let Some(segment) = self.segments.iter().find(holds) else {
+                let what = format!("no segment has {}", first.id);
+                return Err(Error::corrupt(self.corpus.root(), what));
+            };
+            let within = waiting.iter().take_while(|row| row.at <= segment.last).count();
+            let (now, later) = waiting.split_at(within);
+            lines.extend(lines_of(&self.path(segment), now)?);
+            waiting = later;
+        }
+        Ok(lines)
+    }
+}
+
+/// Returns the lines of these documents in a segment.
+fn lines_of(path: &std::path::Path, rows: &[&LedgerRow]) -> Result<Vec<Vec<u8>>, Error> {
+    let mut reader = SegmentReader::open(path)?;
+    let (mut line, mut lines) = (Vec::new(), Vec::new());
+    for row in rows {
+        // The id is the last field of a line.
+        let id = serde_json::to_string(&row.id).expect("a string can be written");
+        let end = format!("\"id\":{id}}}}}\n");
+        loop {
+            if !reader.next_line(&mut line)? {
+                return Err(Error::corrupt(path, format!("{} is not in this segment", row.id)));
+            }
+            if line.ends_with(end.as_bytes()) {
+                lines.push(line.clone());
+                break;
+            }
+        }
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::part::PartWriter;
+    use document::Document;
+    use std::sync::Arc;
+
+    /// A label with 300 records of one source in three parts: every third is kept, the others are
+    /// dropped for `short` and `long` in turn.
+    fn label(corpus: &Corpus) -> Label {
+        let source = crate::Source { name: "a#\"x".into(), ..Default::default() };
+        let mut label = Label {
+            slice: "s".into(),
+            name: "l".into(),
+            sources: vec![source],
+            ..Label::default()
+        };
+        for epoch in 0..3 {
+            let mut part = PartWriter::new(corpus, Arc::new(label.clone()), epoch + 1, 0);
+            for record in epoch * 100..(epoch + 1) * 100 {
+                let at = DocRef::new(0, 0, record);
+                let (text, url) = (format!("text {record}"), format!("http://a.example/{record}"));
+                let mut document = Document { at, text, url, ..Document::default() };
+                match record % 3 {
+                    0 => document.scores.quality = Some(record as f64),
+                    1 => document.reject("short"),
+                    _ => document.reject("long"),
+                }
+                part.push(&document).unwrap();
+            }
+            let (counts, segment, ledger) = part.finish().unwrap();
+            label.counts.add(&counts);
+            label.segments.extend(segment);
+            label.ledger.extend(ledger);
+        }
+        // As several workers report them.
+        label.ledger.reverse();
+        label
+    }
+
+    #[test]
+    fn rows_and_documents_are_found_by_rank_ref_and_address() {
+        let dir = tempfile::tempdir().unwrap();
+        let corpus = Corpus::create(dir.path()).unwrap();
+        let label = label(&corpus);
+        let lookup = Lookup::new(&corpus, &label);
+        let records = |verdicts: &Verdicts, ranks: &[u64]| -> Vec<u64> {
+            let rows = lookup.rows(verdicts, ranks).unwrap();
+            rows.iter().map(|row| row.at.record()).collect()
+        };
+        assert_eq!(records(&Verdicts::All, &[0, 99, 100, 299]), [0, 99, 100, 299]);
+        assert_eq!(records(&Verdicts::Kept, &[0, 33, 34, 99]), [0, 99, 102, 297]);
+        let short = Verdicts::DroppedFor("short".into());
+        assert_eq!(short.count(&label), 100);
+        let all: Vec<u64> = (0..100).collect();
+        let expected: Vec<u64> = (0..100).map(|rank| 3 * rank + 1).collect();
+        assert_eq!(records(&short, &all), expected);
+        assert_eq!(records(&short, &[50, 99]), [151, 298]);
+        assert_eq!(records(&Verdicts::Dropped, &[0, 1, 66, 199]), [1, 2, 100, 299]);
+
+        let row = lookup.row(DocRef::new(0, 0, 198)).unwrap().unwrap();
+        assert_eq!((row.scores.quality, &*row.url), (Some(198.0), "http://a.example/198"));
+        assert_eq!(row.id, "s/l/a#\"x#198");
+        assert_eq!(lookup.row(DocRef::new(0, 0, 300)).unwrap(), None);
+        assert_eq!(lookup.rows_of_url("http://a.example/198").unwrap(), [row.clone()]);
+        let other = lookup.row(DocRef::new(0, 0, 3)).unwrap().unwrap();
+        let lines = lookup.documents(&[&other, &row]).unwrap();
+        assert!(lines[0].starts_with(b"{\"text\":\"text 3\"") && lines.len() == 2);
+        assert!(lines[1].starts_with(b"{\"text\":\"text 198\""));
+    }
+
+    #[test]
+    fn every_column_is_read_alike_row_by_row_and_one_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let corpus = Corpus::create(dir.path()).unwrap();
+        let label = label(&corpus);
+        let lookup = Lookup::new(&corpus, &label);
+        let one_by_one = lookup.rows(&Verdicts::All, &(0..300).collect::<Vec<_>>()).unwrap();
+        let mut row_by_row = Vec::new();
+        for file in lookup.ledger.iter() {
+            row_by_row.extend(crate::ledger_rows(&corpus, file).unwrap().map(Result::unwrap));
+        }
+        assert_eq!(one_by_one, row_by_row);
+    }
+
+    #[test]
+    fn a_ledger_with_fewer_rows_than_the_manifest_says_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let corpus = Corpus::create(dir.path()).unwrap();
+        let label = label(&corpus);
+        let lookup = Lookup::new(&corpus, &label);
+        let short = Verdicts::DroppedFor("short".into());
+        let error = lookup.rows(&short, &[1, 100]).unwrap_err().to_string();
+        assert!(error.contains("s/l has fewer rows"), "{error}");
+    }
+}

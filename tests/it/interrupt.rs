@@ -1,0 +1,100 @@
+//! Ctrl-C and SIGTERM end a run at a commit, soon, and the same command continues from there.
+
+use crate::support::{Place, Running, assert_same, both_dumps, children, number};
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Many epochs, and no commit before the end unless the run is asked to end.
+const BUILD: &str = "build recipe.toml --corpus corpus --epoch-bytes 1K --commit-every 1h -w 2";
+
+/// The longest that a run may take to end.
+const END_MAX: Duration = Duration::from_secs(10);
+
+fn send(signal: &str, process: u32) {
+    let process = process.to_string();
+    assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+}
+
+/// Waits until documents are written that no commit names yet.
+fn wait_for_documents(place: &Place, run: &mut Running) {
+    let folder = place.path("corpus/data/common_crawl/2019-30");
+    while fs::read_dir(&folder).map_or(0, |files| files.count()) < 3 {
+        assert!(!run.is_over(), "the run was over before it could be interrupted");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_signal_commits_what_is_complete_and_the_same_command_continues() {
+    let recipe = both_dumps("", "");
+    let expected = Place::new();
+    expected.write("recipe.toml", &recipe);
+    expected.run(BUILD).exits(0);
+    let launched = format!("launch -n 2 -- {BUILD}");
+    for (signal, code, build) in
+        [("-INT", 130, BUILD), ("-TERM", 143, BUILD), ("-TERM", 143, &launched)]
+    {
+        let place = Place::new();
+        place.write("recipe.toml", &recipe);
+        let mut run = place.start(build);
+        wait_for_documents(&place, &mut run);
+        let processes = children(run.id());
+        let asked = Instant::now();
+        send(signal, run.id());
+        let outcome = run.wait().exits(code);
+        assert!(asked.elapsed() < END_MAX, "{:?}", asked.elapsed());
+        let status = place.status("corpus");
+        let commit = number(&status["commit"]);
+        outcome.names(&[&format!("the corpus is at commit {commit}"), "same command"]);
+        assert!(number(&place.label("corpus", "2019-30")["kept"]) > 0, "{status:#}");
+        for process in processes {
+            assert!(!fs::exists(format!("/proc/{process}")).unwrap(), "a process is still running");
+        }
+        place.run(build).exits(0);
+        assert_same(&place.export("corpus"), &expected.export("corpus"), build);
+        assert_eq!(place.status("corpus")["slices"], expected.status("corpus")["slices"]);
+        place.assert_sound("corpus");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_run_at_once() {
+    let place = Place::new();
+    // One epoch: the first signal has to wait for it.
+    place.write("recipe.toml", both_dumps("", ""));
+    let mut run = place.start("build recipe.toml --corpus corpus --epoch-bytes 1K -w 1");
+    wait_for_documents(&place, &mut run);
+    // Both before the run can have completed anything in between.
+    send("-INT", run.id());
+    send("-INT", run.id());
+    run.wait().exits(130).names(&["the corpus is at"]);
+    place.run("build recipe.toml --corpus corpus").exits(0);
+    place.assert_sound("corpus");
+}
+
+#[test]
+fn a_short_time_between_commits_makes_short_epochs() {
+    let place = Place::new();
+    place.write("recipe.toml", both_dumps("", ""));
+    place.run("build recipe.toml --corpus corpus --commit-every 0.01s -w 1").exits(0);
+    // 10 ms allow 10 KiB a worker, and the dumps are larger.
+    assert!(number(&place.status("corpus")["commit"]) > 3);
+}
+
+#[test]
+fn messages_are_lines_of_json_on_request() {
+    let place = Place::new();
+    place.write("recipe.toml", both_dumps("", ""));
+    place.write("list", "fixtures/common_crawl/2019-30\nnowhere.wet.gz\n");
+    for (arguments, code) in [("build recipe.toml --corpus c -v", 0), ("status nowhere", 1)] {
+        let outcome = place.run(&format!("{arguments} --log-format json")).exits(code);
+        assert!(!outcome.stderr.is_empty());
+        for line in outcome.stderr.lines() {
+            let event: serde_json::Value = serde_json::from_str(line).expect(line);
+            for key in ["time", "level", "message"] {
+                assert!(event[key].is_string(), "{line}");
+            }
+        }
+    }
+}
