@@ -34,6 +34,11 @@ pub struct Arxiv;
 impl Slice for Arxiv {
     const NAME: &'static str = "arxiv";
     const ABOUT: &'static str = "arXiv: papers from the LaTeX sources of its bulk archives";
+    const TERMS: Terms = Terms {
+        licenses: &["other"],
+        about: "the licence that its authors chose for each paper, listed at \
+                https://info.arxiv.org/help/license; arXiv's own does not allow redistribution",
+    };
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;

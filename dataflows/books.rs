@@ -27,6 +27,11 @@ impl Slice for Books {
     const NAME: &'static str = "books";
     const ABOUT: &'static str =
         "Books: JSON lines, Parquet, texts, HTML and EPUB, similar copies dropped";
+    const TERMS: Terms = Terms {
+        licenses: &["other"],
+        about: "those of each book: books of Project Gutenberg and PG-19 are in the public domain in \
+                the USA",
+    };
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;

@@ -55,6 +55,10 @@ pub struct C4;
 impl Slice for C4 {
     const NAME: &'static str = "c4";
     const ABOUT: &'static str = "C4: AllenAI's shards, or C4's rules on WET dumps";
+    const TERMS: Terms = Terms {
+        licenses: &["odc-by"],
+        about: "ODC-BY 1.0 for the collection, and Common Crawl's terms of use for its pages",
+    };
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;

@@ -77,6 +77,11 @@ pub struct CommonCrawl;
 impl Slice for CommonCrawl {
     const NAME: &'static str = "common_crawl";
     const ABOUT: &'static str = "CommonCrawl: pages of WET dumps through CCNet's steps";
+    const TERMS: Terms = Terms {
+        licenses: &["other"],
+        about: "Common Crawl's terms of use (https://commoncrawl.org/terms-of-use); each page is its \
+                author's",
+    };
     const FIXTURES: &'static [Fixture] = FIXTURES;
     const MODELS: &'static [FixtureModel] = MODELS;
     const DEMO_SETTINGS: &'static str = "lm = \"models\"\nclassifier = \"models/wiki.bin\"\n";

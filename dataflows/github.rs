@@ -51,6 +51,10 @@ pub struct GitHub;
 impl Slice for GitHub {
     const NAME: &'static str = "github";
     const ABOUT: &'static str = "GitHub: source files of tables, repositories and archives";
+    const TERMS: Terms = Terms {
+        licenses: &["other"],
+        about: "the licence of each repository, in `meta.license` of each file",
+    };
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;

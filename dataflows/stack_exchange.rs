@@ -42,6 +42,10 @@ pub struct StackExchange;
 impl Slice for StackExchange {
     const NAME: &'static str = "stack_exchange";
     const ABOUT: &'static str = "StackExchange: questions with their answers, from dumps of sites";
+    const TERMS: Terms = Terms {
+        licenses: &["cc-by-sa-4.0"],
+        about: "CC BY-SA: version 4.0 for posts since May 2018, 3.0 and 2.5 for earlier ones",
+    };
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;

@@ -32,6 +32,10 @@ impl Slice for Wikipedia {
     const NAME: &'static str = "wikipedia";
     const ABOUT: &'static str =
         "Wikipedia: articles of pages-articles dumps, wikitext to plain text";
+    const TERMS: Terms = Terms {
+        licenses: &["cc-by-sa-4.0", "gfdl"],
+        about: "CC BY-SA 4.0 and GFDL (CC BY-SA 3.0 for dumps from before June 2023)",
+    };
     const FIXTURES: &'static [Fixture] = FIXTURES;
 
     type Settings = Settings;

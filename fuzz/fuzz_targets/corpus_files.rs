@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use corpus::export::{Format, export};
+use corpus::export::{Format, Options, export};
 use corpus::{Corpus, Counts, File, Label, Manifest, Source, ledger_rows};
 use document::DocRef;
 use libfuzzer_sys::fuzz_target;
@@ -53,8 +53,10 @@ fuzz_target!(|input: &[u8]| {
     let manifest = Manifest { labels: vec![label], ..Manifest::empty(String::new()) };
     let out = shared::path("out");
     let format = if which & 2 == 2 { Format::Parquet } else { Format::Jsonl };
-    if let Ok(files) = export(&corpus, &manifest, &out, &[], format, |_| {}) {
-        assert!(files.iter().all(|file| file.documents == u64::from(*records)));
+    let options = Options { format, workers: 1, ..Options::default() };
+    let labels: Vec<_> = manifest.labels.iter().collect();
+    if let Ok(report) = export(&corpus, &labels, &out, &options, &(), |_, _| String::new()) {
+        assert!(report.files.iter().all(|file| file.documents == u64::from(*records)));
     }
     let _ = fs::remove_dir_all(&out);
 });

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use corpus::export::{Format, export};
+use corpus::export::{Options, export};
 use corpus::{Corpus, Depth};
 use libfuzzer_sys::fuzz_target;
 use std::fs;
@@ -27,7 +27,9 @@ fuzz_target!(|manifest: &[u8]| {
     }
     let _ = corpus::verify(&corpus, &manifest, Depth::Everything, |_| {});
     let out = shared::path("out");
-    let _ = export(&corpus, &manifest, &out, &[], Format::Jsonl, |_| {});
+    let labels: Vec<_> = manifest.labels.iter().collect();
+    let options = Options { workers: 1, ..Options::default() };
+    let _ = export(&corpus, &labels, &out, &options, &(), |_, _| String::new());
     let _ = fs::remove_dir_all(&out);
 });
 

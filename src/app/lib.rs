@@ -4,6 +4,7 @@
 //! * `ingest`: adding labels to a corpus.
 //! * `calibrate`: the threshold that keeps a given number of tokens.
 //! * `score`: scores for the documents of other pipelines.
+//! * `dataset_card`: the card of an export.
 //! * `model_files`: the catalogue of model files, fetching and checking them.
 //! * `inputs`: finding the files that a user names. `texts`: reading texts from files.
 //! * `launch`: several processes of one run. `interrupt`: ending it. `machine`: its memory.
@@ -12,6 +13,7 @@
 
 mod calibrate;
 mod cli;
+mod dataset_card;
 mod ingest;
 mod inputs;
 mod interrupt;

@@ -125,6 +125,23 @@ pub enum Error {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// A file in the folder of an export was not made by one.
+    #[error(
+        "--out {}: {} is in it, which no export made; choose a new or empty folder",
+        out.display(), found.display()
+    )]
+    Foreign {
+        /// The folder of the export.
+        out: PathBuf,
+        /// The file.
+        found: PathBuf,
+    },
+    /// Another process exports to the folder.
+    #[error("--out {}: another process exports to this folder; wait for it", out.display())]
+    Busy {
+        /// The folder of the export.
+        out: PathBuf,
+    },
     /// An error with a state file.
     #[error(transparent)]
     State(#[from] arrangement::Error),

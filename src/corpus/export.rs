@@ -1,35 +1,47 @@
 //! Export of a corpus as files for training. Their bytes do not depend on how the corpus was built.
+//!
+//! The corpus is read twice. The first pass ([`scan`]) finds the schema of each slice, cuts the
+//! labels into files ([`plan`]), and computes a digest of the documents of each file. A file that is
+//! whole already, by that digest and its size, is kept ([`list`]). The second pass ([`write`])
+//! writes the others.
 
-use crate::manifest::{Label, Manifest};
-use crate::schema::Schema;
-use crate::segment::SegmentReader;
-use crate::{Corpus, Error, sync_dir};
+mod line;
+mod list;
+mod output;
+mod parallel;
+mod parquet;
+mod plan;
+mod record;
+mod scan;
+mod schema;
+mod split;
+mod write;
+
+pub use list::Exported;
+pub use record::RecordSchema;
+pub use schema::Type;
+pub use split::Splits;
+
+use crate::manifest::{File, Label};
+use crate::{Corpus, Error};
 use data_encoding::HEXLOWER;
-use durable::{AtomicFile, Finished};
-use parquet::basic::Compression;
-use parquet::column::writer::ColumnWriter;
-use parquet::data_type::ByteArray;
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use list::Folder;
+use plan::{Cutter, Planned};
+use schema::Schema;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use write::{Job, TaskFile};
 
 /// The format of the exported files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object per line.
+    #[default]
     Jsonl,
     /// The same, compressed with Zstandard.
     JsonlZst,
-    /// Two string columns: `text`, and `meta` as JSON.
+    /// Columns, see [`RecordSchema`].
     Parquet,
 }
 
@@ -42,300 +54,216 @@ impl Format {
             Format::Parquet => "parquet",
         }
     }
+
+    fn path(self, planned: &Planned) -> String {
+        format!("{}.{}", planned.stem, self.extension())
+    }
 }
 
-/// A file of the export, as `manifest.json` lists it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Exported {
-    /// Path relative to the folder of the export.
-    pub path: String,
-    /// Documents in it.
-    pub documents: u64,
-    /// Bytes of their texts.
-    pub text_bytes: u64,
-    /// Size of the file.
-    pub bytes: u64,
-    /// SHA-256 of the file.
-    pub sha256: String,
+/// How a corpus is exported.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The format of the files.
+    pub format: Format,
+    /// The fields of the records.
+    pub records: RecordSchema,
+    /// Size at which a file ends, in bytes as the documents are stored; `None` for one file a label.
+    pub shard_bytes: Option<u64>,
+    /// The splits of each label.
+    pub splits: Splits,
+    /// Threads. Has no effect on the files.
+    pub workers: usize,
 }
 
-/// Rows of a Parquet row group. Fixed, because the bytes of the file depend on it.
-const ROWS_IN_GROUP: usize = 10_000;
+/// Is informed of the progress of an export, by several threads.
+pub trait Watch: Sync {
+    /// `bytes` more bytes of the corpus, as stored, are scanned, of `total`.
+    fn scanned(&self, _bytes: u64, _total: u64) {}
 
-/// The name of the list of the exported files.
-const LIST: &str = "manifest.json";
+    /// `bytes` bytes of documents of a label are to be written.
+    fn planned(&self, _label: &Label, _bytes: u64) {}
 
-/// Compression level of [`Format::JsonlZst`]. Fixed, because the bytes of the file depend on it.
-const ZSTD_LEVEL: i32 = 3;
+    /// So many more are written.
+    fn wrote(&self, _label: &Label, _bytes: u64) {}
+}
 
-/// Writes every label of `slices` (all slices if empty) to `out/<slice>/<label>.<extension>`, with
-/// a dataset card and a list of the files with their digests. Calls `progress` with the name of
-/// each label before it is written. Returns the files, sorted by path.
+/// Watches nothing.
+impl Watch for () {}
+
+/// What an export did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The files, sorted by path.
+    pub files: Vec<Exported>,
+    /// Of these, files that were whole already.
+    pub kept: u64,
+    /// Files of earlier exports that were removed.
+    pub removed: u64,
+}
+
+/// A slice of the export.
+#[derive(Clone, Debug)]
+pub struct SliceReport {
+    /// Its name.
+    pub name: String,
+    /// The fields of its records, as JSON lines have them.
+    pub meta: Vec<(String, Type)>,
+    /// Documents by the field `language`, where that is a string.
+    pub languages: BTreeMap<String, u64>,
+}
+
+/// Returns the columns of a Parquet file, with their types as Hugging Face names them.
+pub fn parquet_columns(records: RecordSchema) -> Vec<(&'static str, &'static str)> {
+    parquet::described(records)
+}
+
+/// Writes the labels to `out/<slice>/<label>.<extension>`, with a list of the files and their
+/// digests, and the dataset card that `card` makes of the files and slices.
+///
+/// Files in `out` that an earlier export made and this one does not are removed. Those that are
+/// whole already are kept.
 ///
 /// # Errors
+/// - [`Error::Foreign`] if `out` has something that no export made
+/// - [`Error::Busy`] if another process exports to it
 /// - [`Error::Unopened`] if a segment is missing or cannot be opened
 /// - [`Error::Corrupt`] if a line of a segment is not valid, a segment has another number of
-///   documents than `manifest` says, segments of a label overlap, or a Parquet file cannot be
+///   documents than its manifest says, segments of a label overlap, or a Parquet file cannot be
 ///   written
 /// - [`Error::Io`] if a segment cannot be read, or a file in `out` cannot be written
 ///
-/// Files that were written before an error remain.
+/// Files that were whole before an error are kept by the next export.
 pub fn export(
     corpus: &Corpus,
-    manifest: &Manifest,
+    labels: &[&Label],
     out: &Path,
-    slices: &[String],
-    format: Format,
-    mut progress: impl FnMut(&str),
-) -> Result<Vec<Exported>, Error> {
-    fs::create_dir_all(out).map_err(Error::io(out))?;
-    // Marks the folder as that of an export, so that the same command can be repeated after a
-    // failure.
-    if !out.join(LIST).exists() {
-        write_list(out, &[])?;
+    options: &Options,
+    watch: &dyn Watch,
+    card: impl FnOnce(&[Exported], &[SliceReport]) -> String,
+) -> Result<Report, Error> {
+    let folder = Folder::open(out)?;
+    let segments: Vec<Vec<&File>> = labels
+        .iter()
+        .map(|label| scan::in_order(corpus.root(), label))
+        .collect::<Result<_, _>>()?;
+    let scanned = scan_all(corpus, labels, &segments, options, watch)?;
+    let mut files: Vec<TaskFile> = Vec::new();
+    let mut kept = Vec::new();
+    for planned in scanned.files {
+        let schema = &scanned.slices[&labels[planned.label].slice].schema;
+        let made_from = made_from(&planned, schema, options);
+        let whole = folder.whole(&options.format.path(&planned), &made_from);
+        kept.extend(whole.cloned());
+        files.push(TaskFile { planned, made_from, is_whole: whole.is_some() });
     }
-    let wanted = |label: &&Label| slices.is_empty() || slices.contains(&label.slice);
-    let mut files = Vec::new();
-    let schemas = schemas(corpus, manifest.labels.iter().filter(wanted))?;
-    for label in manifest.labels.iter().filter(wanted) {
-        progress(&label.full_name());
-        files.push(export_label(corpus, label, &schemas[&label.slice], out, format)?);
+    let kept_count = kept.len() as u64;
+    let planned: BTreeSet<String> = files
+        .iter()
+        .filter(|file| !file.is_whole)
+        .map(|file| options.format.path(&file.planned))
+        .collect();
+    folder.begin(kept, planned)?;
+    for (at, label) in labels.iter().enumerate() {
+        let of_label = files.iter().filter(|file| file.planned.label == at && !file.is_whole);
+        watch.planned(label, of_label.map(|file| file.planned.line_bytes).sum());
     }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    write_list(out, &files)?;
-    write(&out.join("README.md"), card(&files, &schemas).as_bytes())?;
-    sync_dir(out)?;
-    Ok(files)
+    let tasks = write::tasks(files);
+    let written = parallel::each(options.workers, tasks.len(), |task| {
+        let at = tasks[task].first().map_or(0, |file| file.planned.label);
+        let label = labels[at];
+        let schema = &scanned.slices[&label.slice].schema;
+        let segments = &segments[at];
+        let job = Job { corpus, label, segments, schema, out, options, folder: &folder, watch };
+        job.run(&tasks[task])
+    });
+    if let Err(error) = written {
+        folder.failed();
+        return Err(error);
+    }
+    let slices: Vec<SliceReport> = scanned.slices.into_iter().map(SliceScan::report).collect();
+    let (files, removed) = folder.complete(|files| card(files, &slices))?;
+    Ok(Report { files, kept: kept_count, removed })
 }
 
-/// Infers the schema of each slice from all its labels.
-fn schemas<'a>(
+/// The result of the first pass.
+struct Scanned {
+    files: Vec<Planned>,
+    slices: BTreeMap<String, SliceScan>,
+}
+
+#[derive(Default)]
+struct SliceScan {
+    schema: Schema,
+    languages: BTreeMap<String, u64>,
+    /// A segment had too many fields for its part of the schema to be enough.
+    is_wide: bool,
+}
+
+impl SliceScan {
+    fn report((name, scan): (String, SliceScan)) -> SliceReport {
+        SliceReport { name, meta: scan.schema.published(), languages: scan.languages }
+    }
+}
+
+fn scan_all(
     corpus: &Corpus,
-    labels: impl Iterator<Item = &'a Label>,
-) -> Result<BTreeMap<String, Schema>, Error> {
-    let mut schemas: BTreeMap<String, Schema> = BTreeMap::new();
+    labels: &[&Label],
+    segments: &[Vec<&File>],
+    options: &Options,
+    watch: &dyn Watch,
+) -> Result<Scanned, Error> {
+    let cutter =
+        |at: usize| Cutter::new(at, labels[at].full_name(), &options.splits, options.shard_bytes);
+    let mut cutters: Vec<Cutter<'_>> = (0..labels.len()).map(cutter).collect();
+    let mut slices: BTreeMap<String, SliceScan> = BTreeMap::new();
     for label in labels {
-        let schema = schemas.entry(label.slice.clone()).or_default();
-        lines(corpus, label, |line| {
-            let seen =
-                serde_json::from_slice(line).and_then(|line: Line| schema.see(line.meta.get()));
-            seen.map_err(|error| malformed(corpus, error))
-        })?;
+        slices.entry(label.slice.clone()).or_default();
     }
-    Ok(schemas)
-}
-
-fn malformed(corpus: &Corpus, error: serde_json::Error) -> Error {
-    Error::corrupt(corpus.root(), format!("a line of a segment: {error}"))
-}
-
-#[derive(Serialize)]
-struct ExportList<'a> {
-    files: &'a [Exported],
-}
-
-fn write_list(out: &Path, files: &[Exported]) -> Result<(), Error> {
-    let list = serde_json::to_string_pretty(&ExportList { files }).expect("plain data");
-    write(&out.join(LIST), (list + "\n").as_bytes())
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    durable::write(path, bytes).map_err(Error::io(path))
-}
-
-fn export_label(
-    corpus: &Corpus,
-    label: &Label,
-    schema: &Schema,
-    out: &Path,
-    format: Format,
-) -> Result<Exported, Error> {
-    let dir = out.join(&label.slice);
-    fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
-    let path = dir.join(format!("{}.{}", label.name, format.extension()));
-    let file = AtomicFile::create(&path).map_err(Error::io(&path))?;
-    let mut hashed = Hashed { file, sha256: Sha256::new(), bytes: 0 };
-    let (documents, text_bytes) = match format {
-        Format::Jsonl => copy_lines(corpus, label, schema, &path, &mut hashed)?,
-        Format::JsonlZst => {
-            let mut encoder =
-                zstd::Encoder::new(&mut hashed, ZSTD_LEVEL).map_err(Error::io(&path))?;
-            let counts = copy_lines(corpus, label, schema, &path, &mut encoder)?;
-            encoder.finish().map_err(Error::io(&path))?;
-            counts
+    let all: Vec<(usize, usize, &File)> = segments
+        .iter()
+        .enumerate()
+        .flat_map(|(label, segments)| {
+            segments.iter().enumerate().map(move |(segment, file)| (label, segment, *file))
+        })
+        .collect();
+    let total: u64 = all.iter().map(|(_, _, file)| file.bytes).sum();
+    let read = |bytes| watch.scanned(bytes, total);
+    let work = |item: usize| scan::segment(corpus, all[item].2, &options.splits, read);
+    parallel::in_order(options.workers, all.len(), work, |item, scan| {
+        let (label, segment, _) = all[item];
+        cutters[label].add(segment, &scan);
+        let slice = slices.get_mut(&labels[label].slice).expect("entered above");
+        slice.is_wide |= !slice.schema.append(scan.schema);
+        for (language, documents) in scan.languages {
+            *slice.languages.entry(language).or_default() += documents;
         }
-        Format::Parquet => write_parquet(corpus, label, &path, &mut hashed)?,
-    };
-    hashed.file.finish().and_then(Finished::publish).map_err(Error::io(&path))?;
-    Ok(Exported {
-        path: format!("{}/{}.{}", label.slice, label.name, format.extension()),
-        documents,
-        text_bytes,
-        bytes: hashed.bytes,
-        sha256: HEXLOWER.encode(&hashed.sha256.finalize()),
-    })
-}
-
-/// A file whose digest and size are computed as it is written.
-struct Hashed {
-    file: AtomicFile,
-    sha256: Sha256,
-    bytes: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.sha256.update(bytes);
-        self.bytes += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// Calls `each` with every line of the label, in the order of refs. Returns the number of
-/// documents.
-fn lines(
-    corpus: &Corpus,
-    label: &Label,
-    mut each: impl FnMut(&[u8]) -> Result<(), Error>,
-) -> Result<u64, Error> {
-    let mut segments: Vec<_> = label.segments.iter().collect();
-    segments.sort_by_key(|segment| segment.first);
-    // The ranges of refs of the segments are disjoint, so reading one after the other keeps the
-    // order.
-    if let Some(pair) = segments.windows(2).find(|pair| pair[0].last >= pair[1].first) {
-        let what = format!("overlaps {}: the manifest is damaged", pair[0].path);
-        return Err(Error::corrupt(&corpus.root().join(&pair[1].path), what));
-    }
-    let mut line = Vec::new();
-    let mut documents = 0;
-    for segment in segments {
-        let path = corpus.root().join(&segment.path);
-        let mut reader = SegmentReader::open(&path)?;
-        let mut records = 0;
-        while reader.next_line(&mut line)? {
-            each(&line)?;
-            records += 1;
-        }
-        if records != segment.records {
-            let what = format!("{} documents expected, {records} found", segment.records);
-            return Err(Error::corrupt(&path, what));
-        }
-        documents += records;
-    }
-    Ok(documents)
-}
-
-/// Writes the lines of the label to `out`, with the same fields in each. Returns the number of
-/// documents and of bytes of text.
-fn copy_lines(
-    corpus: &Corpus,
-    label: &Label,
-    schema: &Schema,
-    path: &Path,
-    out: &mut impl Write,
-) -> Result<(u64, u64), Error> {
-    let documents = lines(corpus, label, |line| {
-        if schema.is_even() {
-            return out.write_all(line).map_err(Error::io(path));
-        }
-        let line: Line = serde_json::from_slice(line).map_err(|error| malformed(corpus, error))?;
-        let meta = schema.write(line.meta.get()).map_err(|error| malformed(corpus, error))?;
-        writeln!(out, "{{\"text\":{},\"meta\":{meta}}}", line.text.get()).map_err(Error::io(path))
+        Ok(())
     })?;
-    Ok((documents, label.counts.bytes_kept))
-}
-
-/// A parsed line with its values unchanged.
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(borrow)]
-    text: &'a RawValue,
-    #[serde(borrow)]
-    meta: &'a RawValue,
-}
-
-/// Writes the lines of the label to `out` as Parquet. Returns the number of documents and of bytes
-/// of text.
-fn write_parquet(
-    corpus: &Corpus,
-    label: &Label,
-    path: &Path,
-    out: &mut (impl Write + Send),
-) -> Result<(u64, u64), Error> {
-    let wrong = |error: ParquetError| Error::corrupt(path, error.to_string());
-    let schema = "message corpus { required binary text (string); required binary meta (string); }";
-    let schema = Arc::new(parse_message_type(schema).expect("the schema above"));
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(Default::default()))
-        .set_dictionary_enabled(false)
-        .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
-        .set_created_by("sluicebox".into())
-        .build();
-    let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties)).map_err(wrong)?;
-    let mut rows = [Vec::new(), Vec::new()];
-    let mut flush = |rows: &mut [Vec<ByteArray>; 2]| -> Result<(), ParquetError> {
-        if rows[0].is_empty() {
-            return Ok(());
-        }
-        let mut group = writer.next_row_group()?;
-        for values in rows.iter_mut() {
-            let mut column = group.next_column()?.expect("two columns");
-            match column.untyped() {
-                ColumnWriter::ByteArrayColumnWriter(typed) => {
-                    typed.write_batch(values, None, None)?;
-                }
-                _ => unreachable!("both columns are binary"),
-            }
-            column.close()?;
-            values.clear();
-        }
-        group.close().map(|_| ())
-    };
-    let documents = lines(corpus, label, |line| {
-        let line: Line = serde_json::from_slice(line).map_err(|error| malformed(corpus, error))?;
-        let text: String =
-            serde_json::from_str(line.text.get()).map_err(|error| malformed(corpus, error))?;
-        rows[0].push(ByteArray::from(text.into_bytes()));
-        rows[1].push(ByteArray::from(line.meta.get()));
-        if rows[0].len() == ROWS_IN_GROUP { flush(&mut rows).map_err(wrong) } else { Ok(()) }
-    })?;
-    flush(&mut rows).map_err(wrong)?;
-    writer.close().map_err(wrong)?;
-    Ok((documents, label.counts.bytes_kept))
-}
-
-/// Returns a dataset card with a configuration for each slice, so that `load_dataset(OUT)` works.
-fn card(files: &[Exported], schemas: &BTreeMap<String, Schema>) -> String {
-    let mut slices: BTreeMap<&str, Vec<&Exported>> = BTreeMap::new();
-    for file in files {
-        let slice = file.path.split('/').next().expect("slice/label");
-        slices.entry(slice).or_default().push(file);
-    }
-    let mut card = String::from("---\nconfigs:\n");
-    for (slice, files) in &slices {
-        card += &format!("- config_name: {slice}\n  data_files:\n  - split: train\n    path:\n");
-        for file in files {
-            card += &format!("    - {}\n", file.path);
+    for (name, slice) in slices.iter_mut().filter(|(_, slice)| slice.is_wide) {
+        slice.schema = Schema::default();
+        for (_, _, file) in all.iter().filter(|(label, ..)| labels[*label].slice == *name) {
+            scan::see(corpus, file, &mut slice.schema)?;
         }
     }
-    let is_json = files.iter().any(|file| !file.path.ends_with(".parquet"));
-    let described = || schemas.iter().filter(|(_, schema)| is_json && !schema.is_empty());
-    if described().next().is_some() {
-        card += "dataset_info:\n";
+    let files = cutters.into_iter().flat_map(Cutter::finish).collect();
+    Ok(Scanned { files, slices })
+}
+
+/// Version of the form of exported files: increases with every change of the bytes that the same
+/// documents and options become. The version of this program is not enough while it is developed.
+const FORM: &str = "1";
+
+/// Returns the digest of everything that the bytes of a file depend on.
+fn made_from(planned: &Planned, schema: &Schema, options: &Options) -> String {
+    let mut digest = Sha256::new();
+    let version = env!("CARGO_PKG_VERSION");
+    for part in [FORM, version, options.format.extension(), options.records.name()] {
+        digest.update(part.as_bytes());
+        digest.update([0]);
     }
-    for (slice, schema) in described() {
-        card += &format!("- config_name: {slice}\n  features:\n{}", schema.card());
+    if options.format != Format::Parquet {
+        digest.update(serde_json::to_vec(&schema.published()).expect("plain data"));
     }
-    card += "---\n\n# Corpus\n\nMade by sluicebox. Every record is `{\"text\", \"meta\"}`; \
-             `meta.id` is `slice/label/source#record`.\n\n\
-             | file | documents | bytes of text |\n|---|---|---|\n";
-    for file in files {
-        card += &format!("| {} | {} | {} |\n", file.path, file.documents, file.text_bytes);
-    }
-    card
+    digest.update(planned.digest);
+    HEXLOWER.encode(&digest.finalize()[..16])
 }

@@ -27,7 +27,6 @@ mod names;
 mod part;
 mod repair;
 mod revise;
-mod schema;
 mod segment;
 mod store;
 mod sweep;

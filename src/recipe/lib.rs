@@ -36,7 +36,7 @@ pub use settings::{
 };
 pub use slice::{
     AnySlice, Calibration, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel, Slice,
-    Slices, find_slice,
+    Slices, Terms, find_slice,
 };
 pub use summed::{defects_of, kind_of};
 /// For [`settings!`].
@@ -47,7 +47,7 @@ pub use toml;
 pub mod prelude {
     pub use crate::{
         Bound, Calibration, Comparison, Dedup, Deduplicate, FilePath, Fixture, FixtureModel,
-        FolderPath, Forms, ModelFiles, Record, Setup, Slice, choice, documents, fixtures,
+        FolderPath, Forms, ModelFiles, Record, Setup, Slice, Terms, choice, documents, fixtures,
         language_codes, list, settings, within,
     };
     pub use document::{Document, Value};

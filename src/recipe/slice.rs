@@ -18,6 +18,8 @@ pub trait Slice: Send + Sync + 'static {
     const NAME: &'static str;
     /// What it contains, in one line.
     const ABOUT: &'static str;
+    /// Under which terms its texts may be used, for dataset cards.
+    const TERMS: Terms = Terms { licenses: &["other"], about: "those of its sources" };
     /// Small bundled inputs for the demo.
     const FIXTURES: &'static [Fixture];
     /// Small bundled models for the demo.
@@ -130,6 +132,14 @@ pub struct Calibration<'s> {
     pub filter: Option<&'static str>,
 }
 
+/// The terms of the texts of a slice.
+pub struct Terms {
+    /// Licences, as Hugging Face identifies them; `other` if there is no identifier.
+    pub licenses: &'static [&'static str],
+    /// The terms in words, as a part of a sentence.
+    pub about: &'static str,
+}
+
 /// A bundled input file.
 pub struct Fixture {
     /// The label it belongs to.
@@ -188,6 +198,8 @@ pub trait AnySlice: Send + Sync {
     fn name(&self) -> &'static str;
     /// [`Slice::ABOUT`].
     fn about(&self) -> &'static str;
+    /// [`Slice::TERMS`].
+    fn terms(&self) -> Terms;
     /// [`Slice::FIXTURES`].
     fn fixtures(&self) -> &'static [Fixture];
     /// [`Slice::MODELS`].
@@ -271,6 +283,10 @@ impl<S: Slice> AnySlice for S {
 
     fn about(&self) -> &'static str {
         S::ABOUT
+    }
+
+    fn terms(&self) -> Terms {
+        S::TERMS
     }
 
     fn fixtures(&self) -> &'static [Fixture] {

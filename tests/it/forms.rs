@@ -416,8 +416,8 @@ fn labels_with_different_fields_are_exported_with_one_schema() {
     let card = String::from_utf8(place.export("books")["README.md"].clone()).unwrap();
     for line in [
         "dataset_info:",
-        "- name: \"year\"\n      dtype: string",
-        "- name: \"source_id\"\n      dtype: int64",
+        "    - name: year\n      dtype: string",
+        "    - name: source_id\n      dtype: int64",
     ] {
         assert!(card.contains(line), "{card}");
     }

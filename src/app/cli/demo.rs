@@ -1,17 +1,17 @@
 //! `sluice demo`.
 
 use super::exit::DONE;
+use super::export::export_with_card;
 use super::run_flags::options;
 use super::status::{print_built, status_json};
 use crate::ingest::ingest;
 use crate::interrupt;
-use crate::terminal::units::counted;
-use crate::terminal::units::workers;
+use crate::terminal::units::{cores, counted, workers};
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
 use corpus::Corpus;
-use corpus::export::{Format, export};
+use corpus::export::Options;
 use recipe::Slices;
 use recipe::usage::usage;
 use recipe::{Input, Recipe};
@@ -65,7 +65,10 @@ impl Demo {
         let opened = Corpus::open(&corpus)?;
         let manifest = opened.manifest()?.context("the corpus has no commit")?;
         let out = self.out.join("export");
-        let files = export(&opened, &manifest, &out, &[], Format::Jsonl, |_| ())?;
+        let labels: Vec<_> = manifest.labels.iter().collect();
+        let options = Options { workers: self.workers.unwrap_or_else(cores), ..Options::default() };
+        let files =
+            export_with_card(slices, &opened, &manifest, &labels, &out, &options, &())?.files;
         if self.json {
             print_json(&status_json(&manifest))?;
             return Ok(DONE);

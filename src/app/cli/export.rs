@@ -1,23 +1,34 @@
 //! `sluice export`.
 
+mod progress;
+mod selection;
+
+use self::progress::Shown;
 use super::exit::DONE;
+use crate::dataset_card::Card;
 use crate::terminal::log::verbosity;
-use crate::terminal::{Verbosity, outln};
+use crate::terminal::units::{cores, size, workers};
+use crate::terminal::{Progress, Verbosity, outln, print_json};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use corpus::Corpus;
-use corpus::export::{Format, export};
+use corpus::export::{Exported, Format, Options, RecordSchema, Report, Splits, Watch, export};
+use corpus::{Corpus, Error, Label, Manifest};
 use indicatif::{HumanBytes, HumanCount};
+use recipe::Slices;
 use recipe::usage::usage;
-use recipe::{Slices, find_slice};
-use std::io::ErrorKind;
+use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 const EXAMPLE: &str = "\
 Example:
   sluice export corpus --out out --format jsonl.zst
+  sluice export corpus --out books --label books/pg19 --split train=0.999,valid=0.001
+  sluice export corpus --out dolma --schema dolma --shard-bytes 1G
 
-  python -c 'from datasets import load_dataset; print(load_dataset(\"out\", \"common_crawl\"))'";
+  python -c 'from datasets import load_dataset; print(load_dataset(\"out\", \"common_crawl\"))'
+
+The same command again resumes an export that was interrupted: files that are whole are kept.";
 
 /// Write the corpus as files for training, in an order that does not depend on how it was built
 #[derive(Args)]
@@ -25,15 +36,36 @@ Example:
 pub(crate) struct Export {
     /// The corpus
     corpus: PathBuf,
-    /// The folder to write to
+    /// The folder to write to. Files of an earlier export in it are replaced or removed
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Only this slice; may be given several times
+    /// Only this slice; may be given several times, also with --label
     #[arg(long, value_name = "S")]
     slice: Vec<String>,
+    /// Only this label, as slice/label; may be given several times
+    #[arg(long, value_name = "S/L")]
+    label: Vec<String>,
     /// The format of the files
     #[arg(long, default_value = "jsonl")]
     format: FormatName,
+    /// The fields of the records
+    #[arg(long, default_value = "sluice")]
+    schema: SchemaName,
+    /// Cut labels into files of this size, in bytes of text and fields as stored
+    #[arg(long, value_name = "SIZE", value_parser = shard_bytes)]
+    shard_bytes: Option<u64>,
+    /// Split each label by a hash of the ids, as train=0.999,valid=0.001
+    #[arg(long, value_name = "NAME=SHARE,..", value_parser = Splits::parse)]
+    split: Option<Splits>,
+    /// Threads; has no effect on the files [default: all cores]
+    #[arg(
+        short = 'w', long, default_value_t = cores(), value_parser = workers, value_name = "N",
+        hide_default_value = true
+    )]
+    workers: usize,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -43,68 +75,155 @@ enum FormatName {
     /// The same, compressed with Zstandard
     #[value(name = "jsonl.zst")]
     JsonlZst,
-    /// Columns text and meta
+    /// Columns: text, id, url, language, scores, and meta as JSON
     Parquet,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SchemaName {
+    /// text, meta, id
+    Sluice,
+    /// id, text, source, added, created, metadata
+    Dolma,
+    /// text, id, metadata
+    Datatrove,
+    /// text, meta: as RedPajama-1T is published
+    Redpajama,
 }
 
 impl Export {
     pub fn run(self, slices: Slices) -> Result<u8> {
-        for name in &self.slice {
-            find_slice(slices, name)?;
-        }
+        let began = Instant::now();
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
+        let labels = selection::labels(slices, &self.corpus, &manifest, &self.slice, &self.label)?;
         if let Err(error) = corpus.check_stray(&manifest) {
             // If a run has committed since the manifest was read, the stray files are its own.
             let now = corpus.manifest()?.map(|manifest| manifest.commit);
             anyhow::ensure!(now != Some(manifest.commit), error);
         }
-        for label in manifest.labels.iter().filter(|label| !label.is_complete()) {
-            let name = label.full_name();
-            tracing::warn!("{name} is not complete: the export has what is committed of it so far");
-        }
-        let is_wanted = |slice: &String| self.slice.contains(slice);
-        if !self.slice.is_empty() && !manifest.labels.iter().any(|label| is_wanted(&label.slice)) {
-            let (shown, slices) = (self.corpus.display(), self.slice.join(", "));
-            return Err(usage(format!(
-                "{shown} has no label of {slices}: there is nothing to export"
-            )));
-        }
-        check_out(&self.out)?;
-        let format = match self.format {
-            FormatName::Jsonl => Format::Jsonl,
-            FormatName::JsonlZst => Format::JsonlZst,
-            FormatName::Parquet => Format::Parquet,
-        };
-        let report = |name: &str| tracing::info!("exporting {name}");
-        let files = export(&corpus, &manifest, &self.out, &self.slice, format, report)?;
-        if verbosity() != Verbosity::Quiet {
-            for file in &files {
-                let (documents, bytes) = (HumanCount(file.documents), HumanBytes(file.bytes));
-                outln!("{}: {documents} documents, {bytes}", self.out.join(&file.path).display())?;
-            }
+        self.print_notes(&labels);
+        let options = self.options();
+        let progress = Progress::new();
+        let shown = Shown::new(&progress);
+        let report =
+            export_with_card(slices, &corpus, &manifest, &labels, &self.out, &options, &shown)?;
+        drop(shown);
+        if self.json {
+            print_json(&summary_json(&self.out, &manifest, &report, began))?;
+        } else if verbosity() != Verbosity::Quiet {
+            self.print_summary(&report)?;
         }
         Ok(DONE)
     }
-}
 
-/// Fails for a folder with files that no export made: some could be overwritten.
-fn check_out(out: &Path) -> Result<()> {
-    if out.join("manifest.json").is_file() && !out.join("commits").exists() {
-        return Ok(());
-    }
-    let cannot_read = || format!("cannot read {}", out.display());
-    match std::fs::read_dir(out) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        entries => {
-            match entries.with_context(cannot_read)?.next().transpose().with_context(cannot_read)? {
-                None => Ok(()),
-                Some(entry) => Err(usage(format!(
-                    "--out {}: {} is in it, which no export made; choose a new or empty folder",
-                    out.display(),
-                    entry.path().display()
-                ))),
-            }
+    fn options(&self) -> Options {
+        Options {
+            format: match self.format {
+                FormatName::Jsonl => Format::Jsonl,
+                FormatName::JsonlZst => Format::JsonlZst,
+                FormatName::Parquet => Format::Parquet,
+            },
+            records: match self.schema {
+                SchemaName::Sluice => RecordSchema::Sluice,
+                SchemaName::Dolma => RecordSchema::Dolma,
+                SchemaName::Datatrove => RecordSchema::Datatrove,
+                SchemaName::Redpajama => RecordSchema::RedPajama,
+            },
+            shard_bytes: self.shard_bytes,
+            splits: self.split.clone().unwrap_or_default(),
+            workers: self.workers,
         }
     }
+
+    fn print_notes(&self, labels: &[&Label]) {
+        for label in labels.iter().filter(|label| !label.is_complete()) {
+            let name = label.full_name();
+            tracing::warn!("{name} is not complete: the export has what is committed of it so far");
+        }
+        if labels.iter().all(|label| label.counts.kept == 0) {
+            let shown = self.corpus.display();
+            tracing::warn!("{shown} has no documents: the export is empty");
+        }
+    }
+
+    fn print_summary(&self, report: &Report) -> Result<()> {
+        let shown = |file: &Exported| self.out.join(&file.path).display().to_string();
+        let lines = |files: &[&Exported]| {
+            let documents: u64 = files.iter().map(|file| file.documents).sum();
+            let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+            format!("{} documents, {}", HumanCount(documents), HumanBytes(bytes))
+        };
+        let is_of_label = |a: &&Exported, b: &&Exported| {
+            (&a.slice, &a.label, &a.split) == (&b.slice, &b.label, &b.split)
+        };
+        let files: Vec<&Exported> = report.files.iter().collect();
+        for files in files.chunk_by(is_of_label) {
+            match files {
+                [file] => outln!("{}: {}", shown(file), lines(&[file]))?,
+                files => {
+                    let (first, count) = (shown(files[0]), files.len());
+                    outln!("{first} and {} more files: {}", count - 1, lines(files))?;
+                }
+            }
+        }
+        if report.kept > 0 {
+            outln!("{} kept: already whole", files_text(report.kept))?;
+        }
+        if report.removed > 0 {
+            outln!("{} of an earlier export removed", files_text(report.removed))?;
+        }
+        Ok(())
+    }
+}
+
+fn files_text(count: u64) -> String {
+    if count == 1 { "1 file".into() } else { format!("{} files", HumanCount(count)) }
+}
+
+fn shard_bytes(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        0 => Err("a file needs at least one byte; write it as 1G".into()),
+        bytes => Ok(bytes),
+    }
+}
+
+/// Exports labels with a dataset card.
+pub(super) fn export_with_card(
+    slices: Slices,
+    corpus: &Corpus,
+    manifest: &Manifest,
+    labels: &[&Label],
+    out: &Path,
+    options: &Options,
+    watch: &dyn Watch,
+) -> Result<Report> {
+    let card = Card { slices, options, recipe: manifest.recipe_toml.as_deref() };
+    let report =
+        export(corpus, labels, out, options, watch, |files, found| card.text(files, found));
+    report.map_err(|error| match error {
+        Error::Foreign { .. } => usage(error.to_string()),
+        error => error.into(),
+    })
+}
+
+fn summary_json(
+    out: &Path,
+    manifest: &Manifest,
+    report: &Report,
+    began: Instant,
+) -> serde_json::Value {
+    let sum = |of: fn(&Exported) -> u64| report.files.iter().map(of).sum::<u64>();
+    json!({
+        "commit": manifest.commit,
+        "out": out,
+        "documents": sum(|file| file.documents),
+        "text_bytes": sum(|file| file.text_bytes),
+        "bytes": sum(|file| file.bytes),
+        "files": report.files,
+        "files_written": report.files.len() as u64 - report.kept,
+        "files_kept": report.kept,
+        "files_removed": report.removed,
+        "seconds": began.elapsed().as_secs_f64(),
+    })
 }

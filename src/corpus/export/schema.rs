@@ -12,13 +12,12 @@
 //!
 //! If all records have the same fields and types, nothing changes.
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use super::line::Fields;
+use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::collections::HashMap;
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 /// Largest number of fields with their own column.
 const FIELDS_MAX: usize = 200;
@@ -33,22 +32,29 @@ const OTHERS: &str = "other_fields";
 const ID: &str = "id";
 
 /// The type of a field over all records.
-#[derive(Clone, Debug, PartialEq)]
-enum Type {
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Type {
+    /// No record has a value.
     Null,
+    /// True or false.
     Bool,
+    /// 64-bit integers.
     Int,
+    /// Floating-point numbers.
     Float,
+    /// Strings.
     Text,
+    /// Lists of values of one type.
     List(Box<Type>),
+    /// Objects with the same fields.
     Object(Vec<(String, Type)>),
-    /// Values without a common type.
+    /// Values without a common type; exported as strings.
     Mixed,
 }
 
 /// The fields of a slice's records.
 #[derive(Debug, Default)]
-pub(crate) struct Schema {
+pub(super) struct Schema {
     /// In the order in which they were found.
     fields: Vec<(String, Type)>,
     places: HashMap<String, usize>,
@@ -59,28 +65,49 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    /// Adds the fields of a record, given the JSON of its `meta`.
-    pub fn see(&mut self, meta: &str) -> serde_json::Result<()> {
-        let Fields(fields) = serde_json::from_str(meta)?;
+    /// Adds the fields of a record.
+    pub fn see(&mut self, Fields(fields): &Fields<'_>) {
         let before = self.fields.len();
         for (at, (name, value)) in fields.iter().enumerate() {
-            match self.places.get(name) {
-                Some(&place) => {
-                    self.is_uneven |= place != at;
-                    let known = &mut self.fields[place].1;
-                    *known = merged(std::mem::replace(known, Type::Mixed), of(value.get()));
-                }
-                None if self.fields.len() < FIELDS_MAX => {
-                    self.is_uneven |= self.records > 0;
-                    self.places.insert(name.clone(), self.fields.len());
-                    self.fields.push((name.clone(), of(value.get())));
-                }
-                None => self.has_others = true,
-            }
+            self.see_field(at, name, of(value.get()));
         }
         self.is_uneven |= self.records > 0 && fields.len() != before;
         self.records += 1;
-        Ok(())
+    }
+
+    fn see_field(&mut self, at: usize, name: &str, of: Type) {
+        match self.places.get(name) {
+            Some(&place) => {
+                self.is_uneven |= place != at;
+                let known = &mut self.fields[place].1;
+                *known = merged(std::mem::replace(known, Type::Mixed), of);
+            }
+            None if self.fields.len() < FIELDS_MAX => {
+                self.is_uneven |= self.records > 0;
+                self.places.insert(name.to_owned(), self.fields.len());
+                self.fields.push((name.to_owned(), of));
+            }
+            None => self.has_others = true,
+        }
+    }
+
+    /// Adds the records that `later` has seen, as if this had seen them after its own. Returns false
+    /// if that is not possible, because `later` does not know the types of all its fields.
+    pub fn append(&mut self, later: Schema) -> bool {
+        if later.has_others {
+            return false;
+        }
+        if later.records == 0 {
+            return true;
+        }
+        let before = self.fields.len();
+        self.is_uneven |= later.is_uneven;
+        for (at, (name, of)) in later.fields.iter().enumerate() {
+            self.see_field(at, name, of.clone());
+        }
+        self.is_uneven |= self.records > 0 && later.fields.len() != before;
+        self.records += later.records;
+        true
     }
 
     /// Whether records are written unchanged.
@@ -90,27 +117,20 @@ impl Schema {
     }
 
     /// Returns the `meta` of a record under this schema.
-    pub fn write(&self, meta: &str) -> serde_json::Result<String> {
-        let Fields(fields) = serde_json::from_str(meta)?;
-        serde_json::to_string(&Written { schema: self, fields: &fields })
+    pub fn write(&self, fields: &Fields<'_>) -> serde_json::Result<String> {
+        serde_json::to_string(&Written { schema: self, fields })
     }
 
-    /// Returns the fields in the form of a dataset card, below `features:`.
-    pub fn card(&self) -> String {
-        let mut card =
-            String::from("  - name: text\n    dtype: string\n  - name: meta\n    struct:\n");
-        let in_order = self.in_order().map(|(name, of)| (name, of.clone()));
-        let others = self.has_others.then_some((OTHERS, Type::Text));
-        let (last, all): (Vec<_>, Vec<_>) = in_order.partition(|(name, _)| *name == ID);
-        for (name, of) in all.into_iter().chain(others).chain(last) {
-            describe(&mut card, 4, Some(name), &of);
+    /// Returns the fields as they are exported, in order, with their types.
+    pub fn published(&self) -> Vec<(String, Type)> {
+        let published = |of: &Type| if has_mixed(of) { Type::Text } else { of.clone() };
+        let all = self.in_order().map(|(name, of)| (name.to_owned(), published(of)));
+        let mut all: Vec<_> = all.collect();
+        if self.has_others {
+            let before_id = all.iter().position(|(name, _)| name == ID).unwrap_or(all.len());
+            all.insert(before_id, (OTHERS.to_owned(), Type::Text));
         }
-        card
-    }
-
-    /// Whether no record was added.
-    pub fn is_empty(&self) -> bool {
-        self.records == 0
+        all
     }
 
     /// The fields, with the identifier last.
@@ -187,56 +207,15 @@ fn has_mixed(of: &Type) -> bool {
     }
 }
 
-/// One feature in the form of a dataset card.
-fn describe(card: &mut String, indent: usize, name: Option<&str>, of: &Type) {
-    let pad = " ".repeat(indent);
-    if let Some(name) = name {
-        let name = serde_json::to_string(name).expect("a text");
-        writeln!(card, "{pad}- name: {name}").expect("memory takes all");
-    }
-    let scalar = |of: &Type| match of {
-        Type::Bool => Some("bool"),
-        Type::Int => Some("int64"),
-        Type::Float => Some("float64"),
-        Type::Null | Type::Text | Type::Mixed => Some("string"),
-        Type::List(_) | Type::Object(_) => None,
-    };
-    match of {
-        _ if has_mixed(of) => writeln!(card, "{pad}  dtype: string").expect("memory takes all"),
-        Type::List(inner) => match scalar(inner) {
-            Some(dtype) => writeln!(card, "{pad}  list: {dtype}").expect("memory takes all"),
-            None => {
-                writeln!(card, "{pad}  list:").expect("memory takes all");
-                match &**inner {
-                    Type::Object(fields) => {
-                        fields
-                            .iter()
-                            .for_each(|(name, of)| describe(card, indent + 2, Some(name), of));
-                    }
-                    inner => describe(card, indent + 2, None, inner),
-                }
-            }
-        },
-        Type::Object(fields) => {
-            writeln!(card, "{pad}  struct:").expect("memory takes all");
-            fields.iter().for_each(|(name, of)| describe(card, indent + 2, Some(name), of));
-        }
-        of => {
-            let dtype = scalar(of).expect("no list and no object");
-            writeln!(card, "{pad}  dtype: {dtype}").expect("memory takes all");
-        }
-    }
-}
-
 struct Written<'a> {
     schema: &'a Schema,
-    fields: &'a [(String, &'a RawValue)],
+    fields: &'a Fields<'a>,
 }
 
 impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let values: HashMap<&str, &RawValue> =
-            self.fields.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let values: HashMap<&str, &serde_json::value::RawValue> =
+            self.fields.0.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let mut map = serializer.serialize_map(None)?;
         for (name, of) in self.schema.in_order() {
             if name == ID && self.schema.has_others {
@@ -258,7 +237,7 @@ impl Written<'_> {
     /// The fields without a column, as the JSON of an object.
     fn others<S: Serializer>(&self) -> Result<String, S::Error> {
         let has_column = |name: &str| self.schema.places.contains_key(name);
-        let others: Vec<_> = self.fields.iter().filter(|(name, _)| !has_column(name)).collect();
+        let others: Vec<_> = self.fields.0.iter().filter(|(name, _)| !has_column(name)).collect();
         let mut json = String::from("{");
         for (at, (name, value)) in others.iter().enumerate() {
             let name = serde_json::to_string(name).map_err(serde::ser::Error::custom)?;
@@ -269,42 +248,26 @@ impl Written<'_> {
     }
 }
 
-/// The fields of an object in their order.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn fields(meta: &str) -> Fields<'_> {
+        serde_json::from_str(meta).unwrap()
+    }
+
     fn schema(records: &[&str]) -> Schema {
         let mut schema = Schema::default();
-        records.iter().for_each(|meta| schema.see(meta).unwrap());
+        records.iter().for_each(|meta| schema.see(&fields(meta)));
         schema
     }
+
+    const UNLIKE: [&str; 4] = [
+        r#"{"title":"A","year":1890,"tags":["x"],"id":"1"}"#,
+        r#"{"title":"B","year":"1891","tags":{"k":1},"score":1,"id":"2"}"#,
+        r#"{"author":null,"score":1.5,"id":"3"}"#,
+        r#"{"author":"x","id":"4","late":[{"a":1}]}"#,
+    ];
 
     #[test]
     fn records_of_one_form_are_unchanged() {
@@ -313,21 +276,16 @@ mod tests {
             r#"{"a":2,"b":"y","c":[],"n":null,"id":"2"}"#,
         ]);
         assert!(even.is_even());
-        assert!(even.card().contains("- name: \"a\"\n      dtype: int64\n"), "{}", even.card());
+        assert_eq!(even.published()[0], ("a".to_owned(), Type::Int));
     }
 
     #[test]
     fn records_of_several_forms_get_one_form() {
-        let records = [
-            r#"{"title":"A","year":1890,"tags":["x"],"id":"1"}"#,
-            r#"{"title":"B","year":"1891","tags":{"k":1},"score":1,"id":"2"}"#,
-            r#"{"author":null,"score":1.5,"id":"3"}"#,
-        ];
-        let schema = schema(&records);
+        let schema = schema(&UNLIKE[..3]);
         assert!(!schema.is_even());
-        let written: Vec<String> = records.iter().map(|meta| schema.write(meta).unwrap()).collect();
+        let written = |meta: &&str| schema.write(&fields(meta)).unwrap();
         assert_eq!(
-            written,
+            UNLIKE[..3].iter().map(written).collect::<Vec<_>>(),
             [
                 r#"{"title":"A","year":"1890","tags":"[\"x\"]","score":null,"author":null,"id":"1"}"#,
                 r#"{"title":"B","year":"1891","tags":"{\"k\":1}","score":1,"author":null,"id":"2"}"#,
@@ -337,14 +295,32 @@ mod tests {
     }
 
     #[test]
+    fn parts_make_the_schema_of_the_whole() {
+        for records in [&UNLIKE[..], &[UNLIKE[0]; 3], &[UNLIKE[2], UNLIKE[1], UNLIKE[2]]] {
+            let whole = schema(records);
+            for cut in 0..=records.len() {
+                let mut parts = schema(&records[..cut]);
+                assert!(parts.append(schema(&records[cut..])));
+                assert_eq!(parts.published(), whole.published(), "cut at {cut}");
+                assert_eq!(parts.is_even(), whole.is_even(), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
     fn fields_beyond_the_limit_are_combined() {
         let wide: Vec<String> = (0..300).map(|n| format!("\"f{n}\":{n}")).collect();
         let wide = format!("{{\"id\":\"1\",{}}}", wide.join(","));
-        let schema = schema(&[&wide, r#"{"id":"2"}"#]);
-        let written = schema.write(&wide).unwrap();
+        let schema_of_all = schema(&[&wide, r#"{"id":"2"}"#]);
+        let written = schema_of_all.write(&fields(&wide)).unwrap();
         let value: Value = serde_json::from_str(&written).unwrap();
         let others: Value = serde_json::from_str(value[OTHERS].as_str().unwrap()).unwrap();
         assert_eq!((&value["f0"], &others["f299"]), (&Value::from(0), &Value::from(299)));
-        assert!(schema.write(r#"{"id":"2"}"#).unwrap().contains("\"other_fields\":\"{}\""));
+        let written = schema_of_all.write(&fields(r#"{"id":"2"}"#)).unwrap();
+        assert!(written.contains("\"other_fields\":\"{}\""));
+        let published = schema_of_all.published();
+        let last: Vec<&str> = published.iter().rev().take(2).map(|(name, _)| &**name).collect();
+        assert_eq!(last, [ID, OTHERS]);
+        assert!(!Schema::default().append(schema(&[&wide])), "the types of f200.. are not known");
     }
 }

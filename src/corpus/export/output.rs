@@ -1,0 +1,136 @@
+//! A file of the export while it is written.
+
+use super::Format;
+use super::line::{Fields, Line};
+use super::list::temporary;
+use super::parquet::ParquetFile;
+use super::plan::Planned;
+use super::record::RecordSchema;
+use super::schema::Schema;
+use crate::Error;
+use data_encoding::HEXLOWER;
+use durable::{AtomicFile, Finished};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Compression level of [`Format::JsonlZst`]. Fixed, because the bytes of the file depend on it.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Bytes of records before they are written.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// A file whose digest and size are computed as it is written.
+pub(super) struct Hashed {
+    file: AtomicFile,
+    sha256: Sha256,
+    bytes: u64,
+}
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.sha256.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A file of documents. It gets its name when it is whole.
+pub(super) struct Output {
+    path: PathBuf,
+    form: Form,
+}
+
+enum Form {
+    Jsonl { file: Box<Hashed>, lines: Vec<u8> },
+    JsonlZst { file: Box<zstd::Encoder<'static, Hashed>>, lines: Vec<u8> },
+    Parquet(Box<ParquetFile<Hashed>>),
+}
+
+impl Output {
+    /// Begins the file of `planned` in the folder `out`.
+    pub fn create(
+        out: &Path,
+        planned: &Planned,
+        format: Format,
+        records: RecordSchema,
+    ) -> Result<Output, Error> {
+        let path = out.join(format.path(planned));
+        let folder = durable::folder_of(&path);
+        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        let file = AtomicFile::create_as(&path, temporary(&path)).map_err(Error::io(&path))?;
+        let file = Hashed { file, sha256: Sha256::new(), bytes: 0 };
+        let lines = Vec::new();
+        let form = match format {
+            Format::Jsonl => Form::Jsonl { file: Box::new(file), lines },
+            Format::JsonlZst => {
+                let file = zstd::Encoder::new(file, ZSTD_LEVEL).map_err(Error::io(&path))?;
+                Form::JsonlZst { file: Box::new(file), lines }
+            }
+            Format::Parquet => {
+                let file = ParquetFile::create(file, records);
+                Form::Parquet(Box::new(file.map_err(|error| error.at(&path))?))
+            }
+        };
+        Ok(Output { path, form })
+    }
+
+    /// Adds a document of `slice`, whose fields are those of `schema`.
+    pub fn push(
+        &mut self,
+        slice: &str,
+        (records, schema): (RecordSchema, &Schema),
+        line: &Line<'_>,
+        fields: &Fields<'_>,
+    ) -> Result<(), Error> {
+        let path = &self.path;
+        let wrong = |error: serde_json::Error| {
+            Error::corrupt(path, format!("a document cannot be written: {error}"))
+        };
+        match &mut self.form {
+            Form::Jsonl { lines, .. } | Form::JsonlZst { lines, .. } => {
+                records.write(lines, slice, schema, line, fields).map_err(wrong)?;
+                if lines.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
+            }
+            Form::Parquet(file) => file.push(slice, line, fields).map_err(|error| error.at(path)),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let (lines, written) = match &mut self.form {
+            Form::Jsonl { file, lines } => {
+                let written = file.write_all(lines);
+                (lines, written)
+            }
+            Form::JsonlZst { file, lines } => {
+                let written = file.write_all(lines);
+                (lines, written)
+            }
+            Form::Parquet(_) => return Ok(()),
+        };
+        lines.clear();
+        // A long line must not keep its memory.
+        lines.shrink_to(2 * BUFFER_BYTES);
+        written.map_err(Error::io(&self.path))
+    }
+
+    /// Gives the file its name. Returns its size and SHA-256.
+    pub fn finish(mut self) -> Result<(u64, String), Error> {
+        self.flush()?;
+        let Output { path, form } = self;
+        let hashed = match form {
+            Form::Jsonl { file, .. } => *file,
+            Form::JsonlZst { file, .. } => file.finish().map_err(Error::io(&path))?,
+            Form::Parquet(file) => file.finish().map_err(|error| error.at(&path))?,
+        };
+        let Hashed { file, sha256, bytes } = hashed;
+        file.finish().and_then(Finished::publish).map_err(Error::io(&path))?;
+        Ok((bytes, HEXLOWER.encode(&sha256.finalize())))
+    }
+}

@@ -1,0 +1,142 @@
+//! The first pass over a corpus: what must be known before the first file is written.
+//!
+//! That is the schema of each slice, where files begin, and a digest of the documents of each file,
+//! by which a file that is whole already is recognised.
+
+use super::line::{Fields, Line, decoded_bytes};
+use super::schema::Schema;
+use super::split::Splits;
+use crate::manifest::{File, Label};
+use crate::segment::SegmentReader;
+use crate::{Corpus, Error};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What was found in a segment.
+#[derive(Default)]
+pub(super) struct Scan {
+    pub schema: Schema,
+    pub lines: Vec<ScannedLine>,
+    /// Documents by the field `language`, if that is a string.
+    pub languages: BTreeMap<String, u64>,
+}
+
+/// A document of a segment.
+pub(super) struct ScannedLine {
+    /// Its part: the number of its split.
+    pub part: usize,
+    /// Size of its line as stored, with the newline.
+    pub bytes: u64,
+    /// Size of its text.
+    pub text_bytes: u64,
+    /// Digest of its line.
+    pub digest: [u8; 16],
+}
+
+/// Most languages of a segment that are counted; a file with more has them from a field of another
+/// meaning.
+const LANGUAGES_MAX: usize = 1000;
+
+/// Documents between two reports of progress.
+const REPORT_DOCUMENTS: u64 = 256;
+
+/// Reads a segment. Calls `read` as bytes of the segment, as stored, are read.
+pub(super) fn segment(
+    corpus: &Corpus,
+    file: &File,
+    splits: &Splits,
+    read: impl Fn(u64),
+) -> Result<Scan, Error> {
+    let mut scan = Scan::default();
+    let mut reported = 0;
+    let mut report = |documents: usize, is_last: bool| {
+        if is_last || (documents as u64).is_multiple_of(REPORT_DOCUMENTS) {
+            // The share of the documents stands for the share of the bytes.
+            let share = documents as f64 / (file.records.max(1)) as f64;
+            let done = if is_last { file.bytes } else { (share * file.bytes as f64) as u64 };
+            read(done.saturating_sub(reported));
+            reported = reported.max(done);
+        }
+    };
+    lines(corpus, file, |bytes, line, fields| {
+        report(scan.lines.len(), false);
+        scan.schema.see(fields);
+        let digest = Sha256::digest(bytes);
+        scan.lines.push(ScannedLine {
+            part: splits.part(&fields.string("id").unwrap_or_default()),
+            bytes: bytes.len() as u64,
+            text_bytes: decoded_bytes(line.text()),
+            digest: digest[..16].try_into().expect("16 of 32 bytes"),
+        });
+        if let Some(language) = fields.string("language")
+            && (scan.languages.len() < LANGUAGES_MAX || scan.languages.contains_key(&language))
+        {
+            *scan.languages.entry(language).or_default() += 1;
+        }
+        Ok(true)
+    })?;
+    report(scan.lines.len(), true);
+    Ok(scan)
+}
+
+/// Adds the fields of all records of a segment to a schema.
+pub(super) fn see(corpus: &Corpus, file: &File, schema: &mut Schema) -> Result<(), Error> {
+    lines(corpus, file, |_, _, fields| {
+        schema.see(fields);
+        Ok(true)
+    })
+}
+
+/// Calls `each` with every line of a segment, in order, until it returns false.
+///
+/// # Errors
+/// If a line is not a document, or a segment that was read to its end has another number of
+/// documents than the manifest says.
+pub(super) fn lines(
+    corpus: &Corpus,
+    file: &File,
+    mut each: impl FnMut(&[u8], &Line<'_>, &Fields<'_>) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let path = corpus.root().join(&file.path);
+    let mut reader = SegmentReader::open(&path)?;
+    let mut bytes = Vec::new();
+    let mut records = 0;
+    while reader.next_line(&mut bytes)? {
+        records += 1;
+        let wrong = |error: serde_json::Error| {
+            let what = format!(
+                "document {records} is not one: {error}; restore this file from a copy, or rebuild \
+                 the corpus"
+            );
+            Error::corrupt(&path, what)
+        };
+        let line = Line::parse(&bytes).map_err(wrong)?;
+        let fields = line.fields().map_err(wrong)?;
+        if !each(&bytes, &line, &fields)? {
+            return Ok(());
+        }
+    }
+    if records != file.records {
+        let what = format!(
+            "{} documents expected, {records} found; restore this file from a copy, or rebuild the \
+             corpus",
+            file.records
+        );
+        return Err(Error::corrupt(&path, what));
+    }
+    Ok(())
+}
+
+/// Returns the segments of a label in the order of their documents.
+pub(super) fn in_order<'l>(corpus: &Path, label: &'l Label) -> Result<Vec<&'l File>, Error> {
+    let mut segments: Vec<_> = label.segments.iter().collect();
+    segments.sort_by_key(|segment| segment.first);
+    // The ranges of refs of the segments are disjoint, so reading one after the other keeps the
+    // order.
+    if let Some(pair) = segments.windows(2).find(|pair| pair[0].last >= pair[1].first) {
+        let what = format!("overlaps {}: the manifest is damaged", pair[0].path);
+        return Err(Error::corrupt(&corpus.join(&pair[1].path), what));
+    }
+    Ok(segments)
+}
