@@ -69,6 +69,11 @@ impl CommonModels {
         let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(usage_of_file)?;
         Ok(CommonModels { language: Arc::new(language), tokens: tokens.map(Arc::new) })
     }
+
+    /// Returns a remark for the user if tokens are counted by the slower tokenizer library.
+    pub fn tokens_remark(&self) -> Option<String> {
+        self.tokens.as_ref().and_then(|tokens| tokens.remark())
+    }
 }
 
 impl Models {
