@@ -31,6 +31,11 @@ const WORKERS_MAX: usize = 512;
 /// The most processes of a run: each is connected to every other.
 const PROCESSES_MAX: usize = 256;
 
+/// Returns the number of cores that this process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Parses a number of workers.
 pub(crate) fn workers(text: &str) -> Result<usize, String> {
     at_most(text, WORKERS_MAX, "workers in a process; one for each core is right")
