@@ -31,10 +31,13 @@ pub(super) struct Table {
 /// Returns a string of a row.
 type Text = Box<dyn Fn(&Row) -> Option<&str>>;
 
+/// Returns a number of a row.
+type Number = Box<dyn Fn(&Row) -> Option<f64>>;
+
 /// The values of a column, found in a row.
 enum Column {
     Text(Text),
-    Double(Box<dyn Fn(&Row) -> Option<f64>>),
+    Double(Number),
     Long(fn(&Row) -> Option<i64>),
 }
 
@@ -149,7 +152,7 @@ impl Column {
     fn write(&self, writer: &mut ColumnWriter<'_>, rows: &[Row]) -> Result<()> {
         match (self, writer) {
             (Column::Text(of), ColumnWriter::ByteArrayColumnWriter(writer)) => {
-                let found = rows.iter().map(|row| of(row).map(|text| ByteArray::from(text)));
+                let found = rows.iter().map(|row| of(row).map(ByteArray::from));
                 let (values, levels) = optional(found);
                 writer.write_batch(&values, Some(&levels), None)?;
             }
