@@ -180,6 +180,7 @@ fn run(
         }
         prepared.insert(name, slice.prepare(settings, models, setup_labels.clone()));
     }
+    identifiers.extend(loaded.common.and_then(|common| common.tokens_remark()));
     let plan = plan(&manifest, labels, &prepared, options);
     let progress = Progress::new(labels.iter().map(|&number| {
         let label = &manifest.labels[number];

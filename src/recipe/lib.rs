@@ -27,7 +27,7 @@ pub mod usage;
 pub use comparison::{Bound, Comparison, language_of, language_score_of};
 pub use dedup::{Dedup, Deduplicate, global_dedup};
 pub use input::{Input, check_label};
-pub use models::{CommonModels, FactsOf, ModelFiles, Models};
+pub use models::{CommonModels, FactsOf, MissingModel, ModelFiles, Models};
 pub use recipe::Recipe;
 pub use record::{Record, documents};
 pub use settings::{

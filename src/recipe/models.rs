@@ -69,6 +69,11 @@ impl CommonModels {
         let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(usage_of_file)?;
         Ok(CommonModels { language: Arc::new(language), tokens: tokens.map(Arc::new) })
     }
+
+    /// Returns a remark for the user if tokens are counted by the slower tokenizer library.
+    pub fn tokens_remark(&self) -> Option<String> {
+        self.tokens.as_ref().and_then(|tokens| tokens.remark())
+    }
 }
 
 impl Models {
@@ -94,6 +99,11 @@ impl Models {
             keep: keep.map(Arc::new),
             bad_words: bad_words.map(Arc::new),
         })
+    }
+
+    /// Returns the names of the signals that are computed.
+    pub fn signal_names(&self) -> impl Iterator<Item = &'static str> {
+        self.signals.iter().map(|signal| signal.name)
     }
 
     /// Returns the name of the language identifier.
@@ -138,13 +148,13 @@ impl Models {
     }
 
     /// Sets a document's quality, the probability that Wikipedia would refer to it, if there is a
-    /// classifier.
+    /// classifier. fastText's may be slightly outside of 0 to 1; here it is not.
     pub fn quality(&self) -> impl FnMut(&mut Document) + 'static {
         let (model, mut scratch) = (self.quality.clone(), models::fasttext::Scratch::default());
         move |document| {
             let model = model.as_ref();
             let probability = model.map(|model| model.probability(&document.text, &mut scratch));
-            document.scores.quality = probability;
+            document.scores.quality = probability.map(|probability| probability.clamp(0.0, 1.0));
         }
     }
 
@@ -253,22 +263,35 @@ fn keep(files: &ModelFiles, lists: &Lists) -> anyhow::Result<Option<Keep>> {
     }
     let keep = Keep::new(&files.keep, lists).map_err(|error| usage(format!("keep: {error}")))?;
     // Without the model these values are absent, and no page would be kept.
-    let needs: [(&[&str], bool, &str); 2] = [
-        (
-            &["ccnet_perplexity", "ccnet_bucket", "bucket"],
-            files.lm.is_some(),
-            "language models: lm = \"FOLDER\"",
-        ),
-        (
-            &["rps_doc_ml_wikiref_score"],
-            files.classifier.is_some(),
-            "a model: classifier = \"FILE\"",
-        ),
-    ];
-    for (names, has_model, remedy) in needs {
-        if let Some(name) = names.iter().find(|name| !has_model && keep.uses(name)) {
-            return Err(usage(format!("keep: {name} needs {remedy}")));
-        }
+    if let Some((name, model)) = files.missing(|name| keep.uses(name)) {
+        let remedy = match model {
+            MissingModel::Lm => "language models: lm = \"FOLDER\"",
+            MissingModel::Classifier => "a model: classifier = \"FILE\"",
+        };
+        return Err(usage(format!("keep: {name} needs {remedy}")));
     }
     Ok(Some(keep))
+}
+
+/// A model that a signal needs and that is not named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingModel {
+    /// The folder of language models.
+    Lm,
+    /// The quality classifier.
+    Classifier,
+}
+
+impl ModelFiles {
+    /// Returns the first signal among those that `uses` accepts whose model is not named.
+    pub fn missing(&self, uses: impl Fn(&str) -> bool) -> Option<(&'static str, MissingModel)> {
+        let needs = [
+            ("ccnet_perplexity", self.lm.is_some(), MissingModel::Lm),
+            ("ccnet_bucket", self.lm.is_some(), MissingModel::Lm),
+            ("bucket", self.lm.is_some(), MissingModel::Lm),
+            ("rps_doc_ml_wikiref_score", self.classifier.is_some(), MissingModel::Classifier),
+        ];
+        let found = needs.into_iter().find(|(name, has_model, _)| !has_model && uses(name));
+        found.map(|(name, _, model)| (name, model))
+    }
 }
