@@ -123,9 +123,15 @@ impl Slice for CommonCrawl {
     }
 
     fn calibration(settings: &mut Settings) -> Option<Calibration<'_>> {
-        let filter = (!settings.keep.is_empty()).then_some(FILTER);
-        let threshold = &mut settings.min_score;
-        Some(Calibration { setting: "min_score", reason: QUALITY, threshold, filter })
+        Some(Calibration {
+            setting: "min_score",
+            reason: QUALITY,
+            threshold: &mut settings.min_score,
+            keep: &mut settings.keep,
+            filter: FILTER,
+            signals: &settings.signals,
+            earlier: EARLIER_SCORES,
+        })
     }
 
     fn forms(_: &Settings) -> Forms {
@@ -179,6 +185,26 @@ impl Slice for CommonCrawl {
         }
     }
 }
+
+/// Scores of the steps before pages are compared.
+const EARLIER_SCORES: &[EarlierScore] = &[
+    EarlierScore {
+        name: "language_score",
+        setting: "min_language_score",
+        reason: "language_score",
+        is_at_most: false,
+        line: |threshold| format!("min_language_score = {threshold:?}"),
+        signal: "ccnet_language_score",
+    },
+    EarlierScore {
+        name: "perplexity",
+        setting: "buckets",
+        reason: "bucket",
+        is_at_most: true,
+        line: |threshold| format!("keep = \"ccnet_perplexity <= {threshold}\""),
+        signal: "ccnet_perplexity",
+    },
+];
 
 const QUALITY: &str = "quality";
 const FILTER: &str = "filter";

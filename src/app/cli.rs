@@ -9,6 +9,7 @@ mod exit;
 mod export;
 mod launch;
 mod models;
+mod prune;
 mod run_flags;
 mod score;
 mod status;
@@ -58,6 +59,7 @@ enum Command {
     Models(models::Models),
     Export(export::Export),
     Calibrate(calibrate::Calibrate),
+    Prune(prune::Prune),
     Verify(verify::Verify),
     Train(train::Train),
     Bench(bench::Bench),
@@ -94,6 +96,7 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
         Command::Calibrate(command) => command.run(slices),
+        Command::Prune(command) => command.run(slices),
         Command::Verify(command) => command.run(slices),
         Command::Train(command) => command.run(),
         Command::Bench(command) => command.run(),

@@ -7,7 +7,7 @@ mod readable;
 mod source_state;
 mod summary;
 
-pub(crate) use self::prepare::recover;
+pub(crate) use self::prepare::{check_recipe, recover};
 pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 
 use self::labels::Added;

@@ -1,5 +1,6 @@
 //! Output for people: lines, progress, tables of counts, plots, and units of numbers.
 
+pub(crate) mod aside;
 pub(crate) mod counts;
 mod output;
 pub(crate) mod plot;

@@ -32,7 +32,7 @@ pub use settings::{
     WrongValue, language_codes, list, within,
 };
 pub use slice::{
-    AnySlice, Calibration, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel, Slice,
+    AnySlice, Calibration, EarlierScore, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel, Slice,
     Slices, find_slice,
 };
 /// For [`settings!`].
@@ -42,7 +42,7 @@ pub use toml;
 /// The names that the file of a slice uses.
 pub mod prelude {
     pub use crate::{
-        Calibration, Dedup, Deduplicate, FilePath, Fixture, FixtureModel, FolderPath, Forms,
+        Calibration, Dedup, Deduplicate, EarlierScore, FilePath, Fixture, FixtureModel, FolderPath, Forms,
         ModelFiles, Record, Setup, Slice, choice, documents, fixtures, language_codes, list,
         settings, within,
     };

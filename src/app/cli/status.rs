@@ -56,7 +56,8 @@ pub(super) fn status_json(manifest: &Manifest) -> Value {
             "resident_bytes": size.resident_bytes,
         });
     }
-    json!({"commit": manifest.commit, "slices": slices, "state": state})
+    let aside = crate::terminal::aside::json(manifest);
+    json!({"commit": manifest.commit, "slices": slices, "state": state, "aside": aside})
 }
 
 struct IndexSize {
@@ -86,6 +87,9 @@ pub(super) fn print_status(manifest: &Manifest) -> Result<()> {
     for label in manifest.labels.iter().filter(|label| label.defects_count > 0) {
         let (name, count) = (label.full_name(), label.defects_count);
         outln!("{name} has {count} defects: run the command that added it again to list them")?;
+    }
+    if let Some(line) = crate::terminal::aside::line(manifest) {
+        outln!("{line}")?;
     }
     for (index, runs) in &manifest.state {
         let size = index_size(runs);

@@ -47,7 +47,7 @@ pub(crate) fn recover(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> R
 }
 
 /// Fails unless the corpus was built with `recipe`.
-fn check_recipe(
+pub(crate) fn check_recipe(
     corpus: &Corpus,
     manifest: &Manifest,
     recipe: &Recipe,
