@@ -23,6 +23,9 @@ pub struct Manifest {
     /// The text of `recipe.toml` at this commit. A repair restores it.
     #[serde(default)]
     pub recipe_toml: Option<String>,
+    /// Digests of the models that the recipe names, by setting: to say which of them has changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, String>,
     /// The first epoch of the next run.
     pub next_epoch: u64,
     /// All labels, in the order in which they were added. Their places are their numbers in a

@@ -264,10 +264,7 @@ impl<W> Output<W> {
         Ok(self.writer.as_mut().expect("made above"))
     }
 
-    fn finish(
-        self,
-        finish: fn(W, String) -> Result<File, Error>,
-    ) -> Result<Option<File>, Error> {
+    fn finish(self, finish: fn(W, String) -> Result<File, Error>) -> Result<Option<File>, Error> {
         self.writer.map(|writer| finish(writer, self.name)).transpose()
     }
 }

@@ -8,7 +8,9 @@
 //! * [`Deduplicate`]: the setting `dedup`.
 
 mod dedup;
+mod difference;
 mod digest;
+mod expand;
 mod fingerprint;
 mod input;
 mod models;
@@ -23,17 +25,18 @@ mod summed;
 pub mod usage;
 
 pub use dedup::{Dedup, Deduplicate, global_dedup};
+pub use expand::expand;
 pub use input::{Input, check_label};
 pub use models::{CommonModels, FactsOf, ModelFiles, Models};
 pub use recipe::Recipe;
 pub use record::{Record, documents};
 pub use settings::{
-    AnySettings, Choice, FilePath, FolderPath, Key, Preset, SettingType, SettingValue, Settings,
-    WrongValue, language_codes, list, within,
+    AnySettings, Choice, FilePath, FolderPath, Key, NumberRange, Preset, SettingType, SettingValue,
+    Settings, Unusable, WrongValue, language_codes, list,
 };
 pub use slice::{
-    AnySlice, Calibration, EarlierScore, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel, Slice,
-    Slices, find_slice,
+    AnySlice, Calibration, EarlierScore, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel,
+    Slice, Slices, find_slice,
 };
 /// For [`settings!`].
 #[doc(hidden)]
@@ -42,9 +45,9 @@ pub use toml;
 /// The names that the file of a slice uses.
 pub mod prelude {
     pub use crate::{
-        Calibration, Dedup, Deduplicate, EarlierScore, FilePath, Fixture, FixtureModel, FolderPath, Forms,
-        ModelFiles, Record, Setup, Slice, choice, documents, fixtures, language_codes, list,
-        settings, within,
+        Calibration, Dedup, Deduplicate, EarlierScore, FilePath, Fixture, FixtureModel, FolderPath,
+        Forms, ModelFiles, Record, Setup, Slice, Unusable, choice, documents, fixtures,
+        language_codes, list, settings,
     };
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};

@@ -1,7 +1,7 @@
 //! The contract of a slice.
 
 use crate::models::{ModelFiles, Models};
-use crate::settings::{AnySettings, Key, Preset, Settings};
+use crate::settings::{AnySettings, Key, Preset, Settings, Unusable};
 use crate::summed::summed;
 use crate::usage::{suggest, usage};
 use engine::{Docs, Documents, Graph, Reader};
@@ -33,11 +33,11 @@ pub trait Slice: Send + Sync + 'static {
     /// The keys of its table in a recipe.
     type Settings: Settings;
 
-    /// Checks ranges, and settings that exclude each other.
+    /// Checks words, and settings that exclude each other. Ranges are declared with the settings.
     ///
     /// # Errors
-    /// Returns a message that names the setting and what is expected.
-    fn check(_settings: &Self::Settings) -> Result<(), String> {
+    /// Names the setting and what is expected.
+    fn check(_settings: &Self::Settings) -> Result<(), Unusable> {
         Ok(())
     }
 
@@ -222,7 +222,7 @@ pub trait AnySlice: Send + Sync {
     ///
     /// # Errors
     /// As [`Slice::check`].
-    fn check(&self, settings: &dyn AnySettings) -> Result<(), String>;
+    fn check(&self, settings: &dyn AnySettings) -> Result<(), Unusable>;
     /// [`Slice::models`].
     fn models(&self, settings: &dyn AnySettings) -> ModelFiles;
     /// [`Slice::identifies_languages`].
@@ -310,7 +310,7 @@ impl<S: Slice> AnySlice for S {
         Box::new(S::Settings::defaults(preset))
     }
 
-    fn check(&self, settings: &dyn AnySettings) -> Result<(), String> {
+    fn check(&self, settings: &dyn AnySettings) -> Result<(), Unusable> {
         S::check(downcast::<S>(settings))
     }
 

@@ -121,9 +121,10 @@ impl Bounds {
 
     /// Returns the threshold of the bound that is like `bound`.
     pub fn threshold(&self, signal: &Signal, is_at_most: bool) -> Option<f64> {
-        let known = self.bounds.iter().find(|known| {
-            known.signal.name == signal.name && known.is_at_most == is_at_most
-        });
+        let known = self
+            .bounds
+            .iter()
+            .find(|known| known.signal.name == signal.name && known.is_at_most == is_at_most);
         known.map(|known| known.threshold)
     }
 

@@ -90,8 +90,8 @@ impl Score {
     /// Returns the score of a document.
     pub fn of(self, row: &LedgerRow) -> Option<f64> {
         match self {
-            // A threshold of 0 keeps everything, also where fastText returns a little less.
-            Score::Quality(_) => row.scores.quality.map(|quality| quality.max(0.0)),
+            // fastText's probabilities may be beyond 0 and 1 by a few parts in 100,000.
+            Score::Quality(_) => row.scores.quality.map(|quality| quality.clamp(0.0, 1.0)),
             Score::Signal { signal, .. } => signal_of(row, signal),
             Score::Earlier(score) => match score.name {
                 "perplexity" => row.scores.perplexity,
@@ -136,10 +136,10 @@ impl LastSteps {
                 Some(reason) => reason == self.quality,
             },
             Score::Signal { signal, is_at_most } => {
-                let others = self.bounds.iter().filter(|bound| {
+                let mut others = self.bounds.iter().filter(|bound| {
                     bound.signal.name != signal.name || bound.is_at_most != is_at_most
                 });
-                built.reason.is_none() && is_good() && { others }.all(|bound| within(bound, built))
+                built.reason.is_none() && is_good() && others.all(|bound| within(bound, built))
             }
         }
     }

@@ -217,7 +217,9 @@ impl Calibrate {
                 crate::calibrate::score::QUALITY => {
                     "the recipe of this corpus names no classifier, or no document got that far"
                 }
-                "perplexity" => "the recipe of this corpus names no lm, or no document got that far",
+                "perplexity" => {
+                    "the recipe of this corpus names no lm, or no document got that far"
+                }
                 _ => "no document got that far",
             };
             return Err(usage(format!("no document of {slice} has a {score}: {why}")));

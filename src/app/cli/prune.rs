@@ -58,7 +58,9 @@ impl Prune {
             if self.dry_run {
                 outln!("prune would remove {documents} documents kept aside, {bytes} on disk")?;
             } else {
-                outln!("removed {documents} documents kept aside, {bytes} on disk; commit {commit}")?;
+                outln!(
+                    "removed {documents} documents kept aside, {bytes} on disk; commit {commit}"
+                )?;
             }
         }
         Ok(DONE)

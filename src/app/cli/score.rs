@@ -169,6 +169,7 @@ impl Score {
         }
         // Lines are scored, not dropped.
         files.keep.clear();
+        files.identified.clear();
         let tokenizer = file("tokenizer", &self.tokenizer, recipe.tokenizer.map(|path| path.0))?;
         let lid = file("lid", &self.lid, recipe.lid.map(|path| path.0))?;
         Ok(ScoreModels { files, tokenizer, lid })

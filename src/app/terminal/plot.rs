@@ -18,8 +18,7 @@ const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(40, 40, 40);
 const GRID: RGBColor = RGBColor(225, 225, 225);
 /// Colours that people with colour blindness can distinguish; lines also differ in width.
-const COLOURS: [RGBColor; 3] =
-    [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)];
+const COLOURS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)];
 
 /// Returns the extension of a curve's file, which names its format.
 pub(crate) fn extension(path: &Path) -> &str {
@@ -103,9 +102,8 @@ impl Plot<'_> {
             return Some((widened(&x), 0.0..1.0));
         }
         let mark = self.marks.last()?;
-        let share = points.iter().min_by(|a, b| {
-            (a.0 - mark.at).abs().total_cmp(&(b.0 - mark.at).abs())
-        })?;
+        let share =
+            points.iter().min_by(|a, b| (a.0 - mark.at).abs().total_cmp(&(b.0 - mark.at).abs()))?;
         let y = (share.1 - 0.1).max(0.0)..(share.1 + 0.1).min(1.0);
         let x = between(y.start, y.end)?;
         let x = x.start.min(mark.at)..x.end.max(mark.at);
@@ -136,8 +134,11 @@ impl Plot<'_> {
             .y_label_area_size(56)
             .build_cartesian_2d(x.clone(), y.start..top)
             .map_err(shown)?;
-        let across =
-            if title.is_empty() { self.across.to_owned() } else { format!("{}, {title}", self.across) };
+        let across = if title.is_empty() {
+            self.across.to_owned()
+        } else {
+            format!("{}, {title}", self.across)
+        };
         let step = (x.end - x.start) / 8.0;
         chart
             .configure_mesh()
@@ -209,7 +210,8 @@ impl Plot<'_> {
             let style = TextStyle::from((FONT, 13).into_font()).color(&INK).pos(anchor);
             // A little beside the line.
             let gap = if is_right { -6 } else { 6 };
-            let name = EmptyElement::at((*at, level)) + Text::new(text.trim().to_owned(), (gap, 0), style);
+            let name =
+                EmptyElement::at((*at, level)) + Text::new(text.trim().to_owned(), (gap, 0), style);
             chart.draw_series([name]).map_err(shown)?;
         }
         Ok(())
@@ -218,8 +220,7 @@ impl Plot<'_> {
 
 type Drawn = Result<(), String>;
 type Area<'f> = DrawingArea<SVGBackend<'f>, plotters::coord::Shift>;
-type Chart<'c, 'f> =
-    ChartContext<'c, SVGBackend<'f>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Chart<'c, 'f> = ChartContext<'c, SVGBackend<'f>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 fn shown(error: impl Display) -> String {
     error.to_string()
@@ -292,7 +293,15 @@ mod tests {
 
     #[test]
     fn if_it_changes_at_both_ends_the_last_mark_is_enlarged() {
-        let share = |x: f64| if x < 0.02 { 1.0 - 25.0 * x } else if x < 0.98 { 0.5 } else { 25.0 * (1.0 - x) };
+        let share = |x: f64| {
+            if x < 0.02 {
+                1.0 - 25.0 * x
+            } else if x < 0.98 {
+                0.5
+            } else {
+                25.0 * (1.0 - x)
+            }
+        };
         let marks = ["now", "found"].map(|name| Mark { name: name.into(), at: 0.99 });
         let (panels, svg) = plot(&line(share), &marks);
         assert!(panels[1].x.start > 0.95 && panels[1].x.contains(&0.99), "{panels:?}");

@@ -115,7 +115,9 @@ impl Report {
         if self.curve.without_score > 0 {
             let count = HumanCount(self.curve.without_score);
             match self.score {
-                Score::Signal { .. } => outln!("{count} documents have none: no threshold keeps them")?,
+                Score::Signal { .. } => {
+                    outln!("{count} documents have none: no threshold keeps them")?
+                }
                 _ => outln!("{count} documents have none: every threshold keeps them")?,
             }
         }
@@ -278,7 +280,11 @@ impl Report {
         let plot = Plot {
             title: &format!("{}: what a threshold on {score} keeps", self.slice),
             about: &format!("of {} that have a {score}", self.totals().trim_end_matches(',')),
-            across: &format!("{} (documents {} it are kept)", self.score.setting(), self.score.operator()),
+            across: &format!(
+                "{} (documents {} it are kept)",
+                self.score.setting(),
+                self.score.operator()
+            ),
             up: "share kept",
             range: range.clone(),
             marks: &marks,
