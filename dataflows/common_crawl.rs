@@ -36,9 +36,9 @@ settings! {
         lm: Option<FolderPath> = None; // cc_net Makefile: data/lm_sp
         /// perplexity buckets kept; all: pages without perplexity
         buckets: Vec<String> = list(&["head", "middle", "all"]); // data_prep/cc/dedup: files read
-        /// fastText model with the labels wiki and cc, .bin or .ftz
+        /// fastText model of quality with the labels wiki and cc, .bin or .ftz
         classifier: Option<FilePath> = None; // data_prep/cc/classifier: wikiref.model.bin
-        /// pages with a lower probability of wiki are dropped, if there is a classifier
+        /// pages with a lower quality are dropped, if there is a classifier
         min_score: f64 = 0.25, range 0.0..=1.0; // data_prep/cc README: jq 'select(.wiki_prob >= 0.25)'
         /// filter expression for the pages kept, such as ccnet_perplexity < 340 and ...
         keep: String = String::new();

@@ -187,7 +187,7 @@ fn a_file_that_is_not_a_model_is_named() {
 #[test]
 fn keeping_no_copies_in_a_growing_corpus_is_rejected() {
     let recipe = "[common_crawl]\ncopies = \"none\"\nscope = \"corpus\"";
-    refused(recipe, 1, &["copies", "scope", "use scope = \"label\" or \"shard\""]);
+    refused(recipe, 2, &["copies", "scope", "use scope = \"label\" or \"shard\""]);
     let inherited = "preset = \"redpajama\"\n[common_crawl]\nscope = \"corpus\"";
     refused(inherited, 2, &["copies", "scope"]);
 }

@@ -87,10 +87,12 @@ impl Plot<'_> {
     fn enlarged(&self) -> Option<(Range<f64>, Range<f64>)> {
         let points = &self.series.first()?.points;
         let (first, last) = (points.first()?.1, points.last()?.1);
+        // With the points before and after.
         let between = |low: f64, high: f64| {
-            let mut within = points.iter().filter(|(_, share)| (low..=high).contains(share));
-            let first = within.next()?.0;
-            Some(first..within.next_back().map_or(first, |point| point.0))
+            let is_within = |(_, share): &(f64, f64)| (low..=high).contains(share);
+            let first = points.iter().position(is_within)?.saturating_sub(1);
+            let last = (points.iter().rposition(is_within)? + 1).min(points.len() - 1);
+            Some(points[first].0..points[last].0)
         };
         let is_small = |x: &Range<f64>| {
             let width = x.end - x.start;
@@ -160,21 +162,17 @@ impl Plot<'_> {
             .map_err(shown)?;
         for (number, Series { name, points }) in self.series.iter().enumerate() {
             let style = COLOURS[number % COLOURS.len()].stroke_width(3 - (number as u32).min(1));
+            let lines = clipped(points, x, y).into_iter().map(|part| PathElement::new(part, style));
             chart
-                .draw_series(LineSeries::new(clipped(points, x, y), style))
+                .draw_series(lines)
                 .map_err(shown)?
                 .label(name)
                 .legend(move |(left, y)| PathElement::new([(left, y), (left + 22, y)], style));
         }
         self.draw_marks(panel, &mut chart)?;
-        let falls = self.series.first().is_none_or(|series| {
-            series.points.first().map(|point| point.1) >= series.points.last().map(|point| point.1)
-        });
-        let corner =
-            if falls { SeriesLabelPosition::LowerLeft } else { SeriesLabelPosition::LowerRight };
         chart
             .configure_series_labels()
-            .position(corner)
+            .position(free_corner(self.series, panel))
             .margin(12)
             .legend_area_size(30)
             .background_style(WHITE.mix(0.85))
@@ -233,22 +231,70 @@ fn widened(range: &Range<f64>) -> Range<f64> {
     range.start - margin..range.end + margin
 }
 
-/// Returns the part of a line that is within a panel, up to the panel's edges.
-fn clipped(points: &[(f64, f64)], x: &Range<f64>, y: &Range<f64>) -> Vec<(f64, f64)> {
-    let share_at = |at: f64, (a, b): ((f64, f64), (f64, f64))| {
-        if a.0 < b.0 { a.1 + (b.1 - a.1) * (at - a.0) / (b.0 - a.0) } else { a.1 }
-    };
-    let mut line: Vec<(f64, f64)> = Vec::new();
+type Point = (f64, f64);
+
+/// Returns the parts of a line that are within a panel.
+fn clipped(points: &[Point], x: &Range<f64>, y: &Range<f64>) -> Vec<Vec<Point>> {
+    let mut parts: Vec<Vec<Point>> = Vec::new();
     for pair in points.windows(2) {
-        let (a, b) = (pair[0], pair[1]);
-        if b.0 < x.start || x.end < a.0 {
-            continue;
-        }
-        for at in [a.0.max(x.start), b.0.min(x.end)] {
-            line.push((at, share_at(at, (a, b)).clamp(y.start, y.end)));
+        let Some((from, to)) = clipped_segment(pair[0], pair[1], x, y) else { continue };
+        match parts.last_mut() {
+            Some(part) if part.last() == Some(&from) => part.push(to),
+            _ => parts.push(vec![from, to]),
         }
     }
-    line
+    parts
+}
+
+/// Returns the part of a segment that is within a panel (Liang and Barsky's algorithm).
+fn clipped_segment(a: Point, b: Point, x: &Range<f64>, y: &Range<f64>) -> Option<(Point, Point)> {
+    let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+    let (mut from, mut to) = (0.0, 1.0);
+    let edges = [(-dx, a.0 - x.start), (dx, x.end - a.0), (-dy, a.1 - y.start), (dy, y.end - a.1)];
+    for (direction, distance) in edges {
+        if direction < 0.0 {
+            from = f64::max(from, distance / direction);
+        } else if direction > 0.0 {
+            to = f64::min(to, distance / direction);
+        } else if distance < 0.0 {
+            return None;
+        }
+    }
+    let at = |part: f64| match part {
+        0.0 => a,
+        1.0 => b,
+        _ => (a.0 + part * dx, a.1 + part * dy),
+    };
+    (from <= to).then(|| (at(from), at(to)))
+}
+
+/// Corners for the legend, and the middle of each as shares of a panel.
+const CORNERS: [(SeriesLabelPosition, Point); 4] = [
+    (SeriesLabelPosition::LowerLeft, (0.15, 0.12)),
+    (SeriesLabelPosition::LowerRight, (0.85, 0.12)),
+    (SeriesLabelPosition::MiddleRight, (0.85, 0.5)),
+    (SeriesLabelPosition::MiddleLeft, (0.15, 0.5)),
+];
+
+/// Returns the corner of a panel with the fewest points of lines in it.
+fn free_corner(series: &[Series], Panel { x, y, .. }: &Panel) -> SeriesLabelPosition {
+    let top = y.end + HEADROOM * (y.end - y.start);
+    let parts = series.iter().flat_map(|series| clipped(&series.points, x, y));
+    let segments =
+        parts.flat_map(|part| part.windows(2).map(|pair| (pair[0], pair[1])).collect::<Vec<_>>());
+    let between = segments.flat_map(|(a, b)| {
+        [0.0, 0.25, 0.5, 0.75].map(|part| (a.0 + part * (b.0 - a.0), a.1 + part * (b.1 - a.1)))
+    });
+    let places: Vec<Point> = between
+        .map(|(a, b)| ((a - x.start) / (x.end - x.start), (b - y.start) / (top - y.start)))
+        .collect();
+    let in_corner = |middle: Point| {
+        let is_near =
+            |at: &&Point| (at.0 - middle.0).abs() < 0.16 && (at.1 - middle.1).abs() < 0.13;
+        places.iter().filter(is_near).count()
+    };
+    let free = CORNERS.into_iter().min_by_key(|(_, middle)| in_corner(*middle));
+    free.expect("there are corners").0
 }
 
 /// Returns a number with the decimal places that tell it from one `step` away.
@@ -313,6 +359,15 @@ mod tests {
         assert_eq!(plot(&line(|x| 1.0 - x), &[]).0.len(), 1);
         assert_eq!(plot(&[Series { name: "none".into(), points: Vec::new() }], &[]).0.len(), 1);
         assert_eq!(plot(&line(|_| 0.5), &[Mark { name: "m".into(), at: 0.5 }]).0.len(), 1);
+    }
+
+    #[test]
+    fn a_line_that_leaves_a_panel_ends_at_its_edge() {
+        let line = [(0.0, 0.0), (1.0, 1.0), (2.0, 1.0), (2.0, 0.0), (3.0, 0.5)];
+        let parts = clipped(&line, &(0.5..3.0), &(0.0..0.75));
+        let expected =
+            vec![vec![(0.5, 0.5), (0.75, 0.75)], vec![(2.0, 0.75), (2.0, 0.0), (3.0, 0.5)]];
+        assert_eq!(parts, expected);
     }
 
     #[test]

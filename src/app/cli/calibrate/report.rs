@@ -114,12 +114,8 @@ impl Report {
         )?;
         if self.curve.without_score > 0 {
             let count = HumanCount(self.curve.without_score);
-            match self.score {
-                Score::Signal { .. } => {
-                    outln!("{count} documents have none: no threshold keeps them")?
-                }
-                _ => outln!("{count} documents have none: every threshold keeps them")?,
-            }
+            let which = if let Score::Signal { .. } = self.score { "no" } else { "every" };
+            outln!("{count} documents have none: {which} threshold keeps them")?;
         }
         outln!("{}", self.table())?;
         if self.has_filter && matches!(self.score, Score::Quality(_)) {
@@ -293,8 +289,8 @@ impl Report {
         plot.svg()
     }
 
-    /// The shares kept over the thresholds of a range: a threshold keeps what the next stricter
-    /// point keeps.
+    /// The shares kept over the thresholds of a range, in stairs: the value of a document is the last
+    /// threshold that keeps it.
     fn stairs(
         &self,
         points: &[(f64, Kept)],
@@ -304,13 +300,14 @@ impl Report {
         let share = |kept: Kept| of(kept) as f64 / of(self.curve.all()).max(1) as f64;
         let mut line = vec![(range.start, share(self.curve.kept(range.start)))];
         for (at, kept) in points.iter().filter(|point| range.contains(&point.0)) {
-            let before = line.last().expect("it has a first point").1;
-            let now = share(*kept);
-            // A lower threshold keeps the documents of this point, and drops them right after it.
-            line.push((*at, if self.score.is_at_most() { before } else { now }));
+            let (before, now) = (*line.last().expect("it has a first point"), share(*kept));
+            line.push(if self.score.is_at_most() { (*at, before.1) } else { (before.0, now) });
             line.push((*at, now));
         }
-        line.push((range.end, share(self.curve.kept(range.end))));
+        let last = line.last().expect("it has a first point").0;
+        let end = share(self.curve.kept(range.end));
+        line.push(if self.score.is_at_most() { (range.end, end) } else { (last, end) });
+        line.push((range.end, end));
         line
     }
 
