@@ -42,7 +42,7 @@ impl Recipe {
             let settings = self.settings(slice.name());
             text += &format!("\n# {}\n[{}]\n", slice.about(), slice.name());
             for key in slice.keys() {
-                let range = key.range.map_or(String::new(), |range| format!(": {range}"));
+                let range = key.range.map_or(String::new(), |range| format!(" ({range})"));
                 let about = format!("{}{range}", key.about);
                 text += &line(key.name, settings.value(key.name), &about);
             }
