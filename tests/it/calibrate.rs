@@ -1,6 +1,6 @@
 //! A threshold is chosen from the ledger, and applying a new one, up or down, equals building with it.
 
-use crate::support::{Export, Place, WORDS, assert_same, both_dumps, list, number};
+use crate::support::{Export, Place, WORDS, assert_same, both_dumps, list, number, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -103,13 +103,27 @@ fn setting(place: &Place, corpus: &str, key: &str) -> String {
     line.split(" # ").next().unwrap().trim().trim_matches(['"', '\'']).to_owned()
 }
 
+/// The ledger parts that the newest manifest of a corpus names, without the marks of revisions.
+fn ledger(place: &Place, corpus: &str) -> Export {
+    let root = place.path(corpus);
+    let manifest = std::fs::read(root.join(place.newest_commit(corpus))).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let files = list(&manifest["labels"]).iter().flat_map(|label| list(&label["ledger"]));
+    let part = |file: &Value| {
+        let path = text(&file["path"]);
+        let name = path.split('.').filter(|part| !part.starts_with('r')).collect::<Vec<_>>();
+        (name.join("."), std::fs::read(root.join(path)).unwrap())
+    };
+    files.map(part).collect()
+}
+
 #[test]
 fn any_thresholds_up_and_down_equal_a_build_with_them() {
     let place = place();
     build_with(&place, "corpus", 0.0, "");
     let built = place.export("corpus");
     let slices = |corpus: &str| place.status(corpus)["slices"].clone();
-    let mut direct: BTreeMap<(String, String), (Export, Value)> = BTreeMap::new();
+    let mut direct: BTreeMap<(String, String), (Export, Export, Value)> = BTreeMap::new();
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |below: u64| {
         random =
@@ -126,14 +140,15 @@ fn any_thresholds_up_and_down_equal_a_build_with_them() {
         let (min_score, keep) =
             (setting(&place, "corpus", "min_score"), setting(&place, "corpus", "keep"));
         let what = format!("step {step}: min_score = {min_score}, keep = {keep}");
-        let (export, counts) =
+        let (export, rows, counts) =
             direct.entry((min_score.clone(), keep.clone())).or_insert_with(|| {
                 let name = format!("direct-{step}");
                 build_with(&place, &name, min_score.parse().unwrap(), &keep);
-                (place.export(&name), slices(&name))
+                (place.export(&name), ledger(&place, &name), slices(&name))
             });
         assert_same(&place.export("corpus"), export, &what);
         assert_eq!(slices("corpus"), *counts, "{what}");
+        assert!(ledger(&place, "corpus") == *rows, "{what}: the rows differ");
         place.assert_sound("corpus");
     }
     assert!(direct.len() > 5, "{:?}", direct.keys());
