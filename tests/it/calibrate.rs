@@ -191,7 +191,7 @@ fn after_prune_the_dropped_pages_are_gone_for_good() {
 }
 
 #[test]
-fn what_is_kept_aside_survives_an_increment_and_a_repair_and_its_damage_is_found() {
+fn what_is_kept_aside_survives_an_increment_and_its_damage_is_found() {
     let place = place();
     build_with(&place, "direct", 0.0, "");
     let recipe = std::fs::read_to_string(place.path("recipe.toml")).unwrap();
@@ -222,9 +222,28 @@ fn what_is_kept_aside_survives_an_increment_and_a_repair_and_its_damage_is_found
         place.run("verify corpus").exits(1);
         std::fs::remove_file(&path).unwrap();
         place.run("verify corpus").exits(1);
-        place.run("verify corpus --repair");
         std::fs::write(&path, whole).unwrap();
     }
+    place.assert_sound("corpus");
+}
+
+#[test]
+fn a_repair_goes_back_to_a_commit_that_keeps_pages_aside() {
+    let place = place();
+    build_with(&place, "corpus", 0.0, "");
+    let built = place.export("corpus");
+    set(&place, "corpus", "quality", "0.9");
+    let high = place.export("corpus");
+    set(&place, "corpus", "quality", "0");
+    let files = crate::support::files_below(&place.path("corpus/data"));
+    let restored = files.into_keys().find(|name| name.contains(".r3.")).unwrap();
+    std::fs::remove_file(place.path("corpus/data").join(restored)).unwrap();
+    place.run("verify corpus --repair").exits(0);
+    assert_eq!(setting(&place, "corpus", "min_score"), "0.9");
+    assert_same(&place.export("corpus"), &high, "the commit before");
+    set(&place, "corpus", "quality", "0");
+    assert_same(&place.export("corpus"), &built, "back at the build, after a repair");
+    place.run("verify corpus --deep").exits(0);
 }
 
 #[test]
