@@ -1,10 +1,10 @@
 //! The models that slices use, each loaded once for a process and shared by its workers.
 
-use crate::usage::{usage, usage_of_file};
+use crate::usage::{suggest, usage_of_file, wrong_setting};
 use document::Document;
 use engine::fail;
 use models::Perplexity;
-use models::language::LanguageIdentifier;
+use models::language::{LanguageIdentifier, code_named};
 use models::tokenizer::TokenCounter;
 use models::wikiref::WikiReferences;
 use signals::rules::c4::BadWords;
@@ -37,6 +37,8 @@ pub struct ModelFiles {
     pub lm: Option<PathBuf>,
     /// Languages that must have a language model.
     pub languages: Vec<String>,
+    /// Languages that the language identifier must know.
+    pub identified: Vec<String>,
     /// Stop words by language.
     pub stop_words: Option<PathBuf>,
     /// Bad English words.
@@ -89,6 +91,7 @@ impl Models {
         let bad_words = lists.bad_words(Some("en")).map(|list| BadWords::new(list, "en"));
         let signals = find_signals(&files.signals, &lists)?;
         let keep = keep(files, &lists)?;
+        check_languages(&files.identified, &common.language)?;
         Ok(Models {
             language: common.language,
             perplexity: perplexity(files)?.map(Arc::new),
@@ -214,13 +217,28 @@ fn perplexity(files: &ModelFiles) -> anyhow::Result<Option<Perplexity>> {
         if found.is_none() {
             let (shown, pieces) = (folder.display(), format!("{language}.sp.model"));
             let what = format!(
-                "lm: {shown} has no model for the language {language}: {pieces} and \
+                "{shown} has no model for the language {language}: {pieces} and \
                  {language}.arpa.bin are expected; drop lm, or the language"
             );
-            return Err(usage(what));
+            return Err(wrong_setting("lm", what));
         }
     }
     Ok(Some(models))
+}
+
+/// Fails if a language can never be identified.
+fn check_languages(languages: &[String], identifier: &LanguageIdentifier) -> anyhow::Result<()> {
+    let known: Vec<&str> = identifier.codes().collect();
+    let Some(unknown) = languages.iter().find(|code| !known.contains(&code.as_str())) else {
+        return Ok(());
+    };
+    let named = code_named(unknown).filter(|code| known.contains(code));
+    let hint = named.map_or_else(
+        || suggest(unknown, known.iter().copied()),
+        |code| format!("; did you mean {code}?"),
+    );
+    let name = identifier.name();
+    Err(wrong_setting("languages", format!("{name} identifies no language {unknown:?}{hint}")))
 }
 
 fn lists(files: &ModelFiles) -> anyhow::Result<Lists> {
@@ -243,11 +261,11 @@ fn find_signals(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static 
     let mut signals = Vec::new();
     for name in names.iter().filter(|name| *name != "all") {
         let signal = find(name).ok_or_else(|| {
-            let hint = crate::usage::suggest(name, SIGNALS.iter().chain(&RULES).map(|s| s.name));
-            usage(format!("signals: there is no signal {name}{hint}"))
+            let hint = suggest(name, SIGNALS.iter().chain(&RULES).map(|s| s.name));
+            wrong_setting("signals", format!("there is no signal {name}{hint}"))
         })?;
         if let Some(needed) = signal.missing(lists) {
-            return Err(usage(format!("signals: {name} needs {needed}")));
+            return Err(wrong_setting("signals", format!("{name} needs {needed}")));
         }
         signals.push(signal);
     }
@@ -261,14 +279,15 @@ fn keep(files: &ModelFiles, lists: &Lists) -> anyhow::Result<Option<Keep>> {
     if files.keep.is_empty() {
         return Ok(None);
     }
-    let keep = Keep::new(&files.keep, lists).map_err(|error| usage(format!("keep: {error}")))?;
+    let keep =
+        Keep::new(&files.keep, lists).map_err(|error| wrong_setting("keep", error.to_string()))?;
     // Without the model these values are absent, and no page would be kept.
     if let Some((name, model)) = files.missing(|name| keep.uses(name)) {
         let remedy = match model {
             MissingModel::Lm => "language models: lm = \"FOLDER\"",
             MissingModel::Classifier => "a model: classifier = \"FILE\"",
         };
-        return Err(usage(format!("keep: {name} needs {remedy}")));
+        return Err(wrong_setting("keep", format!("{name} needs {remedy}")));
     }
     Ok(Some(keep))
 }

@@ -208,6 +208,7 @@ impl Score {
             };
             return Err(usage(format!("--signals {name}: this signal needs {remedy}")));
         }
+        files.identified.clear();
         let tokenizer = file("tokenizer", &self.tokenizer, recipe.tokenizer.map(|path| path.0))?;
         let lid = file("lid", &self.lid, recipe.lid.map(|path| path.0))?;
         Ok(ScoreModels { files, tokenizer, lid })

@@ -169,7 +169,8 @@ fn status_of(manifest: &Manifest, labels: &[&Label]) -> Value {
             "resident_bytes": size.resident_bytes,
         });
     }
-    json!({"commit": manifest.commit, "slices": slices, "state": state})
+    let aside = crate::terminal::aside::json(manifest);
+    json!({"commit": manifest.commit, "slices": slices, "state": state, "aside": aside})
 }
 
 struct IndexSize {
@@ -194,6 +195,9 @@ pub(super) fn print_built(manifest: &Manifest) -> Result<()> {
 }
 
 fn print_indexes(manifest: &Manifest) -> Result<()> {
+    if let Some(line) = crate::terminal::aside::line(manifest) {
+        outln!("{line}")?;
+    }
     for (index, runs) in &manifest.state {
         let size = index_size(runs);
         outln!(
