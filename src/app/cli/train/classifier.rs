@@ -81,7 +81,7 @@ impl Classifier {
         let outcome = trainer.train(&self.out, &mut |p| stages.show(p)).map_err(training_error)?;
         drop(stages);
         for path in &self.curve {
-            curve::write(path, &outcome.curve)?;
+            curve::write(path, &outcome)?;
         }
         if self.output.json {
             print_json(&self.json(&outcome))?;
