@@ -92,7 +92,7 @@ impl Classifier {
         passed.print();
         print_warnings(&warnings);
         for path in &self.curve {
-            curve::write(path, &outcome.curve)?;
+            curve::write(path, &outcome)?;
         }
         if self.output.json {
             let mut report = self.json(&outcome);
