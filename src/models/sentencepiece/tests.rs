@@ -205,6 +205,39 @@ fn pairs_are_merged_by_score_and_unused_pieces_are_taken_apart() {
 }
 
 #[test]
+fn an_unused_piece_may_be_merged_further() {
+    let table = [
+        ("<unk>", 0.0, 2),
+        ("▁", -3.0, 1),
+        ("a", -4.0, 1),
+        ("b", -5.0, 1),
+        ("c", -6.0, 1),
+        ("ab", -1.0, 5),
+        ("abc", -0.5, 1),
+        ("bc", -2.0, 5),
+    ];
+    let model = of_kind(2, &table);
+    for (text, expected) in [
+        ("abc", &["▁", "abc"][..]),
+        ("ab bc", &["▁", "a", "b", "▁", "b", "c"]),
+        ("bcab", &["▁", "b", "c", "a", "b"]),
+    ] {
+        assert_eq!(pieces(&model, text), expected, "{text}");
+    }
+}
+
+#[test]
+fn blanks_may_stay_what_they_are() {
+    for kind in [1, 2] {
+        let mut file = file(PIECES);
+        file.extend_from_slice(&[0x12, 2, 0x18, kind, 0x1a, 2, 0x28, 0]);
+        let model = open(&file).expect("a model");
+        let expected = [" ", "a", "b", " ", "aa", "b", " ", "b"];
+        assert_eq!(pieces(&model, "ab aab  b"), expected, "kind {kind}");
+    }
+}
+
+#[test]
 fn characters_words_and_symbols_are_pieces() {
     let table = [("<unk>", 0.0, 2), ("▁ab", 0.0, 1), ("a", 0.0, 1), ("b", 0.0, 1), ("bb ", 0.0, 4)];
     assert_eq!(pieces(&of_kind(3, &table), "ab  abb ab"), ["▁ab", "▁abb", "▁ab"]);
