@@ -29,8 +29,8 @@ struct LanguageModel {
     kenlm: kenlm::Model,
     /// KenLM's word of each piece.
     words: Vec<u32>,
-    /// Whether a piece contains white space, which separates KenLM's words, by its number.
-    separates: Vec<bool>,
+    /// Whether any piece contains white space, which separates KenLM's words.
+    has_spaces: bool,
 }
 
 /// Reusable memory of a thread: buffers, caches of words, and the language of the last document. It
@@ -155,8 +155,8 @@ impl LanguageModel {
         let pieces = sentencepiece::Model::open(pieces)?;
         let kenlm = kenlm::Model::open(kenlm)?;
         let words = pieces.pieces().map(|piece| kenlm.word(piece)).collect();
-        let separates = pieces.pieces().map(has_space).collect();
-        Ok(Self { pieces, kenlm, words, separates })
+        let has_spaces = pieces.pieces().any(has_space);
+        Ok(Self { pieces, kenlm, words, has_spaces })
     }
 
     /// Returns the log10 of the probability of a normalized text, and its number of tokens with the
@@ -171,10 +171,7 @@ impl LanguageModel {
         if encoded.ids.is_empty() {
             return (0.0, 0);
         }
-        let separates = |(id, unknown): (u32, Option<&[u8]>)| {
-            unknown.map_or(self.separates[id as usize], has_space)
-        };
-        if encoded.iter().any(separates) {
+        if self.has_spaces || encoded.unknown().any(has_space) {
             return self.score_joined(&encoded, kenlm);
         }
         // Unknown pieces also occurred in the text that the language model was trained on, so they

@@ -96,6 +96,33 @@ fn the_margin_is_that_to_the_second_best_segmentation() {
 }
 
 #[test]
+fn small_differences_count_in_long_texts() {
+    let table =
+        [("<unk>", 0.0, 2), ("▁", -3.0, 1), ("a", -4.0, 1), ("b", -4.0, 1), ("ab", -8.01, 1)];
+    let model = open(&file(&table)).expect("a model");
+    // Without restarts the score would be -1,600,000, where single precision has steps of 0.125, and
+    // of equal segmentations that with ab is chosen.
+    let found = pieces(&model, &"ab".repeat(200_000));
+    assert_eq!(found.iter().filter(|piece| *piece == "ab").count(), 0);
+}
+
+#[test]
+fn a_symbol_is_worth_more_the_longer_it_is() {
+    let table = [
+        ("<unk>", 0.0, 2),
+        ("▁", -3.0, 1),
+        ("e", -4.0, 1),
+        ("ab", 0.0, 4),
+        ("abe", -3.95, 1),
+        ("abcd", 0.0, 4),
+        ("abcde", -3.75, 1),
+    ];
+    let model = open(&file(&table)).expect("a model");
+    // 0.1 for each byte after the first: -3.9 and -3.7.
+    assert_eq!(pieces(&model, "abe abcde"), ["▁", "ab", "e", "▁", "abcd", "e"]);
+}
+
+#[test]
 fn a_scratch_may_serve_two_models() {
     let one = open(&file(PIECES)).expect("a model");
     let other = open(&file(&[&PIECES[..5], &[("▁", -3.0, 1), ("b", -4.0, 1)]].concat()));
@@ -169,9 +196,45 @@ fn pairs_are_merged_by_score_and_unused_pieces_are_taken_apart() {
     let model = of_kind(2, &table);
     assert_eq!(pieces(&model, "abc ab"), ["▁", "a", "bc", "▁", "ab"]);
     assert_eq!(pieces(&model, "xyabc"), ["▁", "xy", "a", "bc"]);
+    // Of equal pairs the left one is merged first.
+    let aa = [("<unk>", 0.0, 2), ("▁", -3.0, 1), ("a", -4.0, 1), ("aa", -1.0, 1)];
+    assert_eq!(pieces(&of_kind(2, &aa), "aaa"), ["▁", "aa", "a"]);
     // Without the unused piece, the whole text need not be merged at once.
     let used = table.map(|(text, score, kind)| (text, score, if kind == 5 { 1 } else { kind }));
     assert_eq!(pieces(&of_kind(2, &used), "abc ab"), ["▁", "abc", "▁", "ab"]);
+}
+
+#[test]
+fn an_unused_piece_may_be_merged_further() {
+    let table = [
+        ("<unk>", 0.0, 2),
+        ("▁", -3.0, 1),
+        ("a", -4.0, 1),
+        ("b", -5.0, 1),
+        ("c", -6.0, 1),
+        ("ab", -1.0, 5),
+        ("abc", -0.5, 1),
+        ("bc", -2.0, 5),
+    ];
+    let model = of_kind(2, &table);
+    for (text, expected) in [
+        ("abc", &["▁", "abc"][..]),
+        ("ab bc", &["▁", "a", "b", "▁", "b", "c"]),
+        ("bcab", &["▁", "b", "c", "a", "b"]),
+    ] {
+        assert_eq!(pieces(&model, text), expected, "{text}");
+    }
+}
+
+#[test]
+fn blanks_may_stay_what_they_are() {
+    for kind in [1, 2] {
+        let mut file = file(PIECES);
+        file.extend_from_slice(&[0x12, 2, 0x18, kind, 0x1a, 2, 0x28, 0]);
+        let model = open(&file).expect("a model");
+        let expected = [" ", "a", "b", " ", "aa", "b", " ", "b"];
+        assert_eq!(pieces(&model, "ab aab  b"), expected, "kind {kind}");
+    }
 }
 
 #[test]
