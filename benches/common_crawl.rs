@@ -317,7 +317,8 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
         strict: true,
     };
     let (recipe, progress) = (String::new(), Progress::default());
-    let job = Job { manifest, recipe, plan, slices, together: None, progress };
+    let (together, commits) = (None, engine::Commits::default());
+    let job = Job { manifest, recipe, plan, slices, together, progress, commits };
     engine::run(&corpus, job, meet(&Cluster::single())?, &options)?;
     Ok(())
 }

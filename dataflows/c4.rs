@@ -27,7 +27,7 @@ settings! {
         /// languages kept of a dump; [] for all
         languages: Vec<String> = list(&["en"]); // c4_utils.py: is_language
         /// pages of a dump with a lower language score are dropped
-        min_language_score: f64 = 0.5;
+        min_language_score: f64 = 0.5, range 0.0..=1.0;
         /// bad English words, one per line: pages of a dump that have one are dropped
         bad_words: Option<FilePath> = None; // c4_utils.py: get_badwords_filter_fn
     }
@@ -63,14 +63,13 @@ impl Slice for C4 {
 
     type Settings = Settings;
 
-    fn check(settings: &Settings) -> Result<(), String> {
-        within("min_language_score", settings.min_language_score, 0.0, 1.0)?;
-        language_codes("languages", &settings.languages)
-    }
-
     fn models(settings: &Settings) -> ModelFiles {
         let bad_words = settings.bad_words.as_ref().map(|path| path.0.clone());
-        ModelFiles { bad_words, ..ModelFiles::default() }
+        let identified = match settings.source {
+            Source::Json => Vec::new(),
+            Source::Wet => settings.languages.clone(),
+        };
+        ModelFiles { bad_words, identified, ..ModelFiles::default() }
     }
 
     fn identifies_languages(settings: &Settings) -> bool {

@@ -26,21 +26,21 @@ settings! {
         /// where paragraphs are compared: corpus, label, shard
         scope: Scope = Scope::Corpus, redpajama = Scope::Shard;
         /// number of shards of a label, if scope is shard
-        shards: u64 = 5000; // data_prep/cc/cc_net README: --num_shards 5000
+        shards: u64 = 5000, from 1.0; // data_prep/cc/cc_net README: --num_shards 5000
         /// number of shards compared together, if scope is shard
-        hash_in_mem: u64 = 1; // data_prep/cc/cc_net README: --hash_in_mem 1
+        hash_in_mem: u64 = 1, from 1.0; // data_prep/cc/cc_net README: --hash_in_mem 1
         /// pages with a lower language score are dropped
-        min_language_score: f64 = 0.5; // cc_net mine.py: lang_threshold
+        min_language_score: f64 = 0.5, range 0.0..=1.0; // cc_net mine.py: lang_threshold
         /// languages kept; [] for all
         languages: Vec<String> = list(&["en"]); // data_prep/cc/cc_net README: -l en
         /// folder of language models: {lang}.sp.model, {lang}.arpa.bin
         lm: Option<FolderPath> = None; // cc_net Makefile: data/lm_sp
         /// perplexity buckets kept; all: pages without perplexity
         buckets: Vec<String> = list(&["head", "middle", "all"]); // data_prep/cc/dedup: files read
-        /// fastText model with the labels wiki and cc, .bin or .ftz
+        /// fastText model of quality with the labels wiki and cc, .bin or .ftz
         classifier: Option<FilePath> = None; // data_prep/cc/classifier: wikiref.model.bin
-        /// pages with a lower probability of wiki are dropped, if there is a classifier
-        min_score: f64 = 0.25; // data_prep/cc README: jq 'select(.wiki_prob >= 0.25)'
+        /// pages with a lower quality are dropped, if there is a classifier
+        min_score: f64 = 0.25, range 0.0..=1.0; // data_prep/cc README: jq 'select(.wiki_prob >= 0.25)'
         /// filter expression for the pages kept, such as ccnet_perplexity < 340 and ...
         keep: String = String::new();
         /// quality signals written to the ledger, by name; ["all"] for all
@@ -89,21 +89,31 @@ impl Slice for CommonCrawl {
 
     type Settings = Settings;
 
-    fn check(settings: &Settings) -> Result<(), String> {
+    fn check(settings: &Settings) -> Result<(), Unusable> {
         const BUCKETS: [&str; 4] = ["head", "middle", "tail", "all"];
-        within("min_language_score", settings.min_language_score, 0.0, 1.0)?;
-        // Below 0 all pages pass.
-        within("min_score", settings.min_score, -1.0, 1.0)?;
-        language_codes("languages", &settings.languages)?;
-        if let Some(word) = settings.buckets.iter().find(|b| !BUCKETS.contains(&b.as_str())) {
-            return Err(format!("buckets: {word:?} is not one of {}", BUCKETS.join(", ")));
+        let unusable = |key, what: String| Err(Unusable { key, what });
+        let Settings { buckets, lm, .. } = settings;
+        if let Some(word) = buckets.iter().find(|b| !BUCKETS.contains(&b.as_str())) {
+            let what = format!(": {word:?} is not one of {}", BUCKETS.join(", "));
+            return unusable("buckets", what);
+        }
+        if buckets.is_empty() {
+            let what = format!(
+                " names no bucket, so no page would be kept: name one or more of {}",
+                BUCKETS.join(", ")
+            );
+            return unusable("buckets", what);
+        }
+        if lm.is_none() && !buckets.iter().any(|bucket| bucket == "all") {
+            let what = " would keep no page: without lm, all pages are in the bucket \"all\"; name \
+                        lm, or that bucket too";
+            return unusable("buckets", what.to_owned());
         }
         match (settings.copies, settings.scope) {
             (Copies::None, Scope::Corpus) => {
-                Err("copies = \"none\" with scope = \"corpus\" would \
-                change documents of earlier labels with each new one; use scope = \"label\" or \
-                \"shard\""
-                    .into())
+                let what = " = \"none\" with scope = \"corpus\" would change documents of earlier \
+                            labels with each new one; use scope = \"label\" or \"shard\"";
+                unusable("copies", what.to_owned())
             }
             (Copies::None, Scope::Label | Scope::Shard) | (Copies::First, _) => Ok(()),
         }
@@ -116,6 +126,7 @@ impl Slice for CommonCrawl {
             classifier: file(&settings.classifier),
             lm: folder(&settings.lm),
             languages: settings.languages.clone(),
+            identified: settings.languages.clone(),
             stop_words: file(&settings.stop_words),
             bad_words: file(&settings.bad_words),
             signal_models: folder(&settings.signal_models),
@@ -129,9 +140,15 @@ impl Slice for CommonCrawl {
     }
 
     fn calibration(settings: &mut Settings) -> Option<Calibration<'_>> {
-        let filter = (!settings.keep.is_empty()).then_some(FILTER);
-        let threshold = &mut settings.min_score;
-        Some(Calibration { setting: "min_score", reason: QUALITY, threshold, filter })
+        Some(Calibration {
+            setting: "min_score",
+            reason: QUALITY,
+            threshold: &mut settings.min_score,
+            keep: &mut settings.keep,
+            filter: FILTER,
+            signals: &settings.signals,
+            earlier: EARLIER_SCORES,
+        })
     }
 
     fn comparisons(settings: &Settings) -> Vec<Comparison> {
@@ -213,6 +230,26 @@ impl Slice for CommonCrawl {
         }
     }
 }
+
+/// Scores of the steps before pages are compared.
+const EARLIER_SCORES: &[EarlierScore] = &[
+    EarlierScore {
+        name: "language_score",
+        setting: "min_language_score",
+        reason: "language_score",
+        is_at_most: false,
+        line: |threshold| format!("min_language_score = {threshold:?}"),
+        signal: "ccnet_language_score",
+    },
+    EarlierScore {
+        name: "perplexity",
+        setting: "buckets",
+        reason: "bucket",
+        is_at_most: true,
+        line: |threshold| format!("keep = \"ccnet_perplexity <= {threshold}\""),
+        signal: "ccnet_perplexity",
+    },
+];
 
 const QUALITY: &str = "quality";
 const FILTER: &str = "filter";

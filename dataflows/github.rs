@@ -24,13 +24,13 @@ settings! {
         /// what is cut from the head of a file: strict (as upstream), fixed (notices only), none
         clean: Clean = Clean::Strict; // github_clean_dedup_local.py: clean_copyright_comments
         /// files with a longer line are dropped
-        max_line_length: u64 = 1000; // github_run_filter.py, and the three below
+        max_line_length: u64 = 1000, from 1.0; // github_run_filter.py, and the three below
         /// files whose lines are longer on average are dropped
-        max_avg_line_length: f64 = 100.0;
+        max_avg_line_length: f64 = 100.0, from 0.0;
         /// files with a smaller share of letters and digits are dropped
-        min_alnum_prop: f64 = 0.25;
+        min_alnum_prop: f64 = 0.25, range 0.0..=1.0;
         /// files with fewer letters per token are dropped, if there is a tokenizer
-        min_letters_per_token: f64 = 1.5;
+        min_letters_per_token: f64 = 1.5, from 0.0;
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::Exact; // github_global_dedup.py
     }
@@ -59,8 +59,17 @@ impl Slice for GitHub {
 
     type Settings = Settings;
 
-    fn check(settings: &Settings) -> Result<(), String> {
-        within("min_alnum_prop", settings.min_alnum_prop, 0.0, 1.0)
+    fn check(settings: &Settings) -> Result<(), Unusable> {
+        match settings.licenses.iter().find(|name| !licence::begins_one(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let hint = licence::nearest(name);
+                let what = format!(
+                    ": no licence of SPDX's list begins with {name:?}; did you mean {hint}?"
+                );
+                Err(Unusable { key: "licenses", what })
+            }
+        }
     }
 
     fn comparisons(settings: &Settings) -> Vec<Comparison> {

@@ -50,6 +50,15 @@ impl Slice for StackExchange {
 
     type Settings = Settings;
 
+    fn check(settings: &Settings) -> Result<(), Unusable> {
+        let timestamp = &settings.timestamp;
+        if timestamp.is_empty() || is_date(timestamp) {
+            return Ok(());
+        }
+        let what = format!(": {timestamp:?} is not a date: write it as \"2023-03-29\"");
+        Err(Unusable { key: "timestamp", what })
+    }
+
     fn identifies_languages(_: &Settings) -> bool {
         true
     }

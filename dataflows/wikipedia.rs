@@ -40,7 +40,7 @@ impl Slice for Wikipedia {
 
     type Settings = Settings;
 
-    fn check(settings: &Settings) -> Result<(), String> {
+    fn check(settings: &Settings) -> Result<(), Unusable> {
         language_codes("languages", &settings.languages)
     }
 

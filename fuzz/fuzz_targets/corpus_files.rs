@@ -5,7 +5,7 @@
 #![no_main]
 
 use corpus::export::{Format, Options, export};
-use corpus::{Corpus, Counts, File, Label, Manifest, Source, ledger_rows};
+use corpus::{Corpus, Counts, File, Label, Manifest, Source, rows_as_built};
 use document::DocRef;
 use libfuzzer_sys::fuzz_target;
 use std::fs;
@@ -31,13 +31,12 @@ fuzz_target!(|input: &[u8]| {
         crc32c: crc32c::crc32c(bytes),
     };
     if is_ledger {
-        if let Ok(rows) = ledger_rows(&corpus, &file) {
-            // Readers of a ledger stop at the first error. With a correct checksum, the parquet crate
-            // reads only what it wrote; other panics are its own.
-            let read =
-                AssertUnwindSafe(|| rows.take(10_000).take_while(Result::is_ok).for_each(drop));
-            let _ = catch_unwind(read);
-        }
+        let label = Label { ledger: vec![file], ..Label::default() };
+        let rows = rows_as_built(&corpus, &label);
+        // Readers of a ledger stop at the first error. With a correct checksum, the parquet crate
+        // reads only what it wrote; other panics are its own.
+        let read = AssertUnwindSafe(|| rows.take(10_000).take_while(Result::is_ok).for_each(drop));
+        let _ = catch_unwind(read);
         return;
     }
     let counts =

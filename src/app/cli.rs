@@ -11,6 +11,7 @@ mod export;
 mod launch;
 mod log_flags;
 mod models;
+mod prune;
 mod run_flags;
 mod sample;
 mod score;
@@ -70,6 +71,7 @@ enum Command {
     Models(models::Models),
     Export(export::Export),
     Calibrate(calibrate::Calibrate),
+    Prune(prune::Prune),
     Verify(verify::Verify),
     Train(train::Train),
     Bench(bench::Bench),
@@ -110,6 +112,7 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
         Command::Calibrate(command) => command.run(slices),
+        Command::Prune(command) => command.run(slices),
         Command::Verify(command) => command.run(slices),
         Command::Train(command) => command.run(),
         Command::Bench(command) => command.run(),

@@ -7,7 +7,7 @@ mod readable;
 mod source_state;
 mod summary;
 
-pub(crate) use self::prepare::recover;
+pub(crate) use self::prepare::{check_recipe, recover};
 pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 
 use self::labels::Added;
@@ -79,6 +79,9 @@ pub(crate) fn ingest(
     let before = manifest.clone();
     if first {
         manifest.recipe_toml = std::fs::read_to_string(corpus.recipe_path()).ok();
+        if manifest.models.is_empty() {
+            manifest.models = recipe.model_digests(slices)?;
+        }
     }
     found.into_iter().try_for_each(|found| added.add(found, &mut manifest))?;
     let Added { skipped, refused, notices, .. } = added;
@@ -147,7 +150,8 @@ impl Loaded {
             None => CommonModels::load(recipe.tokenizer.as_deref(), recipe.lid.as_deref())?,
         };
         let files = slice.models(recipe.settings(slice.name()));
-        let models = Models::load(&files, common.clone())?;
+        let models = Models::load(&files, common.clone())
+            .map_err(|error| recipe.locate(slice.name(), error))?;
         self.common = Some(common);
         self.slices.insert(slice.name(), models.clone());
         Ok(models)
@@ -180,6 +184,7 @@ fn run(
         }
         prepared.insert(name, slice.prepare(settings, models, setup_labels.clone()));
     }
+    identifiers.extend(loaded.common.and_then(|common| common.tokens_remark()));
     let plan = plan(&manifest, labels, &prepared, options);
     let progress = Progress::new(labels.iter().map(|&number| {
         let label = &manifest.labels[number];

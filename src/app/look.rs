@@ -12,6 +12,7 @@ pub(crate) use self::plain::{excerpt, whole};
 pub(crate) use self::sample::sample;
 pub(crate) use self::view::View;
 
+use self::source::Sources;
 use anyhow::{Context, Result};
 use corpus::{Corpus, Label, LedgerRow, Lookup, Manifest};
 use recipe::{AnySettings, AnySlice, Recipe, Slices, find_slice};
@@ -35,29 +36,27 @@ impl Look {
         Ok(Look { corpus, manifest, slices, recipe })
     }
 
-    /// Returns what is known of each of the `rows` of a label, which are in the order of refs.
-    pub fn views(&self, label: &Label, rows: &[LedgerRow]) -> Result<Vec<View>> {
+    /// Calls `each` with what is known of each of the `rows` of a label, which are in the order of
+    /// refs. Reads each source and each segment once.
+    pub fn views(
+        &self,
+        label: &Label,
+        rows: &[LedgerRow],
+        mut each: impl FnMut(&View) -> Result<()>,
+    ) -> Result<()> {
         let slice = find_slice(self.slices, &label.slice)?;
-        let kept: Vec<&LedgerRow> = rows.iter().filter(|row| row.reason.is_none()).collect();
-        let mut lines = Lookup::new(&self.corpus, label).documents(&kept)?.into_iter();
-        let dropped: Vec<&LedgerRow> = rows.iter().filter(|row| row.reason.is_some()).collect();
-        let reader = slice.reader_of_all_defects(self.recipe.settings(slice.name()));
-        let mut read = source::read_again(&reader, label, &dropped)?.into_iter();
-        rows.iter()
-            .map(|row| {
-                if row.reason.is_none() {
-                    let line = lines.next().context("a line for each kept document")?;
-                    view::of_kept(self.explained(slice), row, &line)
-                } else {
-                    let found = read.next().context("a result for each dropped record")?;
-                    view::of_dropped(self.explained(slice), row, found)
-                }
-            })
-            .collect()
-    }
-
-    fn explained(&self, slice: &'static dyn AnySlice) -> Explained<'_> {
-        Explained { slice, settings: self.recipe.settings(slice.name()) }
+        let explained = Explained { slice, settings: self.recipe.settings(slice.name()) };
+        let lookup = Lookup::new(&self.corpus, label);
+        let mut kept = lookup.documents();
+        let mut dropped = Sources::new(label, slice.reader_of_all_defects(explained.settings));
+        for row in rows {
+            let view = match row.reason {
+                None => view::of_kept(explained, row, kept.line(row)?)?,
+                Some(_) => view::of_dropped(explained, row, dropped.read(row))?,
+            };
+            each(&view)?;
+        }
+        Ok(())
     }
 }
 

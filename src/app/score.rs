@@ -7,8 +7,10 @@
 
 mod line;
 mod read;
+mod rows;
 mod write;
 
+use crate::texts::TextField;
 use anyhow::{Context, Result};
 use formats::{Ahead, prefetch};
 use line::{Scored, Scorer};
@@ -38,7 +40,9 @@ pub(crate) struct Job<'a> {
     /// The file to write; `-` is standard output.
     pub out: &'a str,
     /// The field that has the text of a line.
-    pub text_field: String,
+    pub text_field: TextField,
+    /// Whether a file at `out` is replaced.
+    pub overwrite: bool,
     pub workers: usize,
     /// Stop at the first malformed line.
     pub strict: bool,
@@ -62,16 +66,16 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    fn add(&mut self, scored: Scored) {
+    fn add(&mut self, scored: &Scored) {
         self.documents += 1;
         self.text_bytes += scored.text_bytes;
         if let Some(tokens) = scored.tokens {
             self.tokens += tokens;
             self.counted += 1;
         }
-        *self.languages.entry(scored.language).or_default() += 1;
-        if let Some(bucket) = scored.bucket {
-            *self.buckets.entry(bucket).or_default() += 1;
+        *self.languages.entry(scored.language.clone()).or_default() += 1;
+        if let Some(bucket) = &scored.bucket {
+            *self.buckets.entry(bucket.clone()).or_default() += 1;
         }
     }
 
@@ -91,7 +95,7 @@ type Results = Vec<Result<Scored, String>>;
 /// Scores all of `job`. Calls `report` for each malformed line and after each batch.
 pub(crate) fn score(job: Job<'_>, mut report: impl FnMut(Event<'_>)) -> Result<Summary> {
     let started = Instant::now();
-    let mut out = Out::create(job.out)?;
+    let mut out = Out::create(job.out, job.overwrite, job.models)?;
     let mut scorers = Scorers::start(&job)?;
     let items = read::items(job.inputs);
     let mut batches = prefetch("read", Ahead::default(), Item::bytes, items)?;
@@ -100,8 +104,8 @@ pub(crate) fn score(job: Job<'_>, mut report: impl FnMut(Event<'_>)) -> Result<S
         for result in results {
             match result {
                 Ok(scored) => {
-                    out.line(&scored.line)?;
-                    summary.add(scored);
+                    summary.add(&scored);
+                    out.write(scored.written)?;
                 }
                 Err(what) if job.strict => anyhow::bail!("{what}"),
                 Err(what) => {
@@ -162,9 +166,9 @@ impl Scorers {
             let (to, batches) = channel::<Vec<Item>>();
             let (results, from) = channel();
             let (models, has_lm) = (job.models.clone(), job.has_lm);
-            let text_field = job.text_field.clone();
+            let (text_field, as_rows) = (job.text_field.clone(), write::is_parquet(job.out));
             let run = move || {
-                let mut scorer = Scorer::new(&models, has_lm, text_field);
+                let mut scorer = Scorer::new(&models, has_lm, text_field, as_rows);
                 for batch in batches {
                     let scored = batch.into_iter().filter_map(|item| scorer.score(item));
                     if results.send(scored.collect()).is_err() {

@@ -1,5 +1,6 @@
 //! Output: lines, messages, progress, tables of counts, plots, and units of numbers.
 
+pub(crate) mod aside;
 pub(crate) mod counts;
 pub(crate) mod defects;
 pub(crate) mod log;

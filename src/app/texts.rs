@@ -1,246 +1,265 @@
 //! Texts of files, for training models and for `sluice bench dedup --input`.
 
+mod corpus;
+mod field;
 pub(crate) mod keys;
+mod passed;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use corpus::{CorpusPart, is_corpus, segments};
+pub(crate) use field::TextField;
+pub(crate) use passed::Passed;
 
 use crate::inputs;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use corpus::Corpus;
-use formats::Form;
+use formats::{Form, is_named_json};
 use recipe::usage::usage;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Texts in order. An error names file and line.
-pub(crate) type Texts = Box<dyn Iterator<Item = Result<String>>>;
-
-/// The part of a corpus that is read.
+/// How texts are found in lines of JSON.
 #[derive(Args)]
-pub(crate) struct CorpusPart {
-    /// Of a corpus, only this slice
-    #[arg(long, value_name = "S")]
-    pub slice: Option<String>,
-    /// Of a corpus, only this label
-    #[arg(long, value_name = "L")]
-    pub label: Option<String>,
-}
-
-impl CorpusPart {
-    /// Fails if a part of a corpus is selected and none of the inputs is a corpus.
-    pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a [String]>) -> Result<()> {
-        let inputs: Vec<&str> = inputs.into_iter().flatten().map(String::as_str).collect();
-        let is_selected = self.slice.is_some() || self.label.is_some();
-        if is_selected && !inputs.iter().any(|input| is_corpus(input)) {
-            let shown = inputs.join(" ");
-            return Err(usage(format!(
-                "--slice and --label select a part of a corpus: {shown} is not a corpus"
-            )));
-        }
-        Ok(())
-    }
-
-    /// Returns this part if one of `inputs` is a corpus, else a part without a selection.
-    pub fn of(&self, inputs: &[String]) -> CorpusPart {
-        let has_corpus = inputs.iter().any(|input| is_corpus(input));
-        let chosen = |name: &Option<String>| name.clone().filter(|_| has_corpus);
-        CorpusPart { slice: chosen(&self.slice), label: chosen(&self.label) }
-    }
-}
-
-fn is_corpus(input: &str) -> bool {
-    Path::new(input).join("commits").is_dir()
+pub(crate) struct TextFlags {
+    /// The field that has the text of a JSON line, or a path to it, such as meta.content
+    #[arg(long, default_value = "text", value_name = "NAME")]
+    pub text_field: TextField,
 }
 
 /// Files with texts.
 pub(crate) struct TextFiles {
     files: Vec<PathBuf>,
+    /// The files before this one are segments of corpora.
+    segments: usize,
+    lines: Lines,
+    /// Whether texts of a corpus without a language are used though a language is wanted: not if no
+    /// slice is selected, since the slices of code and books identify none.
+    takes_unmarked: bool,
+}
+
+/// How the lines of a file become texts.
+#[derive(Clone)]
+struct Lines {
+    field: TextField,
     /// Texts whose `meta.language` is another are skipped.
     language: Option<String>,
 }
 
+/// What a line of a file is.
+enum Line {
+    Text(String),
+    /// A text without `meta.language`, though a language is wanted.
+    Unmarked(String),
+    OtherLanguage(String),
+    /// Where, and why.
+    Malformed(String),
+}
+
+type LineIterator = Box<dyn Iterator<Item = Result<Line>>>;
+
 impl TextFiles {
     /// Finds the files that `inputs` name: files, patterns, folders, `@lists`, and `part` of
     /// corpora.
-    pub fn find(inputs: &[String], part: &CorpusPart, language: Option<&str>) -> Result<TextFiles> {
-        let mut files = Vec::new();
-        let mut named = Vec::new();
-        let mut has_corpus = false;
-        for input in inputs {
-            let folder = Path::new(input);
-            if is_corpus(input) {
-                has_corpus = true;
-                files.extend(segments(&Corpus::open(folder)?, part)?);
-            } else {
-                named.push(input.clone());
-            }
-        }
-        if !has_corpus {
+    pub fn find(
+        inputs: &[String],
+        part: &CorpusPart,
+        language: Option<&str>,
+        flags: &TextFlags,
+    ) -> Result<TextFiles> {
+        let (of_corpora, named): (Vec<&String>, Vec<&String>) =
+            inputs.iter().partition(|input| is_corpus(input));
+        if of_corpora.is_empty() {
             part.check([inputs])?;
         }
-        if !named.is_empty() {
-            let sources = inputs::files(&named)?;
-            files.extend(sources.into_iter().map(|source| PathBuf::from(source.path)));
+        let mut files = Vec::new();
+        for folder in &of_corpora {
+            files.extend(segments(folder, part)?);
         }
-        if let Some(dump) = files.iter().find(|path| is_dump(path)) {
-            let shown = dump.display();
-            return Err(usage(format!(
-                "{shown} is a dump, not text: add it to a corpus, and name the folder of the corpus"
-            )));
+        let segments = files.len();
+        for input in named {
+            let found = inputs::files(std::slice::from_ref(input))?;
+            let found = found.into_iter().map(|source| PathBuf::from(source.path)).collect();
+            files.extend(without_card(input, found));
         }
-        Ok(TextFiles { files, language: language.map(str::to_owned) })
+        files[segments..].iter().try_for_each(|path| check_form(path))?;
+        let lines =
+            Lines { field: flags.text_field.clone(), language: language.map(str::to_owned) };
+        Ok(TextFiles { files, segments, lines, takes_unmarked: part.slice.is_some() })
     }
 
-    /// Calls `each` with every text, file by file.
-    pub fn for_each(&self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-        for path in &self.files {
-            let texts = if is_json(path) {
-                json_lines(path, self.language.as_deref())?
-            } else {
-                plain_lines(path)?
-            };
-            for text in texts {
-                each(&text?)?;
+    /// Calls `each` with every text, file by file, and records in `passed` what is not one.
+    pub fn for_each(
+        &self,
+        passed: &mut Passed,
+        each: &mut dyn FnMut(&str) -> Result<()>,
+    ) -> Result<()> {
+        for (number, path) in self.files.iter().enumerate() {
+            let is_named = number >= self.segments;
+            for line in self.lines.of(path)? {
+                match line? {
+                    Line::Text(text) => each(&text)?,
+                    Line::Unmarked(text) if is_named => each(&text)?,
+                    Line::Unmarked(text) if self.takes_unmarked => {
+                        passed.unmarked += 1;
+                        each(&text)?;
+                    }
+                    Line::Unmarked(_) => passed.no_language(),
+                    Line::OtherLanguage(language) => passed.other_language(language),
+                    Line::Malformed(what) => passed.malformed(what),
+                }
             }
         }
         Ok(())
     }
 }
 
-/// Returns the files of documents of a corpus' newest commit.
-fn segments(corpus: &Corpus, part: &CorpusPart) -> Result<Vec<PathBuf>> {
-    let manifest = corpus.manifest()?.context("the corpus has no commit")?;
-    let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
-    let labels = manifest.labels.iter();
-    let selected: Vec<_> =
-        labels.filter(|l| is(&part.slice, &l.slice) && is(&part.label, &l.name)).collect();
-    if selected.is_empty() {
-        let known: Vec<String> = manifest.labels.iter().map(|label| label.full_name()).collect();
-        let (shown, known) = (corpus.root().display(), known.join(", "));
-        return Err(usage(format!("{shown} has no such slice or label; it has: {known}")));
+/// Removes the dataset card and the list of files that `sluice export` writes beside the data, from
+/// the files that `input` names.
+pub(crate) fn without_card(input: &str, mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let beside = ["README.md", "manifest.json"].map(|name| Path::new(input).join(name));
+    if beside.iter().all(|path| path.is_file()) {
+        files.retain(|file| !beside.contains(file));
     }
-    let files = selected.iter().flat_map(|label| &label.segments);
-    Ok(files.map(|file| corpus.root().join(&file.path)).collect())
+    files
 }
 
-/// Returns whether a file has JSON lines, by its name: `pages.jsonl.zst`, `c4-train.json.gz`.
+/// Fails if a file is certainly not text or JSON lines of text, such as a dump that a slice reads.
+fn check_form(path: &Path) -> Result<()> {
+    use Form::{Binary, Json, Parquet};
+    let (shown, name) = (path.display(), file_name(path));
+    if name.contains(".wet") || name.contains(".warc") {
+        return Err(usage(format!(
+            "{shown} is a dump, not text: add it to a corpus, and name the folder of the corpus"
+        )));
+    }
+    // A file that cannot be opened is reported when it is read.
+    let form = Form::of(path).ok();
+    if form == Some(Binary) {
+        return Err(usage(format!(
+            "{shown} is binary, not text; give files of JSON lines, Parquet, or one text per line"
+        )));
+    }
+    match form.filter(|form| ![Json, Parquet].contains(form)).and_then(Form::known) {
+        Some((what, hint)) => Err(usage(format!(
+            "{shown} is a dump, not text: it is {what} ({hint}). If a slice reads it, add it to a \
+             corpus, and name the folder of the corpus"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether a file has JSON lines or the rows of Parquet, by its name or else its content.
 pub(crate) fn is_json(path: &Path) -> bool {
-    file_name(path).contains(".json")
-}
-
-/// Returns whether a file is one that a slice reads, and not text or JSON lines of text.
-fn is_dump(path: &Path) -> bool {
-    use Form::{Arc, Html, MediaWiki, Pdf, Posts, SevenZip, Tar, Warc, Wat, Wet, Xml, Zip};
-    let name = file_name(path);
-    let is_form = |form| {
-        [Arc, Html, MediaWiki, Pdf, Posts, SevenZip, Tar, Warc, Wat, Wet, Xml, Zip].contains(&form)
-    };
-    name.contains(".wet") || name.contains(".warc") || Form::of(path).is_ok_and(is_form)
+    let has_rows = |form| matches!(form, Form::Json | Form::Parquet);
+    file_name(path).contains(".json") || is_named_json(path) || Form::of(path).is_ok_and(has_rows)
 }
 
 fn file_name(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
 }
 
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(borrow)]
-    text: Cow<'a, str>,
-    /// Other pipelines may use this name for something else.
-    #[serde(borrow, default)]
-    meta: Option<&'a RawValue>,
-}
+impl Lines {
+    /// Reads the lines of a file.
+    fn of(&self, path: &Path) -> Result<LineIterator> {
+        if is_json(path) { self.of_json(path) } else { of_text(path) }
+    }
 
-#[derive(Deserialize)]
-struct Meta<'a> {
-    #[serde(borrow)]
-    language: Cow<'a, str>,
-}
+    /// Reads the text of each row. Blank lines are not rows.
+    fn of_json(&self, path: &Path) -> Result<LineIterator> {
+        let mut rows = formats::rows(path)
+            .map_err(|error| anyhow!(error.source).context(cannot_open(path)))?;
+        let (lines, path) = (self.clone(), path.to_owned());
+        let next = move || {
+            let row = rows.next()?;
+            let place = format!("{}: {} {}", path.display(), rows.unit(), rows.number());
+            Some(match row {
+                Ok(row) => Ok(lines.of_row(&row.json, &place)),
+                Err(defect) if defect.device.is_some() => Err(anyhow!("{place}: {defect}")),
+                Err(defect) => Ok(Line::Malformed(format!("{place}: {}", defect.what))),
+            })
+        };
+        Ok(Box::new(std::iter::from_fn(next)))
+    }
 
-/// Reads `text` of each line, except lines with another language.
-pub(crate) fn json_lines(path: &Path, language: Option<&str>) -> Result<Texts> {
-    let language = language.map(str::to_owned);
-    lines(path, move |line| {
-        let line: Line = serde_json::from_slice(line)
-            .map_err(|error| anyhow!("an object with a text expected: {error}"))?;
-        let is_other = language.as_deref().is_some_and(|wanted| {
-            let meta = line.meta.and_then(|meta| serde_json::from_str::<Meta>(meta.get()).ok());
-            meta.is_some_and(|meta| meta.language != wanted)
-        });
-        Ok((!is_other).then(|| line.text.into_owned()))
-    })
+    fn of_row(&self, json: &[u8], place: &str) -> Line {
+        let malformed = |what: String| Line::Malformed(format!("{place}: {what}"));
+        let fields = match std::str::from_utf8(json).map(|_| formats::fields(json)) {
+            Ok(Ok(fields)) => fields,
+            Ok(Err(error)) => return malformed(format!("a JSON object is expected: {error}")),
+            Err(error) => {
+                return malformed(format!("not UTF-8 from its byte {} on", error.valid_up_to()));
+            }
+        };
+        let text = match self.field.text(&fields) {
+            Ok(text) => text,
+            Err(what) => return malformed(what),
+        };
+        let Some(wanted) = &self.language else { return Line::Text(text) };
+        // Other pipelines may use the name `meta` for something else.
+        let language = field::value(&fields, "meta.language");
+        match language.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()) {
+            Some(language) if language == *wanted => Line::Text(text),
+            Some(language) => Line::OtherLanguage(language),
+            None => Line::Unmarked(text),
+        }
+    }
 }
 
 /// Reads each line that is not blank as a text.
-fn plain_lines(path: &Path) -> Result<Texts> {
-    lines(path, |line| {
-        let text = str::from_utf8(line).map_err(|error| {
-            anyhow!("not UTF-8 at its byte {}; convert the file", error.valid_up_to())
-        })?;
-        let text = text.trim();
-        Ok((!text.is_empty()).then(|| text.to_owned()))
-    })
-}
-
-fn lines(path: &Path, text: impl Fn(&[u8]) -> Result<Option<String>> + 'static) -> Result<Texts> {
-    let open = formats::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+fn of_text(path: &Path) -> Result<LineIterator> {
+    let open = formats::open(path).with_context(|| cannot_open(path))?;
     let mut lines = BufReader::with_capacity(1 << 18, open);
     let (path, mut line, mut number) = (path.to_owned(), Vec::new(), 0);
-    let next = move || {
+    let next = move || loop {
         line.clear();
         number += 1;
         let place = || format!("{}: line {number}", path.display());
         match lines.read_until(b'\n', &mut line) {
-            Ok(0) => None,
-            Ok(_) => Some(text(&line).with_context(place)),
-            Err(error) => Some(Err(anyhow!(error).context(place()))),
+            Ok(0) => return None,
+            Ok(_) => match text_of_line(&line) {
+                Ok("") => {}
+                Ok(text) => return Some(Ok(Line::Text(text.to_owned()))),
+                Err(what) => return Some(Ok(Line::Malformed(format!("{}: {what}", place())))),
+            },
+            Err(error) => return Some(Err(anyhow!(error).context(place()))),
         }
     };
-    Ok(Box::new(std::iter::from_fn(next).filter_map(Result::transpose)))
+    Ok(Box::new(std::iter::from_fn(next)))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Returns a line without white space around it, nor the byte order mark of a file.
+fn text_of_line(line: &[u8]) -> Result<&str, String> {
+    let text = str::from_utf8(line).map_err(|error| {
+        format!("not UTF-8 at its byte {}; convert the file", error.valid_up_to())
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text).trim())
+}
 
-    fn texts(name: &str, bytes: &str, language: Option<&str>) -> Result<Vec<String>> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        let part = CorpusPart { slice: None, label: None };
-        let files = TextFiles::find(&[path.to_string_lossy().into_owned()], &part, language)?;
-        let mut found = Vec::new();
-        files.for_each(&mut |text| {
-            found.push(text.to_owned());
-            Ok(())
-        })?;
-        Ok(found)
-    }
+fn cannot_open(path: &Path) -> String {
+    format!("cannot open {}", path.display())
+}
 
-    #[test]
-    fn only_texts_marked_as_another_language_are_skipped() {
-        let lines = "{\"text\":\"one\",\"meta\":{\"language\":\"en\"}}\n\
-                     {\"text\":\"zwei\",\"meta\":{\"language\":\"de\"}}\n\
-                     {\"text\":\"thr\\u00e9e\",\"meta\":\"a note\"}\n{\"text\":\"four\"}\n";
-        assert_eq!(texts("a.jsonl", lines, Some("en")).unwrap(), ["one", "thrée", "four"]);
-        assert_eq!(texts("a.jsonl", lines, None).unwrap().len(), 4);
-    }
+/// Reads `text` of each row of a file. A malformed row is an error.
+pub(crate) fn json_texts(path: &Path) -> Result<impl Iterator<Item = Result<String>> + use<>> {
+    let lines = Lines { field: TextField::default(), language: None }.of_json(path)?;
+    Ok(lines.filter_map(Line::strict))
+}
 
-    #[test]
-    fn plain_lines_are_texts_and_blank_ones_are_not() {
-        assert_eq!(
-            texts("a.txt", "one\n\n  \r\ntwo \r\nthree", None).unwrap(),
-            ["one", "two", "three"]
-        );
-    }
+/// Calls `each` with the lines of a plain or compressed file of text, for other uses than training.
+pub(crate) fn plain_lines(path: &Path, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+    of_text(path)?.filter_map(Line::strict).try_for_each(|line| each(&line?))
+}
 
-    #[test]
-    fn errors_name_the_line_and_dumps_are_rejected() {
-        let error = format!("{:#}", texts("a.jsonl", "{\"text\":\"a\"}\n{\n", None).unwrap_err());
-        assert!(error.contains("a.jsonl: line 2: an object with a text expected"), "{error}");
-        let error = format!("{:#}", texts("a.warc.wet", "WARC/1.0", None).unwrap_err());
-        assert!(error.contains("add it to a corpus"), "{error}");
+impl Line {
+    /// Returns the text of a line; an error if it is malformed.
+    fn strict(line: Result<Line>) -> Option<Result<String>> {
+        match line {
+            Ok(Line::Text(text) | Line::Unmarked(text)) => Some(Ok(text)),
+            Ok(Line::OtherLanguage(_)) => None,
+            Ok(Line::Malformed(what)) => Some(Err(anyhow!(what))),
+            Err(error) => Some(Err(error)),
+        }
     }
 }

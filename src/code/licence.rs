@@ -103,6 +103,40 @@ pub fn is_wanted(licence: &str, wanted: &[String]) -> bool {
     })
 }
 
+/// Whether an identifier of SPDX's list begins with `name`, in any case. Identifiers of one's own,
+/// `LicenseRef-...`, count too.
+///
+/// ```
+/// assert!(code::licence::begins_one("bsd") && code::licence::begins_one("Apache-2.0"));
+/// assert!(!code::licence::begins_one("mti"));
+/// ```
+pub fn begins_one(name: &str) -> bool {
+    let begins = |known: &str| {
+        known.get(..name.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(name))
+    };
+    !name.is_empty()
+        && (identifiers().any(begins) || name.to_ascii_lowercase().starts_with("licenseref-"))
+}
+
+/// Returns the family of licences, or the identifier, that is most similar to `name`, in lower case.
+///
+/// ```
+/// assert_eq!(code::licence::nearest("mti"), "mit");
+/// assert_eq!(code::licence::nearest("apach"), "apache");
+/// assert_eq!(code::licence::nearest("gpl-2.1-only"), "gpl-2.0-only");
+/// ```
+pub fn nearest(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let known = identifiers().map(str::to_ascii_lowercase);
+    let families = ["mit", "bsd", "apache", "gpl", "lgpl", "agpl", "mpl", "isc", "cc0"];
+    let all = families.map(str::to_owned).into_iter().chain(known);
+    all.min_by_key(|known| strsim::osa_distance(&name, known)).expect("there are licences")
+}
+
+fn identifiers() -> impl Iterator<Item = &'static str> {
+    spdx::identifiers::LICENSES.iter().map(|licence| licence.name)
+}
+
 /// Whether a licence of a permissive family, from SPDX's list, forbids some use or requires source.
 fn restricts(name: &str) -> bool {
     let name = name.to_ascii_lowercase();

@@ -17,6 +17,8 @@ use parquet::file::reader::SerializedFileReader;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::record::reader::RowIter;
 use parquet::schema::parser::parse_message_type;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,11 +76,31 @@ impl LedgerRow {
         }
     }
 
-    /// Changes the row to that of a document rejected with `reason` before its signals were computed.
-    pub(crate) fn reject(&mut self, reason: Reason) {
+    /// Changes the row to that of a document that `rejection` rejects.
+    pub(crate) fn reject(&mut self, rejection: Rejection) {
+        let Rejection { reason, has_signals } = rejection;
         self.reason = Some(reason);
         self.bytes_kept = 0;
-        self.signals = None;
+        if !has_signals {
+            self.signals = None;
+        }
+    }
+
+    /// The language and its score, if the record got that far.
+    pub fn language(&self) -> Option<&Language> {
+        self.language.as_ref()
+    }
+
+    /// Bytes of its text as read.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    /// Returns the value of a signal, exactly as it was computed; `None` if it has none.
+    pub fn signal(&self, name: &str) -> Option<f64> {
+        let signals: BTreeMap<&str, &RawValue> =
+            serde_json::from_str(self.signals.as_deref()?).ok()?;
+        signals.get(name)?.get().parse().ok()
     }
 
     /// Adds the row to `counts`.
@@ -96,6 +118,15 @@ impl LedgerRow {
             Some(reason) => *counts.dropped.entry(reason.clone()).or_default() += 1,
         }
     }
+}
+
+/// Why a step rejects a document, and whether that step is after its signals were computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejection {
+    /// The reason.
+    pub reason: Reason,
+    /// Whether the ledger has the signals of documents that this step rejects.
+    pub has_signals: bool,
 }
 
 /// Writes one ledger file.

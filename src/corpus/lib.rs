@@ -7,6 +7,7 @@
 //!   commits/         000042.json: the newest defines the corpus, see `manifest`
 //!   data/            <slice>/<label>/*.jsonl.zst: the documents, see `segment`
 //!   ledger/          <slice>/<label>/*.parquet: one row for each record read, see `ledger`
+//!   aside/           <slice>/<label>/*: documents and rows that a later recipe dropped, see `revise`
 //!   state/           *.run: the indexes of deduplication, see the crate `arrangement`
 //!   tmp/             data that does not fit in memory; empty between runs
 //! ```
@@ -25,6 +26,7 @@ mod lookup;
 mod manifest;
 mod names;
 mod part;
+mod prune;
 mod repair;
 mod revise;
 mod segment;
@@ -34,14 +36,15 @@ mod verify;
 
 pub use arrangement::Depth;
 pub use error::Error;
-pub use ledger::LedgerRow;
+pub use ledger::{LedgerRow, Rejection};
 pub use lock::Lock;
-pub use lookup::{Lookup, Verdicts};
+pub use lookup::{Documents, Lookup, Verdicts};
 pub use manifest::{
-    Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position, Source,
+    Aside, Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position,
+    Source,
 };
 pub use part::{EpochReport, PartWriter};
 pub use repair::{Lost, Repair, repair};
-pub use revise::{ledger_rows, revise};
+pub use revise::{BuiltRow, revise, rows_as_built};
 pub use store::{Corpus, sync_dir};
 pub use verify::{Finding, verify};

@@ -168,48 +168,48 @@ impl<'c> Lookup<'c> {
         self.segments.iter().find(within).copied()
     }
 
-    /// Returns the lines of kept documents, each a JSON object with `text` and `meta`. `rows` are in
-    /// the order of refs.
-    ///
-    /// # Errors
-    /// If a segment cannot be read or is damaged, or one of the documents is not in it.
-    pub fn documents(&self, rows: &[&LedgerRow]) -> Result<Vec<Vec<u8>>, Error> {
-        let mut lines = Vec::new();
-        let mut waiting = rows;
-        while let Some(first) = waiting.first() {
-            let holds = |file: &&&File| (file.first..=file.last).contains(&first.at);
-            let Some(segment) = self.segments.iter().find(holds) else {
-                let what = format!("no segment has {}", first.id);
-                return Err(Error::corrupt(self.corpus.root(), what));
-            };
-            let within = waiting.iter().take_while(|row| row.at <= segment.last).count();
-            let (now, later) = waiting.split_at(within);
-            lines.extend(lines_of(&self.path(segment), now)?);
-            waiting = later;
-        }
-        Ok(lines)
+    /// Returns the kept documents of the label, to be read one by one.
+    pub fn documents(&self) -> Documents<'_> {
+        Documents { lookup: self, open: None, line: Vec::new() }
     }
 }
 
-/// Returns the lines of these documents in a segment.
-fn lines_of(path: &std::path::Path, rows: &[&LedgerRow]) -> Result<Vec<Vec<u8>>, Error> {
-    let mut reader = SegmentReader::open(path)?;
-    let (mut line, mut lines) = (Vec::new(), Vec::new());
-    for row in rows {
+/// The kept documents of a label. Each segment is read once, up to the last document that is wanted
+/// of it.
+pub struct Documents<'l> {
+    lookup: &'l Lookup<'l>,
+    open: Option<(&'l File, SegmentReader)>,
+    line: Vec<u8>,
+}
+
+impl Documents<'_> {
+    /// Returns the line of a document: a JSON object with `text` and `meta`. Documents must be asked
+    /// for in the order of their refs.
+    ///
+    /// # Errors
+    /// If a segment cannot be read or is damaged, or the document is not in it.
+    pub fn line(&mut self, row: &LedgerRow) -> Result<&[u8], Error> {
+        let holds = |file: &File| (file.first..=file.last).contains(&row.at);
+        if self.open.as_ref().is_none_or(|(file, _)| !holds(file)) {
+            let segment = self.lookup.segments.iter().find(|file| holds(file));
+            let Some(segment) = segment else {
+                let what = format!("no segment has {}", row.id);
+                return Err(Error::corrupt(self.lookup.corpus.root(), what));
+            };
+            self.open = Some((segment, SegmentReader::open(&self.lookup.path(segment))?));
+        }
+        let (file, reader) = self.open.as_mut().expect("opened above");
         // The id is the last field of a line.
         let id = serde_json::to_string(&row.id).expect("a string can be written");
         let end = format!("\"id\":{id}}}}}\n");
-        loop {
-            if !reader.next_line(&mut line)? {
-                return Err(Error::corrupt(path, format!("{} is not in this segment", row.id)));
-            }
-            if line.ends_with(end.as_bytes()) {
-                lines.push(line.clone());
-                break;
+        while reader.next_line(&mut self.line)? {
+            if self.line.ends_with(end.as_bytes()) {
+                return Ok(&self.line);
             }
         }
+        let what = format!("{} is not in this segment", row.id);
+        Err(Error::corrupt(&self.lookup.path(file), what))
     }
-    Ok(lines)
 }
 
 #[cfg(test)]
@@ -276,11 +276,15 @@ mod tests {
         assert_eq!((row.scores.quality, &*row.url), (Some(198.0), "http://a.example/198"));
         assert_eq!(row.id, "s/l/a#\"x#198");
         assert_eq!(lookup.row(DocRef::new(0, 0, 300)).unwrap(), None);
-        assert_eq!(lookup.rows_of_url("http://a.example/198").unwrap(), [row.clone()]);
+        assert_eq!(lookup.rows_of_url("http://a.example/198").unwrap(), std::slice::from_ref(&row));
         let other = lookup.row(DocRef::new(0, 0, 3)).unwrap().unwrap();
-        let lines = lookup.documents(&[&other, &row]).unwrap();
-        assert!(lines[0].starts_with(b"{\"text\":\"text 3\"") && lines.len() == 2);
-        assert!(lines[1].starts_with(b"{\"text\":\"text 198\""));
+        let mut documents = lookup.documents();
+        for (row, text) in [(&other, "text 3"), (&row, "text 198")] {
+            let line = documents.line(row).unwrap();
+            assert!(line.starts_with(format!("{{\"text\":\"{text}\"").as_bytes()));
+        }
+        let error = documents.line(&row).unwrap_err().to_string();
+        assert!(error.contains("a#\"x#198 is not in this segment"), "{error}");
     }
 
     #[test]
@@ -291,8 +295,9 @@ mod tests {
         let lookup = Lookup::new(&corpus, &label);
         let one_by_one = lookup.rows(&Verdicts::All, &(0..300).collect::<Vec<_>>()).unwrap();
         let mut row_by_row = Vec::new();
-        for file in lookup.ledger.iter() {
-            row_by_row.extend(crate::ledger_rows(&corpus, file).unwrap().map(Result::unwrap));
+        for file in &lookup.ledger {
+            let path = corpus.root().join(&file.path);
+            row_by_row.extend(crate::ledger::rows(&path).unwrap().map(Result::unwrap));
         }
         assert_eq!(one_by_one, row_by_row);
     }

@@ -23,6 +23,9 @@ pub struct Manifest {
     /// The text of `recipe.toml` at this commit. A repair restores it.
     #[serde(default)]
     pub recipe_toml: Option<String>,
+    /// Digests of the models that the recipe names, by setting: to say which of them has changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, String>,
     /// The first epoch of the next run.
     pub next_epoch: u64,
     /// All labels, in the order in which they were added. Their places are their numbers in a
@@ -53,6 +56,46 @@ pub struct Label {
     pub defects: Vec<DefectRow>,
     /// The number of all its defects.
     pub defects_count: u64,
+    /// What a later recipe dropped from it, so that a recipe after that can have it back.
+    #[serde(default, skip_serializing_if = "Aside::is_empty")]
+    pub aside: Aside,
+}
+
+/// What [`crate::revise`] dropped from a label, kept aside until it is pruned.
+///
+/// The label as it was built is its ledger with the rows of `ledger` here in place of its own, and
+/// its segments with the lines of `segments` here in their places.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Aside {
+    /// The settings with which the label was built, by key, as in a recipe: those that were changed
+    /// since.
+    pub built: BTreeMap<String, String>,
+    /// Files of documents that were kept when the label was built.
+    pub segments: Vec<File>,
+    /// Files of rows, as they were when the label was built.
+    pub ledger: Vec<File>,
+}
+
+impl Aside {
+    /// Whether the label is as it was built, or what it was is pruned.
+    pub fn is_empty(&self) -> bool {
+        self.built.is_empty() && self.segments.is_empty() && self.ledger.is_empty()
+    }
+
+    /// Documents whose texts are kept aside.
+    pub fn documents(&self) -> u64 {
+        self.segments.iter().map(|file| file.records).sum()
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files().map(|file| file.bytes).sum()
+    }
+
+    /// All its files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &File> {
+        self.segments.iter().chain(&self.ledger)
+    }
 }
 
 /// One input file.
@@ -231,8 +274,12 @@ fn split_sum(file: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 impl Manifest {
-    /// The format that this version writes. It also reads format 1, which has no checksum.
-    pub const FORMAT: u32 = 2;
+    /// The format that this version writes. It also reads format 1, which has no checksum, and
+    /// format 2, in which nothing is kept aside.
+    pub const FORMAT: u32 = 3;
+
+    /// The first format with a checksum, and with a mark of the run that writes.
+    pub(crate) const FORMAT_WITH_CHECKSUM: u32 = 2;
 
     /// The manifest of a corpus without documents.
     pub fn empty(recipe: String) -> Manifest {
@@ -261,8 +308,11 @@ impl Manifest {
         let Format { format } =
             serde_json::from_slice(file).map_err(|error| damaged(error.to_string()))?;
         match format {
-            Self::FORMAT if !has_sum => return Err(damaged("its checksum is missing".into())),
-            1 | Self::FORMAT => {}
+            1 => {}
+            Self::FORMAT_WITH_CHECKSUM..=Self::FORMAT if has_sum => {}
+            Self::FORMAT_WITH_CHECKSUM..=Self::FORMAT => {
+                return Err(damaged("its checksum is missing".into()));
+            }
             other => return Err(Unread::Unknown(other)),
         }
         serde_json::from_slice(file).map_err(|error| damaged(error.to_string()))
@@ -280,7 +330,9 @@ impl Manifest {
 
     /// Every file it names, with its size. A run may be named several times.
     pub(crate) fn sizes(&self) -> impl Iterator<Item = (String, u64)> + '_ {
-        let parts = self.labels.iter().flat_map(|label| label.segments.iter().chain(&label.ledger));
+        let parts = self.labels.iter().flat_map(|label| {
+            label.segments.iter().chain(&label.ledger).chain(label.aside.files())
+        });
         let runs = self.state.values().flatten();
         let runs = runs.map(|run| (format!("state/{}", run.name), run.bytes));
         parts.map(|file| (file.path.clone(), file.bytes)).chain(runs)
@@ -318,8 +370,8 @@ mod tests {
     fn the_format_without_a_checksum_is_read_and_later_ones_are_rejected() {
         let old = Manifest { format: 1, ..manifest() };
         assert_eq!(Manifest::decode(&serde_json::to_vec(&old).unwrap()), Ok(old));
-        let later = Manifest { format: 3, ..manifest() };
+        let later = Manifest { format: 4, ..manifest() };
         let later = serde_json::to_vec(&later).unwrap();
-        assert_eq!(Manifest::decode(&later), Err(Unread::Unknown(3)));
+        assert_eq!(Manifest::decode(&later), Err(Unread::Unknown(4)));
     }
 }

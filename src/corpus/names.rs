@@ -19,6 +19,7 @@ pub(crate) fn written(path: &Path) -> Option<Written> {
         ["commits", name] => number(name.strip_suffix(".json.tmp")?, 6).map(|_| Written::Scratch),
         ["data", _, _, name] => part(name, "jsonl.zst"),
         ["ledger", _, _, name] => part(name, "parquet"),
+        ["aside", _, _, name] => part(name, "jsonl.zst").or_else(|| part(name, "parquet")),
         ["state", name] => match name.strip_suffix(".spill") {
             Some(stem) => number(stem.rsplit_once('-')?.1, 4).map(|_| Written::Scratch),
             None => run(name.strip_suffix(".run")?),
@@ -75,6 +76,8 @@ mod tests {
         assert_eq!(of("ledger/c4/a/123456789-0001.parquet"), epoch(123_456_789));
         let revised = Some(Written::In { epoch: 3, revision: Some(7) });
         assert_eq!(of("data/c4/a.r9/00000003-0000.r7.jsonl.zst"), revised);
+        assert_eq!(of("aside/c4/a/00000003-0000.r7.jsonl.zst"), revised);
+        assert_eq!(of("aside/c4/a/00000003-0000.r7.parquet"), revised);
         assert_eq!(of("state/some-index-00000004-0002-01.run"), epoch(4));
         for scratch in [
             "commits/000003.json.tmp",

@@ -1,26 +1,56 @@
-//! Rejecting documents of a corpus after the fact, by copies of their files without them.
+//! Rejecting documents of a corpus after the fact, and having them back.
+//!
+//! A revision is a function of the label as it was built: its verdict decides for each row as
+//! built, so the order of revisions leaves no trace. What a verdict drops is kept aside, in files
+//! that the manifest lists in [`Aside`]: the line of each document that was kept, and the row of
+//! each document that changed.
 
 use crate::error::Error;
-use crate::ledger::{self, LedgerRow, LedgerWriter};
-use crate::manifest::{Counts, File, Label};
+use crate::ledger::{self, LedgerRow, LedgerWriter, Rejection};
+use crate::manifest::{Aside, Counts, File, Label};
 use crate::segment::{SegmentReader, SegmentWriter};
 use crate::store::Corpus;
-use document::Reason;
+use std::fs;
+use std::iter::Peekable;
+use std::path::{Path, PathBuf};
 
-/// Returns the rows of a ledger file.
-///
-/// # Errors
-/// If the file cannot be opened or is damaged.
-pub fn ledger_rows(
-    corpus: &Corpus,
-    file: &File,
-) -> Result<impl Iterator<Item = Result<LedgerRow, Error>> + use<>, Error> {
-    ledger::rows(&corpus.root().join(&file.path))
+/// A row of a label as it was built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuiltRow {
+    /// The row when the label was built.
+    pub built: LedgerRow,
+    /// The row now, if a revision changed it.
+    pub revised: Option<LedgerRow>,
 }
 
-/// Rejects the documents of `label` for which `verdict` returns a reason; documents that are rejected
-/// already get the new reason. Files that change are written as copies with `mark` in their names.
-/// Returns the label with the new files, which become part of the corpus when it is committed.
+impl BuiltRow {
+    /// Returns the row as it is now.
+    pub fn now(&self) -> &LedgerRow {
+        self.revised.as_ref().unwrap_or(&self.built)
+    }
+}
+
+/// Returns the rows of a label as they were built, in order.
+///
+/// # Errors
+/// The iterator yields an error if a file cannot be opened or is damaged.
+pub fn rows_as_built(
+    corpus: &Corpus,
+    label: &Label,
+) -> impl Iterator<Item = Result<BuiltRow, Error>> {
+    parts(label).flat_map(|part| {
+        let (rows, error) = match part.rows(corpus) {
+            Ok(rows) => (Some(rows), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        rows.into_iter().flatten().chain(error)
+    })
+}
+
+/// Rejects the documents of `label` for whose rows, as built, `verdict` returns a rejection; all
+/// others become as they were built. Files that change are written as copies with `mark` in their
+/// names. Returns the label with the new files, which become part of the corpus when it is
+/// committed.
 ///
 /// # Errors
 /// If a file cannot be read or written, or is damaged.
@@ -28,73 +58,215 @@ pub fn revise(
     corpus: &Corpus,
     label: &Label,
     mark: &str,
-    verdict: impl Fn(&LedgerRow) -> Option<Reason>,
+    verdict: impl Fn(&LedgerRow) -> Option<Rejection>,
 ) -> Result<Label, Error> {
-    let mut revised = Label { counts: Counts::default(), ..label.clone() };
-    revised.segments.clear();
-    revised.ledger.clear();
-    for ledger in &label.ledger {
-        // A worker writes one range of refs of an epoch, to one ledger file and one segment.
-        let within = |file: &&File| ledger.first <= file.first && file.last <= ledger.last;
-        let segment = label.segments.iter().find(within);
-        let changes = ledger_rows(corpus, ledger)?.any(|row| match row {
-            Ok(row) => verdict(&row).is_some_and(|reason| row.reason.as_ref() != Some(&reason)),
-            Err(_) => true,
+    let built = label.aside.built.clone();
+    let mut revised = Label {
+        counts: Counts::default(),
+        segments: Vec::new(),
+        ledger: Vec::new(),
+        aside: Aside { built, ..Aside::default() },
+        ..label.clone()
+    };
+    for part in parts(label) {
+        let mut changes = part.rows(corpus)?.map(|row| {
+            let row = row?;
+            Ok::<bool, Error>(decide(&row.built, &verdict) != row.revised)
         });
-        if changes {
-            revise_part(corpus, (ledger, segment), mark, &verdict, &mut revised)?;
+        if changes.any(|changes| !matches!(changes, Ok(false))) {
+            revise_part(corpus, &part, mark, &verdict, &mut revised)?;
             continue;
         }
-        for row in ledger_rows(corpus, ledger)? {
-            row?.count(&mut revised.counts);
+        for row in part.rows(corpus)? {
+            row?.now().count(&mut revised.counts);
         }
-        revised.ledger.push(ledger.clone());
-        revised.segments.extend(segment.cloned());
+        revised.ledger.push(part.ledger.clone());
+        revised.segments.extend(part.segment.cloned());
+        revised.aside.ledger.extend(part.aside_ledger.cloned());
+        revised.aside.segments.extend(part.aside_segment.cloned());
     }
     Ok(revised)
 }
 
+/// Returns the row with its rejection, if that changes it.
+fn decide(
+    built: &LedgerRow,
+    verdict: &impl Fn(&LedgerRow) -> Option<Rejection>,
+) -> Option<LedgerRow> {
+    let mut row = built.clone();
+    row.reject(verdict(built)?);
+    (row != *built).then_some(row)
+}
+
+/// The files that one worker wrote in one epoch.
+pub(crate) struct Part<'l> {
+    pub ledger: &'l File,
+    pub segment: Option<&'l File>,
+    pub aside_ledger: Option<&'l File>,
+    pub aside_segment: Option<&'l File>,
+}
+
+/// Returns the parts of a label.
+fn parts(label: &Label) -> impl Iterator<Item = Part<'_>> {
+    label.ledger.iter().map(|ledger| {
+        // A worker writes one range of refs of an epoch, to one ledger file and one segment.
+        let of = |files: &'_ [File]| files.iter().position(|file| is_within(file, ledger));
+        Part {
+            ledger,
+            segment: of(&label.segments).map(|at| &label.segments[at]),
+            aside_ledger: of(&label.aside.ledger).map(|at| &label.aside.ledger[at]),
+            aside_segment: of(&label.aside.segments).map(|at| &label.aside.segments[at]),
+        }
+    })
+}
+
+/// Whether the documents of a file are in the range of a part of the ledger.
+pub(crate) fn is_within(file: &File, ledger: &File) -> bool {
+    ledger.first <= file.first && file.last <= ledger.last
+}
+
+impl Part<'_> {
+    /// Returns its rows as they were built.
+    pub fn rows(&self, corpus: &Corpus) -> Result<RowsAsBuilt, Error> {
+        let open = |file: &File| -> Result<(PathBuf, Rows), Error> {
+            let path = corpus.root().join(&file.path);
+            let rows: Rows = Box::new(ledger::rows(&path)?);
+            Ok((path, rows))
+        };
+        let (_, now) = open(self.ledger)?;
+        let aside = self.aside_ledger.map(open).transpose()?;
+        Ok(RowsAsBuilt { now, aside: aside.map(|(path, rows)| (path, rows.peekable())) })
+    }
+}
+
+type Rows = Box<dyn Iterator<Item = Result<LedgerRow, Error>>>;
+
+/// The rows of a part, with those kept aside in their places.
+pub(crate) struct RowsAsBuilt {
+    now: Rows,
+    aside: Option<(PathBuf, Peekable<Rows>)>,
+}
+
+impl Iterator for RowsAsBuilt {
+    type Item = Result<BuiltRow, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let now = match self.now.next() {
+            Some(Ok(row)) => row,
+            Some(Err(error)) => return Some(Err(error)),
+            None => {
+                // A row that no row of the ledger met.
+                let (path, rows) = self.aside.as_mut()?;
+                let row = rows.next()?;
+                return Some(row.and_then(|row| Err(unmatched(path, &row))));
+            }
+        };
+        let Some((path, rows)) = &mut self.aside else {
+            return Some(Ok(BuiltRow { built: now, revised: None }));
+        };
+        let is_aside = match rows.peek() {
+            Some(Ok(row)) if row.at > now.at => false,
+            None => false,
+            Some(_) => true,
+        };
+        if !is_aside {
+            return Some(Ok(BuiltRow { built: now, revised: None }));
+        }
+        Some(rows.next().expect("peeked above").and_then(|built| {
+            if built.at != now.at || built.id != now.id || now.reason.is_none() || built == now {
+                return Err(unmatched(path, &built));
+            }
+            Ok(BuiltRow { built, revised: Some(now) })
+        }))
+    }
+}
+
+fn unmatched(path: &Path, row: &LedgerRow) -> Error {
+    let what = format!("it has {}, which the ledger does not say a later recipe dropped", row.id);
+    Error::corrupt(path, what)
+}
+
 fn revise_part(
     corpus: &Corpus,
-    (ledger, segment): (&File, Option<&File>),
+    part: &Part<'_>,
     mark: &str,
-    verdict: &impl Fn(&LedgerRow) -> Option<Reason>,
+    verdict: &impl Fn(&LedgerRow) -> Option<Rejection>,
     revised: &mut Label,
 ) -> Result<(), Error> {
-    let path = |name: &str| corpus.root().join(name);
-    let ledger_name = marked(&ledger.path, mark, "parquet");
-    let mut rows = LedgerWriter::create(&path(&ledger_name))?;
-    let mut lines = segment.map(|file| SegmentReader::open(&path(&file.path))).transpose()?;
-    let segment_name = segment.map(|file| marked(&file.path, mark, "jsonl.zst"));
-    let mut kept: Option<SegmentWriter> = None;
+    let name = |folder: &str, kind: &str| {
+        let below = part.ledger.path.strip_prefix("ledger/").unwrap_or(&part.ledger.path);
+        marked(&format!("{folder}/{below}"), mark, kind)
+    };
+    let open = |file: &File| SegmentReader::open(&corpus.root().join(&file.path));
+    let mut lines = part.segment.map(open).transpose()?;
+    let mut lines_aside = part.aside_segment.map(open).transpose()?;
+    let mut ledger = Output::new(corpus, name("ledger", "parquet"));
+    let mut segment = Output::new(corpus, name("data", "jsonl.zst"));
+    let mut ledger_aside = Output::new(corpus, name("aside", "parquet"));
+    let mut segment_aside = Output::new(corpus, name("aside", "jsonl.zst"));
     let mut line = Vec::new();
-    for row in ledger_rows(corpus, ledger)? {
-        let mut row = row?;
-        let had_line = row.reason.is_none();
+    for row in part.rows(corpus)? {
+        let BuiltRow { built, revised: before } = row?;
+        let at = built.at;
+        let had_line = built.reason.is_none();
         if had_line {
-            let has_line = lines.as_mut().map(|lines| lines.next_line(&mut line)).transpose()?;
+            let source = if before.is_some() { &mut lines_aside } else { &mut lines };
+            let has_line = source.as_mut().map(|lines| lines.next_line(&mut line)).transpose()?;
             if has_line != Some(true) {
-                let what = format!("the segment has no line for {}", row.id);
-                return Err(Error::corrupt(&path(&ledger.path), what));
+                let path = corpus.root().join(&part.ledger.path);
+                let what = format!("no segment has the line of {}", built.id);
+                return Err(Error::corrupt(&path, what));
             }
         }
-        if let Some(reason) = verdict(&row) {
-            row.reject(reason);
-        } else if had_line {
-            let name = segment_name.as_ref().expect("a line comes from a segment");
-            if kept.is_none() {
-                kept = Some(SegmentWriter::create(&path(name))?);
+        let row = match decide(&built, verdict) {
+            None => {
+                if had_line {
+                    segment.open(SegmentWriter::create)?.push_line(at, &line)?;
+                }
+                built
             }
-            kept.as_mut().expect("made above").push_line(row.at, &line)?;
-        }
+            Some(row) => {
+                if had_line {
+                    segment_aside.open(SegmentWriter::create)?.push_line(at, &line)?;
+                }
+                ledger_aside.open(LedgerWriter::create)?.push_row(built)?;
+                row
+            }
+        };
         row.count(&mut revised.counts);
-        rows.push_row(row)?;
+        ledger.open(LedgerWriter::create)?.push_row(row)?;
     }
-    revised.ledger.push(rows.finish(ledger_name)?);
-    if let (Some(kept), Some(name)) = (kept, segment_name) {
-        revised.segments.push(kept.finish(name)?);
-    }
+    revised.ledger.extend(ledger.finish(LedgerWriter::finish)?);
+    revised.segments.extend(segment.finish(SegmentWriter::finish)?);
+    revised.aside.ledger.extend(ledger_aside.finish(LedgerWriter::finish)?);
+    revised.aside.segments.extend(segment_aside.finish(SegmentWriter::finish)?);
     Ok(())
+}
+
+/// A file that is created with its first line or row.
+struct Output<W> {
+    name: String,
+    path: PathBuf,
+    writer: Option<W>,
+}
+
+impl<W> Output<W> {
+    fn new(corpus: &Corpus, name: String) -> Output<W> {
+        Output { path: corpus.root().join(&name), name, writer: None }
+    }
+
+    fn open(&mut self, create: fn(&Path) -> Result<W, Error>) -> Result<&mut W, Error> {
+        if self.writer.is_none() {
+            let folder = self.path.parent().expect("a folder of the corpus");
+            fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            self.writer = Some(create(&self.path)?);
+        }
+        Ok(self.writer.as_mut().expect("made above"))
+    }
+
+    fn finish(self, finish: fn(W, String) -> Result<File, Error>) -> Result<Option<File>, Error> {
+        self.writer.map(|writer| finish(writer, self.name)).transpose()
+    }
 }
 
 /// Returns the name of a revision: `00000001-0000.jsonl.zst` becomes `00000001-0000.r7.jsonl.zst`.

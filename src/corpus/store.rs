@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-const FOLDERS: [&str; 5] = ["commits", "data", "ledger", "state", "tmp"];
+const FOLDERS: [&str; 6] = ["aside", "commits", "data", "ledger", "state", "tmp"];
 
 /// The folder of a corpus. Methods with a `manifest` expect one of this corpus.
 #[derive(Clone, Debug)]
@@ -249,7 +249,7 @@ impl Corpus {
     /// # Errors
     /// [`Error::Incomplete`] if a folder is missing in which the manifest names files.
     pub fn check_folders(&self, manifest: &Manifest) -> Result<(), Error> {
-        for folder in ["data", "ledger", "state"] {
+        for folder in ["aside", "data", "ledger", "state"] {
             let is_needed =
                 |(name, _): &(String, u64)| Path::new(name).iter().next() == Some(folder.as_ref());
             if !self.root.join(folder).is_dir() && manifest.sizes().any(|file| is_needed(&file)) {

@@ -167,7 +167,7 @@ impl Corpus {
     /// The start of an interrupted run, at `newest` or before; `None` if no run was interrupted.
     pub(crate) fn cut_short(&self, newest: &Manifest) -> Result<Option<Began>, Error> {
         // Versions that wrote format 1 made no mark, and kept only the newest manifest.
-        if newest.format < Manifest::FORMAT {
+        if newest.format < Manifest::FORMAT_WITH_CHECKSUM {
             return Ok(Some(Began { commit: 0, epoch: 0 }));
         }
         let path = self.mark_path();

@@ -1,6 +1,8 @@
 //! Verification of a corpus: files against the manifest, documents against the ledger, and the
 //! state against both.
 
+mod aside;
+
 use crate::error::Error;
 use crate::ledger::{self, LedgerRow};
 use crate::lock::Lock;
@@ -128,6 +130,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
             let path = self.corpus.root().join(&segment.path).display().to_string();
             self.found(path, "this segment is not of one part of the ledger", REBUILD);
         }
+        self.aside(label);
         if !is_readable {
             // The sums of unreadable files are unknown.
             return;

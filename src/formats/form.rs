@@ -123,6 +123,12 @@ impl Form {
         }
     }
 
+    /// Returns what a file of this form is, and which slice reads it or another hint, if the form is
+    /// certain.
+    pub fn known(self) -> Option<(&'static str, &'static str)> {
+        self.is_known().then(|| self.described())
+    }
+
     /// Whether the form is certain.
     fn is_known(self) -> bool {
         !matches!(self, Form::Empty | Form::Damaged | Form::Text | Form::Binary)

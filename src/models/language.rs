@@ -68,6 +68,14 @@ impl LanguageIdentifier {
         &self.name
     }
 
+    /// Returns the codes of the languages that it can identify.
+    pub fn codes(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match &self.model {
+            Model::FastText { model, .. } => Box::new(model.labels()),
+            Model::Builtin => Box::new(Lang::all().iter().map(|language| code_of(*language))),
+        }
+    }
+
     /// Returns the most probable language and its score, not rounded; `und` with score 0 if there
     /// is none. Line ends count as blanks. fastText's scores may exceed 1 by a few parts in 100
     /// 000.
@@ -105,6 +113,25 @@ impl LanguageIdentifier {
         pool().push(own);
         found
     }
+}
+
+/// Returns the code of the language with this English name, ISO 639-3 code, or code in capitals.
+///
+/// ```
+/// use models::language::code_named;
+///
+/// for name in ["EN", "English", "eng", "en"] {
+///     assert_eq!(code_named(name), Some("en"));
+/// }
+/// assert_eq!(code_named("Klingon"), None);
+/// ```
+pub fn code_named(name: &str) -> Option<&'static str> {
+    let found = Lang::all().iter().find(|language| {
+        [language.eng_name(), language.code(), code_of(**language)]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    });
+    found.map(|language| code_of(*language))
 }
 
 fn top(model: &FastText, text: &str, scratch: &mut Scratch) -> Language {

@@ -5,7 +5,7 @@
 //! * [`language`]: language identification, by a fastText model or a built-in identifier.
 //! * [`wikiref`]: RedPajama's quality classifier, based on a fastText model.
 //! * [`kenlm`]: KenLM's n-gram models, in all their forms.
-//! * [`sentencepiece`]: SentencePiece's unigram models.
+//! * [`sentencepiece`]: SentencePiece's models, of every kind.
 //! * [`Perplexity`]: a folder of both, and the perplexity of a document as CCNet computes it.
 //! * [`bucket`]: CCNet's head, middle and tail.
 //! * [`tokenizer`]: token counts with any `tokenizer.json`.

@@ -29,6 +29,8 @@ struct LanguageModel {
     kenlm: kenlm::Model,
     /// KenLM's word of each piece.
     words: Vec<u32>,
+    /// Whether a piece contains white space, which separates KenLM's words, by its number.
+    separates: Vec<bool>,
 }
 
 /// Reusable memory of a thread: buffers, caches of words, and the language of the last document. It
@@ -99,7 +101,7 @@ impl Perplexity {
 
     /// Returns the perplexity of a document in `language`, rounded to one decimal as in CCNet: that
     /// of its whole text as one sentence, with its lines joined without a blank. Returns `None` if
-    /// the language has no models, or if the normalized text is empty.
+    /// the language has no models, or if the normalized text has no pieces.
     ///
     /// # Errors
     ///
@@ -115,8 +117,8 @@ impl Perplexity {
             return Ok(None);
         }
         normalize_for_lm(text, &mut scratch.text);
-        let (log10, pieces) = model.score(&scratch.text, &mut scratch.pieces, &mut scratch.kenlm);
-        Ok((pieces > 0).then(|| perplexity(f64::from(log10), pieces + 1)))
+        let (log10, tokens) = model.score(&scratch.text, &mut scratch.pieces, &mut scratch.kenlm);
+        Ok((tokens > 0).then(|| perplexity(log10, tokens)))
     }
 
     /// Returns the models of the language from `scratch`, from memory or from the folder.
@@ -153,25 +155,66 @@ impl LanguageModel {
         let pieces = sentencepiece::Model::open(pieces)?;
         let kenlm = kenlm::Model::open(kenlm)?;
         let words = pieces.pieces().map(|piece| kenlm.word(piece)).collect();
-        Ok(Self { pieces, kenlm, words })
+        let separates = pieces.pieces().map(has_space).collect();
+        Ok(Self { pieces, kenlm, words, separates })
     }
 
-    /// Returns the log10 of the probability of a normalized text, and its number of pieces.
+    /// Returns the log10 of the probability of a normalized text, and its number of tokens with the
+    /// sentence end; 0 of a text without pieces, which CCNet does not score.
     fn score(
         &self,
         text: &str,
         pieces: &mut sentencepiece::Scratch,
         kenlm: &mut kenlm::Scratch,
-    ) -> (f32, usize) {
+    ) -> (f64, usize) {
         let encoded = self.pieces.encode(text, pieces);
+        if encoded.ids.is_empty() {
+            return (0.0, 0);
+        }
+        let separates = |(id, unknown): (u32, Option<&[u8]>)| {
+            unknown.map_or(self.separates[id as usize], has_space)
+        };
+        if encoded.iter().any(separates) {
+            return self.score_joined(&encoded, kenlm);
+        }
         // Unknown pieces also occurred in the text that the language model was trained on, so they
         // may be words of it.
         let words = encoded.iter().map(|(id, unknown)| match unknown {
             Some(text) => self.kenlm.word(text),
             None => self.words[id as usize],
         });
-        (self.kenlm.score_with(words, kenlm), encoded.ids.len())
+        (f64::from(self.kenlm.score_with(words, kenlm)), encoded.ids.len() + 1)
     }
+
+    /// Scores pieces with white space in them as CCNet does: joined by blanks, cut into lines, each
+    /// of them cut into words. Words are separated by ASCII's white space, but counted by Unicode's.
+    fn score_joined(
+        &self,
+        encoded: &sentencepiece::Encoded<'_>,
+        kenlm: &mut kenlm::Scratch,
+    ) -> (f64, usize) {
+        let texts: Vec<&[u8]> = self.pieces.pieces().collect();
+        let parts: Vec<&[u8]> =
+            encoded.iter().map(|(id, unknown)| unknown.unwrap_or(texts[id as usize])).collect();
+        let joined = parts.join(&b' ');
+        let (mut log10, mut tokens) = (0.0, 0);
+        for line in joined.split(|byte| *byte == b'\n') {
+            let words = line.split(|byte| matches!(byte, b' ' | b'\t'..=b'\r'));
+            let words = words.filter(|word| !word.is_empty()).map(|word| self.kenlm.word(word));
+            log10 += f64::from(self.kenlm.score_with(words, kenlm));
+            let line = String::from_utf8_lossy(line);
+            let words = line.split(text::python::is_space).filter(|word| !word.is_empty());
+            tokens += words.count() + 1;
+        }
+        (log10, tokens)
+    }
+}
+
+/// Whether a piece contains what Python's `str.split` takes for white space.
+fn has_space(piece: &[u8]) -> bool {
+    let is_ascii_space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | 0x1c..=b' ');
+    piece.iter().any(is_ascii_space)
+        || !piece.is_ascii() && String::from_utf8_lossy(piece).contains(text::python::is_space)
 }
 
 /// Returns the perplexity of `tokens` tokens, sentence ends included, with the joint probability
@@ -227,6 +270,32 @@ mod tests {
             let found = models.of("xx", text, &mut scratch).expect("models");
             assert_eq!(found, Some(perplexity(log10, tokens)), "{text}");
             assert_eq!(others.of("xx", text, &mut scratch).expect("no models"), None);
+        }
+    }
+
+    #[test]
+    fn white_space_in_pieces_separates_words_as_in_ccnet() {
+        let dir = tempfile::tempdir().expect("a folder");
+        // Without a list of replacements, white space other than blanks stays.
+        std::fs::write(dir.path().join("xx.sp.model"), sentencepiece::toy_file()).expect("a file");
+        std::fs::write(dir.path().join("xx.arpa"), TOY).expect("a file");
+        let models = Perplexity::open(dir.path()).expect("models");
+        let mut scratch = Scratch::default();
+        // The pieces are ▁ab, U+2003 and aa. KenLM has three words then, but CCNet counts two.
+        let found = models.of("xx", "ab\u{2003}aa", &mut scratch).expect("models");
+        assert_eq!(found, Some(perplexity(-0.5 - 5.0 - 5.0 - 1.0, 3)));
+    }
+
+    #[test]
+    fn a_text_without_pieces_has_no_perplexity() {
+        // cc_net/perplexity.py: `get_lines` returns none for an empty `tokenized`.
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("xx.sp.model"), sentencepiece::toy_file()).expect("a file");
+        std::fs::write(dir.path().join("xx.arpa"), TOY).expect("a file");
+        let models = Perplexity::open(dir.path()).expect("models");
+        for text in ["", " ", "▁", "▁ ▁"] {
+            let found = models.of("xx", text, &mut Scratch::default()).expect("models");
+            assert_eq!(found, None, "{text:?}");
         }
     }
 

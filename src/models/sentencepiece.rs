@@ -1,50 +1,68 @@
-//! Reads SentencePiece's unigram models from its `.model` files, and segments texts into the same
-//! pieces as its own library.
+//! Reads SentencePiece's models from their `.model` files, and segments texts into the same pieces as
+//! its own library.
 //!
-//! Upstream: google/sentencepiece. Its library rounds the running score of a whole text to single
-//! precision, so rounding decides between segmentations of a word with nearly equal scores. Here
-//! words are segmented one by one and cached, with the margin to the second-best segmentation. If
-//! the margin is within upstream's rounding error, the word is segmented again with upstream's
-//! running score. When a text's score falls below -100 000, at about 50 KB, it restarts from 0 at
-//! the next word; newer versions of the library restart at the next character.
+//! Upstream: google/sentencepiece. Its unigram models, such as CCNet's, round the running score of a
+//! whole text to single precision, so rounding decides between segmentations of a word with nearly
+//! equal scores. Here words are segmented one by one and cached, with the margin to the second-best
+//! segmentation. If the margin is within upstream's rounding error, the word is segmented again with
+//! upstream's running score. When that falls below -100 000, at about 50 KB, it restarts from 0 at the
+//! next character, as in version 0.2.3.
 //!
 //! * `proto`: a model file, checked as it is read.
+//! * `vocabulary`: its pieces, by their kinds.
 //! * `normalizer`: from a text to words with marks for their blanks.
-//! * `trie`, `unigram`, `cache`: from words to pieces.
-//!
-//! Models of other kinds (BPE, words, characters), user-defined symbols and byte fallback are
-//! refused, since CCNet's models have none.
+//! * `symbols`: user-defined symbols, which are always pieces.
+//! * `unigram`, `bpe`: from words to pieces; `trie`, `cache`: their tools. Models of characters and of
+//!   words need none.
 
+mod bpe;
 mod cache;
 mod normalizer;
 mod proto;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod trie;
 mod unigram;
+mod vocabulary;
 
 #[cfg(test)]
 pub(crate) use tests::toy_file;
 
 use crate::ModelError;
+use bpe::{Bpe, Merges};
 use cache::WordCache;
 use normalizer::{MARK, Normalizer};
 use proto::ModelProto;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use symbols::Symbols;
 use unigram::{Steps, Unigram};
+use vocabulary::{Cut, Numbers, Vocabulary};
 
-/// A unigram model, which segments texts into pieces.
+/// A model, which segments texts into pieces.
 pub struct Model {
     /// Identifies the model to a [`Scratch`].
     id: u64,
     normalizer: Normalizer,
-    unigram: Unigram,
+    segmenter: Segmenter,
+    symbols: Symbols,
     texts: Vec<Box<[u8]>>,
-    /// Whether pieces have marks only at their beginning, so that words can be segmented
-    /// separately.
-    cuts_at_marks: bool,
+    /// The number of unknown pieces.
+    unknown: u32,
+    /// The pieces that unknown characters are replaced with, byte by byte.
+    bytes: Option<Box<[u32; 256]>>,
+    /// Where words can be segmented separately.
+    cut: Cut,
+}
+
+/// How a model segments.
+enum Segmenter {
+    Unigram(Unigram),
+    Bpe(Bpe),
+    Characters(Numbers),
+    Words(Numbers),
 }
 
 /// Reusable memory of a thread, so that segmenting does not allocate: buffers, and a cache of words
@@ -58,6 +76,7 @@ pub struct Scratch {
     words: Vec<u32>,
     cache: WordCache,
     steps: Steps,
+    merges: Merges,
     /// The pieces of one word: the number and offset of each.
     pieces: Vec<(u32, u32)>,
     ids: Vec<u32>,
@@ -76,8 +95,6 @@ pub struct Encoded<'a> {
 /// Longest text that can be segmented.
 pub const TEXT_BYTES_MAX: usize = 1 << 30;
 
-/// The running score is reset below this, as upstream.
-const SCORE_MIN: f32 = -100_000.0;
 /// A margin that exceeds any rounding error.
 const MARGIN_MAX: f64 = 1e4;
 
@@ -86,7 +103,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read, is damaged, or is not a supported unigram model.
+    /// Fails if the file cannot be read, is damaged, or is not a SentencePiece model.
     ///
     /// ```no_run
     /// use models::sentencepiece::{Model, Scratch};
@@ -114,23 +131,41 @@ impl Model {
         let proto = ModelProto::read(file).map_err(|offset| {
             damaged(offset, "it is not a valid SentencePiece model from here on")
         })?;
-        check_kind(&proto, path)?;
+        if proto.pieces.is_empty() {
+            return Err(ModelError::Unsupported {
+                path: path.to_owned(),
+                problem: "is not a SentencePiece model: it has no pieces".into(),
+                remedy: "use the .model file that spm_train or `sluice train lm` writes",
+            });
+        }
         let invalid = |problem: String| damaged(file.len(), &problem);
-        let (pieces, unknown) = usable_pieces(&proto).map_err(invalid)?;
-
-        let mut normalizer = Normalizer::new(proto.precompiled_charsmap)
+        let vocabulary = Vocabulary::new(&proto).map_err(invalid)?;
+        let scores: Vec<f32> = proto.pieces.iter().map(|piece| piece.score).collect();
+        let segmenter = match proto.model_type {
+            proto::TYPE_UNIGRAM => Segmenter::Unigram(Unigram::new(&vocabulary, scores)),
+            proto::TYPE_BPE => Segmenter::Bpe(Bpe::new(&vocabulary, scores)),
+            proto::TYPE_CHAR => Segmenter::Characters(Numbers::new(&vocabulary)),
+            proto::TYPE_WORD => Segmenter::Words(Numbers::new(&vocabulary)),
+            other => return Err(invalid(format!("its kind of model, {other}, is not known"))),
+        };
+        // How an unused piece is taken apart may depend on any other place in the text.
+        let cut = match segmenter {
+            Segmenter::Bpe(_) if !vocabulary.unused.is_empty() => Cut::Nowhere,
+            _ => vocabulary.cut(),
+        };
+        let symbols = || Symbols::new(&vocabulary.symbols);
+        let mut normalizer = Normalizer::new(proto.precompiled_charsmap, symbols())
             .map_err(|problem| damaged(file.len(), problem))?;
         normalizer.add_dummy_prefix = proto.add_dummy_prefix;
         normalizer.remove_extra_whitespaces = proto.remove_extra_whitespaces;
+        normalizer.escape_whitespaces = proto.escape_whitespaces;
+        normalizer.treat_whitespace_as_suffix = proto.treat_whitespace_as_suffix;
 
-        let has_mark = |text: &[u8]| text.windows(MARK.len()).any(|part| part == MARK);
-        let cuts_at_marks = pieces.iter().all(|(text, _)| !has_mark(&text[1..]))
-            && proto.pieces.iter().all(|piece| piece.score <= 0.0);
-        let scores = proto.pieces.iter().map(|piece| piece.score).collect();
-        let unigram = Unigram::new(&pieces, scores, unknown);
         let texts = proto.pieces.iter().map(|piece| piece.text.into()).collect();
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, normalizer, unigram, texts, cuts_at_marks })
+        let (symbols, unknown) = (symbols(), vocabulary.unknown);
+        let bytes = vocabulary.bytes;
+        Ok(Self { id, normalizer, segmenter, symbols, texts, unknown, bytes, cut })
     }
 
     /// Returns the texts of all pieces by number, including control pieces and unused ones.
@@ -140,7 +175,7 @@ impl Model {
 
     /// Returns the number of unknown pieces.
     pub fn unknown(&self) -> u32 {
-        self.unigram.unknown
+        self.unknown
     }
 
     /// Segments a text. A scratch of another model is cleared first.
@@ -156,39 +191,58 @@ impl Model {
         scratch.ids.clear();
         scratch.unknown.clear();
         self.normalizer.normalize(text, &mut scratch.text, &mut scratch.words);
-        self.cut_words(scratch);
+        match &self.segmenter {
+            Segmenter::Unigram(unigram) => self.by_unigram(unigram, scratch),
+            Segmenter::Bpe(bpe) => self.by_bpe(bpe, scratch),
+            Segmenter::Characters(numbers) => {
+                self.by_ends(numbers, scratch, |text, at| self.symbols.next(text, at).0);
+            }
+            Segmenter::Words(numbers) => self.by_ends(numbers, scratch, word_end),
+        }
         Encoded {
             ids: &scratch.ids,
-            unknown_id: self.unigram.unknown,
+            unknown_id: self.unknown,
             unknown: &scratch.unknown,
             text: &scratch.text,
         }
     }
 
-    fn cut_words(&self, scratch: &mut Scratch) {
+    /// Returns the word of the normalized text that begins at `start` and ends at `words[at]`, or
+    /// later if the text cannot be cut there.
+    fn word(&self, start: usize, at: usize, scratch: &Scratch) -> Option<Range<usize>> {
+        let is_last = at + 1 == scratch.words.len();
+        let end = match self.cut {
+            _ if is_last => scratch.text.len(),
+            Cut::BeforeMarks => scratch.words[at] as usize,
+            Cut::AfterMarks => scratch.words[at] as usize + MARK.len(),
+            Cut::Nowhere => return None,
+        };
+        Some(start..end).filter(|word| !word.is_empty())
+    }
+
+    fn by_unigram(&self, unigram: &Unigram, scratch: &mut Scratch) {
         let mut start = 0;
         let mut score = 0.0;
         for at in 0..scratch.words.len() {
-            let end = scratch.words[at] as usize;
-            let is_last = at + 1 == scratch.words.len();
-            if start == end || !(self.cuts_at_marks || is_last) {
-                continue;
-            }
-            if score < SCORE_MIN {
-                score = 0.0;
-            }
-            score = match self.cut_cached(start..end, score, scratch) {
+            let Some(word) = self.word(start, at, scratch) else { continue };
+            start = word.end;
+            score = match self.cut_cached(unigram, word.clone(), score, scratch) {
                 Some(score) => score,
-                None => self.cut_anew(start..end, score, scratch),
+                None => self.cut_anew(unigram, word, score, scratch),
             };
-            start = end;
         }
     }
 
     /// Adds the pieces of a word from the cache, or caches them. Returns the running score, or
     /// `None` if the segmentation depends on that score.
     #[inline]
-    fn cut_cached(&self, word: Range<usize>, before: f32, scratch: &mut Scratch) -> Option<f32> {
+    fn cut_cached(
+        &self,
+        unigram: &Unigram,
+        word: Range<usize>,
+        before: f32,
+        scratch: &mut Scratch,
+    ) -> Option<f32> {
         let Scratch { text, cache, steps, pieces, ids, .. } = scratch;
         let word = &text[word];
         if !WordCache::takes(word) {
@@ -196,17 +250,11 @@ impl Model {
         }
         let slot = cache.slot(word);
         if cache.get(slot, word).is_none() {
-            let margin = self.unigram.cut_exactly(word, steps, pieces);
-            let start = ids.len();
-            ids.extend(pieces.iter().map(|(id, _)| *id));
-            if !ids[start..].contains(&self.unigram.unknown) {
-                cache.put(slot, word, &ids[start..], margin.min(MARGIN_MAX) as f32);
-            }
-            ids.truncate(start);
+            let margin = unigram.cut_exactly(word, steps, pieces);
+            cache_pieces(cache, slot, word, pieces, self.unknown, margin.min(MARGIN_MAX) as f32);
         }
         let cached = cache.get(slot, word)?;
-        let score =
-            cached.ids().iter().fold(before, |sum, id| sum + self.unigram.scores[*id as usize]);
+        let score = unigram.after(before, cached.ids())?;
         // Each addition on either path, at most one per byte, is off by at most half a unit in the
         // last place.
         let rounding = word.len() as f32 * (score.abs() + cached.margin) * f32::EPSILON;
@@ -216,30 +264,99 @@ impl Model {
         })
     }
 
-    fn cut_anew(&self, word: Range<usize>, before: f32, scratch: &mut Scratch) -> f32 {
-        let Scratch { text, steps, pieces, ids, unknown, .. } = scratch;
-        self.unigram.cut(&text[word.clone()], before, steps, pieces);
-        let ends = pieces.iter().skip(1).map(|(_, start)| *start);
-        let ends = ends.chain([word.len() as u32]);
-        let mut score = before;
-        for ((id, start), end) in pieces.iter().zip(ends) {
-            score += self.unigram.score(*id);
-            let (start, end) = (start + word.start as u32, end + word.start as u32);
-            if *id == self.unigram.unknown {
-                // Consecutive unknown characters are one piece.
-                let open = unknown.last_mut().filter(|open| open.end == start);
-                if let (Some(open), Some(last)) = (open, ids.last())
-                    && *last == *id
-                {
-                    open.end = end;
-                    continue;
-                }
-                unknown.push(start..end);
-            }
-            ids.push(*id);
-        }
+    fn cut_anew(
+        &self,
+        unigram: &Unigram,
+        word: Range<usize>,
+        before: f32,
+        scratch: &mut Scratch,
+    ) -> f32 {
+        let Scratch { text, steps, pieces, .. } = scratch;
+        let score = unigram.cut(&text[word.clone()], before, steps, pieces);
+        self.write(word, scratch);
         score
     }
+
+    fn by_bpe(&self, bpe: &Bpe, scratch: &mut Scratch) {
+        let mut start = 0;
+        for at in 0..scratch.words.len() {
+            let Some(word) = self.word(start, at, scratch) else { continue };
+            start = word.end;
+            let Scratch { text, cache, merges, pieces, ids, .. } = scratch;
+            let bytes = &text[word.clone()];
+            let slot = cache.slot(bytes);
+            if let Some(cached) = cache.get(slot, bytes) {
+                ids.extend_from_slice(cached.ids());
+                continue;
+            }
+            bpe.cut(bytes, &self.symbols, merges, pieces);
+            cache_pieces(cache, slot, bytes, pieces, self.unknown, 0.0);
+            self.write(word, scratch);
+        }
+    }
+
+    /// Segments a text into the parts that `end` returns for their beginnings.
+    fn by_ends(
+        &self,
+        numbers: &Numbers,
+        scratch: &mut Scratch,
+        end: impl Fn(&[u8], usize) -> usize,
+    ) {
+        let Scratch { text, pieces, .. } = scratch;
+        pieces.clear();
+        let mut start = 0;
+        while start < text.len() {
+            let end = end(text, start);
+            pieces.push((numbers.of(&text[start..end]), start as u32));
+            start = end;
+        }
+        let whole = 0..text.len();
+        self.write(whole, scratch);
+    }
+
+    /// Adds `scratch.pieces`, those of a word, to the result. Consecutive unknown pieces are one.
+    /// With byte fallback, they are their bytes.
+    fn write(&self, word: Range<usize>, scratch: &mut Scratch) {
+        let Scratch { text, pieces, ids, unknown, .. } = scratch;
+        let ends = pieces.iter().skip(1).map(|(_, start)| *start);
+        let ends = ends.chain([word.len() as u32]);
+        for ((id, start), end) in pieces.iter().zip(ends) {
+            let (start, end) = (start + word.start as u32, end + word.start as u32);
+            if *id != self.unknown {
+                ids.push(*id);
+            } else if let Some(bytes) = &self.bytes {
+                let part = &text[start as usize..end as usize];
+                ids.extend(part.iter().map(|byte| bytes[usize::from(*byte)]));
+            } else if let Some(open) = unknown.last_mut().filter(|open| open.end == start)
+                && ids.last() == Some(id)
+            {
+                open.end = end;
+            } else {
+                unknown.push(start..end);
+                ids.push(*id);
+            }
+        }
+    }
+}
+
+/// Caches the pieces of a word, unless one of them is unknown.
+fn cache_pieces(
+    cache: &mut WordCache,
+    slot: usize,
+    word: &[u8],
+    pieces: &[(u32, u32)],
+    unknown: u32,
+    margin: f32,
+) {
+    if pieces.iter().all(|(id, _)| *id != unknown) {
+        cache.put(slot, word, pieces.iter().map(|(id, _)| *id), margin);
+    }
+}
+
+/// Returns the end of the word at `start`: the next mark.
+fn word_end(text: &[u8], start: usize) -> usize {
+    let next = text[start + 1..].windows(MARK.len()).position(|part| part == MARK);
+    next.map_or(text.len(), |next| start + 1 + next)
 }
 
 impl<'a> Encoded<'a> {
@@ -257,61 +374,5 @@ impl<'a> Encoded<'a> {
             let text = if *id == unknown_id { unknown.next() } else { None };
             (*id, text)
         })
-    }
-}
-
-fn check_kind(proto: &ModelProto<'_>, path: &Path) -> Result<(), ModelError> {
-    use proto::{PIECE_CONTROL, PIECE_NORMAL, PIECE_UNKNOWN, PIECE_UNUSED, TYPE_UNIGRAM};
-    let is_known =
-        |kind: u64| matches!(kind, PIECE_NORMAL | PIECE_UNKNOWN | PIECE_CONTROL | PIECE_UNUSED);
-    let problem = if proto.pieces.is_empty() {
-        "is not a SentencePiece model: it has no pieces"
-    } else if proto.model_type != TYPE_UNIGRAM {
-        "is not a unigram model"
-    } else if proto.byte_fallback {
-        "uses byte fallback"
-    } else if proto.treat_whitespace_as_suffix || !proto.escape_whitespaces {
-        "does not mark blanks at the beginning of words"
-    } else if !proto.pieces.iter().all(|piece| is_known(piece.kind)) {
-        "has user-defined symbols or byte pieces"
-    } else {
-        return Ok(());
-    };
-    Err(ModelError::Unsupported {
-        path: path.to_owned(),
-        problem: problem.into(),
-        remedy: "use a unigram model such as CCNet's",
-    })
-}
-
-/// Pieces with their numbers, sorted by text.
-type Pieces<'f> = Vec<(&'f [u8], u32)>;
-
-/// Returns the pieces that occur in texts, and the number of unknown pieces.
-fn usable_pieces<'f>(proto: &ModelProto<'f>) -> Result<(Pieces<'f>, u32), String> {
-    let mut pieces = Vec::new();
-    let mut unknown = None;
-    for (id, piece) in (0..).zip(&proto.pieces) {
-        if !piece.score.is_finite() {
-            return Err(format!("the score of piece {id} is {}", piece.score));
-        }
-        match piece.kind {
-            proto::PIECE_NORMAL if piece.text.is_empty() => {
-                return Err(format!("piece {id} is empty"));
-            }
-            proto::PIECE_NORMAL => pieces.push((piece.text, id)),
-            proto::PIECE_UNKNOWN => unknown = unknown.or(Some(id)),
-            _ => {}
-        }
-    }
-    pieces.sort_unstable();
-    if let Some(pair) = pieces.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(format!("pieces {} and {} are the same", pair[0].1, pair[1].1));
-    }
-    let unknown = unknown.ok_or("it has no unknown piece")?;
-    if !pieces.is_empty() {
-        Ok((pieces, unknown))
-    } else {
-        Err("it has no pieces for texts".into())
     }
 }

@@ -10,7 +10,9 @@
 
 mod comparison;
 mod dedup;
+mod difference;
 mod digest;
+mod expand;
 mod fingerprint;
 mod input;
 mod models;
@@ -26,17 +28,18 @@ pub mod usage;
 
 pub use comparison::{Bound, Comparison, language_of, language_score_of};
 pub use dedup::{Dedup, Deduplicate, global_dedup};
+pub use expand::expand;
 pub use input::{Input, check_label};
-pub use models::{CommonModels, FactsOf, ModelFiles, Models};
+pub use models::{CommonModels, FactsOf, MissingModel, ModelFiles, Models};
 pub use recipe::Recipe;
 pub use record::{Record, documents};
 pub use settings::{
-    AnySettings, Choice, FilePath, FolderPath, Key, Preset, SettingType, SettingValue, Settings,
-    WrongValue, language_codes, list, within,
+    AnySettings, Choice, FilePath, FolderPath, Key, NumberRange, Preset, SettingType, SettingValue,
+    Settings, Unusable, WrongValue, language_codes, list,
 };
 pub use slice::{
-    AnySlice, Calibration, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel, Slice,
-    Slices, Terms, find_slice,
+    AnySlice, Calibration, EarlierScore, Fixture, FixtureModel, Forms, Prepared, Setup, SetupLabel,
+    Slice, Slices, Terms, find_slice,
 };
 pub use summed::{defects_of, kind_of};
 /// For [`settings!`].
@@ -46,9 +49,9 @@ pub use toml;
 /// The names that the file of a slice uses.
 pub mod prelude {
     pub use crate::{
-        Bound, Calibration, Comparison, Dedup, Deduplicate, FilePath, Fixture, FixtureModel,
-        FolderPath, Forms, ModelFiles, Record, Setup, Slice, Terms, choice, documents, fixtures,
-        language_codes, list, settings, within,
+        Bound, Calibration, Comparison, Dedup, Deduplicate, EarlierScore, FilePath, Fixture,
+        FixtureModel, FolderPath, Forms, ModelFiles, Record, Setup, Slice, Terms, Unusable, choice,
+        documents, fixtures, language_codes, list, settings,
     };
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};

@@ -1,10 +1,10 @@
 //! The models that slices use, each loaded once for a process and shared by its workers.
 
-use crate::usage::{usage, usage_of_file};
+use crate::usage::{suggest, usage_of_file, wrong_setting};
 use document::Document;
 use engine::fail;
 use models::Perplexity;
-use models::language::LanguageIdentifier;
+use models::language::{LanguageIdentifier, code_named};
 use models::tokenizer::TokenCounter;
 use models::wikiref::WikiReferences;
 use signals::rules::c4::BadWords;
@@ -37,6 +37,8 @@ pub struct ModelFiles {
     pub lm: Option<PathBuf>,
     /// Languages that must have a language model.
     pub languages: Vec<String>,
+    /// Languages that the language identifier must know.
+    pub identified: Vec<String>,
     /// Stop words by language.
     pub stop_words: Option<PathBuf>,
     /// Bad English words.
@@ -69,6 +71,11 @@ impl CommonModels {
         let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(usage_of_file)?;
         Ok(CommonModels { language: Arc::new(language), tokens: tokens.map(Arc::new) })
     }
+
+    /// Returns a remark for the user if tokens are counted by the slower tokenizer library.
+    pub fn tokens_remark(&self) -> Option<String> {
+        self.tokens.as_ref().and_then(|tokens| tokens.remark())
+    }
 }
 
 impl Models {
@@ -84,6 +91,7 @@ impl Models {
         let bad_words = lists.bad_words(Some("en")).map(|list| BadWords::new(list, "en"));
         let signals = find_signals(&files.signals, &lists)?;
         let keep = keep(files, &lists)?;
+        check_languages(&files.identified, &common.language)?;
         Ok(Models {
             language: common.language,
             perplexity: perplexity(files)?.map(Arc::new),
@@ -94,6 +102,11 @@ impl Models {
             keep: keep.map(Arc::new),
             bad_words: bad_words.map(Arc::new),
         })
+    }
+
+    /// Returns the names of the signals that are computed.
+    pub fn signal_names(&self) -> impl Iterator<Item = &'static str> {
+        self.signals.iter().map(|signal| signal.name)
     }
 
     /// Returns the name of the language identifier.
@@ -138,13 +151,13 @@ impl Models {
     }
 
     /// Sets a document's quality, the probability that Wikipedia would refer to it, if there is a
-    /// classifier.
+    /// classifier. fastText's may be slightly outside of 0 to 1; here it is not.
     pub fn quality(&self) -> impl FnMut(&mut Document) + 'static {
         let (model, mut scratch) = (self.quality.clone(), models::fasttext::Scratch::default());
         move |document| {
             let model = model.as_ref();
             let probability = model.map(|model| model.probability(&document.text, &mut scratch));
-            document.scores.quality = probability;
+            document.scores.quality = probability.map(|probability| probability.clamp(0.0, 1.0));
         }
     }
 
@@ -204,13 +217,28 @@ fn perplexity(files: &ModelFiles) -> anyhow::Result<Option<Perplexity>> {
         if found.is_none() {
             let (shown, pieces) = (folder.display(), format!("{language}.sp.model"));
             let what = format!(
-                "lm: {shown} has no model for the language {language}: {pieces} and \
+                "{shown} has no model for the language {language}: {pieces} and \
                  {language}.arpa.bin are expected; drop lm, or the language"
             );
-            return Err(usage(what));
+            return Err(wrong_setting("lm", what));
         }
     }
     Ok(Some(models))
+}
+
+/// Fails if a language can never be identified.
+fn check_languages(languages: &[String], identifier: &LanguageIdentifier) -> anyhow::Result<()> {
+    let known: Vec<&str> = identifier.codes().collect();
+    let Some(unknown) = languages.iter().find(|code| !known.contains(&code.as_str())) else {
+        return Ok(());
+    };
+    let named = code_named(unknown).filter(|code| known.contains(code));
+    let hint = named.map_or_else(
+        || suggest(unknown, known.iter().copied()),
+        |code| format!("; did you mean {code}?"),
+    );
+    let name = identifier.name();
+    Err(wrong_setting("languages", format!("{name} identifies no language {unknown:?}{hint}")))
 }
 
 fn lists(files: &ModelFiles) -> anyhow::Result<Lists> {
@@ -233,11 +261,11 @@ fn find_signals(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static 
     let mut signals = Vec::new();
     for name in names.iter().filter(|name| *name != "all") {
         let signal = find(name).ok_or_else(|| {
-            let hint = crate::usage::suggest(name, SIGNALS.iter().chain(&RULES).map(|s| s.name));
-            usage(format!("signals: there is no signal {name}{hint}"))
+            let hint = suggest(name, SIGNALS.iter().chain(&RULES).map(|s| s.name));
+            wrong_setting("signals", format!("there is no signal {name}{hint}"))
         })?;
         if let Some(needed) = signal.missing(lists) {
-            return Err(usage(format!("signals: {name} needs {needed}")));
+            return Err(wrong_setting("signals", format!("{name} needs {needed}")));
         }
         signals.push(signal);
     }
@@ -251,24 +279,38 @@ fn keep(files: &ModelFiles, lists: &Lists) -> anyhow::Result<Option<Keep>> {
     if files.keep.is_empty() {
         return Ok(None);
     }
-    let keep = Keep::new(&files.keep, lists).map_err(|error| usage(format!("keep: {error}")))?;
+    let keep =
+        Keep::new(&files.keep, lists).map_err(|error| wrong_setting("keep", error.to_string()))?;
     // Without the model these values are absent, and no page would be kept.
-    let needs: [(&[&str], bool, &str); 2] = [
-        (
-            &["ccnet_perplexity", "ccnet_bucket", "bucket"],
-            files.lm.is_some(),
-            "language models: lm = \"FOLDER\"",
-        ),
-        (
-            &["rps_doc_ml_wikiref_score"],
-            files.classifier.is_some(),
-            "a model: classifier = \"FILE\"",
-        ),
-    ];
-    for (names, has_model, remedy) in needs {
-        if let Some(name) = names.iter().find(|name| !has_model && keep.uses(name)) {
-            return Err(usage(format!("keep: {name} needs {remedy}")));
-        }
+    if let Some((name, model)) = files.missing(|name| keep.uses(name)) {
+        let remedy = match model {
+            MissingModel::Lm => "language models: lm = \"FOLDER\"",
+            MissingModel::Classifier => "a model: classifier = \"FILE\"",
+        };
+        return Err(wrong_setting("keep", format!("{name} needs {remedy}")));
     }
     Ok(Some(keep))
+}
+
+/// A model that a signal needs and that is not named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingModel {
+    /// The folder of language models.
+    Lm,
+    /// The quality classifier.
+    Classifier,
+}
+
+impl ModelFiles {
+    /// Returns the first signal among those that `uses` accepts whose model is not named.
+    pub fn missing(&self, uses: impl Fn(&str) -> bool) -> Option<(&'static str, MissingModel)> {
+        let needs = [
+            ("ccnet_perplexity", self.lm.is_some(), MissingModel::Lm),
+            ("ccnet_bucket", self.lm.is_some(), MissingModel::Lm),
+            ("bucket", self.lm.is_some(), MissingModel::Lm),
+            ("rps_doc_ml_wikiref_score", self.classifier.is_some(), MissingModel::Classifier),
+        ];
+        let found = needs.into_iter().find(|(name, has_model, _)| !has_model && uses(name));
+        found.map(|(name, _, model)| (name, model))
+    }
 }

@@ -1,5 +1,6 @@
 //! Printing a recipe as a file with every setting.
 
+use crate::expand::unexpanded;
 use crate::recipe::Recipe;
 use crate::settings::{SettingValue, quoted};
 use crate::slice::Slices;
@@ -8,13 +9,13 @@ impl Recipe {
     /// Returns the recipe as a file, with every setting and all inputs.
     pub fn print_all(&self, slices: Slices) -> String {
         let mut text = match &self.corpus {
-            Some(corpus) => format!("corpus = {}\n\n", quoted(&corpus.to_string_lossy())),
+            Some(corpus) => format!("corpus = {}\n\n", quoted(&unexpanded(corpus))),
             None => String::new(),
         };
         text += &self.print(slices);
         for input in &self.inputs {
             let paths: Vec<String> =
-                input.paths.iter().map(|path| quoted(&absolute(path))).collect();
+                input.paths.iter().map(|path| quoted(&absolute(path).replace('$', "$$"))).collect();
             text += &format!(
                 "\n[[input]]\nslice = {}\nlabel = {}\npaths = [{}]\n",
                 quoted(&input.slice),
@@ -41,7 +42,9 @@ impl Recipe {
             let settings = self.settings(slice.name());
             text += &format!("\n# {}\n[{}]\n", slice.about(), slice.name());
             for key in slice.keys() {
-                text += &line(key.name, settings.value(key.name), key.about);
+                let range = key.range.map_or(String::new(), |range| format!(" ({range})"));
+                let about = format!("{}{range}", key.about);
+                text += &line(key.name, settings.value(key.name), &about);
             }
         }
         text

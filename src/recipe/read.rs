@@ -1,9 +1,12 @@
 //! Reading a recipe file. Every error names its line.
 
+use crate::expand::expand;
 use crate::fingerprint::fingerprint;
 use crate::input::{Input, check_label};
 use crate::recipe::Recipe;
-use crate::settings::{AnySettings, FilePath, Preset, SettingType, WrongValue, absolute, string};
+use crate::settings::{
+    AnySettings, FilePath, Preset, SettingType, Unusable, WrongValue, absolute, string,
+};
 use crate::slice::{AnySlice, Slices};
 use crate::usage::{suggest, usage, usage_of_file};
 use anyhow::Result;
@@ -67,8 +70,12 @@ impl<'a> Reader<'a> {
         Reader { slices, path, text }
     }
 
+    fn line(&self, at: Range<usize>) -> usize {
+        self.text[..at.start.min(self.text.len())].matches('\n').count() + 1
+    }
+
     fn error_at<T>(&self, at: Range<usize>, what: impl std::fmt::Display) -> Result<T> {
-        let line = self.text[..at.start.min(self.text.len())].matches('\n').count() + 1;
+        let line = self.line(at);
         Err(usage(format!("{}:{line}: {what}", self.path.display())))
     }
 
@@ -94,6 +101,8 @@ impl<'a> Reader<'a> {
             global_dedup: false,
             slices: BTreeMap::new(),
             inputs: Vec::new(),
+            path: self.path.to_owned(),
+            lines: BTreeMap::new(),
             fingerprint: String::new(),
         };
         let mut tables = BTreeMap::new();
@@ -123,7 +132,7 @@ impl<'a> Reader<'a> {
         for slice in self.slices {
             let mut settings = slice.defaults(recipe.preset);
             if let Some(entry) = tables.remove(slice.name()) {
-                self.slice(*slice, &mut *settings, &mut recipe.lid, entry)?;
+                self.slice(*slice, &mut *settings, &mut recipe, entry)?;
             }
             recipe.slices.insert(slice.name(), settings);
         }
@@ -135,10 +144,12 @@ impl<'a> Reader<'a> {
         &self,
         slice: &dyn AnySlice,
         settings: &mut dyn AnySettings,
-        lid: &mut Option<FilePath>,
+        recipe: &mut Recipe,
         (at, table): Entry<'_>,
     ) -> Result<()> {
         let table_name = slice.name();
+        let lid = &mut recipe.lid;
+        let mut places: BTreeMap<String, Range<usize>> = BTreeMap::new();
         let DeValue::Table(table) = table.into_inner() else {
             return self
                 .error_at(at.span(), format!("{table_name} must be a table: [{table_name}]"));
@@ -152,15 +163,28 @@ impl<'a> Reader<'a> {
                     return self.error_at(key.span(), what);
                 }
                 *lid = named.or(lid.take());
-            } else if slice.keys().iter().any(|known| known.name == name) {
+            } else if let Some(known) = slice.keys().iter().find(|known| known.name == name) {
+                let full_name = format!("{table_name}.{name}");
                 let done = settings.read(name, &value, self.folder());
-                self.of_key(name, done)?;
+                self.of_key(&full_name, done)?;
+                let number = settings.value(name).number();
+                if let (Some(range), Some(number)) = (known.range, number)
+                    && !range.contains(number)
+                {
+                    let what = format!("{full_name}: {number} is out of range ({range})");
+                    return self.error_at(value.span(), what);
+                }
+                recipe.lines.insert(full_name, self.line(value.span()));
+                places.insert(name.to_owned(), value.span());
             } else {
                 let hint = suggest(name, slice.keys().iter().map(|known| known.name));
                 return self.error_at(key.span(), format!("unknown key {table_name}.{name}{hint}"));
             }
         }
-        slice.check(settings).or_else(|what| self.error_at(at.span(), what))
+        slice.check(settings).or_else(|Unusable { key, what }| {
+            let at = places.remove(key).unwrap_or(at.span());
+            self.error_at(at, format!("{table_name}.{key}{what}"))
+        })
     }
 
     fn folder(&self) -> &Path {
@@ -261,12 +285,17 @@ impl<'a> Reader<'a> {
             return self.error_at(find("label")?.span(), error);
         }
         let folder = self.folder();
-        let relative = |path: String| match path.strip_prefix('@') {
-            Some(list) => format!("@{}", folder.join(list).display()),
-            None => folder.join(path).to_string_lossy().into_owned(),
+        let at = find("paths")?.span();
+        let relative = |path: String| {
+            let (mark, path) = path.strip_prefix('@').map_or(("", &path[..]), |list| ("@", list));
+            let path = expand(path).or_else(|what| self.error_at(at.clone(), what))?;
+            Ok(format!("{mark}{}", folder.join(path).display()))
         };
         let paths: Vec<String> = self.value("paths", find("paths")?)?;
-        let paths = paths.into_iter().map(relative).collect();
+        if paths.is_empty() {
+            return self.error_at(at, format!("the paths of {slice}/{label} name no file"));
+        }
+        let paths = paths.into_iter().map(relative).collect::<Result<_>>()?;
         Ok(Input { slice, label, paths })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::input::Input;
 use crate::settings::{AnySettings, FilePath, Preset};
+use crate::usage::{Setting, Usage, usage};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -21,6 +22,10 @@ pub struct Recipe {
     pub slices: BTreeMap<&'static str, Box<dyn AnySettings>>,
     /// The inputs, in the order in which they are added.
     pub inputs: Vec<Input>,
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// The lines of the file that set keys of slices, by `SLICE.KEY`.
+    pub lines: BTreeMap<String, usize>,
     /// Digest of everything that determines the corpus: settings, and the bytes of models.
     pub fingerprint: String,
 }
@@ -32,5 +37,17 @@ impl Recipe {
     /// If there is no such slice.
     pub fn settings(&self, slice: &str) -> &dyn AnySettings {
         &**self.slices.get(slice).expect("a recipe has every slice")
+    }
+
+    /// Adds file and line to an error about the value of a setting of a slice
+    /// ([`crate::usage::Setting`]). Other errors stay what they are.
+    pub fn locate(&self, slice: &str, error: anyhow::Error) -> anyhow::Error {
+        let (Some(Setting(key)), Some(Usage(what))) = (error.downcast_ref(), error.downcast_ref())
+        else {
+            return error;
+        };
+        let name = format!("{slice}.{key}");
+        let line = self.lines.get(&name).map_or(String::new(), |line| format!(":{line}"));
+        usage(format!("{}{line}: {name}: {what}", self.path.display()))
     }
 }

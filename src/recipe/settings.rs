@@ -1,10 +1,15 @@
 //! The settings of a slice: a struct with a typed field for each key of the slice's table. The
 //! macros [`settings!`](crate::settings!) and [`choice!`](crate::choice!) declare them.
 
-use anyhow::Context;
+mod paths;
+
+pub(crate) use self::paths::absolute;
+pub use self::paths::{FilePath, FolderPath};
+
 use std::any::Any;
-use std::ops::{Deref, Range};
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -37,6 +42,33 @@ pub struct Key {
     pub name: &'static str,
     /// What it does, in one line.
     pub about: &'static str,
+    /// The numbers that it may be; `None` for all.
+    pub range: Option<NumberRange>,
+}
+
+/// The numbers that a setting may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NumberRange {
+    /// The least.
+    pub least: f64,
+    /// The greatest, if there is one.
+    pub most: Option<f64>,
+}
+
+impl NumberRange {
+    /// Returns whether a number is one of them.
+    pub fn contains(&self, number: f64) -> bool {
+        number >= self.least && self.most.is_none_or(|most| number <= most)
+    }
+}
+
+impl fmt::Display for NumberRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.most {
+            Some(most) => write!(f, "{} to {most}", self.least),
+            None => write!(f, "{} or more", self.least),
+        }
+    }
 }
 
 /// A value in a recipe that cannot be used.
@@ -108,6 +140,16 @@ pub trait SettingValue {
     /// Returns the value as TOML.
     fn print(&self) -> String;
 
+    /// Returns the value if it is a number.
+    fn number(&self) -> Option<f64> {
+        None
+    }
+
+    /// Returns whether it is a file or folder.
+    fn is_path(&self) -> bool {
+        false
+    }
+
     /// Returns whether it is a file or folder that the recipe does not name. Such a setting is
     /// printed as a comment.
     fn is_unset(&self) -> bool {
@@ -142,6 +184,10 @@ impl SettingValue for u64 {
     fn print(&self) -> String {
         self.to_string()
     }
+
+    fn number(&self) -> Option<f64> {
+        Some(*self as f64)
+    }
 }
 
 impl SettingType for u64 {
@@ -158,6 +204,10 @@ impl SettingValue for f64 {
     fn print(&self) -> String {
         format!("{self:?}")
     }
+
+    fn number(&self) -> Option<f64> {
+        Some(*self)
+    }
 }
 
 impl SettingType for f64 {
@@ -167,7 +217,8 @@ impl SettingType for f64 {
             DeValue::Integer(number) => number.as_str().parse().ok(),
             _ => None,
         };
-        number.map_or_else(|| wrong_type(value, "a number"), Ok)
+        let number = number.filter(|number: &f64| number.is_finite());
+        number.map_or_else(|| wrong_type(value, "a finite number"), Ok)
     }
 }
 
@@ -221,23 +272,20 @@ pub fn list(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// Checks that a number is from `least` to `most`.
-///
-/// # Errors
-/// Returns a message that names the key and the range.
-pub fn within(key: &str, value: f64, least: f64, most: f64) -> Result<(), String> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("{key} must be from {least} to {most}, not {value}"))
-    }
+/// A value that a slice cannot use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// The key.
+    pub key: &'static str,
+    /// The message, to be printed after the key: `: "x" is not ...`.
+    pub what: String,
 }
 
 /// Checks that words have the form of language codes: `en`, `zh`, `ceb`, `zh-min-nan`.
 ///
 /// # Errors
-/// Returns a message that names the key and the word.
-pub fn language_codes(key: &str, codes: &[String]) -> Result<(), String> {
+/// Names the first word that has not, and the nearest code.
+pub fn language_codes(key: &'static str, codes: &[String]) -> Result<(), Unusable> {
     let is_code = |code: &String| {
         let first = code.split('-').next().unwrap_or_default().len();
         (2..=3).contains(&first)
@@ -245,10 +293,15 @@ pub fn language_codes(key: &str, codes: &[String]) -> Result<(), String> {
     };
     match codes.iter().find(|code| !is_code(code) && *code != "simple") {
         None => Ok(()),
-        Some(code) => Err(format!(
-            "{key}: {code:?} is not a language code: two or three lower-case letters, such as \
-             \"en\""
-        )),
+        Some(code) => {
+            let hint = models::language::code_named(code);
+            let hint = hint.map_or(String::new(), |code| format!("; did you mean {code}?"));
+            let what = format!(
+                ": {code:?} is not a language code: two or three lower-case letters, such as \
+                 \"en\"{hint}"
+            );
+            Err(Unusable { key, what })
+        }
     }
 }
 
@@ -283,118 +336,14 @@ impl<C: Choice> SettingType for C {
     }
 }
 
-/// A file that a recipe names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilePath(pub PathBuf);
-
-/// A folder that a recipe names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FolderPath(pub PathBuf);
-
-impl Deref for FilePath {
-    type Target = Path;
-
-    fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Deref for FolderPath {
-    type Target = Path;
-
-    fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl SettingValue for Option<FilePath> {
-    fn print(&self) -> String {
-        quoted(&self.as_ref().map_or("".into(), |path| path.to_string_lossy()))
-    }
-
-    fn is_unset(&self) -> bool {
-        self.is_none()
-    }
-
-    fn digest(&self, hasher: &mut blake3::Hasher) -> anyhow::Result<()> {
-        let Some(path) = self else {
-            hasher.update(self.print().as_bytes());
-            return Ok(());
-        };
-        let bytes =
-            std::fs::read(&**path).with_context(|| format!("cannot read {}", path.display()))?;
-        hasher.update(blake3::hash(&bytes).as_bytes());
-        Ok(())
-    }
-}
-
-impl SettingType for Option<FilePath> {
-    fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue> {
-        let path = path(value, folder, Path::is_file, "file")?;
-        Ok(path.map(FilePath))
-    }
-}
-
-impl SettingValue for Option<FolderPath> {
-    fn print(&self) -> String {
-        quoted(&self.as_ref().map_or("".into(), |path| path.to_string_lossy()))
-    }
-
-    fn is_unset(&self) -> bool {
-        self.is_none()
-    }
-
-    fn digest(&self, hasher: &mut blake3::Hasher) -> anyhow::Result<()> {
-        match self {
-            Some(path) => crate::digest::digest_folder(path, hasher),
-            None => {
-                hasher.update(self.print().as_bytes());
-                Ok(())
-            }
-        }
-    }
-}
-
-impl SettingType for Option<FolderPath> {
-    fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue> {
-        let path = path(value, folder, Path::is_dir, "folder")?;
-        Ok(path.map(FolderPath))
-    }
-}
-
-fn path(
-    value: &Spanned<DeValue<'_>>,
-    folder: &Path,
-    exists: fn(&Path) -> bool,
-    kind: &str,
-) -> Result<Option<PathBuf>, WrongValue> {
-    if string(value)?.is_empty() {
-        return Ok(None);
-    }
-    let path = absolute(value, folder)?;
-    if !exists(&path) {
-        let what = format!(": no such {kind}: {}", path.display());
-        return Err(WrongValue { at: value.span(), what });
-    }
-    Ok(Some(path))
-}
-
-/// Returns an absolute path: a corpus keeps its recipe and is used from other folders.
-pub(crate) fn absolute(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<PathBuf, WrongValue> {
-    let path = folder.join(string(value)?);
-    std::path::absolute(&path).map_err(|error| WrongValue {
-        at: value.span(),
-        what: format!(": {}: {error}", path.display()),
-    })
-}
-
 /// Returns a string as TOML.
 pub(crate) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
 /// Declares the settings of a slice. Each key has one line of documentation, which is printed in a
-/// recipe, a type, and a default. `redpajama = VALUE` is its default in that preset.
+/// recipe, a type, and a default. `redpajama = VALUE` is its default in that preset. `range LEAST..=MOST`
+/// or `from LEAST`, in floats, are the numbers that it may be.
 ///
 /// ```
 /// use recipe::{Preset, Settings, choice, settings};
@@ -411,7 +360,9 @@ pub(crate) fn quoted(text: &str) -> String {
 ///     /// Settings of a slice.
 ///     pub struct Keep {
 ///         /// pages with fewer characters are dropped
-///         min_chars: u64 = 300;
+///         min_chars: u64 = 300, from 1.0;
+///         /// pages with a lower score are dropped
+///         min_score: f64 = 0.25, range 0.0..=1.0;
 ///         /// which copies are kept
 ///         copies: Copies = Copies::First, redpajama = Copies::None;
 ///     }
@@ -428,7 +379,10 @@ macro_rules! settings {
         $vis:vis struct $name:ident {
             $(
                 #[doc = $about:literal]
-                $key:ident : $type:ty = $default:expr $(, redpajama = $other:expr)?;
+                $key:ident : $type:ty = $default:expr
+                    $(, redpajama = $other:expr)?
+                    $(, range $least:literal ..= $most:literal)?
+                    $(, from $from:literal)?;
             )+
         }
     ) => {
@@ -440,7 +394,11 @@ macro_rules! settings {
 
         impl $crate::Settings for $name {
             const KEYS: &'static [$crate::Key] =
-                &[$( $crate::Key { name: stringify!($key), about: $about.trim_ascii() } ),+];
+                &[$( $crate::Key {
+                    name: stringify!($key),
+                    about: $about.trim_ascii(),
+                    range: $crate::settings!(@range $($least, $most)? $($from)?),
+                } ),+];
 
             fn defaults(preset: $crate::Preset) -> Self {
                 $name { $( $key: $crate::settings!(@default preset, $default $(, $other)?) ),+ }
@@ -467,6 +425,11 @@ macro_rules! settings {
             }
         }
     };
+    (@range) => { None };
+    (@range $least:literal, $most:literal) => {
+        Some($crate::NumberRange { least: $least, most: Some($most) })
+    };
+    (@range $from:literal) => { Some($crate::NumberRange { least: $from, most: None }) };
     (@default $preset:ident, $default:expr) => {{
         let _ = $preset;
         $default

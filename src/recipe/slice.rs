@@ -2,7 +2,7 @@
 
 use crate::comparison::Comparison;
 use crate::models::{ModelFiles, Models};
-use crate::settings::{AnySettings, Key, Preset, Settings};
+use crate::settings::{AnySettings, Key, Preset, Settings, Unusable};
 use crate::summed::summed;
 use crate::usage::{suggest, usage};
 use engine::{Docs, Documents, Graph, Reader};
@@ -36,11 +36,11 @@ pub trait Slice: Send + Sync + 'static {
     /// The keys of its table in a recipe.
     type Settings: Settings;
 
-    /// Checks ranges, and settings that exclude each other.
+    /// Checks words, and settings that exclude each other. Ranges are declared with the settings.
     ///
     /// # Errors
-    /// Returns a message that names the setting and what is expected.
-    fn check(_settings: &Self::Settings) -> Result<(), String> {
+    /// Names the setting and what is expected.
+    fn check(_settings: &Self::Settings) -> Result<(), Unusable> {
         Ok(())
     }
 
@@ -54,7 +54,7 @@ pub trait Slice: Send + Sync + 'static {
         false
     }
 
-    /// Returns the threshold that `sluice calibrate` chooses, if there is one.
+    /// Returns the thresholds that `sluice calibrate` chooses, if there are any.
     fn calibration(_settings: &mut Self::Settings) -> Option<Calibration<'_>> {
         None
     }
@@ -120,16 +120,40 @@ pub struct Forms {
     pub called: &'static str,
 }
 
-/// The threshold that decides how much of a slice is kept.
+/// The last steps of a slice, whose thresholds can be moved in a corpus: what they drop counts for
+/// no other document.
 pub struct Calibration<'s> {
-    /// Its key in the recipe.
+    /// The key of the quality threshold in the recipe.
     pub setting: &'static str,
     /// The reason with which documents below it are rejected.
     pub reason: &'static str,
     /// Its value.
     pub threshold: &'s mut f64,
-    /// The reason of a filter after it, if there is one.
-    pub filter: Option<&'static str>,
+    /// The filter expression, the step after it.
+    pub keep: &'s mut String,
+    /// The reason with which documents that fail it are rejected.
+    pub filter: &'static str,
+    /// Signals that the ledger has, by name, or `all`.
+    pub signals: &'s [String],
+    /// Scores that decide before documents are compared.
+    pub earlier: &'static [EarlierScore],
+}
+
+/// A score that decides before documents are compared. With another threshold other copies would be
+/// the first, so it cannot be moved without a build.
+pub struct EarlierScore {
+    /// Its name in the ledger.
+    pub name: &'static str,
+    /// The key that decides by it.
+    pub setting: &'static str,
+    /// The reason with which it rejects.
+    pub reason: &'static str,
+    /// Whether documents with a lower score are kept.
+    pub is_at_most: bool,
+    /// Returns the line of a recipe that builds a corpus with a threshold.
+    pub line: fn(f64) -> String,
+    /// A signal with the same value, that `keep` can use after documents are compared.
+    pub signal: &'static str,
 }
 
 /// The terms of the texts of a slice.
@@ -216,7 +240,7 @@ pub trait AnySlice: Send + Sync {
     ///
     /// # Errors
     /// As [`Slice::check`].
-    fn check(&self, settings: &dyn AnySettings) -> Result<(), String>;
+    fn check(&self, settings: &dyn AnySettings) -> Result<(), Unusable>;
     /// [`Slice::models`].
     fn models(&self, settings: &dyn AnySettings) -> ModelFiles;
     /// [`Slice::identifies_languages`].
@@ -313,7 +337,7 @@ impl<S: Slice> AnySlice for S {
         Box::new(S::Settings::defaults(preset))
     }
 
-    fn check(&self, settings: &dyn AnySettings) -> Result<(), String> {
+    fn check(&self, settings: &dyn AnySettings) -> Result<(), Unusable> {
         S::check(downcast::<S>(settings))
     }
 

@@ -40,6 +40,18 @@ impl Recipe {
         Reader::new(slices, &path, &without_files(slices, &text)?).read_settings()
     }
 
+    /// Reads the recipe that the newest commit was made with, whatever its file says now.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn as_built(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<Recipe> {
+        let path = corpus.recipe_path();
+        match &manifest.recipe_toml {
+            Some(text) => Reader::new(slices, &path, text).read(),
+            None => Recipe::open(slices, &path),
+        }
+    }
+
     /// Checks that a corpus has its recipe file.
     ///
     /// # Errors

@@ -44,12 +44,31 @@ pub fn usage_of_file(error: impl Into<anyhow::Error>) -> anyhow::Error {
     if is_usage { usage(format!("{error:#}")) } else { error }
 }
 
+/// The context of an error about the value of a setting: its key. See [`crate::Recipe::locate`].
+#[derive(Debug)]
+pub struct Setting(
+    /// The key.
+    pub &'static str,
+);
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Makes a usage error about the value of a setting.
+pub fn wrong_setting(key: &'static str, message: impl Into<String>) -> anyhow::Error {
+    usage(message).context(Setting(key))
+}
+
 /// Returns `; did you mean NAME?` if one of `known` is similar to `name`, else a list of all.
 pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let nearest = known.iter().map(|k| (strsim::osa_distance(name, k), k)).min();
     match nearest {
-        Some((distance, nearest)) if distance <= name.len().div_ceil(3) => {
+        // In a name of two letters, everything is similar to everything.
+        Some((distance, nearest)) if distance <= name.chars().count() / 3 => {
             format!("; did you mean {nearest}?")
         }
         _ => format!("; known: {}", known.join(", ")),
@@ -80,5 +99,6 @@ mod tests {
         let known = ["languages", "lid"];
         assert_eq!(suggest("langauges", known), "; did you mean languages?");
         assert_eq!(suggest("zzz", known), "; known: languages, lid");
+        assert_eq!(suggest("cc", ["c4", "common_crawl"]), "; known: c4, common_crawl");
     }
 }

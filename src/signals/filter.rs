@@ -118,9 +118,41 @@ impl Filter {
         uses.dedup();
         uses
     }
+
+    /// Returns the conditions that must all hold, each as an expression.
+    pub(crate) fn conditions(&self) -> Vec<Filter> {
+        let mut roots = Vec::new();
+        self.root.conditions(&mut roots);
+        roots.into_iter().map(|root| Filter { root: root.clone() }).collect()
+    }
+
+    /// Whether one of several conditions suffices.
+    pub(crate) fn is_alternative(&self) -> bool {
+        matches!(self.root, Node::Or(_))
+    }
+
+    /// If the expression compares a name with a number by `>=` or `<=`: the index of the name,
+    /// whether its value must be at or below the number, and the number.
+    pub(crate) fn bound(&self) -> Option<(usize, bool, f64)> {
+        match &self.root {
+            Node::Compare(Operand::Name(at), operator, Operand::Number(number)) => match operator {
+                Operator::GreaterOrEqual => Some((*at, false, *number)),
+                Operator::LessOrEqual => Some((*at, true, *number)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 impl Node {
+    fn conditions<'n>(&'n self, all: &mut Vec<&'n Node>) {
+        match self {
+            Node::And(nodes) => nodes.iter().for_each(|node| node.conditions(all)),
+            other => all.push(other),
+        }
+    }
+
     fn holds<'v>(&self, value: &mut impl FnMut(usize) -> Datum<'v>) -> bool {
         match self {
             Node::Or(nodes) => nodes.iter().any(|node| node.holds(value)),

@@ -1,5 +1,6 @@
 //! The filter expressions of recipes over the signals.
 
+use crate::bound::Bound;
 use crate::filter::{Datum, Filter, FilterError, Kind, Name};
 use crate::lists::Lists;
 use crate::signal::Signal;
@@ -37,16 +38,31 @@ impl Keep {
     ///
     /// Fails if the expression is invalid, or if it uses a signal whose list or model is missing.
     pub fn new(expression: &str, lists: &Lists) -> Result<Self, KeepError> {
-        let signals = signals().map(|signal| Name { name: signal.name, kind: Kind::Number });
-        let texts = TEXTS.iter().map(|name| Name { name, kind: Kind::Text });
-        let names: Vec<Name> = signals.chain(texts).collect();
-        let filter = Filter::new(expression, &names)?;
-        for signal in filter.uses().into_iter().filter_map(signal) {
+        let keep = Keep::parse(expression)?;
+        for signal in keep.filter.uses().into_iter().filter_map(signal) {
             if let Some(needed) = signal.missing(lists) {
                 return Err(KeepError::NeedsList { signal: signal.name, needed });
             }
         }
-        Ok(Keep { filter })
+        Ok(keep)
+    }
+
+    /// Parses an expression that no text will be compared with.
+    pub(crate) fn parse(expression: &str) -> Result<Self, KeepError> {
+        let signals = signals().map(|signal| Name { name: signal.name, kind: Kind::Number });
+        let texts = TEXTS.iter().map(|name| Name { name, kind: Kind::Text });
+        let names: Vec<Name> = signals.chain(texts).collect();
+        Ok(Keep { filter: Filter::new(expression, &names)? })
+    }
+
+    /// Returns the conditions that must all hold: one if the expression has no `and` at its top.
+    pub(crate) fn conditions(&self) -> Vec<Condition> {
+        self.filter.conditions().into_iter().map(|filter| Condition { filter }).collect()
+    }
+
+    /// Whether the expression has an `or` at its top.
+    pub(crate) fn is_alternative(&self) -> bool {
+        self.filter.is_alternative()
     }
 
     /// Whether the expression uses the signal or fact of that name.
@@ -72,6 +88,20 @@ impl Keep {
                 },
             }
         })
+    }
+}
+
+/// One of the conditions that must all hold.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Condition {
+    filter: Filter,
+}
+
+impl Condition {
+    /// Returns the bound that this condition is, if it is one.
+    pub fn bound(&self) -> Option<Bound> {
+        let (at, is_at_most, threshold) = self.filter.bound()?;
+        Some(Bound { signal: signal(at)?, is_at_most, threshold })
     }
 }
 

@@ -8,6 +8,7 @@
 //! * [`rules`]: the rules of C4, Gopher, FineWeb, Dolma and DCLM, as upstream applies them.
 //! * [`RULES`]: the same rules as signals, for expressions such as `gopher_quality == 1`.
 //! * [`Keep`]: a filter expression such as `ccnet_perplexity < 340 and rps_doc_word_count > 50`.
+//! * [`Bounds`]: the thresholds at the end of an expression, which can be moved without a text.
 //!
 //! ```
 //! use signals::{Facts, Keep, Lists, SIGNALS, Scratch, View};
@@ -23,6 +24,7 @@
 //! assert!(keep.holds(&mut view));
 //! ```
 
+mod bound;
 mod ccnet;
 mod content;
 mod domains;
@@ -51,6 +53,7 @@ mod golden;
 #[cfg(test)]
 mod hostile;
 
+pub use bound::{Bound, Bounds, tightened};
 pub use domains::Domains;
 pub use error::ListError;
 pub use facts::Facts;

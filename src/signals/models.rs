@@ -3,13 +3,14 @@
 
 use crate::signal::{Of, Signal, Source};
 use crate::trained::Collection;
+use crate::value::round8;
 
 /// Similarity to pages that Wikipedia refers to.
 pub const WIKIREF_SCORE: Signal = Signal {
     name: "rps_doc_ml_wikiref_score",
     about: "similarity to pages that Wikipedia refers to",
     source: Source::Facts,
-    of: Of::Document(|view| view.facts().wikiref_score.into()),
+    of: Of::Document(|view| view.facts().wikiref_score.map(round8).into()),
 };
 
 /// Similarity to Wikipedia, books and OpenWebText.

@@ -77,7 +77,7 @@ impl Trainer {
     pub fn new(options: Options) -> Result<Self, TrainingError> {
         if options.positive_label == options.negative_label {
             let value = options.negative_label;
-            let expected = "it has to differ from the positive label";
+            let expected = "it has to differ from the positive label".into();
             return Err(TrainingError::Setting { name: "negative_label", value, expected });
         }
         let trainer = supervised::Trainer::new(options.supervised.clone())?;

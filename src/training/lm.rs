@@ -238,7 +238,11 @@ impl Counter {
 
 /// The thresholds of all orders.
 fn check(options: &Options) -> Result<Vec<u64>, TrainingError> {
-    let setting = |name, value: String, expected| TrainingError::Setting { name, value, expected };
+    let setting = |name, value: String, expected: &'static str| TrainingError::Setting {
+        name,
+        value,
+        expected: expected.into(),
+    };
     let order = options.order;
     if !(1..=ORDER_MAX).contains(&order) {
         return Err(setting("order", order.to_string(), "an order is from 1 to 6"));

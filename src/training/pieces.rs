@@ -178,11 +178,16 @@ impl Trainer {
         let alphabet = segments.alphabet.len() as u64;
         let pieces_max = options.vocabulary.saturating_sub(model::SPECIAL.len());
         if segments.alphabet.len() > pieces_max {
+            let needed = segments.alphabet.len() + model::SPECIAL.len();
+            let expected = format!(
+                "at least {needed} are needed: one for each of the {alphabet} characters of the \
+                 text, and {} special ones",
+                model::SPECIAL.len()
+            );
             return Err(TrainingError::Setting {
                 name: "vocabulary",
                 value: options.vocabulary.to_string(),
-                expected: "each character of the text needs a piece, and three are special; set \
-                           more, or a smaller character coverage",
+                expected: expected.into(),
             });
         }
         let pieces = unigram::train(&segments, pieces_max, &options, progress);
@@ -208,8 +213,9 @@ impl Trainer {
 }
 
 fn check(options: &Options) -> Result<(), TrainingError> {
-    let setting =
-        |name, value: String, expected| Err(TrainingError::Setting { name, value, expected });
+    let setting = |name, value: String, expected: &'static str| {
+        Err(TrainingError::Setting { name, value, expected: expected.into() })
+    };
     let Options { vocabulary, character_coverage, piece_chars_max, seeds_max, .. } = options;
     if !(0.0..=1.0).contains(character_coverage) || *character_coverage == 0.0 {
         let expected = "a coverage is more than 0, at most 1";

@@ -253,8 +253,9 @@ fn failed(error: fasttext::FastTextError) -> TrainingError {
 }
 
 fn check(options: &Options) -> Result<(), TrainingError> {
-    let setting =
-        |name, value: String, expected| Err(TrainingError::Setting { name, value, expected });
+    let setting = |name, value: String, expected: &'static str| {
+        Err(TrainingError::Setting { name, value, expected: expected.into() })
+    };
     let counts = [
         ("dimension", options.dimension, 1..=10_000, "it is from 1 to 10,000"),
         ("epochs", options.epochs, 1..=100_000, "it is from 1 to 100,000"),

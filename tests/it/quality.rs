@@ -132,7 +132,7 @@ fn scores_and_tokens_equal_those_of_fasttext_and_tokenizers() {
     let place = Place::new();
     let tokenizer = models(&data, &[("tokenizer", "tokenizers/gpt_neox_20B_tokenizer.json")]);
     let classifier = models(&data, &[("classifier", "quality/quality_wiki_vs_cc.ftz")]);
-    let documents = build(&place, &tokenizer, &(classifier + "min_score = -1.0"), &pages);
+    let documents = build(&place, &tokenizer, &(classifier + "min_score = 0.0"), &pages);
     let (mut compared, mut tokens) = (0, 0);
     for (at, document) in &documents {
         tokens += number(&document["meta"]["tokens"]);
@@ -168,7 +168,7 @@ fn poor_pages_are_dropped_with_a_named_reason() {
         let documents = build(&place, "", &format!("{settings}\n{filter}"), &pages);
         (documents, place.label("corpus", "a")["dropped"].clone())
     };
-    let (all, none) = kept("min_score = -1.0\nbuckets = [\"head\", \"middle\", \"tail\", \"all\"]");
+    let (all, none) = kept("min_score = 0.0\nbuckets = [\"head\", \"middle\", \"tail\", \"all\"]");
     assert!(none.get("bucket").is_none() && none.get("quality").is_none(), "{none}");
     let perplexity = |d: &Value| d["meta"]["perplexity"].as_f64().unwrap_or(f64::MAX);
     let (some, dropped) = kept("");
@@ -184,7 +184,7 @@ fn poor_pages_are_dropped_with_a_named_reason() {
             .sum::<usize>()
     );
     // A filter expression over the results.
-    let buckets = "buckets = [\"head\", \"middle\", \"tail\", \"all\"]\nmin_score = -1.0";
+    let buckets = "buckets = [\"head\", \"middle\", \"tail\", \"all\"]\nmin_score = 0.0";
     let keep = "keep = \"ccnet_perplexity < 300 and rps_doc_word_count > 100\"";
     let (filtered, dropped) =
         kept(&format!("{buckets}\n{keep}\nsignals = [\"rps_doc_word_count\"]"));

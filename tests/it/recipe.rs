@@ -61,17 +61,93 @@ fn an_unknown_choice_is_rejected_with_the_nearest_one() {
 #[test]
 fn a_setting_out_of_range_is_rejected_with_its_range() {
     for (slice, line, words) in [
-        ("common_crawl", "min_language_score = 65", &["min_language_score", "from 0 to 1"][..]),
-        ("common_crawl", "min_score = 1.5", &["min_score", "from -1 to 1"]),
-        ("common_crawl", "languages = [\"EN\"]", &["languages", "EN"]),
-        ("common_crawl", "languages = [\"english\"]", &["languages", "english"]),
-        ("common_crawl", "buckets = [\"heads\"]", &["buckets", "heads", "head, middle"]),
-        ("c4", "min_language_score = -1", &["min_language_score", "from 0 to 1"]),
-        ("wikipedia", "languages = [\"English\"]", &["languages", "English"]),
-        ("github", "min_alnum_prop = 25", &["min_alnum_prop", "from 0 to 1"]),
+        ("common_crawl", "min_language_score = 65", &["min_language_score", "(0 to 1)"][..]),
+        ("common_crawl", "min_language_score = nan", &["min_language_score", "finite number"]),
+        ("common_crawl", "min_score = 1.5", &["common_crawl.min_score", "1.5", "(0 to 1)"]),
+        ("common_crawl", "shards = 0", &["shards", "(1 or more)"]),
+        ("common_crawl", "hash_in_mem = 0", &["hash_in_mem", "(1 or more)"]),
+        ("c4", "min_language_score = -1", &["min_language_score", "(0 to 1)"]),
+        ("github", "min_alnum_prop = 25", &["min_alnum_prop", "(0 to 1)"]),
+        ("github", "max_line_length = 0", &["max_line_length", "(1 or more)"]),
+        ("github", "max_avg_line_length = -3", &["max_avg_line_length", "(0 or more)"]),
+        ("github", "min_letters_per_token = inf", &["min_letters_per_token", "finite"]),
     ] {
-        refused(&format!("[{slice}]\n{line}"), 1, words);
+        refused(&format!("[{slice}]\n{line}"), 2, words);
     }
+}
+
+#[test]
+fn a_word_that_selects_nothing_is_rejected_with_the_nearest_one() {
+    for (slice, line, words) in [
+        ("common_crawl", "languages = [\"EN\"]", &["languages", "EN", "did you mean en?"][..]),
+        ("common_crawl", "languages = [\"english\"]", &["languages", "did you mean en?"]),
+        ("common_crawl", "languages = [\"en\", \"als\"]", &["whatlang", "\"als\"", "known: "]),
+        ("common_crawl", "buckets = [\"heads\"]", &["buckets", "heads", "head, middle"]),
+        ("common_crawl", "buckets = []", &["buckets", "no page would be kept"]),
+        ("common_crawl", "buckets = [\"head\"]", &["buckets", "without lm", "\"all\""]),
+        ("common_crawl", "keep = \"gopher_qualty == 1\"", &["common_crawl.keep", "gopher_quality"]),
+        ("common_crawl", "signals = [\"rps_doc_word_cuont\"]", &["rps_doc_word_count?"]),
+        ("wikipedia", "languages = [\"English\"]", &["languages", "did you mean en?"]),
+        ("github", "licenses = [\"mti\"]", &["licenses", "did you mean mit?"]),
+        ("stack_exchange", "timestamp = \"spring\"", &["timestamp", "2023-03-29"]),
+    ] {
+        refused(&format!("[{slice}]\n{line}"), 2, words);
+    }
+    // C4's languages are those of a dump.
+    refused("[c4]\nsource = \"wet\"\nlanguages = [\"EN\"]", 3, &["c4.languages", "mean en?"]);
+    let none = "[[input]]\nslice = \"c4\"\nlabel = \"a\"\npaths = []";
+    refused(none, 4, &["c4/a", "no file"]);
+    let slice = "[[input]]\nslice = \"cc\"\nlabel = \"a\"\npaths = [\"x\"]";
+    refused(slice, 2, &["unknown slice cc", "known: common_crawl, c4, github, arxiv, books"]);
+}
+
+#[test]
+fn the_languages_are_those_of_the_model() {
+    let Some(place) = Place::with_data() else { return };
+    let lid = "lid = \"data/small/models/lid.176.ftz\"\n[common_crawl]\n";
+    place.write("good.toml", format!("{lid}languages = [\"en\", \"als\"]"));
+    place.run("build good.toml --corpus good").exits(0);
+    place.write("wrong.toml", format!("{lid}languages = [\"en\", \"cmn\"]"));
+    let outcome = place.run("build wrong.toml --corpus wrong").exits(2);
+    outcome.names(&["wrong.toml:3", "languages", "lid.176.ftz", "did you mean zh?"]);
+}
+
+#[test]
+fn lines_of_a_list_are_relative_to_it_and_paths_are_expanded_as_in_a_shell() {
+    let place = Place::new();
+    let dumps = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/common_crawl");
+    std::os::unix::fs::symlink(dumps, place.path("dumps")).unwrap();
+    place.write("sub/lists/all.txt", "# both\n@more/one.txt\n\n$DUMPS/2020-05/*.wet.gz\n");
+    place.write("sub/lists/more/one.txt", "../../../dumps/2019-30/*.wet.gz\n");
+    let recipe = |corpus: &str, paths: &str| {
+        let input = "[[input]]\nslice = \"common_crawl\"\nlabel = \"a\"";
+        place.write("sub/r.toml", format!("corpus = \"{corpus}\"\n{input}\npaths = [{paths}]\n"));
+    };
+    let run = |line: &str, variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(&*crate::support::SLUICE);
+        command.env_remove("DUMPS").envs(variables.iter().copied());
+        place.run_as(command, line)
+    };
+    let home = place.path("").display().to_string();
+    let set = [("DUMPS", dumps), ("HOME", home.trim_end_matches('/'))];
+    recipe("~/of-list", "\"@lists/all.txt\"");
+    run("build sub/r.toml", &set).exits(0);
+    recipe("../of-paths", "\"~/dumps/2019-30\", \"${DUMPS}/2020-05\"");
+    run("build sub/r.toml", &set).exits(0);
+    crate::support::assert_same(&place.export("of-list"), &place.export("of-paths"), "a list");
+    run("add of-add --slice common_crawl --label a @sub/lists/all.txt", &set).exits(0);
+    crate::support::assert_same(&place.export("of-add"), &place.export("of-paths"), "add");
+    run("build sub/r.toml", &[]).exits(2).names(&["sub/r.toml:5", "DUMPS", "not set"]);
+    let add = "add other --slice common_crawl --label a @sub/lists/all.txt";
+    run(add, &[]).exits(2).names(&["sub/lists/all.txt:4", "DUMPS", "not set"]);
+    place.write("sub/lists/all.txt", "none.gz\n");
+    run(add, &[]).exits(2).names(&["sub/lists/all.txt:1", "sub/lists/none.gz", "no such file"]);
+    // A dollar sign in a name, also in the recipe that a corpus keeps.
+    let model = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/models/wiki.bin"));
+    place.write("a$b.bin", model.unwrap());
+    place.write("dollar.toml", "[common_crawl]\nclassifier = \"a$$b.bin\"\n");
+    place.run("build dollar.toml --corpus dollar").exits(0);
+    place.run("add dollar --slice common_crawl --label a fixtures/2020-05").exits(0);
 }
 
 #[test]
@@ -111,7 +187,7 @@ fn a_file_that_is_not_a_model_is_named() {
 #[test]
 fn keeping_no_copies_in_a_growing_corpus_is_rejected() {
     let recipe = "[common_crawl]\ncopies = \"none\"\nscope = \"corpus\"";
-    refused(recipe, 1, &["copies", "scope", "use scope = \"label\" or \"shard\""]);
+    refused(recipe, 2, &["copies", "scope", "use scope = \"label\" or \"shard\""]);
     let inherited = "preset = \"redpajama\"\n[common_crawl]\nscope = \"corpus\"";
     refused(inherited, 2, &["copies", "scope"]);
 }
@@ -143,8 +219,17 @@ fn a_corpus_keeps_its_recipe() {
     place.run("build one.toml --corpus corpus").exits(0);
     let status = place.status("corpus");
     let outcome = place.run("build other.toml --corpus corpus").exits(2);
-    outcome.names(&["corpus", "another recipe", "recipe.toml"]);
+    outcome.names(&["another recipe", "other.toml", "common_crawl.min_chars: 300 -> 200"]);
     assert_eq!(place.status("corpus"), status);
+    // An edit of the corpus's own recipe.
+    let own = std::fs::read_to_string(place.path("corpus/recipe.toml")).unwrap();
+    place.write("corpus/recipe.toml", own.replace("languages = []", "languages = [\"de\"]"));
+    let add = "add corpus --slice common_crawl --label more fixtures/2020-05";
+    let edited = "common_crawl.languages: [] -> [\"de\"]";
+    place.run(add).exits(2).names(&["recipe.toml is now", edited, "verify --repair"]);
+    let calibrate = "calibrate corpus --slice common_crawl --threshold 0.5 --apply";
+    place.run(calibrate).exits(2).names(&[edited]);
+    place.write("corpus/recipe.toml", own);
     // A recipe with default settings written out is the same recipe.
     let printed = place.run("build one.toml --print-recipe").exits(0).stdout;
     place.write("printed.toml", printed);
@@ -224,6 +309,28 @@ fn missing_inputs_create_no_corpus() {
     let place = Place::new();
     place.run("add corpus --slice common_crawl --label a nope.gz").exits(2).names(&["nope.gz"]);
     assert!(!place.path("corpus").exists());
+}
+
+#[test]
+fn a_model_that_has_changed_is_named() {
+    let place = Place::new();
+    let model = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/models/wiki.bin"));
+    let model = model.unwrap();
+    place.write("wiki.bin", &model);
+    place.write("r.toml", both_dumps("", "classifier = \"wiki.bin\""));
+    place.run("build r.toml --corpus corpus").exits(0);
+    let mut other = model.clone();
+    *other.last_mut().unwrap() ^= 1;
+    place.write("wiki.bin", &other);
+    let outcome = place.run("build r.toml --corpus corpus").exits(2);
+    outcome.names(&["common_crawl.classifier", "wiki.bin", "has changed since"]);
+    // The same file elsewhere is the same model.
+    place.write("elsewhere/wiki.bin", &model);
+    place.write("r.toml", both_dumps("", "classifier = \"elsewhere/wiki.bin\""));
+    place.run("build r.toml --corpus corpus").exits(0);
+    std::fs::remove_file(place.path("wiki.bin")).unwrap();
+    let add = "add corpus --slice common_crawl --label more fixtures/2020-05";
+    place.run(add).exits(2).names(&["wiki.bin", "no such file"]);
 }
 
 #[test]

@@ -58,7 +58,9 @@ fn scores_are_appended_to_unchanged_lines_in_order() {
     let lines = lines(3_000);
     place.write("in.jsonl", &lines);
     for workers in [1, 3] {
-        place.run(&format!("score in.jsonl --out out.jsonl --quiet -w {workers}")).exits(0);
+        place
+            .run(&format!("score in.jsonl --out out.jsonl --overwrite --quiet -w {workers}"))
+            .exits(0);
         let scored = read(&place, "out.jsonl");
         assert_eq!(scored.lines().count(), 3_000);
         for (line, scored) in lines.lines().zip(scored.lines()) {
@@ -234,6 +236,9 @@ fn malformed_lines_are_named_and_skipped() {
     // Another name of the text field.
     place.write("body.jsonl", "{\"body\":\"x\"}\n");
     place.run("score body.jsonl --text-field body --out body.out").exits(0);
+    place.write("nested.jsonl", "{\"meta\":{\"body\":\"x\"}}\n");
+    place.run("score nested.jsonl --text-field meta.body --out nested.out").exits(0);
+    assert!(read(&place, "nested.out").starts_with("{\"meta\":{\"body\":\"x\"},\"scores\":"));
     let outcome = place.run("score in.jsonl --out strict.jsonl --strict").exits(1);
     outcome.names(&["in.jsonl: line 1: "]);
     assert!(!place.path("strict.jsonl").exists() && !place.path("strict.jsonl.partial").exists());
@@ -260,10 +265,12 @@ fn wrong_flags_are_rejected_before_anything_is_written() {
         ("--slice comon_crawl", ["comon_crawl", "did you mean common_crawl?"]),
         ("--classifier in.jsonl", ["in.jsonl", ""]),
         ("-w 0", ["-w 0", "thread"]),
+        ("--signals ccnet_perplexity", ["--signals ccnet_perplexity", "--lm DIR"]),
+        ("--signals rps_doc_ml_wikiref_score", ["needs a classifier", "--classifier FILE"]),
+        ("--label a", ["--label", "in.jsonl is not a corpus"]),
     ] {
         place.run(&format!("score in.jsonl --out out.jsonl {flags}")).exits(2).names(&words);
     }
-    place.run("score in.jsonl --out out.parquet").exits(2).names(&["not written"]);
     place.run("score no.jsonl --out out.jsonl").exits(2).names(&["no.jsonl"]);
     assert!(!place.path("out.jsonl").exists() && !place.path("out.jsonl.partial").exists());
 }
@@ -303,7 +310,115 @@ fn settings_can_come_from_any_slice() {
     let place = Place::new();
     place.write("in.jsonl", lines(3));
     for slice in ["books", "github", "c4"] {
-        place.run(&format!("score in.jsonl --out out.jsonl --slice {slice}")).exits(0);
+        place.run(&format!("score in.jsonl --out out.jsonl --overwrite --slice {slice}")).exits(0);
         assert_eq!(read(&place, "out.jsonl").lines().count(), 3, "{slice}");
     }
+}
+
+#[test]
+fn an_output_is_replaced_only_if_the_user_says_so() {
+    let place = Place::new();
+    place.write("in.jsonl", lines(3));
+    place.write("out.jsonl", "mine\n");
+    place.run("score in.jsonl --out out.jsonl").exits(2).names(&["out.jsonl", "--overwrite"]);
+    assert_eq!(read(&place, "out.jsonl"), "mine\n");
+    place.run("score in.jsonl --out out.jsonl --overwrite").exits(0);
+    assert_eq!(read(&place, "out.jsonl").lines().count(), 3);
+}
+
+#[test]
+fn a_corpus_and_an_export_are_scored() {
+    let place = Place::new();
+    place.run("add corpus --slice common_crawl --label a fixtures/2019-30").exits(0);
+    place.run("add corpus --slice common_crawl --label b fixtures/2020-05").exits(0);
+    place.run("export corpus --out out --quiet").exits(0);
+    let all =
+        number(&place.label("corpus", "a")["kept"]) + number(&place.label("corpus", "b")["kept"]);
+    let score = |line: &str| {
+        number(&place.run(&format!("score {line} --json")).exits(0).json()["documents"])
+    };
+    assert_eq!(score("corpus --out corpus.jsonl"), all);
+    // The dataset card and the list of files are no documents.
+    assert_eq!(score("out --out export.jsonl"), all);
+    assert_eq!(
+        score("corpus --label b --out b.jsonl"),
+        number(&place.label("corpus", "b")["kept"])
+    );
+    assert_eq!(score("corpus --slice common_crawl --out s.jsonl"), all);
+    place.run("score corpus --slice c4 --out c.jsonl").exits(2).names(&["common_crawl/a"]);
+    let texts = |name: &str| -> Vec<Value> {
+        values(&read(&place, name)).iter().map(|line| line["text"].clone()).collect()
+    };
+    assert_eq!(texts("corpus.jsonl"), texts("export.jsonl"));
+}
+
+/// The value of a field of Parquet. Only the types that are expected are known.
+fn json_of(field: &parquet::record::Field) -> Value {
+    use parquet::record::Field::{Double, Group, Long, Null, Str};
+    match field {
+        Null => Value::Null,
+        Str(text) => json!(text),
+        Double(number) => json!(number),
+        Long(number) => json!(number),
+        Group(row) => {
+            row.get_column_iter().map(|(name, field)| (name.clone(), json_of(field))).collect()
+        }
+        other => panic!("a field of another type: {other:?}"),
+    }
+}
+
+#[test]
+fn parquet_has_a_typed_column_for_each_score() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let place = Place::new();
+    // More than a row group.
+    place.write("in.jsonl", lines(10_003));
+    let flags = "--signals rps_doc_word_count,rps_doc_mean_word_length -w 2 --quiet";
+    place.run(&format!("score in.jsonl --out out.parquet {flags}")).exits(0);
+    place.run(&format!("score in.jsonl --out out.jsonl {flags}")).exits(0);
+    let reader = SerializedFileReader::new(fs::File::open(place.path("out.parquet")).unwrap());
+    let reader = reader.unwrap();
+    assert_eq!(reader.metadata().num_row_groups(), 2);
+    let lines = values(&read(&place, "out.jsonl"));
+    let mut count = 0;
+    for (row, line) in reader.get_row_iter(None).unwrap().zip(&lines) {
+        let row = json_of(&parquet::record::Field::Group(row.unwrap()));
+        assert_eq!(row["text"], line["text"]);
+        let fields: Value = serde_json::from_str(text(&row["fields"])).unwrap();
+        assert_eq!((&fields["z"], &fields["a"]), (&line["z"], &line["a"]));
+        assert_eq!(fields.as_object().unwrap().len(), 2);
+        for name in ["language", "language_score", "perplexity", "tokens"] {
+            assert_eq!(row["scores"][name], line["scores"][name], "{name}");
+        }
+        let (typed, named) = (&row["scores"]["signals"], &line["scores"]["signals"]);
+        for name in ["rps_doc_word_count", "rps_doc_mean_word_length"] {
+            assert_eq!(typed[name].as_f64(), named[name].as_f64(), "{name}");
+        }
+        count += 1;
+    }
+    assert_eq!(count, 10_003);
+    assert!(!place.path("out.parquet.partial").exists());
+    // It can be scored again, like any other file.
+    place.run("score out.parquet --out again.jsonl").exits(0);
+    assert_eq!(read(&place, "again.jsonl").lines().count(), 10_003);
+}
+
+#[test]
+fn a_tokenizer_that_only_the_stable_library_reads_is_used_and_named() {
+    let place = Place::new();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tokenizers");
+    let base = fs::read_to_string(format!("{fixtures}/base.json")).unwrap();
+    let expected = fs::read_to_string(format!("{fixtures}/expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&expected).unwrap();
+    let bloom = list(&expected["forms"]).iter().find(|form| form["name"] == "bloom").unwrap();
+    let mut tokenizer: Value = serde_json::from_str(&base).unwrap();
+    tokenizer["pre_tokenizer"] = bloom["pre_tokenizer"].clone();
+    place.write("bloom.json", tokenizer.to_string());
+    let lines = list(&expected["texts"]).iter().map(|text| format!("{}\n", json!({"text": text})));
+    place.write("in.jsonl", lines.collect::<String>());
+    let outcome = place.run("score in.jsonl --tokenizer bloom.json --out out.jsonl").exits(0);
+    outcome.names(&["stable release of tokenizers", "bloom.json"]);
+    let found: Vec<Value> =
+        values(&read(&place, "out.jsonl")).iter().map(|l| l["scores"]["tokens"].clone()).collect();
+    assert_eq!(&found, list(&bloom["tokens"]));
 }

@@ -110,7 +110,7 @@ fn a_label_with_defects_reports_them_again_and_a_repaired_file_is_noticed() {
     place.run(ADD).exits(3);
     let outcome = place.run(ADD).exits(0);
     assert!(
-        outcome.stdout.contains("b.wet.gz: byte") && outcome.stdout.contains("defects"),
+        outcome.stdout.contains("b.wet.gz: byte") && outcome.stdout.contains("has 1 defect, from"),
         "{outcome}"
     );
     assert!(!outcome.stdout.contains("has changed"), "{outcome}");

@@ -188,9 +188,10 @@ impl Place {
             let manifest: Value = serde_json::from_slice(&bytes).unwrap();
             named.insert(commit);
             for label in list(&manifest["labels"]) {
-                for file in list(&label["segments"]).iter().chain(list(&label["ledger"])) {
-                    named.insert(text(&file["path"]).to_owned());
-                }
+                let aside = [&label["aside"]["segments"], &label["aside"]["ledger"]];
+                let aside = aside.into_iter().filter_map(Value::as_array).flatten();
+                let files = list(&label["segments"]).iter().chain(list(&label["ledger"]));
+                named.extend(files.chain(aside).map(|file| text(&file["path"]).to_owned()));
             }
             for run in manifest["state"].as_object().unwrap().values().flat_map(list) {
                 named.insert(format!("state/{}", text(&run["name"])));

@@ -108,7 +108,9 @@ fn a_classifier_recognizes_its_training_labels_and_draws_its_curve() {
     assert!(csv.starts_with("threshold,precision,recall\n0.00,") && csv.lines().count() == 102);
     let svg = std::fs::read_to_string(place.path("curve.svg")).unwrap();
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
-    assert_eq!(svg.matches("<polyline").count(), 2);
+    for word in ["precision", "recall", "min_score of a recipe: 0.25", "share", "threshold"] {
+        assert!(svg.contains(word), "{word}: {svg}");
+    }
 
     // With upstream's minimum length, no text remains. There is an error and no model.
     let fails = place.run(&format!("{train} --out none.bin")).exits(1);
@@ -149,25 +151,30 @@ fn a_language_identifier_recognizes_its_languages_and_works_in_a_recipe() {
 #[test]
 fn inputs_that_cannot_be_trained_on_are_named() {
     let place = Place::new();
-    place.write("bad.jsonl", "{\"text\": \"one\"}\n{\"txt\": \"two\"}\n");
     place.write("latin.txt", b"caf\xe9 au lait\n");
+    place.write("german.jsonl", jsonl(&["eins".into(), "zwei".into()], "de"));
     place.write("good.txt", "one text\nanother text\n");
     place.write("empty.txt", "\n");
     place.write("dir/en.arpa.bin", "");
     place.write("page.warc.wet", "");
     let lm = "train lm --lang en --out models";
     for (line, code, words) in [
-        (format!("{lm} bad.jsonl"), 1, ["bad.jsonl: line 2", "missing field `text`"]),
-        (format!("{lm} latin.txt"), 1, ["latin.txt: line 1", "not UTF-8"]),
+        (format!("{lm} latin.txt"), 1, ["no words", "1 malformed line skipped"]),
+        (format!("{lm} german.jsonl"), 1, ["no words", "2 texts are of another language"]),
         (format!("{lm} empty.txt"), 1, ["the training text", ""]),
         (format!("{lm} nowhere.txt"), 2, ["nowhere.txt", "no such file"]),
         (format!("{lm} page.warc.wet"), 2, ["page.warc.wet", "add it to a corpus"]),
-        (format!("{lm} good.txt --order 9"), 2, ["order is 9", "from 1 to 6"]),
-        (format!("{lm} good.txt --prune 2,1"), 2, ["prune", "none less than the one before"]),
+        (format!("{lm} good.txt --order 9"), 2, ["--order", "from 2 to 6"]),
+        (format!("{lm} good.txt --order 1"), 2, ["--order", "from 2 to 6"]),
+        (format!("{lm} good.txt --memory 1k"), 2, ["--memory", "at least 1M"]),
+        (format!("{lm} good.txt --pieces 5"), 2, ["--pieces 5", "at least 12 are needed"]),
+        (format!("{lm} good.txt --held-out 1"), 2, ["--held-out", "from 0 to 0.9"]),
+        (format!("{lm} good.txt --prune 2,1"), 2, ["--prune 2,1", "none less than the one before"]),
         (format!("{lm} good.txt --slice common_crawl"), 2, ["--slice", "corpus"]),
         ("train lm --lang e/n --out models good.txt".into(), 2, ["--lang", "such as en"]),
         ("train lm --lang en --out dir good.txt".into(), 2, ["en.arpa.bin", "--out"]),
         ("train lid --out lid.bin en:good.txt".into(), 2, ["en:good.txt", "en=FILE"]),
+        ("train lid --out lid.bin zh-Hant/x=good.txt".into(), 2, ["zh-Hant/x", "contains '/'"]),
         ("train lid --out lid.bin en=good.txt".into(), 1, ["1 labels", "two"]),
         ("train lid --out lid.model en=good.txt".into(), 2, ["lid.model", ".ftz"]),
         (
@@ -286,4 +293,80 @@ fn a_dump_is_rejected_as_training_text_whatever_its_name() {
         place.run(&line).exits(2).names(&[file, "is a dump, not text"]);
         assert!(!place.path("models/en.arpa.gz").exists());
     }
+}
+
+#[test]
+fn one_text_is_enough_for_a_language_model_and_none_need_be_held_out() {
+    let place = Place::new();
+    // By its hash, this text would be held out.
+    place.write("one.txt", "just one line of text xka\n");
+    let report = place.run("train lm --lang en --out one one.txt --json").exits(0).json();
+    assert_eq!(
+        (number(&report["texts"]), number(&report["held_out"]["texts"])),
+        (1, 0),
+        "{report}"
+    );
+    let sentences = sentences(["river", "treaty", "species", "census", "bridge", "abbey"], 400);
+    place.write("many.txt", sentences);
+    let held_out = |share: &str| {
+        let line =
+            format!("train lm --lang en --out many{share} many.txt --held-out {share} --json");
+        let report = place.run(&line).exits(0).json();
+        assert_eq!(number(&report["texts"]) + number(&report["held_out"]["texts"]), 400);
+        number(&report["held_out"]["texts"])
+    };
+    assert_eq!(held_out("0"), 0);
+    assert!((100..300).contains(&held_out("0.5")));
+}
+
+#[test]
+fn malformed_lines_are_listed_and_the_rest_is_trained_on() {
+    let place = Place::new();
+    let line = |n: usize| format!("{{\"meta\":{{\"body\":\"the ferry number {n} leaves\"}}}}\n");
+    let good: String = (0..50).map(line).collect();
+    let bad =
+        "\u{feff}{\"meta\":{\"body\":\"one\"}}\n\n{\"meta\":{\"body\":null}}\n{\"text\":1}\n{\n";
+    place.write("in.jsonl", bad.to_owned() + &good);
+    let line = "train lm --lang en --out models in.jsonl --text-field meta.body --order 2 --json";
+    let outcome = place.run(line).exits(3);
+    let outcome = outcome.names(&["in.jsonl: line 3: ", "in.jsonl: line 5: ", "3 malformed lines"]);
+    let report = outcome.json();
+    assert_eq!((number(&report["malformed"]), list(&report["listed"]).len()), (3, 3));
+    assert_eq!(number(&report["texts"]) + number(&report["held_out"]["texts"]), 51);
+}
+
+#[test]
+fn texts_of_a_corpus_without_a_language_need_their_slice_selected() {
+    let place = Place::new();
+    place.run("add corpus --slice common_crawl --label a fixtures/2019-30").exits(0);
+    let github =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/github/2022-11/github_000000000000.gz");
+    place.run(&format!("add corpus --slice github --label g {github}")).exits(0);
+    let line = "train lm --lang en --pieces 400 --order 2 --json corpus --out";
+    let all = place.run(&format!("{line} all")).exits(0);
+    let skipped = number(&all.json()["no_language"]);
+    assert!(skipped > 20, "{all}");
+    all.names(&["without meta.language", "--slice"]);
+    let code = place.run(&format!("{line} code --slice github")).exits(0);
+    let report = code.json();
+    assert_eq!(number(&report["texts"]) + number(&report["held_out"]["texts"]), skipped);
+    code.names(&["no language in meta.language and were used"]);
+}
+
+#[test]
+fn a_model_that_is_of_no_use_is_said_to_be() {
+    let place = Place::new();
+    // Both labels have the same texts.
+    place.write("same.txt", sentences(["buy", "cheap", "login", "cookie", "basket", "click"], 300));
+    place.write("few.txt", sentences(["buy", "cheap", "login", "cookie", "basket", "click"], 40));
+    let line = "train lid --out lid.bin en=same.txt de=few.txt --dimension 4 --epochs 1 --json";
+    let outcome = place.run(&format!("{line} --held-out 0.3 --buckets 100")).exits(0);
+    let warnings = outcome.json()["warnings"].clone();
+    assert_eq!(list(&warnings).len(), 1, "{outcome}");
+    outcome.names(&["sluice: warning: the model"]);
+    let words = ["river", "treaty", "species", "census", "bridge", "abbey"];
+    place.write("wiki.txt", sentences(words, 600));
+    let line = "train lid --out two.bin en=same.txt de=wiki.txt --buckets 100 --epochs 20 --json";
+    let outcome = place.run(line).exits(0);
+    assert_eq!(list(&outcome.json()["warnings"]).len(), 0, "{outcome}");
 }

@@ -1,82 +1,103 @@
 //! `sluice calibrate`.
 
+mod report;
+
+use self::report::Report;
 use super::exit::DONE;
-use crate::calibrate::{Curve, Kept, apply};
-use crate::ingest::recover;
-use crate::terminal::plot::{Plot, extension};
-use crate::terminal::units::count;
-use crate::terminal::{outln, print_json};
+use crate::calibrate::apply::{Change, Settings, last_steps};
+use crate::calibrate::curve::{Curve, Unit};
+use crate::calibrate::score::Score;
+use crate::ingest::{check_recipe, recover};
+use crate::terminal::plot::extension;
+use crate::terminal::print_json;
+use crate::terminal::units::{count, size};
 use anyhow::{Context, Result};
-use clap::Args;
-use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
-use corpus::{Corpus, Lock};
-use indicatif::HumanCount;
+use clap::{ArgGroup, Args};
+use corpus::{Corpus, Lock, Manifest};
 use recipe::usage::usage;
-use recipe::{Recipe, Slices, find_slice};
-use serde_json::{Value, json};
-use std::fmt::Write;
+use recipe::{AnySlice, Calibration, Recipe, Slices, find_slice};
 use std::path::PathBuf;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice calibrate corpus --slice common_crawl --tokens 878B --curve curve.svg
+  sluice calibrate corpus --slice common_crawl --curve curve.svg
+  sluice calibrate corpus --slice common_crawl --tokens 878B
   sluice calibrate corpus --slice common_crawl --tokens 878B --apply
+  sluice calibrate corpus --slice common_crawl --score rps_doc_word_count --threshold 50 --apply
 
 Only the ledger is read. With --apply the corpus becomes the one that its recipe builds with the new
-min_score: rejected documents leave data/, and no input is read again. Texts below the min_score that
-the corpus was built with are not in it: build with min_score = 0 to be free to choose.";
+threshold, and no input is read again. Documents that are dropped leave data/ and are kept aside: a
+lower threshold has them back, down to the one that the corpus was built with, until `sluice prune`
+removes them. A threshold on the quality is min_score; one on a signal is appended to `keep`.";
 
-/// Steps of the thresholds in the table.
-const TABLE_STEPS: u32 = 20;
-/// Steps of the thresholds in CSV and JSON.
-const CSV_STEPS: u32 = 100;
-
-/// Find the quality threshold that keeps about N tokens, from the ledger
+/// Find the threshold that keeps about N tokens, from the ledger, and apply it
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
+#[command(group = ArgGroup::new("wanted").args(["tokens", "documents", "bytes", "threshold"]))]
 pub(crate) struct Calibrate {
     /// The corpus
     corpus: PathBuf,
     /// The slice
     #[arg(long)]
     slice: String,
+    /// What the threshold is on: quality, language_score, perplexity, or the name of a signal
+    #[arg(long, default_value = crate::calibrate::score::QUALITY, value_name = "NAME")]
+    score: String,
+    /// Keep documents at or below the threshold of a signal, not those at or above it
+    #[arg(long)]
+    at_most: bool,
     /// Number of tokens to keep of the slice, such as 878B
     #[arg(long, value_parser = count, value_name = "N")]
-    tokens: u64,
-    /// Write tokens kept by threshold to this file: .csv, .svg or .html; may be given several times
+    tokens: Option<u64>,
+    /// Number of documents to keep of the slice, such as 50M
+    #[arg(long, value_parser = count, value_name = "N")]
+    documents: Option<u64>,
+    /// Bytes of text to keep of the slice, counted as read, such as 4T
+    #[arg(long, value_parser = size, value_name = "SIZE")]
+    bytes: Option<u64>,
+    /// The threshold itself, or none
+    #[arg(long, value_parser = threshold, value_name = "T", allow_hyphen_values = true)]
+    threshold: Option<Threshold>,
+    /// Write what each threshold keeps to this file: .csv, .svg or .html; may be given several times
     #[arg(long, value_name = "FILE")]
     curve: Vec<PathBuf>,
     /// Commit the corpus with the new threshold
-    #[arg(long)]
+    #[arg(long, requires = "wanted")]
     apply: bool,
+    /// Print nothing but errors
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// The thresholds of a corpus, and what they keep.
-struct Outcome {
-    curve: Curve,
-    /// The threshold that the corpus was built with.
-    now: f64,
-    /// The threshold that keeps the number of tokens wanted.
-    found: f64,
-    /// The newest commit.
-    commit: u64,
-    /// Whether the recipe's filter may drop documents that pass the threshold.
-    has_filter: bool,
-    /// Whether `--apply` can commit the corpus with the threshold found.
-    can_apply: bool,
+/// A threshold of the command line; `None` is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Threshold(Option<f64>);
+
+fn threshold(text: &str) -> Result<Threshold, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(Threshold(Some(number))),
+        _ if text == "none" => Ok(Threshold(None)),
+        _ => Err("a number, or none, is expected".to_owned()),
+    }
+}
+
+/// What the threshold is wanted for.
+enum Wanted {
+    Amount(Unit, u64),
+    Threshold(Option<f64>),
 }
 
 impl Calibrate {
     pub fn run(self, slices: Slices) -> Result<u8> {
         self.check_names()?;
-        let outcome = self.calibrate(slices)?;
+        let report = self.calibrate(slices)?;
         if self.json {
-            print_json(&self.json(&outcome))?;
-        } else {
-            self.print(&outcome)?;
+            print_json(&report.json())?;
+        } else if !self.quiet {
+            report.print()?;
         }
         Ok(DONE)
     }
@@ -92,182 +113,146 @@ impl Calibrate {
         }
     }
 
+    fn wanted(&self) -> Option<Wanted> {
+        let amounts = [
+            (Unit::Tokens, self.tokens),
+            (Unit::Documents, self.documents),
+            (Unit::Bytes, self.bytes),
+        ];
+        let amount = amounts.into_iter().find_map(|(unit, amount)| Some((unit, amount?)));
+        amount
+            .map(|(unit, amount)| Wanted::Amount(unit, amount))
+            .or(self.threshold.map(|threshold| Wanted::Threshold(threshold.0)))
+    }
+
     /// Finds the threshold, writes the curves and, with `--apply`, commits.
-    fn calibrate(&self, slices: Slices) -> Result<Outcome> {
+    fn calibrate(&self, slices: Slices) -> Result<Report> {
         let slice = find_slice(slices, &self.slice)?;
         let corpus = Corpus::open(&self.corpus)?;
         let _lock = if self.apply { Some(Lock::take(&self.corpus)?) } else { None };
         let mut recipe = Recipe::of_corpus(slices, &corpus)?;
-        let is_global = recipe.global_dedup;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         if self.apply {
+            check_recipe(&corpus, &manifest, &recipe, slices)?;
             recover(slices, &corpus, &manifest)?;
         }
+        let is_global = recipe.global_dedup;
+        let (mut report, change) = self.plan(&corpus, &manifest, slice, &mut recipe, is_global)?;
+        report.write_curves(&self.curve)?;
+        match change {
+            // Without --apply, the report says why it cannot be applied.
+            Some(Err(error)) if self.apply => return Err(error),
+            Some(Err(error)) => report.obstacle = Some(format!("{error:#}")),
+            Some(Ok(change)) if self.apply && !change.is_none() => {
+                report.commit = change.commit(slices, &corpus, &manifest, recipe, slice)?.commit;
+            }
+            Some(Ok(_)) | None => {}
+        }
+        Ok(report)
+    }
+
+    /// Computes the curve, the threshold that is wanted, and the change that applies it.
+    fn plan(
+        &self,
+        corpus: &Corpus,
+        manifest: &Manifest,
+        slice: &'static dyn AnySlice,
+        recipe: &mut Recipe,
+        is_global: bool,
+    ) -> Result<(Report, Option<Result<Change>>)> {
         let settings =
             &mut **recipe.slices.get_mut(slice.name()).expect("a recipe has every slice");
         let Some(calibration) = slice.calibration(settings) else {
             return Err(usage(format!("{} has no threshold to choose", self.slice)));
         };
-        let (now, has_filter) = (*calibration.threshold, calibration.filter.is_some());
-        let curve = Curve::of_slice(&corpus, &manifest, &self.slice, &calibration)?;
-        let found = curve.threshold_for(self.tokens);
-        let commit = manifest.commit;
-        let can_apply = !is_global && found >= now;
-        let mut outcome = Outcome { curve, now, found, commit, has_filter, can_apply };
-        self.write_curves(&outcome)?;
-        if self.apply && found != now {
-            outcome.commit = apply(slices, &corpus, recipe, slice, found)?.commit;
+        let score = Score::find(&self.score, self.at_most, &calibration)?;
+        score.check_recorded(&self.slice, &calibration)?;
+        let before = Settings::of(&calibration);
+        let mut labels = Vec::new();
+        for label in manifest.labels.iter().filter(|label| label.slice == self.slice) {
+            labels.push((label, last_steps(label, &before, calibration.reason)?));
         }
-        Ok(outcome)
+        let curve = Curve::of(corpus, score, labels.into_iter())?;
+        self.check_curve(&curve, &calibration)?;
+        let (wanted, unit) = match self.wanted() {
+            Some(Wanted::Amount(unit, amount)) => {
+                (Some(Some(curve.threshold_for(unit, amount))), unit)
+            }
+            Some(Wanted::Threshold(threshold)) => (Some(threshold), curve.unit()),
+            None => (None, curve.unit()),
+        };
+        let change = wanted.map(|threshold| {
+            let after = before.with(score, threshold)?;
+            Change::plan(manifest, is_global, slice, &calibration, after)
+        });
+        let report = Report {
+            slice: self.slice.clone(),
+            score,
+            now: score.threshold(&calibration)?,
+            found: wanted,
+            wanted: match self.wanted() {
+                Some(Wanted::Amount(unit, amount)) => Some((unit, amount)),
+                Some(Wanted::Threshold(_)) | None => None,
+            },
+            unit,
+            has_filter: !calibration.keep.is_empty(),
+            reason: match score {
+                Score::Quality(_) => calibration.reason,
+                Score::Signal { .. } => calibration.filter,
+                Score::Earlier(score) => score.reason,
+            },
+            is_applied: self.apply,
+            obstacle: None,
+            commit: manifest.commit,
+            curve,
+        };
+        Ok((report, change))
     }
 
-    fn write_curves(&self, Outcome { curve, now, found, .. }: &Outcome) -> Result<()> {
-        for path in &self.curve {
-            let file = match extension(path) {
-                "csv" => csv(curve),
-                "svg" => self.svg(curve, *now, *found),
-                _ => self.html(curve, *now, *found),
+    /// Fails if the curve has no documents, or if tokens are wanted that were not counted.
+    fn check_curve(&self, curve: &Curve, calibration: &Calibration<'_>) -> Result<()> {
+        let Calibrate { slice, score, .. } = self;
+        if curve.all().documents == 0 {
+            let why = match &score[..] {
+                crate::calibrate::score::QUALITY => {
+                    "the recipe of this corpus names no classifier, or no document got that far"
+                }
+                "perplexity" => {
+                    "the recipe of this corpus names no lm, or no document got that far"
+                }
+                _ => "no document got that far",
             };
-            durable::write(path, file.as_bytes())
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            return Err(usage(format!("no document of {slice} has a {score}: {why}")));
+        }
+        let without = curve.without_tokens;
+        if self.tokens.is_some() && without > 0 {
+            let earlier = calibration.earlier.iter().any(|earlier| earlier.name == score);
+            let why = if earlier {
+                "documents that an earlier step drops are not tokenized"
+            } else {
+                "the recipe of this corpus names no tokenizer; build it again with tokenizer = \
+                 \"...\" in the recipe"
+            };
+            anyhow::bail!(
+                "{without} documents of {slice} have a {score} and no count of tokens: {why}, or \
+                 use --documents N or --bytes SIZE"
+            );
         }
         Ok(())
     }
+}
 
-    fn json(&self, outcome: &Outcome) -> Value {
-        let Outcome { curve, now, found, commit, .. } = outcome;
-        let setting = curve.setting;
-        let point = |threshold: f64| {
-            let Kept { documents, tokens } = curve.kept(threshold);
-            json!({setting: threshold, "documents": documents, "tokens": tokens})
-        };
-        json!({
-            "slice": self.slice,
-            "tokens_wanted": self.tokens,
-            "found": point(*found),
-            "now": point(*now),
-            "curve": steps(CSV_STEPS).map(point).collect::<Vec<_>>(),
-            "applied": self.apply,
-            "commit": commit,
-        })
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn print(&self, outcome: &Outcome) -> Result<()> {
-        let Outcome { curve, now, found, commit, has_filter, can_apply } = outcome;
-        let (setting, reason) = (curve.setting, curve.reason);
-        let Kept { documents, tokens } = curve.all();
-        outln!(
-            "{}: {} documents have a quality and are kept or dropped for `{reason}`, {} tokens",
-            self.slice,
-            HumanCount(documents),
-            HumanCount(tokens)
-        )?;
-        outln!("{}", table(curve, *now, *found))?;
-        if *has_filter {
-            outln!(
-                "the recipe's `keep` may drop some of the documents that a lower threshold keeps"
-            )?;
-        }
-        let kept = curve.kept(*found);
-        outln!(
-            "{setting} = {found} keeps {} of the {} tokens wanted",
-            HumanCount(kept.tokens),
-            HumanCount(self.tokens)
-        )?;
-        if self.apply {
-            outln!(
-                "commit {commit}: the corpus has {setting} = {found} now; put it into your recipe too"
-            )
-        } else if *can_apply {
-            outln!("to change the corpus, run the same command with --apply")
-        } else {
-            outln!("to change the corpus, build it again with {setting} = {found}")
+    #[test]
+    fn a_threshold_is_a_number_or_none() {
+        assert_eq!(threshold("0.25"), Ok(Threshold(Some(0.25))));
+        assert_eq!(threshold("-3"), Ok(Threshold(Some(-3.0))));
+        assert_eq!(threshold("none"), Ok(Threshold(None)));
+        for wrong in ["NaN", "inf", "", "a"] {
+            assert!(threshold(wrong).is_err(), "{wrong}");
         }
     }
-
-    fn svg(&self, curve: &Curve, now: f64, found: f64) -> String {
-        let all = curve.all();
-        let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
-        let line = |of: &dyn Fn(Kept) -> f64| steps(1000).map(|t| (t, of(curve.kept(t)))).collect();
-        let plot = Plot {
-            title: &format!("{}: tokens and documents kept, by quality threshold", self.slice),
-            across: curve.setting,
-            marks: &[now, found],
-            series: &[
-                ("tokens", line(&|kept| share(kept.tokens, all.tokens))),
-                ("documents", line(&|kept| share(kept.documents, all.documents))),
-            ],
-        };
-        plot.svg()
-    }
-
-    /// The plot and the table, in one self-contained file.
-    fn html(&self, curve: &Curve, now: f64, found: f64) -> String {
-        let mut rows = String::new();
-        for (name, threshold) in rows_of_table(now, found) {
-            let Kept { documents, tokens } = curve.kept(threshold);
-            writeln!(rows, "<tr><td>{threshold}<td>{documents}<td>{tokens}<td>{name}</tr>")
-                .expect("a string can be written to");
-        }
-        let setting = curve.setting;
-        format!(
-            "<!doctype html>\n<meta charset=\"utf-8\">\n<title>{0}: {setting}</title>\n\
-             <style>body{{font-family:sans-serif}}td,th{{text-align:right;padding:0 1em}}</style>\n\
-             <h1>{0}: what a quality threshold keeps</h1>\n{1}\
-             <table>\n<tr><th>{setting}<th>documents<th>tokens<th></tr>\n{rows}</table>\n",
-            self.slice,
-            self.svg(curve, now, found)
-        )
-    }
-}
-
-/// Returns thresholds from 0 to 1.
-fn steps(count: u32) -> impl Iterator<Item = f64> {
-    (0..=count).map(move |step| f64::from(step) / f64::from(count))
-}
-
-/// Returns the thresholds of a table in order, each with a remark.
-fn rows_of_table(now: f64, found: f64) -> Vec<(&'static str, f64)> {
-    let mut rows: Vec<(&str, f64)> = steps(TABLE_STEPS).map(|threshold| ("", threshold)).collect();
-    for (name, threshold) in [("now", now), ("found", found)] {
-        rows.retain(|row| row.1 != threshold || !row.0.is_empty());
-        rows.push((name, threshold));
-    }
-    rows.sort_by(|a, b| a.1.total_cmp(&b.1));
-    rows
-}
-
-fn table(curve: &Curve, now: f64, found: f64) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_BORDERS_ONLY).set_header([
-        curve.setting,
-        "documents",
-        "tokens",
-        "of all",
-        "",
-    ]);
-    for (name, threshold) in rows_of_table(now, found) {
-        let kept = curve.kept(threshold);
-        let share = 100.0 * kept.tokens as f64 / curve.all().tokens.max(1) as f64;
-        table.add_row([
-            threshold.to_string(),
-            HumanCount(kept.documents).to_string(),
-            HumanCount(kept.tokens).to_string(),
-            format!("{share:.1} %"),
-            name.to_owned(),
-        ]);
-    }
-    for column in table.column_iter_mut().take(4) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn csv(curve: &Curve) -> String {
-    let mut file = format!("{},documents,tokens\n", curve.setting);
-    for threshold in steps(CSV_STEPS) {
-        let Kept { documents, tokens } = curve.kept(threshold);
-        writeln!(file, "{threshold},{documents},{tokens}").expect("a string can be written to");
-    }
-    file
 }

@@ -19,9 +19,10 @@ Example:
   sluice sample corpus --slice common_crawl --reason quality -n 5
   sluice sample corpus --kept --label 2019-30 -n 1000 --json > sample.jsonl
 
-Each record has the same chance. The sample depends on the records and on --seed only, not on how the
-corpus was built. Of a kept document the text in the corpus is shown, of a dropped one the text as it
-was read, again from its source.";
+Each record has the same chance. The sample depends on the records and on
+--seed only, not on how the corpus was built. Of a kept document the text in
+the corpus is shown, of a dropped one the text as it was read: again from its
+source, if that is still there and unchanged.";
 
 /// Show a random sample of documents, kept and dropped
 #[derive(Args)]
@@ -54,9 +55,6 @@ pub(crate) struct Sample {
     no_pager: bool,
 }
 
-/// Records that are looked up at a time, so that a large sample does not have to fit in memory.
-const VIEWS: usize = 256;
-
 impl Sample {
     pub fn run(self, slices: Slices) -> Result<u8> {
         let look = Look::open(slices, &self.corpus)?;
@@ -75,9 +73,7 @@ impl Sample {
             Ok(())
         };
         for (label, rows) in &chosen {
-            for rows in rows.chunks(VIEWS) {
-                look.views(label, rows)?.iter().try_for_each(&mut print)?;
-            }
+            look.views(label, rows, &mut print)?;
         }
         if !self.json {
             page(&plain, !self.no_pager)?;

@@ -4,13 +4,14 @@ use super::exit::{DONE, DONE_WITH_DEFECTS};
 use crate::inputs::find;
 use crate::score::{Event, Job, Summary, score};
 use crate::terminal::log::verbosity;
-use crate::terminal::{Progress, Row, Verbosity};
+use crate::terminal::{Progress, Row, Verbosity, notice};
 use crate::terminal::{errln, outln};
+use crate::texts::{CorpusPart, TextFlags, is_corpus, segments, without_card};
 use anyhow::{Result, ensure};
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::usage;
-use recipe::{CommonModels, ModelFiles, Models, Recipe, Slices, find_slice};
+use recipe::{CommonModels, MissingModel, ModelFiles, Models, Recipe, Slices, find_slice};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,8 +20,9 @@ use std::path::{Path, PathBuf};
 const EXAMPLE: &str = "\
 Example:
   sluice score web.jsonl.gz --lid lid.176.ftz --lm ccnet --classifier wiki-ref.ftz \\
-      --tokenizer gpt-neox-20b.json --signals all --out scored.jsonl.zst -w 2
+      --tokenizer gpt-neox-20b.json --signals all --out scored.jsonl.zst
   zstdcat scored.jsonl.zst | jq -c 'select(.scores.bucket == \"head\") | .scores'
+  sluice score corpus --slice c4 --lid lid.176.ftz --out c4.parquet
 
 With --recipe the models are those of the recipe's slice, and flags override it:
   curl -s $URL | sluice score --recipe recipe.toml - --out - | gzip > scored.jsonl.gz
@@ -30,8 +32,14 @@ Each line is written unchanged, with an object added at its end:
             \"wiki_prob\":0.61,\"tokens\":845,\"signals\":{\"rps_doc_word_count\":640.0,...}}
 Scores without a model are absent, except the language: without --lid a built-in identifier is used.
 
+Parquet has the columns text, fields (the other fields of the line, as JSON) and scores, with a typed
+column for each score.
+
 Exit codes: 0 done; 1 failed, nothing written; 2 wrong usage or recipe; 3 done, but some lines were
 malformed; they are listed on standard error and are not in the output.";
+
+/// The slice whose settings are used by default.
+const SLICE: &str = "common_crawl";
 
 /// Malformed lines that are listed one by one.
 const MALFORMED_LISTED_MAX: u64 = 20;
@@ -40,20 +48,27 @@ const MALFORMED_LISTED_MAX: u64 = 20;
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Score {
-    /// Files of JSON lines (plain or compressed) or Parquet, patterns, folders, @FILE with one
-    /// of these per line, or - for standard input
+    /// Files of JSON lines (plain or compressed) or Parquet, patterns, folders such as an export,
+    /// @FILE with one of these per line, corpora, or - for standard input
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<String>,
-    /// The file to write, JSON lines: .jsonl, .jsonl.gz or .jsonl.zst by its name, or - for
-    /// standard output
+    /// The file to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet by its name, or - for JSON
+    /// lines on standard output
     #[arg(long, value_name = "OUT")]
     out: String,
+    /// Replace the output if it exists
+    #[arg(long)]
+    overwrite: bool,
     /// Use the models of this recipe
     #[arg(long, value_name = "R")]
     recipe: Option<PathBuf>,
-    /// The slice of the recipe whose settings are used
-    #[arg(long, default_value = "common_crawl", value_name = "S")]
-    slice: String,
+    /// The slice of the recipe whose settings are used [default: common_crawl]; of a corpus, only
+    /// its documents of this slice are scored
+    #[arg(long, value_name = "S")]
+    slice: Option<String>,
+    /// Of a corpus, only this label
+    #[arg(long, value_name = "L")]
+    label: Option<String>,
     /// fastText model that identifies languages, .bin or .ftz; by default a built-in one
     #[arg(long, value_name = "FILE")]
     lid: Option<PathBuf>,
@@ -78,11 +93,10 @@ pub(crate) struct Score {
     /// Folder of models for the signals: classifiers, word counts, UT1's blacklists
     #[arg(long, value_name = "DIR")]
     signal_models: Option<PathBuf>,
-    /// The field that has the text of a line
-    #[arg(long, default_value = "text", value_name = "NAME")]
-    text_field: String,
+    #[command(flatten)]
+    texts: TextFlags,
     /// Number of threads that score
-    #[arg(short = 'w', long, default_value_t = 1, value_parser = crate::terminal::units::workers, value_name = "N")]
+    #[arg(short = 'w', long, default_value_t = crate::terminal::units::cores(), value_parser = crate::terminal::units::workers, value_name = "N")]
     workers: usize,
     /// Stop at the first malformed line
     #[arg(long)]
@@ -101,28 +115,25 @@ struct ScoreModels {
 
 impl Score {
     pub fn run(self, slices: Slices) -> Result<u8> {
-        ensure!(self.workers > 0, usage("-w 0: at least one thread is needed"));
         let ScoreModels { files, tokenizer, lid } = self.models(slices)?;
-        let mut inputs = Vec::new();
-        for input in &self.inputs {
-            match input.as_str() {
-                "-" => inputs.push("-".into()),
-                _ => inputs.extend(paths(input)?),
-            }
-        }
+        let inputs = self.paths()?;
         let same = |path: &String| fs::canonicalize(path).ok() == fs::canonicalize(&self.out).ok();
         if Path::new(&self.out).is_file() && inputs.iter().any(same) {
             return Err(usage(format!("--out {}: this is one of the inputs", self.out)));
         }
         let has_lm = files.lm.is_some();
         let common = CommonModels::load(tokenizer.as_deref(), lid.as_deref())?;
+        if let Some(remark) = common.tokens_remark() {
+            notice(&remark);
+        }
         let models = Models::load(&files, common)?;
         let job = Job {
             models: &models,
             has_lm,
             inputs,
             out: &self.out,
-            text_field: self.text_field.clone(),
+            text_field: self.texts.text_field.clone(),
+            overwrite: self.overwrite,
             workers: self.workers,
             strict: self.strict,
         };
@@ -133,13 +144,36 @@ impl Score {
         Ok(if summary.malformed > 0 { DONE_WITH_DEFECTS } else { DONE })
     }
 
+    /// Returns the files to read, those of a folder sorted by name.
+    fn paths(&self) -> Result<Vec<String>> {
+        let part = CorpusPart { slice: self.slice.clone(), label: self.label.clone() };
+        if self.label.is_some() {
+            part.check([&self.inputs[..]])?;
+        }
+        let mut paths = Vec::new();
+        for input in &self.inputs {
+            let files = match input.as_str() {
+                "-" => vec!["-".into()],
+                corpus if is_corpus(corpus) => segments(corpus, &part)?,
+                named => sorted(named)?,
+            };
+            for file in files {
+                let path = file.into_os_string().into_string();
+                paths.push(path.map_err(|path| {
+                    usage(format!("{}: this name is not UTF-8", path.display()))
+                })?);
+            }
+        }
+        Ok(paths)
+    }
+
     /// Returns the models of the flags, and those of the recipe for the other flags.
     fn models(&self, slices: Slices) -> Result<ScoreModels> {
         let recipe = match &self.recipe {
             Some(path) => Recipe::open(slices, path)?,
             None => Recipe::default(slices),
         };
-        let slice = find_slice(slices, &self.slice)?;
+        let slice = find_slice(slices, self.slice.as_deref().unwrap_or(SLICE))?;
         let mut files = slice.models(recipe.settings(slice.name()));
         if self.lm.is_some() {
             // All languages of the folder, each loaded with its first text.
@@ -167,6 +201,14 @@ impl Score {
         }
         // Lines are scored, not dropped.
         files.keep.clear();
+        if let Some((name, model)) = files.missing(|name| files.signals.iter().any(|s| s == name)) {
+            let remedy = match model {
+                MissingModel::Lm => "language models: give --lm DIR",
+                MissingModel::Classifier => "a classifier: give --classifier FILE",
+            };
+            return Err(usage(format!("--signals {name}: this signal needs {remedy}")));
+        }
+        files.identified.clear();
         let tokenizer = file("tokenizer", &self.tokenizer, recipe.tokenizer.map(|path| path.0))?;
         let lid = file("lid", &self.lid, recipe.lid.map(|path| path.0))?;
         Ok(ScoreModels { files, tokenizer, lid })
@@ -194,19 +236,15 @@ fn no_such(what: &str, key: &str, path: &std::path::Path) -> anyhow::Error {
 }
 
 /// Returns the files that an input names, those of a folder sorted by name.
-fn paths(input: &str) -> Result<Vec<String>> {
-    let mut files = find(&[input.to_owned()])?;
+fn sorted(input: &str) -> Result<Vec<PathBuf>> {
+    let mut files = without_card(input, find(&[input.to_owned()])?);
     if files.is_empty() {
         return Err(usage(format!("{input}: the folder has no files")));
     }
     if files.len() > 1 && !input.starts_with('@') {
         files.sort();
     }
-    let text = |file: PathBuf| match file.into_os_string().into_string() {
-        Ok(path) => Ok(path),
-        Err(path) => Err(usage(format!("{}: this name is not UTF-8", path.display()))),
-    };
-    files.into_iter().map(text).collect()
+    Ok(files)
 }
 
 /// Reports malformed lines one by one, up to a limit, and the progress.

@@ -31,6 +31,7 @@ impl Selection {
             if !manifest.labels.iter().any(|label| label.slice == *slice) {
                 let mut known: Vec<&str> =
                     manifest.labels.iter().map(|label| label.slice.as_str()).collect();
+                known.sort_unstable();
                 known.dedup();
                 let hint = hint(slice, &known);
                 return Err(usage(format!("the corpus has no slice {slice}{hint}")));

@@ -13,9 +13,10 @@ Example:
   sluice show corpus 'common_crawl/2019-30/a.warc.wet.gz#5'
   sluice show corpus https://a.example/page --json | jq .thresholds
 
-A kept document is read from the corpus; a dropped one is read again from its source, so its text is
-known only as long as the source is there and unchanged. The values that the rules of the recipe
-compared stand under the verdict. On a terminal the output goes through $PAGER.";
+A kept document is read from the corpus; a dropped one is read again from its
+source, so its text is known only as long as the source is there and unchanged.
+The values that the rules compared with the recipe stand under the verdict. On
+a terminal the output goes through $PAGER.";
 
 /// Show one document, kept or dropped, and what decided about it
 #[derive(Args)]
@@ -38,13 +39,12 @@ impl Show {
     pub fn run(self, slices: Slices) -> Result<u8> {
         let look = Look::open(slices, &self.corpus)?;
         let (label, row) = find(&look, &self.id)?;
-        for view in look.views(label, &[row])? {
+        look.views(label, &[row], |view| {
             if self.json {
-                outln!("{}", serde_json::to_string(&view)?)?;
-            } else {
-                page(&whole(&view), !self.no_pager)?;
+                return outln!("{}", serde_json::to_string(view)?);
             }
-        }
+            page(&whole(view), !self.no_pager)
+        })?;
         Ok(DONE)
     }
 }

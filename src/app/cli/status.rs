@@ -21,7 +21,8 @@ Example:
   sluice status corpus --label common_crawl/2019-30 --defects
   sluice status corpus --json | jq '.slices.common_crawl.labels'
 
-Large numbers are rounded if the terminal is too narrow for them; --json has all digits.";
+Large numbers are rounded if the terminal is too narrow for them; --json has
+all digits.";
 
 /// Print the commit, labels and counts of a corpus, and the size of its state
 #[derive(Args)]
@@ -168,7 +169,8 @@ fn status_of(manifest: &Manifest, labels: &[&Label]) -> Value {
             "resident_bytes": size.resident_bytes,
         });
     }
-    json!({"commit": manifest.commit, "slices": slices, "state": state})
+    let aside = crate::terminal::aside::json(manifest);
+    json!({"commit": manifest.commit, "slices": slices, "state": state, "aside": aside})
 }
 
 struct IndexSize {
@@ -193,6 +195,9 @@ pub(super) fn print_built(manifest: &Manifest) -> Result<()> {
 }
 
 fn print_indexes(manifest: &Manifest) -> Result<()> {
+    if let Some(line) = crate::terminal::aside::line(manifest) {
+        outln!("{line}")?;
+    }
     for (index, runs) in &manifest.state {
         let size = index_size(runs);
         outln!(

@@ -8,7 +8,9 @@ mod lm;
 mod references;
 mod stages;
 
+use crate::cli::exit::{DONE, DONE_WITH_DEFECTS};
 use crate::terminal::outln;
+use crate::texts::Passed;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use indicatif::HumanCount;
@@ -24,8 +26,11 @@ Example:
   sluice train classifier --positive references.jsonl.zst --negative pages.jsonl.zst --out wiki.ftz
   sluice train lid --out lid.ftz en=english.txt de=german.txt
 
-Inputs are JSON lines with a text (recognised by .json in the name), files with one text per line,
-both plain or compressed, and corpora.";
+Inputs are JSON lines or Parquet with a text, files with one text per line, all plain or compressed,
+and corpora. A dump is no input: add it to a corpus first.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but some lines were malformed; they are listed on
+standard error and were not used.";
 
 /// Train the models that a recipe names, from your own text
 #[derive(Args)]
@@ -119,12 +124,62 @@ impl FastTextFlags {
     }
 }
 
-/// Converts an error. A setting that is out of range is a usage error.
+/// Converts an error. A setting that is out of range is a usage error, in the words of the flags.
 fn training_error(error: TrainingError) -> anyhow::Error {
     match error {
-        TrainingError::Setting { .. } => usage(error.to_string()),
+        TrainingError::Setting { name, value, expected } => {
+            let flag = match name {
+                "vocabulary" => "pieces".to_owned(),
+                "memory_bytes" => "memory".to_owned(),
+                name => name.replace('_', "-"),
+            };
+            // A list is written as on the command line.
+            let value = value.trim_matches(['[', ']']).replace(", ", ",");
+            usage(format!("--{flag} {value}: {expected}"))
+        }
         error => error.into(),
     }
+}
+
+/// Says of a model that recognizes labels no better than chance, or one of them never.
+fn warnings(summary: &Summary) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let tested: Vec<_> = summary.labels.iter().filter(|label| label.held_out > 0).collect();
+    for label in &tested {
+        if label.right == 0 {
+            warnings.push(format!(
+                "the model recognizes none of the {} texts of {} that were held out: train it on more \
+                 texts, or for more --epochs",
+                HumanCount(label.held_out),
+                label.label
+            ));
+        }
+    }
+    let held_out: u64 = tested.iter().map(|label| label.held_out).sum();
+    let most = tested.iter().max_by_key(|label| label.held_out);
+    if let (Some(most), Some(accuracy), true) = (most, summary.accuracy(), warnings.is_empty()) {
+        let chance = most.held_out as f64 / held_out as f64;
+        if accuracy <= chance {
+            warnings.push(format!(
+                "the model is no better than chance: it is right for {:.1} % of the texts held out, \
+                 and always answering {} would be right for {:.1} %",
+                accuracy * 100.0,
+                most.label,
+                chance * 100.0
+            ));
+        }
+    }
+    warnings
+}
+
+/// Returns the exit code of a training that is done.
+fn exit_code(passed: &Passed) -> u8 {
+    if passed.malformed > 0 { DONE_WITH_DEFECTS } else { DONE }
+}
+
+/// Prints warnings on standard error, even with `--quiet`: the model is of no use.
+fn print_warnings(warnings: &[String]) {
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
 }
 
 fn summary_json(summary: &Summary) -> Value {

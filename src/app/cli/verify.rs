@@ -161,7 +161,14 @@ fn recipe_finding(corpus: &Corpus, manifest: &Manifest, slices: Slices) -> Optio
     let (root, commit) = (corpus.root().display(), manifest.commit);
     let what = match Recipe::of_corpus(slices, corpus) {
         Ok(recipe) if recipe.fingerprint == manifest.recipe => return None,
-        Ok(_) => format!("this file, or a model that it names, is not what commit {commit} has"),
+        Ok(recipe) => {
+            let differences = Recipe::as_built(slices, corpus, manifest)
+                .map(|built| recipe.differences(slices, &built, &manifest.models))
+                .unwrap_or_default();
+            let what =
+                format!("this file, or a model that it names, is not what commit {commit} has");
+            [vec![what], differences].concat().join("; ")
+        }
         Err(_) if !corpus.recipe_path().exists() => "this file is missing".to_owned(),
         Err(error) => format!("{error:#}"),
     };

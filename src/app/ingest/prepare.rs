@@ -27,7 +27,9 @@ pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(C
         let text = recipe.print(slices);
         corpus.write_recipe(&text)?;
         let recipe_toml = Some(text);
-        corpus.commit(&Manifest { recipe_toml, ..Manifest::empty(recipe.fingerprint.clone()) })?;
+        let models = recipe.model_digests(slices)?;
+        let empty = Manifest::empty(recipe.fingerprint.clone());
+        corpus.commit(&Manifest { recipe_toml, models, ..empty })?;
         return Ok((corpus, lock));
     };
     check_recipe(&corpus, &manifest, recipe, slices)?;
@@ -46,8 +48,11 @@ pub(crate) fn recover(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> R
     Ok(())
 }
 
-/// Fails unless the corpus was built with `recipe`.
-fn check_recipe(
+/// Differences that a message lists.
+const DIFFERENCES_MAX: usize = 20;
+
+/// Fails unless the corpus was built with `recipe`. The message names each setting that differs.
+pub(crate) fn check_recipe(
     corpus: &Corpus,
     manifest: &Manifest,
     recipe: &Recipe,
@@ -57,18 +62,39 @@ fn check_recipe(
     if manifest.recipe == recipe.fingerprint {
         return Ok(());
     }
-    let (root, path) = (corpus.root().display(), corpus.recipe_path());
-    match Recipe::of_corpus(slices, corpus) {
-        Ok(own) if own.fingerprint == manifest.recipe => bail!(usage(format!(
-            "{root} was built with another recipe (its own is {}); settings and models of a corpus \
-             cannot change: build a new one with --corpus",
-            path.display()
-        ))),
-        _ => bail!(usage(format!(
-            "{root} was built with another recipe than {} is now: that file, or a model that it \
-             names, has changed since; put it back as it was (sluice verify --repair {root} writes \
-             the file as the newest commit has it), or build a new corpus",
-            path.display()
-        ))),
+    let (root, own) = (corpus.root().display(), corpus.recipe_path());
+    let is_own = recipe.path == own;
+    let built = Recipe::as_built(slices, corpus, manifest);
+    let mut differences = match &built {
+        Ok(built) => recipe.differences(slices, built, &manifest.models),
+        // Such as a model of it that is missing.
+        Err(error) => vec![format!("{error:#}")],
+    };
+    if differences.is_empty() {
+        differences.push("a model that the recipe names has changed since".to_owned());
     }
+    let count = differences.len();
+    differences.truncate(DIFFERENCES_MAX);
+    if count > DIFFERENCES_MAX {
+        differences.push(format!("and {} more", count - DIFFERENCES_MAX));
+    }
+    let list = differences.join("\n  ");
+    let remedy = if is_own {
+        format!(
+            "put the file or the model back as it was (sluice verify --repair {root} writes the file \
+             as the newest commit has it), or build another corpus"
+        )
+    } else {
+        format!(
+            "settings and models of a corpus cannot change: put these values back, or build another \
+             corpus with --corpus; its own recipe is {}",
+            own.display()
+        )
+    };
+    let other = if is_own {
+        format!("another recipe than {} is now", own.display())
+    } else {
+        format!("another recipe than {}", recipe.path.display())
+    };
+    bail!(usage(format!("{root} was built with {other}:\n  {list}\n{remedy}")))
 }

@@ -43,15 +43,26 @@ pub(super) struct Wanted<'w> {
 }
 
 impl Found {
-    /// Adds the files that `path` (a file, a glob, a folder, an `@list` of these) names.
+    /// Adds the files that `path` (a file, a glob, a folder, an `@list` of these) names. Lines of a
+    /// list are relative to the folder of the list.
     pub fn expand(&mut self, path: &str, wanted: Wanted<'_>, lists: usize) -> Result<()> {
         if let Some(list) = path.strip_prefix('@') {
             ensure!(lists < LISTS_MAX, usage(format!("@{list}: lists within lists within lists")));
             let text = read_list(Path::new(list))
                 .map_err(|error| usage(format!("the list {list}: {error}")))?;
-            let lines = text.lines().map(str::trim);
-            let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-            return lines.try_for_each(|line| self.expand(line, wanted, lists + 1));
+            let folder = Path::new(list).parent().unwrap_or(Path::new(""));
+            for (number, line) in text.lines().map(str::trim).enumerate() {
+                if line.is_empty() || line.starts_with('#') {
+                    continue;
+                }
+                let (mark, name) = line.strip_prefix('@').map_or(("", line), |list| ("@", list));
+                let name = recipe::expand(name)
+                    .map_err(|what| usage(format!("the list {list}:{}: {what}", number + 1)))?;
+                let path = format!("{mark}{}", folder.join(name).display());
+                self.expand(&path, wanted, lists + 1)
+                    .with_context(|| format!("the list {list}:{}", number + 1))?;
+            }
+            return Ok(());
         }
         let named = Path::new(path);
         match fs::metadata(named) {

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use corpus::{Label, LedgerRow, Lookup};
 use document::DocRef;
 use recipe::usage::{suggest, usage};
+use std::collections::BTreeSet;
 
 /// Records of one address that are named in a message.
 const LISTED_MAX: usize = 10;
@@ -50,7 +51,8 @@ fn parse(look: &Look, id: &str) -> Result<DocRef> {
     let of_slice: Vec<_> =
         labels.iter().enumerate().filter(|(_, label)| label.slice == slice).collect();
     if of_slice.is_empty() {
-        let hint = suggest(slice, look.manifest.labels.iter().map(|label| label.slice.as_str()));
+        let known: BTreeSet<&str> = labels.iter().map(|label| label.slice.as_str()).collect();
+        let hint = suggest(slice, known);
         return Err(usage(format!("{id}: the corpus has no slice {slice}{hint}")));
     }
     let Some((number, label)) = of_slice.iter().find(|(_, label)| label.name == name) else {

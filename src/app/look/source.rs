@@ -1,11 +1,10 @@
 //! Reading dropped records again from their sources.
 
 use crate::inputs;
-use crate::terminal::Progress;
-use anyhow::Result;
+use crate::terminal::{Progress, Row};
 use corpus::{Label, LedgerRow, Source};
 use document::Document;
-use engine::Reader;
+use engine::{Documents, Reader};
 use indicatif::HumanBytes;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -18,90 +17,124 @@ pub(super) enum Again {
     Lost(String),
 }
 
-/// Reads records of a label again. `rows` are in the order of refs, so each source is read once, up
-/// to the last record that is wanted of it.
-pub(super) fn read_again(
-    reader: &Reader,
-    label: &Label,
-    rows: &[&LedgerRow],
-) -> Result<Vec<Again>> {
-    let progress = Progress::new();
-    let mut all = Vec::new();
-    for rows in rows.chunk_by(|a, b| a.at.source() == b.at.source()) {
-        let source = &label.sources[rows[0].at.source() as usize];
-        let mut found = Vec::new();
-        if let Err(why) = read_source(reader, source, rows, &progress, &mut found) {
-            let lost = || Again::Lost(format!("{}: {why}", source.path));
-            // Those found before stay.
-            found.resize_with(rows.len(), lost);
-        }
-        all.append(&mut found);
-    }
-    Ok(all)
+/// The sources of a label. Each is read once, up to the last record that is wanted of it.
+pub(super) struct Sources<'l> {
+    label: &'l Label,
+    reader: Reader,
+    progress: Progress,
+    /// The number of a source, and the source, or why it cannot be read (any more).
+    open: Option<(u64, Result<Open, String>)>,
 }
 
-/// Reads records of one source into `found`. Returns why the rest cannot be read.
-fn read_source(
-    reader: &Reader,
-    source: &Source,
-    rows: &[&LedgerRow],
-    progress: &Progress,
-    found: &mut Vec<Again>,
-) -> Result<(), String> {
-    let path = Path::new(&source.path);
-    let bytes = match inputs::source_size(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.downcast_ref::<std::io::Error>().is_some_and(is_not_found) => {
-            return Err("this source is gone".into());
+/// A source that is being read.
+struct Open {
+    bytes_before: u64,
+    bytes_now: u64,
+    documents: Documents,
+    /// The next document, if it was read to find the defects of the one before.
+    ahead: Option<Document>,
+    /// Number of the next document.
+    record: u64,
+    row: Row,
+}
+
+impl<'l> Sources<'l> {
+    pub fn new(label: &'l Label, reader: Reader) -> Sources<'l> {
+        Sources { label, reader, progress: Progress::new(), open: None }
+    }
+
+    /// Reads a record again. Records must be asked for in the order of their refs.
+    pub fn read(&mut self, row: &LedgerRow) -> Again {
+        let number = row.at.source();
+        let source = &self.label.sources[number as usize];
+        if self.open.as_ref().is_none_or(|(open, _)| *open != number) {
+            let opened = open(&self.reader, source, &self.progress);
+            self.open = Some((number, opened));
         }
-        Err(error) => return Err(format!("{error:#}")),
-    };
-    let changed = || match bytes == source.bytes {
-        true => "this source has changed since it was added".to_owned(),
-        false => format!(
-            "this source has changed since it was added: it had {} and has {} now",
-            HumanBytes(source.bytes),
-            HumanBytes(bytes)
-        ),
-    };
-    let mut row = progress.row(&source.name);
-    let mut waiting = rows.iter().peekable();
-    let mut record = 0;
-    // The record that was just found: its defects follow it.
-    let mut is_found = false;
-    for read in reader(path).map_err(|error| format!("{:#}", anyhow::Error::from(error)))? {
-        let document = match read {
-            Err(defect) => {
-                if defect.device.is_some() {
-                    return Err(defect.to_string());
-                }
-                if let (true, Some(Again::Read(_, defects))) = (is_found, found.last_mut()) {
-                    defects.push(defect.bounded().to_string());
-                }
-                continue;
-            }
-            Ok(document) => document,
+        let (_, opened) = self.open.as_mut().expect("opened above");
+        let found = match opened {
+            Ok(open) => open.find(row),
+            Err(why) => Err(why.clone()),
         };
-        let Some(wanted) = waiting.peek() else { return Ok(()) };
-        row.update(document.offset, Some(source.bytes), || format!("record {record}"));
-        is_found = wanted.at.record() == record;
-        if is_found {
-            let as_before = (wanted.offset, wanted.digest, wanted.bytes_read);
-            found.push(if (document.offset, document.digest, document.bytes_read) == as_before {
-                Again::Read(Box::new(document), Vec::new())
-            } else {
-                Again::Lost(format!("{}: {}", source.path, changed()))
-            });
-            waiting.next();
-        }
-        record += 1;
+        let why = match found {
+            Ok(Again::Lost(why)) => why,
+            Ok(read) => return read,
+            Err(why) => {
+                *opened = Err(why.clone());
+                why
+            }
+        };
+        Again::Lost(format!("{}: {why}", source.path))
     }
-    match waiting.peek() {
-        None => Ok(()),
-        Some(_) => Err(changed()),
-    }
+}
+
+fn open(reader: &Reader, source: &Source, progress: &Progress) -> Result<Open, String> {
+    let path = Path::new(&source.path);
+    let bytes_now = inputs::source_size(path).map_err(|error| {
+        let is_gone = error.downcast_ref::<std::io::Error>().is_some_and(is_not_found);
+        if is_gone { "this source is gone".to_owned() } else { format!("{error:#}") }
+    })?;
+    let documents = reader(path).map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+    let row = progress.row(&source.name);
+    Ok(Open { bytes_before: source.bytes, bytes_now, documents, ahead: None, record: 0, row })
 }
 
 fn is_not_found(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+impl Open {
+    /// Reads up to a record. Fails if it and all later records cannot be read.
+    fn find(&mut self, wanted: &LedgerRow) -> Result<Again, String> {
+        let document = loop {
+            let Some(document) = self.next()? else { return Err(self.changed()) };
+            let (record, offset) = (self.record, document.offset);
+            self.record += 1;
+            self.row.update(offset, Some(self.bytes_before), || format!("record {record}"));
+            if record == wanted.at.record() {
+                break document;
+            }
+        };
+        let as_before = (wanted.offset, wanted.digest, wanted.bytes_read);
+        if (document.offset, document.digest, document.bytes_read) != as_before {
+            return Ok(Again::Lost(self.changed()));
+        }
+        // The defects of a record follow it.
+        let mut defects = Vec::new();
+        for read in &mut self.documents {
+            match read {
+                Ok(next) => {
+                    self.ahead = Some(next);
+                    break;
+                }
+                Err(defect) if defect.device.is_some() => break,
+                Err(defect) => defects.push(defect.bounded().to_string()),
+            }
+        }
+        Ok(Again::Read(Box::new(document), defects))
+    }
+
+    /// The next document, without the defects before it.
+    fn next(&mut self) -> Result<Option<Document>, String> {
+        if let Some(document) = self.ahead.take() {
+            return Ok(Some(document));
+        }
+        for read in &mut self.documents {
+            match read {
+                Ok(document) => return Ok(Some(document)),
+                Err(defect) if defect.device.is_some() => return Err(defect.to_string()),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn changed(&self) -> String {
+        let mut why = "this source has changed since it was added".to_owned();
+        if self.bytes_now != self.bytes_before {
+            let (before, now) = (HumanBytes(self.bytes_before), HumanBytes(self.bytes_now));
+            why += &format!(": it had {before} and has {now} now");
+        }
+        why
+    }
 }

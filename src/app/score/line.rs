@@ -1,6 +1,7 @@
 //! Scoring one line: finding its text, and adding the scores at its end.
 
 use super::read::{Item, Place};
+use crate::texts::TextField;
 use document::{Document, Scores};
 use formats::Field;
 use recipe::Models;
@@ -14,11 +15,26 @@ const SCORES: &str = "scores";
 
 /// A line with its scores, and their values for the summary.
 pub(super) struct Scored {
-    pub line: String,
+    pub written: Written,
     pub text_bytes: u64,
     pub language: String,
     pub bucket: Option<String>,
     pub tokens: Option<u64>,
+}
+
+/// What is written of a line.
+pub(super) enum Written {
+    /// The line with its scores at the end.
+    Line(String),
+    Row(Box<Row>),
+}
+
+/// A row of Parquet.
+pub(super) struct Row {
+    /// With the text and the scores.
+    pub document: Document,
+    /// The other fields of the line, as JSON.
+    pub fields: String,
 }
 
 /// Writes one score into a document.
@@ -27,12 +43,14 @@ type Step = Box<dyn FnMut(&mut Document)>;
 /// The steps of a scoring thread.
 pub(super) struct Scorer {
     steps: Vec<Step>,
-    text_field: String,
+    text_field: TextField,
+    /// Whether rows are written, and not lines.
+    as_rows: bool,
 }
 
 impl Scorer {
     /// Makes the steps, in the order of the slice: signals may use the results of earlier steps.
-    pub fn new(models: &Models, has_lm: bool, text_field: String) -> Scorer {
+    pub fn new(models: &Models, has_lm: bool, text_field: TextField, as_rows: bool) -> Scorer {
         let mut steps: Vec<Step> = vec![Box::new(models.language())];
         if has_lm {
             steps.push(Box::new(models.perplexity()));
@@ -40,7 +58,7 @@ impl Scorer {
         steps.push(Box::new(models.quality()));
         steps.push(Box::new(models.signals(facts)));
         steps.push(Box::new(models.tokens()));
-        Scorer { steps, text_field }
+        Scorer { steps, text_field, as_rows }
     }
 
     /// Returns the line with its scores, or what is wrong with it.
@@ -57,24 +75,24 @@ impl Scorer {
         })?;
         let mut fields = formats::fields(bytes)
             .map_err(|error| place.message(format!("a JSON object is expected: {error}")))?;
-        let field = fields.iter().find(|(name, _)| *name == self.text_field);
-        let name = &self.text_field;
-        let (_, raw) = field.ok_or_else(|| {
-            place.message(format!("there is no field {name}; name another with --text-field"))
-        })?;
-        let text = serde_json::from_str::<String>(raw.get())
-            .map_err(|error| place.message(format!("the field {name} is not a string: {error}")))?;
+        let text = self.text_field.text(&fields).map_err(|what| place.message(what))?;
         let document = self.document(text);
         fields.retain(|(name, _)| name != SCORES);
-        let line = serde_json::to_string(&ScoredLine { fields: &fields, document: &document })
-            .map_err(|error| place.message(error))?;
-        Ok(Scored {
-            line,
-            text_bytes: document.bytes_read,
-            language: document.language.map(|language| language.code).unwrap_or_default(),
-            bucket: document.scores.bucket.map(Cow::into_owned),
-            tokens: document.scores.tokens,
-        })
+        let text_bytes = document.bytes_read;
+        let language = document.language.as_ref().map(|language| language.code.clone());
+        let bucket = document.scores.bucket.clone().map(Cow::into_owned);
+        let tokens = document.scores.tokens;
+        let written = if self.as_rows {
+            // The text has a column of its own.
+            fields.retain(|(name, _)| *name != self.text_field.name());
+            let fields = serde_json::to_string(&Fields(&fields));
+            fields.map(|fields| Written::Row(Box::new(Row { document, fields })))
+        } else {
+            let line = ScoredLine { fields: &fields, document: &document };
+            serde_json::to_string(&line).map(Written::Line)
+        };
+        let written = written.map_err(|error| place.message(error))?;
+        Ok(Scored { written, text_bytes, language: language.unwrap_or_default(), bucket, tokens })
     }
 
     fn document(&mut self, text: String) -> Document {
@@ -96,6 +114,14 @@ fn facts(document: &Document) -> Facts<'_> {
         nlines: Some(document.text.split('\n').count() as u64),
         wikiref_score: document.scores.quality,
         ..Facts::default()
+    }
+}
+
+struct Fields<'a>(&'a [Field]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 

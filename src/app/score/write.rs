@@ -1,10 +1,13 @@
 //! Writing the output, compressed according to its name.
 
+use super::line::Written;
+use super::rows::Table;
 use crate::terminal::output_error;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use durable::AtomicFile;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use recipe::Models;
 use recipe::usage::usage;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -18,6 +21,11 @@ const ZSTD_LEVEL: i32 = 3;
 pub(super) struct Out {
     shown: String,
     form: Form,
+}
+
+/// Whether the name of an output says Parquet.
+pub(super) fn is_parquet(out: &str) -> bool {
+    out.ends_with(".parquet")
 }
 
 /// Where the bytes go.
@@ -56,19 +64,32 @@ enum Form {
     Plain(Bytes),
     Gzip(GzEncoder<Bytes>),
     Zstd(zstd::Encoder<'static, Bytes>),
+    Parquet(Box<Table>),
 }
 
 impl Out {
-    pub fn create(out: &str) -> Result<Out> {
-        if out.ends_with(".parquet") {
-            let what = format!("{out}: Parquet is read, not written; use .jsonl or .jsonl.zst");
-            return Err(usage(what));
-        }
+    /// Creates the output. A file with its name is replaced only if the user says so.
+    pub fn create(out: &str, overwrite: bool, models: &Models) -> Result<Out> {
         let path = Path::new(out);
+        if path.is_file() && !overwrite {
+            let what = "exists already; name another file, or give --overwrite to replace it";
+            return Err(usage(format!("--out {out}: {what}")));
+        }
         let shown = if out == "-" { "standard output".into() } else { out.to_owned() };
         let cannot_write = || format!("cannot write {shown}");
         let stream =
             |stream: Box<dyn Write>| Bytes::Stream(BufWriter::with_capacity(256 << 10, stream));
+        if is_parquet(out) {
+            // Parquet ends with its index, which names places in the file.
+            if path.exists() && !path.is_file() {
+                return Err(usage(format!("--out {out}: Parquet is written to files only")));
+            }
+            let file = AtomicFile::create_as(path, PathBuf::from(format!("{out}.partial")));
+            let file = file.with_context(cannot_write)?;
+            let table = Table::create(file, models.signal_names().collect());
+            let form = Form::Parquet(Box::new(table.with_context(cannot_write)?));
+            return Ok(Out { shown, form });
+        }
         let bytes = if out == "-" {
             stream(Box::new(io::stdout()))
         } else if path.exists() && !path.is_file() {
@@ -87,12 +108,18 @@ impl Out {
         Ok(Out { shown, form })
     }
 
-    pub fn line(&mut self, line: &str) -> Result<()> {
+    /// Writes a line, or a row if [`is_parquet`] holds for the output.
+    pub fn write(&mut self, written: Written) -> Result<()> {
         let form: &mut dyn Write = match &mut self.form {
             Form::Plain(bytes) => bytes,
             Form::Gzip(encoder) => encoder,
             Form::Zstd(encoder) => encoder,
+            Form::Parquet(table) => {
+                let Written::Row(row) = written else { bail!("{}: a row expected", self.shown) };
+                return table.write(*row).with_context(|| format!("cannot write {}", self.shown));
+            }
         };
+        let Written::Line(line) = written else { bail!("{}: a line expected", self.shown) };
         let written = form.write_all(line.as_bytes()).and_then(|()| form.write_all(b"\n"));
         written.map_err(|error| output_error(&self.shown, error))
     }
@@ -104,6 +131,10 @@ impl Out {
             Form::Plain(bytes) => Ok(bytes),
             Form::Gzip(encoder) => encoder.finish(),
             Form::Zstd(encoder) => encoder.finish(),
+            Form::Parquet(table) => {
+                let file = table.finish().with_context(|| format!("cannot write {shown}"))?;
+                Ok(Bytes::File(file))
+            }
         };
         bytes.and_then(Bytes::finish).map_err(|error| output_error(&shown, error))
     }

@@ -142,7 +142,7 @@ fn dropped_table(rows: &[Row<'_>], sum: &Counts, width: u16) -> Option<Table> {
     if sum.dropped.is_empty() && sum.paragraphs.read == 0 {
         return None;
     }
-    let build = |rows: &[Row<'_>]| {
+    let build = |rows: &[Row<'_>], count: fn(u64) -> String| {
         let mut table = new_table();
         let names = rows.iter().map(|row| row.name);
         let all = (rows.len() != 1).then_some("all");
@@ -151,19 +151,22 @@ fn dropped_table(rows: &[Row<'_>], sum: &Counts, width: u16) -> Option<Table> {
         let counts: Vec<&Counts> = counts.collect();
         for reason in sum.dropped.keys() {
             let share = |counts: &&Counts| {
-                share(counts.dropped.get(reason).copied().unwrap_or(0), counts.read)
+                share(counts.dropped.get(reason).copied().unwrap_or(0), counts.read, count)
             };
             table.add_row([reason.to_string()].into_iter().chain(counts.iter().map(share)));
         }
         if sum.paragraphs.read > 0 {
-            let share =
-                |counts: &&Counts| share(counts.paragraphs.duplicate, counts.paragraphs.read);
+            let share = |counts: &&Counts| {
+                share(counts.paragraphs.duplicate, counts.paragraphs.read, count)
+            };
             let cells = counts.iter().map(share);
             table.add_row(["paragraphs cut".to_owned()].into_iter().chain(cells));
         }
         aligned(table)
     };
-    Some(fitting(build(rows), width).unwrap_or_else(|| build(&[])))
+    let table = fitting(build(rows, exact), width);
+    let table = table.or_else(|| fitting(build(rows, short_count), width));
+    Some(table.unwrap_or_else(|| build(&[], exact)))
 }
 
 fn new_table() -> Table {
@@ -198,10 +201,10 @@ fn percent(part: u64, whole: u64) -> String {
 }
 
 /// `12   4.0 %`
-fn share(part: u64, whole: u64) -> String {
+fn share(part: u64, whole: u64, count: fn(u64) -> String) -> String {
     match whole {
         0 => "0".to_owned(),
-        _ => format!("{}  {:>6}", short_count(part), percent(part, whole)),
+        _ => format!("{}  {:>6}", count(part), percent(part, whole)),
     }
 }
 

@@ -1,12 +1,14 @@
 //! Paragraph keys of files, for `sluice bench dedup --input`.
 
-use crate::texts::{Texts, is_json, json_lines};
+use crate::texts::{is_json, json_texts};
 use anyhow::{Result, anyhow};
 use document::DocRef;
 use engine::bench::{KeyBatch, KeySource};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use text::ccnet::{page, paragraph_key};
+
+type Texts = Box<dyn Iterator<Item = Result<String>>>;
 
 /// A batch is sent when it has this many keys.
 const BATCH_KEYS: usize = 1 << 14;
@@ -54,7 +56,7 @@ pub(crate) fn of_files(files: Arc<[PathBuf]>, first: usize) -> impl Fn(usize, us
 /// file.
 fn texts(path: &Path) -> Result<Texts> {
     if is_json(path) {
-        return json_lines(path, None);
+        return Ok(Box::new(json_texts(path)?));
     }
     let records = formats::wet::open(path)?;
     let texts = records.filter_map(|record| match record {

@@ -64,13 +64,20 @@ impl WordCache {
     }
 
     /// Caches a word, unless it has too many pieces.
-    pub(super) fn put(&mut self, slot: usize, word: &[u8], ids: &[u32], margin: f32) {
-        if !Self::takes(word) || ids.len() > PIECES_MAX {
+    pub(super) fn put(
+        &mut self,
+        slot: usize,
+        word: &[u8],
+        ids: impl ExactSizeIterator<Item = u32>,
+        margin: f32,
+    ) {
+        let len = ids.len();
+        if !Self::takes(word) || len > PIECES_MAX {
             return;
         }
         let cached = &mut self.slots[slot];
         cached.word[..word.len()].copy_from_slice(word);
-        cached.ids[..ids.len()].copy_from_slice(ids);
-        (cached.len, cached.count, cached.margin) = (word.len() as u8, ids.len() as u8, margin);
+        cached.ids.iter_mut().zip(ids).for_each(|(place, id)| *place = id);
+        (cached.len, cached.count, cached.margin) = (word.len() as u8, len as u8, margin);
     }
 }

@@ -8,6 +8,8 @@
 //! The trie is a double array as written by darts-clone. It is not trusted: places outside of it
 //! count as empty.
 
+use super::symbols::Symbols;
+
 /// The mark for a blank in a piece, U+2581.
 pub(super) const MARK: &[u8] = "\u{2581}".as_bytes();
 
@@ -18,19 +20,28 @@ pub(super) struct Normalizer {
     /// For each ASCII character, whether no replaced text begins with it if another ASCII character
     /// follows.
     is_plain: [bool; 128],
+    /// These are left as they are.
+    symbols: Symbols,
     pub(super) add_dummy_prefix: bool,
     pub(super) remove_extra_whitespaces: bool,
+    /// Whether blanks become [`MARK`]; if not, they stay.
+    pub(super) escape_whitespaces: bool,
+    /// Whether the additional blank comes after the text and not before it.
+    pub(super) treat_whitespace_as_suffix: bool,
 }
 
 impl Normalizer {
     /// Reads the model's list of replacements. The error describes what is wrong with it.
-    pub(super) fn new(charsmap: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn new(charsmap: &[u8], symbols: Symbols) -> Result<Self, &'static str> {
         let mut normalizer = Self {
             units: Vec::new(),
             replacements: Vec::new(),
             is_plain: [true; 128],
+            symbols,
             add_dummy_prefix: true,
             remove_extra_whitespaces: true,
+            escape_whitespaces: true,
+            treat_whitespace_as_suffix: false,
         };
         if let Some((size, rest)) = charsmap.split_first_chunk::<4>() {
             let size = u32::from_le_bytes(*size) as usize;
@@ -46,6 +57,9 @@ impl Normalizer {
     }
 
     fn is_plain(&self, first: u8) -> bool {
+        if self.symbols.begins(first) {
+            return false;
+        }
         let Some(node) = self.root().and_then(|root| self.child(root, first)) else { return true };
         let goes_on = (0..128).any(|second| self.child(node, second).is_some());
         self.value(node).is_none() && !goes_on
@@ -67,8 +81,8 @@ impl Normalizer {
             words.push(0);
             return;
         }
-        if self.add_dummy_prefix {
-            push_mark(out, words);
+        if self.add_dummy_prefix && !self.treat_whitespace_as_suffix {
+            self.push_blank(out, words);
         }
         let mut after_blank = self.remove_extra_whitespaces;
         while at < bytes.len() {
@@ -84,18 +98,46 @@ impl Normalizer {
                 replaced = rest;
             }
             if let Some(last) = replaced.last() {
-                push(replaced, out, words);
+                self.push(replaced, out, words);
                 after_blank = *last == b' ' && self.remove_extra_whitespaces;
             }
             at = end;
         }
         if self.remove_extra_whitespaces {
-            while out.ends_with(MARK) {
-                out.truncate(out.len() - MARK.len());
+            let blank = self.blank();
+            while out.ends_with(blank) {
+                out.truncate(out.len() - blank.len());
                 words.pop_if(|word| *word as usize == out.len());
             }
         }
+        if self.add_dummy_prefix && self.treat_whitespace_as_suffix {
+            self.push_blank(out, words);
+        }
         words.push(out.len() as u32);
+    }
+
+    fn push(&self, replaced: &[u8], out: &mut Vec<u8>, words: &mut Vec<u32>) {
+        if replaced == MARK {
+            words.push(out.len() as u32);
+            return out.extend_from_slice(MARK);
+        }
+        for byte in replaced {
+            match byte {
+                b' ' => self.push_blank(out, words),
+                other => out.push(*other),
+            }
+        }
+    }
+
+    fn push_blank(&self, out: &mut Vec<u8>, words: &mut Vec<u32>) {
+        if self.escape_whitespaces {
+            words.push(out.len() as u32);
+        }
+        out.extend_from_slice(self.blank());
+    }
+
+    fn blank(&self) -> &'static [u8] {
+        if self.escape_whitespaces { MARK } else { b" " }
     }
 
     /// Returns the number of leading bytes that are plain characters other than blanks.
@@ -116,6 +158,10 @@ impl Normalizer {
     /// match in the list, or one character unchanged.
     fn replace<'t>(&'t self, text: &'t str, at: usize) -> (&'t [u8], usize) {
         let bytes = text.as_bytes();
+        if let Some(end) = self.symbols.longest(bytes, at).filter(|end| text.is_char_boundary(*end))
+        {
+            return (&bytes[at..end], end);
+        }
         let mut longest = None;
         let mut node = self.root();
         for (end, byte) in (at + 1..).zip(&bytes[at..]) {
@@ -170,23 +216,6 @@ fn offset(unit: u32) -> u32 {
     unit >> 10 << ((unit & 1 << 9) >> 6)
 }
 
-fn push(replaced: &[u8], out: &mut Vec<u8>, words: &mut Vec<u32>) {
-    if replaced == MARK {
-        return push_mark(out, words);
-    }
-    for byte in replaced {
-        match byte {
-            b' ' => push_mark(out, words),
-            other => out.push(*other),
-        }
-    }
-}
-
-fn push_mark(out: &mut Vec<u8>, words: &mut Vec<u32>) {
-    words.push(out.len() as u32);
-    out.extend_from_slice(MARK);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,7 +229,7 @@ mod tests {
 
     #[test]
     fn blanks_are_marked_and_collapsed() {
-        let normalizer = Normalizer::new(&[]).expect("no replacements");
+        let normalizer = Normalizer::new(&[], Symbols::new(&[])).expect("no replacements");
         for (text, expected) in [
             ("  a  b ", "▁a▁b"),
             ("é a", "▁é▁a"),
@@ -218,7 +247,7 @@ mod tests {
 
     #[test]
     fn blanks_may_stay() {
-        let mut normalizer = Normalizer::new(&[]).expect("no replacements");
+        let mut normalizer = Normalizer::new(&[], Symbols::new(&[])).expect("no replacements");
         normalizer.remove_extra_whitespaces = false;
         assert_eq!(normalized(&normalizer, " a  b ").0, "▁▁a▁▁b▁");
         normalizer.add_dummy_prefix = false;
@@ -233,8 +262,8 @@ mod tests {
 
     #[test]
     fn truncated_lists_are_refused() {
-        assert!(Normalizer::new(&[1, 0]).is_err());
-        assert!(Normalizer::new(&[9, 0, 0, 0, 1, 2]).is_err());
+        assert!(Normalizer::new(&[1, 0], Symbols::new(&[])).is_err());
+        assert!(Normalizer::new(&[9, 0, 0, 0, 1, 2], Symbols::new(&[])).is_err());
     }
 
     proptest! {
@@ -245,7 +274,7 @@ mod tests {
             charsmap in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..200),
             text in "\\PC{0,20}",
         ) {
-            if let Ok(normalizer) = Normalizer::new(&charsmap) {
+            if let Ok(normalizer) = Normalizer::new(&charsmap, Symbols::new(&[b"a", b"ab"])) {
                 normalizer.normalize(&text, &mut Vec::new(), &mut Vec::new());
             }
         }

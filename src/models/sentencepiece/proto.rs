@@ -22,11 +22,16 @@ pub(super) struct Piece<'f> {
 }
 
 pub(super) const TYPE_UNIGRAM: u64 = 1;
+pub(super) const TYPE_BPE: u64 = 2;
+pub(super) const TYPE_WORD: u64 = 3;
+pub(super) const TYPE_CHAR: u64 = 4;
 
 pub(super) const PIECE_NORMAL: u64 = 1;
 pub(super) const PIECE_UNKNOWN: u64 = 2;
 pub(super) const PIECE_CONTROL: u64 = 3;
+pub(super) const PIECE_USER_DEFINED: u64 = 4;
 pub(super) const PIECE_UNUSED: u64 = 5;
+pub(super) const PIECE_BYTE: u64 = 6;
 
 impl<'f> ModelProto<'f> {
     /// Reads a file. The error is the offset from which on it is not a valid protocol buffer.

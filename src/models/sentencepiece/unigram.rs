@@ -1,15 +1,24 @@
 //! Finds the segmentation of a word into pieces with the highest total score
 //! (`src/unigram_model.cc: EncodeOptimized`).
 
+use super::symbols::char_len;
 use super::trie::Trie;
+use super::vocabulary::Vocabulary;
+use std::ops::Range;
 
 /// Penalty of an unknown character, relative to the worst piece.
 const UNKNOWN_PENALTY: f32 = 10.0;
+/// Score of each byte of a user-defined symbol after the first, so that it is always chosen.
+const SYMBOL_SCORE: f32 = 0.1;
+/// The running score restarts from 0 beyond this, so that it stays precise.
+const SCORE_MAX: f32 = 100_000.0;
 
 pub(super) struct Unigram {
     trie: Trie,
     /// The score of each piece: the logarithm of its probability.
-    pub(super) scores: Vec<f32>,
+    scores: Vec<f32>,
+    /// Whether no score is positive, so that the running score never rises.
+    never_rises: bool,
     /// The number of unknown pieces.
     pub(super) unknown: u32,
     unknown_score: f32,
@@ -40,6 +49,16 @@ impl Steps {
         self.0[0] = START;
     }
 
+    /// Restarts the running score from 0 at the begin of `open`, the steps reached so far, if it is
+    /// too large. Differences between steps stay.
+    fn restart(&mut self, open: Range<usize>) {
+        let offset = self.0[open.start].score;
+        if offset.abs() > SCORE_MAX {
+            let open = self.0[open].iter_mut().filter(|step| step.from != UNREACHED);
+            open.for_each(|step| step.score -= offset);
+        }
+    }
+
     /// Writes the pieces of the best segmentation, with their offsets, to `pieces`.
     fn trace(&self, pieces: &mut Vec<(u32, u32)>) {
         pieces.clear();
@@ -54,31 +73,50 @@ impl Steps {
 }
 
 impl Unigram {
-    /// `pieces` are sorted by text and have numbers below `scores.len()`.
-    pub(super) fn new(pieces: &[(&[u8], u32)], scores: Vec<f32>, unknown: u32) -> Self {
-        let of_pieces = pieces.iter().map(|(_, id)| scores[*id as usize]);
-        let unknown_score = of_pieces.fold(f32::MAX, f32::min) - UNKNOWN_PENALTY;
-        Self { trie: Trie::new(pieces), scores, unknown, unknown_score }
+    /// `scores` has the score of each piece by its number.
+    pub(super) fn new(vocabulary: &Vocabulary<'_>, mut scores: Vec<f32>) -> Self {
+        let is_symbol = |text: &[u8]| vocabulary.symbols.binary_search(&text).is_ok();
+        let mut worst = f32::MAX;
+        for (text, id) in &vocabulary.pieces {
+            let score = &mut scores[*id as usize];
+            if is_symbol(text) {
+                *score = SYMBOL_SCORE * (text.len() - 1) as f32;
+            } else {
+                worst = worst.min(*score);
+            }
+        }
+        let never_rises = scores.iter().all(|score| *score <= 0.0);
+        let (trie, unknown) = (Trie::new(&vocabulary.pieces), vocabulary.unknown);
+        Self { trie, scores, never_rises, unknown, unknown_score: worst - UNKNOWN_PENALTY }
     }
 
-    /// Returns the score of a piece or of the unknown piece.
+    /// Returns the running score after the pieces `ids`, none of which is unknown, if the score
+    /// neither rises nor restarts on the way.
     #[inline]
-    pub(super) fn score(&self, id: u32) -> f32 {
-        if id == self.unknown { self.unknown_score } else { self.scores[id as usize] }
+    pub(super) fn after(&self, before: f32, ids: &[u32]) -> Option<f32> {
+        let score = ids.iter().fold(before, |sum, id| sum + self.scores[*id as usize]);
+        (self.never_rises && before <= 0.0 && score >= -SCORE_MAX).then_some(score)
     }
 
     /// Segments `word` as SentencePiece does after a text with the score `before`: in single
-    /// precision, and of equal segmentations the one whose last piece begins first.
+    /// precision, and of equal segmentations the one whose last piece begins first. Returns the score
+    /// after it.
     pub(super) fn cut(
         &self,
         word: &[u8],
         before: f32,
         steps: &mut Steps,
         pieces: &mut Vec<(u32, u32)>,
-    ) {
+    ) -> f32 {
         steps.clear(word);
         steps.0[0].score = before;
+        let (mut at, mut reached) = (usize::MAX, 0);
         self.each_piece(word, |start, end, id, score| {
+            if start != at {
+                at = start;
+                steps.restart(start..reached.max(start) + 1);
+            }
+            reached = reached.max(end);
             let score = steps.0[start].score + score;
             let step = &mut steps.0[end];
             if step.from == UNREACHED || score > step.score {
@@ -86,6 +124,7 @@ impl Unigram {
             }
         });
         steps.trace(pieces);
+        steps.0.last().map_or(before, |last| last.score)
     }
 
     /// Segments `word` without rounding, and returns the margin to the second-best segmentation.
@@ -130,15 +169,5 @@ impl Unigram {
             }
             start = next;
         }
-    }
-}
-
-/// Returns the length of the UTF-8 character with this first byte; 1 for other bytes.
-fn char_len(first: u8) -> usize {
-    match first {
-        0xC0..=0xDF => 2,
-        0xE0..=0xEF => 3,
-        0xF0.. => 4,
-        _ => 1,
     }
 }

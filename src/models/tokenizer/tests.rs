@@ -41,12 +41,77 @@ fn ids_of_gpt_neox_are_upstreams() {
     // The data has the first 400 ids of each text.
     for reference in outputs() {
         let Some(expected) = reference["neox_ids"].as_array() else { continue };
-        let encoding = counter.encode(reference["text"].as_str().expect("a text")).expect("ids");
-        let found: Vec<u64> = encoding.ids().iter().map(|token| token.id().into()).collect();
+        let ids = counter.ids(reference["text"].as_str().expect("a text")).expect("ids");
+        let found: Vec<u64> = ids.into_iter().map(u64::from).collect();
         let expected: Vec<u64> = expected.iter().map(|id| id.as_u64().expect("an id")).collect();
         assert_eq!(expected.len(), found.len().min(400));
         assert!(found.starts_with(&expected), "text {}", reference["id"]);
     }
+}
+
+const BASE: &str = include_str!("../../../fixtures/tokenizers/base.json");
+const EXPECTED: &str = include_str!("../../../fixtures/tokenizers/expected.json");
+
+/// The forms that only the stable generation of the library reads.
+const ONLY_STABLE: [&str; 7] = [
+    "deepseek-v3, escaped",
+    "deepseek-coder",
+    "bloom",
+    "falcon",
+    "prefix-space",
+    "look-ahead",
+    "removed",
+];
+
+/// Our small tokenizer with another pre-tokenizer.
+fn with_pre_tokenizer(form: &serde_json::Value) -> String {
+    let mut tokenizer: serde_json::Value = serde_json::from_str(BASE).expect("JSON");
+    tokenizer["pre_tokenizer"] = form["pre_tokenizer"].clone();
+    tokenizer.to_string()
+}
+
+#[test]
+fn tokenizers_of_all_published_forms_count_as_the_python_package() {
+    let expected: serde_json::Value = serde_json::from_str(EXPECTED).expect("JSON");
+    let texts = expected["texts"].as_array().expect("texts");
+    let folder = tempfile::tempdir().expect("a folder");
+    let forms = expected["forms"].as_array().expect("forms");
+    assert_eq!((texts.len(), forms.len()), (38, 12));
+    for form in forms {
+        let name = form["name"].as_str().expect("a name");
+        let path = folder.path().join(format!("{name}.json"));
+        let json = with_pre_tokenizer(form);
+        std::fs::write(&path, &json).expect("a file");
+        let counter = TokenCounter::open(&path).expect(name);
+        let stable = Stable::read(&json).expect(name);
+        for (text, expected) in texts.iter().zip(form["tokens"].as_array().expect("counts")) {
+            let text = text.as_str().expect("a text");
+            let ids = counter.ids(text).expect(name);
+            assert_eq!(Some(ids.len() as u64), expected.as_u64(), "{name}: {text:?}");
+            assert_eq!(stable.ids(text).expect(name), ids, "{name}: {text:?}");
+        }
+        let remark = counter.remark();
+        assert_eq!(remark.is_some(), ONLY_STABLE.contains(&name), "{name}: {remark:?}");
+        if let Some(remark) = remark {
+            assert!(remark.contains(&format!("cannot read {}", path.display())), "{remark}");
+        }
+    }
+}
+
+#[test]
+fn a_pattern_that_takes_too_long_is_an_error_and_no_panic() {
+    let form = serde_json::json!({"pre_tokenizer": {
+        "type": "Split", "pattern": {"Regex": "(a|b|ab)*bc"}, "behavior": "Isolated",
+        "invert": false
+    }});
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("slow.json");
+    std::fs::write(&path, with_pre_tokenizer(&form)).expect("a file");
+    let counter = TokenCounter::open(&path).expect("a tokenizer");
+    let error =
+        counter.count(&("ab".repeat(40) + "acbc")).expect_err("no match in time").to_string();
+    assert!(error.contains("slow.json cannot encode a text"), "{error}");
+    assert_eq!(counter.count("b").expect("a count"), 1);
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Examples {
             return Err(TrainingError::Setting {
                 name: "label",
                 value: format!("{label:?}"),
-                expected,
+                expected: expected.into(),
             });
         }
         let too_many = || TrainingError::Text("has more than 4,294,967,295 labels".into());

@@ -2,10 +2,12 @@
 
 use super::curve::{self, POINTS_SHOWN};
 use super::stages::Stages;
-use super::{FastTextFlags, OutputFlags, print_summary, summary_json, training_error};
-use crate::cli::exit::DONE;
+use super::{
+    FastTextFlags, OutputFlags, exit_code, print_summary, print_warnings, summary_json,
+    training_error, warnings,
+};
 use crate::terminal::{outln, print_json};
-use crate::texts::{CorpusPart, TextFiles};
+use crate::texts::{CorpusPart, Passed, TextFiles, TextFlags};
 use anyhow::Result;
 use clap::Args;
 use indicatif::HumanCount;
@@ -48,6 +50,8 @@ pub(super) struct Classifier {
     #[command(flatten)]
     part: CorpusPart,
     #[command(flatten)]
+    texts: TextFlags,
+    #[command(flatten)]
     settings: FastTextFlags,
     #[command(flatten)]
     output: OutputFlags,
@@ -63,32 +67,42 @@ impl Classifier {
         let mut trainer = Trainer::new(options).map_err(training_error)?;
         self.part.check([&self.positive[..], &self.negative])?;
         let language = self.language.as_deref();
-        let find = |inputs: &[String]| TextFiles::find(inputs, &self.part.of(inputs), language);
+        let find = |inputs: &[String]| {
+            TextFiles::find(inputs, &self.part.of(inputs), language, &self.texts)
+        };
         let (positive, negative) = (find(&self.positive)?, find(&self.negative)?);
 
         let mut stages = Stages::new();
         let mut read = 0;
-        positive.for_each(&mut |text| {
+        let mut passed = Passed::default();
+        positive.for_each(&mut passed, &mut |text| {
             stages.count("reading texts to keep", read);
             read += 1;
             Ok(trainer.positive(text)?)
         })?;
-        negative.for_each(&mut |text| {
+        negative.for_each(&mut passed, &mut |text| {
             stages.count("reading unfiltered texts", read);
             read += 1;
             Ok(trainer.negative(text)?)
         })?;
-        let outcome = trainer.train(&self.out, &mut |p| stages.show(p)).map_err(training_error)?;
+        let outcome = trainer.train(&self.out, &mut |p| stages.show(p));
         drop(stages);
+        let outcome = outcome.map_err(|error| passed.explain(training_error(error)))?;
+        let warnings = warnings(&outcome.summary);
+        passed.print();
+        print_warnings(&warnings);
         for path in &self.curve {
-            curve::write(path, &outcome.curve)?;
+            curve::write(path, &outcome)?;
         }
         if self.output.json {
-            print_json(&self.json(&outcome))?;
+            let mut report = self.json(&outcome);
+            passed.add_to(&mut report);
+            report["warnings"] = json!(warnings);
+            print_json(&report)?;
         } else {
             self.print(&outcome)?;
         }
-        Ok(DONE)
+        Ok(exit_code(&passed))
     }
 
     fn json(&self, outcome: &Outcome) -> serde_json::Value {

@@ -1,12 +1,12 @@
 //! Precision and recall by threshold, as a table, as CSV and as a plot.
 
-use crate::terminal::plot::{Plot, extension};
+use crate::terminal::plot::{Mark, Plot, Series, extension};
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
 use recipe::usage::usage;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use training::classifier::Point;
+use training::classifier::{Outcome, Point};
 
 /// Every n-th point of a curve is printed.
 pub(super) const POINTS_SHOWN: usize = 5;
@@ -22,8 +22,8 @@ pub(super) fn check_names(paths: &[PathBuf]) -> Result<()> {
     }
 }
 
-pub(super) fn write(path: &Path, curve: &[Point]) -> Result<()> {
-    let file = if extension(path) == "svg" { svg(curve) } else { csv(curve) };
+pub(super) fn write(path: &Path, outcome: &Outcome) -> Result<()> {
+    let file = if extension(path) == "svg" { svg(outcome)? } else { csv(&outcome.curve) };
     durable::write(path, file.as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))
 }
@@ -54,16 +54,22 @@ fn csv(curve: &[Point]) -> String {
     file
 }
 
-/// Plots both shares over the threshold, with a mark at the recipe's 0.25.
-fn svg(curve: &[Point]) -> String {
-    let share = |of: fn(&Point) -> Option<f64>| {
-        curve.iter().filter_map(|point| Some((point.threshold, of(point)?))).collect()
+/// Plots both shares over the threshold, with a mark at the recipe's default.
+fn svg(Outcome { summary, curve, .. }: &Outcome) -> Result<String> {
+    let counts = summary.labels.iter().map(|label| format!("{} {}", label.held_out, label.label));
+    let counts = counts.collect::<Vec<_>>().join(" and ");
+    let series = |name: &str, of: fn(&Point) -> Option<f64>| Series {
+        name: name.to_owned(),
+        points: curve.iter().filter_map(|point| Some((point.threshold, of(point)?))).collect(),
     };
     let plot = Plot {
-        title: "Precision and recall of a classifier, by threshold",
-        across: "keep from",
-        marks: &[0.25],
-        series: &[("precision", share(|p| p.precision)), ("recall", share(|p| p.recall))],
+        title: "Precision and recall of a quality classifier",
+        about: &format!("of the texts held out from training: {counts}"),
+        across: "threshold (texts >= it are kept)",
+        up: "share",
+        range: 0.0..1.0,
+        marks: &[Mark { name: "min_score of a recipe: 0.25".to_owned(), at: 0.25 }],
+        series: &[series("precision", |p| p.precision), series("recall", |p| p.recall)],
     };
     plot.svg()
 }

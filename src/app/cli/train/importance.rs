@@ -1,10 +1,9 @@
 //! `sluice train importance`.
 
-use super::OutputFlags;
 use super::stages::Stages;
-use crate::cli::exit::DONE;
+use super::{OutputFlags, exit_code};
 use crate::terminal::{outln, print_json};
-use crate::texts::{CorpusPart, TextFiles};
+use crate::texts::{CorpusPart, Passed, TextFiles, TextFlags};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::HumanCount;
@@ -43,6 +42,8 @@ pub(super) struct Importance {
     #[command(flatten)]
     part: CorpusPart,
     #[command(flatten)]
+    text_flags: TextFlags,
+    #[command(flatten)]
     output: OutputFlags,
 }
 
@@ -54,10 +55,10 @@ impl Importance {
                 "--collection {collection}: wikipedia, books, openwebtext or web expected"
             ))
         })?;
-        let files = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
+        let files = TextFiles::find(&self.inputs, &self.part, Some(&self.lang), &self.text_flags)?;
         let mut stages = Stages::new();
-        let mut counts = WordCounts::default();
-        let counted = files.for_each(&mut |text| {
+        let (mut counts, mut passed) = (WordCounts::default(), Passed::default());
+        let counted = files.for_each(&mut passed, &mut |text| {
             stages.count("counting words", counts.texts);
             if counts.texts == self.texts {
                 // Ends the reading; not reported.
@@ -71,18 +72,22 @@ impl Importance {
         }
         drop(stages);
         if counts.words == 0 {
-            return Err(usage(format!("{}: no words in these texts", self.inputs.join(" "))));
+            let error = usage(format!("{}: no words in these texts", self.inputs.join(" ")));
+            return Err(passed.explain(error));
         }
         let path = self.out.join(name);
         let cannot_write = || format!("cannot write {}", path.display());
         std::fs::create_dir_all(&self.out).with_context(cannot_write)?;
         durable::write(&path, &serde_json::to_vec(&counts)?).with_context(cannot_write)?;
+        passed.print();
         if self.output.json {
-            print_json(&json!({"texts": counts.texts, "words": counts.words, "file": path}))?;
+            let mut report = json!({"texts": counts.texts, "words": counts.words, "file": path});
+            passed.add_to(&mut report);
+            print_json(&report)?;
         } else {
             let (texts, words) = (HumanCount(counts.texts), HumanCount(counts.words));
             outln!("{words} words of {texts} texts counted in {}", path.display())?;
         }
-        Ok(DONE)
+        Ok(exit_code(&passed))
     }
 }

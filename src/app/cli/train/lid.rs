@@ -1,10 +1,12 @@
 //! `sluice train lid`.
 
 use super::stages::Stages;
-use super::{FastTextFlags, OutputFlags, print_summary, summary_json, training_error};
-use crate::cli::exit::DONE;
+use super::{
+    FastTextFlags, OutputFlags, exit_code, print_summary, print_warnings, summary_json,
+    training_error, warnings,
+};
 use crate::terminal::{outln, print_json};
-use crate::texts::{CorpusPart, TextFiles};
+use crate::texts::{CorpusPart, Passed, TextFiles, TextFlags};
 use anyhow::Result;
 use clap::Args;
 use recipe::usage::usage;
@@ -30,6 +32,8 @@ pub(super) struct Lid {
     #[command(flatten)]
     part: CorpusPart,
     #[command(flatten)]
+    texts: TextFlags,
+    #[command(flatten)]
     settings: FastTextFlags,
     #[command(flatten)]
     output: OutputFlags,
@@ -42,35 +46,56 @@ impl Lid {
         let options = self.settings.fill(base, quantization(), &self.out)?;
         let mut trainer = Trainer::new(options).map_err(training_error)?;
         let mut stages = Stages::new();
-        let mut read = 0;
+        let (mut passed, mut read) = (Passed::default(), 0);
+        let paths =
+            self.inputs.iter().map(|input| Ok(vec![language_and_path(input)?.1.to_owned()]));
+        let paths = paths.collect::<Result<Vec<_>>>()?;
+        self.part.check(paths.iter().map(Vec::as_slice))?;
         for input in &self.inputs {
-            let Some((language, path)) = input.split_once('=').filter(|(l, _)| is_code(l)) else {
-                return Err(usage(format!(
-                    "{input}: a language and its input expected, as en=FILE"
-                )));
-            };
-            let files = TextFiles::find(&[path.to_owned()], &self.part, None)?;
-            files.for_each(&mut |text| {
+            let (language, path) = language_and_path(input)?;
+            let inputs = [path.to_owned()];
+            let files = TextFiles::find(&inputs, &self.part.of(&inputs), None, &self.texts)?;
+            files.for_each(&mut passed, &mut |text| {
                 stages.count("reading texts", read);
                 read += 1;
                 Ok(trainer.example(language, text)?)
             })?;
         }
-        let summary = trainer.train(&self.out, &mut |p| stages.show(p)).map_err(training_error)?;
+        let summary = trainer.train(&self.out, &mut |p| stages.show(p));
         drop(stages);
+        let summary = summary.map_err(|error| passed.explain(training_error(error)))?;
+        let warnings = warnings(&summary);
+        passed.print();
+        print_warnings(&warnings);
         if self.output.json {
             let mut report = summary_json(&summary);
             report["model"] = json!(self.out);
+            report["warnings"] = json!(warnings);
+            passed.add_to(&mut report);
             print_json(&report)?;
         } else {
             print_summary(&summary)?;
             outln!("wrote {}; in a recipe: lid = {:?}", self.out.display(), self.out)?;
         }
-        Ok(DONE)
+        Ok(exit_code(&passed))
     }
 }
 
-fn is_code(language: &str) -> bool {
+/// Returns the two parts of `LANG=IN`.
+fn language_and_path(input: &str) -> Result<(&str, &str)> {
+    let Some((language, path)) = input.split_once('=') else {
+        let what = "a language and its input expected, as en=FILE";
+        return Err(usage(format!("{input}: {what}")));
+    };
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    !language.is_empty() && language.chars().all(is_part)
+    match language.chars().find(|c| !is_part(*c)) {
+        _ if language.is_empty() => {
+            Err(usage(format!("{input}: a language is missing before the =, as in en=FILE")))
+        }
+        Some(other) => Err(usage(format!(
+            "{input}: the language {language:?} contains {other:?}; it may have the letters a to z, \
+             digits, - and _, as in zh-Hant=FILE"
+        ))),
+        None => Ok((language, path)),
+    }
 }

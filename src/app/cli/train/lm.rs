@@ -1,11 +1,10 @@
 //! `sluice train lm`.
 
 use super::stages::Stages;
-use super::{OutputFlags, training_error};
-use crate::cli::exit::DONE;
+use super::{OutputFlags, exit_code, print_warnings, training_error};
 use crate::terminal::units::{count, size};
 use crate::terminal::{outln, print_json};
-use crate::texts::{CorpusPart, TextFiles};
+use crate::texts::{CorpusPart, Passed, TextFiles, TextFlags};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use indicatif::HumanCount;
@@ -24,8 +23,8 @@ Then, in a recipe:
   [common_crawl]
   lm = \"models\"";
 
-/// One text in this many is held out, by its hash.
-const HELD_OUT_EVERY: u64 = 50;
+/// Least memory for sorting.
+const MEMORY_MIN: u64 = 1 << 20;
 /// Longer texts have no perplexity when they are scored, and are not used for training either.
 const TEXT_BYTES_MAX: usize = models::sentencepiece::TEXT_BYTES_MAX / 4;
 /// Models that a recipe would use instead of the one that is written here.
@@ -46,24 +45,45 @@ pub(super) struct Lm {
     inputs: Vec<String>,
     #[command(flatten)]
     part: CorpusPart,
+    #[command(flatten)]
+    text_flags: TextFlags,
     /// Number of pieces; fewer if the text does not have that many
     #[arg(long, default_value = "65536", value_parser = count, value_name = "N")]
     pieces: u64,
     /// How the model of pieces normalizes text
     #[arg(long, default_value = "nmt-nfkc", value_name = "HOW")]
     normalization: NormalizationName,
-    /// Length of the longest n-grams, 1 to 6
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    /// Length of the longest n-grams, 2 to 6
+    #[arg(long, default_value_t = 5, value_parser = order, value_name = "N")]
     order: usize,
     /// Leave out n-grams that occur at most N times: a number per order, the last for all higher
     /// ones
     #[arg(long, value_delimiter = ',', value_name = "N,N...")]
     prune: Vec<u64>,
-    /// Memory for sorting n-grams
-    #[arg(long, default_value = "1G", value_parser = size, value_name = "SIZE")]
+    /// Memory for sorting n-grams, at least 1M
+    #[arg(long, default_value = "1G", value_parser = memory, value_name = "SIZE")]
     memory: u64,
+    /// The share of the texts held out from training, to test the model
+    #[arg(long, default_value_t = 0.02, value_parser = held_out, value_name = "SHARE")]
+    held_out: f64,
     #[command(flatten)]
     output: OutputFlags,
+}
+
+/// Parses an order. KenLM reads no model of unigrams alone.
+fn order(text: &str) -> Result<usize, String> {
+    let order = text.parse().ok().filter(|order| (2..=6).contains(order));
+    order.ok_or_else(|| "an order is from 2 to 6: KenLM reads no others".to_owned())
+}
+
+fn memory(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    if bytes < MEMORY_MIN { Err("at least 1M is needed".to_owned()) } else { Ok(bytes) }
+}
+
+fn held_out(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=0.9).contains(share));
+    share.ok_or_else(|| "a share is from 0 to 0.9".to_owned())
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -86,7 +106,7 @@ struct HeldOut {
 impl Lm {
     pub fn run(self) -> Result<u8> {
         let (pieces_path, lm_path) = self.prepare()?;
-        let texts = TextFiles::find(&self.inputs, &self.part, Some(&self.lang))?;
+        let texts = TextFiles::find(&self.inputs, &self.part, Some(&self.lang), &self.text_flags)?;
         let mut stages = Stages::new();
 
         let vocabulary = usize::try_from(self.pieces).unwrap_or(usize::MAX);
@@ -98,19 +118,30 @@ impl Lm {
         options.seeds_max = options.seeds_max.max(vocabulary);
         let mut trainer = pieces::Trainer::new(options).map_err(training_error)?;
         let mut counter = lm::Counter::new(self.lm_options()).map_err(training_error)?;
-        let mut read = 0;
-        for_each_normal(&texts, &mut |text, held_out| {
+        let mut texts = NormalTexts { texts, held_out: self.held_out };
+        let mut passed = Passed::default();
+        let (mut read, mut trained) = (0, 0);
+        texts.for_each(&mut passed, &mut |text, held_out| {
             stages.count("reading texts", read);
             read += 1;
-            if held_out { Ok(()) } else { Ok(trainer.text(text)?) }
+            if held_out {
+                return Ok(());
+            }
+            trained += 1;
+            Ok(trainer.text(text)?)
         })?;
-        let pieces =
-            trainer.train(&pieces_path, &mut |p| stages.show(p)).map_err(training_error)?;
+        if read > 0 && trained == 0 {
+            // Too few to hold some out: train on all of them.
+            texts.held_out = 0.0;
+            texts.for_each(&mut Passed::default(), &mut |text, _| Ok(trainer.text(text)?))?;
+        }
+        let pieces = trainer.train(&pieces_path, &mut |p| stages.show(p));
+        let pieces = pieces.map_err(|error| passed.explain(training_error(error)))?;
 
         let cutter = Cutter::open(&pieces_path)?;
         let (mut scratch, mut line) = Default::default();
         let mut read = 0;
-        for_each_normal(&texts, &mut |text, held_out| {
+        texts.for_each(&mut Passed::default(), &mut |text, held_out| {
             stages.count("cutting texts into pieces", read);
             read += 1;
             if held_out {
@@ -124,12 +155,18 @@ impl Lm {
         let held_out = cutter.held_out(&texts, &lm_path, &mut stages)?;
         drop(stages);
         self.check_use(&lm_path)?;
+        passed.print();
+        let warnings: Vec<String> = held_out.warning(pieces.pieces).into_iter().collect();
+        print_warnings(&warnings);
         if self.output.json {
-            print_json(&self.json(&pieces, &lm, &held_out, [&pieces_path, &lm_path]))?;
+            let mut report = self.json(&pieces, &lm, &held_out, [&pieces_path, &lm_path]);
+            passed.add_to(&mut report);
+            report["warnings"] = json!(warnings);
+            print_json(&report)?;
         } else {
             self.print(&pieces, &lm, &held_out, [&pieces_path, &lm_path])?;
         }
-        Ok(DONE)
+        Ok(exit_code(&passed))
     }
 
     fn lm_options(&self) -> lm::Options {
@@ -221,7 +258,7 @@ impl Lm {
                 let texts = HumanCount(held_out.texts);
                 outln!("perplexity of {texts} texts held out: {found:.1}")?;
             }
-            None => outln!("too few texts to hold some out: no perplexity")?,
+            None => outln!("no texts were held out, so the perplexity is not known")?,
         }
         let [pieces, lm] = files.map(Path::display);
         outln!("wrote {pieces} and {lm}; in a recipe: lm = {:?}", self.out)
@@ -232,27 +269,52 @@ impl HeldOut {
     fn perplexity(&self) -> Option<f64> {
         (self.tokens > 0).then(|| models::perplexity(self.log10, self.tokens))
     }
+
+    /// Says so if the model predicts pieces no better than by chance.
+    fn warning(&self, pieces: u64) -> Option<String> {
+        let perplexity = self.perplexity().filter(|perplexity| *perplexity >= pieces as f64)?;
+        Some(format!(
+            "the model is no better than chance: its perplexity of the texts held out is \
+             {perplexity:.1}, with {} pieces; train it on more texts of one language",
+            HumanCount(pieces)
+        ))
+    }
 }
 
-/// Calls `each` with every text as CCNet's language models read it, and whether it is held out.
-/// Skips texts that are empty then, and texts that are too long to be scored.
-fn for_each_normal(
-    texts: &TextFiles,
-    each: &mut dyn FnMut(&str, bool) -> Result<()>,
-) -> Result<()> {
-    let mut normal = String::new();
-    texts.for_each(&mut |text| {
-        if text.len() > TEXT_BYTES_MAX {
-            return Ok(());
-        }
-        normalize_for_lm(text, &mut normal);
-        if normal.trim().is_empty() {
-            return Ok(());
-        }
-        let hash = blake3::hash(normal.as_bytes());
-        let hash = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("8 of 32 bytes"));
-        each(&normal, hash.is_multiple_of(HELD_OUT_EVERY))
-    })
+/// Texts as CCNet's language models read them.
+struct NormalTexts {
+    texts: TextFiles,
+    /// The share of the texts that are held out, by their hash.
+    held_out: f64,
+}
+
+impl NormalTexts {
+    /// Calls `each` with every text, and whether it is held out. Skips texts that are empty when
+    /// normalized, and texts that are too long to be scored.
+    fn for_each(
+        &self,
+        passed: &mut Passed,
+        each: &mut dyn FnMut(&str, bool) -> Result<()>,
+    ) -> Result<()> {
+        let mut normal = String::new();
+        self.texts.for_each(passed, &mut |text| {
+            if text.len() > TEXT_BYTES_MAX {
+                return Ok(());
+            }
+            normalize_for_lm(text, &mut normal);
+            if normal.trim().is_empty() {
+                return Ok(());
+            }
+            let hash = blake3::hash(normal.as_bytes());
+            let hash = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("8 of 32 bytes"));
+            each(&normal, place(hash) < self.held_out)
+        })
+    }
+}
+
+/// Returns the place of a hash among all, from 0 to 1. The first 2 % are the multiples of 50.
+fn place(hash: u64) -> f64 {
+    (hash % 50) as f64 / 50.0 + (hash / 50) as f64 / 2f64.powi(64)
 }
 
 /// Cuts texts into the pieces of a model.
@@ -286,12 +348,17 @@ impl Cutter {
     }
 
     /// Scores the texts held out, with the model reader that scores pages.
-    fn held_out(&self, texts: &TextFiles, lm_path: &Path, stages: &mut Stages) -> Result<HeldOut> {
+    fn held_out(
+        &self,
+        texts: &NormalTexts,
+        lm_path: &Path,
+        stages: &mut Stages,
+    ) -> Result<HeldOut> {
         let model = models::kenlm::Model::open(lm_path)?;
         let words: Vec<u32> = self.pieces.iter().map(|piece| model.word(piece)).collect();
         let (mut pieces, mut scratch) = Default::default();
         let mut found = HeldOut::default();
-        for_each_normal(texts, &mut |text, held_out| {
+        texts.for_each(&mut Passed::default(), &mut |text, held_out| {
             if held_out {
                 stages.count("scoring texts held out", found.texts);
                 let encoded = self.model.encode(text, &mut pieces);

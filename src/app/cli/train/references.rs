@@ -3,8 +3,9 @@
 use super::OutputFlags;
 use super::stages::Stages;
 use crate::cli::exit::DONE;
+use crate::inputs;
 use crate::terminal::{outln, print_json};
-use crate::texts::{CorpusPart, TextFiles};
+use crate::texts::plain_lines;
 use anyhow::{Context, Result};
 use clap::Args;
 use durable::{AtomicFile, Finished};
@@ -38,21 +39,22 @@ pub(super) struct References {
 
 impl References {
     pub fn run(self) -> Result<u8> {
-        let whole = CorpusPart { slice: None, label: None };
-        let dumps = TextFiles::find(&self.inputs, &whole, None)?;
+        let dumps = inputs::files(&self.inputs)?;
         let cannot_write = || format!("cannot write {}", self.out.display());
         let mut out = AtomicFile::create(&self.out).with_context(cannot_write)?;
         let mut stages = Stages::new();
         let (mut lines, mut addresses) = (0, 0);
-        dumps.for_each(&mut |line| {
-            stages.count("reading lines", lines);
-            lines += 1;
-            for address in references(line) {
-                addresses += 1;
-                writeln!(out, "{address}").with_context(cannot_write)?;
-            }
-            Ok(())
-        })?;
+        for dump in dumps {
+            plain_lines(dump.path.as_ref(), &mut |line| {
+                stages.count("reading lines", lines);
+                lines += 1;
+                for address in references(line) {
+                    addresses += 1;
+                    writeln!(out, "{address}").with_context(cannot_write)?;
+                }
+                Ok(())
+            })?;
+        }
         out.finish().and_then(Finished::publish).with_context(cannot_write)?;
         drop(stages);
         if self.output.json {
