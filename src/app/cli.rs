@@ -42,9 +42,9 @@ Example:
   sluice add corpus --slice common_crawl --label 2019-30 cc/2019-30/*.wet.gz
   sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz
   sluice status corpus
-  sluice sample corpus --reason too_short                      look at what was dropped
+  sluice sample corpus --reason too_short         # look at what was dropped
   sluice export corpus --out out
-  sluice build recipe.toml                        # the same by a file, with models
+  sluice build recipe.toml                        # the same by a recipe
 
 Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe; \
 3 done, but some of the input was malformed and is listed; 130 or 143 ended by a signal.";

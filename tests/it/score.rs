@@ -264,7 +264,7 @@ fn wrong_flags_are_rejected_before_anything_is_written() {
         ("--signals rps_doc_word_cont", ["did you mean", "rps_doc_word_count"]),
         ("--slice comon_crawl", ["comon_crawl", "did you mean common_crawl?"]),
         ("--classifier in.jsonl", ["in.jsonl", ""]),
-        ("-w 0", ["-w 0", "thread"]),
+        ("-w 0", ["-w", "at least one worker"]),
         ("--signals ccnet_perplexity", ["--signals ccnet_perplexity", "--lm DIR"]),
         ("--signals rps_doc_ml_wikiref_score", ["needs a classifier", "--classifier FILE"]),
         ("--label a", ["--label", "in.jsonl is not a corpus"]),

@@ -23,7 +23,8 @@ Example:
   sluice calibrate corpus --slice common_crawl --curve curve.svg
   sluice calibrate corpus --slice common_crawl --tokens 878B
   sluice calibrate corpus --slice common_crawl --tokens 878B --apply
-  sluice calibrate corpus --slice common_crawl --score rps_doc_word_count --threshold 50 --apply
+  sluice calibrate corpus --slice common_crawl --score rps_doc_word_count \\
+    --threshold 50 --apply
 
 Only the ledger is read. With --apply the corpus becomes the one that its recipe builds with the new
 threshold, and no input is read again. Documents that are dropped leave data/ and are kept aside: a

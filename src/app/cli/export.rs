@@ -23,10 +23,11 @@ use std::time::Instant;
 const EXAMPLE: &str = "\
 Example:
   sluice export corpus --out out --format jsonl.zst
-  sluice export corpus --out books --label books/pg19 --split train=0.999,valid=0.001
+  sluice export corpus --out books --label books/pg19 \\
+    --split train=0.999,valid=0.001
   sluice export corpus --out dolma --schema dolma --shard-bytes 1G
 
-  python -c 'from datasets import load_dataset; print(load_dataset(\"out\", \"common_crawl\"))'
+  python -c 'import datasets; print(datasets.load_dataset(\"out\", \"c4\"))'
 
 The same command again resumes an export that was interrupted: files that are whole are kept.";
 

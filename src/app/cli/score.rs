@@ -19,17 +19,18 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLE: &str = "\
 Example:
-  sluice score web.jsonl.gz --lid lid.176.ftz --lm ccnet --classifier wiki-ref.ftz \\
-      --tokenizer gpt-neox-20b.json --signals all --out scored.jsonl.zst
+  sluice score web.jsonl.gz --out scored.jsonl.zst --lid lid.176.ftz \\
+      --lm ccnet --classifier wiki-ref.ftz --tokenizer neox.json --signals all
   zstdcat scored.jsonl.zst | jq -c 'select(.scores.bucket == \"head\") | .scores'
   sluice score corpus --slice c4 --lid lid.176.ftz --out c4.parquet
 
 With --recipe the models are those of the recipe's slice, and flags override it:
-  curl -s $URL | sluice score --recipe recipe.toml - --out - | gzip > scored.jsonl.gz
+  curl -s $URL | sluice score --recipe recipe.toml - --out - | gzip > a.jsonl.gz
 
 Each line is written unchanged, with an object added at its end:
-  \"scores\":{\"language\":\"en\",\"language_score\":0.97,\"perplexity\":312.4,\"bucket\":\"head\",
-            \"wiki_prob\":0.61,\"tokens\":845,\"signals\":{\"rps_doc_word_count\":640.0,...}}
+  \"scores\":{\"language\":\"en\",\"language_score\":0.97,\"perplexity\":312.4,
+    \"bucket\":\"head\",\"wiki_prob\":0.61,\"tokens\":845,
+    \"signals\":{\"rps_doc_word_count\":640.0,...}}
 Scores without a model are absent, except the language: without --lid a built-in identifier is used.
 
 Parquet has the columns text, fields (the other fields of the line, as JSON) and scores, with a typed

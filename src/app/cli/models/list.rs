@@ -15,7 +15,8 @@ use std::path::PathBuf;
 const EXAMPLE: &str = "\
 Example:
   sluice models list
-  sluice models list --json | jq -r '.models[].files[] | select(.state == \"present\").file'";
+  sluice models list --json |
+    jq -r '.models[].files[] | select(.state == \"present\").file'";
 
 /// List every model: its purpose, its files and sizes, and which files exist
 #[derive(Args)]

@@ -18,8 +18,8 @@ use training::supervised::Quantization;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice train classifier --positive references.jsonl.zst --negative corpus --slice common_crawl \\
-    --out wiki.ftz --curve curve.svg";
+  sluice train classifier --positive references.jsonl.zst \\
+    --negative corpus --slice common_crawl --out wiki.ftz --curve curve.svg";
 
 /// What `fasttext quantize` does by default.
 const QUANTIZATION: Quantization =

@@ -14,8 +14,10 @@ use std::path::PathBuf;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice train importance --collection web --lang en --out models/signals corpus --slice common_crawl
-  sluice train importance --collection books --lang en --out models/signals books.jsonl.zst
+  sluice train importance --collection web --lang en --out models/signals \\
+    corpus --slice common_crawl
+  sluice train importance --collection books --lang en --out models/signals \\
+    books.jsonl.zst
 
 Then, in the recipe: signal_models = \"models/signals\". A collection is compared with `web`: count both.";
 

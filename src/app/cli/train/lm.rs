@@ -17,7 +17,8 @@ use training::{lm, pieces};
 const EXAMPLE: &str = "\
 Example:
   sluice train lm --lang en --out models wikipedia.jsonl.gz
-  sluice train lm --lang de --out models corpus --slice common_crawl --pieces 40k --prune 0,0,1
+  sluice train lm --lang de --out models corpus --slice common_crawl \\
+    --pieces 40k --prune 0,0,1
 
 Then, in a recipe:
   [common_crawl]

@@ -17,8 +17,9 @@ use text::references::references;
 
 const EXAMPLE: &str = "\
 Example:
-  sluice train references enwiki-20230401-pages-articles-multistream.xml.bz2 --out addresses.txt
-  shuf addresses.txt | head -500000 | wget -i - --timeout 5 --tries 1 --delete-after --warc-file references
+  sluice train references enwiki-*-pages-articles.xml.bz2 --out addresses.txt
+  shuf addresses.txt | head -500000 > some.txt
+  wget -i some.txt --timeout 5 --tries 1 --delete-after --warc-file references
 
 Upstream fetched pages until it had 300,000. Their texts, after the steps of CommonCrawl, are the
 --positive of `sluice train classifier`.";
