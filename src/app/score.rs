@@ -16,7 +16,6 @@ use formats::{Ahead, prefetch};
 use line::{Scored, Scorer};
 use read::{Item, Place};
 use recipe::Models;
-use recipe::usage::usage;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -159,9 +158,6 @@ struct Scorers {
 
 impl Scorers {
     fn start(job: &Job<'_>) -> Result<Scorers> {
-        if job.workers == 0 {
-            return Err(usage("at least one worker is needed"));
-        }
         let start = |number| {
             let (to, batches) = channel::<Vec<Item>>();
             let (results, from) = channel();

@@ -4,6 +4,7 @@ use super::exit::{DONE, DONE_WITH_DEFECTS};
 use crate::inputs::find;
 use crate::score::{Event, Job, Summary, score};
 use crate::terminal::log::verbosity;
+use crate::terminal::units::{cores, workers};
 use crate::terminal::{Progress, Row, Verbosity, notice};
 use crate::terminal::{errln, outln};
 use crate::texts::{CorpusPart, TextFlags, is_corpus, segments, without_card};
@@ -96,8 +97,11 @@ pub(crate) struct Score {
     signal_models: Option<PathBuf>,
     #[command(flatten)]
     texts: TextFlags,
-    /// Number of threads that score
-    #[arg(short = 'w', long, default_value_t = crate::terminal::units::cores(), value_parser = crate::terminal::units::workers, value_name = "N")]
+    /// Threads that score [default: all cores]
+    #[arg(
+        short = 'w', long, default_value_t = cores(), value_parser = workers, value_name = "N",
+        hide_default_value = true
+    )]
     workers: usize,
     /// Stop at the first malformed line
     #[arg(long)]

@@ -23,7 +23,7 @@ use training::supervised::{Options, Quantization, Summary};
 const EXAMPLE: &str = "\
 Example:
   sluice train lm --lang en --out models wikipedia.jsonl.gz
-  sluice train classifier --positive wiki.jsonl --negative cc.jsonl --out wiki.ftz
+  sluice train classifier --positive wiki.txt --negative cc.txt --out wiki.ftz
   sluice train lid --out lid.ftz en=english.txt de=german.txt
 
 Inputs are JSON lines or Parquet with a text, files with one text per line, all plain or compressed,
