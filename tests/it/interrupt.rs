@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Many epochs, and no commit before the end unless the run is asked to end.
-const BUILD: &str = "build recipe.toml --corpus corpus --epoch-bytes 1K --commit-every 1h -w 2";
+const BUILD: &str = "build recipe.toml --corpus corpus --epoch-bytes 4K --commit-every 1h -w 2";
 
 /// The longest that a run may take to end.
 const END_MAX: Duration = Duration::from_secs(10);

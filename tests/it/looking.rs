@@ -63,7 +63,7 @@ fn a_status_of_many_labels_fits_a_terminal() {
     let two = place.run("status corpus --label c4/CC-MAIN-2001-30 --label CC-MAIN-2044-30 --json");
     let two = two.exits(0).json();
     assert_eq!(two["slices"]["c4"]["labels"].as_object().unwrap().len(), 2);
-    place.run("status corpus --slice c5").exits(2).names(&["no slice c5", "did you mean c4?"]);
+    place.run("status corpus --slice c5").exits(2).names(&["no slice c5", "known: c4"]);
     let wrong = place.run("status corpus --label CC-MAIN-2001-31").exits(2);
     wrong.names(&["no label CC-MAIN-2001-31; did you mean CC-MAIN-20"]);
 }

@@ -363,7 +363,7 @@ fn a_model_that_is_of_no_use_is_said_to_be() {
     let outcome = place.run(&format!("{line} --held-out 0.3 --buckets 100")).exits(0);
     let warnings = outcome.json()["warnings"].clone();
     assert_eq!(list(&warnings).len(), 1, "{outcome}");
-    outcome.names(&["sluice: warning: the model"]);
+    outcome.names(&["WARN the model"]);
     let words = ["river", "treaty", "species", "census", "bridge", "abbey"];
     place.write("wiki.txt", sentences(words, 600));
     let line = "train lid --out two.bin en=same.txt de=wiki.txt --buckets 100 --epochs 20 --json";
