@@ -28,9 +28,10 @@ impl Setting {
         place.write("recipe.toml", keep_all(""));
         place.run("build recipe.toml").exits(0);
         let add = |label: &str, paths: &str| {
-            format!("add corpus --slice common_crawl --label {label} {paths}")
+            // Which pages of the state are read depends on the number of workers.
+            format!("add corpus --slice common_crawl --label {label} {paths} -w 1")
         };
-        place.run(&(add("first", "fixtures/2019-30") + " --epoch-bytes 40K -w 1")).exits(0);
+        place.run(&(add("first", "fixtures/2019-30") + " --epoch-bytes 40K")).exits(0);
         let (folder, before) = (files_below(&place.path("corpus")), place.export("corpus"));
         write(&place);
         let add = add("second", "in");
@@ -288,19 +289,15 @@ impl Setting {
 #[test]
 fn a_full_disk_stops_the_run_at_any_file_without_harm() {
     let setting = Setting::with_many_keys();
-    let together = "--memory 64K --epoch-bytes 1G -w 1";
+    let together = "--memory 64K --epoch-bytes 1G";
     for full in [
         Full { blocks: 4, flags: together, file: "state/paragraphs-0000.spill" },
         Full { blocks: 40, flags: together, file: "tmp" },
-        Full { blocks: 1, flags: "-w 1", file: "state/paragraphs-00000013-0000-01.run" },
+        Full { blocks: 1, flags: "", file: "state/paragraphs-00000013-0000-01.run" },
         Full { blocks: 20, flags: "-w 2", file: "state/paragraphs-00000013-000" },
         // The run of an epoch fits, but eight merged runs do not.
-        Full { blocks: 30, flags: "--epoch-bytes 20K -w 1", file: "state/paragraphs-000000" },
-        Full {
-            blocks: 70,
-            flags: "-w 1",
-            file: "data/common_crawl/second/00000013-0000.jsonl.zst",
-        },
+        Full { blocks: 30, flags: "--epoch-bytes 20K", file: "state/paragraphs-000000" },
+        Full { blocks: 70, flags: "", file: "data/common_crawl/second/00000013-0000.jsonl.zst" },
     ] {
         setting.stops_where_full(full);
     }
@@ -324,7 +321,7 @@ fn a_ledger_that_does_not_fit_stops_the_run_without_harm() {
         place.write("in/same.wet.gz", wet(&pages));
     });
     let file = "ledger/common_crawl/second/00000013-0000.parquet";
-    setting.stops_where_full(Full { blocks: 20, flags: "-w 1", file });
+    setting.stops_where_full(Full { blocks: 20, flags: "", file });
 }
 
 #[test]

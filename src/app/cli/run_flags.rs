@@ -27,7 +27,9 @@ const ROUNDED_TO: u64 = 64 << 20;
 #[derive(Args)]
 pub(crate) struct ClusterFlags {
     /// Workers (threads) in this process; by default one for each core
-    #[arg(short = 'w', long, value_parser = workers, value_name = "N")]
+    #[arg(
+        short = 'w', long, value_parser = workers, value_name = "N", overrides_with = "workers"
+    )]
     workers: Option<usize>,
     /// Number of processes of the run, each started by hand; see also: sluice launch
     // The short forms of timely's own programs work as well, but are not shown.
