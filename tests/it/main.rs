@@ -17,6 +17,8 @@ mod calibrate;
 mod ccnet;
 /// Processes started by hand work together if they have the same task.
 mod cluster;
+/// Every command has help with an example; completions and manual pages.
+mod command_line;
 /// A process may die at any moment; the next run ends with the same bytes.
 mod crash;
 /// The ways to drop copies that any slice can use.

@@ -74,7 +74,7 @@ pub(super) fn with_names(command: Command, slices: Slices) -> Command {
     let names: Vec<&str> = slices.iter().map(|slice| slice.name()).collect();
     let known = format!("one of {}", names.join(", "));
     command
-        .mut_args(|argument| match argument.get_id().as_str() {
+        .mut_args(|argument| match argument.get_long().unwrap_or(argument.get_id().as_str()) {
             "slice" => {
                 let help = argument.get_help().map(|help| format!("{help}: {known}"));
                 let names = names.clone();
