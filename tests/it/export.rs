@@ -293,7 +293,8 @@ fn each_schema_has_the_fields_of_its_reader() {
         {
             let mut found: Vec<_> = line.as_object().unwrap().keys().collect();
             let mut fields = fields.to_vec();
-            (found.sort(), fields.sort_unstable());
+            found.sort();
+            fields.sort_unstable();
             assert_eq!(found, fields);
             assert_eq!((&line["text"], &line[meta]), (&expected["text"], &expected["meta"]));
             if schema == "dolma" {
