@@ -1,8 +1,8 @@
 //! Export of a corpus as files for training. Their bytes do not depend on how the corpus was built.
 //!
-//! The corpus is read twice. The first pass ([`scan`]) finds the schema of each slice, cuts the
-//! labels into files ([`plan`]), and computes a digest of the documents of each file. A file that is
-//! whole already, by that digest and its size, is kept ([`list`]). The second pass ([`write`])
+//! The corpus is read twice. The first pass (`scan`) finds the schema of each slice, cuts the
+//! labels into files (`plan`), and computes a digest of the documents of each file. A file that is
+//! whole already, by that digest and its size, is kept (`list`). The second pass (`write`)
 //! writes the others.
 
 mod line;

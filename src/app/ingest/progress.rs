@@ -8,7 +8,7 @@ use indicatif::HumanCount;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A thread that reads the counters of a run and shows them, if they are to be shown.
 pub(super) struct ProgressThread(Option<(Sender<()>, JoinHandle<()>)>);
@@ -26,17 +26,17 @@ impl ProgressThread {
         };
         let (stop, stopped) = channel();
         let show = move || {
-            let row = |label: &LabelProgress| progress.row(&format!("{}{share}", label.name));
-            let mut rows: Vec<Row> = counters.labels().map(row).collect();
-            let started = Instant::now();
+            let mut shown: Vec<Option<Shown>> = counters.labels().map(|_| None).collect();
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                let seconds = started.elapsed().as_secs_f64();
-                for (row, label) in rows.iter_mut().zip(counters.labels()) {
-                    if label.documents.load(Relaxed) > 0 {
-                        let done = label.stored_bytes.load(Relaxed);
-                        let message = || message(label, seconds);
-                        row.update(done, Some(label.stored_bytes_total), message);
+                for (shown, label) in shown.iter_mut().zip(counters.labels()) {
+                    let done = label.stored_bytes.load(Relaxed);
+                    if label.documents.load(Relaxed) == 0 || done >= label.stored_bytes_total {
+                        // A label is shown from its first document to its last: there may be many.
+                        *shown = None;
+                        continue;
                     }
+                    let new = || Shown::new(progress.row(&format!("{}{share}", label.name)));
+                    shown.get_or_insert_with(new).update(done, label);
                 }
             }
         };
@@ -53,13 +53,69 @@ impl ProgressThread {
     }
 }
 
-fn message(label: &LabelProgress, seconds: f64) -> String {
+/// A label that is being read.
+struct Shown {
+    row: Row,
+    speed: Speed,
+}
+
+impl Shown {
+    fn new(row: Row) -> Shown {
+        Shown { row, speed: Speed::new(Instant::now()) }
+    }
+
+    fn update(&mut self, done: u64, label: &LabelProgress) {
+        let speed = self.speed.at(Instant::now(), label.text_bytes.load(Relaxed));
+        self.row.update(done, Some(label.stored_bytes_total), || message(label, speed));
+    }
+}
+
+fn message(label: &LabelProgress, speed: f64) -> String {
     let (finished, kept) = (label.finished.load(Relaxed), label.kept.load(Relaxed));
-    let speed = label.text_bytes.load(Relaxed) as f64 / 1e6 / seconds.max(0.001);
     let kept = match finished {
         0 => "-".into(),
         _ => format!("{:.0}", 100.0 * kept as f64 / finished as f64),
     };
     let documents = HumanCount(label.documents.load(Relaxed));
-    format!("{documents} documents, {speed:.1} MB/s, {kept} % kept")
+    format!("{documents} documents, {:.1} MB/s, {kept} % kept", speed / 1e6)
+}
+
+/// The speed of late: over the last 10 to 20 seconds.
+struct Speed {
+    /// Two points of the past, with the bytes that were done.
+    points: [(Instant, u64); 2],
+}
+
+impl Speed {
+    const WINDOW: Duration = Duration::from_secs(10);
+
+    fn new(now: Instant) -> Speed {
+        Speed { points: [(now, 0); 2] }
+    }
+
+    /// Returns the bytes per second when `bytes` are done `now`.
+    fn at(&mut self, now: Instant, bytes: u64) -> f64 {
+        let [(then, before), (later, _)] = self.points;
+        if now - later >= Self::WINDOW {
+            self.points = [self.points[1], (now, bytes)];
+        }
+        bytes.saturating_sub(before) as f64 / (now - then).as_secs_f64().max(0.001)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_is_that_of_the_last_seconds() {
+        let start = Instant::now();
+        let mut speed = Speed::new(start);
+        let mut at = |seconds: u64, bytes| speed.at(start + Duration::from_secs(seconds), bytes);
+        assert_eq!(at(5, 50), 10.0);
+        assert_eq!(at(10, 100), 10.0);
+        assert_eq!(at(20, 100), 5.0);
+        // Nothing has come since the tenth second.
+        assert_eq!(at(30, 100), 0.0);
+    }
 }
