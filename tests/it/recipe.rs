@@ -362,3 +362,12 @@ fn a_filter_without_its_model_is_rejected() {
         place.run("build recipe.toml --corpus corpus").exits(2).names(&["keep", name, key]);
     }
 }
+
+#[test]
+fn addresses_are_not_taken_for_patterns() {
+    let place = Place::new();
+    for address in ["https://data.example/x.wet.gz", "s3://bucket/x.wet.gz"] {
+        let add = format!("add corpus --slice common_crawl --label l {address}");
+        place.run(&add).exits(2).names(&[address, "inputs are local files"]);
+    }
+}

@@ -100,7 +100,10 @@ impl Found {
         }
         self.add_names_not_utf8(Path::new(pattern));
         if !any && self.paths.len() == before {
-            let what = "no such file, and nothing matches it as a pattern";
+            let what = match pattern.split_once("://") {
+                Some(_) => "inputs are local files: fetch it first, and name the file",
+                None => "no such file, and nothing matches it as a pattern",
+            };
             return Err(usage(format!("{pattern}: {what}")));
         }
         Ok(())
