@@ -47,7 +47,7 @@ Example:
   sluice build recipe.toml                        # the same by a recipe
 
 Exit codes: 0 done; 1 failed, the corpus is at its last commit; 2 wrong usage or recipe; \
-3 done, but some of the input was malformed and is listed; 130 or 143 ended by a signal.";
+3 done, but some of the input was malformed, or has changed since it was added, and is listed; 130 or 143 ended by a signal.";
 
 /// Build a deduplicated pre-training corpus from raw web, code, book and wiki dumps, incrementally
 #[derive(Parser)]

@@ -31,6 +31,9 @@ use std::time::Instant;
 /// read several Common Crawl files at once.
 const EPOCH_SHARE_BYTES_MAX: u64 = 128 << 20;
 
+/// However often to commit, an epoch's share is not smaller: each epoch has files of its own.
+const COMMITTED_SHARE_BYTES_MIN: u64 = 64 << 10;
+
 /// The default share of an epoch is at most one part in this many of a worker's memory. Text is
 /// about three times as large as its stored bytes, the keys and facts of an epoch take about half
 /// as much as its text, and two epochs are in progress. Held documents are written to disk beyond
@@ -235,11 +238,11 @@ fn plan(
     let workers = options.workers * options.cluster.processes();
     let share = options.memory_bytes / options.workers as u64 / EPOCH_SHARE_OF_MEMORY;
     // An epoch is the least that is committed.
-    let share = share.min(match options.commit_every {
+    let committed = match options.commit_every {
         CommitEvery::Time(time) => (time.as_secs_f64() * EPOCH_BYTES_PER_SECOND) as u64,
         CommitEvery::Bytes(bytes) => bytes / workers as u64,
-    });
-    let share = share.clamp(1, EPOCH_SHARE_BYTES_MAX);
+    };
+    let share = share.min(committed.max(COMMITTED_SHARE_BYTES_MIN)).clamp(1, EPOCH_SHARE_BYTES_MAX);
     let epoch_bytes = options.epoch_bytes.unwrap_or(share * workers as u64);
     Plan::new(manifest.next_epoch, &work, workers, epoch_bytes)
 }

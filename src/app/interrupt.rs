@@ -1,5 +1,6 @@
 //! Ending a run on Ctrl-C or SIGTERM: at a commit, within ten seconds.
 
+use crate::launch::is_supervised;
 use crate::terminal::clear_bars;
 use anyhow::{Context, Result};
 use engine::Commits;
@@ -10,10 +11,14 @@ use std::process::exit;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a run may take to complete its epoch before it is committed without it.
 const PATIENCE: Duration = Duration::from_secs(7);
+
+/// A second signal within this time is the first once more: schedulers and `timeout` send it to a
+/// process and to its group.
+pub(crate) const REPEATED: Duration = Duration::from_secs(1);
 
 /// When the process ends, whatever it is doing. Schedulers wait 30 seconds at least.
 const DEADLINE: Duration = Duration::from_secs(9);
@@ -76,12 +81,19 @@ fn watch() -> Result<()> {
 fn start() -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot watch for signals")?;
     let wait = move || {
+        let mut first = None;
         for signal in signals.forever() {
             let run = RUN.lock().unwrap_or_else(PoisonError::into_inner).clone();
             match run {
                 // Between runs a signal does what it does to any program.
                 None => drop(emulate_default_handler(signal)),
-                Some(run) if SIGNAL.swap(signal, SeqCst) == 0 => run.begin_to_end(signal),
+                Some(run) if SIGNAL.swap(signal, SeqCst) == 0 => {
+                    first = Some(Instant::now());
+                    run.begin_to_end(signal);
+                }
+                // A supervisor passes one on, and kills its processes itself at a second.
+                Some(_) if is_supervised() => {}
+                Some(_) if first.is_some_and(|first: Instant| first.elapsed() < REPEATED) => {}
                 Some(run) => {
                     run.say("ended at once; the corpus is at its last commit");
                     exit(i32::from(code(signal)));
@@ -114,6 +126,10 @@ impl Run {
 
     /// Ends the process that commits. Another one ends when that one has ended, or at the deadline.
     fn end_at_commit(self, end: i32) {
+        if self.is_first && !self.commits.has_begun() {
+            self.say("nothing was begun; the same command continues from there");
+            exit(end);
+        }
         let ended = self.commits.end_run(PATIENCE, |commit| {
             self.say(&format!(
                 "the corpus is at commit {commit}; the same command continues from there"

@@ -1,12 +1,14 @@
 //! `sluice launch`: several processes of one run on this machine.
 
 use crate::interrupt;
-use crate::terminal::errln;
+use crate::terminal::log::{FORMAT, format, verbosity};
+use crate::terminal::{LogFormat, Verbosity, errln};
 use anyhow::{Context, Result};
 use engine::cluster::new_token;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -54,18 +56,27 @@ pub(crate) fn end_with_supervisor() -> Result<()> {
 
 /// Starts `count` processes of this program with `arguments` and waits for them. Returns the exit
 /// code of the first process, or 1 if any process fails; then all others are ended too.
-pub(crate) fn launch(count: usize, arguments: &[String]) -> Result<u8> {
+pub(crate) fn launch(count: usize, arguments: &[impl AsRef<OsStr> + PartialEq<str>]) -> Result<u8> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let hosts = host_file(count)?;
     let token = new_token().context("cannot create a token")?;
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot watch for signals")?;
     let mut processes = Processes(Vec::new());
+    let flags = match verbosity() {
+        Verbosity::Quiet => &["--quiet"][..],
+        Verbosity::Normal => &[],
+        Verbosity::Verbose => &["--verbose"],
+    };
+    let is_new = |flag: &&&str| !arguments.iter().any(|known| known == **flag);
+    let flags: Vec<&str> = flags.iter().filter(is_new).copied().collect();
     for process in 0..count {
         let mut child = Command::new(&program)
             .args(arguments)
             .args(["--processes", &count.to_string(), "--process", &process.to_string()])
             .arg("--hostfile")
             .arg(hosts.path())
+            .args(&flags)
+            .envs((format() == LogFormat::Json).then_some((FORMAT, "json")))
             .env(TOKEN, &token)
             .env(SUPERVISED, "1")
             // A terminal's Ctrl-C reaches this process only, which passes it on.
@@ -161,7 +172,10 @@ impl Processes {
             // It may have ended already.
             let _ = kill_process(pid, if signal == SIGINT { Signal::INT } else { Signal::TERM });
         }
-        while started.elapsed() < GRACE_OF_SIGNAL && signals.pending().next().is_none() {
+        while started.elapsed() < GRACE_OF_SIGNAL {
+            if signals.pending().next().is_some() && started.elapsed() > interrupt::REPEATED {
+                break;
+            }
             let ends = self.ends()?;
             if ends.iter().all(|end| end.as_ref().is_some_and(is_done)) {
                 return Ok(self.ended(&ends));

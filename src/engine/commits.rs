@@ -38,6 +38,11 @@ impl Commits {
         *self.lock() = Some(Committer::new(corpus, plan, manifest, every));
     }
 
+    /// Returns whether the run has begun, and can end at a commit.
+    pub fn has_begun(&self) -> bool {
+        self.lock().is_some()
+    }
+
     /// Takes the reports of all workers on the next epoch, and commits if it is time.
     pub(crate) fn take(&self, reports: Vec<EpochReport>) -> Result<(), corpus::Error> {
         self.lock().as_mut().expect("a run takes epochs after it began").take(reports)?;

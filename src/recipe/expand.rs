@@ -32,14 +32,35 @@ pub fn expand(path: &str) -> Result<String, String> {
     })
 }
 
+/// Joins a path, which may be a pattern of glob(7), to a folder, whose name is not one.
+pub fn pattern_below(folder: &Path, pattern: &str) -> String {
+    let path = folder.join(pattern);
+    if Path::new(pattern).is_absolute() || path.symlink_metadata().is_ok() {
+        return path.display().to_string();
+    }
+    let folder = glob::Pattern::escape(&folder.to_string_lossy());
+    Path::new(&folder).join(pattern).display().to_string()
+}
+
 /// Returns a path as text that [`expand`] returns unchanged.
-pub(crate) fn unexpanded(path: &Path) -> String {
+pub fn unexpanded(path: &Path) -> String {
     path.to_string_lossy().replace('$', "$$")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_path_below_a_folder_is_a_pattern() {
+        let folder = Path::new("/no/run[1]");
+        assert_eq!(pattern_below(folder, "*.gz"), "/no/run[[]1[]]/*.gz");
+        assert_eq!(pattern_below(folder, "/x/*.gz"), "/x/*.gz");
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("a[b].gz"), "").expect("a file");
+        let found = pattern_below(dir.path(), "a[b].gz");
+        assert_eq!(found, dir.path().join("a[b].gz").display().to_string());
+    }
 
     #[test]
     fn the_home_folder_and_variables_are_expanded() {

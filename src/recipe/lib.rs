@@ -28,7 +28,7 @@ pub mod usage;
 
 pub use comparison::{Bound, Comparison, language_of, language_score_of};
 pub use dedup::{Dedup, Deduplicate, global_dedup};
-pub use expand::expand;
+pub use expand::{expand, pattern_below, unexpanded};
 pub use input::{Input, check_label};
 pub use models::{CommonModels, FactsOf, MissingModel, ModelFiles, Models};
 pub use recipe::Recipe;

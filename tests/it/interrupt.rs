@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM end a run at a commit, soon, and the same command continues from there.
 
-use crate::support::{Place, Running, assert_same, both_dumps, children, number};
+use crate::support::{Place, Running, assert_same, both_dumps, children, files_below, number};
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -61,16 +61,35 @@ fn a_signal_commits_what_is_complete_and_the_same_command_continues() {
 #[test]
 fn a_second_signal_ends_a_run_at_once() {
     let place = Place::new();
-    // One epoch: the first signal has to wait for it.
-    place.write("recipe.toml", both_dumps("", ""));
-    let mut run = place.start("build recipe.toml --corpus corpus --epoch-bytes 1K -w 1");
-    wait_for_documents(&place, &mut run);
-    // Both before the run can have completed anything in between.
-    send("-INT", run.id());
-    send("-INT", run.id());
-    run.wait().exits(130).names(&["the corpus is at"]);
-    place.run("build recipe.toml --corpus corpus").exits(0);
-    place.assert_sound("corpus");
+    // One epoch of many seconds: the first signal has to wait for it.
+    for (name, bytes) in files_below(&place.path("fixtures/2019-30")) {
+        place.write(&format!("in/0-{name}"), &bytes);
+        let first = place.path(&format!("in/0-{name}"));
+        for copy in 1..600 {
+            fs::hard_link(&first, place.path(&format!("in/{copy}-{name}"))).unwrap();
+        }
+    }
+    let add = "add corpus --slice common_crawl --label copies in --epoch-bytes 1G -w 1";
+    for launched in ["", "launch -n 1 -- "] {
+        let mut run = place.start(&format!("{launched}{add}"));
+        while !place.path("corpus/tmp/writing").exists() {
+            assert!(!run.is_over(), "the run was over before it could be interrupted");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        send("-INT", run.id());
+        // Schedulers send it to a process and to its group: that is one request.
+        send("-INT", run.id());
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(!run.is_over(), "a repeated signal is not a second one");
+        send("-INT", run.id());
+        let asked = Instant::now();
+        let outcome = run.wait().exits(130);
+        assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+        if launched.is_empty() {
+            outcome.names(&["ended at once; the corpus is at its last commit"]);
+        }
+        assert_eq!(number(&place.status("corpus")["commit"]), 0);
+    }
 }
 
 #[test]
@@ -78,7 +97,7 @@ fn a_short_time_between_commits_makes_short_epochs() {
     let place = Place::new();
     place.write("recipe.toml", both_dumps("", ""));
     place.run("build recipe.toml --corpus corpus --commit-every 0.01s -w 1").exits(0);
-    // 10 ms allow 10 KiB a worker, and the dumps are larger.
+    // No share is smaller than 64 KiB, and the dumps are larger.
     assert!(number(&place.status("corpus")["commit"]) > 3);
 }
 
@@ -87,8 +106,12 @@ fn messages_are_lines_of_json_on_request() {
     let place = Place::new();
     place.write("recipe.toml", both_dumps("", ""));
     place.write("list", "fixtures/common_crawl/2019-30\nnowhere.wet.gz\n");
-    for (arguments, code) in [("build recipe.toml --corpus c -v", 0), ("status nowhere", 1)] {
-        let outcome = place.run(&format!("{arguments} --log-format json")).exits(code);
+    for (arguments, code) in [
+        ("build recipe.toml --corpus c -v", 0),
+        ("launch -n 2 -v -- build recipe.toml --corpus d", 0),
+        ("status nowhere", 1),
+    ] {
+        let outcome = place.run(&format!("--log-format json {arguments}")).exits(code);
         assert!(!outcome.stderr.is_empty());
         for line in outcome.stderr.lines() {
             let event: serde_json::Value = serde_json::from_str(line).expect(line);
@@ -97,4 +120,16 @@ fn messages_are_lines_of_json_on_request() {
             }
         }
     }
+}
+
+#[test]
+fn a_quiet_run_prints_nothing_but_what_json_asks_for() {
+    let place = Place::new();
+    place.write("recipe.toml", both_dumps("", ""));
+    for command in ["build recipe.toml --corpus c", "export c --out o", "prune c", "demo --out d"] {
+        let outcome = place.run(&format!("{command} --quiet")).exits(0);
+        assert_eq!((&*outcome.stdout, &*outcome.stderr), ("", ""), "{command}");
+    }
+    let json = place.run("build recipe.toml --corpus e --quiet --json").exits(0).json();
+    assert_eq!(number(&json["commit"]), 1);
 }

@@ -78,7 +78,7 @@ fn an_interrupted_label_is_continued_by_the_command_that_status_prints() {
                 .map(|page| format!("Page {page} of source {source}. {}", "x".repeat(page)))
                 .collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            place.write(&format!("in put/it's {source}.json.gz"), shard(&texts));
+            place.write(&format!("in put/it's $5 {source}.json.gz"), shard(&texts));
         }
         let line = "add 'my corpus' --slice c4 --label en 'in put' --epoch-bytes 300 \
                     --commit-every 1 -w 1";
@@ -376,4 +376,15 @@ fn models_are_not_needed_to_look_at_documents() {
         let failed = list(&view["thresholds"]).last().unwrap();
         failed["setting"] == "min_score" && failed["limit"].as_f64() == Some(0.25)
     }));
+    // Buckets are settings that make no sense without the models.
+    let place = Place::new();
+    place.run("demo --out demo --quiet").exits(0);
+    let recipe = fs::read_to_string(place.path("demo/recipe.toml")).unwrap();
+    let recipe = recipe.replace("[common_crawl]", "[common_crawl]\nbuckets = [\"head\"]");
+    place.write("demo/head.toml", recipe);
+    place.run("build demo/head.toml --corpus head").exits(0);
+    place.run("add head --slice common_crawl --label a fixtures/2020-05").exits(0);
+    fs::remove_dir_all(place.path("demo/models")).unwrap();
+    let sample = place.run("sample head --reason bucket -n 1 --json").exits(0);
+    assert_eq!(views(&sample).len(), 1, "{sample}");
 }

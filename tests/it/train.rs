@@ -204,7 +204,7 @@ fn the_demo_shows_the_results_of_models() {
         assert_eq!(meta["bucket"], if head { "head" } else { "middle" }, "{meta}");
     }
     assert!(pages.len() > 40, "{} pages", pages.len());
-    let output = place.run("demo --out demo -w 2 --quiet").exits(0).stdout;
+    let output = place.run("demo --out demo -w 2").exits(0).stdout;
     for name in ["bucket", "perplexity", "wiki_prob"] {
         assert!(output.contains(name), "the first page is shown with its {name}: {output}");
     }
@@ -363,7 +363,7 @@ fn a_model_that_is_of_no_use_is_said_to_be() {
     let outcome = place.run(&format!("{line} --held-out 0.3 --buckets 100")).exits(0);
     let warnings = outcome.json()["warnings"].clone();
     assert_eq!(list(&warnings).len(), 1, "{outcome}");
-    outcome.names(&["WARN the model"]);
+    outcome.names(&["ERROR the model"]);
     let words = ["river", "treaty", "species", "census", "bridge", "abbey"];
     place.write("wiki.txt", sentences(words, 600));
     let line = "train lid --out two.bin en=same.txt de=wiki.txt --buckets 100 --epochs 20 --json";

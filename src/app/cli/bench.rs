@@ -18,6 +18,7 @@ use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::usage;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -129,8 +130,8 @@ impl Dedup {
             return match cluster.processes() {
                 1 => self.measure(state.path(), &cluster),
                 processes => {
-                    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-                    arguments.extend(["--dir".into(), state.path().to_string_lossy().into_owned()]);
+                    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+                    arguments.extend(["--dir".into(), state.path().as_os_str().to_owned()]);
                     launch(processes, &arguments)
                 }
             };

@@ -8,6 +8,7 @@ use crate::calibrate::apply::{Change, Settings, last_steps};
 use crate::calibrate::curve::{Curve, Unit};
 use crate::calibrate::score::Score;
 use crate::ingest::{check_recipe, recover};
+use crate::terminal::log::is_quiet;
 use crate::terminal::plot::extension;
 use crate::terminal::print_json;
 use crate::terminal::units::{count, size};
@@ -65,9 +66,6 @@ pub(crate) struct Calibrate {
     /// Commit the corpus with the new threshold
     #[arg(long, requires = "wanted")]
     apply: bool,
-    /// Print nothing but errors
-    #[arg(long, conflicts_with = "json")]
-    quiet: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -97,7 +95,7 @@ impl Calibrate {
         let report = self.calibrate(slices)?;
         if self.json {
             print_json(&report.json())?;
-        } else if !self.quiet {
+        } else if !is_quiet() {
             report.print()?;
         }
         Ok(DONE)

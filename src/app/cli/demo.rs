@@ -6,6 +6,7 @@ use super::run_flags::options;
 use super::status::{print_built, status_json};
 use crate::ingest::ingest;
 use crate::interrupt;
+use crate::terminal::log::is_quiet;
 use crate::terminal::units::{cores, counted, workers};
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
@@ -53,7 +54,7 @@ impl Demo {
             if let Some(code) = interrupt::exit_code() {
                 return Ok(code);
             }
-            for done in summary.labels.iter().filter(|_| !self.json) {
+            for done in summary.labels.iter().filter(|_| !self.json && !is_quiet()) {
                 let (name, counts) = (done.label.full_name(), &done.label.counts);
                 outln!(
                     "added {name}: {} read, {} kept",
@@ -71,6 +72,9 @@ impl Demo {
             export_with_card(slices, &opened, &manifest, &labels, &out, &options, &())?.files;
         if self.json {
             print_json(&status_json(&manifest))?;
+            return Ok(DONE);
+        }
+        if is_quiet() {
             return Ok(DONE);
         }
         outln!("\n== the corpus")?;

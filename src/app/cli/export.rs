@@ -6,9 +6,9 @@ mod selection;
 use self::progress::Shown;
 use super::exit::DONE;
 use crate::dataset_card::Card;
-use crate::terminal::log::verbosity;
+use crate::terminal::log::is_quiet;
 use crate::terminal::units::{cores, size, workers};
-use crate::terminal::{Progress, Verbosity, outln, print_json};
+use crate::terminal::{Progress, outln, print_json};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use corpus::export::{Exported, Format, Options, RecordSchema, Report, Splits, Watch, export};
@@ -112,7 +112,7 @@ impl Export {
         drop(shown);
         if self.json {
             print_json(&summary_json(&self.out, &manifest, &report, began))?;
-        } else if verbosity() != Verbosity::Quiet {
+        } else if !is_quiet() {
             self.print_summary(&report)?;
         }
         Ok(DONE)
@@ -217,7 +217,7 @@ fn summary_json(
     let sum = |of: fn(&Exported) -> u64| report.files.iter().map(of).sum::<u64>();
     json!({
         "commit": manifest.commit,
-        "out": out,
+        "out": out.to_string_lossy(),
         "documents": sum(|file| file.documents),
         "text_bytes": sum(|file| file.text_bytes),
         "bytes": sum(|file| file.bytes),

@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Args)]
 #[command(next_help_heading = "Messages")]
 pub(super) struct LogFlags {
-    /// Print nothing on standard error but errors
+    /// Print nothing but errors, and what --json prints
     #[arg(long, global = true, conflicts_with = "verbose")]
     quiet: bool,
     /// Print more on standard error
@@ -20,7 +20,7 @@ pub(super) struct LogFlags {
         global = true,
         value_name = "FORMAT",
         default_value = "text",
-        env = "SLUICE_LOG_FORMAT",
+        env = log::FORMAT,
         hide_possible_values = true,
         help = "Messages and progress on standard error as text or as json, one object per line"
     )]

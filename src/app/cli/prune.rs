@@ -2,6 +2,7 @@
 
 use super::exit::DONE;
 use crate::ingest::recover;
+use crate::terminal::log::is_quiet;
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -28,9 +29,6 @@ pub(crate) struct Prune {
     /// Only say what would be removed
     #[arg(long)]
     dry_run: bool,
-    /// Print nothing but errors
-    #[arg(long, conflicts_with = "json")]
-    quiet: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -53,7 +51,7 @@ impl Prune {
             print_json(&json!({
                 "documents": documents, "bytes": bytes, "dry_run": dry_run, "commit": commit,
             }))?;
-        } else if !self.quiet {
+        } else if !is_quiet() {
             let (documents, bytes) = (HumanCount(documents), HumanBytes(bytes));
             if self.dry_run {
                 outln!("prune would remove {documents} documents kept aside, {bytes} on disk")?;

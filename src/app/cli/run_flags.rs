@@ -150,7 +150,7 @@ impl RunFlags {
         if summary.is_first_process {
             if self.json {
                 print_json(&summary_json(summary))?;
-            } else {
+            } else if !log::is_quiet() {
                 print_summary(summary)?;
             }
         }

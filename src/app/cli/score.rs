@@ -3,9 +3,9 @@
 use super::exit::{DONE, DONE_WITH_DEFECTS};
 use crate::inputs::find;
 use crate::score::{Event, Job, Summary, score};
-use crate::terminal::log::verbosity;
+use crate::terminal::log::is_quiet;
 use crate::terminal::units::{cores, workers};
-use crate::terminal::{Progress, Row, Verbosity, notice};
+use crate::terminal::{Progress, Row, notice};
 use crate::terminal::{errln, outln};
 use crate::texts::{CorpusPart, TextFlags, is_corpus, segments, without_card};
 use anyhow::{Result, ensure};
@@ -227,7 +227,7 @@ impl Score {
             summary_text(summary, identifier)
         };
         match self.out.as_str() {
-            "-" if verbosity() == Verbosity::Quiet && !self.json => {}
+            _ if is_quiet() && !self.json => {}
             "-" => errln!("{text}"),
             _ => outln!("{text}")?,
         }
@@ -269,7 +269,7 @@ impl Reporter {
             Event::Malformed(what) => {
                 self.malformed += 1;
                 if self.malformed <= MALFORMED_LISTED_MAX {
-                    self.row.print(what);
+                    tracing::error!("{what}");
                 }
             }
             Event::Progress(summary) => self.row.update(summary.documents, None, || {
@@ -281,7 +281,7 @@ impl Reporter {
 
     fn finish(self) {
         if self.malformed > MALFORMED_LISTED_MAX {
-            self.row.print(&format!("and {} more", self.malformed - MALFORMED_LISTED_MAX));
+            tracing::error!("and {} more", self.malformed - MALFORMED_LISTED_MAX);
         }
     }
 }

@@ -57,7 +57,9 @@ impl Status {
         let labels = self.selection.of(&manifest)?;
         if self.sources {
             let mut sources = labels.iter().flat_map(|label| &label.sources);
-            sources.try_for_each(|source| outln!("{}", source.path))?;
+            // As a line of a list, where a dollar sign begins a variable.
+            sources
+                .try_for_each(|source| outln!("{}", recipe::unexpanded(Path::new(&source.path))))?;
             return Ok(DONE);
         }
         let writer = Lock::owner(corpus.root())?;

@@ -179,7 +179,7 @@ fn exit_code(passed: &Passed) -> u8 {
 
 /// Prints warnings on standard error, even with `--quiet`: the model is of no use.
 fn print_warnings(warnings: &[String]) {
-    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    warnings.iter().for_each(|warning| tracing::error!("{warning}"));
 }
 
 fn summary_json(summary: &Summary) -> Value {

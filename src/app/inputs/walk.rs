@@ -58,7 +58,10 @@ impl Found {
                 let (mark, name) = line.strip_prefix('@').map_or(("", line), |list| ("@", list));
                 let name = recipe::expand(name)
                     .map_err(|what| usage(format!("the list {list}:{}: {what}", number + 1)))?;
-                let path = format!("{mark}{}", folder.join(name).display());
+                let path = match mark {
+                    "" => recipe::pattern_below(folder, &name),
+                    list => format!("{list}{}", folder.join(name).display()),
+                };
                 self.expand(&path, wanted, lists + 1)
                     .with_context(|| format!("the list {list}:{}", number + 1))?;
             }

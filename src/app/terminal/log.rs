@@ -16,6 +16,9 @@ use tracing_subscriber::registry::LookupSpan;
 /// The environment variable with a filter of messages, such as `debug` or `engine=debug,info`.
 const FILTER: &str = "SLUICE_LOG";
 
+/// The environment variable with the form of messages, if no flag says it.
+pub(crate) const FORMAT: &str = "SLUICE_LOG_FORMAT";
+
 /// The form of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogFormat {
@@ -73,6 +76,11 @@ pub(crate) fn format() -> LogFormat {
 /// Returns how much is printed.
 pub(crate) fn verbosity() -> Verbosity {
     CHOSEN.get().copied().unwrap_or_default().1
+}
+
+/// Returns whether nothing but errors, and what `--json` asks for, is to be printed.
+pub(crate) fn is_quiet() -> bool {
+    verbosity() == Verbosity::Quiet
 }
 
 /// Sets the number of this process in a run of several, which JSON messages have.

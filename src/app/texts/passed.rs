@@ -43,10 +43,10 @@ impl Passed {
 
     /// Prints the first malformed lines, and the sums.
     pub fn print(&self) {
-        self.listed.iter().take(PRINTED_MAX).for_each(|what| tracing::warn!("{what}"));
+        self.listed.iter().take(PRINTED_MAX).for_each(|what| tracing::error!("{what}"));
         let more = self.malformed.saturating_sub(PRINTED_MAX as u64);
         if more > 0 {
-            tracing::warn!("and {} more", HumanCount(more));
+            tracing::error!("and {} more", HumanCount(more));
         }
         self.sums().iter().for_each(|sum| tracing::warn!("{sum}"));
     }

@@ -6,6 +6,7 @@ use super::{
     FastTextFlags, OutputFlags, exit_code, print_summary, print_warnings, summary_json,
     training_error, warnings,
 };
+use crate::terminal::log::is_quiet;
 use crate::terminal::{outln, print_json};
 use crate::texts::{CorpusPart, Passed, TextFiles, TextFlags};
 use anyhow::Result;
@@ -99,7 +100,7 @@ impl Classifier {
             passed.add_to(&mut report);
             report["warnings"] = json!(warnings);
             print_json(&report)?;
-        } else {
+        } else if !is_quiet() {
             self.print(&outcome)?;
         }
         Ok(exit_code(&passed))
@@ -107,7 +108,7 @@ impl Classifier {
 
     fn json(&self, outcome: &Outcome) -> serde_json::Value {
         let mut report = summary_json(&outcome.summary);
-        report["model"] = json!(self.out);
+        report["model"] = json!(self.out.to_string_lossy());
         report["too_short"] = json!(outcome.too_short);
         let points = outcome.curve.iter().map(|point| {
             let (precision, recall) = (point.precision, point.recall);

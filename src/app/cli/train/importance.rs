@@ -2,6 +2,7 @@
 
 use super::stages::Stages;
 use super::{OutputFlags, exit_code};
+use crate::terminal::log::is_quiet;
 use crate::terminal::{outln, print_json};
 use crate::texts::{CorpusPart, Passed, TextFiles, TextFlags};
 use anyhow::{Context, Result, anyhow};
@@ -83,10 +84,10 @@ impl Importance {
         durable::write(&path, &serde_json::to_vec(&counts)?).with_context(cannot_write)?;
         passed.print();
         if self.output.json {
-            let mut report = json!({"texts": counts.texts, "words": counts.words, "file": path});
+            let mut report = json!({"texts": counts.texts, "words": counts.words, "file": path.to_string_lossy()});
             passed.add_to(&mut report);
             print_json(&report)?;
-        } else {
+        } else if !is_quiet() {
             let (texts, words) = (HumanCount(counts.texts), HumanCount(counts.words));
             outln!("{words} words of {texts} texts counted in {}", path.display())?;
         }

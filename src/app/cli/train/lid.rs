@@ -5,6 +5,7 @@ use super::{
     FastTextFlags, OutputFlags, exit_code, print_summary, print_warnings, summary_json,
     training_error, warnings,
 };
+use crate::terminal::log::is_quiet;
 use crate::terminal::{outln, print_json};
 use crate::texts::{CorpusPart, Passed, TextFiles, TextFlags};
 use anyhow::Result;
@@ -69,11 +70,11 @@ impl Lid {
         print_warnings(&warnings);
         if self.output.json {
             let mut report = summary_json(&summary);
-            report["model"] = json!(self.out);
+            report["model"] = json!(self.out.to_string_lossy());
             report["warnings"] = json!(warnings);
             passed.add_to(&mut report);
             print_json(&report)?;
-        } else {
+        } else if !is_quiet() {
             print_summary(&summary)?;
             outln!("wrote {}; in a recipe: lid = {:?}", self.out.display(), self.out)?;
         }

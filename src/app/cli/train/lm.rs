@@ -2,6 +2,7 @@
 
 use super::stages::Stages;
 use super::{OutputFlags, exit_code, print_warnings, training_error};
+use crate::terminal::log::is_quiet;
 use crate::terminal::units::{count, size};
 use crate::terminal::{outln, print_json};
 use crate::texts::{CorpusPart, Passed, TextFiles, TextFlags};
@@ -164,7 +165,7 @@ impl Lm {
             passed.add_to(&mut report);
             report["warnings"] = json!(warnings);
             print_json(&report)?;
-        } else {
+        } else if !is_quiet() {
             self.print(&pieces, &lm, &held_out, [&pieces_path, &lm_path])?;
         }
         Ok(exit_code(&passed))

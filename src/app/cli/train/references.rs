@@ -4,6 +4,7 @@ use super::OutputFlags;
 use super::stages::Stages;
 use crate::cli::exit::DONE;
 use crate::inputs;
+use crate::terminal::log::is_quiet;
 use crate::terminal::{outln, print_json};
 use crate::texts::plain_lines;
 use anyhow::{Context, Result};
@@ -60,7 +61,7 @@ impl References {
         drop(stages);
         if self.output.json {
             print_json(&json!({"addresses": addresses, "lines": lines, "file": self.out}))?;
-        } else {
+        } else if !is_quiet() {
             outln!("{} addresses in {}", HumanCount(addresses), self.out.display())?;
         }
         Ok(DONE)
