@@ -69,10 +69,10 @@ fn a_second_signal_ends_a_run_at_once() {
             fs::hard_link(&first, place.path(&format!("in/{copy}-{name}"))).unwrap();
         }
     }
-    let add = "add corpus --slice common_crawl --label copies in --epoch-bytes 1G -w 1";
-    for launched in ["", "launch -n 1 -- "] {
-        let mut run = place.start(&format!("{launched}{add}"));
-        while !place.path("corpus/tmp/writing").exists() {
+    let rest = "--slice common_crawl --label copies in --epoch-bytes 1G -w 1";
+    for (corpus, launched) in [("alone", ""), ("launched", "launch -n 1 -- ")] {
+        let mut run = place.start(&format!("{launched}add {corpus} {rest}"));
+        while !place.path(&format!("{corpus}/tmp/writing")).exists() {
             assert!(!run.is_over(), "the run was over before it could be interrupted");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -80,7 +80,9 @@ fn a_second_signal_ends_a_run_at_once() {
         // Schedulers send it to a process and to its group: that is one request.
         send("-INT", run.id());
         std::thread::sleep(Duration::from_millis(1500));
-        assert!(!run.is_over(), "a repeated signal is not a second one");
+        if run.is_over() {
+            panic!("a repeated signal is not a second one: {}", run.wait());
+        }
         send("-INT", run.id());
         let asked = Instant::now();
         let outcome = run.wait().exits(130);
@@ -88,7 +90,7 @@ fn a_second_signal_ends_a_run_at_once() {
         if launched.is_empty() {
             outcome.names(&["ended at once; the corpus is at its last commit"]);
         }
-        assert_eq!(number(&place.status("corpus")["commit"]), 0);
+        assert_eq!(number(&place.status(corpus)["commit"]), 0);
     }
 }
 
