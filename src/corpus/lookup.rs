@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::ledger::{self, LedgerRow};
 use crate::manifest::{File, Label};
-use crate::segment::SegmentReader;
+use crate::segment::{SegmentReader, line_end};
 use crate::store::Corpus;
 use document::DocRef;
 use std::path::PathBuf;
@@ -199,11 +199,9 @@ impl Documents<'_> {
             self.open = Some((segment, SegmentReader::open(&self.lookup.path(segment))?));
         }
         let (file, reader) = self.open.as_mut().expect("opened above");
-        // The id is the last field of a line.
-        let id = serde_json::to_string(&row.id).expect("a string can be written");
-        let end = format!("\"id\":{id}}}}}\n");
+        let end = line_end(&row.id);
         while reader.next_line(&mut self.line)? {
-            if self.line.ends_with(end.as_bytes()) {
+            if self.line.ends_with(&end) {
                 return Ok(&self.line);
             }
         }
