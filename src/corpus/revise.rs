@@ -361,7 +361,7 @@ mod tests {
         let changes: [(&str, Change); 4] = [
             ("is expected, and another document is in its place", |lines| lines.swap(0, 1)),
             ("is expected, and another document is in its place", |lines| {
-                lines[0] = lines[1].clone()
+                lines[0] = lines[1].clone();
             }),
             ("is expected, and the file ends", |lines| drop(lines.pop())),
             ("it has more documents than the ledger", |lines| lines.push(lines[0].clone())),
