@@ -247,19 +247,15 @@ fn size_category(documents: u64) -> String {
     "n>1T".to_owned()
 }
 
-/// The languages of a slice, if they are codes of ISO 639.
+/// The languages of a slice.
 fn languages(slice: &SliceReport) -> impl Iterator<Item = &str> {
-    let is_code = |code: &&str| {
-        (2..=3).contains(&code.len())
-            && code.bytes().all(|byte| byte.is_ascii_lowercase())
-            && !NO_LANGUAGES.contains(code)
-    };
-    slice.languages.keys().map(|code| &**code).filter(is_code)
+    slice.languages.keys().map(|code| &**code).filter(|code| !NO_LANGUAGES.contains(code))
 }
 
-/// How to load the data.
+/// How to load the data. Only what has documents has a configuration.
 fn usage(groups: &[Group<'_>]) -> String {
-    let slice = groups.first().map_or("", |((slice, ..), _)| slice);
+    let with_documents = groups.iter().find(|(_, files)| documents(files) > 0);
+    let Some(((slice, ..), _)) = with_documents else { return String::new() };
     format!(
         "~~~~python\nfrom datasets import load_dataset\n\nall_slices = load_dataset(\".\")\n\
          one_slice = load_dataset(\".\", \"{slice}\")\n~~~~\n\n"
@@ -326,6 +322,18 @@ mod tests {
             [0, 999, 1000, 123_456, 999_999_999, 5_000_000_000_000].map(size_category).into();
         let expected = ["n<1K", "n<1K", "1K<n<10K", "100K<n<1M", "100M<n<1B", "n>1T"];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_slice_with_documents_is_the_one_to_load() {
+        let file = |slice: &str, documents| Exported {
+            slice: slice.into(),
+            documents,
+            ..Exported::default()
+        };
+        let files = [file("arxiv", 0), file("books", 2), file("c4", 3)];
+        assert!(usage(&grouped(&files)).contains(r#"load_dataset(".", "books")"#));
+        assert_eq!(usage(&grouped(&files[..1])), "");
     }
 
     #[test]

@@ -48,11 +48,15 @@ impl Look {
         let explained = Explained { slice, settings: self.recipe.settings(slice.name()) };
         let lookup = Lookup::new(&self.corpus, label);
         let mut kept = lookup.documents();
+        let mut aside = lookup.documents_aside();
         let mut dropped = Sources::new(label, slice.reader_of_all_defects(explained.settings));
         for row in rows {
             let view = match row.reason {
                 None => view::of_kept(explained, row, kept.line(row)?)?,
-                Some(_) => view::of_dropped(explained, row, dropped.read(row))?,
+                Some(_) => match aside.line(row)? {
+                    Some(line) => view::of_aside(explained, row, line)?,
+                    None => view::of_dropped(explained, row, dropped.read(row))?,
+                },
             };
             each(&view)?;
         }

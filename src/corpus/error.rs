@@ -127,7 +127,7 @@ pub enum Error {
     },
     /// A file in the folder of an export was not made by one.
     #[error(
-        "--out {}: {} is in it, which no export made; choose a new or empty folder",
+        "--out {}: {} is {what}; choose a new or empty folder",
         out.display(), found.display()
     )]
     Foreign {
@@ -135,6 +135,8 @@ pub enum Error {
         out: PathBuf,
         /// The file.
         found: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// Another process exports to the folder.
     #[error("--out {}: another process exports to this folder; wait for it", out.display())]

@@ -108,7 +108,7 @@ pub struct SliceReport {
     pub name: String,
     /// The fields of its records, as JSON lines have them.
     pub meta: Vec<(String, Type)>,
-    /// Documents by the field `language`, where that is a string.
+    /// Documents by the field `language`, where that can be a code of ISO 639.
     pub languages: BTreeMap<String, u64>,
 }
 

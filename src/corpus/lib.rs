@@ -38,7 +38,7 @@ pub use arrangement::Depth;
 pub use error::Error;
 pub use ledger::{LedgerRow, Rejection};
 pub use lock::Lock;
-pub use lookup::{Documents, Lookup, Verdicts};
+pub use lookup::{Documents, DocumentsAside, Lookup, Verdicts};
 pub use manifest::{
     Aside, Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position,
     Source,

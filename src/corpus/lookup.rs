@@ -3,9 +3,10 @@
 use crate::error::Error;
 use crate::ledger::{self, LedgerRow};
 use crate::manifest::{File, Label};
-use crate::segment::SegmentReader;
+use crate::segment::{SegmentReader, line_end};
 use crate::store::Corpus;
 use document::DocRef;
+use std::iter::Peekable;
 use std::path::PathBuf;
 
 /// The verdicts of the records to choose from.
@@ -52,6 +53,9 @@ pub struct Lookup<'c> {
     /// Both in the order of refs.
     ledger: Vec<&'c File>,
     segments: Vec<&'c File>,
+    /// What is kept aside, both in the order of refs.
+    aside_ledger: Vec<&'c File>,
+    aside_segments: Vec<&'c File>,
 }
 
 impl<'c> Lookup<'c> {
@@ -67,6 +71,8 @@ impl<'c> Lookup<'c> {
             label,
             ledger: in_order(&label.ledger),
             segments: in_order(&label.segments),
+            aside_ledger: in_order(&label.aside.ledger),
+            aside_segments: in_order(&label.aside.segments),
         }
     }
 
@@ -170,14 +176,22 @@ impl<'c> Lookup<'c> {
 
     /// Returns the kept documents of the label, to be read one by one.
     pub fn documents(&self) -> Documents<'_> {
-        Documents { lookup: self, open: None, line: Vec::new() }
+        Documents { lookup: self, segments: &self.segments, open: None, line: Vec::new() }
+    }
+
+    /// Returns the documents of the label that are kept aside, to be read one by one.
+    pub fn documents_aside(&self) -> DocumentsAside<'_> {
+        let segments = &self.aside_segments;
+        let documents = Documents { lookup: self, segments, open: None, line: Vec::new() };
+        DocumentsAside { documents, rows: None }
     }
 }
 
-/// The kept documents of a label. Each segment is read once, up to the last document that is wanted
+/// Documents of a label, from its segments. Each segment is read once, up to the last document that is wanted
 /// of it.
 pub struct Documents<'l> {
     lookup: &'l Lookup<'l>,
+    segments: &'l [&'l File],
     open: Option<(&'l File, SegmentReader)>,
     line: Vec<u8>,
 }
@@ -191,7 +205,7 @@ impl Documents<'_> {
     pub fn line(&mut self, row: &LedgerRow) -> Result<&[u8], Error> {
         let holds = |file: &File| (file.first..=file.last).contains(&row.at);
         if self.open.as_ref().is_none_or(|(file, _)| !holds(file)) {
-            let segment = self.lookup.segments.iter().find(|file| holds(file));
+            let segment = self.segments.iter().find(|file| holds(file));
             let Some(segment) = segment else {
                 let what = format!("no segment has {}", row.id);
                 return Err(Error::corrupt(self.lookup.corpus.root(), what));
@@ -199,16 +213,57 @@ impl Documents<'_> {
             self.open = Some((segment, SegmentReader::open(&self.lookup.path(segment))?));
         }
         let (file, reader) = self.open.as_mut().expect("opened above");
-        // The id is the last field of a line.
-        let id = serde_json::to_string(&row.id).expect("a string can be written");
-        let end = format!("\"id\":{id}}}}}\n");
+        let end = line_end(&row.id);
         while reader.next_line(&mut self.line)? {
-            if self.line.ends_with(end.as_bytes()) {
+            if self.line.ends_with(&end) {
                 return Ok(&self.line);
             }
         }
         let what = format!("{} is not in this segment", row.id);
         Err(Error::corrupt(&self.lookup.path(file), what))
+    }
+}
+
+/// The documents of a label that a later threshold dropped, and that are kept aside.
+pub struct DocumentsAside<'l> {
+    documents: Documents<'l>,
+    /// A file of rows kept aside, from the next row that may be wanted.
+    rows: Option<(&'l File, Peekable<Rows>)>,
+}
+
+type Rows = Box<dyn Iterator<Item = Result<LedgerRow, Error>>>;
+
+impl DocumentsAside<'_> {
+    /// Returns the line of a dropped document; `None` if it is not kept aside. Documents must be
+    /// asked for in the order of their refs.
+    ///
+    /// # Errors
+    /// If a file that is kept aside cannot be read or is damaged.
+    pub fn line(&mut self, row: &LedgerRow) -> Result<Option<&[u8]>, Error> {
+        if self.has(row.at)? { self.documents.line(row).map(Some) } else { Ok(None) }
+    }
+
+    fn has(&mut self, at: DocRef) -> Result<bool, Error> {
+        let lookup = self.documents.lookup;
+        let holds = |file: &File| (file.first..=file.last).contains(&at);
+        if self.rows.as_ref().is_none_or(|(file, _)| !holds(file)) {
+            let Some(file) = lookup.aside_ledger.iter().find(|file| holds(file)) else {
+                return Ok(false);
+            };
+            let rows: Rows = Box::new(ledger::rows(&lookup.path(file))?);
+            self.rows = Some((file, rows.peekable()));
+        }
+        let (_, rows) = self.rows.as_mut().expect("opened above");
+        let is_near =
+            |row: &Result<LedgerRow, Error>| row.as_ref().map_or(true, |row| row.at <= at);
+        while let Some(row) = rows.next_if(is_near) {
+            let row = row?;
+            if row.at == at {
+                // It was kept when the label was built.
+                return Ok(row.reason.is_none());
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -8,7 +8,7 @@
 use crate::error::Error;
 use crate::ledger::{self, LedgerRow, LedgerWriter, Rejection};
 use crate::manifest::{Aside, Counts, File, Label};
-use crate::segment::{SegmentReader, SegmentWriter};
+use crate::segment::{SegmentReader, SegmentWriter, line_end};
 use crate::store::Corpus;
 use std::fs;
 use std::iter::Peekable;
@@ -197,7 +197,7 @@ fn revise_part(
         let below = part.ledger.path.strip_prefix("ledger/").unwrap_or(&part.ledger.path);
         marked(&format!("{folder}/{below}"), mark, kind)
     };
-    let open = |file: &File| SegmentReader::open(&corpus.root().join(&file.path));
+    let open = |file: &File| Lines::open(corpus.root().join(&file.path));
     let mut lines = part.segment.map(open).transpose()?;
     let mut lines_aside = part.aside_segment.map(open).transpose()?;
     let mut ledger = Output::new(corpus, name("ledger", "parquet"));
@@ -211,12 +211,12 @@ fn revise_part(
         let had_line = built.reason.is_none();
         if had_line {
             let source = if before.is_some() { &mut lines_aside } else { &mut lines };
-            let has_line = source.as_mut().map(|lines| lines.next_line(&mut line)).transpose()?;
-            if has_line != Some(true) {
+            let Some(source) = source else {
                 let path = corpus.root().join(&part.ledger.path);
                 let what = format!("no segment has the line of {}", built.id);
                 return Err(Error::corrupt(&path, what));
-            }
+            };
+            source.read_line_of(&built.id, &mut line)?;
         }
         let row = match decide(&built, verdict) {
             None => {
@@ -236,11 +236,49 @@ fn revise_part(
         row.count(&mut revised.counts);
         ledger.open(LedgerWriter::create)?.push_row(row)?;
     }
+    for lines in [lines, lines_aside].into_iter().flatten() {
+        lines.end()?;
+    }
     revised.ledger.extend(ledger.finish(LedgerWriter::finish)?);
     revised.segments.extend(segment.finish(SegmentWriter::finish)?);
     revised.aside.ledger.extend(ledger_aside.finish(LedgerWriter::finish)?);
     revised.aside.segments.extend(segment_aside.finish(SegmentWriter::finish)?);
     Ok(())
+}
+
+/// The lines of a segment, each of which must be that of the next row.
+struct Lines {
+    path: PathBuf,
+    reader: SegmentReader,
+}
+
+impl Lines {
+    fn open(path: PathBuf) -> Result<Lines, Error> {
+        Ok(Lines { reader: SegmentReader::open(&path)?, path })
+    }
+
+    /// Reads the next line, which must be that of the document `id`.
+    fn read_line_of(&mut self, id: &str, line: &mut Vec<u8>) -> Result<(), Error> {
+        let has_line = self.reader.next_line(line)?;
+        if has_line && line.ends_with(&line_end(id)) {
+            return Ok(());
+        }
+        let found = if has_line { "another document is in its place" } else { "the file ends" };
+        Err(self.damaged(&format!("{id} is expected, and {found}")))
+    }
+
+    /// Fails if a line is left.
+    fn end(mut self) -> Result<(), Error> {
+        if self.reader.next_line(&mut Vec::new())? {
+            return Err(self.damaged("it has more documents than the ledger"));
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, what: &str) -> Error {
+        let remedy = "restore this file from a copy, or rebuild the corpus";
+        Error::corrupt(&self.path, format!("{what}; {remedy}"))
+    }
 }
 
 /// A file that is created with its first line or row.
@@ -278,7 +316,71 @@ fn marked(name: &str, mark: &str, kind: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::marked;
+    use super::*;
+    use crate::part::PartWriter;
+    use document::{DocRef, Document};
+    use std::sync::Arc;
+
+    /// A label with six documents.
+    fn label(corpus: &Corpus) -> Label {
+        let source = crate::Source { name: "a".into(), ..Default::default() };
+        let (slice, name) = ("s".into(), "l".into());
+        let mut label = Label { slice, name, sources: vec![source], ..Label::default() };
+        let mut part = PartWriter::new(corpus, Arc::new(label.clone()), 1, 0);
+        for record in 0..6 {
+            let (at, text) = (DocRef::new(0, 0, record), format!("text {record}"));
+            part.push(&Document { at, text, ..Document::default() }).unwrap();
+        }
+        let (counts, segment, ledger) = part.finish().unwrap();
+        label.counts.add(&counts);
+        label.segments.extend(segment);
+        label.ledger.extend(ledger);
+        label
+    }
+
+    fn odd(row: &LedgerRow) -> Option<Rejection> {
+        let is_odd = row.at.record() % 2 == 1;
+        is_odd.then(|| Rejection { reason: "odd".into(), has_signals: false })
+    }
+
+    /// Changes the lines of a segment.
+    fn damage(corpus: &Corpus, file: &File, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
+        let path = corpus.root().join(&file.path);
+        let mut reader = SegmentReader::open(&path).unwrap();
+        let (mut lines, mut line) = (Vec::new(), Vec::new());
+        while reader.next_line(&mut line).unwrap() {
+            lines.push(line.clone());
+        }
+        change(&mut lines);
+        fs::write(&path, zstd::encode_all(&lines.concat()[..], 1).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_segment_whose_documents_are_not_those_of_the_ledger_is_not_revised() {
+        type Change = fn(&mut Vec<Vec<u8>>);
+        let changes: [(&str, Change); 4] = [
+            ("is expected, and another document is in its place", |lines| lines.swap(0, 1)),
+            ("is expected, and another document is in its place", |lines| {
+                lines[0] = lines[1].clone();
+            }),
+            ("is expected, and the file ends", |lines| drop(lines.pop())),
+            ("it has more documents than the ledger", |lines| lines.push(lines[0].clone())),
+        ];
+        for (expected, change) in changes {
+            let dir = tempfile::tempdir().unwrap();
+            let corpus = Corpus::create(dir.path()).unwrap();
+            let built = label(&corpus);
+            let revised = revise(&corpus, &built, "r1", odd).unwrap();
+            assert_eq!((revised.counts.kept, revised.aside.segments[0].records), (3, 3));
+            damage(&corpus, &built.segments[0], change);
+            let error = revise(&corpus, &built, "r2", odd).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("data/s/l"), "{error}");
+
+            damage(&corpus, &revised.aside.segments[0], change);
+            let error = revise(&corpus, &revised, "r3", |_| None).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("aside/s/l"), "{error}");
+        }
+    }
 
     #[test]
     fn a_revision_of_a_revision_has_one_mark() {

@@ -165,6 +165,12 @@ impl SegmentReader {
     }
 }
 
+/// Returns how the line of a document ends: the identifier is its last field.
+pub(crate) fn line_end(id: &str) -> Vec<u8> {
+    let id = serde_json::to_string(id).expect("a string can be written");
+    format!("\"id\":{id}}}}}\n").into_bytes()
+}
+
 /// Computes the size and checksum of a file.
 pub(crate) fn checksum(path: &Path) -> Result<(u64, u32), Error> {
     let mut file = File::open(path).map_err(Error::unopened(path))?;

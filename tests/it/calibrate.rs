@@ -64,6 +64,39 @@ fn applying_a_threshold_equals_building_with_it() {
 }
 
 #[test]
+fn a_page_that_was_dropped_is_shown_as_it_is_kept_aside() {
+    let place = place();
+    build(&place, "corpus", 0.0);
+    let before = place.documents("corpus");
+    let half = tokens_from(&before, 0.0) / 2;
+    let line = format!("calibrate corpus --slice common_crawl --tokens {half} --apply");
+    place.run(&line).exits(0);
+    let kept = place.documents("corpus").len();
+    assert!(0 < kept && kept < before.len());
+    let sample = || -> BTreeMap<String, Value> {
+        let sample = place.run("sample corpus -n 1M --json").exits(0);
+        let views = sample.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+        views.map(|view: Value| (text(&view["id"]).to_owned(), view)).collect()
+    };
+    let views = sample();
+    let of = |document: &Value| &views[text(&document["meta"]["id"])];
+    for document in &before {
+        let view = of(document);
+        assert_eq!((&view["text"], &view["meta"]), (&document["text"], &document["meta"]));
+        let is_kept = view["verdict"] == "kept";
+        assert_eq!(view["text_is"], if is_kept { "kept" } else { "kept aside" });
+        assert_eq!(
+            view["thresholds"].as_array().unwrap().iter().all(|t| t["passes"] == true),
+            is_kept
+        );
+    }
+    let aside = before.iter().filter(|document| of(document)["verdict"] == "dropped");
+    assert_eq!(aside.count(), before.len() - kept);
+    place.run("prune corpus").exits(0);
+    assert!(sample().values().all(|view| view["text_is"] != "kept aside"));
+}
+
+#[test]
 fn pages_below_the_threshold_of_the_build_are_in_the_curve_but_cannot_be_restored() {
     let place = place();
     build(&place, "all", 0.0);

@@ -21,8 +21,9 @@ Example:
 
 Each record has the same chance. The sample depends on the records and on
 --seed only, not on how the corpus was built. Of a kept document the text in
-the corpus is shown, of a dropped one the text as it was read: again from its
-source, if that is still there and unchanged.";
+the corpus is shown, also of one that calibrate dropped, until prune; of any
+other dropped one the text as it was read: again from its source, if that is
+still there and unchanged.";
 
 /// Show a random sample of documents, kept and dropped
 #[derive(Args)]

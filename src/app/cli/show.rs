@@ -13,8 +13,9 @@ Example:
   sluice show corpus 'common_crawl/2019-30/a.warc.wet.gz#5'
   sluice show corpus https://a.example/page --json | jq .thresholds
 
-A kept document is read from the corpus; a dropped one is read again from its
-source, so its text is known only as long as the source is there and unchanged.
+A kept document is read from the corpus, and so is one that calibrate dropped,
+until prune; any other dropped one is read again from its source, so its text
+is known only as long as the source is there and unchanged.
 The values that the rules compared with the recipe stand under the verdict. On
 a terminal the output goes through $PAGER.";
 

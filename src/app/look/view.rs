@@ -19,9 +19,10 @@ pub(crate) struct View {
     pub verdict: &'static str,
     /// Why it was dropped.
     pub reason: Option<String>,
-    /// The text kept, or the text of a dropped document as it was read. `None` if it is not known.
+    /// The text kept, also aside, or the text of a dropped document as it was read. `None` if it is
+    /// not known.
     pub text: Option<String>,
-    /// What the text is: `kept`, or `as read`.
+    /// What the text is: `kept`, `kept aside`, or `as read`.
     pub text_is: Option<&'static str>,
     /// The fields that are published, or those that the reader set.
     pub meta: Option<Box<RawValue>>,
@@ -108,10 +109,27 @@ struct Line {
 
 /// What is known of a kept document: `line` is its line in a segment.
 pub(super) fn of_kept(explained: Explained<'_>, row: &LedgerRow, line: &[u8]) -> Result<View> {
+    of_line(explained, row, line, "kept")
+}
+
+/// What is known of a document that a later threshold dropped: `line` is its line in a segment kept
+/// aside.
+pub(super) fn of_aside(explained: Explained<'_>, row: &LedgerRow, line: &[u8]) -> Result<View> {
+    let mut view = of_line(explained, row, line, "kept aside")?;
+    view.notes.push("it was kept by the build, and dropped by calibrate".into());
+    Ok(view)
+}
+
+fn of_line(
+    explained: Explained<'_>,
+    row: &LedgerRow,
+    line: &[u8],
+    text_is: &'static str,
+) -> Result<View> {
     let Line { text, meta } =
-        serde_json::from_slice(line).with_context(|| format!("{}: its line in data/", row.id))?;
+        serde_json::from_slice(line).with_context(|| format!("{}: its line", row.id))?;
     let mut view = of_row(explained, row, None);
-    (view.text, view.text_is, view.meta) = (Some(text), Some("kept"), Some(meta));
+    (view.text, view.text_is, view.meta) = (Some(text), Some(text_is), Some(meta));
     if row.paragraphs.duplicate > 0 {
         let (cut, all) = (row.paragraphs.duplicate, row.paragraphs.read);
         view.notes.push(format!("{cut} of its {all} paragraphs were cut as repeats"));

@@ -26,6 +26,12 @@ const CARD_MARK: &str = "ade by sluicebox";
 
 const MADE_BY: &str = "sluicebox";
 
+/// Why an export refuses a file.
+const NOT_MADE: &str = "in it, which no export made";
+
+/// Why an export refuses the folder of a slice.
+const LINK: &str = "a link, and an export does not write through links";
+
 /// How often the list is written while an export runs.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
@@ -118,10 +124,18 @@ impl Folder {
 
     /// Begins to write: `kept` are whole, `planned` will be.
     pub fn begin(&self, kept: Vec<Exported>, planned: BTreeSet<String>) -> Result<(), Error> {
+        let foreign = |found, what| Error::Foreign { out: self.out.clone(), found, what };
+        for path in planned.iter().chain(kept.iter().map(|file| &file.path)) {
+            let folder = self.out.join(path).parent().map(Path::to_owned);
+            if let Some(folder) = folder.filter(|folder| *folder != self.out && folder.is_symlink())
+            {
+                return Err(foreign(folder, LINK));
+            }
+        }
         for path in &planned {
             let is_known = self.earlier.contains_key(path) || self.left.contains(path);
             if !is_known && self.out.join(path).exists() {
-                return Err(Error::Foreign { out: self.out.clone(), found: self.out.join(path) });
+                return Err(foreign(self.out.join(path), NOT_MADE));
             }
         }
         let is_kept: BTreeSet<&String> = kept.iter().map(|file| &file.path).collect();
@@ -164,8 +178,12 @@ impl Folder {
         let is_done: BTreeSet<&String> = state.done.iter().map(|file| &file.path).collect();
         let mut removed = 0;
         let mut folders = BTreeSet::new();
-        for path in state.unfinished.iter().filter(|path| !is_done.contains(path)) {
-            let Some(path) = within(&self.out, path) else { continue };
+        let mut not_removed = BTreeSet::new();
+        for listed in state.unfinished.iter().filter(|path| !is_done.contains(path)) {
+            let Some(path) = within(&self.out, listed) else {
+                not_removed.insert(listed.clone());
+                continue;
+            };
             removed += u64::from(remove(&path)?);
             remove(&temporary(&path))?;
             folders.extend(path.parent().map(Path::to_owned));
@@ -174,8 +192,9 @@ impl Folder {
             // Fails if something else is in it.
             let _ = fs::remove_dir(folder);
         }
-        state.unfinished.clear();
-        self.write(&mut state, true)?;
+        state.unfinished = not_removed;
+        let is_complete = state.unfinished.is_empty();
+        self.write(&mut state, is_complete)?;
         Ok((std::mem::take(&mut state.done), removed))
     }
 
@@ -212,7 +231,7 @@ pub(super) fn temporary(path: &Path) -> PathBuf {
 
 /// Returns the list of the export in a folder; `None` if the folder is empty or does not exist.
 fn check(out: &Path) -> Result<Option<List>, Error> {
-    let foreign = |found: PathBuf| Error::Foreign { out: out.to_owned(), found };
+    let foreign = |found: PathBuf| Error::Foreign { out: out.to_owned(), found, what: NOT_MADE };
     let entries = match fs::read_dir(out) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) if error.kind() == ErrorKind::NotADirectory => {
@@ -367,6 +386,31 @@ mod tests {
             assert_eq!(within(out, path), None, "{path}");
         }
         assert_eq!(within(out, "a/b"), Some(out.join("a/b")));
+    }
+
+    #[test]
+    fn a_folder_of_a_slice_that_is_a_link_is_refused_and_its_files_stay_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (out, elsewhere) = (dir.path().join("out"), dir.path().join("elsewhere"));
+        export(&out, &["a/x", "b/y"]).unwrap();
+        fs::rename(out.join("a"), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, out.join("a")).unwrap();
+        let message = export(&out, &["a/x"]).unwrap_err().to_string();
+        assert!(message.contains("out/a is a link"), "{message}");
+        let folder = Folder::open(&out).unwrap();
+        assert!(folder.begin(vec![exported("a/x")], BTreeSet::new()).is_err());
+        drop(folder);
+
+        // An export of another slice cannot remove its files, so it does not forget them.
+        assert_eq!(export(&out, &["b/y"]).unwrap(), 0);
+        let list: List = serde_json::from_slice(&fs::read(out.join(LIST)).unwrap()).unwrap();
+        assert_eq!((list.complete, list.unfinished), (false, ["a/x".to_owned()].into()));
+        assert!(elsewhere.join("x").exists());
+        fs::remove_file(out.join("a")).unwrap();
+        fs::rename(&elsewhere, out.join("a")).unwrap();
+        assert_eq!(export(&out, &["b/y"]).unwrap(), 1);
+        let list: List = serde_json::from_slice(&fs::read(out.join(LIST)).unwrap()).unwrap();
+        assert!(list.complete && !out.join("a").exists());
     }
 
     #[test]

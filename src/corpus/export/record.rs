@@ -155,6 +155,23 @@ mod tests {
     }
 
     #[test]
+    fn a_wide_record_keeps_its_identifier() {
+        let wide: Vec<String> = (0..250).map(|n| format!("\"f{n}\":{n}")).collect();
+        let line = format!(r#"{{"text":"x","meta":{{{},"id":"s/l/f#0"}}}}"#, wide.join(","));
+        let line = Line::parse(line.as_bytes()).unwrap();
+        let fields = line.fields().unwrap();
+        let mut slice = Schema::default();
+        slice.see(&fields);
+        for schema in [RecordSchema::Sluice, RecordSchema::RedPajama] {
+            let mut out = Vec::new();
+            schema.write(&mut out, "s", &slice, &line, &fields).unwrap();
+            let record: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(record["meta"]["id"], "s/l/f#0");
+            assert!(record["meta"]["other_fields"].as_str().unwrap().ends_with("\"f249\":249}"));
+        }
+    }
+
+    #[test]
     fn times_are_those_that_begin_with_a_date() {
         assert_eq!(time("2019-04-25T12:57:54Z").as_deref(), Some("2019-04-25T12:57:54Z"));
         assert_eq!(time("1890-01-02").as_deref(), Some("1890-01-02T00:00:00.000Z"));

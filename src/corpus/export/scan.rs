@@ -18,7 +18,8 @@ use std::path::Path;
 pub(super) struct Scan {
     pub schema: Schema,
     pub lines: Vec<ScannedLine>,
-    /// Documents by the field `language`, if that is a string.
+    /// Documents by the field `language`, if that can be a code of ISO 639. Other values are of
+    /// another meaning, and may be as many as documents.
     pub languages: BTreeMap<String, u64>,
 }
 
@@ -33,10 +34,6 @@ pub(super) struct ScannedLine {
     /// Digest of its line.
     pub digest: [u8; 16],
 }
-
-/// Most languages of a segment that are counted; a file with more has them from a field of another
-/// meaning.
-const LANGUAGES_MAX: usize = 1000;
 
 /// Documents between two reports of progress.
 const REPORT_DOCUMENTS: u64 = 256;
@@ -70,7 +67,7 @@ pub(super) fn segment(
             digest: digest[..16].try_into().expect("16 of 32 bytes"),
         });
         if let Some(language) = fields.string("language")
-            && (scan.languages.len() < LANGUAGES_MAX || scan.languages.contains_key(&language))
+            && is_code(&language)
         {
             *scan.languages.entry(language).or_default() += 1;
         }
@@ -78,6 +75,11 @@ pub(super) fn segment(
     })?;
     report(scan.lines.len(), true);
     Ok(scan)
+}
+
+/// Whether a language can be a code of ISO 639. There are fewer than 20,000 of these.
+fn is_code(language: &str) -> bool {
+    (2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// Adds the fields of all records of a segment to a schema.
@@ -139,4 +141,33 @@ pub(super) fn in_order<'l>(corpus: &Path, label: &'l Label) -> Result<Vec<&'l Fi
         return Err(Error::corrupt(&corpus.join(&pair[1].path), what));
     }
     Ok(segments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::part::PartWriter;
+    use document::{DocRef, Document};
+    use std::sync::Arc;
+
+    #[test]
+    fn languages_are_counted_whatever_else_is_in_their_field() {
+        let dir = tempfile::tempdir().unwrap();
+        let corpus = Corpus::create(dir.path()).unwrap();
+        let source = crate::Source { name: "a".into(), ..Default::default() };
+        let (slice, name) = ("s".into(), "l".into());
+        let label = Label { slice, name, sources: vec![source], ..Label::default() };
+        let mut part = PartWriter::new(&corpus, Arc::new(label), 1, 0);
+        let others = (0..2000).map(|number| format!("Language {number}"));
+        for (record, language) in others.chain(["en".into(), "de".into(), "en".into()]).enumerate()
+        {
+            let at = DocRef::new(0, 0, record as u64);
+            let mut document = Document { at, text: "x".into(), ..Document::default() };
+            document.meta.set("language", language);
+            part.push(&document).unwrap();
+        }
+        let (_, file, _) = part.finish().unwrap();
+        let scan = segment(&corpus, &file.unwrap(), &Splits::default(), |_| ()).unwrap();
+        assert_eq!(scan.languages, [("de".to_owned(), 1), ("en".to_owned(), 2)].into());
+    }
 }

@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt::Write;
 
-/// Largest number of fields with their own column.
+/// Largest number of fields with their own column, the identifier included.
 const FIELDS_MAX: usize = 200;
 
 /// Levels of lists and objects that are distinguished.
@@ -82,13 +82,19 @@ impl Schema {
                 let known = &mut self.fields[place].1;
                 *known = merged(std::mem::replace(known, Type::Mixed), of);
             }
-            None if self.fields.len() < FIELDS_MAX => {
+            None if self.has_room(name) => {
                 self.is_uneven |= self.records > 0;
                 self.places.insert(name.to_owned(), self.fields.len());
                 self.fields.push((name.to_owned(), of));
             }
             None => self.has_others = true,
         }
+    }
+
+    /// Whether a new field gets a column. One is kept for the identifier, the last field of a record.
+    fn has_room(&self, name: &str) -> bool {
+        let kept = usize::from(name != ID && !self.places.contains_key(ID));
+        self.fields.len() + kept < FIELDS_MAX
     }
 
     /// Adds the records that `later` has seen, as if this had seen them after its own. Returns false
@@ -217,8 +223,9 @@ impl Serialize for Written<'_> {
         let values: HashMap<&str, &serde_json::value::RawValue> =
             self.fields.0.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let mut map = serializer.serialize_map(None)?;
+        let mut waits = self.schema.has_others;
         for (name, of) in self.schema.in_order() {
-            if name == ID && self.schema.has_others {
+            if name == ID && std::mem::take(&mut waits) {
                 map.serialize_entry(OTHERS, &self.others::<S>()?)?;
             }
             match values.get(name) {
@@ -228,6 +235,9 @@ impl Serialize for Written<'_> {
                 }
                 Some(value) => map.serialize_entry(name, value)?,
             }
+        }
+        if waits {
+            map.serialize_entry(OTHERS, &self.others::<S>()?)?;
         }
         map.end()
     }
@@ -322,5 +332,30 @@ mod tests {
         let last: Vec<&str> = published.iter().rev().take(2).map(|(name, _)| &**name).collect();
         assert_eq!(last, [ID, OTHERS]);
         assert!(!Schema::default().append(schema(&[&wide])), "the types of f200.. are not known");
+    }
+
+    #[test]
+    fn no_field_of_a_wide_record_is_lost() {
+        for (count, id) in
+            [(198, ",\"id\":\"1\""), (199, ",\"id\":\"1\""), (250, ",\"id\":\"1\""), (250, "")]
+        {
+            let wide: Vec<String> = (0..count).map(|n| format!("\"f{n}\":{n}")).collect();
+            let wide = format!("{{{}{id}}}", wide.join(","));
+            let schema = schema(&[&wide]);
+            let written: Value =
+                serde_json::from_str(&schema.write(&fields(&wide)).unwrap()).unwrap();
+            let mut found = written.as_object().unwrap().clone();
+            let published = schema.published();
+            let mut names: Vec<&str> = published.iter().map(|(name, _)| &**name).collect();
+            names.sort_unstable();
+            assert!(found.keys().eq(names), "{count} fields{id}");
+            assert!(found.len() <= FIELDS_MAX + 1);
+            assert_eq!(found.contains_key(OTHERS), count >= FIELDS_MAX);
+            if let Some(others) = found.remove(OTHERS) {
+                let others: Value = serde_json::from_str(others.as_str().unwrap()).unwrap();
+                found.extend(others.as_object().unwrap().clone());
+            }
+            assert_eq!(Value::from(found), serde_json::from_str::<Value>(&wide).unwrap());
+        }
     }
 }
