@@ -187,7 +187,8 @@ fn run(
         }
         prepared.insert(name, slice.prepare(settings, models, setup_labels.clone()));
     }
-    identifiers.extend(loaded.common.and_then(|common| common.tokens_remark()));
+    let common = loaded.common.take();
+    identifiers.extend(common.as_ref().and_then(CommonModels::tokens_remark));
     let plan = plan(&manifest, labels, &prepared, options);
     let progress = Progress::new(labels.iter().map(|&number| {
         let label = &manifest.labels[number];
@@ -212,6 +213,7 @@ fn run(
         Ok(engine::run(corpus, job, meeting, &engine_options)?)
     })?;
     shown.finish();
+    identifiers.extend(common.and_then(|common| common.uncounted_remark()));
     Ok(identifiers)
 }
 

@@ -8,13 +8,13 @@ mod passed;
 mod tests;
 
 pub(crate) use corpus::{CorpusPart, is_corpus, segments};
-pub(crate) use field::TextField;
+pub(crate) use field::{Fields, TextField};
 pub(crate) use passed::Passed;
 
 use crate::inputs;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use formats::{Form, is_named_json};
+use formats::{Form, is_named_json, without_compression};
 use recipe::usage::usage;
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader};
@@ -128,8 +128,9 @@ pub(crate) fn without_card(input: &str, mut files: Vec<PathBuf>) -> Vec<PathBuf>
 /// Fails if a file is certainly not text or JSON lines of text, such as a dump that a slice reads.
 fn check_form(path: &Path) -> Result<()> {
     use Form::{Binary, Json, Parquet};
-    let (shown, name) = (path.display(), file_name(path));
-    if name.contains(".wet") || name.contains(".warc") {
+    let (shown, name) = (path.display(), file_name(path).to_lowercase());
+    let name = without_compression(&name);
+    if name.ends_with(".wet") || name.ends_with(".warc") {
         return Err(usage(format!(
             "{shown} is a dump, not text: add it to a corpus, and name the folder of the corpus"
         )));
@@ -247,9 +248,21 @@ pub(crate) fn json_texts(path: &Path) -> Result<impl Iterator<Item = Result<Stri
     Ok(lines.filter_map(Line::strict))
 }
 
-/// Calls `each` with the lines of a plain or compressed file of text, for other uses than training.
-pub(crate) fn plain_lines(path: &Path, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-    of_text(path)?.filter_map(Line::strict).try_for_each(|line| each(&line?))
+/// Calls `each` with the lines of a plain or compressed file of text, for other uses than training,
+/// and records in `passed` what is not one.
+pub(crate) fn plain_lines(
+    path: &Path,
+    passed: &mut Passed,
+    each: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    for line in of_text(path)? {
+        match line? {
+            Line::Text(text) | Line::Unmarked(text) => each(&text)?,
+            Line::OtherLanguage(_) => {}
+            Line::Malformed(what) => passed.malformed(what),
+        }
+    }
+    Ok(())
 }
 
 impl Line {

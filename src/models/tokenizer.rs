@@ -2,10 +2,10 @@
 //! through their own library. Nothing is downloaded.
 //!
 //! The library has two generations, and both are linked. The release candidate of 1.0 is many times
-//! as fast, but does not read every file that the stable release reads: not a `Split` by any regular
-//! expression, and a `ByteLevel` only in last place. Such a file is read by the stable release, with
-//! Oniguruma for regular expressions, as in Hugging Face's Python package. The counts of both are
-//! the same.
+//! as fast, but does not read every file that the stable release reads: not a `Split` or a `Replace`
+//! by any regular expression, no added token that must be a single word, and a `ByteLevel` only in
+//! last place. Such a file is read by the stable release, with Oniguruma for regular expressions, as
+//! in Hugging Face's Python package. The counts of both are the same.
 //!
 //! RedPajama-1T was counted with the tokenizer of GPT-NeoX-20B, which is also Pythia's; the second
 //! version with that of Mistral-7B.
@@ -35,7 +35,8 @@ enum Library {
 impl TokenCounter {
     /// Reads a `tokenizer.json`, of version 2.0 or of the older format.
     ///
-    /// Padding and truncation in the file are ignored: every token of the text counts.
+    /// Padding and truncation in the file are ignored: every token of the text counts. So is the
+    /// dropout of BPE: the same text always has the same count.
     ///
     /// # Errors
     ///
@@ -80,10 +81,15 @@ impl TokenCounter {
 
     /// Returns a remark for the user if the slower generation of the library counts, and why.
     pub fn remark(&self) -> Option<String> {
-        let Library::Stable(_, refusal) = &self.library else { return None };
+        let Library::Stable(stable, refusal) = &self.library else { return None };
+        let dropout = if stable.had_dropout {
+            "; its dropout, which makes counts random, is ignored"
+        } else {
+            ""
+        };
         Some(format!(
             "tokens by the stable release of tokenizers, which is slower; the fast one cannot read \
-             {}: {refusal}",
+             {}: {refusal}{dropout}",
             self.path.display()
         ))
     }

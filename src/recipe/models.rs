@@ -5,12 +5,16 @@ use document::Document;
 use engine::fail;
 use models::Perplexity;
 use models::language::{LanguageIdentifier, code_named};
-use models::tokenizer::TokenCounter;
+use models::tokenizer::{TokenCounter, TokenizerError};
 use models::wikiref::WikiReferences;
 use signals::rules::c4::BadWords;
 use signals::{Facts, Keep, Lists, RULES, SIGNALS, Signal, View, find};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Texts without tokens that are named one by one. All are counted.
+const UNCOUNTED_NAMED_MAX: u64 = 20;
 
 /// The models of one slice.
 #[derive(Clone)]
@@ -18,7 +22,7 @@ pub struct Models {
     language: Arc<LanguageIdentifier>,
     perplexity: Option<Arc<Perplexity>>,
     quality: Option<Arc<WikiReferences>>,
-    tokens: Option<Arc<TokenCounter>>,
+    tokens: Option<Arc<Tokens>>,
     lists: Arc<Lists>,
     signals: Arc<Vec<&'static Signal>>,
     keep: Option<Arc<Keep>>,
@@ -55,7 +59,13 @@ pub struct ModelFiles {
 #[derive(Clone)]
 pub struct CommonModels {
     language: Arc<LanguageIdentifier>,
-    tokens: Option<Arc<TokenCounter>>,
+    tokens: Option<Arc<Tokens>>,
+}
+
+/// The tokenizer, and how many texts it could not encode.
+struct Tokens {
+    counter: TokenCounter,
+    uncounted: AtomicU64,
 }
 
 impl CommonModels {
@@ -69,12 +79,20 @@ impl CommonModels {
             None => LanguageIdentifier::builtin(),
         };
         let tokens = tokenizer.map(TokenCounter::open).transpose().map_err(usage_of_file)?;
+        let tokens = tokens.map(|counter| Tokens { counter, uncounted: AtomicU64::new(0) });
         Ok(CommonModels { language: Arc::new(language), tokens: tokens.map(Arc::new) })
     }
 
     /// Returns a remark for the user if tokens are counted by the slower tokenizer library.
     pub fn tokens_remark(&self) -> Option<String> {
-        self.tokens.as_ref().and_then(|tokens| tokens.remark())
+        self.tokens.as_ref().and_then(|tokens| tokens.counter.remark())
+    }
+
+    /// Returns a remark for the user, after a run, if the tokenizer could not encode some texts.
+    pub fn uncounted_remark(&self) -> Option<String> {
+        let uncounted = self.tokens.as_ref()?.uncounted.load(Ordering::Relaxed);
+        let texts = if uncounted == 1 { "1 text has" } else { &format!("{uncounted} texts have") };
+        (uncounted > 0).then(|| format!("{texts} no tokens: the tokenizer cannot encode them"))
     }
 }
 
@@ -161,14 +179,25 @@ impl Models {
         }
     }
 
-    /// Sets a document's number of tokens, if there is a tokenizer.
+    /// Sets a document's number of tokens, if there is a tokenizer. A text that it cannot encode
+    /// has none, and is reported.
     pub fn tokens(&self) -> impl Fn(&mut Document) + 'static {
         let model = self.tokens.clone();
         move |document| {
-            let count = |model: &Arc<TokenCounter>| model.count(&document.text);
-            let tokens = model.as_ref().map(count).transpose();
-            document.scores.tokens = tokens.unwrap_or_else(|error| fail(error));
+            let Some(model) = &model else { return };
+            match model.counter.count(&document.text) {
+                Ok(tokens) => document.scores.tokens = Some(tokens),
+                Err(error) => model.report(document, &error),
+            }
         }
+    }
+
+    /// Returns the number of tokens of a text; `None` without a tokenizer.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot encode the text.
+    pub fn tokens_of(&self, text: &str) -> Result<Option<u64>, TokenizerError> {
+        self.tokens.as_ref().map(|model| model.counter.count(text)).transpose()
     }
 
     /// Sets the signals that the recipe names. `facts` returns what earlier steps recorded.
@@ -203,6 +232,19 @@ impl Models {
             let facts = facts(document);
             !keep.holds(&mut View::new(&document.text, &facts, &lists, &mut scratch))
         }
+    }
+}
+
+impl Tokens {
+    /// Reports a text that has no number of tokens.
+    fn report(&self, document: &Document, error: &TokenizerError) {
+        let before = self.uncounted.fetch_add(1, Ordering::Relaxed);
+        if before >= UNCOUNTED_NAMED_MAX {
+            return;
+        }
+        let more = if before + 1 == UNCOUNTED_NAMED_MAX { "; more are only counted" } else { "" };
+        let (at, url) = (document.at, &document.url);
+        tracing::warn!("document {at} {url}: no tokens: {error}{more}");
     }
 }
 
@@ -256,9 +298,10 @@ fn lists(files: &ModelFiles) -> anyhow::Result<Lists> {
     Ok(lists)
 }
 
+/// Returns each signal of these names once: those of `all` first, then the others.
 fn find_signals(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static Signal>> {
     let all = names.iter().any(|name| name == "all");
-    let mut signals = Vec::new();
+    let mut named = Vec::new();
     for name in names.iter().filter(|name| *name != "all") {
         let signal = find(name).ok_or_else(|| {
             let hint = suggest(name, SIGNALS.iter().chain(&RULES).map(|s| s.name));
@@ -267,10 +310,16 @@ fn find_signals(names: &[String], lists: &Lists) -> anyhow::Result<Vec<&'static 
         if let Some(needed) = signal.missing(lists) {
             return Err(wrong_setting("signals", format!("{name} needs {needed}")));
         }
-        signals.push(signal);
+        named.push(signal);
     }
+    let mut signals: Vec<&'static Signal> = Vec::new();
     if all {
-        signals = SIGNALS.iter().filter(|signal| signal.missing(lists).is_none()).collect();
+        signals.extend(SIGNALS.iter().filter(|signal| signal.missing(lists).is_none()));
+    }
+    for signal in named {
+        if signals.iter().all(|known| known.name != signal.name) {
+            signals.push(signal);
+        }
     }
     Ok(signals)
 }

@@ -404,6 +404,58 @@ fn parquet_has_a_typed_column_for_each_score() {
 }
 
 #[test]
+fn parquet_has_a_nested_text_once() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let place = Place::new();
+    place.write("in.jsonl", "{\"meta\":{\"content\":\"the text\",\"n\":1}}\n");
+    place.run("score in.jsonl --text-field meta.content --out out.parquet").exits(0);
+    let file = fs::File::open(place.path("out.parquet")).unwrap();
+    let row = SerializedFileReader::new(file).unwrap().get_row_iter(None).unwrap().next();
+    let row = json_of(&parquet::record::Field::Group(row.unwrap().unwrap()));
+    assert_eq!((text(&row["text"]), text(&row["fields"])), ("the text", "{\"meta\":{\"n\":1}}"));
+}
+
+#[test]
+fn a_text_that_the_tokenizer_cannot_encode_is_a_malformed_line() {
+    let place = Place::new();
+    // Without a word for all others.
+    let model = r#"{"type":"WordLevel","unk_token":"?","vocab":{"the":0,"lamp":1}}"#;
+    let tokenizer =
+        format!(r#"{{"version":"1.0","pre_tokenizer":{{"type":"Whitespace"}},"model":{model}}}"#);
+    place.write("words.json", tokenizer);
+    place.write("in.jsonl", "{\"text\":\"the lamp\"}\n{\"text\":\"a\"}\n{\"text\":\"lamp\"}\n");
+    let outcome = place.run("score in.jsonl --tokenizer words.json --out out.jsonl").exits(3);
+    outcome.names(&["in.jsonl: line 2: ", "words.json cannot encode a text"]);
+    let scored = values(&read(&place, "out.jsonl"));
+    let tokens: Vec<u64> = scored.iter().map(|line| number(&line["scores"]["tokens"])).collect();
+    assert_eq!(tokens, [2, 1]);
+    // In a corpus, the text is kept without them.
+    let inputs = crate::support::input("2019-30", "fixtures/2019-30");
+    place.write("recipe.toml", format!("corpus = \"c\"\ntokenizer = \"words.json\"\n{inputs}"));
+    let outcome = place.run("build recipe.toml").exits(0);
+    let outcome = outcome.names(&["document 0/0#", "cannot encode a text"]);
+    assert!(outcome.stdout.contains("texts have no tokens"), "{}", outcome.stdout);
+    let documents = place.documents("c");
+    assert!(documents.len() > 20 && documents.iter().all(|d| d["meta"]["tokens"].is_null()));
+}
+
+#[test]
+fn a_signal_is_computed_once_and_beside_all() {
+    let place = Place::new();
+    place.write("in.jsonl", lines(1));
+    let names = |signals: &str| {
+        place
+            .run(&format!("score in.jsonl --out o.jsonl --overwrite --signals {signals}"))
+            .exits(0);
+        let line: String = read(&place, "o.jsonl");
+        let of_all = line.matches("\"rps_doc_word_count\"").count();
+        (of_all, line.matches("\"fineweb_quality\"").count())
+    };
+    assert_eq!(names("all,fineweb_quality,rps_doc_word_count"), (1, 1));
+    assert_eq!(names("fineweb_quality,fineweb_quality"), (0, 1));
+}
+
+#[test]
 fn a_tokenizer_that_only_the_stable_library_reads_is_used_and_named() {
     let place = Place::new();
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tokenizers");

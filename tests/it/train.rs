@@ -157,6 +157,7 @@ fn inputs_that_cannot_be_trained_on_are_named() {
     place.write("empty.txt", "\n");
     place.write("dir/en.arpa.bin", "");
     place.write("page.warc.wet", "");
+    place.write("page.WARC.gz", "");
     let lm = "train lm --lang en --out models";
     for (line, code, words) in [
         (format!("{lm} latin.txt"), 1, ["no words", "1 malformed line skipped"]),
@@ -164,6 +165,7 @@ fn inputs_that_cannot_be_trained_on_are_named() {
         (format!("{lm} empty.txt"), 1, ["the training text", ""]),
         (format!("{lm} nowhere.txt"), 2, ["nowhere.txt", "no such file"]),
         (format!("{lm} page.warc.wet"), 2, ["page.warc.wet", "add it to a corpus"]),
+        (format!("{lm} page.WARC.gz"), 2, ["page.WARC.gz", "add it to a corpus"]),
         (format!("{lm} good.txt --order 9"), 2, ["--order", "from 2 to 6"]),
         (format!("{lm} good.txt --order 1"), 2, ["--order", "from 2 to 6"]),
         (format!("{lm} good.txt --memory 1k"), 2, ["--memory", "at least 1M"]),
@@ -225,6 +227,31 @@ fn the_addresses_that_wikipedia_refers_to_are_listed() {
     let found = std::fs::read_to_string(place.path("found.txt")).unwrap();
     assert_eq!(found, "http://a.example/1\nhttps://b.example/2\n");
     place.run("train references none.xml --out found.txt").exits(2).names(&["none.xml"]);
+}
+
+#[test]
+fn lines_of_a_dump_that_are_not_utf_8_are_counted() {
+    let place = Place::new();
+    let line = "&lt;ref&gt;{{cite web|url=http://a.example/1|title=T}}&lt;/ref&gt;\n";
+    place.write("dump.xml", [line.as_bytes(), b"caf\xe9\n", line.as_bytes()].concat());
+    let outcome = place.run("train references dump.xml --out found.txt --json").exits(3);
+    let outcome = outcome.names(&["dump.xml: line 2: not UTF-8", "1 malformed line skipped"]);
+    let report = outcome.json();
+    assert_eq!((number(&report["addresses"]), number(&report["malformed"])), (2, 1));
+    assert_eq!(std::fs::read_to_string(place.path("found.txt")).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn texts_that_a_language_model_cannot_use_are_counted() {
+    let place = Place::new();
+    let long = "a".repeat((256 << 20) + 1);
+    place.write("notes.wetlands.txt", format!("one text\nanother text\n\u{301}\n{long}\n"));
+    let line = "train lm --lang en --out models notes.wetlands.txt --order 2 --json";
+    let outcome = place.run(line).exits(0);
+    let outcome = outcome.names(&["1 text skipped: too long", "1 text skipped: empty"]);
+    let report = outcome.json();
+    assert_eq!((number(&report["too_long"]), number(&report["empty"])), (1, 1));
+    assert_eq!(number(&report["texts"]) + number(&report["held_out"]["texts"]), 2);
 }
 
 #[test]

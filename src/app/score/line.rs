@@ -1,9 +1,10 @@
 //! Scoring one line: finding its text, and adding the scores at its end.
 
 use super::read::{Item, Place};
-use crate::texts::TextField;
+use crate::texts::{Fields, TextField};
 use document::{Document, Scores};
 use formats::Field;
+use models::tokenizer::TokenizerError;
 use recipe::Models;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -43,6 +44,7 @@ type Step = Box<dyn FnMut(&mut Document)>;
 /// The steps of a scoring thread.
 pub(super) struct Scorer {
     steps: Vec<Step>,
+    models: Models,
     text_field: TextField,
     /// Whether rows are written, and not lines.
     as_rows: bool,
@@ -57,8 +59,7 @@ impl Scorer {
         }
         steps.push(Box::new(models.quality()));
         steps.push(Box::new(models.signals(facts)));
-        steps.push(Box::new(models.tokens()));
-        Scorer { steps, text_field, as_rows }
+        Scorer { steps, models: models.clone(), text_field, as_rows }
     }
 
     /// Returns the line with its scores, or what is wrong with it.
@@ -76,7 +77,7 @@ impl Scorer {
         let mut fields = formats::fields(bytes)
             .map_err(|error| place.message(format!("a JSON object is expected: {error}")))?;
         let text = self.text_field.text(&fields).map_err(|what| place.message(what))?;
-        let document = self.document(text);
+        let document = self.document(text).map_err(|error| place.message(error))?;
         fields.retain(|(name, _)| name != SCORES);
         let text_bytes = document.bytes_read;
         let language = document.language.as_ref().map(|language| language.code.clone());
@@ -84,7 +85,7 @@ impl Scorer {
         let tokens = document.scores.tokens;
         let written = if self.as_rows {
             // The text has a column of its own.
-            fields.retain(|(name, _)| *name != self.text_field.name());
+            self.text_field.remove(&mut fields);
             let fields = serde_json::to_string(&Fields(&fields));
             fields.map(|fields| Written::Row(Box::new(Row { document, fields })))
         } else {
@@ -95,11 +96,12 @@ impl Scorer {
         Ok(Scored { written, text_bytes, language: language.unwrap_or_default(), bucket, tokens })
     }
 
-    fn document(&mut self, text: String) -> Document {
+    fn document(&mut self, text: String) -> Result<Document, TokenizerError> {
         let bytes_read = text.len() as u64;
         let mut document = Document { text, bytes_read, ..Document::default() };
         self.steps.iter_mut().for_each(|step| step(&mut document));
-        document
+        document.scores.tokens = self.models.tokens_of(&document.text)?;
+        Ok(document)
     }
 }
 
@@ -114,14 +116,6 @@ fn facts(document: &Document) -> Facts<'_> {
         nlines: Some(document.text.split('\n').count() as u64),
         wikiref_score: document.scores.quality,
         ..Facts::default()
-    }
-}
-
-struct Fields<'a>(&'a [Field]);
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The field of a line that has its text.
 
 use formats::Field;
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use std::fmt;
 use std::str::FromStr;
 
@@ -33,11 +34,6 @@ impl fmt::Display for TextField {
 }
 
 impl TextField {
-    /// Returns the name as it was given.
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-
     /// Returns the text of a line with these fields. The error says what is wrong with the line.
     pub fn text(&self, fields: &[Field]) -> Result<String, String> {
         let name = &self.0;
@@ -45,6 +41,34 @@ impl TextField {
             .ok_or_else(|| format!("there is no field {name}; name another with --text-field"))?;
         serde_json::from_str(raw.get())
             .map_err(|error| format!("the field {name} is not a string: {error}"))
+    }
+
+    /// Removes the text from the fields of a line. The object in which it is nested stays.
+    pub fn remove(&self, fields: &mut Vec<Field>) {
+        remove(fields, &self.0);
+    }
+}
+
+/// Removes the field whose value [`value`] returns.
+fn remove(fields: &mut Vec<Field>, name: &str) {
+    let before = fields.len();
+    fields.retain(|(known, _)| known != name);
+    if fields.len() < before {
+        return;
+    }
+    let Some((first, rest)) = name.split_once('.') else { return };
+    let Some((_, object)) = fields.iter_mut().find(|(known, _)| known == first) else { return };
+    let Ok(mut inner) = formats::fields(object.get().as_bytes()) else { return };
+    remove(&mut inner, rest);
+    *object = to_raw_value(&Fields(&inner)).expect("names are strings, values are JSON");
+}
+
+/// Fields as a JSON object.
+pub(crate) struct Fields<'a>(pub &'a [Field]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
@@ -85,5 +109,20 @@ mod tests {
             assert!(error.starts_with(problem), "{error}");
         }
         assert!("".parse::<TextField>().is_err());
+    }
+
+    #[test]
+    fn the_text_is_removed_wherever_it_is_found() {
+        let line = r#"{"a.b":"1","a":{"b":"2","c":{"d":"3"},"n":1e400},"t":"4"}"#;
+        for (name, expected) in [
+            ("t", r#"{"a.b":"1","a":{"b":"2","c":{"d":"3"},"n":1e400}}"#),
+            ("a.b", r#"{"a":{"b":"2","c":{"d":"3"},"n":1e400},"t":"4"}"#),
+            ("a.c.d", r#"{"a.b":"1","a":{"b":"2","c":{},"n":1e400},"t":"4"}"#),
+            ("a.x", line),
+        ] {
+            let mut fields = formats::fields(line.as_bytes()).unwrap();
+            name.parse::<TextField>().unwrap().remove(&mut fields);
+            assert_eq!(serde_json::to_string(&Fields(&fields)).unwrap(), expected, "{name}");
+        }
     }
 }

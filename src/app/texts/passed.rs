@@ -23,6 +23,10 @@ pub(crate) struct Passed {
     no_language: u64,
     /// Texts of a selected slice that say no language, and were used.
     pub unmarked: u64,
+    /// Texts that are too long for a language model.
+    pub too_long: u64,
+    /// Texts of which nothing is left when they are normalized.
+    pub empty: u64,
 }
 
 impl Passed {
@@ -77,6 +81,14 @@ impl Passed {
         if self.unmarked > 0 {
             let texts = count(self.unmarked, "text says", "texts say");
             sums.push(format!("{texts} no language in meta.language and were used"));
+        }
+        if self.too_long > 0 {
+            let texts = count(self.too_long, "text", "texts");
+            sums.push(format!("{texts} skipped: too long to be scored"));
+        }
+        if self.empty > 0 {
+            let texts = count(self.empty, "text", "texts");
+            sums.push(format!("{texts} skipped: empty when normalized"));
         }
         if self.malformed > 0 {
             let lines = count(self.malformed, "malformed line", "malformed lines");

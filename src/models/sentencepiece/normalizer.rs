@@ -13,6 +13,10 @@ use super::symbols::Symbols;
 /// The mark for a blank in a piece, U+2581.
 pub(super) const MARK: &[u8] = "\u{2581}".as_bytes();
 
+/// No replacement may be longer, so that a text grows by a known factor at most. The longest of
+/// NFKC has 33 bytes.
+const REPLACEMENT_BYTES_MAX: usize = 255;
+
 pub(super) struct Normalizer {
     /// The double array; empty if there are no replacements.
     units: Vec<u32>,
@@ -49,6 +53,10 @@ impl Normalizer {
             let (units, _) = trie.as_chunks::<4>();
             normalizer.units = units.iter().map(|unit| u32::from_le_bytes(*unit)).collect();
             normalizer.replacements = rest[size..].to_vec();
+            let mut each = normalizer.replacements.split(|byte| *byte == 0);
+            if each.any(|replacement| replacement.len() > REPLACEMENT_BYTES_MAX) {
+                return Err("one of its replacements is longer than 255 bytes");
+            }
         } else if !charsmap.is_empty() {
             return Err("its replacements are cut short");
         }
@@ -264,6 +272,16 @@ mod tests {
     fn truncated_lists_are_refused() {
         assert!(Normalizer::new(&[1, 0], Symbols::new(&[])).is_err());
         assert!(Normalizer::new(&[9, 0, 0, 0, 1, 2], Symbols::new(&[])).is_err());
+    }
+
+    #[test]
+    fn replacements_that_are_too_long_are_refused() {
+        for (bytes, ended) in [(255, true), (255, false), (256, true), (256, false)] {
+            let mut charsmap = [vec![0; 4], b"short\0".to_vec(), vec![b'a'; bytes]].concat();
+            charsmap.extend(ended.then_some(0));
+            let read = Normalizer::new(&charsmap, Symbols::new(&[]));
+            assert_eq!(read.is_ok(), bytes == 255, "{bytes}");
+        }
     }
 
     proptest! {

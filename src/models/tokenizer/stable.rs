@@ -1,9 +1,11 @@
 //! Tokenizers in the stable generation of the library, which reads every file.
 
-use tokenizers_onig::Tokenizer;
+use tokenizers_onig::{ModelWrapper, Tokenizer};
 
 pub(super) struct Stable {
     tokenizer: Tokenizer,
+    /// Whether the file asks for random merges, which are for training.
+    pub(super) had_dropout: bool,
 }
 
 impl Stable {
@@ -12,7 +14,8 @@ impl Stable {
         let mut tokenizer: Tokenizer = text.parse().map_err(|error| format!("{error}"))?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
-        Ok(Stable { tokenizer })
+        let had_dropout = remove_dropout(&mut tokenizer);
+        Ok(Stable { tokenizer, had_dropout })
     }
 
     pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>, String> {
@@ -20,4 +23,17 @@ impl Stable {
             self.tokenizer.encode_fast(text, false).map_err(|error| error.to_string())?;
         Ok(encoding.get_ids().to_vec())
     }
+}
+
+/// Makes merges certain: with dropout, the same text would have another count each time. Returns
+/// whether they were not.
+fn remove_dropout(tokenizer: &mut Tokenizer) -> bool {
+    let ModelWrapper::BPE(model) = tokenizer.get_model() else { return false };
+    if model.dropout.is_none_or(|dropout| dropout == 0.0) {
+        return false;
+    }
+    let mut model = model.clone();
+    model.dropout = None;
+    tokenizer.with_model(model);
+    true
 }

@@ -98,6 +98,90 @@ fn tokenizers_of_all_published_forms_count_as_the_python_package() {
     }
 }
 
+/// Our small tokenizer with one part changed, as both generations of the library read it.
+fn changed(change: impl Fn(&mut serde_json::Value)) -> (TokenCounter, Stable) {
+    let mut tokenizer: serde_json::Value = serde_json::from_str(BASE).expect("JSON");
+    change(&mut tokenizer);
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(tokenizer.to_string().as_bytes()).expect("written");
+    let counter = TokenCounter::open(file.path()).expect("a tokenizer");
+    (counter, Stable::read(&tokenizer.to_string()).expect("a tokenizer"))
+}
+
+#[test]
+fn added_single_words_are_found_as_by_the_python_package() {
+    let (counter, stable) = changed(|tokenizer| {
+        let added = tokenizer["added_tokens"].as_array_mut().expect("a list");
+        for (id, content) in [(90_001, "é"), (90_002, "lamp")] {
+            added.push(serde_json::json!({
+                "id": id, "content": content, "single_word": true, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": false
+            }));
+        }
+    });
+    for text in ["xé é", "é", "éé é", "lamp lamps", "lamplamp lamp", "é lamp_ lamp.", "xlamp lamp"]
+    {
+        assert_eq!(counter.ids(text).expect("ids"), stable.ids(text).expect("ids"), "{text:?}");
+    }
+    let remark = counter.remark().expect("a remark");
+    assert!(remark.contains("the added single word \"lamp\""), "{remark}");
+}
+
+/// Our small tokenizer with a `Replace` in its normalizer.
+fn replacing(pattern: &str) -> (TokenCounter, Stable) {
+    changed(|tokenizer| {
+        let replace = serde_json::json!({
+            "type": "Replace", "pattern": {"Regex": pattern}, "content": "lamp"
+        });
+        tokenizer["normalizer"] =
+            serde_json::json!({"type": "Sequence", "normalizers": [{"type": "NFC"}, replace]});
+    })
+}
+
+#[test]
+fn replaced_patterns_match_as_in_the_python_package() {
+    for pattern in ["^b", "x$", "[[:space:]]+", "^ +", r"(?<=a)\s+", r"\h"] {
+        let (counter, stable) = replacing(pattern);
+        for text in ["a\nb\n x\n", " x\r\nx\n\n", "a\u{85}b\u{a0} \u{200b}c", "a  fade 09", ""] {
+            assert_eq!(counter.ids(text).expect("ids"), stable.ids(text).expect("ids"), "{text:?}");
+        }
+        let remark = counter.remark().expect("a remark");
+        assert!(remark.contains(&format!("the Replace {pattern:?}")), "{remark}");
+    }
+}
+
+#[test]
+fn patterns_that_the_fast_library_replaces_match_the_same_characters() {
+    for pattern in [" {2,}", r"\s+"] {
+        let (counter, stable) = replacing(pattern);
+        assert_eq!(counter.remark(), None, "{pattern:?}");
+        let characters: Vec<char> = ('\0'..'\u{10000}').collect();
+        for some in characters.chunks(4096) {
+            let text: String = some.iter().map(|c| format!("a{c}{c}b{c} {c}")).collect();
+            assert_eq!(
+                counter.ids(&text).expect("ids"),
+                stable.ids(&text).expect("ids"),
+                "{pattern:?} from {:?} on",
+                some[0]
+            );
+        }
+    }
+}
+
+#[test]
+fn dropout_in_the_file_is_ignored() {
+    let (certain, _) = changed(|_| {});
+    // All merges are dropped.
+    let (counter, _) = changed(|tokenizer| tokenizer["model"]["dropout"] = 1.0.into());
+    let text = "The harbour master lights the lamps.";
+    assert!(certain.count(text).expect("a count") < text.len() as u64);
+    assert_eq!(counter.ids(text).expect("ids"), certain.ids(text).expect("ids"));
+    let remark = counter.remark().expect("a remark");
+    assert!(remark.ends_with("its dropout, which makes counts random, is ignored"), "{remark}");
+    let (none, _) = changed(|tokenizer| tokenizer["model"]["dropout"] = 0.0.into());
+    assert_eq!(none.remark(), None);
+}
+
 #[test]
 fn a_pattern_that_takes_too_long_is_an_error_and_no_panic() {
     let form = serde_json::json!({"pre_tokenizer": {

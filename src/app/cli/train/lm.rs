@@ -163,6 +163,8 @@ impl Lm {
         if self.output.json {
             let mut report = self.json(&pieces, &lm, &held_out, [&pieces_path, &lm_path]);
             passed.add_to(&mut report);
+            report["too_long"] = json!(passed.too_long);
+            report["empty"] = json!(passed.empty);
             report["warnings"] = json!(warnings);
             print_json(&report)?;
         } else if !is_quiet() {
@@ -291,26 +293,32 @@ struct NormalTexts {
 }
 
 impl NormalTexts {
-    /// Calls `each` with every text, and whether it is held out. Skips texts that are empty when
-    /// normalized, and texts that are too long to be scored.
+    /// Calls `each` with every text, and whether it is held out. Skips and counts texts that are
+    /// empty when normalized, and texts that are too long to be scored.
     fn for_each(
         &self,
         passed: &mut Passed,
         each: &mut dyn FnMut(&str, bool) -> Result<()>,
     ) -> Result<()> {
         let mut normal = String::new();
+        let (mut too_long, mut empty) = (0, 0);
         self.texts.for_each(passed, &mut |text| {
             if text.len() > TEXT_BYTES_MAX {
+                too_long += 1;
                 return Ok(());
             }
             normalize_for_lm(text, &mut normal);
             if normal.trim().is_empty() {
+                empty += 1;
                 return Ok(());
             }
             let hash = blake3::hash(normal.as_bytes());
             let hash = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("8 of 32 bytes"));
             each(&normal, place(hash) < self.held_out)
-        })
+        })?;
+        passed.too_long += too_long;
+        passed.empty += empty;
+        Ok(())
     }
 }
 

@@ -1,12 +1,11 @@
 //! `sluice train references`.
 
-use super::OutputFlags;
 use super::stages::Stages;
-use crate::cli::exit::DONE;
+use super::{OutputFlags, exit_code};
 use crate::inputs;
 use crate::terminal::log::is_quiet;
 use crate::terminal::{outln, print_json};
-use crate::texts::plain_lines;
+use crate::texts::{Passed, plain_lines};
 use anyhow::{Context, Result};
 use clap::Args;
 use durable::{AtomicFile, Finished};
@@ -44,10 +43,10 @@ impl References {
         let dumps = inputs::files(&self.inputs)?;
         let cannot_write = || format!("cannot write {}", self.out.display());
         let mut out = AtomicFile::create(&self.out).with_context(cannot_write)?;
-        let mut stages = Stages::new();
+        let (mut stages, mut passed) = (Stages::new(), Passed::default());
         let (mut lines, mut addresses) = (0, 0);
         for dump in dumps {
-            plain_lines(dump.path.as_ref(), &mut |line| {
+            plain_lines(dump.path.as_ref(), &mut passed, &mut |line| {
                 stages.count("reading lines", lines);
                 lines += 1;
                 for address in references(line) {
@@ -59,11 +58,14 @@ impl References {
         }
         out.finish().and_then(Finished::publish).with_context(cannot_write)?;
         drop(stages);
+        passed.print();
         if self.output.json {
-            print_json(&json!({"addresses": addresses, "lines": lines, "file": self.out}))?;
+            let mut report = json!({"addresses": addresses, "lines": lines, "file": self.out});
+            passed.add_to(&mut report);
+            print_json(&report)?;
         } else if !is_quiet() {
             outln!("{} addresses in {}", HumanCount(addresses), self.out.display())?;
         }
-        Ok(DONE)
+        Ok(exit_code(&passed))
     }
 }
