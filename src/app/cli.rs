@@ -26,7 +26,7 @@ use self::complete::{Completions, Man, VARIABLE, with_names};
 use self::exit::{DONE, FAILED, WRONG_USAGE};
 use self::log_flags::LogFlags;
 use crate::interrupt;
-use crate::launch::end_with_supervisor;
+use crate::launch::take_seat;
 use crate::terminal::{LogFormat, ReaderGone, errln, log};
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -35,6 +35,10 @@ use recipe::Slices;
 use recipe::usage::Usage;
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the heartbeat may take to notice that a peer has gone.
+const HEARTBEAT_NOTICES: Duration = Duration::from_secs(2);
 
 const EXAMPLE: &str = "\
 Example:
@@ -84,20 +88,40 @@ enum Command {
 pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
     engine::on_failure(print_error);
+    engine::on_lost_peer(report_lost_peer);
     let command = || command_line(slices);
     CompleteEnv::with_factory(command).var(VARIABLE).bin("sluice").completer("sluice").complete();
     let cli = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| error.exit());
-    let result = cli.log.start().and_then(|()| end_with_supervisor());
+    let result = cli.log.start().and_then(|()| take_seat());
     match result.and_then(|()| run(cli.command, slices)) {
         Ok(code) => ExitCode::from(code),
         // What the reader took is all that it wanted.
         Err(error) if error.is::<ReaderGone>() => ExitCode::from(DONE),
         Err(error) => {
             print_error(&format_args!("{error:#}"));
-            ExitCode::from(if error.is::<Usage>() { WRONG_USAGE } else { FAILED })
+            ExitCode::from(code_of(&error))
         }
     }
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    let is_passing =
+        error.downcast_ref().is_some_and(|error: &engine::cluster::Error| error.is_passing());
+    match error {
+        _ if error.is::<Usage>() => WRONG_USAGE,
+        _ if is_passing => engine::LOST_PEER,
+        _ => FAILED,
+    }
+}
+
+/// Reports that another process of the run is lost, and returns the exit code of this one.
+fn report_lost_peer(error: &dyn Display) -> u8 {
+    // If a signal is ending all processes, the first says where the corpus stands.
+    interrupt::exit_code().unwrap_or_else(|| {
+        print_error(error);
+        engine::LOST_PEER
+    })
 }
 
 fn run(command: Command, slices: Slices) -> Result<u8> {
@@ -161,16 +185,16 @@ fn end_on_panic() {
             return;
         }
         if name.starts_with("timely:recv") || name.starts_with("timely:send") {
-            if let Some(code) = interrupt::exit_code() {
-                // All processes of the run are ending, and the first says where the corpus stands.
-                std::process::exit(i32::from(code));
-            }
             // timely's network threads panic when a peer ends; that is not a bug of this process.
-            print_error(&"a peer process has gone; the corpus is at its last commit");
-        } else {
-            before(info);
-            print_error(&"this is a bug; the corpus is at its last commit");
+            // The heartbeat notices it too, and knows the process.
+            std::thread::sleep(HEARTBEAT_NOTICES);
+            let code =
+                report_lost_peer(&"a peer process is lost; the corpus is at its last commit");
+            std::process::exit(i32::from(code));
         }
+        before(info);
+        print_error(&"this is a bug; the corpus is at its last commit");
+        engine::cluster::say_failed();
         std::process::exit(i32::from(FAILED));
     }));
 }

@@ -96,6 +96,7 @@ pub(crate) fn ingest(
     let mut models = Vec::new();
     if work.is_empty() {
         meeting.agree(blake3::hash(recipe.fingerprint.as_bytes()).as_bytes())?;
+        meeting.finish();
     } else {
         if first {
             corpus.begin_writing(&before)?;

@@ -33,6 +33,17 @@ pub enum Error {
         /// The process, its machine, and the age of its last heartbeat.
         owner: String,
     },
+    /// Another process has taken the lock since.
+    #[error(
+        "{}: the lock was lost to {owner}, while this process was stopped or cut off; that one goes on from the last commit",
+        path.display()
+    )]
+    LockLost {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that has the lock now.
+        owner: String,
+    },
     /// The folder is not a corpus.
     #[error(
         "{}: no corpus here (no commits/*.json); make one with: sluice build RECIPE.toml --corpus {}",

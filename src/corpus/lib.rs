@@ -37,7 +37,7 @@ mod verify;
 pub use arrangement::Depth;
 pub use error::Error;
 pub use ledger::{LedgerRow, Rejection};
-pub use lock::Lock;
+pub use lock::{Holder, Lock};
 pub use lookup::{Documents, DocumentsAside, Lookup, Verdicts};
 pub use manifest::{
     Aside, Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position,

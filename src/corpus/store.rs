@@ -1,5 +1,6 @@
 //! The folder of a corpus: creating and opening it, and committing to it.
 
+use crate::lock::{Holder, Lock};
 use crate::manifest::{Manifest, Unread};
 use crate::{Error, crash, names};
 use durable::{AtomicFile, Finished};
@@ -14,6 +15,8 @@ const FOLDERS: [&str; 6] = ["aside", "commits", "data", "ledger", "state", "tmp"
 #[derive(Clone, Debug)]
 pub struct Corpus {
     root: PathBuf,
+    /// The lock without which nothing is committed.
+    holder: Option<Holder>,
 }
 
 /// Makes the entries of a folder durable.
@@ -35,7 +38,17 @@ impl Corpus {
             fs::create_dir_all(&path).map_err(Error::io(&path))?;
         }
         sync_dir(root)?;
-        Ok(Corpus { root: root.to_owned() })
+        Ok(Corpus::at(root))
+    }
+
+    fn at(root: &Path) -> Corpus {
+        Corpus { root: root.to_owned(), holder: None }
+    }
+
+    /// Returns the corpus for a writer that may have lost its lock when it commits, because it was
+    /// stopped for long: [`Corpus::commit`] then fails.
+    pub fn held_by(self, lock: &Lock) -> Corpus {
+        Corpus { holder: Some(lock.holder().clone()), ..self }
     }
 
     /// Returns the first entry of the folder that would prevent creating a corpus there; `None` if
@@ -46,7 +59,7 @@ impl Corpus {
     /// If the folder holds corpus data without manifests: it must not be overwritten
     /// ([`Error::NoManifest`]). Also if the folder cannot be read.
     pub fn in_the_way(root: &Path, recipe: &str) -> Result<Option<PathBuf>, Error> {
-        let corpus = Corpus { root: root.to_owned() };
+        let corpus = Corpus::at(root);
         if !root.is_dir() {
             return Ok(root.exists().then(|| root.to_owned()));
         }
@@ -112,7 +125,7 @@ impl Corpus {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(root: &Path) -> Result<Corpus, Error> {
-        let corpus = Corpus { root: root.to_owned() };
+        let corpus = Corpus::at(root);
         if root.is_file() {
             return Err(Error::corrupt(root, "this is a file; a corpus is a folder"));
         }
@@ -297,6 +310,7 @@ impl Corpus {
         let file = write_whole(&path, path.with_extension("json.tmp"), &manifest.encode());
         let file = file.map_err(Error::io(&path))?;
         crash::point("manifest-written");
+        self.holder.iter().try_for_each(Holder::check)?;
         file.rename().map_err(Error::io(&path))?;
         crash::point("manifest-renamed");
         sync_dir(&self.root.join("commits"))?;

@@ -162,6 +162,7 @@ pub fn join_dumps(
     for result in guards.map_err(cluster::Error::Start)?.join() {
         or_fail(result);
     }
+    meeting.finish();
     Ok(())
 }
 

@@ -1,14 +1,32 @@
 //! Errors that end the process.
 
+use crate::cluster::say_failed;
 use std::error::Error;
 use std::fmt::Display;
 use std::sync::OnceLock;
 
 static REPORT: OnceLock<fn(&dyn Display)> = OnceLock::new();
+static END_FOR_PEER: OnceLock<fn(&dyn Display) -> u8> = OnceLock::new();
+
+/// The exit code of a process that ends because a peer is lost: `EX_TEMPFAIL` of sysexits.h. A new
+/// attempt may succeed.
+pub const LOST_PEER: u8 = 75;
 
 /// Sets how an error of a worker is reported. The program calls this once, before a run.
 pub fn on_failure(report: fn(&dyn Display)) {
     let _ = REPORT.set(report);
+}
+
+/// Sets how the loss of another process is reported, and with which code this one then ends. The
+/// program calls this once, before a run. The default is to report an error, and [`LOST_PEER`].
+pub fn on_lost_peer(report: fn(&dyn Display) -> u8) {
+    let _ = END_FOR_PEER.set(report);
+}
+
+/// Ends the process because another one of the run is lost.
+pub(crate) fn end_for_peer(error: &dyn Display) -> ! {
+    let code = END_FOR_PEER.get().map_or(LOST_PEER, |report| report(error));
+    std::process::exit(i32::from(code))
 }
 
 /// Reports an error with its causes and ends the process. The corpus stays at its last commit.
@@ -22,6 +40,7 @@ pub fn fail(error: impl Into<Box<dyn Error>>) -> ! {
         Some(report) => report(&message),
         None => eprintln!("{message}"),
     }
+    say_failed();
     std::process::exit(1)
 }
 

@@ -116,6 +116,7 @@ pub fn run(
         or_fail(result);
     }
     commits.finish();
+    meeting.finish();
     Ok(())
 }
 

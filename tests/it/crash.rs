@@ -107,7 +107,7 @@ fn a_failed_first_commit_leaves_no_corpus_and_blocks_nothing() {
 #[test]
 fn a_run_of_several_processes_killed_at_any_point_resumes_to_the_same_bytes() {
     let recipe = both_dumps("", "");
-    let launch = format!("launch -n 2 -- {BUILD}");
+    let launch = format!("launch -n 2 --retries 0 -- {BUILD}");
     let expected = undisturbed(&recipe, &launch);
     for point in POINTS {
         let place = with_recipe(&recipe);
@@ -144,8 +144,7 @@ fn a_run_over_damaged_files_counts_the_damage_once_however_often_it_is_killed() 
 #[test]
 fn a_killed_process_ends_the_launched_run_at_once_and_is_named() {
     let recipe = both_dumps("", "");
-    let launch =
-        "launch -n 2 -- build recipe.toml --corpus corpus --epoch-bytes 2K --commit-every 1K";
+    let launch = "launch -n 2 --retries 0 -- build recipe.toml --corpus corpus --epoch-bytes 2K --commit-every 1K";
     let expected = undisturbed(&recipe, launch);
     for victim in 0..2 {
         let place = with_recipe(&recipe);
@@ -169,8 +168,7 @@ fn a_killed_process_ends_the_launched_run_at_once_and_is_named() {
 #[test]
 fn a_killed_launcher_does_not_change_the_result() {
     let recipe = both_dumps("", "");
-    let launch =
-        "launch -n 2 -- build recipe.toml --corpus corpus --epoch-bytes 2K --commit-every 1K";
+    let launch = "launch -n 2 --retries 0 -- build recipe.toml --corpus corpus --epoch-bytes 2K --commit-every 1K";
     let expected = undisturbed(&recipe, launch);
     let place = with_recipe(&recipe);
     let mut run = place.start(launch);

@@ -3,7 +3,7 @@
 use super::exit::DONE;
 use super::run_flags::ClusterFlags;
 use crate::inputs;
-use crate::launch::{is_supervised, launch};
+use crate::launch::{Launch, is_supervised};
 use crate::terminal::units;
 use crate::terminal::{outln, print_json};
 use crate::texts::keys;
@@ -130,9 +130,13 @@ impl Dedup {
             return match cluster.processes() {
                 1 => self.measure(state.path(), &cluster),
                 processes => {
-                    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-                    arguments.extend(["--dir".into(), state.path().as_os_str().to_owned()]);
-                    launch(processes, &arguments)
+                    let is_text = |argument: OsString| {
+                        argument.into_string().map_err(|_| usage("an argument is not UTF-8"))
+                    };
+                    let mut arguments: Vec<String> =
+                        std::env::args_os().skip(1).map(is_text).collect::<Result<_>>()?;
+                    arguments.extend(["--dir".into(), state.path().display().to_string()]);
+                    Launch { arguments, retries: 0 }.here(processes)
                 }
             };
         }
@@ -158,7 +162,7 @@ impl Dedup {
             measure: used_up,
         };
         join_dumps(&corpus, meeting, dumps, options, after)?;
-        if self.cluster.process > 0 {
+        if cluster.process > 0 {
             return Ok(DONE);
         }
         let ended = ended.lock().expect("no worker panicked");

@@ -3,7 +3,7 @@
 use super::exit::{DONE, DONE_WITH_DEFECTS};
 use super::summary::{print_summary, summary_json};
 use crate::ingest::{RunOptions, Summary};
-use crate::launch::{TOKEN, is_supervised};
+use crate::launch::{TOKEN, seat};
 use crate::machine::memory_bytes;
 use crate::terminal::units::{commit_every, cores, processes, size, workers};
 use crate::terminal::{log, print_json};
@@ -84,17 +84,21 @@ impl ClusterFlags {
     /// Returns the number of workers of this process: by default one for each core, shared among
     /// the processes of this machine.
     pub fn workers(&self) -> usize {
-        self.workers.unwrap_or_else(|| (cores() / self.local_processes()).max(1))
+        let given = self.workers.or_else(|| seat()?.workers);
+        given.unwrap_or_else(|| (cores() / self.local_processes()).max(1))
     }
 
     /// Returns the number of processes of the run that are known to be on this machine.
     fn local_processes(&self) -> usize {
-        let is_one_machine = self.hostfile.is_none() || is_supervised();
-        if is_one_machine { self.processes } else { 1 }
+        let by_hand = if self.hostfile.is_none() { self.processes } else { 1 };
+        seat().map_or(by_hand, |seat| seat.local_processes)
     }
 
     /// Returns the processes that these flags describe.
     pub fn cluster(&self) -> Result<Cluster> {
+        if let Some(seat) = seat() {
+            return Ok(seat.cluster());
+        }
         if self.process >= self.processes {
             let (process, processes) = (self.process, self.processes);
             let last = processes - 1;
@@ -119,7 +123,7 @@ impl ClusterFlags {
             )));
         }
         let token = std::env::var(TOKEN).unwrap_or_default();
-        Ok(Cluster { process: self.process, addresses, token })
+        Ok(Cluster { process: self.process, addresses, token, ..Cluster::single() })
     }
 }
 

@@ -30,11 +30,11 @@ pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(C
         let models = recipe.model_digests(slices)?;
         let empty = Manifest::empty(recipe.fingerprint.clone());
         corpus.commit(&Manifest { recipe_toml, models, ..empty })?;
-        return Ok((corpus, lock));
+        return Ok((corpus.held_by(&lock), lock));
     };
     check_recipe(&corpus, &manifest, recipe, slices)?;
     recover(slices, &corpus, &manifest)?;
-    Ok((corpus, lock))
+    Ok((corpus.held_by(&lock), lock))
 }
 
 /// Clears what a killed run left in a corpus, so that it can be written to. The caller holds the

@@ -6,10 +6,12 @@
 //!
 //! ```text
 //! listener -> caller   nonce (32 bytes)
-//! caller -> listener   index u32 | nonce (32) | proof (32)
+//! caller -> listener   index u32 | purpose u8 | nonce (32) | proof (32)
 //! listener -> caller   proof (32)
-//! both, later          fingerprint of the job (32)
+//! both, later          fingerprint of the job (32), or signs of life (see `heartbeat`)
 //! ```
+//!
+//! Two processes have two connections, so that a sign of life never waits behind data.
 
 use super::{Cluster, Error};
 use std::collections::VecDeque;
@@ -30,8 +32,48 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// How long a caller waits before it tries an unreachable peer again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Size of a call: process number, nonce, proof.
-const CALL_BYTES: usize = 4 + 32 + 32;
+/// Size of a call: process number, purpose, nonce, proof.
+const CALL_BYTES: usize = 4 + 1 + 32 + 32;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Data = 0,
+    Life = 1,
+}
+
+/// The connections to one other process.
+#[derive(Debug)]
+pub(super) struct Links {
+    /// For timely.
+    pub data: TcpStream,
+    /// For signs of life.
+    pub life: TcpStream,
+}
+
+/// The connections to one other process that there are so far.
+#[derive(Default)]
+struct Open {
+    data: Option<TcpStream>,
+    life: Option<TcpStream>,
+}
+
+impl Open {
+    fn add(&mut self, purpose: Purpose, socket: TcpStream) {
+        match purpose {
+            Purpose::Data => self.data = Some(socket),
+            Purpose::Life => self.life = Some(socket),
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.data.is_some() && self.life.is_some()
+    }
+
+    fn complete(self) -> Option<Links> {
+        Some(Links { data: self.data?, life: self.life? })
+    }
+}
 
 pub(super) struct Handshake<'a> {
     cluster: &'a Cluster,
@@ -45,48 +87,51 @@ impl<'a> Handshake<'a> {
         Handshake { cluster, key, caller_deadline: CALLER_DEADLINE }
     }
 
-    /// Returns a socket to every other process, `None` for this one. Higher numbers call lower ones.
-    pub(super) fn sockets(&self, deadline: Duration) -> Result<Vec<Option<TcpStream>>, Error> {
+    /// Connects to every other process. Returns its connections, `None` for this process itself.
+    /// Higher numbers call lower ones.
+    pub(super) fn connect(&self, deadline: Duration) -> Result<Vec<Option<Links>>, Error> {
         let end = Instant::now() + deadline;
         let own = self.cluster.process;
-        let address = &self.cluster.addresses[own];
+        let address = self.cluster.listen.as_ref().unwrap_or(&self.cluster.addresses[own]);
         let listen_error = |source| Error::Listen { address: address.clone(), source };
         let listener = TcpListener::bind(address).map_err(listen_error)?;
         listener.set_nonblocking(true)?;
         // Concurrently, so that a late peer does not delay the other connections.
-        let sockets: Vec<Option<TcpStream>> = std::thread::scope(|scope| {
+        let links: Vec<Option<Links>> = std::thread::scope(|scope| {
             let calls: Vec<_> =
                 (0..own).map(|peer| scope.spawn(move || self.call_until(peer, end))).collect();
-            let answered = self.answer_until(&listener, end);
+            let answered = self.answer_until(&listener, end).into_iter().map(Open::complete);
             let called = calls.into_iter().map(|call| call.join().ok().flatten());
             called.chain([None]).chain(answered).collect()
         });
         let seconds = deadline.as_secs();
-        match (0..sockets.len()).find(|peer| *peer != own && sockets[*peer].is_none()) {
+        match (0..links.len()).find(|peer| *peer != own && links[*peer].is_none()) {
             Some(process) => Err(Error::Missing { process, seconds }),
-            None => Ok(sockets),
+            None => Ok(links),
         }
     }
 
     /// Calls a lower process until it answers, or until `end`.
-    fn call_until(&self, peer: usize, end: Instant) -> Option<TcpStream> {
-        while Instant::now() < end {
-            match self.call(peer, end) {
-                Ok(socket) => return Some(socket),
+    fn call_until(&self, peer: usize, end: Instant) -> Option<Links> {
+        let mut open = Open::default();
+        while !open.is_complete() && Instant::now() < end {
+            let purpose = if open.data.is_none() { Purpose::Data } else { Purpose::Life };
+            match self.call(peer, purpose, end) {
+                Ok(socket) => open.add(purpose, socket),
                 Err(_) => std::thread::sleep(RETRY_INTERVAL),
             }
         }
-        None
+        open.complete()
     }
 
-    /// Returns the sockets of the higher processes, in order; `None` for those that have not called
-    /// by `end`.
-    fn answer_until(&self, listener: &TcpListener, end: Instant) -> Vec<Option<TcpStream>> {
+    /// Returns the connections of the higher processes, in order, as far as they have called by
+    /// `end`.
+    fn answer_until(&self, listener: &TcpListener, end: Instant) -> Vec<Open> {
         let own = self.cluster.process;
-        let mut sockets: Vec<Option<TcpStream>> = Vec::new();
-        sockets.resize_with(self.cluster.addresses.len() - own - 1, || None);
+        let mut peers: Vec<Open> = Vec::new();
+        peers.resize_with(self.cluster.addresses.len() - own - 1, Open::default);
         let mut callers: VecDeque<Caller> = VecDeque::new();
-        while sockets.iter().any(Option::is_none) && Instant::now() < end {
+        while !peers.iter().all(Open::is_complete) && Instant::now() < end {
             // A limited number at a time, so that earlier callers are polled in between.
             for (socket, _) in std::iter::from_fn(|| listener.accept().ok()).take(CALLERS_MAX / 4) {
                 if callers.len() == CALLERS_MAX {
@@ -100,8 +145,8 @@ impl<'a> Handshake<'a> {
                 match caller.poll() {
                     Ok(None) => callers.push_back(caller),
                     Ok(Some(call)) => {
-                        if let Ok((peer, socket)) = self.answer(caller, &call) {
-                            sockets[peer - own - 1] = Some(socket);
+                        if let Ok((peer, purpose, socket)) = self.answer(caller, &call) {
+                            peers[peer - own - 1].add(purpose, socket);
                         }
                     }
                     Err(_) => {}
@@ -109,19 +154,20 @@ impl<'a> Handshake<'a> {
             }
             std::thread::sleep(POLL_INTERVAL);
         }
-        sockets
+        peers
     }
 
-    fn proof(&self, role: &str, nonce: &[u8; 32], process: usize) -> [u8; 32] {
+    fn proof(&self, role: &str, purpose: u8, nonce: &[u8; 32], process: usize) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(role.as_bytes());
+        hasher.update(&[purpose]);
         hasher.update(nonce);
         hasher.update(&(process as u64).to_le_bytes());
         hasher.update(&(self.cluster.processes() as u64).to_le_bytes());
         *hasher.finalize().as_bytes()
     }
 
-    fn call(&self, peer: usize, end: Instant) -> Result<TcpStream, Error> {
+    fn call(&self, peer: usize, purpose: Purpose, end: Instant) -> Result<TcpStream, Error> {
         let address = self.cluster.addresses[peer].to_socket_addrs()?.next();
         let address = address.ok_or_else(|| io::Error::other("no such address"))?;
         // Longer than the listener takes to drop a caller, so that a call that it may still answer
@@ -132,35 +178,40 @@ impl<'a> Handshake<'a> {
         let theirs: [u8; 32] = read_until(&mut socket, end)?;
         let ours = nonce()?;
         let own = self.cluster.process;
+        let purpose = purpose as u8;
         let mut message = (own as u32).to_le_bytes().to_vec();
+        message.push(purpose);
         message.extend(ours);
-        message.extend(self.proof("caller", &theirs, own));
+        message.extend(self.proof("caller", purpose, &theirs, own));
         socket.write_all(&message)?;
         let proof: [u8; 32] = read_until(&mut socket, end)?;
-        if !same(&proof, &self.proof("listener", &ours, peer)) {
+        if !same(&proof, &self.proof("listener", purpose, &ours, peer)) {
             return Err(io::Error::other("the peer does not know the token").into());
         }
         socket.set_read_timeout(None)?;
         Ok(socket)
     }
 
-    /// Answers the call of a peer and returns its number and socket.
+    /// Answers the call of a peer and returns its number, and what its connection is for.
     fn answer(
         &self,
         mut caller: Caller,
         call: &[u8; CALL_BYTES],
-    ) -> Result<(usize, TcpStream), Error> {
+    ) -> Result<(usize, Purpose, TcpStream), Error> {
         let (peer, rest) = call.split_first_chunk().expect("a call is longer");
+        let (purpose, rest) = rest.split_first().expect("a call is longer");
         let (theirs, proof) = rest.split_first_chunk().expect("a call is longer");
         let peer = u32::from_le_bytes(*peer) as usize;
         let proof = proof.try_into().expect("a call has this length");
         let known = peer > self.cluster.process && peer < self.cluster.processes();
-        if !known || !same(proof, &self.proof("caller", &caller.nonce, peer)) {
+        if !known || !same(proof, &self.proof("caller", *purpose, &caller.nonce, peer)) {
             return Err(io::Error::other("the caller does not know the token").into());
         }
-        caller.socket.write_all(&self.proof("listener", theirs, self.cluster.process))?;
+        let own = self.cluster.process;
+        caller.socket.write_all(&self.proof("listener", *purpose, theirs, own))?;
         caller.socket.set_nonblocking(false)?;
-        Ok((peer, caller.socket))
+        let purpose = if *purpose == Purpose::Life as u8 { Purpose::Life } else { Purpose::Data };
+        Ok((peer, purpose, caller.socket))
     }
 }
 
@@ -255,7 +306,12 @@ pub(super) mod tests {
     }
 
     fn cluster(process: usize, addresses: &[String]) -> Cluster {
-        Cluster { process, addresses: addresses.to_vec(), token: "secret".to_owned() }
+        Cluster {
+            process,
+            addresses: addresses.to_vec(),
+            token: "secret".to_owned(),
+            ..Cluster::single()
+        }
     }
 
     /// Starts `count` strangers that connect to `address` again whenever they are dropped, until the
@@ -300,7 +356,7 @@ pub(super) mod tests {
             thread::spawn(move || {
                 let caller_deadline = Duration::from_secs(10);
                 let handshake = Handshake { caller_deadline, ..Handshake::new(&cluster) };
-                handshake.sockets(Duration::from_secs(60)).map(drop)
+                handshake.connect(Duration::from_secs(60)).map(drop)
             })
         };
         let first = start(0);
@@ -360,7 +416,7 @@ pub(super) mod tests {
         let listening = cluster(0, &addresses);
         let first = thread::spawn(move || {
             let handshake = Handshake { caller_deadline: 5 * DRIP, ..Handshake::new(&listening) };
-            handshake.sockets(Duration::from_secs(120)).map(drop)
+            handshake.connect(Duration::from_secs(120)).map(drop)
         });
         let (mut stranger, began) = loop {
             let began = Instant::now();
@@ -374,7 +430,7 @@ pub(super) mod tests {
         assert!(began.elapsed() >= 5 * DRIP, "dropped after {:?}", began.elapsed());
         // The listener still answers.
         let calling = cluster(1, &addresses);
-        Handshake::new(&calling).sockets(Duration::from_secs(120)).unwrap();
+        Handshake::new(&calling).connect(Duration::from_secs(120)).unwrap();
         first.join().unwrap().unwrap();
     }
 
@@ -383,7 +439,7 @@ pub(super) mod tests {
         let cluster = cluster(0, &free_addresses(2));
         let _stranger = strangers(&cluster.addresses[0], 1, &[0; CALL_BYTES], DRIP);
         let began = Instant::now();
-        let met = Handshake::new(&cluster).sockets(Duration::from_secs(1));
+        let met = Handshake::new(&cluster).connect(Duration::from_secs(1));
         assert!(matches!(met, Err(Error::Missing { process: 1, seconds: 1 })), "{met:?}");
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     }
@@ -400,7 +456,7 @@ pub(super) mod tests {
         });
         let cluster = cluster(1, &addresses);
         let began = Instant::now();
-        let met = Handshake::new(&cluster).sockets(Duration::from_secs(1));
+        let met = Handshake::new(&cluster).connect(Duration::from_secs(1));
         assert!(matches!(met, Err(Error::Missing { process: 0, .. })), "{met:?}");
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     }
