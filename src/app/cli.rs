@@ -89,6 +89,7 @@ pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
     engine::on_failure(print_error);
     engine::on_lost_peer(report_lost_peer);
+    engine::on_ending_peer(interrupt::commit_before_peer_ends);
     let command = || command_line(slices);
     CompleteEnv::with_factory(command).var(VARIABLE).bin("sluice").completer("sluice").complete();
     let cli = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));

@@ -49,6 +49,26 @@ pub(crate) fn code(signal: i32) -> u8 {
     128 + signal as u8
 }
 
+/// Ends the process that commits at a commit, because another one of the run is asked to end. A
+/// scheduler that takes one machine away signals no other.
+pub(crate) fn commit_before_peer_ends(process: usize) {
+    let run = RUN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let Some(run) = run.filter(|run| run.is_first && exit_code().is_none()) else { return };
+    // The caller goes on to wait for signs of life.
+    let code = || i32::from(exit_code().unwrap_or(engine::LOST_PEER));
+    spawn(i32::from(engine::LOST_PEER), move || {
+        let ended = run.commits.end_run(PATIENCE, |commit| {
+            run.say(&format!(
+                "process {process} is asked to end; the corpus is at commit {commit}"
+            ));
+            exit(code())
+        });
+        if let Err(error) = ended {
+            engine::fail(error);
+        }
+    });
+}
+
 /// Calls `run`. A signal during the call ends the process at a commit of `commits`. The first of
 /// several processes makes the commits.
 ///
@@ -126,6 +146,9 @@ impl Run {
 
     /// Ends the process that commits. Another one ends when that one has ended, or at the deadline.
     fn end_at_commit(self, end: i32) {
+        if !self.is_first {
+            engine::cluster::say_ending();
+        }
         if self.is_first && !self.commits.has_begun() {
             self.say("nothing was begun; the same command continues from there");
             exit(end);

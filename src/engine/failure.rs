@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::sync::OnceLock;
 
 static REPORT: OnceLock<fn(&dyn Display)> = OnceLock::new();
+static ENDING_PEER: OnceLock<fn(usize)> = OnceLock::new();
 static END_FOR_PEER: OnceLock<fn(&dyn Display) -> u8> = OnceLock::new();
 
 /// The exit code of a process that ends because a peer is lost: `EX_TEMPFAIL` of sysexits.h. A new
@@ -21,6 +22,19 @@ pub fn on_failure(report: fn(&dyn Display)) {
 /// program calls this once, before a run. The default is to report an error, and [`LOST_PEER`].
 pub fn on_lost_peer(report: fn(&dyn Display) -> u8) {
     let _ = END_FOR_PEER.set(report);
+}
+
+/// Sets what is done when another process of the run, whose number is passed, is asked to end. The
+/// program calls this once, before a run. The default is to do nothing.
+pub fn on_ending_peer(act: fn(usize)) {
+    let _ = ENDING_PEER.set(act);
+}
+
+/// Acts on another process of the run being asked to end.
+pub(crate) fn peer_is_ending(process: usize) {
+    if let Some(act) = ENDING_PEER.get() {
+        act(process);
+    }
 }
 
 /// Ends the process because another one of the run is lost.

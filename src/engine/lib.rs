@@ -25,7 +25,7 @@ mod worker;
 
 pub use commits::{CommitEvery, Commits};
 pub use docs::Docs;
-pub use failure::{LOST_PEER, fail, on_failure, on_lost_peer};
+pub use failure::{LOST_PEER, fail, on_ending_peer, on_failure, on_lost_peer};
 pub use funnel::funnel;
 pub use operators::Span;
 pub use plan::{Plan, Work};

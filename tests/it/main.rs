@@ -37,12 +37,16 @@ mod forms;
 mod github;
 /// Damaged and foreign files are named, and never affect healthy ones.
 mod hostile_input;
+/// A run over two hosts, in network namespaces, survives their failures.
+mod hosts;
 /// Adding a label later equals building everything at once.
 mod incremental;
 /// Ctrl-C and SIGTERM end a run at a commit; messages as JSON.
 mod interrupt;
 /// Counts, defects and documents of a corpus are shown as they are.
 mod looking;
+/// A run over machines continues by itself when one is lost.
+mod machines;
 /// Memory stays near `--memory`, whatever the input.
 mod memory;
 /// Model files are fetched whole or not at all, and a changed one is noticed.

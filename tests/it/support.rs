@@ -96,7 +96,7 @@ impl Place {
     }
 
     /// Starts `command`, which runs `sluice`, with the words of `line`.
-    fn spawn(&self, mut command: Command, line: &str) -> Running {
+    pub fn spawn(&self, mut command: Command, line: &str) -> Running {
         let output_dir = self.path(&self.fresh("output"));
         fs::create_dir(&output_dir).unwrap();
         command.args(line.split_whitespace()).current_dir(self.dir.path());

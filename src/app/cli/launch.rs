@@ -22,7 +22,6 @@ If a process is killed, stopped, or cut off, all are started again from the last
 /// Run build or add with several processes, here or on several machines, as one run
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
-#[group(id = "where", required = true, args = ["number", "hosts", "slurm", "kubernetes", "serve"])]
 pub(crate) struct Launch {
     /// Start this many processes on this machine
     #[arg(short, long, value_parser = processes, value_name = "N")]
@@ -63,6 +62,12 @@ impl Launch {
     pub fn run(self) -> Result<u8> {
         if self.serve {
             return serve();
+        }
+        let ways = [self.number.is_some(), self.hosts.is_some(), self.slurm, self.kubernetes];
+        if ways.into_iter().filter(|is_given| *is_given).count() != 1 {
+            return Err(usage(
+                "one of -n N, --hosts FILE, --slurm and --kubernetes says where to start processes",
+            ));
         }
         let first = self.command[0].as_str();
         if !["build", "add"].contains(&first) {

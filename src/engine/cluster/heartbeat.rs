@@ -9,10 +9,12 @@
 //! | 0 | alive |
 //! | 1 | done: the run is complete, and no more will come |
 //! | 2 | failed: the process reports an error of its own, which a new attempt would not mend |
+//! | 3 | ending: the process was asked to end, and will: whoever commits should do so soon |
 //!
 //! A connection that closes without a 1 or a 2 is that of a process that was killed.
 
 use super::{Error, Lost};
+use crate::failure::peer_is_ending;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -33,6 +35,7 @@ const SEND_MAX: Duration = Duration::from_secs(1);
 const ALIVE: u8 = 0;
 const DONE: u8 = 1;
 const FAILED: u8 = 2;
+const ENDING: u8 = 3;
 
 /// The run of this process, while there is one.
 static RUN: Mutex<Option<Arc<Peers>>> = Mutex::new(None);
@@ -41,6 +44,12 @@ static RUN: Mutex<Option<Arc<Peers>>> = Mutex::new(None);
 pub fn say_failed() {
     let run = lock(&RUN).clone();
     run.iter().for_each(|peers| peers.say(FAILED));
+}
+
+/// Tells the other processes of the run that this one is asked to end.
+pub fn say_ending() {
+    let run = lock(&RUN).clone();
+    run.iter().for_each(|peers| peers.say(ENDING));
 }
 
 /// Returns the other processes of the run, and how long ago each gave its last sign of life.
@@ -141,6 +150,7 @@ impl Peer {
             match (&self.link).read(&mut sign) {
                 Ok(1) if sign == [ALIVE] => *lock(&self.heard) = Instant::now(),
                 Ok(1) if sign == [DONE] => return None,
+                Ok(1) if sign == [ENDING] => peer_is_ending(process),
                 Ok(1) => return Some(Error::Failed { process }),
                 Ok(_) => return lost(Lost::Ended),
                 Err(error) => match error.kind() {
