@@ -2,10 +2,12 @@
 
 use crate::docs::Docs;
 use crate::notes::Notes;
+use crate::operators::steps::Sharing;
 use crate::plan::{Plan, Work};
 use crate::worker::{Engine, Memory, WorkerContext};
 use corpus::{Corpus, Position};
 use document::{DocRef, Document, Epoch};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -52,6 +54,7 @@ pub fn funnel(
     let plan = Arc::new(plan(&documents, workers));
     let results = Arc::new(Mutex::new(Vec::new()));
     let collected = results.clone();
+    let sharing = Arc::new(Sharing::new(workers));
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
         let context = Rc::new(WorkerContext {
             index: worker.index(),
@@ -62,13 +65,15 @@ pub fn funnel(
             state: BTreeMap::new(),
             notes: Notes::default(),
             memory: Memory::of_worker(MEMORY_PER_WORKER),
+            sharing: sharing.clone(),
+            shared: Cell::new(0),
         });
         let probe = ProbeHandle::new();
         let mut input = InputHandle::<Epoch, CapacityContainerBuilder<Vec<Document>>>::new();
         worker.dataflow::<Epoch, _, _>(|scope| {
             let stream = scope.input_from(&mut input);
-            let docs = graph(Docs { stream, worker: context.clone() });
-            collect(docs.stream, collected.clone()).probe_with(&probe);
+            let docs = graph(Docs::new(stream, context.clone()));
+            collect(docs.into_parts().0, collected.clone()).probe_with(&probe);
         });
         let labels = documents.chunk_by(|a, b| a.at.label() == b.at.label());
         for (epoch, documents) in (plan.first_epoch..).zip(labels) {

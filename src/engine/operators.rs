@@ -30,5 +30,6 @@ mod paragraphs;
 mod repeats;
 mod spans;
 mod spill;
+pub(crate) mod steps;
 
 pub use spans::Span;

@@ -5,12 +5,14 @@ use crate::commits::{CommitEvery, Commits};
 use crate::docs::Docs;
 use crate::failure::or_fail;
 use crate::notes::Notes;
+use crate::operators::steps::Sharing;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::sink::{commit, write};
 use crate::source::{Reader, Reading, source};
 use crate::worker::{Engine, Memory, WorkerContext};
 use corpus::{Corpus, Label, Manifest};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -89,6 +91,7 @@ pub fn run(
     let commits = job.commits.clone();
     let job = Arc::new(job);
     let (options, corpus) = (options.clone(), corpus.clone());
+    let sharing = Arc::new(Sharing::new(options.workers));
     let guards = timely::execute::execute_from(
         allocators,
         network,
@@ -103,6 +106,8 @@ pub fn run(
                 state: job.manifest.state.clone(),
                 notes: Notes::default(),
                 memory: Memory::of_worker(options.memory_bytes / options.workers as u64),
+                sharing: sharing.clone(),
+                shared: Cell::new(0),
             });
             let probe = ProbeHandle::new();
             worker.dataflow(|scope| build(scope, &context, &job, &options, &probe));
@@ -143,12 +148,12 @@ fn build(
             progress: job.progress.clone(),
         };
         let stream = source(scope, context.clone(), reading, probe.clone());
-        ends.push(graph(Docs { stream, worker: context.clone() }).stream);
+        ends.push(graph(Docs::new(stream, context.clone())).into_parts().0);
     }
-    let mut docs = Docs { stream: scope.concatenate(ends), worker: context.clone() };
+    let mut docs = Docs::new(scope.concatenate(ends), context.clone());
     if let Some(together) = &job.together {
         docs = together(docs);
     }
-    let reports = write(docs.stream, context.clone(), labels, job.progress.clone());
+    let reports = write(docs.into_parts().0, context.clone(), labels, job.progress.clone());
     commit(reports, context.clone(), job.commits.clone()).probe_with(probe);
 }

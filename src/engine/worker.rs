@@ -1,6 +1,7 @@
 //! What the operators of one worker share.
 
 use crate::notes::Notes;
+use crate::operators::steps::Sharing;
 use crate::plan::Plan;
 use arrangement::RunMeta;
 use corpus::Corpus;
@@ -41,6 +42,10 @@ pub(crate) struct WorkerContext {
     pub state: BTreeMap<String, Vec<RunMeta>>,
     pub notes: Notes,
     pub memory: Memory,
+    /// What the workers of the process share.
+    pub sharing: Arc<Sharing>,
+    /// How many operators that are shared this worker has built.
+    pub shared: Cell<usize>,
 }
 
 impl WorkerContext {
@@ -62,7 +67,15 @@ impl WorkerContext {
             state: BTreeMap::from([(index.to_owned(), runs.to_vec())]),
             notes: Notes::default(),
             memory: Memory::of_worker(memory_bytes),
+            sharing: Arc::new(Sharing::new(1)),
+            shared: Cell::new(0),
         }
+    }
+
+    /// Returns the number of the next operator that the workers of the process share: all build them
+    /// in the same order.
+    pub fn next_shared(&self) -> usize {
+        self.shared.replace(self.shared.get() + 1)
     }
 }
 

@@ -1,10 +1,8 @@
 //! `reject` and `tag`: one document at a time.
 
 use crate::docs::Docs;
+use crate::operators::steps::Step;
 use document::{Document, Reason};
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::Operator;
 
 impl Docs<'_> {
     /// Rejects, with `reason`, the documents for which `test` holds.
@@ -58,16 +56,7 @@ impl Docs<'_> {
         self.each(name, Box::new(write))
     }
 
-    fn each(self, name: &str, mut act: Box<dyn FnMut(&mut Document)>) -> Self {
-        type Builder = CapacityContainerBuilder<Vec<Document>>;
-        let stream = self.stream.clone().unary::<Builder, _, _, _>(Pipeline, name, |_, _| {
-            move |input, output| {
-                input.for_each(|cap, documents| {
-                    documents.iter_mut().filter(|document| document.is_kept()).for_each(&mut act);
-                    output.session(&cap).give_container(documents);
-                });
-            }
-        });
-        self.with_stream(stream)
+    fn each(self, name: &str, act: Box<dyn FnMut(&mut Document)>) -> Self {
+        self.with_step(Step { name: name.to_owned(), act })
     }
 }

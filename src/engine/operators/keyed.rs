@@ -5,8 +5,10 @@
 use crate::docs::Docs;
 use crate::operators::hold::Held;
 use crate::operators::join::UpdateStream;
+use crate::worker::WorkerContext;
 use arrangement::{Key, Update};
 use document::{Document, Epoch};
+use std::rc::Rc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -21,13 +23,15 @@ pub(crate) type Keys<K, E> = Box<dyn FnMut(&Document, &mut Vec<K>) -> E>;
 pub(crate) type HeldStream<'scope, E> = StreamVec<'scope, Epoch, Held<E>>;
 
 impl<'scope> Docs<'scope> {
-    /// Returns the documents, and an update for each distinct key of each kept document.
+    /// Returns the documents, an update for each distinct key of each kept document, and what the
+    /// worker knows.
     pub(crate) fn keyed<K: Key, E: Clone + Default + 'static>(
-        &self,
+        self,
         mut keys: Keys<K, E>,
-    ) -> (HeldStream<'scope, E>, UpdateStream<'scope, K>) {
-        let mut builder = OperatorBuilder::new("Keys".into(), self.stream.scope());
-        let mut input = builder.new_input(self.stream.clone(), Pipeline);
+    ) -> (HeldStream<'scope, E>, UpdateStream<'scope, K>, Rc<WorkerContext>) {
+        let (stream, worker) = self.into_parts();
+        let mut builder = OperatorBuilder::new("Keys".into(), stream.scope());
+        let mut input = builder.new_input(stream, Pipeline);
         let (held_out, held) = builder.new_output::<Vec<Held<E>>>();
         let (updates_out, updates) = builder.new_output::<Vec<Update<K>>>();
         let mut held_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(held_out);
@@ -57,6 +61,6 @@ impl<'scope> Docs<'scope> {
                 });
             }
         });
-        (held, updates)
+        (held, updates, worker)
     }
 }

@@ -5,6 +5,7 @@ use crate::index::{Index, More};
 use crate::operators::blocks::Blocks;
 use crate::operators::join::{FactStream, UpdateStream};
 use crate::operators::keyed::Keys;
+use crate::operators::repeats::reject_duplicates;
 use crate::worker::WorkerContext;
 use arrangement::{Update, owner};
 use document::{Document, Epoch, Reason};
@@ -54,9 +55,9 @@ impl Docs<'_> {
     ) -> Self {
         let keys: Keys<u64, ()> =
             Box::new(move |document, keys| keys.extend(hash(document).map(key)));
-        let (held, updates) = self.keyed(keys);
-        let facts = near_repeats(self.worker.clone(), index, updates, distance_max);
-        self.reject_duplicates("Reject near repeats", reason.into(), held, facts)
+        let (held, updates, worker) = self.keyed(keys);
+        let facts = near_repeats(worker.clone(), index, updates, distance_max);
+        reject_duplicates("Reject near repeats", worker, reason.into(), held, facts)
     }
 }
 

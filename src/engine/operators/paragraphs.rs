@@ -61,8 +61,8 @@ impl Docs<'_> {
             lines
         });
         let docs = self.reject("too_many_lines", has_too_many_lines);
-        let (held, updates) = docs.keyed(keys);
-        let facts = duplicates(docs.worker.clone(), index, updates, rule);
+        let (held, updates, worker) = docs.keyed(keys);
+        let facts = duplicates(worker.clone(), index, updates, rule);
         let mut kept = Vec::new();
         let cut = Box::new(move |document: &mut Document, lines: Lines, facts: &[(u64, u64)]| {
             if document.is_kept() {
@@ -70,8 +70,8 @@ impl Docs<'_> {
                 after(document, &kept);
             }
         });
-        let stream = hold("Cut repeated paragraphs", docs.worker.clone(), held, facts, cut);
-        docs.with_stream(stream)
+        let stream = hold("Cut repeated paragraphs", worker.clone(), held, facts, cut);
+        Docs::new(stream, worker)
     }
 }
 

@@ -4,12 +4,14 @@ use crate::docs::Docs;
 use crate::operators::hold::hold;
 use crate::operators::join::{FactStream, duplicates};
 use crate::operators::keyed::{HeldStream, Keys};
+use crate::worker::WorkerContext;
 use arrangement::{Key, Rule};
 use document::{Document, Reason};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::rc::Rc;
 
-impl<'scope> Docs<'scope> {
+impl Docs<'_> {
     /// Rejects, with `reason`, each document whose `key` is a duplicate under `rule`.
     ///
     /// State: an update for each document that reaches the operator, in `index`.
@@ -81,25 +83,25 @@ impl<'scope> Docs<'scope> {
         keys: Keys<K, ()>,
         rule: Rule,
     ) -> Self {
-        let (held, updates) = self.keyed(keys);
-        let facts = duplicates(self.worker.clone(), index, updates, rule);
-        self.reject_duplicates("Reject repeats", reason, held, facts)
+        let (held, updates, worker) = self.keyed(keys);
+        let facts = duplicates(worker.clone(), index, updates, rule);
+        reject_duplicates("Reject repeats", worker, reason, held, facts)
     }
+}
 
-    /// Rejects each document of `held` with a fact.
-    pub(crate) fn reject_duplicates<K: Key + Serialize + DeserializeOwned>(
-        self,
-        name: &str,
-        reason: Reason,
-        held: HeldStream<'scope, ()>,
-        facts: FactStream<'scope, K>,
-    ) -> Self {
-        let apply = Box::new(move |document: &mut Document, (), facts: &[(u64, K)]| {
-            if !facts.is_empty() {
-                document.reject(reason.clone());
-            }
-        });
-        let stream = hold(name, self.worker.clone(), held, facts, apply);
-        self.with_stream(stream)
-    }
+/// Rejects each document of `held` with a fact.
+pub(crate) fn reject_duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
+    name: &str,
+    worker: Rc<WorkerContext>,
+    reason: Reason,
+    held: HeldStream<'scope, ()>,
+    facts: FactStream<'scope, K>,
+) -> Docs<'scope> {
+    let apply = Box::new(move |document: &mut Document, (), facts: &[(u64, K)]| {
+        if !facts.is_empty() {
+            document.reject(reason.clone());
+        }
+    });
+    let stream = hold(name, worker.clone(), held, facts, apply);
+    Docs::new(stream, worker)
 }

@@ -70,8 +70,8 @@ impl Docs<'_> {
             keys.extend(spans.iter().map(|span| span.key));
             spans
         });
-        let (held, updates) = self.keyed(keys);
-        let facts = duplicates(self.worker.clone(), index, updates, rule);
+        let (held, updates, worker) = self.keyed(keys);
+        let facts = duplicates(worker.clone(), index, updates, rule);
         let cut =
             Box::new(move |document: &mut Document, spans: Vec<Span>, facts: &[(u64, u64)]| {
                 if document.is_kept() {
@@ -79,8 +79,8 @@ impl Docs<'_> {
                     after(document);
                 }
             });
-        let stream = hold("Cut repeated spans", self.worker.clone(), held, facts, cut);
-        self.with_stream(stream)
+        let stream = hold("Cut repeated spans", worker.clone(), held, facts, cut);
+        Docs::new(stream, worker)
     }
 }
 

@@ -1,0 +1,248 @@
+//! Steps on single documents, shared by the workers of a process.
+//!
+//! A worker whose documents need more work than those of others, because it reads the large file, or
+//! the file with the first copies of what all files have, hands some to workers that are idle. They
+//! come back, and leave in the order in which they came. What a step does depends on the document
+//! alone, so who takes it makes no difference.
+
+use crate::worker::WorkerContext;
+use document::{Document, Epoch};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::Operator;
+use timely::scheduling::SyncActivator;
+
+/// Text that is handed over at a time: some milliseconds of work.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Documents that are handed over at a time.
+const CHUNK_DOCUMENTS: usize = 256;
+
+/// Chunks that a worker leaves for others when it turns to its other operators.
+const LEFT_MAX: usize = 4;
+
+/// A step, with its name in the dataflow. It is called for each kept document.
+pub(crate) struct Step {
+    pub name: String,
+    pub act: Box<dyn FnMut(&mut Document)>,
+}
+
+/// The steps that the workers of a process share, in the order in which they build them.
+pub(crate) struct Sharing {
+    workers: usize,
+    desks: Mutex<Vec<Arc<Desks>>>,
+}
+
+/// One place for each worker of the process to hand over chunks of one operator.
+type Desks = Vec<Desk>;
+
+#[derive(Default)]
+struct Desk {
+    /// Chunks of this worker that nobody has taken yet.
+    waiting: Mutex<VecDeque<Chunk>>,
+    /// Chunks of this worker that others have done.
+    done: Mutex<Vec<Chunk>>,
+    /// Whether this worker has looked for work in vain.
+    is_idle: AtomicBool,
+    wake: OnceLock<SyncActivator>,
+}
+
+/// Consecutive documents of one worker.
+struct Chunk {
+    /// Its number among the chunks of the worker.
+    number: u64,
+    documents: Vec<Document>,
+}
+
+impl Sharing {
+    pub fn new(workers: usize) -> Sharing {
+        Sharing { workers, desks: Mutex::default() }
+    }
+
+    /// Returns the desks of an operator, which the first worker to build it makes.
+    fn desks(&self, operator: usize) -> Arc<Desks> {
+        let mut all = lock(&self.desks);
+        while all.len() <= operator {
+            all.push(Arc::new((0..self.workers).map(|_| Desk::default()).collect()));
+        }
+        all[operator].clone()
+    }
+}
+
+impl Desk {
+    fn wake(&self) {
+        if let Some(activator) = self.wake.get() {
+            // A worker that has ended needs no work.
+            let _ = activator.activate();
+        }
+    }
+}
+
+/// Runs `steps` on each kept document. The order of documents is kept.
+pub(crate) fn steps<'scope>(
+    documents: StreamVec<'scope, Epoch, Document>,
+    worker: Rc<WorkerContext>,
+    mut steps: Vec<Step>,
+) -> StreamVec<'scope, Epoch, Document> {
+    type Builder = CapacityContainerBuilder<Vec<Document>>;
+    let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+    let name = names.join(", ");
+    let scope = documents.scope();
+    documents.unary_frontier::<Builder, _, _, _>(Pipeline, &name, move |_, info| {
+        let activator = scope.activator_for(info.address.clone());
+        let mut office = Office::new(&worker);
+        let wake = scope.worker().sync_activator_for(info.address.to_vec());
+        office.own().wake.get_or_init(|| wake);
+        move |(input, _frontier), output| {
+            input.for_each(|cap, batch| {
+                let cap = cap.retain_least(0).expect("a message has a time");
+                office.take_in(&cap, batch);
+            });
+            let is_helped = office.call_others();
+            office.work(&mut steps, is_helped);
+            while let Some((cap, mut documents)) = office.next_done() {
+                output.session(&cap).give_container(&mut documents);
+            }
+            if office.has_work() {
+                activator.activate();
+            }
+        }
+    })
+}
+
+/// One worker's part in an operator.
+struct Office {
+    desks: Arc<Desks>,
+    /// Number of the worker within the process.
+    own: usize,
+    /// The chunks that have not left, in order, with their documents when they are done.
+    open: VecDeque<(Capability<Epoch>, Option<Vec<Document>>)>,
+    /// Number of the first of them.
+    first: u64,
+}
+
+impl Office {
+    fn new(worker: &WorkerContext) -> Office {
+        let desks = worker.sharing.desks(worker.next_shared());
+        let own = worker.index % desks.len();
+        Office { desks, own, open: VecDeque::new(), first: 0 }
+    }
+
+    fn own(&self) -> &Desk {
+        &self.desks[self.own]
+    }
+
+    /// The desks of the other workers, from the next one on, so that not all look at the same first.
+    fn others(&self) -> impl Iterator<Item = &Desk> {
+        let count = self.desks.len();
+        (1..count).map(move |distance| &self.desks[(self.own + distance) % count])
+    }
+
+    fn is_alone(&self) -> bool {
+        self.desks.len() == 1
+    }
+
+    /// Cuts documents into chunks, and puts them on the desk.
+    fn take_in(&mut self, cap: &Capability<Epoch>, batch: &mut Vec<Document>) {
+        let mut chunks = VecDeque::new();
+        let (mut documents, mut bytes) = (Vec::new(), 0);
+        let mut count = batch.len();
+        for document in batch.drain(..) {
+            bytes += document.text.len();
+            documents.push(document);
+            count -= 1;
+            if bytes >= CHUNK_BYTES || documents.len() == CHUNK_DOCUMENTS || count == 0 {
+                let number = self.first + self.open.len() as u64;
+                self.open.push_back((cap.clone(), None));
+                chunks.push_back(Chunk { number, documents: std::mem::take(&mut documents) });
+                bytes = 0;
+            }
+        }
+        lock(&self.own().waiting).append(&mut chunks);
+    }
+
+    /// Has idle workers look at the desks, if there are chunks for them. Returns whether there are
+    /// such workers.
+    fn call_others(&self) -> bool {
+        if self.is_alone() {
+            return false;
+        }
+        let chunks = lock(&self.own().waiting).len();
+        let idle = self.others().filter(|desk| desk.is_idle.swap(false, Relaxed));
+        idle.take(chunks).map(Desk::wake).count() > 0
+    }
+
+    /// Does all own chunks but a few, which are left for others, and at least one unless others are
+    /// helping. If there are none, does one of another worker. Then other operators have their turn,
+    /// so that memory stays bounded.
+    fn work(&mut self, steps: &mut [Step], is_helped: bool) {
+        let left = if self.is_alone() { 0 } else { LEFT_MAX };
+        let mut is_first = !is_helped;
+        loop {
+            let mut waiting = lock(&self.own().waiting);
+            if !is_first && waiting.len() <= left {
+                return;
+            }
+            let Some(mut chunk) = waiting.pop_front() else { break };
+            drop(waiting);
+            act(steps, &mut chunk.documents);
+            self.put_back(chunk);
+            is_first = false;
+        }
+        if !is_first {
+            return;
+        }
+        for desk in self.others() {
+            let chunk = lock(&desk.waiting).pop_front();
+            if let Some(mut chunk) = chunk {
+                act(steps, &mut chunk.documents);
+                lock(&desk.done).push(chunk);
+                desk.wake();
+                return;
+            }
+        }
+        self.own().is_idle.store(true, Relaxed);
+    }
+
+    /// Returns the next documents that leave, if they are done.
+    fn next_done(&mut self) -> Option<(Capability<Epoch>, Vec<Document>)> {
+        let back = std::mem::take(&mut *lock(&self.own().done));
+        back.into_iter().for_each(|chunk| self.put_back(chunk));
+        let documents = self.open.front_mut()?.1.take()?;
+        let (cap, _) = self.open.pop_front()?;
+        self.first += 1;
+        Some((cap, documents))
+    }
+
+    fn put_back(&mut self, chunk: Chunk) {
+        self.open[(chunk.number - self.first) as usize].1 = Some(chunk.documents);
+    }
+
+    /// Whether there are chunks that nobody has taken.
+    fn has_work(&self) -> bool {
+        self.desks.iter().any(|desk| !lock(&desk.waiting).is_empty())
+    }
+}
+
+/// Runs all steps on each kept document.
+fn act(steps: &mut [Step], documents: &mut [Document]) {
+    for document in documents {
+        for step in &mut *steps {
+            if !document.is_kept() {
+                break;
+            }
+            (step.act)(document);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic of the other holder ends the process.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
