@@ -42,13 +42,12 @@ pub(crate) struct Sharing {
 /// One place for each worker of the process to hand over chunks of one operator.
 type Desks = Vec<Desk>;
 
-#[derive(Default)]
 struct Desk {
     /// Chunks of this worker that nobody has taken yet.
     waiting: Mutex<VecDeque<Chunk>>,
     /// Chunks of this worker that others have done.
     done: Mutex<Vec<Chunk>>,
-    /// Whether this worker has looked for work in vain.
+    /// Whether this worker has looked for work in vain, or has not looked yet.
     is_idle: AtomicBool,
     wake: OnceLock<SyncActivator>,
 }
@@ -69,13 +68,22 @@ impl Sharing {
     fn desks(&self, operator: usize) -> Arc<Desks> {
         let mut all = lock(&self.desks);
         while all.len() <= operator {
-            all.push(Arc::new((0..self.workers).map(|_| Desk::default()).collect()));
+            all.push(Arc::new((0..self.workers).map(|_| Desk::new()).collect()));
         }
         all[operator].clone()
     }
 }
 
 impl Desk {
+    fn new() -> Desk {
+        Desk {
+            waiting: Mutex::default(),
+            done: Mutex::default(),
+            is_idle: AtomicBool::new(true),
+            wake: OnceLock::new(),
+        }
+    }
+
     fn wake(&self) {
         if let Some(activator) = self.wake.get() {
             // A worker that has ended needs no work.
@@ -245,4 +253,81 @@ fn act(steps: &mut [Step], documents: &mut [Document]) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic of the other holder ends the process.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::funnel;
+    use document::DocRef;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+    use std::thread::{self, ThreadId};
+    use std::time::Duration;
+
+    #[test]
+    fn an_idle_worker_takes_work_of_a_busy_one() {
+        // The first half is read by the first worker, the second half by the second.
+        let documents = (0..40).map(|number| {
+            let text = if number < 20 { "a".repeat(CHUNK_BYTES) } else { String::new() };
+            Document { text, ..Document::default() }
+        });
+        let threads: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+        let seen = threads.clone();
+        let documents = funnel(documents, 2, move |docs| {
+            let seen = seen.clone();
+            docs.reject("empty", |document| document.text.is_empty()).tag("Work", move |document| {
+                let name = |id: ThreadId| format!("{id:?}");
+                lock(&seen).insert(name(thread::current().id()));
+                thread::sleep(Duration::from_millis(10));
+                document.text = "done".to_owned();
+            })
+        });
+        assert_eq!(documents.iter().filter(|document| document.text == "done").count(), 20);
+        assert_eq!(lock(&threads).len(), 2);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn each_document_is_taken_once_and_documents_leave_in_order(
+            sizes in prop::collection::vec(0..2 * CHUNK_BYTES, 1..60),
+            workers in 1..5_usize,
+        ) {
+            let documents = sizes.iter().map(|size| Document {
+                text: "a".repeat(*size),
+                ..Document::default()
+            });
+            let last: Arc<Mutex<Vec<Vec<DocRef>>>> = Arc::default();
+            let order = last.clone();
+            let found = funnel(documents, workers, move |docs| {
+                let order = order.clone();
+                let docs = docs.tag("Count", |document| {
+                    document.bytes_read += 1 + document.text.len() as u64;
+                });
+                // The next operator has one thread of its own for each worker.
+                let (stream, worker) = docs.into_parts();
+                let mut leaving = Vec::new();
+                let stream = stream.unary::<CapacityContainerBuilder<Vec<Document>>, _, _, _>(
+                    Pipeline,
+                    "Order",
+                    move |_, _| move |input, output| {
+                        input.for_each(|cap, batch| {
+                            leaving.extend(batch.iter().map(|document| document.at));
+                            lock(&order).push(leaving.clone());
+                            output.session(&cap).give_container(batch);
+                        });
+                    },
+                );
+                crate::Docs::new(stream, worker)
+            });
+            let counted: Vec<u64> = found.iter().map(|document| document.bytes_read).collect();
+            let expected: Vec<u64> = sizes.iter().map(|size| 1 + *size as u64).collect();
+            prop_assert_eq!(counted, expected);
+            for leaving in &*lock(&last) {
+                prop_assert!(leaving.is_sorted(), "{:?}", leaving);
+            }
+        }
+    }
 }
