@@ -32,7 +32,7 @@ impl Corpus {
     pub fn create(root: &Path) -> Result<Corpus, Error> {
         for folder in FOLDERS {
             let path = root.join(folder);
-            fs::create_dir_all(&path).map_err(Error::io(&path))?;
+            durable::create_folders(&path).map_err(Error::io(&path))?;
         }
         sync_dir(root)?;
         Ok(Corpus { root: root.to_owned() })

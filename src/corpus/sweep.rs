@@ -60,7 +60,7 @@ impl Corpus {
         self.retire(newest)?;
         let left = self.accounted(newest)?;
         for (path, _) in &left {
-            fs::remove_file(path).map_err(Error::io(path))?;
+            durable::remove_file(path).map_err(Error::io(path))?;
         }
         Ok(left.len() as u64)
     }
@@ -130,7 +130,7 @@ impl Corpus {
     pub fn remove(&self, files: impl IntoIterator<Item = String>) -> Result<(), Error> {
         for file in files {
             let path = self.root().join(file);
-            match fs::remove_file(&path) {
+            match durable::remove_file(&path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 done => done.map_err(Error::io(&path))?,
             }

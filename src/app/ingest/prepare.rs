@@ -15,7 +15,7 @@ pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(C
             found.display()
         )));
     }
-    std::fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
+    durable::create_folders(root).with_context(|| format!("cannot create {}", root.display()))?;
     let lock = Lock::take(root)?;
     let manifest = match Corpus::open(root) {
         Ok(corpus) => corpus.manifest()?.map(|manifest| (corpus, manifest)),
