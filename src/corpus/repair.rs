@@ -2,10 +2,10 @@
 //! are moved aside.
 
 use crate::error::Error;
+use crate::ledger;
 use crate::manifest::{Counts, Manifest};
 use crate::names::Written;
 use crate::store::Corpus;
-use crate::ledger;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

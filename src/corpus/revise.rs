@@ -317,8 +317,8 @@ fn marked(name: &str, mark: &str, kind: &str) -> String {
 mod tests {
     use super::*;
     use crate::part::PartWriter;
-    use std::fs;
     use document::{DocRef, Document};
+    use std::fs;
     use std::sync::Arc;
 
     /// A label with six documents.

@@ -313,6 +313,17 @@ impl Corpus {
         file.and_then(Finished::publish).map_err(Error::io(&path))
     }
 
+    /// Makes the newest commit durable. The run that wrote it may have been killed after the rename:
+    /// then other processes see a commit that the disk does not have yet. What comes next builds on
+    /// it, and removes files that only the commits before it need.
+    ///
+    /// # Errors
+    /// If a folder cannot be flushed.
+    pub fn make_durable(&self, newest: &Manifest) -> Result<(), Error> {
+        self.sync_folders(newest)?;
+        sync_dir(&self.root.join("commits"))
+    }
+
     /// Makes the folder entries of the files that the manifest names durable.
     fn sync_folders(&self, manifest: &Manifest) -> Result<(), Error> {
         let files: BTreeSet<PathBuf> = manifest.files().map(PathBuf::from).collect();

@@ -118,7 +118,8 @@ impl Disk {
         let mut parts = text.splitn(3, ':');
         let (kind, at) = (Kind::named(parts.next()?)?, parts.next()?.parse().ok()?);
         let folder = PathBuf::from(parts.next()?);
-        let journal = File::options().create(true).append(true).open(folder.join("journal")).ok()?;
+        let journal =
+            File::options().create(true).append(true).open(folder.join("journal")).ok()?;
         Some(Disk { kind, at, folder, journal, operations: 0, is_full: false, has_failed: false })
     }
 
