@@ -341,10 +341,21 @@ impl Corpus {
 
     /// Returns every file in the corpus's own folders, sorted.
     pub(crate) fn files(&self) -> Result<Vec<PathBuf>, Error> {
-        let mut files = Vec::new();
+        Ok(self.walk()?.1)
+    }
+
+    /// Makes every entry of the corpus's own folders durable, and every removal from them.
+    pub(crate) fn sync_all_folders(&self) -> Result<(), Error> {
+        self.walk()?.0.iter().try_for_each(|folder| sync_dir(folder))
+    }
+
+    /// Returns the corpus's own folders with those in them, and every file in these, sorted.
+    fn walk(&self) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
         let folders = FOLDERS.iter().map(|folder| self.root.join(folder));
         let mut folders: Vec<PathBuf> = folders.filter(|folder| folder.is_dir()).collect();
-        while let Some(folder) = folders.pop() {
+        let (mut files, mut next) = (Vec::new(), 0);
+        while let Some(folder) = folders.get(next).cloned() {
+            next += 1;
             for entry in fs::read_dir(&folder).map_err(Error::io(&folder))? {
                 let entry = entry.map_err(Error::io(&folder))?;
                 let kind = entry.file_type().map_err(Error::io(&entry.path()))?;
@@ -352,7 +363,7 @@ impl Corpus {
             }
         }
         files.sort();
-        Ok(files)
+        Ok((folders, files))
     }
 }
 

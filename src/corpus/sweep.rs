@@ -133,13 +133,12 @@ impl Corpus {
             let path = self.root().join(file);
             match durable::remove_file(&path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                done => {
-                    done.map_err(Error::io(&path))?;
-                    folders.insert(durable::folder_of(&path).to_owned());
-                }
+                done => done.map_err(Error::io(&path))?,
             }
+            // Also if it is missing: an earlier run may have removed it and not flushed the folder.
+            folders.insert(durable::folder_of(&path).to_owned());
         }
-        folders.iter().try_for_each(|folder| sync_dir(folder))
+        folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| sync_dir(folder))
     }
 
     pub(crate) fn mark_path(&self) -> PathBuf {
@@ -163,8 +162,14 @@ impl Corpus {
     /// Removes the mark: every written file is named by a manifest, or removed.
     ///
     /// # Errors
-    /// If the mark cannot be removed.
+    /// If a folder cannot be flushed, or the mark cannot be removed.
     pub fn end_writing(&self) -> Result<(), Error> {
+        if self.mark_path().exists() {
+            // Files may be gone that this process did not remove: an earlier one did, and ended
+            // before it flushed the folder. Without the mark nothing would account for them if they
+            // came back.
+            self.sync_all_folders()?;
+        }
         self.remove(["tmp/writing".to_owned()])
     }
 

@@ -262,6 +262,34 @@ mod tests {
     }
 
     #[test]
+    fn folders_are_created_with_those_above_and_a_file_in_the_way_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b/c");
+        create_folders_durably(&deep).unwrap();
+        assert!(deep.is_dir());
+        create_folders_durably(&deep).unwrap();
+        create_folders(&folder.path().join("a/d/")).unwrap();
+        assert_eq!(names(&folder.path().join("a")), ["b", "d"]);
+        write(&deep.join("file"), b"").unwrap();
+        for create in [create_folders, create_folders_durably] {
+            let error = create(&deep.join("file/e")).unwrap_err();
+            let kinds = [io::ErrorKind::NotADirectory, io::ErrorKind::AlreadyExists];
+            assert!(kinds.contains(&error.kind()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_rename_to_another_folder_moves_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("b/c"));
+        write(&from, b"text").unwrap();
+        create_folders(to.parent().unwrap()).unwrap();
+        rename(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"text");
+        assert_eq!(names(folder.path()), ["b"]);
+    }
+
+    #[test]
     fn a_bare_name_is_in_the_working_directory() {
         assert_eq!(folder_of(Path::new("a")), Path::new("."));
         assert_eq!(folder_of(Path::new("a/b")), Path::new("a"));

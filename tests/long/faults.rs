@@ -26,6 +26,9 @@ const THREADS: usize = 2;
 /// Faults that one corpus must survive.
 const FAULTS_MAX: usize = 4;
 
+/// The kinds of faults that runs meet, sorted. `short` is none: a write that writes less is no error.
+const FAULTS: [&str; 7] = ["full", "kill", "remove", "rename", "sync", "sync-folder", "write"];
+
 /// What to build: small, and with every kind of file.
 struct Variant {
     name: &'static str,
@@ -131,6 +134,11 @@ fn faults() {
         }
     });
     let (trial, done) = (trial.into_inner().unwrap(), done.into_inner().unwrap());
+    if done.cases >= 200 {
+        let met: Vec<&str> = done.faults.keys().map(|kind| &kind[..]).collect();
+        assert_eq!(met, FAULTS, "the faults that runs met");
+        assert!(done.power >= done.cases / 2, "the power failed {} times", done.power);
+    }
     let mut counts = vec![("cases", done.cases), ("failures of the power", done.power)];
     counts.extend(done.faults.iter().map(|(kind, count)| (&kind[..], *count)));
     trial.end(&counts);
@@ -350,6 +358,9 @@ impl Case {
         let commit = found.as_ref().map(|(_, manifest)| manifest.commit);
         assert!(commit >= self.promised, "{:?} is lost: {commit:?}", self.promised);
         let Some((corpus, manifest)) = found else { return };
+        // A repair needs the commit before too. That its files are whole is part of `verify`.
+        let before = corpus.predecessor(manifest.commit).unwrap();
+        assert_eq!(before.is_some(), manifest.commit > 0, "the commit before {commit:?} is lost");
         assert!(!Lock::is_held(corpus.root()).unwrap());
         let findings = corpus::verify(&corpus, &manifest, Depth::Everything, |_| {}).unwrap();
         for finding in findings {

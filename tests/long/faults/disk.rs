@@ -203,3 +203,164 @@ impl Disk {
         is_named.then_some(what)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::io::Write;
+    use tempfile::TempDir;
+
+    /// A disk, and a folder on it that is flushed.
+    struct Machine {
+        dir: TempDir,
+        disk: Disk,
+    }
+
+    impl Machine {
+        fn new() -> Machine {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("a")).unwrap();
+            let disk = Disk::new(dir.path().join("kept"));
+            Machine { dir, disk }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+
+        fn note(&self, line: &str) {
+            let journal = self.disk.kept().join("journal");
+            let mut journal = File::options().create(true).append(true).open(journal).unwrap();
+            writeln!(journal, "{line}").unwrap();
+        }
+
+        /// Writes a file, as the program would.
+        fn write(&self, name: &str, text: &str) -> u64 {
+            let path = self.path(name);
+            fs::write(&path, text).unwrap();
+            let inode = fs::metadata(&path).unwrap().ino();
+            fs::hard_link(&path, self.disk.kept().join(inode.to_string())).unwrap();
+            self.note(&format!("create\t{inode}\t{}", path.display()));
+            self.note(&format!("write\t{inode}\t{}", text.len()));
+            inode
+        }
+
+        fn sync(&self, inode: u64, length: usize) {
+            self.note(&format!("sync\t{inode}\t{length}"));
+        }
+
+        fn flush(&self, name: &str) {
+            self.note(&format!("flush\t{}", self.path(name).display()));
+        }
+
+        fn rename(&self, inode: u64, from: &str, to: &str, replaced: u64) {
+            let (from, to) = (self.path(from), self.path(to));
+            fs::rename(&from, &to).unwrap();
+            self.note(&format!(
+                "rename\t{inode}\t{}\t{}\t{replaced}",
+                from.display(),
+                to.display()
+            ));
+        }
+
+        fn remove(&self, inode: u64, name: &str) {
+            fs::remove_file(self.path(name)).unwrap();
+            self.note(&format!("remove\t{inode}\t{}", self.path(name).display()));
+        }
+
+        fn read(&self, name: &str) -> Option<String> {
+            fs::read(self.path(name)).ok().map(|b| String::from_utf8_lossy(&b).into_owned())
+        }
+    }
+
+    /// Everything that a file may be after the power fails, over many seeds.
+    fn outcomes(name: &str, act: impl Fn(&mut Machine)) -> BTreeSet<Option<String>> {
+        let one = |seed| {
+            let mut machine = Machine::new();
+            act(&mut machine);
+            machine.disk.follow();
+            machine.disk.lose(&mut Random(seed));
+            machine.read(name)
+        };
+        (0..100).map(one).collect()
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn what_is_flushed_stays() {
+        let found = outcomes("a/x", |machine| {
+            let inode = machine.write("a/x", "text");
+            machine.sync(inode, 4);
+            machine.flush("a");
+        });
+        assert_eq!(found, BTreeSet::from([some("text")]));
+    }
+
+    #[test]
+    fn a_name_that_is_not_flushed_may_be_lost_and_contents_may_be_any() {
+        let found = outcomes("a/x", |machine| {
+            let inode = machine.write("a/x", "text");
+            machine.sync(inode, 4);
+        });
+        assert_eq!(found, BTreeSet::from([None, some("text")]));
+        let found = outcomes("a/x", |machine| {
+            machine.write("a/x", "text");
+            machine.flush("a");
+        });
+        for text in ["", "t", "text", "\0\0\0\0", "t\0\0\0"] {
+            assert!(found.contains(&some(text)), "{text:?} is not in {found:?}");
+        }
+        assert!(!found.contains(&None));
+    }
+
+    #[test]
+    fn a_removed_file_and_a_replaced_one_may_come_back() {
+        let found = outcomes("a/x", |machine| {
+            let inode = machine.write("a/x", "text");
+            machine.sync(inode, 4);
+            machine.flush("a");
+            machine.remove(inode, "a/x");
+        });
+        assert_eq!(found, BTreeSet::from([None, some("text")]));
+        let replace = |machine: &mut Machine| {
+            let old = machine.write("a/x", "old");
+            machine.sync(old, 3);
+            machine.flush("a");
+            let new = machine.write("a/x.tmp", "new");
+            machine.sync(new, 3);
+            machine.rename(new, "a/x.tmp", "a/x", old);
+        };
+        assert_eq!(outcomes("a/x", replace), BTreeSet::from([some("new"), some("old")]));
+        assert_eq!(outcomes("a/x.tmp", replace), BTreeSet::from([None, some("new")]));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_flushed_in_the_one_above_takes_its_files_with_it() {
+        let found = outcomes("a/b/x", |machine| {
+            fs::create_dir(machine.path("a/b")).unwrap();
+            machine.note(&format!("folder\t{}", machine.path("a/b").display()));
+            let inode = machine.write("a/b/x", "text");
+            machine.sync(inode, 4);
+            machine.flush("a/b");
+        });
+        assert_eq!(found, BTreeSet::from([None, some("text")]));
+    }
+
+    #[test]
+    fn after_a_failure_everything_that_is_left_is_on_the_disk() {
+        let mut machine = Machine::new();
+        machine.write("a/x", "text");
+        machine.disk.follow();
+        machine.disk.lose(&mut Random(1));
+        let left = machine.read("a/x");
+        machine.note("fault\tkill");
+        let (kind, _) = machine.disk.follow().expect("a fault");
+        assert_eq!(kind, "kill");
+        machine.disk.lose(&mut Random(2));
+        assert_eq!(machine.read("a/x"), left);
+    }
+}
