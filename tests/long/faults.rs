@@ -37,15 +37,18 @@ struct Variant {
     labels: [&'static str; 2],
     /// Sizes of epochs: from some ten of them to two.
     epochs: [&'static str; 3],
+    /// Commands after both labels are in the corpus.
+    then: &'static [&'static str],
 }
 
-const VARIANTS: [Variant; 9] = [
+const VARIANTS: [Variant; 10] = [
     Variant {
         name: "pages, by paragraph",
         recipe: "[common_crawl]\nlanguages = []",
         slice: "common_crawl",
         labels: ["common_crawl/2020-05/*-00000.*", "common_crawl/2020-05/*-00001.*"],
         epochs: ["8K", "16K", "60K"],
+        then: &[],
     },
     Variant {
         name: "pages, by paragraph, preset redpajama",
@@ -53,6 +56,7 @@ const VARIANTS: [Variant; 9] = [
         slice: "common_crawl",
         labels: ["common_crawl/2020-05/*-00000.*", "common_crawl/2020-05/*-00001.*"],
         epochs: ["8K", "16K", "60K"],
+        then: &[],
     },
     Variant {
         name: "pages, near copies",
@@ -60,6 +64,7 @@ const VARIANTS: [Variant; 9] = [
         slice: "common_crawl",
         labels: ["common_crawl/2020-05/*-00000.*", "common_crawl/2020-05/*-00001.*"],
         epochs: ["8K", "16K", "60K"],
+        then: &[],
     },
     Variant {
         name: "C4",
@@ -67,6 +72,7 @@ const VARIANTS: [Variant; 9] = [
         slice: "c4",
         labels: ["common_crawl/2020-05/*-00000.*", "common_crawl/2020-05/*-00001.*"],
         epochs: ["8K", "16K", "60K"],
+        then: &[],
     },
     Variant {
         name: "source files",
@@ -74,6 +80,7 @@ const VARIANTS: [Variant; 9] = [
         slice: "github",
         labels: ["github/2022-11", "github/2023-03"],
         epochs: ["300", "1K", "4K"],
+        then: &[],
     },
     Variant {
         name: "papers, near copies",
@@ -81,6 +88,7 @@ const VARIANTS: [Variant; 9] = [
         slice: "arxiv",
         labels: ["arxiv/2301", "arxiv/2302"],
         epochs: ["500", "2K", "10K"],
+        then: &[],
     },
     Variant {
         name: "books",
@@ -88,6 +96,7 @@ const VARIANTS: [Variant; 9] = [
         slice: "books",
         labels: ["books/pg19", "books/shelf"],
         epochs: ["500", "2K", "10K"],
+        then: &[],
     },
     Variant {
         name: "articles, and copies between slices",
@@ -95,6 +104,7 @@ const VARIANTS: [Variant; 9] = [
         slice: "wikipedia",
         labels: ["wikipedia/20230320", "wikipedia/20230401"],
         epochs: ["500", "2K", "10K"],
+        then: &[],
     },
     Variant {
         name: "threads",
@@ -102,6 +112,20 @@ const VARIANTS: [Variant; 9] = [
         slice: "stack_exchange",
         labels: ["stack_exchange/2023-03-29", "stack_exchange/2024-04-02"],
         epochs: ["300", "1K", "5K"],
+        then: &[],
+    },
+    Variant {
+        name: "pages, calibrated",
+        recipe: "[common_crawl]\nlanguages = []\nclassifier = \"bundled/models/wiki.bin\"\n\
+                 min_score = 0.0",
+        slice: "common_crawl",
+        labels: ["common_crawl/2020-05/*-00000.*", "common_crawl/2020-05/*-00001.*"],
+        epochs: ["16K", "60K", "60K"],
+        then: &[
+            "calibrate corpus --slice common_crawl --threshold 0.5 --apply",
+            "calibrate corpus --slice common_crawl --threshold 0.2 --apply",
+            "prune corpus",
+        ],
     },
 ];
 
@@ -188,19 +212,29 @@ impl Variant {
         format!("add corpus --slice {} --label {label} bundled/{}", self.slice, self.labels[label])
     }
 
+    /// The commands that make the corpus, in one of two ways.
+    fn commands(&self, by_label: bool) -> Vec<String> {
+        let mut lines =
+            if by_label { vec![self.add(0), self.add(1)] } else { vec![BUILD.to_owned()] };
+        lines.extend(self.then.iter().map(|&line| line.to_owned()));
+        lines
+    }
+
     fn undisturbed(number: usize) -> &'static Undisturbed {
         static KNOWN: [OnceLock<Undisturbed>; VARIANTS.len()] =
             [const { OnceLock::new() }; VARIANTS.len()];
         KNOWN[number].get_or_init(|| {
             let place = VARIANTS[number].place();
-            place.run(BUILD).exits(0);
+            for line in VARIANTS[number].commands(false) {
+                place.run(&line).exits(0);
+            }
             let counts = place.status("corpus")["slices"].clone();
             Undisturbed { export: place.export("corpus"), counts, ledger: ledger(&place) }
         })
     }
 }
 
-const BUILD: &str = "build all.toml --corpus corpus --quiet";
+const BUILD: &str = "build all.toml --corpus corpus";
 
 /// The rows of the newest commit.
 fn ledger(place: &Place) -> Vec<BuiltRow> {
@@ -217,6 +251,24 @@ fn newest(place: &Place) -> Option<(Corpus, Manifest)> {
     };
     let manifest = corpus.manifest().unwrap().expect("an open corpus has a commit");
     Some((corpus, manifest))
+}
+
+/// The command with options that do not change the result.
+fn with_flags(line: &str, variant: &Variant, random: &mut Random) -> String {
+    if !line.starts_with("build") && !line.starts_with("add") {
+        return line.to_owned();
+    }
+    let workers = *random.pick(&[1, 1, 1, 2, 3]);
+    let epoch = random.pick(&variant.epochs);
+    let commit = random.pick(&["1", "1", "2K", "20K"]);
+    let mut flags = format!("{line} -w {workers} --epoch-bytes {epoch} --commit-every {commit}");
+    if random.below(5) == 0 {
+        flags += " --memory 64K";
+    }
+    if random.below(8) == 0 {
+        flags += " --engine differential";
+    }
+    flags
 }
 
 struct Case {
@@ -242,55 +294,37 @@ impl Case {
         let variant = &VARIANTS[self.number];
         let expected = Variant::undisturbed(self.number);
         let place = variant.place();
-        let mut disk = Disk::new(place.path("kept").canonicalize().unwrap_or(place.path("kept")));
-        let mut next = None;
-        if self.random.below(3) == 0 {
+        let mut disk = Disk::new(place.path("kept"));
+        let by_label = self.random.below(3) == 0;
+        if by_label {
             place.run("build none.toml --corpus corpus").exits(0);
-            next = Some(0);
         }
-        let faults = 1 + self.random.below(FAULTS_MAX);
-        let mut done = 0;
-        // A run that meets no fault is not one of them, but there must be an end.
-        for _ in 0..2 * FAULTS_MAX {
-            let line = match next {
-                None => BUILD.to_owned(),
-                Some(label) => format!("{} --quiet", variant.add(label)),
-            };
-            let flags = self.flags(variant);
-            let is_complete = self.disturbed(&place, &mut disk, &format!("{line} {flags}"));
-            done += usize::from(!is_complete);
-            match (is_complete, next) {
-                (true, Some(0)) => next = Some(1),
-                (true, _) => break,
-                (false, _) => {}
-            }
-            if done == faults {
-                break;
+        let commands = variant.commands(by_label);
+        let mut next = 0;
+        // What comes after the corpus is made would seldom be reached.
+        if !variant.then.is_empty() && self.random.below(3) > 0 {
+            next = commands.len() - variant.then.len();
+            commands[..next].iter().for_each(|line| drop(place.run(line).exits(0)));
+        }
+        let mut left = 1 + self.random.below(FAULTS_MAX);
+        while next < commands.len() && left > 0 {
+            let line = with_flags(&commands[next], variant, &mut self.random);
+            if self.disturbed(&place, &mut disk, &line) {
+                next += 1;
+            } else {
+                left -= 1;
             }
         }
-        let line = format!("{BUILD} {}", self.flags(variant));
-        let _ = writeln!(self.story, "  {line}: undisturbed");
-        place.run(&line).exits(0);
+        // If all is done, the last one has nothing to do but to clear up.
+        for line in &commands[next.min(commands.len() - 1)..] {
+            let line = with_flags(line, variant, &mut self.random);
+            let _ = writeln!(self.story, "  {line}: undisturbed");
+            place.run(&line).exits(0);
+        }
         assert_same(&place.export("corpus"), &expected.export, "the export");
         assert_eq!(place.status("corpus")["slices"], expected.counts, "the counts");
         assert!(ledger(&place) == expected.ledger, "the ledger differs");
         place.assert_sound("corpus");
-    }
-
-    /// Options that do not change the result.
-    fn flags(&mut self, variant: &Variant) -> String {
-        let random = &mut self.random;
-        let workers = *random.pick(&[1, 1, 1, 2, 3]);
-        let epoch = random.pick(&variant.epochs);
-        let commit = random.pick(&["1", "1", "2K", "20K"]);
-        let mut flags = format!("-w {workers} --epoch-bytes {epoch} --commit-every {commit}");
-        if random.below(5) == 0 {
-            flags += " --memory 64K";
-        }
-        if random.below(8) == 0 {
-            flags += " --engine differential";
-        }
-        flags
     }
 
     /// Runs a command that meets a fault, and lets the power fail. Returns whether it ended well.
@@ -305,7 +339,7 @@ impl Case {
         command.env_remove("SLUICE_CRASH_AT").env("SLUICE_LOG", "debug");
         let kept = disk.kept().display();
         command.env("SLUICE_FAULTS", format!("{kind}:{at}:{kept}"));
-        let outcome = place.run_as(command, line);
+        let outcome = place.run_as(command, &format!("{line} --quiet"));
         let fault = disk.follow();
         if let Some((kind, after)) = &fault {
             let _ = writeln!(self.story, "    {kind}, after: {after}");
