@@ -230,7 +230,7 @@ impl<K: Key> Arrangement<K> {
                 // A run that was ever reported may be in a manifest.
                 None if self.unreported.remove(&input.meta.name) => {
                     let path = self.dir.join(&input.meta.name);
-                    std::fs::remove_file(&path).map_err(Error::io(&path))?;
+                    durable::remove_file(&path).map_err(Error::io(&path))?;
                 }
                 None => {}
             }

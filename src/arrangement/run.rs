@@ -74,7 +74,7 @@ pub fn disk_bytes(runs: &[RunMeta]) -> u64 {
 /// Writes a run, which is complete only after [`RunWriter::finish`].
 pub struct RunWriter<K: Key> {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<durable::File>,
     offset: u64,
     /// The columns of the current page.
     keys: Vec<K>,
@@ -95,7 +95,7 @@ impl<K: Key> RunWriter<K> {
     /// # Errors
     /// If the file exists or cannot be written.
     pub fn create(path: &Path) -> Result<RunWriter<K>, Error> {
-        let file = File::options().read(true).write(true).create_new(true).open(path);
+        let file = durable::File::create_new(path);
         let mut file = BufWriter::with_capacity(1 << 18, file.map_err(Error::io(path))?);
         let mut header = Vec::new();
         header.extend(MAGIC);
@@ -168,7 +168,7 @@ impl<K: Key> RunWriter<K> {
     /// # Errors
     /// If the file cannot be written.
     pub fn finish(self, keys: KeyRange) -> Result<RunMeta, Error> {
-        let (file, path, meta) = self.close(keys)?;
+        let (mut file, path, meta) = self.close(keys)?;
         file.sync_all().map_err(Error::io(&path))?;
         Ok(meta)
     }
@@ -176,16 +176,16 @@ impl<K: Key> RunWriter<K> {
     /// Completes a file that only this process reads, and unlinks it.
     pub(crate) fn finish_unlinked(self, keys: KeyRange) -> Result<Run<K>, Error> {
         let (file, path, meta) = self.close(keys)?;
-        std::fs::remove_file(&path).map_err(Error::io(&path))?;
-        Run::of_file(file, path, &meta)
+        durable::remove_file(&path).map_err(Error::io(&path))?;
+        Run::of_file(file.into_std(), path, &meta)
     }
 
     /// Removes the file.
     pub(crate) fn discard(self) -> Result<(), Error> {
-        std::fs::remove_file(&self.path).map_err(Error::io(&self.path))
+        durable::remove_file(&self.path).map_err(Error::io(&self.path))
     }
 
-    fn close(mut self, keys: KeyRange) -> Result<(File, PathBuf, RunMeta), Error> {
+    fn close(mut self, keys: KeyRange) -> Result<(durable::File, PathBuf, RunMeta), Error> {
         self.flush_page()?;
         self.flush_filters()?;
         let mut tail = self.index;
@@ -198,7 +198,7 @@ impl<K: Key> RunWriter<K> {
         let footer_crc = crc32c::crc32c(&tail[footer..]);
         tail.extend(footer_crc.to_le_bytes());
         tail.extend(MAGIC);
-        let write = |mut file: BufWriter<File>| {
+        let write = |mut file: BufWriter<durable::File>| {
             file.write_all(&tail)?;
             file.into_inner().map_err(|error| error.into_error())
         };

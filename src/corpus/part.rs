@@ -69,7 +69,7 @@ impl PartWriter {
     fn path(&self, folder: &str, kind: &str) -> Result<PathBuf, Error> {
         let path = self.root.join(self.name(folder, kind));
         let dir = path.parent().expect("a folder of the label");
-        std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        durable::create_folders(dir).map_err(Error::io(dir))?;
         Ok(path)
     }
 

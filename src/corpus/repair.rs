@@ -2,12 +2,11 @@
 //! are moved aside.
 
 use crate::error::Error;
+use crate::ledger;
 use crate::manifest::{Counts, Manifest};
 use crate::names::Written;
 use crate::store::Corpus;
-use crate::{ledger, sync_dir};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A plan to repair a corpus, and the losses that it causes.
@@ -137,13 +136,9 @@ impl Repair {
         for path in &self.unnamed {
             let place = folder.join(corpus.relative(path));
             let dir = place.parent().expect("a folder of it");
-            fs::create_dir_all(dir).map_err(Error::io(dir))?;
-            fs::rename(path, &place).map_err(Error::io(&place))?;
-            sync_dir(dir)?;
-            sync_dir(path.parent().expect("a folder of the corpus"))?;
+            durable::create_folders_durably(dir).map_err(Error::io(dir))?;
+            durable::rename(path, &place).map_err(Error::io(&place))?;
         }
-        sync_dir(&all)?;
-        sync_dir(corpus.root())?;
         Ok(Some(folder))
     }
 }

@@ -10,7 +10,6 @@ use crate::ledger::{self, LedgerRow, LedgerWriter, Rejection};
 use crate::manifest::{Aside, Counts, File, Label};
 use crate::segment::{SegmentReader, SegmentWriter, line_end};
 use crate::store::Corpus;
-use std::fs;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
@@ -296,7 +295,7 @@ impl<W> Output<W> {
     fn open(&mut self, create: fn(&Path) -> Result<W, Error>) -> Result<&mut W, Error> {
         if self.writer.is_none() {
             let folder = self.path.parent().expect("a folder of the corpus");
-            fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            durable::create_folders(folder).map_err(Error::io(folder))?;
             self.writer = Some(create(&self.path)?);
         }
         Ok(self.writer.as_mut().expect("made above"))
@@ -319,6 +318,7 @@ mod tests {
     use super::*;
     use crate::part::PartWriter;
     use document::{DocRef, Document};
+    use std::fs;
     use std::sync::Arc;
 
     /// A label with six documents.

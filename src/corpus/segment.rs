@@ -16,14 +16,14 @@ const LEVEL: i32 = 1;
 /// Writes bytes to a new file, counting and checksumming them.
 pub(crate) struct Summed {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<durable::File>,
     pub bytes: u64,
     pub crc32c: u32,
 }
 
 impl Summed {
     pub fn create(path: &Path) -> Result<Summed, Error> {
-        let file = File::create_new(path).map_err(Error::io(path))?;
+        let file = durable::File::create_new(path).map_err(Error::io(path))?;
         let file = BufWriter::with_capacity(1 << 18, file);
         Ok(Summed { path: path.to_owned(), file, bytes: 0, crc32c: 0 })
     }
@@ -33,7 +33,7 @@ impl Summed {
         let Summed { path, file, bytes, crc32c } = self;
         file.into_inner()
             .map_err(|error| error.into_error())
-            .and_then(|file| file.sync_all())
+            .and_then(|mut file| file.sync_all())
             .map_err(Error::io(&path))?;
         Ok((bytes, crc32c))
     }

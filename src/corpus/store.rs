@@ -35,7 +35,7 @@ impl Corpus {
     pub fn create(root: &Path) -> Result<Corpus, Error> {
         for folder in FOLDERS {
             let path = root.join(folder);
-            fs::create_dir_all(&path).map_err(Error::io(&path))?;
+            durable::create_folders(&path).map_err(Error::io(&path))?;
         }
         sync_dir(root)?;
         Ok(Corpus::at(root))
@@ -327,6 +327,17 @@ impl Corpus {
         file.and_then(Finished::publish).map_err(Error::io(&path))
     }
 
+    /// Makes the newest commit durable. The run that wrote it may have been killed after the rename:
+    /// then other processes see a commit that the disk does not have yet. What comes next builds on
+    /// it, and removes files that only the commits before it need.
+    ///
+    /// # Errors
+    /// If a folder cannot be flushed.
+    pub fn make_durable(&self, newest: &Manifest) -> Result<(), Error> {
+        self.sync_folders(newest)?;
+        sync_dir(&self.root.join("commits"))
+    }
+
     /// Makes the folder entries of the files that the manifest names durable.
     fn sync_folders(&self, manifest: &Manifest) -> Result<(), Error> {
         let files: BTreeSet<PathBuf> = manifest.files().map(PathBuf::from).collect();
@@ -344,10 +355,21 @@ impl Corpus {
 
     /// Returns every file in the corpus's own folders, sorted.
     pub(crate) fn files(&self) -> Result<Vec<PathBuf>, Error> {
-        let mut files = Vec::new();
+        Ok(self.walk()?.1)
+    }
+
+    /// Makes every entry of the corpus's own folders durable, and every removal from them.
+    pub(crate) fn sync_all_folders(&self) -> Result<(), Error> {
+        self.walk()?.0.iter().try_for_each(|folder| sync_dir(folder))
+    }
+
+    /// Returns the corpus's own folders with those in them, and every file in these, sorted.
+    fn walk(&self) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
         let folders = FOLDERS.iter().map(|folder| self.root.join(folder));
         let mut folders: Vec<PathBuf> = folders.filter(|folder| folder.is_dir()).collect();
-        while let Some(folder) = folders.pop() {
+        let (mut files, mut next) = (Vec::new(), 0);
+        while let Some(folder) = folders.get(next).cloned() {
+            next += 1;
             for entry in fs::read_dir(&folder).map_err(Error::io(&folder))? {
                 let entry = entry.map_err(Error::io(&folder))?;
                 let kind = entry.file_type().map_err(Error::io(&entry.path()))?;
@@ -355,7 +377,7 @@ impl Corpus {
             }
         }
         files.sort();
-        Ok(files)
+        Ok((folders, files))
     }
 }
 

@@ -13,7 +13,7 @@
 
 use crate::manifest::Manifest;
 use crate::names::{Written, written};
-use crate::store::write_whole;
+use crate::store::{sync_dir, write_whole};
 use crate::{Corpus, Error, crash};
 use std::collections::BTreeSet;
 use std::fs;
@@ -59,9 +59,8 @@ impl Corpus {
     pub fn sweep(&self, newest: &Manifest) -> Result<u64, Error> {
         self.retire(newest)?;
         let left = self.accounted(newest)?;
-        for (path, _) in &left {
-            fs::remove_file(path).map_err(Error::io(path))?;
-        }
+        let paths = left.iter().map(|(path, _)| self.relative(path));
+        self.remove(paths.map(|path| path.to_string_lossy().into_owned()))?;
         Ok(left.len() as u64)
     }
 
@@ -122,20 +121,24 @@ impl Corpus {
         Ok(files.filter_map(|path| written(self.relative(&path)).map(|w| (path, w))).collect())
     }
 
-    /// Removes files of the current run that no manifest ever named. Their paths are relative to
-    /// the corpus. Missing files are ignored.
+    /// Removes files that nothing needs. Their paths are relative to the corpus. Missing files are
+    /// ignored. When it returns, no file comes back if the power fails: what names them, such as an
+    /// older manifest or the mark of an interrupted run, may go next.
     ///
     /// # Errors
-    /// If an existing file cannot be removed.
+    /// If an existing file cannot be removed, or a folder cannot be flushed.
     pub fn remove(&self, files: impl IntoIterator<Item = String>) -> Result<(), Error> {
+        let mut folders = BTreeSet::new();
         for file in files {
             let path = self.root().join(file);
-            match fs::remove_file(&path) {
+            match durable::remove_file(&path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 done => done.map_err(Error::io(&path))?,
             }
+            // Also if it is missing: an earlier run may have removed it and not flushed the folder.
+            folders.insert(durable::folder_of(&path).to_owned());
         }
-        Ok(())
+        folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| sync_dir(folder))
     }
 
     pub(crate) fn mark_path(&self) -> PathBuf {
@@ -159,8 +162,14 @@ impl Corpus {
     /// Removes the mark: every written file is named by a manifest, or removed.
     ///
     /// # Errors
-    /// If the mark cannot be removed.
+    /// If a folder cannot be flushed, or the mark cannot be removed.
     pub fn end_writing(&self) -> Result<(), Error> {
+        if self.mark_path().exists() {
+            // Files may be gone that this process did not remove: an earlier one did, and ended
+            // before it flushed the folder. Without the mark nothing would account for them if they
+            // came back.
+            self.sync_all_folders()?;
+        }
         self.remove(["tmp/writing".to_owned()])
     }
 

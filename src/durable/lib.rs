@@ -15,10 +15,14 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod disk;
+#[cfg_attr(not(debug_assertions), path = "no_faults.rs")]
+mod faults;
+
+pub use disk::{File, create_folders, create_folders_durably, remove_file, sync_folder};
+
 use std::ffi::OsString;
-use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const BUFFER_BYTES: usize = 256 << 10;
@@ -48,7 +52,7 @@ struct Names {
 impl Drop for Names {
     fn drop(&mut self) {
         if self.is_temporary {
-            let _ = fs::remove_file(&self.temporary);
+            let _ = remove_file(&self.temporary);
         }
     }
 }
@@ -65,9 +69,8 @@ impl AtomicFile {
         prefix.push(".");
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(".tmp");
-        // As any other file, the umask applied; temporary files are otherwise their owner's alone.
-        builder.permissions(Permissions::from_mode(0o666));
-        let (file, temporary) = builder.tempfile_in(folder_of(path))?.keep()?;
+        // The file is one like any other; those that the crate creates are their owner's alone.
+        let (file, temporary) = builder.make_in(folder_of(path), File::create_new)?.keep()?;
         Ok(AtomicFile::new(file, path, temporary))
     }
 
@@ -78,7 +81,7 @@ impl AtomicFile {
     /// # Errors
     /// When the file cannot be created.
     pub fn create_as(path: &Path, temporary: PathBuf) -> io::Result<AtomicFile> {
-        match fs::remove_file(&temporary) {
+        match remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -99,7 +102,7 @@ impl AtomicFile {
     pub fn finish(self) -> io::Result<Finished> {
         let AtomicFile { mut file, names } = self;
         file.flush()?;
-        file.get_ref().sync_all()?;
+        file.get_mut().sync_all()?;
         Ok(Finished(names))
     }
 }
@@ -135,7 +138,7 @@ impl Finished {
     /// # Errors
     /// When the file cannot be renamed.
     pub fn rename(mut self) -> io::Result<()> {
-        fs::rename(&self.0.temporary, &self.0.path)?;
+        disk::rename(&self.0.temporary, &self.0.path)?;
         self.0.is_temporary = false;
         Ok(())
     }
@@ -151,22 +154,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.finish()?.publish()
 }
 
-/// Renames a file that is on the disk already, and makes the rename durable. Both paths are in the
-/// same folder.
+/// Renames a file that is on the disk already, and makes the rename durable.
 ///
 /// # Errors
-/// When the file cannot be renamed, or the folder cannot be flushed.
+/// When the file cannot be renamed, or a folder cannot be flushed.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to)?;
-    sync_folder(folder_of(to))
-}
-
-/// Makes the entries of a folder durable.
-///
-/// # Errors
-/// When the folder cannot be opened or flushed.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    disk::rename(from, to)?;
+    // The new place first: after a crash the file may have both names, but not none.
+    sync_folder(folder_of(to))?;
+    if folder_of(from) == folder_of(to) { Ok(()) } else { sync_folder(folder_of(from)) }
 }
 
 /// The folder that a path is in; the working directory for a bare name.
@@ -180,6 +176,8 @@ pub fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
@@ -261,6 +259,34 @@ mod tests {
         fs::write(&other, b"").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&path), mode(&other));
+    }
+
+    #[test]
+    fn folders_are_created_with_those_above_and_a_file_in_the_way_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b/c");
+        create_folders_durably(&deep).unwrap();
+        assert!(deep.is_dir());
+        create_folders_durably(&deep).unwrap();
+        create_folders(&folder.path().join("a/d/")).unwrap();
+        assert_eq!(names(&folder.path().join("a")), ["b", "d"]);
+        write(&deep.join("file"), b"").unwrap();
+        for create in [create_folders, create_folders_durably] {
+            let error = create(&deep.join("file/e")).unwrap_err();
+            let kinds = [io::ErrorKind::NotADirectory, io::ErrorKind::AlreadyExists];
+            assert!(kinds.contains(&error.kind()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_rename_to_another_folder_moves_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("b/c"));
+        write(&from, b"text").unwrap();
+        create_folders(to.parent().unwrap()).unwrap();
+        rename(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"text");
+        assert_eq!(names(folder.path()), ["b"]);
     }
 
     #[test]

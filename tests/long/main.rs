@@ -11,6 +11,8 @@
 mod calls;
 /// Files of a corpus are damaged.
 mod damage;
+/// The disk fails, and the power.
+mod faults;
 mod inputs;
 /// Processes are killed.
 mod kills;

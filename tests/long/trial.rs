@@ -37,7 +37,11 @@ impl Trial {
     /// Notes a problem and its round; the trial fails at its end.
     pub fn problem(&mut self, round: u64, what: impl Display) {
         let name = self.name;
-        let what = format!("{what}\n  again: SLUICE_SEED={round} SLUICE_TRIALS=1, trial {name}");
+        let release = if cfg!(debug_assertions) { "" } else { "--release " };
+        let again = format!(
+            "SLUICE_SEED={round} SLUICE_TRIALS=1 cargo test {release}--test long {name} -- --nocapture"
+        );
+        let what = format!("{what}\n  again: {again}");
         println!("{name}: {what}");
         self.problems.push(what);
     }

@@ -15,7 +15,8 @@ pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(C
             found.display()
         )));
     }
-    std::fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
+    durable::create_folders_durably(root)
+        .with_context(|| format!("cannot create {}", root.display()))?;
     let lock = Lock::take(root)?;
     let manifest = match Corpus::open(root) {
         Ok(corpus) => corpus.manifest()?.map(|manifest| (corpus, manifest)),
@@ -42,6 +43,7 @@ pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(C
 pub(crate) fn recover(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
     corpus.check_whole(manifest)?;
     Corpus::create(corpus.root())?;
+    corpus.make_durable(manifest)?;
     Recipe::settle(slices, corpus, manifest)?;
     corpus.sweep(manifest)?;
     corpus.end_writing()?;

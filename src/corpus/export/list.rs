@@ -101,7 +101,7 @@ impl Folder {
     /// process exports to it.
     pub fn open(out: &Path) -> Result<Folder, Error> {
         let list = check(out)?;
-        fs::create_dir_all(out).map_err(Error::io(out))?;
+        durable::create_folders(out).map_err(Error::io(out))?;
         let folder = File::open(out).map_err(Error::io(out))?;
         // A file system without locks must not prevent an export.
         if let Err(TryLockError::WouldBlock) = folder.try_lock() {
@@ -285,7 +285,7 @@ fn remove(path: &Path) -> Result<bool, Error> {
     if !is_file {
         return Ok(false);
     }
-    match fs::remove_file(path) {
+    match durable::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::Io { path: path.to_owned(), source: error })
         }

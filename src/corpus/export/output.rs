@@ -11,7 +11,6 @@ use crate::Error;
 use data_encoding::HEXLOWER;
 use durable::{AtomicFile, Finished};
 use sha2::{Digest, Sha256};
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -63,7 +62,7 @@ impl Output {
     ) -> Result<Output, Error> {
         let path = out.join(format.path(planned));
         let folder = durable::folder_of(&path);
-        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        durable::create_folders(folder).map_err(Error::io(folder))?;
         let file = AtomicFile::create_as(&path, temporary(&path)).map_err(Error::io(&path))?;
         let file = Hashed { file, sha256: Sha256::new(), bytes: 0 };
         let lines = Vec::new();

@@ -4,7 +4,7 @@ use lz4_flex::frame::{FrameDecoder, FrameEncoder, FrameInfo};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, Seek};
 use std::marker::PhantomData;
 use std::path::Path;
@@ -14,7 +14,7 @@ use std::path::Path;
 /// read.
 pub(crate) struct SpillQueue<T> {
     memory: VecDeque<T>,
-    writer: Option<FrameEncoder<File>>,
+    writer: Option<FrameEncoder<durable::File>>,
     reader: Option<FrameDecoder<BufReader<File>>>,
     on_disk: u64,
     item: PhantomData<T>,
@@ -54,7 +54,8 @@ impl<T: Serialize + DeserializeOwned> SpillQueue<T> {
             return Ok(Some((item, true)));
         }
         if let Some(writer) = self.writer.take() {
-            self.reader = Some(reader_of(writer.finish().map_err(io::Error::other)?)?);
+            let file = writer.finish().map_err(io::Error::other)?;
+            self.reader = Some(reader_of(file.into_std())?);
         }
         if self.on_disk == 0 {
             return Ok(None);
@@ -88,13 +89,13 @@ fn reader_of(mut file: File) -> io::Result<FrameDecoder<BufReader<File>>> {
     Ok(FrameDecoder::new(BufReader::with_capacity(1 << 18, file)))
 }
 
-fn unlinked_file(dir: &Path) -> io::Result<File> {
+fn unlinked_file(dir: &Path) -> io::Result<durable::File> {
     for number in 0.. {
         let path = dir.join(format!("held-{}-{number}", std::process::id()));
-        match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+        match durable::File::create_new(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),
-            Ok(file) => return std::fs::remove_file(&path).map(|()| file),
+            Ok(file) => return durable::remove_file(&path).map(|()| file),
         }
     }
     unreachable!("a folder has a limited number of files")
@@ -136,7 +137,7 @@ mod tests {
             for number in 0..40u64 {
                 queue.push((number, text(number)), false, dir.path()).unwrap();
             }
-            let file = queue.writer.take().unwrap().finish().unwrap();
+            let file = queue.writer.take().unwrap().finish().unwrap().into_std();
             let len = file.metadata().unwrap().len();
             if at >= len {
                 break;
