@@ -194,7 +194,11 @@ impl Meeting {
     /// # Errors
     /// If a peer has another fingerprint, or does not send one.
     pub fn agree(&mut self, fingerprint: &[u8; 32]) -> Result<(), Error> {
-        let gone = |process| Error::Gone { process };
+        let gone = |process| {
+            // The heartbeat knows whether it was killed or failed, and ends this process.
+            std::thread::sleep(2 * OWN_ERROR);
+            Error::Gone { process }
+        };
         for (peer, socket) in self.sockets.iter_mut().enumerate() {
             if let Some(socket) = socket {
                 socket.write_all(fingerprint).map_err(|_| gone(peer))?;

@@ -97,6 +97,10 @@ fn an_error_that_a_new_attempt_would_not_mend_ends_the_run() {
     let add = "add corpus --slice common_crawl --label broken fixtures/broken --strict";
     let outcome = place.run(&format!("launch -n 2 -- {add}")).exits(1).names(&["byte"]);
     assert!(!outcome.stderr.contains(AGAIN), "{outcome}");
+    let add =
+        |label: &str| format!("add corpus --slice common_crawl --label {label} fixtures/broken");
+    place.run(&format!("launch -n 2 -- {}", add("listed"))).exits(3);
+    place.run(&format!("launch -n 2 --allow-defects -- {}", add("allowed"))).exits(0);
     let outcome = place.run("launch -n 2 -- build missing.toml").exits(2).names(&["missing.toml"]);
     assert!(!outcome.stderr.contains(AGAIN), "{outcome}");
 }
@@ -201,17 +205,22 @@ fn a_killed_launcher_ends_the_processes_of_all_hosts() {
     }
 }
 
-/// Starts the tasks of a Slurm job step, or those of them that `tasks` names.
+/// What Slurm tells the tasks of a job step with two tasks on one node.
+const SLURM_OF_TWO: [(&str, &str); 5] = [
+    ("SLURM_NODEID", "0"),
+    ("SLURM_JOB_ID", "17"),
+    ("SLURM_STEP_NODELIST", "localhost"),
+    ("SLURM_STEP_TASKS_PER_NODE", "2"),
+    ("SLUICE_TOKEN", "secret"),
+];
+
+/// Starts a task of a Slurm job step.
 fn slurm_task(place: &Place, port: u16, task: usize, more: &[(&str, &str)]) -> Running {
     let mut command = Command::new(&*SLUICE);
     command
         .args(["launch", "--slurm", "--port", &port.to_string(), "--listen", "127.0.0.1", "--"])
+        .envs(SLURM_OF_TWO)
         .env("SLURM_PROCID", task.to_string())
-        .env("SLURM_NODEID", "0")
-        .env("SLURM_JOB_ID", "17")
-        .env("SLURM_STEP_NODELIST", "localhost")
-        .env("SLURM_STEP_TASKS_PER_NODE", "2")
-        .env("SLUICE_TOKEN", "secret")
         .envs(more.iter().copied());
     place.spawn(command, BUILD)
 }
@@ -240,6 +249,27 @@ fn tasks_of_slurm_are_one_run_and_each_is_started_again_by_its_own_launcher() {
     assert_undisturbed(&place, &undisturbed(), "two tasks");
     let wrong = slurm_task(&place, port, 1, &[("SLURM_NODEID", "1")]);
     wrong.wait().exits(2).names(&["srun --distribution=block"]);
+}
+
+#[test]
+fn a_task_that_fails_before_the_run_ends_the_others() {
+    let place = with_recipe();
+    place.write("other.toml", both_dumps("", "min_chars = 200"));
+    let port = two_ports();
+    let task = |task: usize, recipe: &str| {
+        let mut command = Command::new(&*SLUICE);
+        command
+            .args(["launch", "--slurm", "--port", &port.to_string(), "--listen", "127.0.0.1", "--"])
+            .args(["build", recipe])
+            .envs(SLURM_OF_TWO)
+            .env("SLURM_PROCID", task.to_string());
+        place.spawn(command, "--corpus corpus -w 1")
+    };
+    let second = task(1, "other.toml");
+    for outcome in [task(0, "recipe.toml").wait(), second.wait()] {
+        let outcome = outcome.exits(1).names(&["recipe"]);
+        assert!(!outcome.stderr.contains(AGAIN), "{outcome}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `sluice launch`.
 
+use super::exit::{DONE, DONE_WITH_DEFECTS};
 use crate::launch::{Hosts, Kind, Launch as Launched, Scheduler, serve};
 use crate::terminal::units::processes;
 use anyhow::Result;
@@ -41,6 +42,9 @@ pub(crate) struct Launch {
     /// Start again at most this many times in a row after a process is lost
     #[arg(long, default_value_t = 5, value_name = "N")]
     retries: u32,
+    /// End with 0, not 3, if some of the input was malformed: schedulers take 3 for a failure
+    #[arg(long)]
+    allow_defects: bool,
     /// Copy this program to the machines, to ~/.cache/sluice
     #[arg(long, requires = "hosts")]
     copy: bool,
@@ -73,6 +77,12 @@ impl Launch {
         if !["build", "add"].contains(&first) {
             return Err(usage(format!("{first} cannot be launched; build and add can")));
         }
+        let allow_defects = self.allow_defects;
+        let code = self.start()?;
+        Ok(if allow_defects && code == DONE_WITH_DEFECTS { DONE } else { code })
+    }
+
+    fn start(self) -> Result<u8> {
         let launch = Launched { arguments: self.command, retries: self.retries };
         if let Some(count) = self.number {
             return launch.here(count);
