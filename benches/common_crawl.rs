@@ -10,7 +10,7 @@ use arrangement::{Arrangement, Rule};
 use corpus::{Corpus, Label, Manifest, PartWriter, Position, Source};
 use document::{DocRef, Document};
 use engine::cluster::{Cluster, meet};
-use engine::{Engine, Graph, Job, Options, Plan, Progress, Work};
+use engine::{Engine, Graph, Job, Options, Plan, Progress, Share, Work};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -316,7 +316,8 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
         commit_every: Default::default(),
         strict: true,
     };
-    let (recipe, progress) = (String::new(), Progress::default());
+    let share = Share { processes: 1, workers: 1, ..Share::default() };
+    let (recipe, progress) = (String::new(), Progress::new(share, &plan, []));
     let (together, commits) = (None, engine::Commits::default());
     let job = Job { manifest, recipe, plan, slices, together, progress, commits };
     engine::run(&corpus, job, meet(&Cluster::single())?, &options)?;

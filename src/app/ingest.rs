@@ -13,16 +13,18 @@ pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 use self::labels::Added;
 use self::prepare::prepare;
 use self::progress::ProgressThread;
+use crate::dashboard::Dashboard;
 use crate::interrupt::ending_at_commits;
 use crate::terminal::notice;
 use anyhow::{Context, Result};
 use corpus::{Corpus, Lock, Manifest};
 use engine::cluster::{Cluster, Meeting, meet};
-use engine::{CommitEvery, Commits, Engine, Graph, Job, Options, Plan, Progress, Work};
+use engine::{CommitEvery, Commits, Engine, Graph, Job, Options, Plan, Progress, Share, Work};
 use recipe::{
     AnySlice, CommonModels, Input, Models, Prepared, Recipe, SetupLabel, Slices, global_dedup,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,6 +54,8 @@ pub(crate) struct RunOptions {
     pub commit_every: CommitEvery,
     pub engine: Engine,
     pub strict: bool,
+    /// Where the first process serves its dashboard.
+    pub dashboard: Option<SocketAddr>,
 }
 
 /// Adds every one of `inputs` that the corpus does not have yet, after those that an earlier run
@@ -65,6 +69,9 @@ pub(crate) fn ingest(
 ) -> Result<Summary> {
     let started = Instant::now();
     let first = options.cluster.process == 0;
+    let dashboard = options.dashboard.filter(|_| first);
+    let dashboard =
+        dashboard.map(|at| Dashboard::start(at, root.display().to_string())).transpose()?;
     let mut loaded = Loaded::default();
     let mut added = Added::new(slices, recipe, root, options.strict, first);
     let existing = Corpus::open(root).ok();
@@ -102,19 +109,24 @@ pub(crate) fn ingest(
             corpus.begin_writing(&before)?;
         }
         let job = (manifest, &work[..]);
-        models = run(slices, &corpus, recipe, loaded, job, &options, meeting)?;
+        models =
+            run(slices, &corpus, recipe, loaded, job, &options, (meeting, dashboard.as_ref()))?;
         if first {
             corpus.end_writing()?;
         }
     }
     let after = corpus.manifest()?.context("the corpus has no commit")?;
+    let elapsed = started.elapsed();
+    if let Some(dashboard) = dashboard {
+        dashboard.finish();
+    }
     Ok(Summary {
         commit: after.commit,
         labels: work.iter().map(|&label| LabelSummary::of(label, &before, &after)).collect(),
         skipped,
         refused,
         notices,
-        elapsed: started.elapsed(),
+        elapsed,
         models,
         is_first_process: first,
     })
@@ -170,7 +182,7 @@ fn run(
     mut loaded: Loaded,
     (manifest, labels): (Manifest, &[usize]),
     options: &RunOptions,
-    meeting: Meeting,
+    (meeting, dashboard): (Meeting, Option<&Dashboard>),
 ) -> Result<Vec<String>> {
     let used: BTreeSet<&str> = labels.iter().map(|l| manifest.labels[*l].slice.as_str()).collect();
     let setup_labels = manifest
@@ -191,12 +203,20 @@ fn run(
     let common = loaded.common.take();
     identifiers.extend(common.as_ref().and_then(CommonModels::tokens_remark));
     let plan = plan(&manifest, labels, &prepared, options);
-    let progress = Progress::new(labels.iter().map(|&number| {
-        let label = &manifest.labels[number];
-        let mine = options.cluster.process * options.workers
-            ..(options.cluster.process + 1) * options.workers;
-        (number as u64, label.full_name(), plan.stored_bytes(number as u64, &label.sizes(), mine))
-    }));
+    let share = Share {
+        process: options.cluster.process,
+        processes: options.cluster.processes(),
+        workers: options.workers,
+        times_operators: options.dashboard.is_some(),
+    };
+    let sizes = labels.iter().map(|&number| {
+        let (label, all) = (&manifest.labels[number], 0..share.processes * share.workers);
+        (number as u64, label.full_name(), plan.stored_bytes(number as u64, &label.sizes(), all))
+    });
+    let progress = Progress::new(share, &plan, sizes);
+    if let Some(dashboard) = dashboard {
+        dashboard.show(progress.clone());
+    }
     let engine_options = Options {
         workers: options.workers,
         engine: options.engine,

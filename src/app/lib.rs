@@ -13,6 +13,7 @@
 
 mod calibrate;
 mod cli;
+mod dashboard;
 mod dataset_card;
 mod ingest;
 mod inputs;

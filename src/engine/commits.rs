@@ -1,6 +1,7 @@
 //! The commits of a run: manifests that name the files of complete epochs.
 
 use crate::plan::Plan;
+use crate::progress::Progress;
 use arrangement::RunMeta;
 use corpus::{Corpus, EpochReport, Manifest, crash};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,8 +35,9 @@ impl Commits {
         plan: Arc<Plan>,
         manifest: Manifest,
         every: CommitEvery,
+        progress: Progress,
     ) {
-        *self.lock() = Some(Committer::new(corpus, plan, manifest, every));
+        *self.lock() = Some(Committer::new(corpus, plan, manifest, every, progress));
     }
 
     /// Returns whether the run has begun, and can end at a commit.
@@ -106,14 +108,21 @@ struct Committer {
     epochs: u64,
     /// Bytes of text in them.
     bytes: u64,
+    progress: Progress,
 }
 
 impl Committer {
-    fn new(corpus: Corpus, plan: Arc<Plan>, manifest: Manifest, every: CommitEvery) -> Committer {
+    fn new(
+        corpus: Corpus,
+        plan: Arc<Plan>,
+        manifest: Manifest,
+        every: CommitEvery,
+        progress: Progress,
+    ) -> Committer {
         let named = run_files(&manifest.state).collect();
         let (written, last) = (BTreeSet::new(), Instant::now());
         let (epochs, bytes) = (0, 0);
-        Committer { corpus, plan, manifest, named, written, every, last, epochs, bytes }
+        Committer { corpus, plan, manifest, named, written, every, last, epochs, bytes, progress }
     }
 
     /// Adds the reports of the next epoch, and commits if it is time.
@@ -124,6 +133,7 @@ impl Committer {
         let label = &mut self.manifest.labels[plan.label_of(epoch) as usize];
         label.position = plan.position_after(epoch);
         self.manifest.next_epoch = epoch + 1;
+        self.progress.complete(epoch + 1);
         let mut state: BTreeMap<String, Vec<RunMeta>> = BTreeMap::new();
         for report in reports {
             self.bytes += report.counts.bytes_read;
@@ -156,6 +166,7 @@ impl Committer {
         let corpus = &self.corpus;
         corpus.commit(&self.manifest)?;
         let commit = self.manifest.commit;
+        self.progress.committed(commit, self.manifest.next_epoch);
         tracing::debug!(commit, epochs = self.epochs, text_bytes = self.bytes, "committed");
         let now: BTreeSet<String> = run_files(&self.manifest.state).collect();
         let never_named = |file: &&String| !now.contains(*file) && !self.named.contains(*file);

@@ -12,6 +12,7 @@ pub mod cluster;
 mod commits;
 mod docs;
 mod failure;
+mod figures;
 mod funnel;
 mod index;
 mod notes;
@@ -21,15 +22,21 @@ mod progress;
 mod run;
 mod sink;
 mod source;
+mod timing;
+mod watch;
 mod worker;
 
 pub use commits::{CommitEvery, Commits};
 pub use docs::Docs;
 pub use failure::{LOST_PEER, fail, on_ending_peer, on_failure, on_lost_peer};
+pub use figures::{
+    CommitFigures, EpochFigures, LabelFigures, LabelProgress, OperatorFigures, ProcessFigures,
+    RunFigures, WorkerFigures,
+};
 pub use funnel::funnel;
 pub use operators::Span;
 pub use plan::{Plan, Work};
-pub use progress::{LabelProgress, Progress};
+pub use progress::{Progress, Share};
 pub use run::{Graph, Job, Options, run};
 pub use source::{Documents, Reader};
 pub use worker::Engine;

@@ -10,6 +10,8 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::sink::{commit, write};
 use crate::source::{Reader, Reading, source};
+use crate::timing::Timing;
+use crate::watch::Watch;
 use crate::worker::{Engine, Memory, WorkerContext};
 use corpus::{Corpus, Label, Manifest};
 use std::cell::Cell;
@@ -85,7 +87,8 @@ pub fn run(
     meeting.agree(&job.fingerprint(options.engine))?;
     if meeting.process() == 0 {
         let (plan, manifest) = (Arc::new(job.plan.clone()), job.manifest.clone());
-        job.commits.begin(corpus.clone(), plan, manifest, options.commit_every);
+        let (every, progress) = (options.commit_every, job.progress.clone());
+        job.commits.begin(corpus.clone(), plan, manifest, every, progress);
     }
     let (allocators, network) = meeting.allocators(options.workers)?;
     let commits = job.commits.clone();
@@ -110,10 +113,14 @@ pub fn run(
                 shared: Cell::new(0),
             });
             let probe = ProbeHandle::new();
+            let timing = job.progress.share().times_operators.then(|| Timing::of(worker));
             worker.dataflow(|scope| build(scope, &context, &job, &options, &probe));
+            let mut watch = Watch::new(worker, &job.progress, timing);
             while !probe.done() {
                 worker.step_or_park(Some(Duration::from_millis(10)));
+                watch.step(&context);
             }
+            watch.finish(worker, &context);
         },
     )
     .map_err(cluster::Error::Start)?;

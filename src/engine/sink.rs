@@ -43,8 +43,7 @@ pub(crate) fn write<'scope>(
                     }
                     or_fail(part.push(document));
                 }
-                let kept = batch.iter().filter(|document| document.is_kept()).count();
-                progress.finished(number, batch.len() as u64, kept as u64);
+                progress.finished(number, batch);
                 batch.clear();
             });
             while next < worker.plan.end_epoch() && !frontier.less_equal(&next) {
@@ -57,6 +56,7 @@ pub(crate) fn write<'scope>(
                 let cap = cap.as_mut().expect("held until the last epoch");
                 output.session(&cap.delayed(&next)).give(report);
                 next += 1;
+                progress.written(worker.index, next);
                 // So that this epoch can end before the next one does.
                 cap.downgrade(&next);
             }

@@ -97,6 +97,7 @@ pub(crate) fn source<'scope>(
                 if epoch >= first + EPOCHS_OPEN && probe.less_equal(&(epoch - EPOCHS_OPEN)) {
                     return activator.activate_after(POLL_INTERVAL);
                 }
+                sender.progress.begun(sender.worker.index, epoch);
                 let fetched = waiting.pop_front().expect("the queue has a front");
                 documents.extend(sender.take(fetched));
             }
@@ -174,6 +175,7 @@ impl Sender {
         if self.strict {
             fail(format!("{source}: byte {offset}: {what} (--strict stops at the first defect)"));
         }
+        self.progress.defect(self.worker.plan.label_of(epoch));
         self.worker.notes.defect(epoch, DefectRow { source, offset, what });
     }
 }

@@ -85,6 +85,10 @@ pub(crate) struct Memory {
     pub held_limit: usize,
     /// Bytes that these take now.
     pub held: Cell<usize>,
+    /// Their number.
+    pub held_documents: Cell<u64>,
+    /// Documents that wait on disk.
+    pub spilled_documents: Cell<u64>,
     /// Updates of one index in one epoch.
     pub updates_limit: usize,
     /// Facts of one index in one epoch.
@@ -92,6 +96,12 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    /// Counts documents that begin to wait in memory or on disk, or, if negative, no longer do.
+    pub fn count(&self, in_memory: bool, documents: i64) {
+        let counter = if in_memory { &self.held_documents } else { &self.spilled_documents };
+        counter.set(counter.get().saturating_add_signed(documents));
+    }
+
     /// The limits of a worker that may use `bytes`: a quarter for held documents, a quarter for the
     /// updates of two indexes in two epochs, an eighth for their facts. The rest is for read-ahead
     /// and models.
@@ -100,6 +110,8 @@ impl Memory {
         Memory {
             held_limit: bytes / 4,
             held: Cell::new(0),
+            held_documents: Cell::new(0),
+            spilled_documents: Cell::new(0),
             updates_limit: bytes / 16,
             facts_limit: bytes / 32,
         }

@@ -21,6 +21,8 @@ mod cluster;
 mod command_line;
 /// A process may die at any moment; the next run ends with the same bytes.
 mod crash;
+/// The dashboard shows the figures of all processes while a run lasts.
+mod dashboard;
 /// The ways to drop copies that any slice can use.
 mod dedup;
 /// The export depends only on recipe, inputs and the order of adding.

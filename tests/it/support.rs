@@ -253,7 +253,8 @@ impl Running {
         outcome
     }
 
-    fn output(&self, stream: &str) -> String {
+    /// What it has printed so far.
+    pub fn output(&self, stream: &str) -> String {
         String::from_utf8_lossy(&fs::read(self.output_dir.join(stream)).unwrap()).into_owned()
     }
 }

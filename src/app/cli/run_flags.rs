@@ -2,6 +2,7 @@
 
 use super::exit::{DONE, DONE_WITH_DEFECTS};
 use super::summary::{print_summary, summary_json};
+use crate::dashboard;
 use crate::ingest::{RunOptions, Summary};
 use crate::launch::{TOKEN, seat};
 use crate::machine::memory_bytes;
@@ -12,6 +13,7 @@ use clap::{Args, ValueEnum};
 use engine::cluster::Cluster;
 use engine::{CommitEvery, Engine};
 use recipe::usage::usage;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Memory of a worker by default, where the machine has that much.
@@ -67,6 +69,10 @@ pub(crate) struct RunFlags {
     /// Stop at the first malformed input
     #[arg(long)]
     strict: bool,
+    /// Serve a page with the figures of the run, and /metrics for Prometheus; :8080 is
+    /// 127.0.0.1:8080, and port 0 any free one
+    #[arg(long, value_parser = dashboard::address, value_name = "ADDR")]
+    dashboard: Option<SocketAddr>,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -145,6 +151,7 @@ impl RunFlags {
                 EngineName::Differential => Engine::Differential,
             },
             strict: self.strict,
+            dashboard: self.dashboard,
             ..default
         })
     }
@@ -180,5 +187,6 @@ pub(crate) fn options(workers: Option<usize>, processes: usize) -> RunOptions {
         commit_every: CommitEvery::default(),
         engine: Engine::Arrangement,
         strict: false,
+        dashboard: None,
     }
 }

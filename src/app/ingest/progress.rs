@@ -5,7 +5,6 @@ use anyhow::Result;
 use engine::LabelProgress;
 use engine::cluster::Cluster;
 use indicatif::HumanCount;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,29 +13,25 @@ use std::time::{Duration, Instant};
 pub(super) struct ProgressThread(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl ProgressThread {
-    /// Starts to display `counters`. Of several processes, the first one displays its own share.
+    /// Starts to display `counters`. Of several processes, the first one displays those of all.
     pub fn start(counters: engine::Progress, cluster: &Cluster) -> Result<ProgressThread> {
         let progress = Progress::new();
         let Some(every) = progress.every().filter(|_| cluster.process == 0) else {
             return Ok(ProgressThread(None));
         };
-        let share = match cluster.processes() {
-            1 => String::new(),
-            processes => format!(" (share of process 0 of {processes})"),
-        };
         let (stop, stopped) = channel();
         let show = move || {
-            let mut shown: Vec<Option<Shown>> = counters.labels().map(|_| None).collect();
+            let mut shown: Vec<Option<Shown>> = counters.labels().iter().map(|_| None).collect();
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 for (shown, label) in shown.iter_mut().zip(counters.labels()) {
-                    let done = label.stored_bytes.load(Relaxed);
-                    if label.documents.load(Relaxed) == 0 || done >= label.stored_bytes_total {
+                    let done = label.figures.stored_bytes;
+                    if label.figures.documents == 0 || done >= label.stored_bytes_total {
                         // A label is shown from its first document to its last: there may be many.
                         *shown = None;
                         continue;
                     }
-                    let new = || Shown::new(progress.row(&format!("{}{share}", label.name)));
-                    shown.get_or_insert_with(new).update(done, label);
+                    let new = || Shown::new(progress.row(&label.name));
+                    shown.get_or_insert_with(new).update(done, &label);
                 }
             }
         };
@@ -65,18 +60,18 @@ impl Shown {
     }
 
     fn update(&mut self, done: u64, label: &LabelProgress) {
-        let speed = self.speed.at(Instant::now(), label.text_bytes.load(Relaxed));
+        let speed = self.speed.at(Instant::now(), label.figures.text_bytes);
         self.row.update(done, Some(label.stored_bytes_total), || message(label, speed));
     }
 }
 
 fn message(label: &LabelProgress, speed: f64) -> String {
-    let (finished, kept) = (label.finished.load(Relaxed), label.kept.load(Relaxed));
+    let (finished, kept) = (label.figures.finished, label.figures.kept);
     let kept = match finished {
         0 => "-".into(),
         _ => format!("{:.0}", 100.0 * kept as f64 / finished as f64),
     };
-    let documents = HumanCount(label.documents.load(Relaxed));
+    let documents = HumanCount(label.figures.documents);
     format!("{documents} documents, {:.1} MB/s, {kept} % kept", speed / 1e6)
 }
 

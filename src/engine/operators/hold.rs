@@ -121,7 +121,10 @@ impl<E: Extra, K: Key + Serialize + DeserializeOwned> Open<E, K> {
     fn hold(&mut self, held: Held<E>, worker: &WorkerContext) {
         let tmp = worker.corpus.tmp_dir();
         let used = worker.memory.held.get() + weight(&held);
-        if or_fail_at(&tmp, self.documents.push(held, used <= worker.memory.held_limit, &tmp)) {
+        let fits = used <= worker.memory.held_limit;
+        let in_memory = or_fail_at(&tmp, self.documents.push(held, fits, &tmp));
+        worker.memory.count(in_memory, 1);
+        if in_memory {
             worker.memory.held.set(used);
         }
     }
@@ -143,6 +146,7 @@ impl<E: Extra, K: Key + Serialize + DeserializeOwned> Open<E, K> {
             let Some((held, in_memory)) = or_fail_at(&tmp, self.documents.pop()) else { break };
             let held_bytes = weight(&held);
             bytes += held_bytes;
+            worker.memory.count(in_memory, -1);
             if in_memory {
                 worker.memory.held.set(worker.memory.held.get() - held_bytes);
             }
