@@ -134,6 +134,10 @@ impl Progress {
         let written = workers().map(|worker| worker.written).min();
         // A process that was never heard of may have written nothing.
         let written = written.filter(|_| workers().count() == all).unwrap_or(first);
+        // Reports arrive before the figures of other processes, which are sent from time to time.
+        let committed = self.0.committed.load(Relaxed);
+        let complete = self.0.complete.load(Relaxed).max(committed);
+        let (begun, written) = (begun.max(complete), written.max(complete));
         let newest = *lock(&self.0.newest);
         RunFigures {
             epochs: EpochFigures {
@@ -141,8 +145,8 @@ impl Progress {
                 planned: end - first,
                 begun: begun - first,
                 written: written - first,
-                complete: self.0.complete.load(Relaxed) - first,
-                committed: self.0.committed.load(Relaxed) - first,
+                complete: complete - first,
+                committed: committed - first,
             },
             commits: CommitFigures {
                 made: self.0.commits.load(Relaxed),

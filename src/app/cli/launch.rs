@@ -13,6 +13,7 @@ Examples:
   sluice launch -n 2 -- build recipe.toml
   sluice launch --hosts hosts.txt -- build recipe.toml
   srun sluice launch --slurm -- build recipe.toml
+  sluice launch -n 2 -- build recipe.toml --dashboard :8080
 
 hosts.txt has one machine a line: its name for ssh, and if need be slots=N processes, their first
 port=N, and address=ADDRESS for the other machines. The corpus and the inputs are on a file system

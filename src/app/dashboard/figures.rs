@@ -22,7 +22,8 @@ pub(super) fn figures(run: Option<&RunFigures>) -> Value {
     let processes = run.processes.iter().map(|(age, process)| {
         let workers = process.workers.iter().map(|worker| {
             json!({
-                "epochs_begun": worker.begun.saturating_sub(run.epochs.first),
+                // A worker writes epochs too of which it reads nothing.
+                "epochs_begun": worker.begun.max(worker.written).saturating_sub(run.epochs.first),
                 "epochs_written": worker.written.saturating_sub(run.epochs.first),
                 "held_documents": worker.held_documents,
                 "held_bytes": worker.held_bytes,
