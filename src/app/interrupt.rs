@@ -53,10 +53,15 @@ pub(crate) fn code(signal: i32) -> u8 {
 /// scheduler that takes one machine away signals no other.
 pub(crate) fn commit_before_peer_ends(process: usize) {
     let run = RUN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let Some(run) = run.filter(|run| run.is_first && exit_code().is_none()) else { return };
-    // The caller goes on to wait for signs of life.
+    let Some(run) = run.filter(|run| run.is_first) else { return };
     let code = || i32::from(exit_code().unwrap_or(engine::LOST_PEER));
+    // The caller goes on to wait for signs of life.
     spawn(i32::from(engine::LOST_PEER), move || {
+        // Most often all processes are signalled, and this one is about to learn of it itself.
+        thread::sleep(REPEATED);
+        if exit_code().is_some() {
+            return;
+        }
         let ended = run.commits.end_run(PATIENCE, |commit| {
             run.say(&format!(
                 "process {process} is asked to end; the corpus is at commit {commit}"
