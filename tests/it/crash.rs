@@ -1,7 +1,9 @@
 //! A process may be killed at any moment. Readers see only whole commits, and the next run of the same
 //! command ends with the bytes of an undisturbed run.
 
-use crate::support::{Export, Place, assert_same, both_dumps, children, kill, number};
+use crate::support::{
+    Export, Place, assert_end_with_launcher, assert_same, both_dumps, children, number, send,
+};
 use corpus::crash::POINTS;
 use serde_json::Value;
 use std::fs;
@@ -152,7 +154,7 @@ fn a_killed_process_ends_the_launched_run_at_once_and_is_named() {
         place.wait_for_commit(&mut run);
         // They are started in order, so they are numbered in order.
         let processes = children(run.id());
-        assert!(kill(processes[victim]));
+        send("-KILL", processes[victim]);
         let killed = Instant::now();
         let outcome = run.wait().exits(1);
         assert!(killed.elapsed() < Duration::from_secs(8), "{:?}", killed.elapsed());
@@ -176,11 +178,7 @@ fn a_killed_launcher_does_not_change_the_result() {
     let processes = children(run.id());
     run.kill().was_killed();
     // Its processes notice and end. Until then they have the lock of the corpus.
-    let began = Instant::now();
-    while processes.iter().any(|process| fs::exists(format!("/proc/{process}")).unwrap()) {
-        assert!(began.elapsed() < Duration::from_secs(10), "processes outlive their launcher");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    assert_end_with_launcher(&processes);
     assert!(assert_whole_commit(&place).is_some());
     assert_resumes(&place, launch, &expected, "a run without its launcher");
 }

@@ -1,7 +1,7 @@
 //! Two hosts, as network namespaces with a cable between them, each with an ssh server: a run over
 //! them survives a killed process, a stopped one, a cut cable, and lost packets.
 
-use crate::support::{Place, Running, SLUICE, assert_same, both_dumps, children, number};
+use crate::support::{Place, Running, SLUICE, assert_same, both_dumps, children, number, send};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -159,10 +159,6 @@ fn wait_for_commits(place: &Place, run: &mut Running, more: u64) {
         assert!(began.elapsed() < CONTINUED, "the run does not go on");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn send(signal: &str, process: u32) {
-    assert!(run(&format!("kill {signal} {process}")));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Ctrl-C and SIGTERM end a run at a commit, soon, and the same command continues from there.
 
-use crate::support::{Place, Running, assert_same, both_dumps, children, files_below, number};
+use crate::support::{
+    Place, Running, assert_same, both_dumps, children, files_below, number, send,
+};
 use std::fs;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Many epochs, and no commit before the end unless the run is asked to end.
@@ -10,11 +11,6 @@ const BUILD: &str = "build recipe.toml --corpus corpus --epoch-bytes 4K --commit
 
 /// The longest that a run may take to end.
 const END_MAX: Duration = Duration::from_secs(10);
-
-fn send(signal: &str, process: u32) {
-    let process = process.to_string();
-    assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
-}
 
 /// Waits until documents are written that no commit names yet.
 fn wait_for_documents(place: &Place, run: &mut Running) {

@@ -2,7 +2,8 @@
 //! killed, stopped or cut off, the run continues by itself, with the same bytes.
 
 use crate::support::{
-    Export, Place, Running, SLUICE, assert_same, both_dumps, children, files_below, kill,
+    Export, Place, Running, SLUICE, assert_end_with_launcher, assert_same, both_dumps, children,
+    files_below, send,
 };
 use std::fs;
 use std::net::TcpListener;
@@ -29,10 +30,6 @@ fn undisturbed() -> Export {
     let place = with_recipe();
     place.run(BUILD).exits(0);
     place.export("corpus")
-}
-
-fn send(signal: &str, process: u32) {
-    assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
 }
 
 /// Fails unless the corpus is that of an undisturbed run.
@@ -112,13 +109,36 @@ fn fake_ssh(place: &Place) -> String {
     format!("sh {}", place.path("ssh.sh").display())
 }
 
+/// A run over two hosts, which has made a commit.
+struct OverHosts {
+    place: Place,
+    ssh: String,
+    run: Running,
+    /// The launcher of each host, and its process.
+    launchers: Vec<u32>,
+    processes: Vec<u32>,
+}
+
+impl OverHosts {
+    fn start() -> OverHosts {
+        let place = with_recipe();
+        let ssh = fake_ssh(&place);
+        let mut run = launch_on_hosts(&place, &local_hosts(), "", &ssh);
+        place.wait_for_commit(&mut run);
+        let launchers = children(run.id());
+        let processes: Vec<u32> = launchers.iter().flat_map(|one| children(*one)).collect();
+        assert_eq!((launchers.len(), processes.len()), (2, 2));
+        OverHosts { place, ssh, run, launchers, processes }
+    }
+}
+
 /// Free ports of this machine.
 fn ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
-/// Replaces `@` by the ssh command, whose words are separated by blanks.
+/// Starts a run on the machines of a list, which `ssh` reaches.
 fn launch_on_hosts(place: &Place, hosts: &str, more: &str, ssh: &str) -> Running {
     place.write("hosts", hosts);
     let mut command = Command::new(&*SLUICE);
@@ -138,13 +158,8 @@ fn a_run_over_several_hosts_continues_when_one_is_lost() {
         ("-KILL", "process 1 ended with signal: 9", "host user@b"),
         ("-STOP", "process 1 gave no sign of life", "host a"),
     ] {
-        let place = with_recipe();
-        let ssh = fake_ssh(&place);
-        let mut run = launch_on_hosts(&place, &local_hosts(), "", &ssh);
-        place.wait_for_commit(&mut run);
-        // The launcher of each host, and its process.
-        let second = children(children(run.id())[1]);
-        send(signal, second[0]);
+        let OverHosts { place, run, processes, .. } = OverHosts::start();
+        send(signal, processes[1]);
         let outcome = run.wait().exits(0).names(&[named, who, AGAIN]);
         assert!(outcome.stdout.contains("commit"), "{outcome}");
         let called = fs::read_to_string(place.path("ssh.log")).unwrap();
@@ -173,12 +188,7 @@ fn the_program_is_copied_to_hosts_once() {
 
 #[test]
 fn a_signal_ends_the_processes_of_all_hosts_at_a_commit() {
-    let place = with_recipe();
-    let ssh = fake_ssh(&place);
-    let mut run = launch_on_hosts(&place, &local_hosts(), "", &ssh);
-    place.wait_for_commit(&mut run);
-    let launchers = children(run.id());
-    let processes: Vec<u32> = launchers.iter().flat_map(|launcher| children(*launcher)).collect();
+    let OverHosts { place, ssh, run, launchers, processes } = OverHosts::start();
     send("-TERM", run.id());
     run.wait().exits(143).names(&["the corpus is at commit", "same command"]);
     for process in launchers.into_iter().chain(processes) {
@@ -190,19 +200,9 @@ fn a_signal_ends_the_processes_of_all_hosts_at_a_commit() {
 
 #[test]
 fn a_killed_launcher_ends_the_processes_of_all_hosts() {
-    let place = with_recipe();
-    let ssh = fake_ssh(&place);
-    let mut run = launch_on_hosts(&place, &local_hosts(), "", &ssh);
-    place.wait_for_commit(&mut run);
-    let launchers = children(run.id());
-    let processes: Vec<u32> = launchers.iter().flat_map(|launcher| children(*launcher)).collect();
-    assert_eq!(processes.len(), 2);
+    let OverHosts { place: _place, run, processes, .. } = OverHosts::start();
     run.kill().was_killed();
-    let began = Instant::now();
-    while processes.iter().any(|process| fs::exists(format!("/proc/{process}")).unwrap()) {
-        assert!(began.elapsed() < Duration::from_secs(10), "processes outlive their launcher");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    assert_end_with_launcher(&processes);
 }
 
 /// What Slurm tells the tasks of a job step with two tasks on one node.
@@ -214,15 +214,21 @@ const SLURM_OF_TWO: [(&str, &str); 5] = [
     ("SLUICE_TOKEN", "secret"),
 ];
 
-/// Starts a task of a Slurm job step.
-fn slurm_task(place: &Place, port: u16, task: usize, more: &[(&str, &str)]) -> Running {
+/// Starts a task of a Slurm job step, which runs `build`.
+fn slurm_task(
+    place: &Place,
+    port: u16,
+    task: usize,
+    build: &str,
+    more: &[(&str, &str)],
+) -> Running {
     let mut command = Command::new(&*SLUICE);
     command
         .args(["launch", "--slurm", "--port", &port.to_string(), "--listen", "127.0.0.1", "--"])
         .envs(SLURM_OF_TWO)
         .env("SLURM_PROCID", task.to_string())
         .envs(more.iter().copied());
-    place.spawn(command, BUILD)
+    place.spawn(command, build)
 }
 
 /// Two ports in a row that are free.
@@ -239,15 +245,15 @@ fn two_ports() -> u16 {
 fn tasks_of_slurm_are_one_run_and_each_is_started_again_by_its_own_launcher() {
     let place = with_recipe();
     let port = two_ports();
-    let second = slurm_task(&place, port, 1, &[]);
-    let mut first = slurm_task(&place, port, 0, &[]);
+    let second = slurm_task(&place, port, 1, BUILD, &[]);
+    let mut first = slurm_task(&place, port, 0, BUILD, &[]);
     place.wait_for_commit(&mut first);
-    assert!(kill(children(second.id())[0]));
+    send("-KILL", children(second.id())[0]);
     let (first, second) = (first.wait().exits(0), second.wait().exits(0));
     first.names(&["process 1 ended without a word", AGAIN]);
     second.names(&["process 1 ended with signal: 9", AGAIN]);
     assert_undisturbed(&place, &undisturbed(), "two tasks");
-    let wrong = slurm_task(&place, port, 1, &[("SLURM_NODEID", "1")]);
+    let wrong = slurm_task(&place, port, 1, BUILD, &[("SLURM_NODEID", "1")]);
     wrong.wait().exits(2).names(&["srun --distribution=block"]);
 }
 
@@ -257,13 +263,8 @@ fn a_task_that_fails_before_the_run_ends_the_others() {
     place.write("other.toml", both_dumps("", "min_chars = 200"));
     let port = two_ports();
     let task = |task: usize, recipe: &str| {
-        let mut command = Command::new(&*SLUICE);
-        command
-            .args(["launch", "--slurm", "--port", &port.to_string(), "--listen", "127.0.0.1", "--"])
-            .args(["build", recipe])
-            .envs(SLURM_OF_TWO)
-            .env("SLURM_PROCID", task.to_string());
-        place.spawn(command, "--corpus corpus -w 1")
+        let build = format!("build {recipe} --corpus corpus -w 1");
+        slurm_task(&place, port, task, &build, &[])
     };
     let second = task(1, "other.toml");
     for outcome in [task(0, "recipe.toml").wait(), second.wait()] {

@@ -333,9 +333,25 @@ pub fn children(parent: u32) -> Vec<u32> {
     children
 }
 
-/// Kills a process that a test started, as `kill -9` does. Returns whether there was one.
-pub fn kill(process: u32) -> bool {
-    Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success()
+/// Sends a signal, such as `-KILL`, to a process that a test started. Returns whether there was one.
+pub fn is_sent(signal: &str, process: u32) -> bool {
+    Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success()
+}
+
+/// Sends a signal, as [`is_sent`]. Fails if there is no such process.
+#[track_caller]
+pub fn send(signal: &str, process: u32) {
+    assert!(is_sent(signal, process), "no process {process}");
+}
+
+/// Waits until the processes of a launcher that was killed have ended. Fails if that takes long.
+#[track_caller]
+pub fn assert_end_with_launcher(processes: &[u32]) {
+    let began = Instant::now();
+    while processes.iter().any(|process| fs::exists(format!("/proc/{process}")).unwrap()) {
+        assert!(began.elapsed() < Duration::from_secs(10), "processes outlive their launcher");
+        std::thread::sleep(POLL_INTERVAL);
+    }
 }
 
 pub fn files_below(root: &Path) -> Export {

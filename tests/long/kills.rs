@@ -3,7 +3,7 @@
 
 use crate::random::Random;
 use crate::settings::{SETTINGS, Setting, flags};
-use crate::support::{Export, Place, children, kill, number};
+use crate::support::{Export, Place, children, is_sent, number};
 use crate::trial::Trial;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -98,7 +98,7 @@ fn one_kill(
                 && !run.is_over()
             {
                 // The process may have ended.
-                kill(*process);
+                is_sent("-KILL", *process);
             }
             run.wait()
         }
