@@ -13,7 +13,7 @@
 mod handshake;
 mod heartbeat;
 
-pub use heartbeat::{last_signs, say_ending, say_failed};
+pub use heartbeat::{say_ending, say_failed};
 
 use crate::failure::{end_for_peer, fail};
 use handshake::{Handshake, nonce, read_until};

@@ -36,7 +36,9 @@ pub(crate) struct Hosts {
     hosts: Vec<Host>,
     /// The command that runs another one on a machine, split into words.
     ssh: Vec<String>,
-    /// Whether the program is copied to the machines.
+    /// This program on the machines, as a word of their shell.
+    program: String,
+    /// Whether it is copied to them.
     copy: bool,
     listen: Option<String>,
 }
@@ -76,7 +78,8 @@ impl Hosts {
             return Err(usage(format!("{} names no host", path.display())));
         }
         let ssh = ssh.unwrap_or(SSH).split_whitespace().map(str::to_owned).collect();
-        Ok(Hosts { hosts, ssh, copy, listen })
+        let program = if copy { copied(&digest()?) } else { quoted(&program()?) };
+        Ok(Hosts { hosts, ssh, program, copy, listen })
     }
 
     /// The names of the machines, for ssh.
@@ -111,9 +114,8 @@ impl Hosts {
     }
 
     /// Returns the line of a shell that starts this program on a machine.
-    pub(super) fn server(&self) -> Result<String> {
-        let program = if self.copy { copied(&digest()?) } else { quoted(&program()?) };
-        Ok(format!("exec {program} launch --serve"))
+    pub(super) fn server(&self) -> String {
+        format!("exec {} launch --serve", self.program)
     }
 
     /// Copies this program to all machines that do not have it, if it is to be copied.
@@ -124,7 +126,7 @@ impl Hosts {
         if !self.copy {
             return Ok(());
         }
-        let target = copied(&digest()?);
+        let target = &self.program;
         // Renamed at the end, so that a copy that was cut off is never run.
         let line = format!(
             "f={target}; test -x \"$f\" || {{ mkdir -p \"${{f%/*}}\" && cat >\"$f.$$\" && \

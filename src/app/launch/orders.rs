@@ -16,16 +16,6 @@ pub(super) enum Order {
     Kill,
 }
 
-impl Order {
-    /// The order as a line for another machine.
-    pub fn line(self) -> String {
-        match self {
-            Order::Signal(signal) => format!("{signal}\n"),
-            Order::Kill => String::new(),
-        }
-    }
-}
-
 /// The orders to a launcher, in the order in which they come.
 pub(super) struct Orders {
     signals: Signals,
@@ -39,7 +29,8 @@ impl Orders {
         Ok(Orders { signals, lines: None })
     }
 
-    /// Takes orders by signals and by standard input. Returns its first line too.
+    /// Takes orders by signals and by standard input: the number of a signal a line, and its end.
+    /// Returns its first line too.
     pub fn of_input() -> Result<(Orders, String)> {
         let mut first = String::new();
         std::io::stdin().lock().read_line(&mut first).context("cannot read standard input")?;

@@ -83,10 +83,11 @@ impl Team {
 
     /// Starts the processes of each assignment on its host.
     pub fn on(hosts: &Hosts, assignments: impl Iterator<Item = Assignment>) -> Result<Team> {
+        let (folder, server) = (std::env::current_dir()?, hosts.server());
         let mut team = Team(Vec::new());
         for (host, mut assignment) in hosts.names().zip(assignments) {
-            assignment.folder = Some(std::env::current_dir()?);
-            let mut command = hosts.command(host, &hosts.server()?);
+            assignment.folder = Some(folder.clone());
+            let mut command = hosts.command(host, &server);
             command.process_group(0);
             let line = serde_json::to_string(&assignment)?;
             team.0.push(Member::start(format!("host {host}"), command, &line, true)?);
@@ -223,7 +224,7 @@ impl Member {
 
     fn signal(&mut self, signal: i32) {
         if let (true, Some(input)) = (self.is_remote, &mut self.input) {
-            let _ = input.write_all(Order::Signal(signal).line().as_bytes());
+            let _ = writeln!(input, "{signal}");
             return;
         }
         let pid = Pid::from_child(&self.child);

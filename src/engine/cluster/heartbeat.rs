@@ -20,7 +20,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often a process gives a sign of life.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
@@ -42,20 +42,17 @@ static RUN: Mutex<Option<Arc<Peers>>> = Mutex::new(None);
 
 /// Tells the other processes of the run that this one fails, so that they do not take it for killed.
 pub fn say_failed() {
-    let run = lock(&RUN).clone();
-    run.iter().for_each(|peers| peers.say(FAILED));
+    say(FAILED);
 }
 
 /// Tells the other processes of the run that this one is asked to end.
 pub fn say_ending() {
-    let run = lock(&RUN).clone();
-    run.iter().for_each(|peers| peers.say(ENDING));
+    say(ENDING);
 }
 
-/// Returns the other processes of the run, and how long ago each gave its last sign of life.
-pub fn last_signs() -> Vec<(usize, Duration)> {
+fn say(sign: u8) {
     let run = lock(&RUN).clone();
-    run.iter().flat_map(|peers| peers.0.iter()).map(Peer::last_sign).collect()
+    run.iter().for_each(|peers| peers.say(sign));
 }
 
 /// The exchange of signs with the other processes of a run. Ends when it is dropped.
@@ -66,7 +63,6 @@ struct Peers(Vec<Peer>, AtomicBool);
 struct Peer {
     process: usize,
     link: TcpStream,
-    heard: Mutex<Instant>,
 }
 
 impl Heartbeat {
@@ -77,7 +73,7 @@ impl Heartbeat {
         for (process, link) in links {
             link.set_write_timeout(Some(SEND_MAX))?;
             link.set_read_timeout(Some(SILENCE_MAX))?;
-            peers.push(Peer { process, link, heard: Mutex::new(Instant::now()) });
+            peers.push(Peer { process, link });
         }
         let peers = Arc::new(Peers(peers, AtomicBool::new(false)));
         for index in 0..peers.0.len() {
@@ -148,7 +144,7 @@ impl Peer {
         let mut sign = [0];
         loop {
             match (&self.link).read(&mut sign) {
-                Ok(1) if sign == [ALIVE] => *lock(&self.heard) = Instant::now(),
+                Ok(1) if sign == [ALIVE] => {}
                 Ok(1) if sign == [DONE] => return None,
                 Ok(1) if sign == [ENDING] => peer_is_ending(process),
                 Ok(1) => return Some(Error::Failed { process }),
@@ -162,10 +158,6 @@ impl Peer {
                 },
             }
         }
-    }
-
-    fn last_sign(&self) -> (usize, Duration) {
-        (self.process, lock(&self.heard).elapsed())
     }
 }
 
@@ -190,7 +182,7 @@ mod tests {
         let [ours, theirs] = pair();
         ours.set_read_timeout(Some(silence)).unwrap();
         let (ended, end): (Sender<_>, _) = channel();
-        let peer = Peer { process: 7, link: ours, heard: Mutex::new(Instant::now()) };
+        let peer = Peer { process: 7, link: ours };
         thread::spawn(move || ended.send(peer.wait()));
         (theirs, end)
     }
