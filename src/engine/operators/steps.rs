@@ -42,12 +42,14 @@ pub(crate) struct Sharing {
 /// One place for each worker of the process to hand over chunks of one operator.
 type Desks = Vec<Desk>;
 
+#[derive(Default)]
 struct Desk {
     /// Chunks of this worker that nobody has taken yet.
     waiting: Mutex<VecDeque<Chunk>>,
     /// Chunks of this worker that others have done.
     done: Mutex<Vec<Chunk>>,
-    /// Whether this worker has looked for work in vain, or has not looked yet.
+    /// Whether this worker has looked for work in vain. timely has each operator look once at the
+    /// start.
     is_idle: AtomicBool,
     wake: OnceLock<SyncActivator>,
 }
@@ -68,22 +70,13 @@ impl Sharing {
     fn desks(&self, operator: usize) -> Arc<Desks> {
         let mut all = lock(&self.desks);
         while all.len() <= operator {
-            all.push(Arc::new((0..self.workers).map(|_| Desk::new()).collect()));
+            all.push(Arc::new((0..self.workers).map(|_| Desk::default()).collect()));
         }
         all[operator].clone()
     }
 }
 
 impl Desk {
-    fn new() -> Desk {
-        Desk {
-            waiting: Mutex::default(),
-            done: Mutex::default(),
-            is_idle: AtomicBool::new(true),
-            wake: OnceLock::new(),
-        }
-    }
-
     fn wake(&self) {
         if let Some(activator) = self.wake.get() {
             // A worker that has ended needs no work.
@@ -259,11 +252,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::funnel;
+    use crate::worker::Engine;
+    use corpus::Corpus;
     use document::DocRef;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
-    use std::thread::{self, ThreadId};
-    use std::time::Duration;
+    use std::thread;
+    use std::time::{Duration, Instant};
+    use timely::dataflow::InputHandle;
+    use timely::dataflow::operators::Input;
+    use timely::worker::Worker;
+
+    /// How long a worker may take to be called.
+    const CALLED: Duration = Duration::from_secs(5);
+
+    /// A slow step, which notes the threads that take it.
+    fn slow(seen: Arc<Mutex<BTreeSet<String>>>) -> Step {
+        let act = move |document: &mut Document| {
+            lock(&seen).insert(format!("{:?}", thread::current().id()));
+            thread::sleep(Duration::from_millis(10));
+            document.text = "done".to_owned();
+        };
+        Step { name: "Work".to_owned(), act: Box::new(act) }
+    }
 
     #[test]
     fn an_idle_worker_takes_work_of_a_busy_one() {
@@ -275,20 +286,46 @@ mod tests {
         let threads: Arc<Mutex<BTreeSet<String>>> = Arc::default();
         let seen = threads.clone();
         let documents = funnel(documents, 2, move |docs| {
-            let seen = seen.clone();
-            docs.reject("empty", |document| document.text.is_empty()).tag("Work", move |document| {
-                let name = |id: ThreadId| format!("{id:?}");
-                lock(&seen).insert(name(thread::current().id()));
-                thread::sleep(Duration::from_millis(10));
-                document.text = "done".to_owned();
-            })
+            let docs = docs.reject("empty", |document| document.text.is_empty());
+            docs.with_step(slow(seen.clone()))
         });
         assert_eq!(documents.iter().filter(|document| document.text == "done").count(), 20);
         assert_eq!(lock(&threads).len(), 2);
     }
 
+    #[test]
+    fn a_worker_that_sleeps_is_called_when_there_is_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let corpus = Corpus::create(folder.path()).unwrap();
+        let (sharing, threads) = (Arc::new(Sharing::new(2)), Arc::new(Mutex::default()));
+        let (seen, is_over) = (threads.clone(), Arc::new(AtomicBool::new(false)));
+        let run = move |worker: &mut Worker| {
+            let alone =
+                WorkerContext::of_join_alone(worker, &corpus, Engine::default(), 1, 1, ("", &[]));
+            let context = Rc::new(WorkerContext { sharing: sharing.clone(), ..alone });
+            let mut input = InputHandle::<Epoch, CapacityContainerBuilder<Vec<Document>>>::new();
+            worker.dataflow::<Epoch, _, _>(|scope| {
+                steps(scope.input_from(&mut input), context, vec![slow(seen.clone())]);
+            });
+            // Nothing but a call has the second worker look: the frontier stays where it is.
+            let began = Instant::now();
+            while worker.index() == 0 && lock(&seen).len() < 2 && began.elapsed() < CALLED {
+                input.send(Document { text: "a".repeat(CHUNK_BYTES), ..Document::default() });
+                input.flush();
+                worker.step();
+            }
+            is_over.fetch_or(worker.index() == 0, Relaxed);
+            while !is_over.load(Relaxed) {
+                worker.step_or_park(Some(Duration::from_millis(1)));
+            }
+        };
+        let guards = timely::execute(timely::Config::process(2), run).unwrap();
+        guards.join().into_iter().for_each(|result| result.unwrap());
+        assert_eq!(lock(&threads).len(), 2);
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig { cases: 24, ..reference::property() })]
 
         #[test]
         fn each_document_is_taken_once_and_documents_leave_in_order(

@@ -105,6 +105,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(reference::property())]
+
         #[test]
         fn no_list_makes_it_panic(list in r"[n0-9\[\],()x-]{0,20}") {
             let _ = (hosts(&list), tasks(&list));
