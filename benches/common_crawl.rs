@@ -298,7 +298,7 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
     };
     let sizes = label.sizes();
     let manifest = Manifest { labels: vec![label], ..Manifest::empty("bench".into()) };
-    let work = Work { label: 0, sizes, from: Position::default(), groups: None };
+    let work = Work { label: 0, sizes, from: Position::default(), groups: None, only: None };
     let plan = Plan::new(1, &[work], 1, 128 << 20);
     let rule = Rule::first_of_all();
     let graph: Graph = Arc::new(move |pages: engine::Docs<'_>| {
@@ -319,7 +319,8 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
     let share = Share { processes: 1, workers: 1, ..Share::default() };
     let (recipe, progress) = (String::new(), Progress::new(share, &plan, []));
     let (together, commits) = (None, engine::Commits::default());
-    let job = Job { manifest, recipe, plan, slices, together, progress, commits };
+    let exclude = None;
+    let job = Job { manifest, recipe, plan, slices, together, progress, commits, exclude };
     engine::run(&corpus, job, meet(&Cluster::single())?, &options)?;
     Ok(())
 }

@@ -17,9 +17,12 @@ use crate::dashboard::Dashboard;
 use crate::interrupt::ending_at_commits;
 use crate::terminal::notice;
 use anyhow::{Context, Result};
-use corpus::{Corpus, Lock, Manifest};
+use corpus::{Corpus, Exclusions, Lock, Manifest};
+use document::Document;
 use engine::cluster::{Cluster, Meeting, meet};
-use engine::{CommitEvery, Commits, Engine, Graph, Job, Options, Plan, Progress, Share, Work};
+use engine::{
+    CommitEvery, Commits, Engine, Exclude, Graph, Job, Options, Plan, Progress, Share, Work,
+};
 use recipe::{
     AnySlice, CommonModels, Input, Models, Prepared, Recipe, SetupLabel, Slices, global_dedup,
 };
@@ -229,13 +232,31 @@ fn run(
     let recipe = recipe.fingerprint.clone();
     let slices = prepared.into_iter().map(|(name, slice)| (name, (slice.reader, slice.graph)));
     let (slices, commits) = (slices.collect(), Commits::default());
-    let job = Job { manifest, recipe, plan, slices, together, progress, commits: commits.clone() };
+    let exclude = exclude(corpus, &manifest)?;
+    let commits_of_job = commits.clone();
+    let job = Job {
+        manifest,
+        recipe,
+        plan,
+        slices,
+        together,
+        progress,
+        commits: commits_of_job,
+        exclude,
+    };
     ending_at_commits(&commits, options.cluster.process == 0, || {
         Ok(engine::run(corpus, job, meeting, &engine_options)?)
     })?;
     shown.finish();
     identifiers.extend(common.and_then(|common| common.uncounted_remark()));
     Ok(identifiers)
+}
+
+/// Returns what marks the documents that are excluded from the corpus, if any are.
+pub(crate) fn exclude(corpus: &Corpus, manifest: &Manifest) -> Result<Option<Exclude>> {
+    let matcher = Exclusions::load(corpus, manifest)?.matcher(&manifest.labels);
+    let exclude = move |document: &mut Document| matcher.exclude(document);
+    Ok((!manifest.excluded.is_empty()).then(|| Arc::new(exclude) as Exclude))
 }
 
 /// The slices of a run, by name.
@@ -255,6 +276,7 @@ fn plan(
             sizes: label.sizes(),
             from: label.position.expect("only unfinished labels are work"),
             groups: (slices[label.slice.as_str()].groups)(number),
+            only: None,
         }
     };
     let work: Vec<Work> = labels.iter().map(work).collect();

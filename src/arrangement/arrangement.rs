@@ -31,7 +31,7 @@ use crate::duplicates::Rule;
 use crate::duplicates::{Facts, Scratch, changes, changes_by_insertions};
 use crate::error::Error;
 use crate::key::{Key, KeyRange, Update};
-use crate::merge::{Merge, Step, choose};
+use crate::merge::{FANOUT, Merge, Step, choose};
 use crate::run::{Run, RunMeta, RunWriter};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -222,10 +222,16 @@ impl<K: Key> Arrangement<K> {
     /// Ends `merge`: replaces what it has read with what it has written.
     fn replace_inputs(&mut self, merge: Merge<K>) -> Result<(), Error> {
         let (inputs, merged) = merge.finish()?;
+        self.replace(&inputs, merged.rest)?;
+        merged.run.map_or(Ok(()), |meta| self.add_run(meta))
+    }
+
+    /// Removes the inputs of a merge, but for the keys that it did not reach.
+    fn replace(&mut self, inputs: &[Run<K>], rest: Option<KeyRange>) -> Result<(), Error> {
         for input in inputs {
             // Two parts of one file are two runs.
             self.runs.retain(|run| run.meta != input.meta);
-            match merged.rest.map(|rest| input.part(rest)).transpose()?.flatten() {
+            match rest.map(|rest| input.part(rest)).transpose()?.flatten() {
                 Some(rest) => self.runs.push(rest),
                 // A run that was ever reported may be in a manifest.
                 None if self.unreported.remove(&input.meta.name) => {
@@ -235,7 +241,7 @@ impl<K: Key> Arrangement<K> {
                 None => {}
             }
         }
-        merged.run.map_or(Ok(()), |meta| self.add_run(meta))
+        Ok(())
     }
 
     /// Ends the merges in progress, so that the share can be closed. The merged part becomes a run;
@@ -267,16 +273,32 @@ impl<K: Key> Arrangement<K> {
         self.dir.join(format!("{index}-{epoch:08}-{worker:04}-{:02}.run", self.files))
     }
 
-    /// Passes every stored update to `each`. The updates of one pair may come in several parts.
+    /// Returns every update that is stored now. The updates of one pair may come in several parts.
     ///
     /// # Errors
-    /// If a run cannot be read, or is damaged.
-    pub fn scan(&self, mut each: impl FnMut(Update<K>)) -> Result<(), Error> {
-        for run in &self.runs {
-            let mut reader = Reader::new(run.clone())?;
-            while let Some(update) = reader.peek() {
-                each(update);
-                reader.step()?;
+    /// The iterator yields an error if a run cannot be read, or is damaged.
+    pub fn updates(&self) -> Updates<K> {
+        Updates { runs: self.runs.clone().into_iter(), reader: None }
+    }
+
+    /// Merges all runs into one, if any of them has retractions: until these meet what they retract,
+    /// they take space, and lookups need more time. Merges in progress must be settled.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written, or is damaged.
+    pub fn compact(&mut self, epoch: u64) -> Result<(), Error> {
+        (self.epoch, self.files) = (epoch, 0);
+        while self.runs.len() > 1 && self.runs.iter().any(|run| run.meta.retractions) {
+            let mut runs: Vec<&Run<K>> = self.runs.iter().collect();
+            runs.sort_by_key(|run| run.meta.entries);
+            let inputs = runs.into_iter().take(FANOUT).cloned().collect();
+            let mut merge = Merge::new(inputs, self.keys, self.next_path())?;
+            merge.step(u64::MAX)?;
+            let (inputs, merged) = merge.finish()?;
+            self.replace(&inputs, merged.rest)?;
+            if let Some(meta) = merged.run {
+                self.unreported.insert(meta.name.clone());
+                self.runs.push(Run::open(&self.dir, &meta)?);
             }
         }
         Ok(())
@@ -286,6 +308,30 @@ impl<K: Key> Arrangement<K> {
     pub fn runs(&mut self) -> Vec<RunMeta> {
         self.unreported.clear();
         self.runs.iter().map(|run| run.meta.clone()).collect()
+    }
+}
+
+/// Every update of a share, run by run.
+pub struct Updates<K: Key> {
+    runs: std::vec::IntoIter<Run<K>>,
+    reader: Option<Reader<K>>,
+}
+
+impl<K: Key> Iterator for Updates<K> {
+    type Item = Result<Update<K>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(reader) = &mut self.reader
+                && let Some(update) = reader.peek()
+            {
+                return Some(reader.step().map(|()| update));
+            }
+            match Reader::new(self.runs.next()?) {
+                Ok(reader) => self.reader = Some(reader),
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }
 

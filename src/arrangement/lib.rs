@@ -18,7 +18,7 @@ mod merge;
 mod page;
 mod run;
 
-pub use arrangement::Arrangement;
+pub use arrangement::{Arrangement, Updates};
 pub use batch::Batch;
 pub use cursor::{Depth, Reader, check};
 pub use duplicates::{Copies, Rule, Scope};

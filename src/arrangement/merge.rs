@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Runs of one tier that are merged into a run of the next tier. Each update is rewritten log8(n)
 /// times, and a lookup searches at most about 8 log8(n) runs. If runs have the size of the batch, to
 /// search eight of them costs about as much as to merge them.
-const FANOUT: usize = 8;
+pub(crate) const FANOUT: usize = 8;
 
 /// The tier of a run: log8 of its number of updates.
 fn tier<K: Key>(run: &Run<K>) -> u32 {

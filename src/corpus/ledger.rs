@@ -3,6 +3,7 @@
 mod columns;
 mod find;
 
+pub use find::{Fate, fates};
 pub(crate) use find::{places_of_url, ranked, row_at, rows_at};
 
 use crate::error::Error;
@@ -25,6 +26,9 @@ use std::sync::Arc;
 
 /// Rows in memory before they are written as a group.
 const ROWS_IN_GROUP: usize = 1 << 16;
+
+/// The reason of a document that is excluded from the corpus.
+pub const EXCLUDED: &str = "removed";
 
 /// A row: the fate of one record.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,6 +88,28 @@ impl LedgerRow {
         if !has_signals {
             self.signals = None;
         }
+    }
+
+    /// Returns the row of the same record if it is excluded: as if no step had seen it. If it is to be
+    /// forgotten, only its id stays.
+    pub(crate) fn excluded(&self, forget: bool) -> LedgerRow {
+        let LedgerRow { at, id, source, .. } = self.clone();
+        let only_id =
+            LedgerRow { at, id, source, reason: Some(EXCLUDED.into()), ..Self::default() };
+        if forget {
+            return only_id;
+        }
+        let LedgerRow { url, offset, digest, bytes_read, .. } = self.clone();
+        LedgerRow { url, offset, digest, bytes_read, ..only_id }
+    }
+
+    /// Whether both are rows of one record, as far as what was read is known.
+    pub(crate) fn is_of_same_record(&self, other: &LedgerRow) -> bool {
+        let read = |row: &LedgerRow| (row.offset, row.digest, row.bytes_read);
+        let is_known =
+            |row: &LedgerRow| row.reason.as_deref() != Some(EXCLUDED) || read(row) != (0, 0, 0);
+        (self.at, &self.id) == (other.at, &other.id)
+            && (read(self) == read(other) || !is_known(self) || !is_known(other))
     }
 
     /// The language and its score, if the record got that far.

@@ -7,6 +7,7 @@
 //!   commits/         000042.json: the newest defines the corpus, see `manifest`
 //!   data/            <slice>/<label>/*.jsonl.zst: the documents, see `segment`
 //!   ledger/          <slice>/<label>/*.parquet: one row for each record read, see `ledger`
+//!   exclusions/      000042.jsonl: what is excluded from the corpus, see `exclusions`
 //!   aside/           <slice>/<label>/*: documents and rows that a later recipe dropped, see `revise`
 //!   state/           *.run: the indexes of deduplication, see the crate `arrangement`
 //!   tmp/             data that does not fit in memory; empty between runs
@@ -19,6 +20,7 @@
 
 pub mod crash;
 mod error;
+mod exclusions;
 pub mod export;
 mod ledger;
 mod lock;
@@ -36,7 +38,8 @@ mod verify;
 
 pub use arrangement::Depth;
 pub use error::Error;
-pub use ledger::{LedgerRow, Rejection};
+pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector};
+pub use ledger::{EXCLUDED, Fate, LedgerRow, Rejection, fates};
 pub use lock::{Holder, Lock};
 pub use lookup::{Documents, DocumentsAside, Lookup, Verdicts};
 pub use manifest::{
@@ -45,6 +48,6 @@ pub use manifest::{
 };
 pub use part::{EpochReport, PartWriter};
 pub use repair::{Lost, Repair, repair};
-pub use revise::{BuiltRow, revise, rows_as_built};
+pub use revise::{BuiltRow, Changes, Difference, Rounds, revise, rows_as_built};
 pub use store::{Corpus, sync_dir};
 pub use verify::{Finding, verify};

@@ -3,6 +3,8 @@
 //! One JSON object. Its first member, `crc32c`, is the checksum of every byte after the comma that
 //! ends it, so damage anywhere in the file is detected.
 
+use crate::exclusions::Excluded;
+use crate::ledger::LedgerRow;
 use arrangement::RunMeta;
 use document::{DocRef, Document, Reason};
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,9 @@ pub struct Manifest {
     pub labels: Vec<Label>,
     /// Runs of each index.
     pub state: BTreeMap<String, Vec<RunMeta>>,
+    /// What is excluded from the corpus.
+    #[serde(default, skip_serializing_if = "Excluded::is_empty")]
+    pub excluded: Excluded,
 }
 
 /// A label: its sources, how far they are read, and the results.
@@ -59,6 +64,10 @@ pub struct Label {
     /// What a later recipe dropped from it, so that a recipe after that can have it back.
     #[serde(default, skip_serializing_if = "Aside::is_empty")]
     pub aside: Aside,
+    /// Whether it was removed: its place is kept, since places are numbers in a `DocRef`, and its
+    /// sources, so that it can be restored. Its name is free.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
 }
 
 /// What [`crate::revise`] dropped from a label, kept aside until it is pruned.
@@ -206,6 +215,28 @@ impl Counts {
         self.tokens = self.tokens.map_or(tokens, |sum| Some(sum + tokens.unwrap_or(0)));
     }
 
+    /// Takes out a row that was counted.
+    pub(crate) fn take(&mut self, row: &LedgerRow) {
+        self.read -= 1;
+        self.bytes_read -= row.bytes_read;
+        self.paragraphs.read -= u64::from(row.paragraphs.read);
+        self.paragraphs.duplicate -= u64::from(row.paragraphs.duplicate);
+        match &row.reason {
+            None => {
+                self.kept -= 1;
+                self.bytes_kept -= row.bytes_kept;
+                let tokens = self.tokens.map(|sum| sum - row.scores.tokens.unwrap_or(0));
+                self.tokens = tokens.filter(|_| self.kept > 0);
+            }
+            Some(reason) => {
+                if let Some(count) = self.dropped.get_mut(reason) {
+                    *count -= 1;
+                }
+                self.dropped.retain(|_, count| *count > 0);
+            }
+        }
+    }
+
     /// Adds the counts of other documents.
     pub fn add(&mut self, other: &Counts) {
         self.read += other.read;
@@ -227,7 +258,7 @@ impl Counts {
 }
 
 impl Label {
-    /// Whether all of it is committed.
+    /// Whether all of it is committed, or nothing of it is wanted any more.
     pub fn is_complete(&self) -> bool {
         self.position.is_none()
     }
@@ -274,9 +305,9 @@ fn split_sum(file: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 impl Manifest {
-    /// The format that this version writes. It also reads format 1, which has no checksum, and
-    /// format 2, in which nothing is kept aside.
-    pub const FORMAT: u32 = 3;
+    /// The format that this version writes. It also reads format 1, which has no checksum, format 2,
+    /// in which nothing is kept aside, and format 3, in which nothing is excluded.
+    pub const FORMAT: u32 = 4;
 
     /// The first format with a checksum, and with a mark of the run that writes.
     pub(crate) const FORMAT_WITH_CHECKSUM: u32 = 2;
@@ -320,7 +351,12 @@ impl Manifest {
 
     /// The label with this slice and name.
     pub fn label(&self, slice: &str, name: &str) -> Option<&Label> {
-        self.labels.iter().find(|label| label.slice == slice && label.name == name)
+        self.present().find(|label| label.slice == slice && label.name == name)
+    }
+
+    /// The labels that were not removed.
+    pub fn present(&self) -> impl Iterator<Item = &Label> {
+        self.labels.iter().filter(|label| !label.removed)
     }
 
     /// Every file it names, relative to the corpus.
@@ -335,6 +371,7 @@ impl Manifest {
         });
         let runs = self.state.values().flatten();
         let runs = runs.map(|run| (format!("state/{}", run.name), run.bytes));
+        let parts = parts.chain(&self.excluded.list);
         parts.map(|file| (file.path.clone(), file.bytes)).chain(runs)
     }
 }
@@ -370,8 +407,8 @@ mod tests {
     fn the_format_without_a_checksum_is_read_and_later_ones_are_rejected() {
         let old = Manifest { format: 1, ..manifest() };
         assert_eq!(Manifest::decode(&serde_json::to_vec(&old).unwrap()), Ok(old));
-        let later = Manifest { format: 4, ..manifest() };
+        let later = Manifest { format: 5, ..manifest() };
         let later = serde_json::to_vec(&later).unwrap();
-        assert_eq!(Manifest::decode(&later), Err(Unread::Unknown(4)));
+        assert_eq!(Manifest::decode(&later), Err(Unread::Unknown(5)));
     }
 }

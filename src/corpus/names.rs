@@ -7,7 +7,8 @@ use std::path::Path;
 pub(crate) enum Written {
     /// A temporary file of the process that wrote it.
     Scratch,
-    /// In an epoch. A copy made by [`crate::revise`] also has the number of its commit.
+    /// In an epoch. A copy made by [`crate::revise`] also has the number of its commit; a list of
+    /// exclusions has only that, and the epoch 0.
     In { epoch: u64, revision: Option<u64> },
 }
 
@@ -20,6 +21,10 @@ pub(crate) fn written(path: &Path) -> Option<Written> {
         ["data", _, _, name] => part(name, "jsonl.zst"),
         ["ledger", _, _, name] => part(name, "parquet"),
         ["aside", _, _, name] => part(name, "jsonl.zst").or_else(|| part(name, "parquet")),
+        ["exclusions", name] => {
+            let commit = number(name.strip_suffix(".jsonl")?, 6)?;
+            Some(Written::In { epoch: 0, revision: Some(commit) })
+        }
         ["state", name] => match name.strip_suffix(".spill") {
             Some(stem) => number(stem.rsplit_once('-')?.1, 4).map(|_| Written::Scratch),
             None => run(name.strip_suffix(".run")?),
@@ -78,6 +83,8 @@ mod tests {
         assert_eq!(of("data/c4/a.r9/00000003-0000.r7.jsonl.zst"), revised);
         assert_eq!(of("aside/c4/a/00000003-0000.r7.jsonl.zst"), revised);
         assert_eq!(of("aside/c4/a/00000003-0000.r7.parquet"), revised);
+        let listed = Some(Written::In { epoch: 0, revision: Some(7) });
+        assert_eq!(of("exclusions/000007.jsonl"), listed);
         assert_eq!(of("state/some-index-00000004-0002-01.run"), epoch(4));
         for scratch in [
             "commits/000003.json.tmp",

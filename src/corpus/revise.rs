@@ -1,15 +1,23 @@
-//! Rejecting documents of a corpus after the fact, and having them back.
+//! Changing documents of a corpus after the fact.
 //!
-//! A revision is a function of the label as it was built: its verdict decides for each row as
-//! built, so the order of revisions leaves no trace. What a verdict drops is kept aside, in files
-//! that the manifest lists in [`Aside`]: the line of each document that was kept, and the row of
-//! each document that changed.
+//! A revision of thresholds is a function of the label as it was built: its verdict decides for each
+//! row as built, so the order of revisions leaves no trace. What a verdict drops is kept aside, in
+//! files that the manifest lists in [`Aside`]: the line of each document that was kept, and the row
+//! of each document that changed.
+//!
+//! A revision of exclusions changes what the label as built is: it takes documents out, and puts
+//! others, which were read again because of that, in their places.
 
+mod again;
+
+use self::again::{Again, changed};
 use crate::error::Error;
-use crate::ledger::{self, LedgerRow, LedgerWriter, Rejection};
-use crate::manifest::{Aside, Counts, File, Label};
+use crate::ledger::{self, EXCLUDED, LedgerRow, LedgerWriter, Rejection};
+use crate::manifest::{Aside, File, Label};
 use crate::segment::{SegmentReader, SegmentWriter, line_end};
 use crate::store::Corpus;
+use document::DocRef;
+use serde::Serialize;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
@@ -46,51 +54,126 @@ pub fn rows_as_built(
     })
 }
 
-/// Rejects the documents of `label` for whose rows, as built, `verdict` returns a rejection; all
-/// others become as they were built. Files that change are written as copies with `mark` in their
-/// names. Returns the label with the new files, which become part of the corpus when it is
-/// committed.
+/// What a revision changes in a label.
+pub struct Changes<'c> {
+    /// Rejects documents by their rows as built; all others become as they were built.
+    pub verdict: &'c dyn Fn(&LedgerRow) -> Option<Rejection>,
+    /// Whether a document is excluded, and if so, whether it is forgotten.
+    pub excluded: &'c dyn Fn(DocRef) -> Option<bool>,
+    /// Documents that were read again take the place of their rows and lines.
+    pub rounds: &'c [Rounds],
+    /// Whether a document between two refs may be excluded, or was read again.
+    pub may_change: &'c dyn Fn(DocRef, DocRef) -> bool,
+}
+
+/// The parts that one run over documents of the label wrote, in the order of refs: the rows, and the
+/// kept documents if there are any.
+pub type Rounds = Vec<(File, Option<File>)>;
+
+impl<'c> Changes<'c> {
+    /// Another verdict, and nothing else.
+    pub fn of_verdict(verdict: &'c dyn Fn(&LedgerRow) -> Option<Rejection>) -> Changes<'c> {
+        Changes { verdict, excluded: &|_| None, rounds: &[], may_change: &|_, _| true }
+    }
+}
+
+/// Makes `changes` in `label`. Files that change are written as copies with `mark` in their names.
+/// Returns the label with the new files, which become part of the corpus when it is committed.
 ///
 /// # Errors
-/// If a file cannot be read or written, or is damaged.
+/// If a file cannot be read or written, or is damaged; and if a document that was read again is
+/// another one than when the label was built.
 pub fn revise(
     corpus: &Corpus,
     label: &Label,
     mark: &str,
-    verdict: impl Fn(&LedgerRow) -> Option<Rejection>,
-) -> Result<Label, Error> {
+    changes: &Changes<'_>,
+) -> Result<(Label, Difference), Error> {
     let built = label.aside.built.clone();
     let mut revised = Label {
-        counts: Counts::default(),
         segments: Vec::new(),
         ledger: Vec::new(),
         aside: Aside { built, ..Aside::default() },
         ..label.clone()
     };
-    for part in parts(label) {
-        let mut changes = part.rows(corpus)?.map(|row| {
-            let row = row?;
-            Ok::<bool, Error>(decide(&row.built, &verdict) != row.revised)
-        });
-        if changes.any(|changes| !matches!(changes, Ok(false))) {
-            revise_part(corpus, &part, mark, &verdict, &mut revised)?;
+    let mut again = Again::open(corpus, changes.rounds);
+    let mut difference = Difference::default();
+    let mut in_order: Vec<Part<'_>> = parts(label).collect();
+    in_order.sort_by_key(|part| part.ledger.first);
+    for part in in_order {
+        let change = Change { corpus, part: &part, mark, changes };
+        if change.is_any()? {
+            change.make(&mut again, &mut revised, &mut difference)?;
             continue;
-        }
-        for row in part.rows(corpus)? {
-            row?.now().count(&mut revised.counts);
         }
         revised.ledger.push(part.ledger.clone());
         revised.segments.extend(part.segment.cloned());
         revised.aside.ledger.extend(part.aside_ledger.cloned());
         revised.aside.segments.extend(part.aside_segment.cloned());
     }
-    Ok(revised)
+    again.end()?;
+    Ok((revised, difference))
+}
+
+/// What a revision changed, in documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Excluded, which were not before.
+    pub excluded: u64,
+    /// Of these, documents that were kept.
+    pub excluded_kept: u64,
+    /// No longer excluded.
+    pub restored: u64,
+    /// Of these, documents that are kept.
+    pub restored_kept: u64,
+    /// Other documents that were dropped and are kept now.
+    pub kept_again: u64,
+    /// Other documents that were kept and are dropped now.
+    pub dropped: u64,
+    /// Other documents that are kept with another text than before.
+    pub changed: u64,
+}
+
+impl Difference {
+    /// Counts a document by its rows before and after.
+    fn count(&mut self, before: &LedgerRow, after: &LedgerRow, has_other_text: bool) {
+        let is_excluded = |row: &LedgerRow| row.reason.as_deref() == Some(EXCLUDED);
+        let (was_kept, is_kept) = (before.reason.is_none(), after.reason.is_none());
+        match (is_excluded(before), is_excluded(after)) {
+            (true, true) => {}
+            (false, true) => {
+                self.excluded += 1;
+                self.excluded_kept += u64::from(was_kept);
+            }
+            (true, false) => {
+                self.restored += 1;
+                self.restored_kept += u64::from(is_kept);
+            }
+            (false, false) => {
+                self.kept_again += u64::from(!was_kept && is_kept);
+                self.dropped += u64::from(was_kept && !is_kept);
+                self.changed += u64::from(was_kept && is_kept && has_other_text);
+            }
+        }
+    }
+
+    /// Adds the counts of another label.
+    pub fn add(&mut self, other: &Difference) {
+        let Difference { excluded, excluded_kept, restored, restored_kept, .. } = other;
+        self.excluded += excluded;
+        self.excluded_kept += excluded_kept;
+        self.restored += restored;
+        self.restored_kept += restored_kept;
+        self.kept_again += other.kept_again;
+        self.dropped += other.dropped;
+        self.changed += other.changed;
+    }
 }
 
 /// Returns the row with its rejection, if that changes it.
 fn decide(
     built: &LedgerRow,
-    verdict: &impl Fn(&LedgerRow) -> Option<Rejection>,
+    verdict: &dyn Fn(&LedgerRow) -> Option<Rejection>,
 ) -> Option<LedgerRow> {
     let mut row = built.clone();
     row.reject(verdict(built)?);
@@ -185,64 +268,121 @@ fn unmatched(path: &Path, row: &LedgerRow) -> Error {
     Error::corrupt(path, what)
 }
 
-fn revise_part(
-    corpus: &Corpus,
-    part: &Part<'_>,
-    mark: &str,
-    verdict: &impl Fn(&LedgerRow) -> Option<Rejection>,
-    revised: &mut Label,
-) -> Result<(), Error> {
-    let name = |folder: &str, kind: &str| {
-        let below = part.ledger.path.strip_prefix("ledger/").unwrap_or(&part.ledger.path);
-        marked(&format!("{folder}/{below}"), mark, kind)
-    };
-    let open = |file: &File| Lines::open(corpus.root().join(&file.path));
-    let mut lines = part.segment.map(open).transpose()?;
-    let mut lines_aside = part.aside_segment.map(open).transpose()?;
-    let mut ledger = Output::new(corpus, name("ledger", "parquet"));
-    let mut segment = Output::new(corpus, name("data", "jsonl.zst"));
-    let mut ledger_aside = Output::new(corpus, name("aside", "parquet"));
-    let mut segment_aside = Output::new(corpus, name("aside", "jsonl.zst"));
-    let mut line = Vec::new();
-    for row in part.rows(corpus)? {
-        let BuiltRow { built, revised: before } = row?;
-        let at = built.at;
-        let had_line = built.reason.is_none();
-        if had_line {
-            let source = if before.is_some() { &mut lines_aside } else { &mut lines };
-            let Some(source) = source else {
-                let path = corpus.root().join(&part.ledger.path);
-                let what = format!("no segment has the line of {}", built.id);
-                return Err(Error::corrupt(&path, what));
-            };
-            source.read_line_of(&built.id, &mut line)?;
+/// A change of one part.
+struct Change<'c> {
+    corpus: &'c Corpus,
+    part: &'c Part<'c>,
+    mark: &'c str,
+    changes: &'c Changes<'c>,
+}
+
+impl Change<'_> {
+    /// Whether anything changes.
+    fn is_any(&self) -> Result<bool, Error> {
+        let Change { part, changes, .. } = self;
+        if !(changes.may_change)(part.ledger.first, part.ledger.last) {
+            return Ok(false);
         }
-        let row = match decide(&built, verdict) {
-            None => {
-                if had_line {
-                    segment.open(SegmentWriter::create)?.push_line(at, &line)?;
-                }
-                built
+        let File { first, last, .. } = *part.ledger;
+        let is_again = |file: &File| file.first <= last && first <= file.last;
+        if changes.rounds.iter().flatten().any(|(file, _)| is_again(file)) {
+            return Ok(true);
+        }
+        for row in part.rows(self.corpus)? {
+            let row = row?;
+            let forget = (changes.excluded)(row.built.at);
+            let is_excluded = row.built.reason.as_deref() == Some(EXCLUDED);
+            let changes_exclusion = forget.is_some() && !is_excluded;
+            let is_forgotten = || row.built == row.built.excluded(true);
+            let is_to_be_forgotten = forget == Some(true) && !is_forgotten();
+            if changes_exclusion
+                || is_to_be_forgotten
+                || decide(&row.built, changes.verdict) != row.revised
+            {
+                return Ok(true);
             }
-            Some(row) => {
-                if had_line {
-                    segment_aside.open(SegmentWriter::create)?.push_line(at, &line)?;
-                }
-                ledger_aside.open(LedgerWriter::create)?.push_row(built)?;
-                row
+        }
+        Ok(false)
+    }
+
+    fn name(&self, folder: &str, kind: &str) -> String {
+        let path = &self.part.ledger.path;
+        let below = path.strip_prefix("ledger/").unwrap_or(path);
+        marked(&format!("{folder}/{below}"), self.mark, kind)
+    }
+
+    /// Writes the part anew, and adds its files and counts to `revised`.
+    fn make(
+        &self,
+        again: &mut Again,
+        revised: &mut Label,
+        difference: &mut Difference,
+    ) -> Result<(), Error> {
+        let Change { corpus, part, changes, .. } = self;
+        let open = |file: &File| Lines::open(corpus.root().join(&file.path));
+        let mut lines = part.segment.map(open).transpose()?;
+        let mut lines_aside = part.aside_segment.map(open).transpose()?;
+        let mut ledger = Output::new(corpus, self.name("ledger", "parquet"));
+        let mut segment = Output::new(corpus, self.name("data", "jsonl.zst"));
+        let mut ledger_aside = Output::new(corpus, self.name("aside", "parquet"));
+        let mut segment_aside = Output::new(corpus, self.name("aside", "jsonl.zst"));
+        let (mut line, mut new_line) = (Vec::new(), Vec::new());
+        for row in part.rows(corpus)? {
+            let BuiltRow { mut built, revised: before } = row?;
+            let at = built.at;
+            let before_now = before.as_ref().unwrap_or(&built).clone();
+            revised.counts.take(&before_now);
+            line.clear();
+            if built.reason.is_none() {
+                let source = if before.is_some() { &mut lines_aside } else { &mut lines };
+                let Some(source) = source else {
+                    let path = corpus.root().join(&part.ledger.path);
+                    let what = format!("no segment has the line of {}", built.id);
+                    return Err(Error::corrupt(&path, what));
+                };
+                source.read_line_of(&built.id, &mut line)?;
             }
-        };
-        row.count(&mut revised.counts);
-        ledger.open(LedgerWriter::create)?.push_row(row)?;
+            let mut has_other_text = false;
+            if let Some(new) = again.take(at, &mut new_line)? {
+                if !new.is_of_same_record(&built) {
+                    return Err(changed(&built));
+                }
+                has_other_text = line != new_line;
+                built = new;
+                std::mem::swap(&mut line, &mut new_line);
+            }
+            if let Some(forget) = (changes.excluded)(at) {
+                built = built.excluded(forget);
+            }
+            let has_line = built.reason.is_none();
+            let row = match decide(&built, changes.verdict) {
+                None => {
+                    if has_line {
+                        segment.open(SegmentWriter::create)?.push_line(at, &line)?;
+                    }
+                    built
+                }
+                Some(row) => {
+                    if has_line {
+                        segment_aside.open(SegmentWriter::create)?.push_line(at, &line)?;
+                    }
+                    ledger_aside.open(LedgerWriter::create)?.push_row(built)?;
+                    row
+                }
+            };
+            row.count(&mut revised.counts);
+            difference.count(&before_now, &row, has_other_text);
+            ledger.open(LedgerWriter::create)?.push_row(row)?;
+        }
+        for lines in [lines, lines_aside].into_iter().flatten() {
+            lines.end()?;
+        }
+        revised.ledger.extend(ledger.finish(LedgerWriter::finish)?);
+        revised.segments.extend(segment.finish(SegmentWriter::finish)?);
+        revised.aside.ledger.extend(ledger_aside.finish(LedgerWriter::finish)?);
+        revised.aside.segments.extend(segment_aside.finish(SegmentWriter::finish)?);
+        Ok(())
     }
-    for lines in [lines, lines_aside].into_iter().flatten() {
-        lines.end()?;
-    }
-    revised.ledger.extend(ledger.finish(LedgerWriter::finish)?);
-    revised.segments.extend(segment.finish(SegmentWriter::finish)?);
-    revised.aside.ledger.extend(ledger_aside.finish(LedgerWriter::finish)?);
-    revised.aside.segments.extend(segment_aside.finish(SegmentWriter::finish)?);
-    Ok(())
 }
 
 /// The lines of a segment, each of which must be that of the next row.
@@ -366,18 +506,20 @@ mod tests {
             ("is expected, and the file ends", |lines| drop(lines.pop())),
             ("it has more documents than the ledger", |lines| lines.push(lines[0].clone())),
         ];
+        let none = Changes::of_verdict(&|_| None);
         for (expected, change) in changes {
             let dir = tempfile::tempdir().unwrap();
             let corpus = Corpus::create(dir.path()).unwrap();
             let built = label(&corpus);
-            let revised = revise(&corpus, &built, "r1", odd).unwrap();
+            let (revised, _) = revise(&corpus, &built, "r1", &Changes::of_verdict(&odd)).unwrap();
             assert_eq!((revised.counts.kept, revised.aside.segments[0].records), (3, 3));
             damage(&corpus, &built.segments[0], change);
-            let error = revise(&corpus, &built, "r2", odd).unwrap_err().to_string();
+            let error =
+                revise(&corpus, &built, "r2", &Changes::of_verdict(&odd)).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("data/s/l"), "{error}");
 
             damage(&corpus, &revised.aside.segments[0], change);
-            let error = revise(&corpus, &revised, "r3", |_| None).unwrap_err().to_string();
+            let error = revise(&corpus, &revised, "r3", &none).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("aside/s/l"), "{error}");
         }
     }

@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-const FOLDERS: [&str; 6] = ["aside", "commits", "data", "ledger", "state", "tmp"];
+const FOLDERS: [&str; 7] = ["aside", "commits", "data", "exclusions", "ledger", "state", "tmp"];
 
 /// The folder of a corpus. Methods with a `manifest` expect one of this corpus.
 #[derive(Clone, Debug)]
@@ -262,7 +262,7 @@ impl Corpus {
     /// # Errors
     /// [`Error::Incomplete`] if a folder is missing in which the manifest names files.
     pub fn check_folders(&self, manifest: &Manifest) -> Result<(), Error> {
-        for folder in ["aside", "data", "ledger", "state"] {
+        for folder in ["aside", "data", "exclusions", "ledger", "state"] {
             let is_needed =
                 |(name, _): &(String, u64)| Path::new(name).iter().next() == Some(folder.as_ref());
             if !self.root.join(folder).is_dir() && manifest.sizes().any(|file| is_needed(&file)) {

@@ -231,7 +231,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
 
     fn names_of_labels(&mut self) {
         let mut seen = BTreeSet::new();
-        for label in &self.manifest.labels {
+        for label in self.manifest.present() {
             if !seen.insert((&label.slice, &label.name)) {
                 self.found(label.full_name(), "the manifest has this label twice", REBUILD);
             }

@@ -67,6 +67,7 @@ pub fn funnel(
             memory: Memory::of_worker(MEMORY_PER_WORKER),
             sharing: sharing.clone(),
             shared: Cell::new(0),
+            revision: None,
         });
         let probe = ProbeHandle::new();
         let mut input = InputHandle::<Epoch, CapacityContainerBuilder<Vec<Document>>>::new();
@@ -114,6 +115,7 @@ fn plan(documents: &[Document], workers: usize) -> Plan {
         sizes: vec![1; label.len()],
         from: Position::default(),
         groups: Some(vec![0]),
+        only: None,
     });
     Plan::new(1, &work.collect::<Vec<_>>(), workers, 1)
 }

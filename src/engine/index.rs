@@ -38,9 +38,9 @@ impl<K: Key> Index<K> {
         self.stored.batches(self.worker.memory.updates_limit)
     }
 
-    /// Passes every stored update to `each`; the updates of one pair may come in several parts.
-    pub fn scan(&self, each: impl FnMut(Update<K>)) {
-        or_fail(self.stored.scan(each));
+    /// Returns every stored update; the updates of one pair may come in several parts.
+    pub fn updates(&self) -> impl Iterator<Item = Update<K>> + use<K> {
+        self.stored.updates().map(or_fail)
     }
 
     /// Adds the next part of an epoch's updates, and the changes of the duplicates to `facts`.

@@ -28,6 +28,7 @@ mod near;
 mod oracle;
 mod paragraphs;
 mod repeats;
+mod retract;
 mod spans;
 mod spill;
 pub(crate) mod steps;

@@ -7,7 +7,7 @@
 
 use corpus::Position;
 use document::Epoch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Epochs into which one source is split at most, however small epochs are.
 const PARTS_MAX: u64 = 1000;
@@ -24,6 +24,20 @@ pub struct Work {
     /// First sources of the groups that must not be divided between epochs. `None`: any source and
     /// any record may begin an epoch.
     pub groups: Option<Vec<u64>>,
+    /// The sources that are read, in a revision; `None` for all.
+    pub only: Option<BTreeSet<u64>>,
+}
+
+impl Work {
+    /// Whether a source is read.
+    fn has(&self, source: u64) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&source))
+    }
+
+    /// The size of a source, 0 if it is not read.
+    fn size(&self, source: u64) -> u64 {
+        if self.has(source) { self.sizes[source as usize] } else { 0 }
+    }
 }
 
 /// One source as one worker reads it.
@@ -59,12 +73,30 @@ struct EpochPlan {
 impl Plan {
     /// Plans `work`, in that order, from `first_epoch` on.
     pub fn new(first_epoch: Epoch, work: &[Work], workers: usize, epoch_bytes: u64) -> Plan {
-        let mut plan = Plan {
+        let plan = Plan {
             first_epoch,
             epochs: Vec::new(),
             pieces: vec![Vec::new(); workers],
             homes: BTreeMap::new(),
         };
+        plan.with(work, workers, epoch_bytes)
+    }
+
+    /// Plans a revision that reads `work`. In its first epoch it reads nothing: that is for what it
+    /// retracts.
+    pub fn of_revision(
+        first_epoch: Epoch,
+        work: &[Work],
+        workers: usize,
+        epoch_bytes: u64,
+    ) -> Plan {
+        let mut plan = Plan::new(first_epoch, &[], workers, epoch_bytes);
+        plan.epochs.push(EpochPlan { label: 0, after: None });
+        plan.with(work, workers, epoch_bytes)
+    }
+
+    fn with(mut self, work: &[Work], workers: usize, epoch_bytes: u64) -> Plan {
+        let plan = &mut self;
         for work in work {
             plan.homes.insert(work.label, vec![0; work.sizes.len()]);
             let mut source = work.from.source;
@@ -72,13 +104,13 @@ impl Plan {
                 source = plan.add_epoch(work, source, workers, epoch_bytes.max(1));
             }
         }
-        plan
+        self
     }
 
     /// Plans the epoch (or, for a large source, the epochs) that begin at `source`. Returns the
     /// source after them.
     fn add_epoch(&mut self, work: &Work, source: u64, workers: usize, epoch_bytes: u64) -> u64 {
-        let size = |source: u64| work.sizes[source as usize];
+        let size = |source: u64| work.size(source);
         let share = (epoch_bytes / workers as u64).max(1);
         if size(source) > 2 * share && work.groups.is_none() {
             self.split(work, source, workers, share);
@@ -136,6 +168,9 @@ impl Plan {
     }
 
     fn push_piece(&mut self, work: &Work, source: u64, worker: usize, epochs: Vec<(Epoch, u64)>) {
+        if !work.has(source) {
+            return;
+        }
         let from = if source == work.from.source {
             work.from
         } else {
@@ -233,7 +268,7 @@ mod tests {
     fn plans_that_differ_in_anything_have_different_digests() {
         let plan = |first_epoch, label, sizes: &[u64], record, workers, epoch_bytes| {
             let from = Position { record, ..Position::default() };
-            let work = Work { label, sizes: sizes.to_vec(), from, groups: None };
+            let work = Work { label, sizes: sizes.to_vec(), from, groups: None, only: None };
             Plan::new(first_epoch, &[work], workers, epoch_bytes)
         };
         let plans = [
@@ -263,7 +298,7 @@ mod tests {
             let groups = groups.map(|every| {
                 (0..sizes.len() as u64).filter(|s| s % every == 0).collect::<Vec<_>>()
             });
-            let work = Work { label: 2, sizes, from, groups };
+            let work = Work { label: 2, sizes, from, groups, only: None };
             let plan = Plan::new(7, std::slice::from_ref(&work), workers, epoch_bytes);
             let mut seen: Vec<(Epoch, usize, u64)> = Vec::new();
             for worker in 0..workers {
@@ -296,6 +331,7 @@ mod tests {
             sizes: vec![10, 10, 10, 300, 10],
             from: Position::default(),
             groups: None,
+            only: None,
         };
         let plan = Plan::new(1, &[work], 2, 100);
         let epochs = |worker| {

@@ -9,11 +9,12 @@ use crate::operators::steps::Sharing;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::sink::{commit, write};
-use crate::source::{Reader, Reading, source};
+use crate::source::{Exclude, Reader, Reading, source};
 use crate::timing::Timing;
 use crate::watch::Watch;
 use crate::worker::{Engine, Memory, WorkerContext};
-use corpus::{Corpus, Label, Manifest};
+use corpus::{Corpus, EpochReport, Label, Manifest};
+use document::Epoch;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,8 +22,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use timely::WorkerConfig;
-use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::{Concatenate, Probe};
+use timely::dataflow::{ProbeHandle, Scope, StreamVec};
 
 /// The graph of a slice: documents in, the same documents, kept or rejected, out.
 pub type Graph = Arc<dyn for<'scope> Fn(Docs<'scope>) -> Docs<'scope> + Send + Sync>;
@@ -58,6 +59,8 @@ pub struct Job {
     pub progress: Progress,
     /// The commits that the run makes.
     pub commits: Commits,
+    /// Marks documents that are excluded from the corpus; `None` if there are none.
+    pub exclude: Option<Exclude>,
 }
 
 impl Job {
@@ -111,10 +114,22 @@ pub fn run(
                 memory: Memory::of_worker(options.memory_bytes / options.workers as u64),
                 sharing: sharing.clone(),
                 shared: Cell::new(0),
+                revision: None,
             });
             let probe = ProbeHandle::new();
             let timing = job.progress.share().times_operators.then(|| Timing::of(worker));
-            worker.dataflow(|scope| build(scope, &context, &job, &options, &probe));
+            worker.dataflow(|scope| {
+                let graphs = Graphs {
+                    labels: &job.manifest.labels,
+                    slices: &job.slices,
+                    together: job.together.as_ref(),
+                    exclude: job.exclude.as_ref(),
+                    strict: options.strict,
+                    progress: &job.progress,
+                };
+                let reports = graphs.build(scope, &context, &probe);
+                commit(reports, context.clone(), job.commits.clone()).probe_with(&probe);
+            });
             let mut watch = Watch::new(worker, &job.progress, timing);
             while !probe.done() {
                 worker.step_or_park(Some(Duration::from_millis(10)));
@@ -132,35 +147,48 @@ pub fn run(
     Ok(())
 }
 
-fn build(
-    scope: timely::dataflow::Scope<'_, document::Epoch>,
-    context: &Rc<WorkerContext>,
-    job: &Arc<Job>,
-    options: &Options,
-    probe: &ProbeHandle<document::Epoch>,
-) {
-    let labels: Arc<Vec<Arc<Label>>> =
-        Arc::new(job.manifest.labels.iter().cloned().map(Arc::new).collect());
-    let mut ends = Vec::new();
-    for (slice, (reader, graph)) in &job.slices {
-        let of_slice = |label: u64| labels[label as usize].slice == *slice;
-        let by_number = labels.clone();
-        let reading = Reading {
-            pieces: context.plan.pieces(context.index, of_slice),
-            paths: Rc::new(move |label, source| {
-                PathBuf::from(&by_number[label as usize].sources[source as usize].path)
-            }),
-            reader: reader.clone(),
-            strict: options.strict,
-            progress: job.progress.clone(),
-        };
-        let stream = source(scope, context.clone(), reading, probe.clone());
-        ends.push(graph(Docs::new(stream, context.clone())).into_parts().0);
+/// The graphs of all slices, and what they share.
+pub(crate) struct Graphs<'j> {
+    pub labels: &'j [Label],
+    pub slices: &'j BTreeMap<&'static str, (Reader, Graph)>,
+    pub together: Option<&'j Graph>,
+    pub exclude: Option<&'j Exclude>,
+    pub strict: bool,
+    pub progress: &'j Progress,
+}
+
+impl Graphs<'_> {
+    /// Builds the dataflow from the sources to the files that each worker writes in each epoch.
+    pub fn build<'scope>(
+        &self,
+        scope: Scope<'scope, Epoch>,
+        context: &Rc<WorkerContext>,
+        probe: &ProbeHandle<Epoch>,
+    ) -> StreamVec<'scope, Epoch, EpochReport> {
+        let labels: Arc<Vec<Arc<Label>>> =
+            Arc::new(self.labels.iter().cloned().map(Arc::new).collect());
+        let mut ends = Vec::new();
+        for (slice, (reader, graph)) in self.slices {
+            let of_slice = |label: u64| labels[label as usize].slice == *slice;
+            let by_number = labels.clone();
+            let reading = Reading {
+                pieces: context.plan.pieces(context.index, of_slice),
+                only: context.revision.as_ref().map(|revision| revision.read.clone()),
+                exclude: self.exclude.cloned(),
+                paths: Rc::new(move |label, source| {
+                    PathBuf::from(&by_number[label as usize].sources[source as usize].path)
+                }),
+                reader: reader.clone(),
+                strict: self.strict,
+                progress: self.progress.clone(),
+            };
+            let stream = source(scope, context.clone(), reading, probe.clone());
+            ends.push(graph(Docs::new(stream, context.clone())).into_parts().0);
+        }
+        let mut docs = Docs::new(scope.concatenate(ends), context.clone());
+        if let Some(together) = self.together {
+            docs = together(docs);
+        }
+        write(docs.into_parts().0, context.clone(), labels, self.progress.clone())
     }
-    let mut docs = Docs::new(scope.concatenate(ends), context.clone());
-    if let Some(together) = &job.together {
-        docs = together(docs);
-    }
-    let reports = write(docs.into_parts().0, context.clone(), labels, job.progress.clone());
-    commit(reports, context.clone(), job.commits.clone()).probe_with(probe);
 }

@@ -3,6 +3,7 @@
 use crate::failure::{fail, or_fail};
 use crate::plan::Piece;
 use crate::progress::Progress;
+use crate::selection::Selection;
 use crate::worker::WorkerContext;
 use corpus::{DefectRow, Position};
 use document::{DocRef, Document, Epoch};
@@ -32,9 +33,16 @@ pub type Documents = Box<dyn Iterator<Item = Result<Document, Defect>> + Send>;
 /// Opens a source.
 pub type Reader = Arc<dyn Fn(&Path) -> Result<Documents, ReadError> + Send + Sync>;
 
+/// Marks a document, as it was read, if it is excluded from the corpus. It sees its id through its ref.
+pub type Exclude = Arc<dyn Fn(&mut Document) + Send + Sync>;
+
 /// What one worker reads.
 pub(crate) struct Reading {
     pub pieces: Vec<Piece>,
+    /// The documents to be read, in a revision; `None` for all. Defects are not reported then: they
+    /// were when the label was added.
+    pub only: Option<Arc<Selection>>,
+    pub exclude: Option<Exclude>,
     /// Path of a source, by its label and its own number.
     pub paths: Rc<dyn Fn(u64, u64) -> PathBuf>,
     pub reader: Reader,
@@ -53,7 +61,7 @@ pub(crate) fn source<'scope>(
     probe: ProbeHandle<Epoch>,
 ) -> StreamVec<'scope, Epoch, Document> {
     type Builder = CapacityContainerBuilder<Vec<Document>>;
-    let Reading { pieces, paths, reader, strict, progress } = reading;
+    let Reading { pieces, only, exclude, paths, reader, strict, progress } = reading;
     let pieces: VecDeque<(Piece, PathBuf)> = pieces
         .into_iter()
         .map(|piece| {
@@ -65,13 +73,14 @@ pub(crate) fn source<'scope>(
         Fetched::Document(_, document) => 256 + document.text.len() + document.meta.weight(),
         _ => 64,
     };
-    let records = Records { pieces, reader, open: None, ready: VecDeque::new() };
+    let records = Records { pieces, only, reader, open: None, ready: VecDeque::new() };
     let mut ahead = or_fail(formats::prefetch("read", AHEAD, weight, records));
     timely_source::<_, Builder, _, _>(scope, "Source", move |cap, info| {
         let activator = scope.activator_for(info.address);
         let mut cap = Some(cap);
         let mut waiting: VecDeque<Fetched> = VecDeque::new();
-        let mut sender = Sender { worker, strict, progress, path: PathBuf::new(), offset: 0 };
+        let (path, offset) = (PathBuf::new(), 0);
+        let mut sender = Sender { worker, exclude, strict, progress, path, offset };
         move |output| {
             let Some(time) = cap.as_mut() else { return };
             if waiting.is_empty() {
@@ -137,6 +146,7 @@ impl Fetched {
 /// The worker's side: passes documents on, and notes and counts the rest.
 struct Sender {
     worker: Rc<WorkerContext>,
+    exclude: Option<Exclude>,
     strict: bool,
     progress: Progress,
     path: PathBuf,
@@ -148,10 +158,13 @@ impl Sender {
     fn take(&mut self, fetched: Fetched) -> Option<Document> {
         match fetched {
             Fetched::Open(path) => (self.path, self.offset) = (path, 0),
-            Fetched::Document(_, document) => {
+            Fetched::Document(_, mut document) => {
                 let done = document.offset.saturating_sub(self.offset);
                 self.offset += done;
                 self.progress.read(document.at.label(), 1, document.bytes_read, done);
+                if let Some(exclude) = &self.exclude {
+                    exclude(&mut document);
+                }
                 return Some(*document);
             }
             Fetched::Defect(epoch, defect) => {
@@ -183,6 +196,7 @@ impl Sender {
 /// The reading thread's side: walks the pieces and numbers their records.
 struct Records {
     pieces: VecDeque<(Piece, PathBuf)>,
+    only: Option<Arc<Selection>>,
     reader: Reader,
     open: Option<OpenSource>,
     ready: VecDeque<Fetched>,
@@ -207,7 +221,7 @@ impl Iterator for Records {
             }
             match &mut self.open {
                 Some(open) => {
-                    if open.advance(&mut self.ready) == Advance::End {
+                    if open.advance(self.only.as_deref(), &mut self.ready) == Advance::End {
                         self.open = None;
                     }
                 }
@@ -237,9 +251,13 @@ enum Advance {
 }
 
 impl OpenSource {
-    /// Reads the next record into `ready`.
-    fn advance(&mut self, ready: &mut VecDeque<Fetched>) -> Advance {
-        match self.documents.next() {
+    /// Reads the next record into `ready`, if it is one of `only`.
+    fn advance(&mut self, only: Option<&Selection>, ready: &mut VecDeque<Fetched>) -> Advance {
+        let Piece { label, source, .. } = self.piece;
+        let last = only.and_then(|only| only.last_of(label, source));
+        let is_past = last.is_some_and(|last| self.next.record > last.record());
+        let next = if is_past { None } else { self.documents.next() };
+        match next {
             Some(Ok(mut document)) => {
                 let record = self.next.record;
                 if record >= DocRef::RECORDS_MAX {
@@ -248,18 +266,21 @@ impl OpenSource {
                     ready.push_back(Fetched::Failed(what.into()));
                     return Advance::End;
                 }
-                if record >= self.piece.from.record {
+                let at = DocRef::new(label, source, record);
+                let is_wanted = only.is_none_or(|only| only.contains(at));
+                if is_wanted && record >= self.piece.from.record {
                     while document.offset >= self.piece.epochs[self.epoch].1 {
                         ready.push_back(self.split());
                     }
-                    document.at = DocRef::new(self.piece.label, self.piece.source, record);
+                    document.at = at;
                     let epoch = self.piece.epochs[self.epoch].0;
                     ready.push_back(Fetched::Document(epoch, Box::new(document)));
                 }
                 self.next.record += 1;
             }
             Some(Err(defect)) => {
-                if self.next.defects >= self.piece.from.defects {
+                let is_known = only.is_some() && defect.device.is_none();
+                if !is_known && self.next.defects >= self.piece.from.defects {
                     ready.push_back(Fetched::Defect(self.piece.epochs[self.epoch].0, defect));
                 }
                 self.next.defects += 1;

@@ -3,6 +3,7 @@
 use crate::notes::Notes;
 use crate::operators::steps::Sharing;
 use crate::plan::Plan;
+use crate::revision::Revising;
 use arrangement::RunMeta;
 use corpus::Corpus;
 use document::Epoch;
@@ -46,6 +47,8 @@ pub(crate) struct WorkerContext {
     pub sharing: Arc<Sharing>,
     /// How many operators that are shared this worker has built.
     pub shared: Cell<usize>,
+    /// What is revised, if the run is a revision.
+    pub revision: Option<Arc<Revising>>,
 }
 
 impl WorkerContext {
@@ -69,6 +72,7 @@ impl WorkerContext {
             memory: Memory::of_worker(memory_bytes),
             sharing: Arc::new(Sharing::new(1)),
             shared: Cell::new(0),
+            revision: None,
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::score::{LastSteps, Score, is_below, within};
 use anyhow::{Result, bail};
-use corpus::{Corpus, Label, LedgerRow, Manifest, Rejection, revise};
+use corpus::{Changes, Corpus, Label, LedgerRow, Manifest, Rejection, revise};
 use recipe::usage::usage;
 use recipe::{AnySlice, Calibration, Recipe, Slices};
 use signals::{Bound, Bounds, tightened};
@@ -237,7 +237,7 @@ impl Change {
             let is_out = row.reason.is_none() && !bounds.iter().all(|bound| within(bound, row));
             is_out.then(|| Rejection { reason: self.filter.into(), has_signals: true })
         };
-        let mut revised = revise(corpus, label, mark, verdict)?;
+        let (mut revised, _) = revise(corpus, label, mark, &Changes::of_verdict(&verdict))?;
         revised.aside.built.clear();
         if built != self.after {
             revised.aside.built.insert(setting.into(), format!("{:?}", built.min_score));

@@ -111,8 +111,10 @@ fn labels(word: &OsStr) -> Vec<CompletionCandidate> {
     let manifest = corpus
         .and_then(|path| Corpus::open(&path).ok())
         .and_then(|corpus| corpus.manifest().ok().flatten());
-    let labels = manifest.map(|manifest| manifest.labels).unwrap_or_default();
-    let names: BTreeSet<String> =
-        labels.iter().flat_map(|label| [label.name.clone(), label.full_name()]).collect();
+    let names: BTreeSet<String> = manifest
+        .iter()
+        .flat_map(|manifest| manifest.present())
+        .flat_map(|label| [label.name.clone(), label.full_name()])
+        .collect();
     candidates(word, names.iter())
 }

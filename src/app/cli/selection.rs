@@ -28,9 +28,9 @@ impl Selection {
     /// If the corpus has no such slice or label.
     pub fn of<'m>(&self, manifest: &'m Manifest) -> Result<Vec<&'m Label>> {
         for slice in &self.slices {
-            if !manifest.labels.iter().any(|label| label.slice == *slice) {
+            if !manifest.present().any(|label| label.slice == *slice) {
                 let mut known: Vec<&str> =
-                    manifest.labels.iter().map(|label| label.slice.as_str()).collect();
+                    manifest.present().map(|label| label.slice.as_str()).collect();
                 known.sort_unstable();
                 known.dedup();
                 let hint = hint(slice, &known);
@@ -39,7 +39,7 @@ impl Selection {
         }
         let in_slices =
             |label: &&Label| self.slices.is_empty() || self.slices.contains(&label.slice);
-        let candidates: Vec<&Label> = manifest.labels.iter().filter(in_slices).collect();
+        let candidates: Vec<&Label> = manifest.present().filter(in_slices).collect();
         for wanted in &self.labels {
             if !candidates.iter().any(|label| is_named(label, wanted)) {
                 let full: Vec<String> = candidates.iter().map(|label| label.full_name()).collect();

@@ -49,7 +49,7 @@ fn parse(look: &Look, id: &str) -> Result<DocRef> {
     let (source, record) = rest.rsplit_once('#').ok_or_else(not_an_id)?;
     let record: u64 = record.parse().map_err(|_| not_an_id())?;
     let of_slice: Vec<_> =
-        labels.iter().enumerate().filter(|(_, label)| label.slice == slice).collect();
+        labels.iter().enumerate().filter(|(_, l)| l.slice == slice && !l.removed).collect();
     if of_slice.is_empty() {
         let known: BTreeSet<&str> = labels.iter().map(|label| label.slice.as_str()).collect();
         let hint = suggest(slice, known);
@@ -76,7 +76,7 @@ fn parse(look: &Look, id: &str) -> Result<DocRef> {
 
 fn by_url<'l>(look: &'l Look, url: &str) -> Result<(&'l Label, LedgerRow)> {
     let mut found = Vec::new();
-    for label in &look.manifest.labels {
+    for label in look.manifest.present() {
         let rows = Lookup::new(&look.corpus, label).rows_of_url(url)?;
         found.extend(rows.into_iter().map(|row| (label, row)));
     }

@@ -49,11 +49,11 @@ pub(crate) fn segments(folder: &str, part: &CorpusPart) -> Result<Vec<PathBuf>> 
     let corpus = Corpus::open(Path::new(folder))?;
     let manifest = corpus.manifest()?.context("the corpus has no commit")?;
     let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
-    let labels = manifest.labels.iter();
+    let labels = manifest.present();
     let selected: Vec<_> =
         labels.filter(|l| is(&part.slice, &l.slice) && is(&part.label, &l.name)).collect();
     if selected.is_empty() {
-        let known: Vec<String> = manifest.labels.iter().map(|label| label.full_name()).collect();
+        let known: Vec<String> = manifest.present().map(|label| label.full_name()).collect();
         let known = if known.is_empty() { "no label".to_owned() } else { known.join(", ") };
         return Err(usage(format!("{folder} has no such slice or label; it has: {known}")));
     }

@@ -86,6 +86,10 @@ proptest! {
                     Arrangement::<u64>::open(dir.path(), "p", worker, workers, &runs).unwrap();
                 add(&mut share, epoch as u64, mine, &rule, &mut facts);
                 share.settle_by(2).unwrap();
+                if epoch % 3 == 2 {
+                    share.compact(1000 + epoch as u64).unwrap();
+                    prop_assert!(!share.runs.iter().any(|run| run.meta.retractions));
+                }
                 next_runs.extend(share.runs());
             }
             runs = next_runs;
@@ -201,7 +205,7 @@ fn the_rest_of_a_split_merge_is_merged_later() {
     }
     let share = Arrangement::<u64>::open(dir.path(), "p", 0, 1, &runs).unwrap();
     let mut stored = Vec::new();
-    share.scan(|update| stored.push(update)).unwrap();
+    stored.extend(share.updates().map(Result::unwrap));
     crate::consolidate(&mut stored);
     assert_eq!(stored.len() as u64, read);
 }

@@ -201,3 +201,59 @@ pub(crate) fn places_of_url(path: &Path, url: &str) -> Result<Vec<u64>, Error> {
     }
     Ok(places)
 }
+
+/// What is known of a record without reading its whole row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fate<'r> {
+    /// Its ref.
+    pub at: DocRef,
+    /// Its address; empty if it has none, or if the addresses are not read.
+    pub url: &'r str,
+    /// Why it was dropped; `None` if it is kept.
+    pub reason: Option<&'r str>,
+}
+
+/// Calls `each` with every record of a ledger file, in order.
+///
+/// # Errors
+/// If the file cannot be read, or is damaged.
+pub fn fates(path: &Path, with_urls: bool, mut each: impl FnMut(Fate<'_>)) -> Result<(), Error> {
+    let groups = Groups::open(path)?;
+    let mut group_fates = |group: usize| -> Result<(), ParquetError> {
+        let ColumnReader::Int64ColumnReader(mut refs) = groups.column(group, place_of("ref"))?
+        else {
+            return Err(wrong_type());
+        };
+        let ColumnReader::ByteArrayColumnReader(mut reasons) =
+            groups.column(group, place_of("reason"))?
+        else {
+            return Err(wrong_type());
+        };
+        let mut urls = match groups.column(group, place_of("url"))? {
+            ColumnReader::ByteArrayColumnReader(urls) => with_urls.then_some(urls),
+            _ => return Err(wrong_type()),
+        };
+        loop {
+            let (_, refs) = batch::<_, i64>(&mut refs)?;
+            let (dropped, reasons) = batch::<_, ByteArray>(&mut reasons)?;
+            let urls = urls.as_mut().map(batch::<_, ByteArray>).transpose()?;
+            let urls = urls.map(|(_, urls)| urls);
+            let is_even = dropped.len() == refs.len()
+                && urls.as_ref().is_none_or(|urls| urls.len() == refs.len());
+            if !is_even {
+                return Err(ParquetError::General("columns of different lengths".to_owned()));
+            }
+            if refs.is_empty() {
+                return Ok(());
+            }
+            let mut reasons = reasons.iter();
+            for (place, at) in refs.iter().enumerate() {
+                let reason = if dropped[place] == 1 { reasons.next() } else { None };
+                let reason = reason.map(ByteArray::as_utf8).transpose()?;
+                let url = urls.as_ref().map_or(Ok(""), |urls| urls[place].as_utf8())?;
+                each(Fate { at: DocRef(*at as u64), url, reason });
+            }
+        }
+    };
+    (0..groups.count()).try_for_each(&mut group_fates).map_err(parquet_error(path))
+}

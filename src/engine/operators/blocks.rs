@@ -44,11 +44,24 @@ impl Blocks {
 
     /// Whether a hash with a ref smaller than `at` is within the distance.
     pub fn has_before(&self, hash: u64, at: u64) -> bool {
-        let is_near = |place: &u32| {
-            let (other, before) = self.hashes[*place as usize];
-            (other ^ hash).count_ones() <= self.distance_max && before < at
+        self.near_with_repeats(hash).any(|(_, before)| before < at)
+    }
+
+    /// Returns the hashes within the distance, each once, with their refs.
+    pub fn near(&self, hash: u64) -> impl Iterator<Item = (u64, u64)> {
+        let mut near: Vec<(u64, u64)> = self.near_with_repeats(hash).collect();
+        near.sort_unstable();
+        near.dedup();
+        near.into_iter()
+    }
+
+    /// The hashes within the distance, one that shares several blocks several times.
+    fn near_with_repeats(&self, hash: u64) -> impl Iterator<Item = (u64, u64)> {
+        let near = move |place: &u32| {
+            let (other, at) = self.hashes[*place as usize];
+            ((other ^ hash).count_ones() <= self.distance_max).then_some((other, at))
         };
-        self.sharing(hash).any(|places| places.iter().any(is_near))
+        self.sharing(hash).flat_map(move |places| places.iter().filter_map(near))
     }
 
     /// The largest number of hashes that a lookup of `hash` compares.

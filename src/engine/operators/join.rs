@@ -10,6 +10,7 @@
 
 use crate::failure::or_fail;
 use crate::index::{Index, More};
+use crate::operators::retract::{of_documents_read, with_retractions};
 use crate::worker::{Engine, WorkerContext};
 use arrangement::{Batch, Key, Rule, Update, owner};
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
@@ -41,10 +42,12 @@ pub(crate) fn duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
     rule: Rule,
 ) -> FactStream<'scope, K> {
     let stored = Index::open(worker.clone(), index);
-    match worker.engine {
+    let updates = with_retractions(&worker, &stored, updates);
+    let facts = match worker.engine {
         Engine::Arrangement => by_arrangement(&worker, index, updates, rule, stored),
         Engine::Differential => by_differential(&worker, index, updates, rule, stored),
-    }
+    };
+    of_documents_read(&worker, facts)
 }
 
 /// An event for an operator that gathers updates by epoch.
@@ -164,8 +167,8 @@ fn by_differential<'scope, K: Key + Serialize + DeserializeOwned>(
 ) -> FactStream<'scope, K> {
     type Row<K> = ((K, u64), Epoch, i64);
     let first_epoch = worker.plan.first_epoch;
-    let mut stored: Vec<Row<K>> = Vec::new();
-    index.scan(|(key, at, diff)| stored.push(((key, at), first_epoch - 1, diff)));
+    let rows = index.updates().map(|(key, at, diff)| ((key, at), first_epoch - 1, diff));
+    let stored: Vec<Row<K>> = rows.collect();
     let name = format!("Store {name}");
     let load = move |out: &mut Vec<Row<K>>| {
         *out = stored;

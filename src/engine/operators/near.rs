@@ -6,9 +6,10 @@ use crate::operators::blocks::Blocks;
 use crate::operators::join::{FactStream, UpdateStream};
 use crate::operators::keyed::Keys;
 use crate::operators::repeats::reject_duplicates;
+use crate::operators::retract::{of_documents_read, with_retractions};
 use crate::worker::WorkerContext;
-use arrangement::{Update, owner};
-use document::{Document, Epoch, Reason};
+use arrangement::{Update, consolidate, owner};
+use document::{DocRef, Document, Epoch, Reason};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use timely::container::CapacityContainerBuilder;
@@ -57,6 +58,7 @@ impl Docs<'_> {
             Box::new(move |document, keys| keys.extend(hash(document).map(key)));
         let (held, updates, worker) = self.keyed(keys);
         let facts = near_repeats(worker.clone(), index, updates, distance_max);
+        let facts = of_documents_read(&worker, facts);
         reject_duplicates("Reject near repeats", worker, reason.into(), held, facts)
     }
 }
@@ -87,6 +89,9 @@ const INVERSE: u64 = {
 
 /// Adds `updates` to `index`. Returns a fact `(ref, key, 1)` for each update that is near to one
 /// with a smaller ref, from each worker that stores such an update.
+///
+/// In a revision, also a fact for each stored update with a larger ref that is near to an update:
+/// whether its document is a repeat may have changed.
 pub(crate) fn near_repeats<'scope>(
     worker: Rc<WorkerContext>,
     index: &str,
@@ -94,7 +99,9 @@ pub(crate) fn near_repeats<'scope>(
     distance_max: u32,
 ) -> FactStream<'scope, u64> {
     let last = worker.plan.last_epoch();
-    let mut share = Share::open(worker, index, distance_max);
+    let mut share = Share::open(worker.clone(), index, distance_max);
+    let updates = with_retractions(&worker, &share.index, updates);
+    let is_revision = worker.revision.is_some();
     let name = format!("Compare with {index}");
     let updates = updates.broadcast();
     let scope = updates.scope();
@@ -128,7 +135,7 @@ pub(crate) fn near_repeats<'scope>(
                 share.store(epoch, more, &comparison.updates);
             }
             let mut facts = Vec::new();
-            comparison.step(&share.blocks, &mut facts);
+            comparison.step(&share.blocks, is_revision, &mut facts);
             output.session(cap).give_container(&mut facts);
             if comparison.next == comparison.updates.len() {
                 first.remove();
@@ -146,14 +153,19 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn step(&mut self, blocks: &Blocks, facts: &mut Vec<(u64, u64, i64)>) {
+    fn step(&mut self, blocks: &Blocks, is_revision: bool, facts: &mut Vec<(u64, u64, i64)>) {
         let mut work = 0;
         while work < STEP && self.next < self.updates.len() {
-            let (key, at, _) = self.updates[self.next];
+            let (key, at, diff) = self.updates[self.next];
             self.next += 1;
             work += 1 + blocks.work(hash(key));
-            if blocks.has_before(hash(key), at) {
+            if diff > 0 && blocks.has_before(hash(key), at) {
                 facts.push((at, key, 1));
+            }
+            if is_revision {
+                let is_before = |(_, later): &(u64, u64)| *later > at;
+                let later = blocks.near(hash(key)).filter(is_before);
+                facts.extend(later.map(|(_, later)| (later, key, diff)));
             }
         }
     }
@@ -170,7 +182,12 @@ impl Share {
     fn open(worker: Rc<WorkerContext>, index: &str, distance_max: u32) -> Share {
         let index = Index::open(worker.clone(), index);
         let mut blocks = Blocks::new(distance_max);
-        index.scan(|(key, at, _)| blocks.insert(hash(key), at));
+        // In a revision, what its documents stored is about to be retracted.
+        let is_changing = |at| {
+            worker.revision.as_ref().is_some_and(|revision| revision.changing.contains(DocRef(at)))
+        };
+        let live = index.updates().filter(|(_, at, _)| !is_changing(*at));
+        live.for_each(|(key, at, _)| blocks.insert(hash(key), at));
         Share { worker, index, blocks }
     }
 
@@ -180,7 +197,9 @@ impl Share {
         let is_mine = |update: &&Update<u64>| owner(update.0, worker.peers) == worker.index;
         let mut mine: Vec<Update<u64>> = updates.iter().filter(is_mine).copied().collect();
         mine.sort_unstable();
-        mine.iter().for_each(|(key, at, _)| self.blocks.insert(hash(*key), *at));
+        consolidate(&mut mine);
+        let added = mine.iter().filter(|(_, _, diff)| *diff > 0);
+        added.for_each(|(key, at, _)| self.blocks.insert(hash(*key), *at));
         self.index.append(epoch, more, &mine);
     }
 }

@@ -21,12 +21,12 @@ pub(super) fn labels<'m>(
     let shown = corpus.display();
     for slice in selected {
         find_slice(slices, slice)?;
-        if !manifest.labels.iter().any(|label| label.slice == *slice) {
+        if !manifest.present().any(|label| label.slice == *slice) {
             let what = format!("{shown} has no label of {slice}: there is nothing to export");
             return Err(usage(what));
         }
     }
-    let all: Vec<String> = manifest.labels.iter().map(Label::full_name).collect();
+    let all: Vec<String> = manifest.present().map(Label::full_name).collect();
     if let Some(name) = names.iter().find(|name| !all.contains(name)) {
         let hint = match &all[..] {
             [] => "; it has no labels".to_owned(),
@@ -38,5 +38,5 @@ pub(super) fn labels<'m>(
     let is_selected = |label: &&Label| {
         is_all || selected.contains(&label.slice) || names.contains(&label.full_name())
     };
-    Ok(manifest.labels.iter().filter(is_selected).collect())
+    Ok(manifest.present().filter(is_selected).collect())
 }
