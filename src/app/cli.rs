@@ -12,6 +12,7 @@ mod launch;
 mod log_flags;
 mod models;
 mod prune;
+mod remove;
 mod run_flags;
 mod sample;
 mod score;
@@ -75,6 +76,8 @@ enum Command {
     Models(models::Models),
     Export(export::Export),
     Calibrate(calibrate::Calibrate),
+    Remove(remove::Remove),
+    Restore(remove::Restore),
     Prune(prune::Prune),
     Verify(verify::Verify),
     Train(train::Train),
@@ -137,6 +140,8 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
         Command::Calibrate(command) => command.run(slices),
+        Command::Remove(command) => command.run(slices),
+        Command::Restore(command) => command.run(slices),
         Command::Prune(command) => command.run(slices),
         Command::Verify(command) => command.run(slices),
         Command::Train(command) => command.run(),

@@ -8,11 +8,12 @@ mod source_state;
 mod summary;
 
 pub(crate) use self::prepare::{check_recipe, recover};
+pub(crate) use self::progress::ProgressThread;
+pub(crate) use self::source_state::changed_sources;
 pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 
 use self::labels::Added;
 use self::prepare::prepare;
-use self::progress::ProgressThread;
 use crate::dashboard::Dashboard;
 use crate::interrupt::ending_at_commits;
 use crate::terminal::notice;
@@ -153,14 +154,14 @@ fn open(
 
 /// Models that have been loaded.
 #[derive(Default)]
-struct Loaded {
+pub(crate) struct Loaded {
     common: Option<CommonModels>,
     slices: BTreeMap<&'static str, Models>,
 }
 
 impl Loaded {
     /// The models of a slice, loaded once.
-    fn models(&mut self, slice: &'static dyn AnySlice, recipe: &Recipe) -> Result<Models> {
+    pub fn models(&mut self, slice: &'static dyn AnySlice, recipe: &Recipe) -> Result<Models> {
         if let Some(models) = self.slices.get(slice.name()) {
             return Ok(models.clone());
         }
@@ -188,11 +189,7 @@ fn run(
     (meeting, dashboard): (Meeting, Option<&Dashboard>),
 ) -> Result<Vec<String>> {
     let used: BTreeSet<&str> = labels.iter().map(|l| manifest.labels[*l].slice.as_str()).collect();
-    let setup_labels = manifest
-        .labels
-        .iter()
-        .map(|label| SetupLabel { name: label.name.clone(), sources: label.sources.len() as u64 });
-    let setup_labels: Arc<Vec<SetupLabel>> = Arc::new(setup_labels.collect());
+    let setup_labels = setup_labels(&manifest);
     let mut prepared: PreparedSlices = BTreeMap::new();
     let mut identifiers = Vec::new();
     for slice in slices.iter().filter(|slice| used.contains(slice.name())) {
@@ -259,6 +256,16 @@ pub(crate) fn exclude(corpus: &Corpus, manifest: &Manifest) -> Result<Option<Exc
     Ok((!manifest.excluded.is_empty()).then(|| Arc::new(exclude) as Exclude))
 }
 
+/// Returns what graphs know about the labels.
+pub(crate) fn setup_labels(manifest: &Manifest) -> Arc<Vec<SetupLabel>> {
+    let labels = manifest.labels.iter();
+    let of = |label: &corpus::Label| SetupLabel {
+        name: label.name.clone(),
+        sources: label.sources.len() as u64,
+    };
+    Arc::new(labels.map(of).collect())
+}
+
 /// The slices of a run, by name.
 type PreparedSlices = BTreeMap<&'static str, Prepared>;
 
@@ -281,6 +288,12 @@ fn plan(
     };
     let work: Vec<Work> = labels.iter().map(work).collect();
     let workers = options.workers * options.cluster.processes();
+    Plan::new(manifest.next_epoch, &work, workers, epoch_bytes(options))
+}
+
+/// Returns how many bytes of the sources, as stored, are in an epoch.
+pub(crate) fn epoch_bytes(options: &RunOptions) -> u64 {
+    let workers = options.workers * options.cluster.processes();
     let share = options.memory_bytes / options.workers as u64 / EPOCH_SHARE_OF_MEMORY;
     // An epoch is the least that is committed.
     let committed = match options.commit_every {
@@ -288,6 +301,5 @@ fn plan(
         CommitEvery::Bytes(bytes) => bytes / workers as u64,
     };
     let share = share.min(committed.max(COMMITTED_SHARE_BYTES_MIN)).clamp(1, EPOCH_SHARE_BYTES_MAX);
-    let epoch_bytes = options.epoch_bytes.unwrap_or(share * workers as u64);
-    Plan::new(manifest.next_epoch, &work, workers, epoch_bytes)
+    options.epoch_bytes.unwrap_or(share * workers as u64)
 }

@@ -2,6 +2,7 @@
 //!
 //! * `cli`: one file per subcommand: flags, help, output.
 //! * `ingest`: adding labels to a corpus.
+//! * `exclude`: taking documents out of a corpus, and putting them back.
 //! * `calibrate`: the threshold that keeps a given number of tokens.
 //! * `score`: scores for the documents of other pipelines.
 //! * `dataset_card`: the card of an export.
@@ -15,6 +16,7 @@ mod calibrate;
 mod cli;
 mod dashboard;
 mod dataset_card;
+mod exclude;
 mod ingest;
 mod inputs;
 mod interrupt;

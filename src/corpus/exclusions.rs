@@ -216,6 +216,11 @@ impl Exclusions {
         matcher
     }
 
+    /// Everything that is excluded by id, address or domain, with the number of its request.
+    pub fn entries(&self) -> impl Iterator<Item = (&Selector, usize)> {
+        self.selectors.iter().map(|(selector, request)| (selector, *request))
+    }
+
     /// Everything that is excluded by id, address or domain, in the order of [`Match::place`].
     pub fn selectors(&self) -> impl Iterator<Item = &Selector> {
         self.selectors.keys()
@@ -285,9 +290,9 @@ impl Matcher {
         document.reject(EXCLUDED);
     }
 
-    /// Whether any document at all can be excluded.
-    pub fn is_empty(&self) -> bool {
-        self.refs.is_empty() && self.urls.is_empty() && self.domains.is_empty()
+    /// Whether a document between two refs is excluded by its id.
+    pub fn may_have(&self, first: DocRef, last: DocRef) -> bool {
+        self.refs.keys().any(|at| (first..=last).contains(at))
     }
 
     /// Whether documents are excluded by more than their ids.

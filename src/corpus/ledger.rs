@@ -130,7 +130,7 @@ impl LedgerRow {
     }
 
     /// Adds the row to `counts`.
-    pub(crate) fn count(&self, counts: &mut Counts) {
+    pub fn count(&self, counts: &mut Counts) {
         counts.read += 1;
         counts.bytes_read += self.bytes_read;
         counts.paragraphs.read += u64::from(self.paragraphs.read);

@@ -99,6 +99,13 @@ impl Selection {
         ((last.label(), last.source()) == (label, source)).then_some(last)
     }
 
+    /// Returns the documents of those labels for which `is_mine` holds, and the others.
+    pub fn partition(&self, is_mine: impl Fn(u64) -> bool) -> (Selection, Selection) {
+        let (mine, others) = self.labels.iter().partition(|label| is_mine(**label));
+        let (my_refs, other_refs) = self.refs.iter().partition(|at| is_mine(DocRef(**at).label()));
+        (Selection::new(mine, my_refs), Selection::new(others, other_refs))
+    }
+
     /// Both sets together.
     pub fn union(&self, other: &Selection) -> Selection {
         let labels = self.labels.union(&other.labels).copied().collect();

@@ -63,6 +63,8 @@ mod quality;
 mod readme;
 /// The error for a wrong recipe or command names the place and a correct value.
 mod recipe;
+/// Removing documents or labels gives the corpus that a build without them makes.
+mod removal;
 /// Lines of other pipelines get the same scores as in a corpus.
 mod score;
 /// Sources that change or disappear after they were read.

@@ -193,6 +193,8 @@ impl Place {
                 let files = list(&label["segments"]).iter().chain(list(&label["ledger"]));
                 named.extend(files.chain(aside).map(|file| text(&file["path"]).to_owned()));
             }
+            let exclusions = &manifest["excluded"]["list"]["path"];
+            named.extend(exclusions.as_str().map(str::to_owned));
             for run in manifest["state"].as_object().unwrap().values().flat_map(list) {
                 named.insert(format!("state/{}", text(&run["name"])));
             }

@@ -25,6 +25,8 @@ mod packing;
 #[path = "../../fixtures/random.rs"]
 #[allow(dead_code, reason = "shared with tests/it, which uses the rest")]
 mod random;
+/// Documents and labels are removed and restored.
+mod removals;
 mod settings;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "shared with tests/it, which uses the rest")]

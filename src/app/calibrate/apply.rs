@@ -4,9 +4,9 @@
 //! What they drop counts for no other document, so what they keep can be decided for each document
 //! alone, from the ledger.
 
-use super::score::{LastSteps, Score, is_below, within};
+use super::score::{LastSteps, Score};
 use anyhow::{Result, bail};
-use corpus::{Changes, Corpus, Label, LedgerRow, Manifest, Rejection, revise};
+use corpus::{Changes, Corpus, Label, LedgerRow, Manifest, revise};
 use recipe::usage::usage;
 use recipe::{AnySlice, Calibration, Recipe, Slices};
 use signals::{Bound, Bounds, tightened};
@@ -73,7 +73,7 @@ impl Settings {
     }
 
     /// Returns the settings with which a label was built.
-    fn as_built(&self, label: &Label) -> Settings {
+    pub fn as_built(&self, label: &Label) -> Settings {
         let built = &label.aside.built;
         Settings {
             setting: self.setting,
@@ -91,16 +91,18 @@ impl Settings {
     }
 }
 
-/// Returns the last steps of a label, now that its slice has `settings`.
+/// Returns the last steps of a label, now that its slice has `settings`. `steps` are the reasons with
+/// which the quality threshold and the filter reject.
 pub(crate) fn last_steps(
     label: &Label,
     settings: &Settings,
-    quality: &'static str,
+    steps: (&'static str, &'static str),
 ) -> Result<LastSteps> {
     let built = settings.as_built(label);
     // A corpus never has settings that its texts cannot meet.
     let bounds = tightened(&built.keep, &settings.keep)?.unwrap_or_default();
-    Ok(LastSteps { quality, min_score: settings.min_score, bounds })
+    let (quality, filter) = steps;
+    Ok(LastSteps { quality, filter, min_score: settings.min_score, bounds })
 }
 
 /// A change of the last steps of a slice.
@@ -225,18 +227,8 @@ impl Change {
         let bounds = self.check(label)?;
         let built = self.before.as_built(label);
         let Settings { setting, min_score, .. } = self.after;
-        let verdict = |row: &LedgerRow| {
-            // Documents rejected by earlier steps never reached these.
-            let has_passed = row.reason.as_deref().is_none_or(|reason| reason == self.filter);
-            if !has_passed {
-                return None;
-            }
-            if is_below(row, min_score) {
-                return Some(Rejection { reason: self.quality.into(), has_signals: false });
-            }
-            let is_out = row.reason.is_none() && !bounds.iter().all(|bound| within(bound, row));
-            is_out.then(|| Rejection { reason: self.filter.into(), has_signals: true })
-        };
+        let last = LastSteps { quality: self.quality, filter: self.filter, min_score, bounds };
+        let verdict = |row: &LedgerRow| last.rejection(row);
         let (mut revised, _) = revise(corpus, label, mark, &Changes::of_verdict(&verdict))?;
         revised.aside.built.clear();
         if built != self.after {

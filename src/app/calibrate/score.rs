@@ -1,7 +1,7 @@
 //! What a threshold can be on: the quality, a signal, or the score of an earlier step.
 
 use anyhow::Result;
-use corpus::{BuiltRow, LedgerRow};
+use corpus::{BuiltRow, LedgerRow, Rejection};
 use recipe::usage::{suggest, usage};
 use recipe::{Calibration, EarlierScore};
 use signals::{Bound, Bounds, RULES, SIGNALS, Signal};
@@ -116,12 +116,28 @@ impl Score {
 pub(crate) struct LastSteps {
     /// The reason of documents below the quality threshold.
     pub quality: &'static str,
+    /// The reason of documents that fail the filter.
+    pub filter: &'static str,
     pub min_score: f64,
     /// What the filter asks beyond what it asked when the label was built.
     pub bounds: Vec<Bound>,
 }
 
 impl LastSteps {
+    /// Why these steps reject a document, if they do. `row` is its row as built.
+    pub fn rejection(&self, row: &LedgerRow) -> Option<Rejection> {
+        // Documents rejected by earlier steps never reached these.
+        let has_passed = row.reason.as_deref().is_none_or(|reason| reason == self.filter);
+        if !has_passed {
+            return None;
+        }
+        if is_below(row, self.min_score) {
+            return Some(Rejection { reason: self.quality.into(), has_signals: false });
+        }
+        let is_out = row.reason.is_none() && !self.bounds.iter().all(|bound| within(bound, row));
+        is_out.then(|| Rejection { reason: self.filter.into(), has_signals: true })
+    }
+
     /// Whether a document would be kept if `score` alone were no obstacle. Of documents that the
     /// filter dropped when the label was built, and of those that it never saw, nothing is known.
     pub fn keep_but_for(&self, score: Score, row: &BuiltRow) -> bool {

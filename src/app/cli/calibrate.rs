@@ -169,7 +169,8 @@ impl Calibrate {
         let before = Settings::of(&calibration);
         let mut labels = Vec::new();
         for label in manifest.labels.iter().filter(|label| label.slice == self.slice) {
-            labels.push((label, last_steps(label, &before, calibration.reason)?));
+            let steps = (calibration.reason, calibration.filter);
+            labels.push((label, last_steps(label, &before, steps)?));
         }
         let curve = Curve::of(corpus, score, labels.into_iter())?;
         self.check_curve(&curve, &calibration)?;

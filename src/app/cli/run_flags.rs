@@ -79,11 +79,20 @@ pub(crate) struct RunFlags {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum EngineName {
+pub(crate) enum EngineName {
     /// The durable arrangement: bounded memory
     Arrangement,
     /// Differential dataflow's reduce, all keys in memory: for comparison
     Differential,
+}
+
+impl EngineName {
+    pub fn engine(self) -> Engine {
+        match self {
+            EngineName::Arrangement => Engine::Arrangement,
+            EngineName::Differential => Engine::Differential,
+        }
+    }
 }
 
 impl ClusterFlags {
@@ -95,7 +104,7 @@ impl ClusterFlags {
     }
 
     /// Returns the number of processes of the run that are known to be on this machine.
-    fn local_processes(&self) -> usize {
+    pub fn local_processes(&self) -> usize {
         let by_hand = if self.hostfile.is_none() { self.processes } else { 1 };
         seat().map_or(by_hand, |seat| seat.local_processes)
     }
@@ -146,10 +155,7 @@ impl RunFlags {
             memory_bytes: self.memory.unwrap_or(default.memory_bytes),
             epoch_bytes: self.epoch_bytes,
             commit_every: self.commit_every,
-            engine: match self.engine {
-                EngineName::Arrangement => Engine::Arrangement,
-                EngineName::Differential => Engine::Differential,
-            },
+            engine: self.engine.engine(),
             strict: self.strict,
             dashboard: self.dashboard,
             ..default

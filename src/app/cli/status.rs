@@ -9,7 +9,7 @@ use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use arrangement::RunMeta;
 use clap::Args;
-use corpus::{Corpus, Label, Lock, Manifest};
+use corpus::{Corpus, Exclusions, Label, Lock, Manifest};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,9 @@ pub(crate) struct Status {
     /// List all defects, each with its source, its byte and a message; a label lists its first 1000
     #[arg(long)]
     defects: bool,
+    /// List what is excluded from the corpus, by request
+    #[arg(long)]
+    exclusions: bool,
     /// List the sources of the labels, one path to a line, and nothing else
     #[arg(long, conflicts_with_all = ["defects", "json"])]
     sources: bool,
@@ -65,6 +68,13 @@ impl Status {
         let writer = Lock::owner(corpus.root())?;
         if self.json {
             let mut status = status_of(&manifest, &labels);
+            if self.exclusions {
+                let list = Exclusions::load(&corpus, &manifest)?;
+                let entries = list
+                    .entries()
+                    .map(|(selector, request)| json!({"request": request, "entry": selector}));
+                status["excluded"] = json!(entries.collect::<Vec<_>>());
+            }
             status["writer"] = json!(writer);
             if self.defects {
                 for label in &labels {
@@ -101,7 +111,32 @@ impl Status {
         for label in labels.iter().filter(|label| label.defects_count > 0) {
             self.print_defects(label)?;
         }
-        if is_everything { print_indexes(manifest) } else { Ok(()) }
+        if is_everything {
+            print_indexes(manifest)?
+        }
+        self.print_exclusions(manifest)
+    }
+
+    /// Prints how much is excluded, or all of it.
+    fn print_exclusions(&self, manifest: &Manifest) -> Result<()> {
+        let requests = &manifest.excluded.requests;
+        if requests.is_empty() {
+            return if self.exclusions { outln!("nothing is excluded") } else { Ok(()) };
+        }
+        if !self.exclusions {
+            let requests = counted(requests.len() as u64, "request");
+            return outln!("excluded by {requests}; --exclusions lists what");
+        }
+        let list = Exclusions::load(&Corpus::open(&self.corpus)?, manifest)?;
+        for (number, request) in requests.iter().enumerate() {
+            let forget = if request.forget { ", to be forgotten" } else { "" };
+            let reason = if request.reason.is_empty() { "no reason" } else { &request.reason };
+            outln!("excluded on {}{forget}: {reason}", request.date)?;
+            request.labels.iter().try_for_each(|label| outln!("  label {label}"))?;
+            let mut mine = list.entries().filter(|(_, of)| *of == number);
+            mine.try_for_each(|(selector, _)| outln!("  {selector}"))?;
+        }
+        Ok(())
     }
 
     fn print_defects(&self, label: &Label) -> Result<()> {
@@ -153,7 +188,7 @@ fn continuing(root: &Path, label: &Label) -> Result<String> {
 
 /// Returns the status of all labels for machines.
 pub(super) fn status_json(manifest: &Manifest) -> Value {
-    status_of(manifest, &manifest.labels.iter().collect::<Vec<_>>())
+    status_of(manifest, &manifest.present().collect::<Vec<_>>())
 }
 
 fn status_of(manifest: &Manifest, labels: &[&Label]) -> Value {
@@ -172,7 +207,14 @@ fn status_of(manifest: &Manifest, labels: &[&Label]) -> Value {
         });
     }
     let aside = crate::terminal::aside::json(manifest);
-    json!({"commit": manifest.commit, "slices": slices, "state": state, "aside": aside})
+    let excluded = &manifest.excluded.requests;
+    json!({
+        "commit": manifest.commit,
+        "slices": slices,
+        "state": state,
+        "aside": aside,
+        "exclusions": excluded,
+    })
 }
 
 struct IndexSize {
@@ -192,7 +234,7 @@ fn index_size(runs: &[RunMeta]) -> IndexSize {
 /// Prints the status of a corpus that this process has just built.
 pub(super) fn print_built(manifest: &Manifest) -> Result<()> {
     outln!("commit {}", manifest.commit)?;
-    print_counts(&manifest.labels, Listed::Some)?;
+    print_counts(manifest.present(), Listed::Some)?;
     print_indexes(manifest)
 }
 

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A thread that reads the counters of a run and shows them, if they are to be shown.
-pub(super) struct ProgressThread(Option<(Sender<()>, JoinHandle<()>)>);
+pub(crate) struct ProgressThread(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl ProgressThread {
     /// Starts to display `counters`. Of several processes, the first one displays those of all.

@@ -22,13 +22,15 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// Parses an address.
+    /// Parses an address; its scheme may be missing.
     ///
     /// # Errors
     /// If it has no domain.
     pub fn url(text: &str) -> Result<Selector, &'static str> {
-        let address =
-            Address::parse(text).ok_or("an address is expected, https://example.com/page")?;
+        let with_scheme = format!("http://{text}");
+        let text = if text.contains("//") { text } else { &with_scheme };
+        let address = Address::parse(text).filter(|address| address.host.contains('.'));
+        let address = address.ok_or("an address is expected, https://example.com/page")?;
         Ok(Selector::Url(address.page))
     }
 

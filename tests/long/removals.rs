@@ -1,0 +1,259 @@
+//! Labels and documents are added, removed and restored in any order, by every rule of
+//! deduplication. The corpus is always the one that a build without them makes: export, counts and
+//! rows of the ledger.
+
+use crate::random::Random;
+use crate::settings::flags;
+use crate::support::{Export, Place, keep_all, number, record, wet};
+use crate::trial::Trial;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs::File;
+
+/// Operations on one corpus.
+const OPERATIONS: usize = 6;
+
+/// Recipes: the lines before the slice's table, and those in it.
+const RULES: [(&str, &str); 10] = [
+    ("", ""),
+    ("", "dedup = \"exact\""),
+    ("", "dedup = \"minhash\""),
+    ("", "dedup = \"simhash\""),
+    ("", "dedup = \"none\""),
+    ("", "scope = \"label\""),
+    ("", "scope = \"label\"\ncopies = \"none\""),
+    ("preset = \"redpajama\"", "shards = 2"),
+    ("global.dedup = true", "dedup = \"exact\""),
+    ("global.dedup = true", ""),
+];
+
+/// A label that was added, in the order of adding.
+struct Slot {
+    name: String,
+    is_there: bool,
+}
+
+/// What the corpus should be.
+#[derive(Default)]
+struct Truth {
+    slots: Vec<Slot>,
+    /// Entries of the lists that are in force, by flag, and whether they are to be forgotten.
+    excluded: BTreeMap<(&'static str, String), bool>,
+}
+
+/// A page of few lines, most of which others have too.
+fn page(random: &mut Random, url: &str) -> Vec<u8> {
+    const LINES: [&str; 7] = [
+        "Home, news, contact, and the other pages",
+        "The committee met on Thursday evening in the old library of the town",
+        "Every winter the river freezes over and children go skating after school",
+        "The museum opened a new hall with paintings of the last century",
+        "Read more about the terms of use of this site",
+        "A recipe for bread with four kinds of flour and a little salt",
+        "The train to the coast leaves at seven and arrives before noon",
+    ];
+    let mut text = String::new();
+    for _ in 0..1 + random.below(4) {
+        match random.below(8) {
+            0 => writeln!(text, "A line that only page {} has", random.below(1000)).unwrap(),
+            _ => writeln!(text, "{}", random.pick(&LINES)).unwrap(),
+        }
+    }
+    let title = *random.pick(&["A title", "Another title"]);
+    record(url, title, text.trim_end())
+}
+
+/// Writes the files of a label.
+fn write_label(place: &Place, random: &mut Random, name: &str) {
+    for file in 0..1 + random.below(3) {
+        let pages = 1 + random.below(12);
+        let mut records = Vec::new();
+        for number in 0..pages {
+            let host = random.pick(&["a.example", "www.a.example", "b.example", "c.d.example"]);
+            let url = format!("https://{host}/{}", random.below(12) + number % 2);
+            records.push(page(random, &url));
+        }
+        place.write(&format!("{name}/{file}.warc.wet.gz"), wet(&records));
+    }
+}
+
+/// The command that adds a label to `corpus`.
+fn add(corpus: &str, name: &str, random: &mut Random) -> String {
+    let launch = if random.below(12) == 0 { "launch -n 2 -- " } else { "" };
+    let flags = flags(random);
+    format!("{launch}add {corpus} --slice common_crawl --label {name} files/{name} {flags}")
+}
+
+/// Every row of the ledger of the present labels, without its ref, which depends on removed labels.
+fn rows(place: &Place, corpus: &str) -> Vec<String> {
+    let newest = place.path(corpus).join(place.newest_commit(corpus));
+    let manifest: Value = serde_json::from_slice(&std::fs::read(newest).unwrap()).unwrap();
+    let mut rows = Vec::new();
+    for label in manifest["labels"].as_array().unwrap() {
+        let mut parts: Vec<&Value> = label["ledger"].as_array().unwrap().iter().collect();
+        parts.sort_by_key(|part| number(&part["first"]));
+        for part in parts {
+            let path = place.path(corpus).join(part["path"].as_str().unwrap());
+            let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+            for row in reader.get_row_iter(None).unwrap() {
+                let row = row.unwrap();
+                let fields = row.get_column_iter().filter(|(name, _)| *name != "ref");
+                let fields: Vec<String> = fields.map(|(n, v)| format!("{n}={v}")).collect();
+                rows.push(fields.join(" "));
+            }
+        }
+    }
+    rows
+}
+
+/// One random operation. Returns its command lines.
+fn operation(place: &Place, truth: &mut Truth, random: &mut Random) -> Option<String> {
+    let there: Vec<usize> = (0..truth.slots.len()).filter(|s| truth.slots[*s].is_there).collect();
+    let names: BTreeSet<String> = there.iter().map(|s| truth.slots[*s].name.clone()).collect();
+    match random.below(8) {
+        0 | 1 if names.len() < 4 => {
+            let name = (0..4).map(|n| format!("l{n}")).find(|n| !names.contains(n))?;
+            truth.slots.push(Slot { name: name.clone(), is_there: true });
+            Some(add("corpus", &name, random))
+        }
+        2 => {
+            let slot = &mut truth.slots[*random.pick(&there)];
+            slot.is_there = false;
+            Some(format!("remove corpus --label common_crawl/{}", slot.name))
+        }
+        3 => {
+            let gone = (0..truth.slots.len()).rev().find(|s| {
+                let slot = &truth.slots[*s];
+                let is_last = truth.slots[s + 1..].iter().all(|later| later.name != slot.name);
+                !slot.is_there && is_last
+            })?;
+            truth.slots[gone].is_there = true;
+            Some(format!("restore corpus --label common_crawl/{}", truth.slots[gone].name))
+        }
+        4 if !truth.excluded.is_empty() => {
+            let keys: Vec<_> = truth.excluded.keys().cloned().collect();
+            let (flag, entry) = random.pick(&keys).clone();
+            truth.excluded.remove(&(flag, entry.clone()));
+            place.write("list.txt", entry);
+            Some(format!("restore corpus {flag} list.txt"))
+        }
+        _ => {
+            let flag = *random.pick(&["--ids", "--ids", "--urls", "--domains"]);
+            let entry = |random: &mut Random| match flag {
+                "--ids" => {
+                    let (label, file) = (random.below(4), random.below(3));
+                    let record = random.below(12);
+                    format!("common_crawl/l{label}/{file}.warc.wet.gz#{record}")
+                }
+                "--urls" => {
+                    let host = random.pick(&["a.example", "b.example"]);
+                    format!("{host}/{}", random.below(13))
+                }
+                _ => (*random.pick(&["a.example", "www.a.example", "d.example"])).to_owned(),
+            };
+            let entries: BTreeSet<String> =
+                (0..1 + random.below(6)).map(|_| entry(random)).collect();
+            let forget = random.below(4) == 0;
+            for entry in &entries {
+                *truth.excluded.entry((flag, entry.clone())).or_default() |= forget;
+            }
+            let schemes: &[&str] =
+                if flag == "--urls" { &["http://", "https://", ""] } else { &[""] };
+            let scheme = *random.pick(schemes);
+            let lines: String = entries.iter().map(|entry| format!("{scheme}{entry}\n")).collect();
+            place.write("list.txt", lines);
+            let forget = if forget { "--forget" } else { "" };
+            Some(format!("remove corpus {flag} list.txt {forget}"))
+        }
+    }
+}
+
+/// Builds the corpus from scratch, as it should be.
+fn rebuild(place: &Place, truth: &Truth, random: &mut Random) {
+    place.run("build recipe.toml --corpus rebuilt").exits(0);
+    for ((flag, entry), forget) in &truth.excluded {
+        let scheme = if *flag == "--urls" { "https://" } else { "" };
+        place.write("list.txt", format!("{scheme}{entry}"));
+        let forget = if *forget { "--forget" } else { "" };
+        place.run(&format!("remove rebuilt {flag} list.txt {forget}")).exits(0);
+    }
+    for slot in truth.slots.iter().filter(|slot| slot.is_there) {
+        place.run(&add("rebuilt", &slot.name, random)).exits(0);
+    }
+}
+
+#[test]
+fn removals() {
+    let mut trial = Trial::new("removals", 20);
+    let mut done = 0;
+    while done < trial.wanted {
+        let (round, mut random) = trial.round();
+        let place = Place::new();
+        for name in ["l0", "l1", "l2", "l3"] {
+            write_label(&place, &mut random, &format!("files/{name}"));
+        }
+        let (top, settings) = RULES[round as usize % RULES.len()];
+        place.write("recipe.toml", format!("{}{settings}\n", keep_all(top)));
+        place.run("build recipe.toml --corpus corpus").exits(0);
+        let mut truth = Truth::default();
+        let mut story = format!("{top} {settings}");
+        for name in ["l0", "l1"] {
+            let line = add("corpus", name, &mut random);
+            place.run(&line).exits(0);
+            truth.slots.push(Slot { name: name.into(), is_there: true });
+        }
+        let mut ended = true;
+        for _ in 0..1 + random.below(OPERATIONS) {
+            if truth.slots.iter().all(|slot| !slot.is_there) {
+                break;
+            }
+            let Some(mut line) = operation(&place, &mut truth, &mut random) else { continue };
+            if !line.contains("add ") {
+                line += &format!(" -w {}", 1 + random.below(3));
+                if random.below(6) == 0 {
+                    line += " --engine differential";
+                }
+                if random.below(3) == 0 {
+                    line += " --epoch-bytes 500";
+                }
+            }
+            let list = std::fs::read_to_string(place.path("list.txt")).unwrap_or_default();
+            write!(story, "\n  {line}  [{}]", list.trim_end().replace('\n', " ")).unwrap();
+            let outcome = place.run(&line);
+            ended &= trial.ends(round, &outcome, &[0], &story);
+            done += 1;
+        }
+        if !ended {
+            continue;
+        }
+        rebuild(&place, &truth, &mut random);
+        place.assert_sound("corpus");
+        let (found, expected) = (place.export("corpus"), place.export("rebuilt"));
+        let data = |export: &Export| -> BTreeMap<String, String> {
+            let is_data = |name: &&String| name.ends_with(".jsonl");
+            let names = export.keys().filter(is_data);
+            names.map(|n| (n.clone(), String::from_utf8_lossy(&export[n]).into_owned())).collect()
+        };
+        let same = data(&found) == data(&expected);
+        trial.check(round, same, || {
+            format!("{story}\nfound {:#?}\nexpected {:#?}", data(&found), data(&expected))
+        });
+        let slices = |corpus: &str| place.status(corpus)["slices"].clone();
+        let (found, expected) = (slices("corpus"), slices("rebuilt"));
+        trial.check(round, found == expected, || format!("{story}\n{found}\n{expected}"));
+        let (found, expected) = (rows(&place, "corpus"), rows(&place, "rebuilt"));
+        trial.check(round, found == expected, || {
+            let differ = found.iter().zip(&expected).filter(|(a, b)| a != b);
+            let lines: Vec<String> = differ.map(|(a, b)| format!("{a}\n{b}")).collect();
+            format!(
+                "{story}\n{} rows, {} expected\n{}",
+                found.len(),
+                expected.len(),
+                lines.join("\n")
+            )
+        });
+    }
+    trial.end(&[("operations", done)]);
+}
