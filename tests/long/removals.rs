@@ -3,7 +3,7 @@
 //! rows of the ledger.
 
 use crate::random::Random;
-use crate::settings::flags;
+use crate::settings::{SETTINGS, flags};
 use crate::support::{Export, Place, keep_all, number, record, wet};
 use crate::trial::Trial;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -184,6 +184,106 @@ fn rebuild(place: &Place, truth: &Truth, random: &mut Random) {
     }
 }
 
+/// Notes a problem unless a corpus is sound and has what the rebuilt one has.
+fn compare(
+    trial: &mut Trial,
+    round: u64,
+    story: &str,
+    (place, corpus): (&Place, &str),
+    (place_rebuilt, rebuilt): (&Place, &str),
+) {
+    place.assert_sound(corpus);
+    let data = |export: &Export| -> BTreeMap<String, String> {
+        let names = export.keys().filter(|name| name.ends_with(".jsonl"));
+        names.map(|n| (n.clone(), String::from_utf8_lossy(&export[n]).into_owned())).collect()
+    };
+    let (found, expected) = (data(&place.export(corpus)), data(&place_rebuilt.export(rebuilt)));
+    trial.check(round, found == expected, || {
+        format!("{story}\nfound {found:#?}\nexpected {expected:#?}")
+    });
+    let (found, expected) = (place.status(corpus), place_rebuilt.status(rebuilt));
+    let (found, expected) = (&found["slices"], &expected["slices"]);
+    trial.check(round, found == expected, || format!("{story}\n{found}\n{expected}"));
+    let (found, expected) = (rows(place, corpus), rows(place_rebuilt, rebuilt));
+    trial.check(round, found == expected, || {
+        let differ = found.iter().zip(&expected).filter(|(a, b)| a != b);
+        let lines: Vec<String> = differ.map(|(a, b)| format!("{a}\n{b}")).collect();
+        let (found, expected) = (found.len(), expected.len());
+        format!("{story}\n{found} rows, {expected} expected\n{}", lines.join("\n"))
+    });
+}
+
+/// The value of a field of a row.
+fn field<'r>(row: &'r str, name: &str) -> &'r str {
+    let start = row.find(&format!("{name}=\"")).expect("every row has it") + name.len() + 2;
+    row[start..].split('"').next().expect("a string ends")
+}
+
+#[test]
+fn removals_of_slices() {
+    let mut trial = Trial::new("removals_of_slices", 14);
+    let mut done = 0;
+    while done < trial.wanted {
+        let (round, mut random) = trial.round();
+        let setting = &SETTINGS[round as usize % SETTINGS.len()];
+        let place = setting.place();
+        place.run(&setting.build(&flags(&mut random))).exits(0);
+        let all = rows(&place, "corpus");
+        let mut labels = BTreeSet::from([0, 1]);
+        let mut excluded: BTreeSet<(&str, String)> = BTreeSet::new();
+        let mut story = setting.slice.to_owned();
+        for _ in 0..1 + random.below(4) {
+            let label = random.below(2);
+            let name = format!("{}/{}", setting.slice, setting.label(label));
+            let line = if random.below(4) == 0 && labels.len() == 2 {
+                labels.remove(&label);
+                format!("remove corpus --label {name}")
+            } else if random.below(2) == 0 && !labels.contains(&label) {
+                labels.insert(label);
+                format!("restore corpus --label {name}")
+            } else if random.below(3) == 0 && !excluded.is_empty() {
+                let all: Vec<_> = excluded.iter().cloned().collect();
+                let (flag, entry) = random.pick(&all).clone();
+                place.write("list.txt", &entry);
+                excluded.remove(&(flag, entry));
+                format!("restore corpus {flag} list.txt")
+            } else {
+                let flag = *random.pick(&["--ids", "--urls"]);
+                let wanted = 1 + random.below(8);
+                let mut entries = BTreeSet::new();
+                for _ in 0..wanted {
+                    let row = random.pick(&all);
+                    let name = if flag == "--ids" { "id" } else { "url" };
+                    entries.insert(field(row, name).to_owned());
+                }
+                // Not every slice has addresses.
+                entries.retain(|entry| flag == "--ids" || entry.starts_with("http"));
+                place
+                    .write("list.txt", entries.iter().fold(String::new(), |all, e| all + e + "\n"));
+                excluded.extend(entries.into_iter().map(|entry| (flag, entry)));
+                format!("remove corpus {flag} list.txt")
+            };
+            let line = format!("{line} -w {}", 1 + random.below(3));
+            let list = std::fs::read_to_string(place.path("list.txt")).unwrap_or_default();
+            write!(story, "\n  {line}  [{}]", list.trim_end().replace('\n', " ")).unwrap();
+            let outcome = place.run(&line);
+            trial.ends(round, &outcome, &[0], &story);
+            done += 1;
+        }
+        let rebuilt = setting.place();
+        rebuilt.run("build none.toml --corpus corpus").exits(0);
+        for (flag, entry) in &excluded {
+            rebuilt.write("list.txt", entry);
+            rebuilt.run(&format!("remove corpus {flag} list.txt")).exits(0);
+        }
+        for label in labels {
+            rebuilt.run(&setting.add(label, &flags(&mut random))).exits(0);
+        }
+        compare(&mut trial, round, &story, (&place, "corpus"), (&rebuilt, "corpus"));
+    }
+    trial.end(&[("operations", done)]);
+}
+
 #[test]
 fn removals() {
     let mut trial = Trial::new("removals", 20);
@@ -229,31 +329,7 @@ fn removals() {
             continue;
         }
         rebuild(&place, &truth, &mut random);
-        place.assert_sound("corpus");
-        let (found, expected) = (place.export("corpus"), place.export("rebuilt"));
-        let data = |export: &Export| -> BTreeMap<String, String> {
-            let is_data = |name: &&String| name.ends_with(".jsonl");
-            let names = export.keys().filter(is_data);
-            names.map(|n| (n.clone(), String::from_utf8_lossy(&export[n]).into_owned())).collect()
-        };
-        let same = data(&found) == data(&expected);
-        trial.check(round, same, || {
-            format!("{story}\nfound {:#?}\nexpected {:#?}", data(&found), data(&expected))
-        });
-        let slices = |corpus: &str| place.status(corpus)["slices"].clone();
-        let (found, expected) = (slices("corpus"), slices("rebuilt"));
-        trial.check(round, found == expected, || format!("{story}\n{found}\n{expected}"));
-        let (found, expected) = (rows(&place, "corpus"), rows(&place, "rebuilt"));
-        trial.check(round, found == expected, || {
-            let differ = found.iter().zip(&expected).filter(|(a, b)| a != b);
-            let lines: Vec<String> = differ.map(|(a, b)| format!("{a}\n{b}")).collect();
-            format!(
-                "{story}\n{} rows, {} expected\n{}",
-                found.len(),
-                expected.len(),
-                lines.join("\n")
-            )
-        });
+        compare(&mut trial, round, &story, (&place, "corpus"), (&place, "rebuilt"));
     }
     trial.end(&[("operations", done)]);
 }

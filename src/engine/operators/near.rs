@@ -182,12 +182,17 @@ impl Share {
     fn open(worker: Rc<WorkerContext>, index: &str, distance_max: u32) -> Share {
         let index = Index::open(worker.clone(), index);
         let mut blocks = Blocks::new(distance_max);
-        // In a revision, what its documents stored is about to be retracted.
-        let is_changing = |at| {
-            worker.revision.as_ref().is_some_and(|revision| revision.changing.contains(DocRef(at)))
-        };
-        let live = index.updates().filter(|(_, at, _)| !is_changing(*at));
-        live.for_each(|(key, at, _)| blocks.insert(hash(key), at));
+        let mut insert = |key, at| blocks.insert(hash(key), at);
+        match &worker.revision {
+            None => index.updates().for_each(|(key, at, _)| insert(key, at)),
+            Some(revision) => {
+                // Earlier rounds have retracted some, and this one is about to retract others.
+                let mut stored: Vec<Update<u64>> = index.updates().collect();
+                consolidate(&mut stored);
+                stored.retain(|(_, at, _)| !revision.changing.contains(DocRef(*at)));
+                stored.iter().for_each(|(key, at, _)| insert(*key, *at));
+            }
+        }
         Share { worker, index, blocks }
     }
 
