@@ -93,6 +93,40 @@ fn a_copy_comes_back_when_the_first_one_goes_and_goes_when_it_comes_back() {
     place.assert_sound("corpus");
 }
 
+/// Deduplication of paragraphs, then of texts over all slices: the first page goes, so the second has
+/// a line again, so it is the text of the third, which is of another slice.
+#[test]
+fn an_effect_of_an_effect_is_found() {
+    let place = Place::new();
+    place.write("first/0.warc.wet.gz", wet(&[record("https://a.example/1", "T", FIRST)]));
+    let both = format!("{FIRST}\n{OTHER}");
+    place.write("second/0.warc.wet.gz", wet(&[record("https://b.example/2", "T", &both)]));
+    let page = serde_json::json!({
+        "text": both, "timestamp": "2019-04-25T12:57:54Z", "url": "https://c.example/3",
+    });
+    place.write("c4.json", format!("{page}\n"));
+    place.write("recipe.toml", keep_all("global.dedup = true"));
+    for (corpus, with_first) in [("corpus", true), ("without", false)] {
+        place.run(&format!("build recipe.toml --corpus {corpus}")).exits(0);
+        if with_first {
+            place.run(&format!("add {corpus} --slice common_crawl --label first first")).exits(0);
+        }
+        place.run(&format!("add {corpus} --slice common_crawl --label second second")).exits(0);
+        place.run(&format!("add {corpus} --slice c4 --label third c4.json")).exits(0);
+    }
+    let kept = |corpus: &str, slice: &str, label: &str| {
+        number(&place.status(corpus)["slices"][slice]["labels"][label]["kept"])
+    };
+    assert_eq!((kept("corpus", "c4", "third"), kept("without", "c4", "third")), (1, 0));
+    let before = place.export("corpus");
+    place.run("remove corpus --label common_crawl/first").exits(0);
+    assert_same(&place.export("corpus"), &place.export("without"), "without the first");
+    assert_eq!(place.status("corpus")["slices"], place.status("without")["slices"]);
+    place.assert_sound("corpus");
+    place.run("restore corpus --label common_crawl/first").exits(0);
+    assert_same(&place.export("corpus"), &before, "restored");
+}
+
 #[test]
 fn a_domain_is_excluded_from_what_is_added_later_too() {
     let place = two_labels();
