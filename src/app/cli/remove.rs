@@ -186,8 +186,8 @@ impl Flags {
         }
         let others = [
             (difference.kept_again, "came back: what they repeat is gone"),
-            (difference.changed, "have another text: paragraphs came back, or are repeats now"),
-            (difference.dropped, "were dropped: they are repeats now"),
+            (difference.changed, "changed: paragraphs came back, or are repeats now"),
+            (difference.dropped, "dropped as repeats"),
         ];
         for (number, what) in others.into_iter().filter(|(number, _)| *number > 0) {
             outln!("{} {what}", counted(number, "other document"))?;
