@@ -59,10 +59,14 @@ pub struct LedgerRow {
     pub scores: Scores,
     /// The signals as JSON.
     pub signals: Option<String>,
+    /// What the document has of evaluations, as JSON: see [`crate::Matches`].
+    pub contamination: Option<String>,
 }
 
 impl LedgerRow {
-    fn new(document: &Document, id: String, source: &str) -> LedgerRow {
+    /// The row of a document without what it has of evaluations.
+    pub(crate) fn new(document: &Document, id: String, source: &str) -> LedgerRow {
+        let is_contaminated = document.contamination.is_some();
         LedgerRow {
             at: document.at,
             id,
@@ -74,9 +78,10 @@ impl LedgerRow {
             bytes_kept: document.text.len() as u64,
             paragraphs: document.paragraphs,
             language: document.language.clone(),
-            reason: document.verdict.clone(),
+            reason: document.verdict.clone().filter(|_| !is_contaminated),
             scores: Scores { signals: Vec::new(), ..document.scores.clone() },
             signals: signals_json(&document.scores),
+            contamination: None,
         }
     }
 
@@ -135,6 +140,9 @@ impl LedgerRow {
         counts.bytes_read += self.bytes_read;
         counts.paragraphs.read += u64::from(self.paragraphs.read);
         counts.paragraphs.duplicate += u64::from(self.paragraphs.duplicate);
+        if let Some(matches) = self.matches() {
+            counts.contamination.count(&matches);
+        }
         match &self.reason {
             None => {
                 counts.kept += 1;
@@ -180,11 +188,6 @@ impl LedgerWriter {
         .map_err(parquet_error(path))?;
         let (path, rows) = (path.to_owned(), Vec::new());
         Ok(LedgerWriter { path, file, rows, first: None, last: DocRef(0), records: 0 })
-    }
-
-    /// Adds the row of a document, kept or rejected.
-    pub fn push(&mut self, document: &Document, id: String, source: &str) -> Result<(), Error> {
-        self.push_row(LedgerRow::new(document, id, source))
     }
 
     /// Adds a row. Rows must be in the order of their refs.

@@ -8,7 +8,7 @@
 //!   data/            <slice>/<label>/*.jsonl.zst: the documents, see `segment`
 //!   ledger/          <slice>/<label>/*.parquet: one row for each record read, see `ledger`
 //!   exclusions/      000042.jsonl: what is excluded from the corpus, see `exclusions`
-//!   aside/           <slice>/<label>/*: documents and rows that a later recipe dropped, see `revise`
+//!   aside/           <slice>/<label>/*: documents and rows that decontamination or a later recipe changed, see `revise`
 //!   state/           *.run: the indexes of deduplication, see the crate `arrangement`
 //!   tmp/             data that does not fit in memory; empty between runs
 //! ```
@@ -18,6 +18,7 @@
 //!
 //! This crate does not depend on dataflows or slices.
 
+mod contamination;
 pub mod crash;
 mod error;
 mod exclusions;
@@ -37,17 +38,18 @@ mod sweep;
 mod verify;
 
 pub use arrangement::Depth;
+pub use contamination::{ContaminationCounts, MatchedSet, Matches};
 pub use error::Error;
 pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector};
 pub use ledger::{EXCLUDED, Fate, LedgerRow, Rejection, fates};
 pub use lock::{Holder, Lock};
 pub use lookup::{Documents, DocumentsAside, Lookup, Verdicts};
 pub use manifest::{
-    Aside, Counts, DEFECTS_LISTED_MAX, DefectRow, File, Label, Manifest, ParagraphCounts, Position,
-    Source,
+    Aside, Counts, DEFECTS_LISTED_MAX, DefectRow, Evaluation, File, Label, Manifest,
+    ParagraphCounts, Position, Source,
 };
-pub use part::{EpochReport, PartWriter};
+pub use part::{EpochReport, PartFiles, PartWriter};
 pub use repair::{Lost, Repair, repair};
-pub use revise::{BuiltRow, Changes, Difference, Rounds, revise, rows_as_built};
+pub use revise::{BuiltRow, Changes, Comparison, Difference, Judge, Rounds, revise, rows_as_built};
 pub use store::{Corpus, sync_dir};
 pub use verify::{Finding, verify};

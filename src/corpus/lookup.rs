@@ -224,7 +224,8 @@ impl Documents<'_> {
     }
 }
 
-/// The documents of a label that a later threshold dropped, and that are kept aside.
+/// The documents of a label that decontamination or a later threshold dropped, and that are kept
+/// aside.
 pub struct DocumentsAside<'l> {
     documents: Documents<'l>,
     /// A file of rows kept aside, from the next row that may be wanted.
@@ -297,10 +298,9 @@ mod tests {
                 }
                 part.push(&document).unwrap();
             }
-            let (counts, segment, ledger) = part.finish().unwrap();
-            label.counts.add(&counts);
-            label.segments.extend(segment);
-            label.ledger.extend(ledger);
+            let mut report = crate::EpochReport::default();
+            report.set_files(part.finish().unwrap());
+            report.add_to(&mut label);
         }
         // As several workers report them.
         label.ledger.reverse();

@@ -3,10 +3,10 @@
 //! One JSON object. Its first member, `crc32c`, is the checksum of every byte after the comma that
 //! ends it, so damage anywhere in the file is detected.
 
+use crate::contamination::ContaminationCounts;
 use crate::exclusions::Excluded;
-use crate::ledger::LedgerRow;
 use arrangement::RunMeta;
-use document::{DocRef, Document, Reason};
+use document::{DocRef, Reason};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,6 +28,9 @@ pub struct Manifest {
     /// Digests of the models that the recipe names, by setting: to say which of them has changed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub models: BTreeMap<String, String>,
+    /// The evaluation sets that the recipe names, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluations: Vec<Evaluation>,
     /// The first epoch of the next run.
     pub next_epoch: u64,
     /// All labels, in the order in which they were added. Their places are their numbers in a
@@ -38,6 +41,17 @@ pub struct Manifest {
     /// What is excluded from the corpus.
     #[serde(default, skip_serializing_if = "Excluded::is_empty")]
     pub excluded: Excluded,
+}
+
+/// An evaluation set that documents are compared with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Its name: that of its file, with folders if the name alone is not unique.
+    pub name: String,
+    /// Its file.
+    pub path: String,
+    /// BLAKE3 of the file.
+    pub digest: String,
 }
 
 /// A label: its sources, how far they are read, and the results.
@@ -70,7 +84,7 @@ pub struct Label {
     pub removed: bool,
 }
 
-/// What [`crate::revise`] dropped from a label, kept aside until it is pruned.
+/// What [`crate::revise`] and decontamination changed in a label, kept aside until it is pruned.
 ///
 /// The label as it was built is its ledger with the rows of `ledger` here in place of its own, and
 /// its segments with the lines of `segments` here in their places.
@@ -182,6 +196,9 @@ pub struct Counts {
     /// Tokens of the text kept, if the recipe names a tokenizer.
     #[serde(default)]
     pub tokens: Option<u64>,
+    /// Documents that have something of evaluations.
+    #[serde(default)]
+    pub contamination: ContaminationCounts,
 }
 
 /// Sums over paragraphs of the documents that reached paragraph deduplication.
@@ -194,47 +211,28 @@ pub struct ParagraphCounts {
 }
 
 impl Counts {
-    /// Adds a document at the end of its graph.
-    pub fn count(&mut self, document: &Document) {
-        self.read += 1;
-        self.bytes_read += document.bytes_read;
-        self.paragraphs.read += u64::from(document.paragraphs.read);
-        self.paragraphs.duplicate += u64::from(document.paragraphs.duplicate);
-        match &document.verdict {
-            None => {
-                self.kept += 1;
-                self.bytes_kept += document.text.len() as u64;
-                self.add_tokens(document.scores.tokens);
-            }
-            Some(reason) => *self.dropped.entry(reason.clone()).or_default() += 1,
-        }
-    }
-
     /// Adds tokens, if they were counted.
     pub(crate) fn add_tokens(&mut self, tokens: Option<u64>) {
         self.tokens = self.tokens.map_or(tokens, |sum| Some(sum + tokens.unwrap_or(0)));
     }
 
-    /// Takes out a row that was counted.
-    pub(crate) fn take(&mut self, row: &LedgerRow) {
-        self.read -= 1;
-        self.bytes_read -= row.bytes_read;
-        self.paragraphs.read -= u64::from(row.paragraphs.read);
-        self.paragraphs.duplicate -= u64::from(row.paragraphs.duplicate);
-        match &row.reason {
-            None => {
-                self.kept -= 1;
-                self.bytes_kept -= row.bytes_kept;
-                let tokens = self.tokens.map(|sum| sum - row.scores.tokens.unwrap_or(0));
-                self.tokens = tokens.filter(|_| self.kept > 0);
-            }
-            Some(reason) => {
-                if let Some(count) = self.dropped.get_mut(reason) {
-                    *count -= 1;
-                }
-                self.dropped.retain(|_, count| *count > 0);
+    /// Takes out the counts of some of the documents.
+    pub(crate) fn subtract(&mut self, other: &Counts) {
+        self.read -= other.read;
+        self.bytes_read -= other.bytes_read;
+        self.paragraphs.read -= other.paragraphs.read;
+        self.paragraphs.duplicate -= other.paragraphs.duplicate;
+        self.kept -= other.kept;
+        self.bytes_kept -= other.bytes_kept;
+        let tokens = self.tokens.map(|sum| sum - other.tokens.unwrap_or(0));
+        self.tokens = tokens.filter(|_| self.kept > 0);
+        for (reason, taken) in &other.dropped {
+            if let Some(count) = self.dropped.get_mut(reason) {
+                *count -= taken;
             }
         }
+        self.dropped.retain(|_, count| *count > 0);
+        self.contamination.subtract(&other.contamination);
     }
 
     /// Adds the counts of other documents.
@@ -249,6 +247,7 @@ impl Counts {
         self.paragraphs.read += other.paragraphs.read;
         self.paragraphs.duplicate += other.paragraphs.duplicate;
         self.add_tokens(other.tokens);
+        self.contamination.add(&other.contamination);
     }
 
     /// Documents dropped for any reason.
@@ -306,7 +305,8 @@ fn split_sum(file: &[u8]) -> Option<(u32, &[u8])> {
 
 impl Manifest {
     /// The format that this version writes. It also reads format 1, which has no checksum, format 2,
-    /// in which nothing is kept aside, and format 3, in which nothing is excluded.
+    /// in which nothing is kept aside, and format 3, in which nothing is excluded, and only dropped
+    /// documents are kept aside.
     pub const FORMAT: u32 = 4;
 
     /// The first format with a checksum, and with a mark of the run that writes.

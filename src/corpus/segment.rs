@@ -126,6 +126,13 @@ impl SegmentWriter {
     }
 }
 
+/// Returns the line of a document, with its newline.
+pub(crate) fn line(document: &Document, id: &str) -> Vec<u8> {
+    let mut line = serde_json::to_vec(&Record { document, id }).expect("plain data");
+    line.push(b'\n');
+    line
+}
+
 /// The published form of a document.
 struct Record<'a> {
     document: &'a Document,

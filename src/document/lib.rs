@@ -1,12 +1,14 @@
 //! The record that all slices share: a [`Document`], its position ([`DocRef`]), and the [`Reason`]
 //! for which it was rejected. Depends on no other crate of this project.
 
+mod contamination;
 mod meta;
 mod reference;
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
+pub use contamination::{CONTAMINATED, Contamination, Outcome};
 pub use meta::{Meta, Value};
 pub use reference::DocRef;
 
@@ -63,6 +65,8 @@ pub struct Document {
     pub meta: Meta,
     /// Why it was rejected; `None` while it is kept.
     pub verdict: Option<Reason>,
+    /// What it has of evaluations, if anything.
+    pub contamination: Option<Box<Contamination>>,
 }
 
 /// What models report about one document's text. `None` if there is no such model, or it has no
@@ -101,6 +105,16 @@ impl Document {
         debug_assert!(self.is_kept(), "a document is rejected only once");
         self.verdict = Some(reason.into());
         self.text = String::new();
+    }
+
+    /// Notes what the document has of evaluations. Its text and its fields stay as they are; it counts
+    /// as rejected if that is the outcome.
+    pub fn contaminate(&mut self, contamination: Contamination) {
+        debug_assert!(self.is_kept(), "a rejected document is not looked at");
+        if contamination.outcome == Outcome::Dropped {
+            self.verdict = Some(CONTAMINATED.into());
+        }
+        self.contamination = Some(Box::new(contamination));
     }
 
     /// Returns the length of the text in characters (code points), as Python's `len`.

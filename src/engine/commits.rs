@@ -135,11 +135,9 @@ impl Committer {
         self.manifest.next_epoch = epoch + 1;
         self.progress.complete(epoch + 1);
         let mut state: BTreeMap<String, Vec<RunMeta>> = BTreeMap::new();
-        for report in reports {
+        for mut report in reports {
             self.bytes += report.counts.bytes_read;
-            label.counts.add(&report.counts);
-            label.segments.extend(report.segment);
-            label.ledger.extend(report.ledger);
+            report.add_to(label);
             label.defects_count += report.defects_count;
             let free = corpus::DEFECTS_LISTED_MAX.saturating_sub(label.defects.len());
             label.defects.extend(report.defects.into_iter().take(free));

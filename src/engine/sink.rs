@@ -50,7 +50,7 @@ pub(crate) fn write<'scope>(
                 let mut report =
                     EpochReport { epoch: next, worker: worker.index, ..EpochReport::default() };
                 if let Some(part) = open.remove(&next) {
-                    (report.counts, report.segment, report.ledger) = or_fail(part.finish());
+                    report.set_files(or_fail(part.finish()));
                 }
                 worker.notes.report(next, &mut report);
                 let cap = cap.as_mut().expect("held until the last epoch");

@@ -166,7 +166,7 @@ mod tests {
             document.meta.set("language", language);
             part.push(&document).unwrap();
         }
-        let (_, file, _) = part.finish().unwrap();
+        let file = part.finish().unwrap().segment;
         let scan = segment(&corpus, &file.unwrap(), &Splits::default(), |_| ()).unwrap();
         assert_eq!(scan.languages, [("de".to_owned(), 1), ("en".to_owned(), 2)].into());
     }

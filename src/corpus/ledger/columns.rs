@@ -45,7 +45,7 @@ const fn column(name: &'static str, field: Field) -> Column {
 
 /// The columns in their order. `ref` orders the rows; `id`, `source`, `record` and `offset` locate
 /// the record in its source.
-pub(super) const COLUMNS: [Column; 20] = [
+pub(super) const COLUMNS: [Column; 21] = [
     column("ref", Long(|row| row.at.0, |row, at| row.at = DocRef(at))),
     column("id", Text(|row| row.id.clone(), |row, id| set(&mut row.id, id))),
     column("url", Text(|row| row.url.clone(), |row, url| set(&mut row.url, url))),
@@ -108,7 +108,17 @@ pub(super) const COLUMNS: [Column; 20] = [
             |row, signals| set(&mut row.signals, Some(signals)),
         ),
     ),
+    column(
+        "contamination",
+        OptionalJson(
+            |row| row.contamination.clone(),
+            |row, found| set(&mut row.contamination, Some(found)),
+        ),
+    ),
 ];
+
+/// The number of columns in ledgers of earlier versions, which lack the last ones.
+pub(super) const COLUMNS_MIN: usize = 20;
 
 const KEPT: &str = "kept";
 const DROPPED: &str = "dropped";
@@ -161,7 +171,7 @@ pub(super) fn schema() -> String {
 /// Reads a row of a ledger file.
 pub(super) fn read_row(row: &Row) -> Result<LedgerRow, ParquetError> {
     let mut read = LedgerRow::default();
-    for (place, column) in COLUMNS.iter().enumerate() {
+    for (place, column) in COLUMNS.iter().enumerate().take(row.len()) {
         column.read(row, place, &mut read)?;
     }
     check(&read)?;

@@ -1,6 +1,6 @@
 //! Finding rows of a ledger file, by reading only the columns and rows that are needed.
 
-use super::columns::{COLUMNS, check, place_of};
+use super::columns::{COLUMNS, COLUMNS_MIN, check, place_of};
 use super::{LedgerRow, parquet_error};
 use crate::error::Error;
 use document::DocRef;
@@ -17,6 +17,7 @@ const BATCH: usize = 1 << 13;
 /// The row groups of a ledger file.
 struct Groups {
     file: SerializedFileReader<File>,
+    columns: usize,
 }
 
 impl Groups {
@@ -24,11 +25,11 @@ impl Groups {
         let file = File::open(path).map_err(Error::unopened(path))?;
         let file = SerializedFileReader::new(file).map_err(parquet_error(path))?;
         let columns = file.metadata().file_metadata().schema_descr().num_columns();
-        if columns != COLUMNS.len() {
+        if !(COLUMNS_MIN..=COLUMNS.len()).contains(&columns) {
             let what = format!("{} columns expected, {columns} found", COLUMNS.len());
             return Err(Error::corrupt(path, what));
         }
-        Ok(Groups { file })
+        Ok(Groups { file, columns })
     }
 
     fn count(&self) -> usize {
@@ -106,7 +107,7 @@ pub(crate) fn rows_at(path: &Path, places: &[u64]) -> Result<Vec<LedgerRow>, Err
         }
         let mut read = vec![LedgerRow::default(); within.len()];
         let mut columns = || -> Result<(), ParquetError> {
-            for (place, column) in COLUMNS.iter().enumerate() {
+            for (place, column) in COLUMNS.iter().enumerate().take(groups.columns) {
                 column.read_at(&mut groups.column(group, place)?, &within, &mut read)?;
             }
             read.iter().try_for_each(check)

@@ -1,49 +1,45 @@
 //! Documents that were read again, in the order of their refs.
 
-use super::{Lines, Rounds, Rows};
+use super::Rounds;
+use super::lines::{LinePair, PartLines};
+use super::part::{BuiltRow, Part, RowsAsBuilt};
 use crate::error::Error;
-use crate::ledger::{self, LedgerRow};
-use crate::manifest::File;
+use crate::ledger::LedgerRow;
+use crate::part::PartFiles;
 use crate::store::Corpus;
 use document::DocRef;
 use std::collections::VecDeque;
 use std::iter::Peekable;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The documents that several rounds wrote. Of a document in several rounds, the last one counts.
-pub(super) struct Again {
-    rounds: Vec<Round>,
+pub(super) struct Again<'c> {
+    rounds: Vec<Round<'c>>,
 }
 
 /// The documents that one round wrote.
-struct Round {
-    root: PathBuf,
-    parts: VecDeque<(File, Option<File>)>,
-    open: Option<Part>,
+struct Round<'c> {
+    corpus: &'c Corpus,
+    parts: VecDeque<&'c PartFiles>,
+    open: Option<(Peekable<RowsAsBuilt>, PartLines)>,
 }
 
-struct Part {
-    path: PathBuf,
-    rows: Peekable<Rows>,
-    lines: Option<Lines>,
-}
-
-impl Again {
-    pub fn open(corpus: &Corpus, rounds: &[Rounds]) -> Again {
-        let round = |parts: &Rounds| {
-            let mut parts = parts.clone();
-            parts.sort_by_key(|(ledger, _)| ledger.first);
-            Round { root: corpus.root().to_owned(), parts: parts.into(), open: None }
+impl<'c> Again<'c> {
+    pub fn open(corpus: &'c Corpus, rounds: &'c [Rounds]) -> Again<'c> {
+        let round = |parts: &'c Rounds| {
+            let mut parts: Vec<&PartFiles> = parts.iter().collect();
+            parts.sort_by_key(|files| files.ledger.as_ref().map(|ledger| ledger.first));
+            Round { corpus, parts: parts.into(), open: None }
         };
         Again { rounds: rounds.iter().map(round).collect() }
     }
 
-    /// Returns the row of a document if it was read again; `line` becomes its line if it is kept.
-    /// Documents must be asked for in order, each of those that were read again.
-    pub fn take(&mut self, at: DocRef, line: &mut Vec<u8>) -> Result<Option<LedgerRow>, Error> {
+    /// Returns the row of a document if it was read again; `lines` become its lines. Documents must be
+    /// asked for in order, each of those that were read again.
+    pub fn take(&mut self, at: DocRef, lines: &mut LinePair) -> Result<Option<BuiltRow>, Error> {
         let mut newest = None;
         for round in &mut self.rounds {
-            newest = round.take(at, line)?.or(newest);
+            newest = round.take(at, lines)?.or(newest);
         }
         Ok(newest)
     }
@@ -52,55 +48,47 @@ impl Again {
     pub fn end(mut self) -> Result<(), Error> {
         for round in &mut self.rounds {
             if let Some(row) = round.next()? {
-                return Err(changed(&row));
+                return Err(changed(&row.built));
             }
         }
         Ok(())
     }
 }
 
-impl Round {
+impl Round<'_> {
     /// The next row, which stays.
-    fn next(&mut self) -> Result<Option<LedgerRow>, Error> {
+    fn next(&mut self) -> Result<Option<BuiltRow>, Error> {
         loop {
-            if let Some(part) = &mut self.open
-                && let Some(row) = part.rows.peek()
+            if let Some((rows, _)) = &mut self.open
+                && let Some(row) = rows.peek()
             {
                 return match row {
                     Ok(row) => Ok(Some(row.clone())),
-                    Err(_) => Err(part.rows.next().expect("peeked above").expect_err("an error")),
+                    Err(_) => Err(rows.next().expect("peeked above").expect_err("an error")),
                 };
             }
-            let Some((ledger, segment)) = self.parts.pop_front() else {
+            let Some(files) = self.parts.pop_front() else {
                 self.open = None;
                 return Ok(None);
             };
-            let path = self.root.join(&ledger.path);
-            let rows: Rows = Box::new(ledger::rows(&path)?);
-            let lines = segment.map(|file| Lines::open(self.root.join(&file.path))).transpose()?;
-            self.open = Some(Part { path, rows: rows.peekable(), lines });
+            if let Some(part) = Part::of(files) {
+                let rows = part.rows(self.corpus)?.peekable();
+                self.open = Some((rows, PartLines::open(self.corpus, &part)?));
+            }
         }
     }
 
-    fn take(&mut self, at: DocRef, line: &mut Vec<u8>) -> Result<Option<LedgerRow>, Error> {
+    fn take(&mut self, at: DocRef, lines: &mut LinePair) -> Result<Option<BuiltRow>, Error> {
         let Some(row) = self.next()? else { return Ok(None) };
-        if row.at > at {
+        if row.built.at > at {
             return Ok(None);
         }
-        if row.at < at {
-            return Err(changed(&row));
+        if row.built.at < at {
+            return Err(changed(&row.built));
         }
-        let part = self.open.as_mut().expect("it has the next row");
-        part.rows.next();
-        if row.reason.is_none() {
-            match &mut part.lines {
-                Some(lines) => lines.read_line_of(&row.id, line)?,
-                None => {
-                    let what = format!("no segment has the line of {}", row.id);
-                    return Err(Error::corrupt(&part.path, what));
-                }
-            }
-        }
+        let (rows, of_part) = self.open.as_mut().expect("it has the next row");
+        rows.next();
+        of_part.read(&row, lines)?;
         Ok(Some(row))
     }
 }
