@@ -1,10 +1,13 @@
 //! The fingerprint of a recipe: one digest of everything that determines a corpus.
 
+use crate::decontamination::{Decontamination, EvaluationFiles};
 use crate::recipe::Recipe;
-use crate::settings::{AnySettings, SettingValue};
+use crate::settings::{AnySettings, SettingValue, Settings};
 use crate::slice::Slices;
 use anyhow::Result;
+use corpus::Evaluation;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The keys that are always in the digest, by slice: those that there were when digests were first
 /// written to corpora. A later key, or one of a later slice, is in it only if its value is not the
@@ -90,10 +93,31 @@ pub(crate) fn fingerprint(slices: Slices, recipe: &Recipe) -> Result<String> {
             hasher.update(b"\n");
         }
     }
+    if !recipe.evaluations.is_empty() {
+        for key in Decontamination::KEYS.iter().filter(|key| key.name != "sets") {
+            let value = Settings::value(&recipe.decontamination, key.name).print();
+            hasher.update(format!("decontaminate.{}={value}\n", key.name).as_bytes());
+        }
+        for set in &recipe.evaluations {
+            hasher.update(format!("decontaminate.set={:?} {}\n", set.name, set.digest).as_bytes());
+        }
+    }
     Ok(hasher.finalize().to_hex().to_string())
 }
 
 impl Recipe {
+    /// Sets the evaluation sets and updates the fingerprint.
+    ///
+    /// # Errors
+    /// If a model cannot be read for the new fingerprint.
+    pub fn set_evaluations(&mut self, slices: Slices, sets: Vec<Evaluation>) -> Result<()> {
+        let files = sets.iter().map(|set| PathBuf::from(&set.path));
+        self.decontamination.sets = EvaluationFiles(files.collect());
+        self.evaluations = sets;
+        self.fingerprint = fingerprint(slices, self)?;
+        Ok(())
+    }
+
     /// Changes settings of a slice and updates the fingerprint.
     ///
     /// # Errors

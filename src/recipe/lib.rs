@@ -7,8 +7,10 @@
 //! * [`Comparison`]: what a slice compares with its settings.
 //! * [`Models`]: the trained models that a recipe names, loaded once.
 //! * [`Deduplicate`]: the setting `dedup`.
+//! * [`Decontamination`]: evaluations that are kept out of the corpus.
 
 mod comparison;
+mod decontamination;
 mod dedup;
 mod difference;
 mod digest;
@@ -27,6 +29,9 @@ mod summed;
 pub mod usage;
 
 pub use comparison::{Bound, Comparison, language_of, language_score_of};
+pub use decontamination::{
+    Action, Decontamination, Decontaminator, EvaluationFiles, PRESETS, decontaminate, evaluations,
+};
 pub use dedup::{Dedup, Deduplicate, global_dedup};
 pub use expand::{expand, pattern_below, unexpanded};
 pub use input::{Input, check_label};

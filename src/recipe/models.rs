@@ -83,6 +83,12 @@ impl CommonModels {
         Ok(CommonModels { language: Arc::new(language), tokens: tokens.map(Arc::new) })
     }
 
+    /// Returns the number of tokens of a text; `None` without a tokenizer, or if it cannot encode the
+    /// text.
+    pub(crate) fn tokens_of(&self, text: &str) -> Option<u64> {
+        self.tokens.as_ref()?.counter.count(text).ok()
+    }
+
     /// Returns a remark for the user if tokens are counted by the slower tokenizer library.
     pub fn tokens_remark(&self) -> Option<String> {
         self.tokens.as_ref().and_then(|tokens| tokens.counter.remark())

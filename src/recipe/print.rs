@@ -1,8 +1,9 @@
 //! Printing a recipe as a file with every setting.
 
+use crate::decontamination::Decontamination;
 use crate::expand::unexpanded;
 use crate::recipe::Recipe;
-use crate::settings::{SettingValue, quoted};
+use crate::settings::{AnySettings, Key, SettingValue, Settings, quoted};
 use crate::slice::Slices;
 
 impl Recipe {
@@ -38,17 +39,22 @@ impl Recipe {
         let dedup = format!("dedup = {}", self.global_dedup);
         let about = "of equal texts, in any slices, only the first is kept";
         text += &format!("\n# All slices together\n[global]\n{dedup:32} # {about}\n");
+        text += "\n# Evaluations that are kept out of all slices, after everything else\n[decontaminate]\n";
+        text += &lines(Decontamination::KEYS, &self.decontamination);
         for slice in slices {
-            let settings = self.settings(slice.name());
             text += &format!("\n# {}\n[{}]\n", slice.about(), slice.name());
-            for key in slice.keys() {
-                let range = key.range.map_or(String::new(), |range| format!(" ({range})"));
-                let about = format!("{}{range}", key.about);
-                text += &line(key.name, settings.value(key.name), &about);
-            }
+            text += &lines(slice.keys(), self.settings(slice.name()));
         }
         text
     }
+}
+
+fn lines(keys: &[Key], settings: &dyn AnySettings) -> String {
+    let line = |key: &Key| {
+        let range = key.range.map_or(String::new(), |range| format!(" ({range})"));
+        line(key.name, settings.value(key.name), &format!("{}{range}", key.about))
+    };
+    keys.iter().map(line).collect()
 }
 
 fn line(name: &str, value: &dyn SettingValue, about: &str) -> String {

@@ -1,11 +1,13 @@
 //! Reading a recipe file. Every error names its line.
 
+use crate::decontamination::{Decontamination, PRESETS, evaluations};
 use crate::expand::{expand, pattern_below};
 use crate::fingerprint::fingerprint;
 use crate::input::{Input, check_label};
 use crate::recipe::Recipe;
 use crate::settings::{
-    AnySettings, FilePath, Preset, SettingType, Unusable, WrongValue, absolute, string,
+    AnySettings, FilePath, Key, Preset, SettingType, Settings, Unusable, WrongValue, absolute,
+    string,
 };
 use crate::slice::{AnySlice, Slices};
 use crate::usage::{suggest, usage, usage_of_file};
@@ -16,7 +18,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-const TOP_KEYS: [&str; 6] = ["corpus", "preset", "tokenizer", "lid", "global", "input"];
+const TOP_KEYS: [&str; 7] =
+    ["corpus", "preset", "tokenizer", "lid", "global", "decontaminate", "input"];
 const INPUT_KEYS: [&str; 3] = ["slice", "label", "paths"];
 
 impl Recipe {
@@ -89,6 +92,7 @@ impl<'a> Reader<'a> {
 
     pub fn read(&self) -> Result<Recipe> {
         let mut recipe = self.read_settings()?;
+        recipe.evaluations = evaluations(&recipe.decontamination.sets).map_err(usage_of_file)?;
         recipe.fingerprint = fingerprint(self.slices, &recipe)?;
         Ok(recipe)
     }
@@ -107,6 +111,8 @@ impl<'a> Reader<'a> {
             tokenizer: None,
             lid: None,
             global_dedup: false,
+            decontamination: Decontamination::defaults(Preset::Global),
+            evaluations: Vec::new(),
             slices: BTreeMap::new(),
             inputs: Vec::new(),
             path: self.path.to_owned(),
@@ -124,6 +130,7 @@ impl<'a> Reader<'a> {
                 "tokenizer" => recipe.tokenizer = self.value("tokenizer", &value)?,
                 "lid" => recipe.lid = self.value("lid", &value)?,
                 "global" => recipe.global_dedup = self.global(value)?,
+                "decontaminate" => recipe.decontamination = self.decontamination(value)?,
                 "input" => recipe.inputs = self.inputs(value)?,
                 name => match self.slices.iter().find(|slice| slice.name() == name) {
                     Some(slice) => {
@@ -171,22 +178,10 @@ impl<'a> Reader<'a> {
                     return self.error_at(key.span(), what);
                 }
                 *lid = named.or(lid.take());
-            } else if let Some(known) = slice.keys().iter().find(|known| known.name == name) {
-                let full_name = format!("{table_name}.{name}");
-                let done = settings.read(name, &value, self.folder());
-                self.of_key(&full_name, done)?;
-                let number = settings.value(name).number();
-                if let (Some(range), Some(number)) = (known.range, number)
-                    && !range.contains(number)
-                {
-                    let what = format!("{full_name}: {number} is out of range ({range})");
-                    return self.error_at(value.span(), what);
-                }
-                recipe.lines.insert(full_name, self.line(value.span()));
-                places.insert(name.to_owned(), value.span());
             } else {
-                let hint = suggest(name, slice.keys().iter().map(|known| known.name));
-                return self.error_at(key.span(), format!("unknown key {table_name}.{name}{hint}"));
+                self.setting(table_name, slice.keys(), settings, (&key, &value))?;
+                recipe.lines.insert(format!("{table_name}.{name}"), self.line(value.span()));
+                places.insert(name.to_owned(), value.span());
             }
         }
         if !self.is_checked {
@@ -196,6 +191,61 @@ impl<'a> Reader<'a> {
             let at = places.remove(key).unwrap_or(at.span());
             self.error_at(at, format!("{table_name}.{key}{what}"))
         })
+    }
+
+    /// Reads a key of a table, which is one of `keys`, into `settings`.
+    fn setting(
+        &self,
+        table: &str,
+        keys: &[Key],
+        settings: &mut dyn AnySettings,
+        (key, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>),
+    ) -> Result<()> {
+        let name = key.get_ref().as_ref();
+        let Some(known) = keys.iter().find(|known| known.name == name) else {
+            let hint = suggest(name, keys.iter().map(|known| known.name));
+            return self.error_at(key.span(), format!("unknown key {table}.{name}{hint}"));
+        };
+        let full_name = format!("{table}.{name}");
+        let done = settings.read(name, value, self.folder());
+        self.of_key(&full_name, done)?;
+        let number = settings.value(name).number();
+        if let (Some(range), Some(number)) = (known.range, number)
+            && !range.contains(number)
+        {
+            let what = format!("{full_name}: {number} is out of range ({range})");
+            return self.error_at(value.span(), what);
+        }
+        Ok(())
+    }
+
+    /// Reads the table `[decontaminate]`.
+    fn decontamination(&self, value: Spanned<DeValue<'_>>) -> Result<Decontamination> {
+        const TABLE: &str = "decontaminate";
+        let span = value.span();
+        let DeValue::Table(mut table) = value.into_inner() else {
+            return self.error_at(span, format!("{TABLE} must be a table: [{TABLE}]"));
+        };
+        let mut settings = Decontamination::defaults(Preset::Global);
+        if let Some(value) = table.remove("preset") {
+            let name = self.text("decontaminate.preset", &value)?;
+            if !settings.follow(name) {
+                let hint = suggest(name, PRESETS.iter().map(|(name, ..)| *name));
+                let what = format!("decontaminate.preset: unknown preset {name}{hint}");
+                return self.error_at(value.span(), what);
+            }
+        }
+        for (key, value) in &table {
+            self.setting(TABLE, Decontamination::KEYS, &mut settings, (key, value))?;
+        }
+        if !table.contains_key("min_words") {
+            settings.min_words = settings.min_words.min(settings.ngram);
+        }
+        settings.check().or_else(|Unusable { key, what }| {
+            let at = table.get(key).map_or(span, Spanned::span);
+            self.error_at(at, format!("{TABLE}.{key}{what}"))
+        })?;
+        Ok(settings)
     }
 
     fn folder(&self) -> &Path {

@@ -1,8 +1,10 @@
 //! The recipe: the settings and inputs of a corpus.
 
+use crate::decontamination::Decontamination;
 use crate::input::Input;
 use crate::settings::{AnySettings, FilePath, Preset};
 use crate::usage::{Setting, Usage, usage};
+use corpus::Evaluation;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -18,6 +20,10 @@ pub struct Recipe {
     pub lid: Option<FilePath>,
     /// Whether only the first of equal texts is kept, across all slices.
     pub global_dedup: bool,
+    /// Which evaluations are kept out of the corpus, and how.
+    pub decontamination: Decontamination,
+    /// The evaluation sets, in the order of their names.
+    pub evaluations: Vec<Evaluation>,
     /// Settings of every slice, by name.
     pub slices: BTreeMap<&'static str, Box<dyn AnySettings>>,
     /// The inputs, in the order in which they are added.

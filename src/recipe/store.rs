@@ -4,6 +4,7 @@ use crate::read::Reader;
 use crate::recipe::Recipe;
 use crate::settings::Preset;
 use crate::slice::Slices;
+use crate::usage::{Usage, usage};
 use anyhow::{Context, Result};
 use corpus::{Corpus, Manifest};
 
@@ -17,12 +18,37 @@ impl Recipe {
         if let Some(manifest) = &manifest {
             Recipe::check_exists(corpus, manifest)?;
         }
-        let recipe = Recipe::open(slices, &corpus.recipe_path())?;
+        let recipe = Recipe::open(slices, &corpus.recipe_path());
+        let recipe = recipe.map_err(|error| with_remedy_of_sets(corpus, error))?;
         let Some(manifest) = manifest else { return Ok(recipe) };
         match recipe.superseded_by(corpus, &manifest)? {
             Some(text) => Reader::new(slices, &corpus.recipe_path(), text).read(),
             None => Ok(recipe),
         }
+    }
+
+    /// Reads the recipe of a corpus without its evaluation sets, which may be gone or have changed:
+    /// those of its newest commit `manifest` are taken to be as they were.
+    ///
+    /// # Errors
+    /// If the recipe cannot be read.
+    pub fn with_known_sets(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<Recipe> {
+        Recipe::check_exists(corpus, manifest)?;
+        let path = corpus.recipe_path();
+        let found = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read the recipe {}", path.display()))?;
+        let before = corpus.predecessor(manifest.commit)?.and_then(|before| before.recipe_toml);
+        let text = match &manifest.recipe_toml {
+            Some(text) if before.is_some_and(|before| before == found) => text.clone(),
+            _ => found,
+        };
+        let mut table: toml::Table =
+            toml::from_str(&text).with_context(|| format!("{}", path.display()))?;
+        remove_sets(&mut table);
+        let text = toml::to_string(&table).context("the recipe of the corpus")?;
+        let mut recipe = Reader::new(slices, &path, &text).read_settings()?;
+        recipe.set_evaluations(slices, manifest.evaluations.clone())?;
+        Ok(recipe)
     }
 
     /// Reads the recipe of a corpus's commit to look at its documents, without the models that it
@@ -83,10 +109,17 @@ impl Recipe {
     pub fn settle(slices: Slices, corpus: &Corpus, manifest: &Manifest) -> Result<()> {
         let path = corpus.recipe_path();
         // To open a recipe reads all its model files, which may be large.
-        if manifest.recipe_toml.is_none()
-            || std::fs::read_to_string(&path).ok() == manifest.recipe_toml
-        {
+        let found = std::fs::read_to_string(&path).ok();
+        if manifest.recipe_toml.is_none() || found == manifest.recipe_toml {
             return Ok(());
+        }
+        // The file as the commit before has it: what it names may be gone.
+        let before = corpus.predecessor(manifest.commit)?;
+        if let (Some(before), Some(text)) = (before, &manifest.recipe_toml)
+            && before.recipe_toml == found
+            && before.recipe != manifest.recipe
+        {
+            return Ok(corpus.write_recipe(text)?);
         }
         match Recipe::open(slices, &path)?.superseded_by(corpus, manifest)? {
             Some(text) => Ok(corpus.write_recipe(text)?),
@@ -109,12 +142,30 @@ impl Recipe {
     }
 }
 
+/// Adds to an error about an evaluation set how a corpus is freed from it.
+fn with_remedy_of_sets(corpus: &Corpus, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<Usage>() {
+        Some(Usage(what)) if what.contains(": decontaminate.sets: ") => usage(format!(
+            "{what}; restore it, or remove it from the corpus: sluice decontaminate {} --remove FILE",
+            corpus.root().display()
+        )),
+        _ => error,
+    }
+}
+
+fn remove_sets(table: &mut toml::Table) {
+    if let Some(toml::Value::Table(settings)) = table.get_mut("decontaminate") {
+        settings.remove("sets");
+    }
+}
+
 /// Removes the keys that name files and folders from the text of a recipe.
 fn without_files(slices: Slices, text: &str) -> Result<String> {
     let mut table: toml::Table = toml::from_str(text).context("the recipe of the corpus")?;
     for key in ["tokenizer", "lid"] {
         table.remove(key);
     }
+    remove_sets(&mut table);
     for slice in slices {
         let defaults = slice.defaults(Preset::Global);
         if let Some(toml::Value::Table(settings)) = table.get_mut(slice.name()) {
