@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod calibrate;
 mod complete;
+mod decontaminate;
 mod demo;
 mod exit;
 mod export;
@@ -76,6 +77,7 @@ enum Command {
     Models(models::Models),
     Export(export::Export),
     Calibrate(calibrate::Calibrate),
+    Decontaminate(decontaminate::Decontaminate),
     Remove(remove::Remove),
     Restore(remove::Restore),
     Prune(prune::Prune),
@@ -140,6 +142,7 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
         Command::Calibrate(command) => command.run(slices),
+        Command::Decontaminate(command) => command.run(slices),
         Command::Remove(command) => command.run(slices),
         Command::Restore(command) => command.run(slices),
         Command::Prune(command) => command.run(slices),

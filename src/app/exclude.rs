@@ -21,7 +21,7 @@ use crate::ingest::RunOptions;
 use crate::terminal::units::counted;
 use anyhow::{Context, Result, bail};
 use corpus::{
-    Changes, Corpus, Counts, Difference, Exclusions, File, Label, Manifest, Request, Selector,
+    Changes, Corpus, Counts, Difference, Exclusions, Label, Manifest, PartFiles, Request, Selector,
 };
 use document::DocRef;
 use engine::Selection;
@@ -163,22 +163,22 @@ impl Work<'_> {
             if label.removed {
                 continue;
             }
-            let mut rounds: Vec<Vec<(File, Option<File>)>> = parts
-                .iter()
-                .map(|round| {
-                    let mine = round.iter().filter(|(ledger, _)| ledger.first.label() == number);
-                    mine.cloned().collect()
-                })
-                .collect();
+            let is_mine = |files: &&PartFiles| {
+                files.ledger.as_ref().is_some_and(|ledger| ledger.first.label() == number)
+            };
+            let mine = parts.iter().map(|round| round.iter().filter(is_mine).cloned().collect());
+            let mut rounds: Vec<corpus::Rounds> = mine.collect();
             if restored.contains(&number) {
                 restore_label(corpus, label, &mut rounds)?;
             }
             let last_steps = built.last_steps(label);
+            let verdict = |row: &corpus::LedgerRow| last_steps?.rejection(row);
+            // The rounds compare with evaluations, too.
             let changes = Changes {
-                verdict: &|row| last_steps?.rejection(row),
                 excluded: &|at| gone.get(&at).copied(),
                 rounds: &rounds,
                 may_change: &|first, last| touched.may_have(first, last),
+                ..Changes::of_verdict(&verdict)
             };
             let (revised, changed) = corpus::revise(corpus, label, &mark, &changes)?;
             *label = revised;
@@ -253,15 +253,10 @@ fn remove_label(label: &mut Label, forget: bool) {
 }
 
 /// Takes the parts that the first round wrote as those of the label.
-fn restore_label(
-    corpus: &Corpus,
-    label: &mut Label,
-    rounds: &mut [Vec<(File, Option<File>)>],
-) -> Result<()> {
+fn restore_label(corpus: &Corpus, label: &mut Label, rounds: &mut [corpus::Rounds]) -> Result<()> {
     let first = rounds.iter_mut().find(|round| !round.is_empty());
-    for (ledger, segment) in first.map(std::mem::take).unwrap_or_default() {
-        label.ledger.push(ledger);
-        label.segments.extend(segment);
+    for files in first.map(std::mem::take).unwrap_or_default() {
+        files.add_to(label);
     }
     let mut counts = Counts::default();
     for row in corpus::rows_as_built(corpus, label) {

@@ -15,6 +15,7 @@ pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 use self::labels::Added;
 use self::prepare::prepare;
 use crate::dashboard::Dashboard;
+use crate::decontaminate::remark;
 use crate::interrupt::ending_at_commits;
 use crate::terminal::notice;
 use anyhow::{Context, Result};
@@ -22,10 +23,11 @@ use corpus::{Corpus, Exclusions, Lock, Manifest};
 use document::Document;
 use engine::cluster::{Cluster, Meeting, meet};
 use engine::{
-    CommitEvery, Commits, Engine, Exclude, Graph, Job, Options, Plan, Progress, Share, Work,
+    CommitEvery, Commits, Docs, Engine, Exclude, Graph, Job, Options, Plan, Progress, Share, Work,
 };
 use recipe::{
-    AnySlice, CommonModels, Input, Models, Prepared, Recipe, SetupLabel, Slices, global_dedup,
+    AnySlice, CommonModels, Decontaminator, Input, Models, Prepared, Recipe, SetupLabel, Slices,
+    decontaminate, global_dedup,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -85,6 +87,7 @@ pub(crate) fn ingest(
         for slice in slices.iter().filter(|slice| inputs.is_empty() || is_used(slice.name())) {
             loaded.models(*slice, recipe)?;
         }
+        loaded.decontaminator(recipe)?;
     }
     let known = existing.map(|corpus| corpus.manifest()).transpose()?.flatten();
     let found = added.find(inputs, known.as_ref())?;
@@ -96,6 +99,7 @@ pub(crate) fn ingest(
         if manifest.models.is_empty() {
             manifest.models = recipe.model_digests(slices)?;
         }
+        manifest.evaluations.clone_from(&recipe.evaluations);
     }
     found.into_iter().try_for_each(|found| added.add(found, &mut manifest))?;
     let Added { skipped, refused, notices, .. } = added;
@@ -157,6 +161,7 @@ fn open(
 pub(crate) struct Loaded {
     common: Option<CommonModels>,
     slices: BTreeMap<&'static str, Models>,
+    decontaminator: Option<Decontaminator>,
 }
 
 impl Loaded {
@@ -165,16 +170,29 @@ impl Loaded {
         if let Some(models) = self.slices.get(slice.name()) {
             return Ok(models.clone());
         }
-        let common = match &self.common {
-            Some(common) => common.clone(),
-            None => CommonModels::load(recipe.tokenizer.as_deref(), recipe.lid.as_deref())?,
-        };
+        let common = self.common(recipe)?;
         let files = slice.models(recipe.settings(slice.name()));
-        let models = Models::load(&files, common.clone())
-            .map_err(|error| recipe.locate(slice.name(), error))?;
-        self.common = Some(common);
+        let models =
+            Models::load(&files, common).map_err(|error| recipe.locate(slice.name(), error))?;
         self.slices.insert(slice.name(), models.clone());
         Ok(models)
+    }
+
+    /// The models of all slices, loaded once.
+    fn common(&mut self, recipe: &Recipe) -> Result<CommonModels> {
+        if self.common.is_none() {
+            let (tokenizer, lid) = (recipe.tokenizer.as_deref(), recipe.lid.as_deref());
+            self.common = Some(CommonModels::load(tokenizer, lid)?);
+        }
+        Ok(self.common.clone().expect("loaded above"))
+    }
+
+    /// The evaluation sets, if the recipe names any, read once.
+    pub fn decontaminator(&mut self, recipe: &Recipe) -> Result<Option<Decontaminator>> {
+        if self.decontaminator.is_none() && !recipe.evaluations.is_empty() {
+            self.decontaminator = Decontaminator::load(recipe, &self.common(recipe)?)?;
+        }
+        Ok(self.decontaminator.clone())
     }
 }
 
@@ -200,6 +218,8 @@ fn run(
         }
         prepared.insert(name, slice.prepare(settings, models, setup_labels.clone()));
     }
+    let decontaminator = loaded.decontaminator(recipe)?;
+    identifiers.extend(decontaminator.as_ref().map(remark));
     let common = loaded.common.take();
     identifiers.extend(common.as_ref().and_then(CommonModels::tokens_remark));
     let plan = plan(&manifest, labels, &prepared, options);
@@ -225,7 +245,7 @@ fn run(
         strict: options.strict,
     };
     let shown = ProgressThread::start(progress.clone(), &options.cluster)?;
-    let together = recipe.global_dedup.then(|| Arc::new(global_dedup) as Graph);
+    let together = together(recipe.global_dedup, decontaminator);
     let recipe = recipe.fingerprint.clone();
     let slices = prepared.into_iter().map(|(name, slice)| (name, (slice.reader, slice.graph)));
     let (slices, commits) = (slices.collect(), Commits::default());
@@ -264,6 +284,20 @@ pub(crate) fn setup_labels(manifest: &Manifest) -> Arc<Vec<SetupLabel>> {
         sources: label.sources.len() as u64,
     };
     Arc::new(labels.map(of).collect())
+}
+
+/// Returns the graph of all slices together, if there is one.
+pub(crate) fn together(is_global: bool, decontaminator: Option<Decontaminator>) -> Option<Graph> {
+    if !is_global && decontaminator.is_none() {
+        return None;
+    }
+    Some(Arc::new(move |docs: Docs<'_>| {
+        let docs = if is_global { global_dedup(docs) } else { docs };
+        match &decontaminator {
+            Some(with) => decontaminate(docs, with),
+            None => docs,
+        }
+    }))
 }
 
 /// The slices of a run, by name.

@@ -16,6 +16,7 @@ mod calibrate;
 mod cli;
 mod dashboard;
 mod dataset_card;
+mod decontaminate;
 mod exclude;
 mod ingest;
 mod inputs;

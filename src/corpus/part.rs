@@ -49,6 +49,12 @@ impl EpochReport {
         (self.aside_segment, self.aside_ledger) = (aside_segment, aside_ledger);
     }
 
+    /// Returns the files of its part.
+    pub fn into_files(self) -> PartFiles {
+        let EpochReport { counts, segment, ledger, aside_segment, aside_ledger, .. } = self;
+        PartFiles { counts, segment, ledger, aside_segment, aside_ledger }
+    }
+
     /// Adds its counts and files to a label.
     pub fn add_to(&mut self, label: &mut Label) {
         label.counts.add(&self.counts);
@@ -72,6 +78,22 @@ pub struct PartFiles {
     pub aside_segment: Option<File>,
     /// Their rows, as they were before.
     pub aside_ledger: Option<File>,
+}
+
+impl PartFiles {
+    /// The paths of the files, relative to the corpus.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let PartFiles { segment, ledger, aside_segment, aside_ledger, .. } = self;
+        let files = [segment, ledger, aside_segment, aside_ledger];
+        files.into_iter().flatten().map(|file| &*file.path)
+    }
+
+    /// Adds the counts and files to a label.
+    pub fn add_to(self, label: &mut Label) {
+        let mut report = EpochReport::default();
+        report.set_files(self);
+        report.add_to(label);
+    }
 }
 
 /// Writes the documents of one worker in one epoch, in the order of their refs.

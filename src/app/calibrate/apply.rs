@@ -5,10 +5,12 @@
 //! alone, from the ledger.
 
 use super::score::{LastSteps, Score};
+use crate::decontaminate::commit_revision;
+use crate::terminal::units::cores;
 use anyhow::{Result, bail};
-use corpus::{Changes, Corpus, Label, LedgerRow, Manifest, revise};
+use corpus::{Changes, Comparison, Corpus, Label, LedgerRow, Manifest, revise};
 use recipe::usage::usage;
-use recipe::{AnySlice, Calibration, Recipe, Slices};
+use recipe::{AnySlice, Calibration, CommonModels, Decontaminator, Recipe, Slices};
 use signals::{Bound, Bounds, tightened};
 
 /// The settings of the last steps.
@@ -204,32 +206,33 @@ impl Change {
             *calibration.threshold = self.after.min_score;
             calibration.keep.clone_from(&self.after.keep);
         })?;
-        let mut next = manifest.clone();
-        next.commit += 1;
-        next.recipe = recipe.fingerprint.clone();
-        corpus.begin_writing(manifest)?;
-        let mark = format!("r{}", next.commit);
-        for label in next.labels.iter_mut().filter(|label| label.slice == self.slice) {
-            *label = self.revised(corpus, label, &mark)?;
-        }
-        let text = recipe.print(slices);
-        next.recipe_toml = Some(text.clone());
-        // The manifest has the recipe too: if this process ends before it writes the file,
-        // `Recipe::settle` does.
-        corpus.commit(&next)?;
-        corpus.write_recipe(&text)?;
-        corpus.end_writing()?;
-        Ok(next)
+        let models = CommonModels::load(recipe.tokenizer.as_deref(), None)?;
+        let decontaminator = Decontaminator::load(&recipe, &models)?;
+        commit_revision(slices, corpus, manifest, &recipe, |label, mark| {
+            if label.slice != self.slice {
+                return Ok(label.clone());
+            }
+            self.revised(corpus, label, mark, decontaminator.as_ref())
+        })
     }
 
     /// Returns the label with what the new settings keep of it.
-    fn revised(&self, corpus: &Corpus, label: &Label, mark: &str) -> Result<Label> {
+    fn revised(
+        &self,
+        corpus: &Corpus,
+        label: &Label,
+        mark: &str,
+        decontaminator: Option<&Decontaminator>,
+    ) -> Result<Label> {
         let bounds = self.check(label)?;
         let built = self.before.as_built(label);
         let Settings { setting, min_score, .. } = self.after;
         let last = LastSteps { quality: self.quality, filter: self.filter, min_score, bounds };
         let verdict = |row: &LedgerRow| last.rejection(row);
-        let (mut revised, _) = revise(corpus, label, mark, &Changes::of_verdict(&verdict))?;
+        let judge = decontaminator.map(|with| |text: &str| with.judge(text));
+        let comparison = Comparison::OfReturning(judge.as_ref().map(|judge| judge as _));
+        let changes = Changes { comparison, workers: cores(), ..Changes::of_verdict(&verdict) };
+        let (mut revised, _) = revise(corpus, label, mark, &changes)?;
         revised.aside.built.clear();
         if built != self.after {
             revised.aside.built.insert(setting.into(), format!("{:?}", built.min_score));

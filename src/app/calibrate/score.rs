@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use corpus::{BuiltRow, LedgerRow, Rejection};
+use document::CONTAMINATED;
 use recipe::usage::{suggest, usage};
 use recipe::{Calibration, EarlierScore};
 use signals::{Bound, Bounds, RULES, SIGNALS, Signal};
@@ -127,7 +128,8 @@ impl LastSteps {
     /// Why these steps reject a document, if they do. `row` is its row as built.
     pub fn rejection(&self, row: &LedgerRow) -> Option<Rejection> {
         // Documents rejected by earlier steps never reached these.
-        let has_passed = row.reason.as_deref().is_none_or(|reason| reason == self.filter);
+        let later = [self.filter, CONTAMINATED];
+        let has_passed = row.reason.as_deref().is_none_or(|reason| later.contains(&reason));
         if !has_passed {
             return None;
         }
@@ -142,6 +144,9 @@ impl LastSteps {
     /// filter dropped when the label was built, and of those that it never saw, nothing is known.
     pub fn keep_but_for(&self, score: Score, row: &BuiltRow) -> bool {
         let built = &row.built;
+        if row.now().reason.as_deref() == Some(CONTAMINATED) {
+            return false;
+        }
         let is_good = || !is_below(built, self.min_score);
         match score {
             Score::Earlier(score) => {

@@ -17,10 +17,10 @@ Example:
   sluice prune corpus --dry-run
   sluice prune corpus
 
-The documents of the corpus and its export stay the same. Afterwards a threshold can only be raised;
-to lower it, build the corpus again.";
+The documents of the corpus and its export stay the same. Afterwards a threshold can only be raised,
+and evaluation sets can only be added; for anything else, build the corpus again.";
 
-/// Remove the documents that calibrate dropped and keeps aside
+/// Remove what calibrate and decontaminate dropped or changed and keep aside
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Prune {

@@ -2,14 +2,14 @@
 
 use super::exit::DONE;
 use super::selection::Selection;
-use crate::terminal::counts::{Listed, label_json, print_counts};
+use crate::terminal::counts::{Listed, evaluations_table, label_json, print_counts};
 use crate::terminal::defects::{print_all, print_groups, total};
 use crate::terminal::units::counted;
 use crate::terminal::{outln, print_json};
 use anyhow::{Context, Result};
 use arrangement::RunMeta;
 use clap::Args;
-use corpus::{Corpus, Exclusions, Label, Lock, Manifest};
+use corpus::{ContaminationCounts, Corpus, Evaluation, Exclusions, Label, Lock, Manifest};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -105,6 +105,10 @@ impl Status {
         }
         let listed = if is_everything { Listed::Some } else { Listed::All };
         print_counts(labels.iter().copied(), listed)?;
+        let sum = contamination_of(labels);
+        if let Some(table) = evaluations_table(&manifest.evaluations, &sum, &[]) {
+            outln!("{table}")?;
+        }
         for label in labels.iter().filter(|label| !label.is_complete()) {
             print_incomplete(&self.corpus, label, writer.is_some())?;
         }
@@ -208,13 +212,27 @@ fn status_of(manifest: &Manifest, labels: &[&Label]) -> Value {
     }
     let aside = crate::terminal::aside::json(manifest);
     let excluded = &manifest.excluded.requests;
+    let sum = contamination_of(labels);
+    let of_set = |set: &Evaluation| {
+        let documents = sum.sets.get(&set.name).copied().unwrap_or(0);
+        json!({"name": set.name, "path": set.path, "documents": documents})
+    };
+    let evaluations: Vec<Value> = manifest.evaluations.iter().map(of_set).collect();
     json!({
         "commit": manifest.commit,
         "slices": slices,
         "state": state,
+        "evaluations": evaluations,
         "aside": aside,
         "exclusions": excluded,
     })
+}
+
+/// What the documents of labels have of evaluations.
+fn contamination_of(labels: &[&Label]) -> ContaminationCounts {
+    let mut sum = ContaminationCounts::default();
+    labels.iter().for_each(|label| sum.add(&label.counts.contamination));
+    sum
 }
 
 struct IndexSize {

@@ -3,18 +3,18 @@
 use super::settings::{Built, Group, group};
 use super::some_of;
 use crate::ingest::{
-    Loaded, ProgressThread, RunOptions, changed_sources, epoch_bytes, setup_labels,
+    Loaded, ProgressThread, RunOptions, changed_sources, epoch_bytes, setup_labels, together,
 };
 use anyhow::{Result, bail};
-use corpus::{Corpus, Exclusions, File, Label, Manifest, Source};
+use corpus::{Corpus, Exclusions, Label, Manifest, PartFiles, Source};
 use document::{DocRef, Document};
-use engine::{Exclude, Graph, Options, Plan, Progress, Revision, Selection, Share, Work};
-use recipe::{Prepared, Slices, global_dedup};
+use engine::{Exclude, Options, Plan, Progress, Revision, Selection, Share, Work};
+use recipe::{Prepared, Slices};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The parts that a round wrote.
-pub(super) type Parts = Vec<(File, Option<File>)>;
+pub(super) type Parts = Vec<PartFiles>;
 
 /// The rounds so far.
 pub(super) struct Rounds<'r> {
@@ -152,7 +152,9 @@ impl<'r> Rounds<'r> {
         });
         let progress = Progress::new(share, &plan, labels);
         let shown = ProgressThread::start(progress.clone(), &self.options.cluster)?;
-        let together = self.built.recipe(group).global_dedup;
+        let recipe = self.built.recipe(group);
+        let loaded = self.loaded.entry(group.clone()).or_default();
+        let together = together(recipe.global_dedup, loaded.decontaminator(recipe)?);
         let slices = slices.into_iter().map(|(name, slice)| (name, (slice.reader, slice.graph)));
         let revision = Revision {
             manifest: self.manifest.clone(),
@@ -160,7 +162,7 @@ impl<'r> Rounds<'r> {
             read,
             plan,
             slices: slices.collect(),
-            together: together.then(|| Arc::new(global_dedup) as Graph),
+            together,
             progress,
             exclude: Some(self.exclude.clone()),
         };
@@ -172,11 +174,9 @@ impl<'r> Rounds<'r> {
         for report in revised.reports {
             let runs = report.runs.values().flatten();
             self.written.extend(runs.map(|run| format!("state/{}", run.name)));
-            if let Some(ledger) = report.ledger {
-                self.written.insert(ledger.path.clone());
-                self.written.extend(report.segment.iter().map(|file| file.path.clone()));
-                parts.push((ledger, report.segment));
-            }
+            let files = report.into_files();
+            self.written.extend(files.paths().map(str::to_owned));
+            parts.push(files);
         }
         self.parts.push(parts);
         self.manifest.state = revised.state;

@@ -29,8 +29,9 @@ pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(C
         corpus.write_recipe(&text)?;
         let recipe_toml = Some(text);
         let models = recipe.model_digests(slices)?;
+        let evaluations = recipe.evaluations.clone();
         let empty = Manifest::empty(recipe.fingerprint.clone());
-        corpus.commit(&Manifest { recipe_toml, models, ..empty })?;
+        corpus.commit(&Manifest { recipe_toml, models, evaluations, ..empty })?;
         return Ok((corpus.held_by(&lock), lock));
     };
     check_recipe(&corpus, &manifest, recipe, slices)?;
@@ -72,6 +73,8 @@ pub(crate) fn check_recipe(
         // Such as a model of it that is missing.
         Err(error) => vec![format!("{error:#}")],
     };
+    differences.extend(recipe.differences_of_sets(&manifest.evaluations));
+    let are_of_sets = differences.iter().any(|line| line.starts_with("decontaminate."));
     if differences.is_empty() {
         differences.push("a model that the recipe names has changed since".to_owned());
     }
@@ -81,7 +84,7 @@ pub(crate) fn check_recipe(
         differences.push(format!("and {} more", count - DIFFERENCES_MAX));
     }
     let list = differences.join("\n  ");
-    let remedy = if is_own {
+    let mut remedy = if is_own {
         format!(
             "put the file or the model back as it was (sluice verify --repair {root} writes the file \
              as the newest commit has it), or build another corpus"
@@ -93,6 +96,12 @@ pub(crate) fn check_recipe(
             own.display()
         )
     };
+    if are_of_sets {
+        remedy += &format!(
+            "; the evaluation sets of a corpus, and what becomes of their documents, are changed by \
+             sluice decontaminate {root}"
+        );
+    }
     let other = if is_own {
         format!("another recipe than {} is now", own.display())
     } else {

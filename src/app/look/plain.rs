@@ -2,6 +2,7 @@
 
 use super::View;
 use super::view::Threshold;
+use corpus::MatchedSet;
 use formats::fields;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::Value;
@@ -25,6 +26,9 @@ pub(crate) fn whole(view: &View) -> String {
     line("id", &view.id);
     line("verdict", &verdict(view));
     view.thresholds.iter().for_each(|threshold| line("", &compared(threshold)));
+    for (place, matched) in evaluations(view).enumerate() {
+        line(if place == 0 { "matches" } else { "" }, &matched);
+    }
     if !view.ledger.url.is_empty() {
         line("url", &view.ledger.url);
     }
@@ -62,6 +66,9 @@ pub(crate) fn excerpt(view: &View, is_full: bool) -> String {
     if let Some(decisive) = view.thresholds.iter().find(|threshold| !threshold.passes) {
         write!(out, " ({})", compared(decisive)).expect("memory takes all");
     }
+    for matched in evaluations(view) {
+        write!(out, "\n  {matched}").expect("memory takes all");
+    }
     if !view.ledger.url.is_empty() {
         write!(out, "\n  {}", view.ledger.url).expect("memory takes all");
     }
@@ -94,6 +101,11 @@ fn verdict(view: &View) -> String {
         None => view.verdict.to_owned(),
         Some(reason) => format!("{}: {reason}", view.verdict),
     }
+}
+
+/// What the document has of each evaluation set.
+fn evaluations(view: &View) -> impl Iterator<Item = String> + '_ {
+    view.contamination.iter().flat_map(|found| &found.sets).map(MatchedSet::describe)
 }
 
 /// `language_score 0.41 < min_language_score 0.5`

@@ -3,8 +3,8 @@
 use super::Explained;
 use super::source::Again;
 use anyhow::{Context, Result};
-use corpus::LedgerRow;
-use document::{Document, Value as Measured};
+use corpus::{LedgerRow, Matches};
+use document::{CONTAMINATED, Document, Value as Measured};
 use recipe::{Bound, Comparison};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -28,6 +28,8 @@ pub(crate) struct View {
     pub meta: Option<Box<RawValue>>,
     /// What was compared with the settings, in order; of a dropped document up to what decided.
     pub thresholds: Vec<Threshold>,
+    /// What it has of evaluations.
+    pub contamination: Option<Matches>,
     /// The row of the ledger.
     pub ledger: Ledger,
     /// What the reader found wrong with the record.
@@ -112,11 +114,14 @@ pub(super) fn of_kept(explained: Explained<'_>, row: &LedgerRow, line: &[u8]) ->
     of_line(explained, row, line, "kept")
 }
 
-/// What is known of a document that a later threshold dropped: `line` is its line in a segment kept
+/// What is known of a document that decontamination or a later threshold dropped: `line` is its line in a segment kept
 /// aside.
 pub(super) fn of_aside(explained: Explained<'_>, row: &LedgerRow, line: &[u8]) -> Result<View> {
     let mut view = of_line(explained, row, line, "kept aside")?;
-    view.notes.push("it was kept by the build, and dropped by calibrate".into());
+    view.notes.push(match row.reason.as_deref() {
+        Some(CONTAMINATED) => "it is dropped for what it has of evaluations".into(),
+        _ => "it was kept by the build, and dropped by calibrate".into(),
+    });
     Ok(view)
 }
 
@@ -133,6 +138,10 @@ fn of_line(
     if row.paragraphs.duplicate > 0 {
         let (cut, all) = (row.paragraphs.duplicate, row.paragraphs.read);
         view.notes.push(format!("{cut} of its {all} paragraphs were cut as repeats"));
+    }
+    let bytes = view.contamination.as_ref().map_or(0, Matches::bytes_cut);
+    if bytes > 0 {
+        view.notes.push(format!("{bytes} bytes were cut out of it for what it has of evaluations"));
     }
     Ok(view)
 }
@@ -178,6 +187,7 @@ fn of_row(explained: Explained<'_>, row: &LedgerRow, read: Option<&Document>) ->
         id: row.id.clone(),
         verdict: if reason.is_none() { "kept" } else { "dropped" },
         thresholds: thresholds(explained, row, read),
+        contamination: row.matches(),
         reason,
         text: None,
         text_is: None,

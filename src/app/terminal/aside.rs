@@ -16,7 +16,7 @@ pub(crate) fn line(manifest: &Manifest) -> Option<String> {
     let (documents, bytes) = (of["documents"].as_u64()?, of["bytes"].as_u64()?);
     (bytes > 0).then(|| {
         format!(
-            "kept aside by calibrate: {} documents, {} on disk; `sluice prune` removes them",
+            "kept aside: {} documents, {} on disk; `sluice prune` removes them",
             HumanCount(documents),
             HumanBytes(bytes)
         )

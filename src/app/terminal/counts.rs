@@ -6,7 +6,7 @@ use crate::terminal::outln;
 use crate::terminal::units::{counted, short_count};
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
-use corpus::{Counts, Label};
+use corpus::{ContaminationCounts, Counts, Evaluation, Label};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
@@ -29,6 +29,7 @@ pub(crate) fn label_json(label: &Label) -> Value {
         "bytes_kept": counts.bytes_kept,
         "tokens": counts.tokens,
         "paragraphs": {"read": counts.paragraphs.read, "duplicate": counts.paragraphs.duplicate},
+        "contamination": counts.contamination,
         "defects": label.defects_count,
     })
 }
@@ -167,6 +168,30 @@ fn dropped_table(rows: &[Row<'_>], sum: &Counts, width: u16) -> Option<Table> {
     let table = fitting(build(rows, exact), width);
     let table = table.or_else(|| fitting(build(rows, short_count), width));
     Some(table.unwrap_or_else(|| build(&[], exact)))
+}
+
+/// A table of evaluation sets, and of the documents that have something of them; `None` if there are
+/// no sets. Of `read` sets it has the texts too.
+pub(crate) fn evaluations_table(
+    sets: &[Evaluation],
+    counts: &ContaminationCounts,
+    read: &[contamination::Set],
+) -> Option<Table> {
+    if sets.is_empty() {
+        return None;
+    }
+    let mut table = new_table();
+    let head = ["evaluation set", "documents", "texts", "too short", "n-grams"];
+    table.set_header(&head[..if read.is_empty() { 2 } else { 5 }]);
+    for set in sets {
+        let documents = counts.sets.get(&set.name).copied().unwrap_or(0);
+        let mut cells = vec![set.name.clone(), exact(documents)];
+        if let Some(set) = read.iter().find(|known| known.name == set.name) {
+            cells.extend([set.texts, set.short, set.ngrams].map(exact));
+        }
+        table.add_row(cells);
+    }
+    Some(aligned(table))
 }
 
 fn new_table() -> Table {

@@ -131,7 +131,7 @@ mod tests {
             assert_eq!(dropped[1], action != Action::Flag);
             assert!(!dropped[2]);
             if let Outcome::Cut { text, .. } = &contamination.outcome {
-                assert_eq!(*text, format!("{}\n{}", "a ".repeat(150), " b".repeat(150) + " "));
+                assert_eq!(*text, format!("{}\n{}", "a ".repeat(150), "b ".repeat(151)));
                 let cut = format!("\"cut\":[[300,{}]]", 500 + QUESTION.len() + 200 - 1);
                 assert!(contamination.record.contains(&cut), "{contamination:?}");
             }

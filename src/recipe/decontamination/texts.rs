@@ -219,7 +219,7 @@ mod tests {
     fn a_set_that_cannot_be_compared_is_an_error() {
         let cases: [(&str, &[u8], &[&str], &str); 9] = [
             ("a.jsonl", b"{\"a\":\"one two three\"}\n{\"a\":", &[], "a.jsonl: line 2"),
-            ("a.jsonl", b"[1]\n{}", &[], "a.jsonl: line 1: a JSON object is expected"),
+            ("a.jsonl", b"[1]\n{}", &[], "a.jsonl: object 1: a JSON object is expected"),
             ("a.jsonl", b"{\"a\":\"one two\"}", &[], "fewer than 3 words"),
             ("a.jsonl", b"{\"a\":1}", &[], "it has no text"),
             ("a.jsonl", b"", &[], "it has no text"),
