@@ -39,7 +39,9 @@ fn main() -> Result<()> {
         }
     }
     for text in [PAGE, include_str!("../src/code/licence.rs")] {
-        for target in ["signals", "source_code", "text_rules", "html_text", "wikitext"] {
+        for target in
+            ["signals", "source_code", "text_rules", "html_text", "wikitext", "contamination"]
+        {
             seed(target, &format!("text-{}", text.len()), &text.as_bytes()[..800.min(text.len())])?;
         }
     }
@@ -106,6 +108,7 @@ const TEXTS: [(&str, &[&str]); 8] = [
              min_chars = 300\nmin_score = 0.25\ncopies = \"none\"\nscope = \"shard\"\n",
             "[github]\nlicenses = []\n[[input]]\nslice = \"github\"\nlabel = \"a\"\npaths = [\"b\"]",
             "[global]\ndedup = true\n[books]\ndedup = \"minhash\"\n[arxiv]\nclean = \"better\"\n",
+            "[decontaminate]\npreset = \"gpt3\"\nsets = [\"*\"]\nngram = 9\naction = \"flag\"\n",
         ],
     ),
     (
@@ -253,11 +256,12 @@ fn corpus_files() -> Result<(Vec<u8>, Vec<u8>, Vec<u8>)> {
         }
         writer.push(&document)?;
     }
-    let (counts, segment, ledger) = writer.finish()?;
-    let (segment, ledger) = (segment.ok_or("a segment")?, ledger.ok_or("a ledger")?);
+    let files = writer.finish()?;
+    let (segment, ledger) = (files.segment.ok_or("a segment")?, files.ledger.ok_or("a ledger")?);
     let read = |file: &corpus::File| fs::read(root.path().join(&file.path));
     let bytes = (read(&segment)?, read(&ledger)?);
-    let label = Label { counts, segments: vec![segment], ledger: vec![ledger], ..label };
+    let label =
+        Label { counts: files.counts, segments: vec![segment], ledger: vec![ledger], ..label };
     let manifest =
         Manifest { labels: vec![label], commit: 1, ..Manifest::empty("recipe".to_owned()) };
     corpus.commit(&manifest)?;

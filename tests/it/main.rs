@@ -23,6 +23,8 @@ mod command_line;
 mod crash;
 /// The dashboard shows the figures of all processes while a run lasts.
 mod dashboard;
+/// Evaluation sets are kept out of a corpus, from the start or later.
+mod decontaminate;
 /// The ways to drop copies that any slice can use.
 mod dedup;
 /// The export depends only on recipe, inputs and the order of adding.
