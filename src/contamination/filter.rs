@@ -1,4 +1,4 @@
-//! A first test, in one cache line, that most words of most texts fail.
+//! A first test, in one cache line, that most windows of most texts fail.
 
 /// A Bloom filter of hashes: three bits of one word of 64.
 pub(crate) struct Filter {

@@ -14,6 +14,24 @@ pub struct Rule {
     pub words_min: usize,
 }
 
+/// The least words of a window, if n-grams have as many. Fewer are found too often.
+const WINDOW_WORDS_MIN: usize = 6;
+
+/// The most n-grams that are looked up for one window.
+const STRIDE_MAX: usize = 6;
+
+impl Rule {
+    /// A text is searched at each first of so many words: every n-gram has a window that begins at one.
+    pub(crate) fn stride(self) -> usize {
+        (self.words_min + 1).saturating_sub(WINDOW_WORDS_MIN).clamp(1, STRIDE_MAX)
+    }
+
+    /// Words of a window.
+    pub(crate) fn window(self) -> usize {
+        self.words_min + 1 - self.stride()
+    }
+}
+
 /// An evaluation set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Set {
@@ -53,8 +71,8 @@ pub struct Builder {
     fields: Vec<String>,
     /// The hash of each n-gram, and where its words begin.
     ngrams: Vec<(u64, u32)>,
-    /// The hashes of the first words of each n-gram.
-    heads: Vec<u64>,
+    /// The hashes of all windows.
+    windows: Vec<u64>,
 }
 
 impl Builder {
@@ -72,7 +90,7 @@ impl Builder {
             sets: Vec::new(),
             fields: Vec::new(),
             ngrams: Vec::new(),
-            heads: Vec::new(),
+            windows: Vec::new(),
         }
     }
 
@@ -120,18 +138,17 @@ impl Builder {
         let begins = rolling(hashes, ngram.min(count)).enumerate();
         self.ngrams
             .extend(begins.map(|(word, hash)| (hash, (start + self.words.start(word)) as u32)));
-        let ngrams = count + 1 - ngram.min(count);
-        self.heads.extend(rolling(hashes, words_min).take(ngrams));
+        self.windows.extend(rolling(hashes, self.rule.window()));
         Ok(())
     }
 
     /// Returns the index.
     pub fn finish(self) -> Index {
-        let Builder { rule, letters, texts, mut sets, fields, mut ngrams, mut heads, .. } = self;
-        heads.sort_unstable();
-        heads.dedup();
-        let filter = Filter::new(&heads);
-        drop(heads);
+        let Builder { rule, letters, texts, mut sets, fields, mut ngrams, mut windows, .. } = self;
+        windows.sort_unstable();
+        windows.dedup();
+        let filter = Filter::new(&windows);
+        drop(windows);
         // By hash, and of equal ones in the order of sets and their lines.
         ngrams.sort_unstable();
         let mut index = Index {
@@ -288,6 +305,22 @@ mod tests {
         }
         assert_eq!(rolling(&words[..4], 5).count(), 0);
         assert_eq!(rolling(&[], 5).count(), 0);
+    }
+
+    #[test]
+    fn an_equal_hash_of_other_words_is_no_ngram() {
+        let mut builder = Builder::new(Rule { ngram: 3, words_min: 3 });
+        builder.begin_set("a");
+        builder.add(1, "text", "one two three").unwrap();
+        let index = builder.finish();
+        let mut words = Words::default();
+        words.read("one two three");
+        let (hash, mut found) = (hash_of(words.hashes()), 0);
+        for (words, expected) in [(&b"one two three"[..], 1), (b"one two four", 1), (b"one two", 1)]
+        {
+            index.find(hash, words, |_| found += 1);
+            assert_eq!(found, expected, "{words:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,9 @@
 //! removed, and each character of a script without blanks, such as Chinese, is a word. A text of an
 //! evaluation that is shorter than an n-gram, but not shorter than `words_min`, counts as one n-gram.
 //!
+//! A scan hashes some windows of words, each shorter than an n-gram, so that every n-gram has one. Few
+//! of them are in a filter of all windows of the evaluations, and only there n-grams are looked up.
+//!
 //! ```
 //! use contamination::{Builder, Rule, Scratch};
 //!

@@ -1,7 +1,7 @@
 //! Looking for the n-grams of an index in a text.
 
 use crate::cut::push_merged;
-use crate::index::{Index, hash_of, rolling};
+use crate::index::{Index, hash_of};
 use crate::words::Words;
 use std::ops::Range;
 
@@ -35,29 +35,45 @@ impl Index {
         words.read(text);
         let mut found: Option<Found> = None;
         let mut last: Vec<(usize, usize)> = Vec::new();
-        for (word, head) in rolling(words.hashes(), self.rule.words_min).enumerate() {
-            if !self.filter.may_have(head) {
+        let (window, stride) = (self.rule.window(), self.rule.stride());
+        let last_window = words.count().checked_sub(window)?;
+        for first in (0..=last_window).step_by(stride) {
+            if !self.filter.may_have(hash_of(&words.hashes()[first..first + window])) {
                 continue;
             }
-            for count in &self.lengths {
-                let ngram = word..word + count;
-                if ngram.end > words.count() {
-                    continue;
-                }
-                let hash = hash_of(&words.hashes()[ngram.clone()]);
-                let letters = words.letters(ngram.clone());
-                self.find(hash, letters, |text| {
-                    let found = found
-                        .get_or_insert_with(|| Found { sets: Vec::new(), passages: Vec::new() });
-                    push_merged(&mut found.passages, words.place(ngram.clone()));
-                    self.count(found, &mut last, word, text, letters);
-                });
+            // Every n-gram that has this window, and none of those before it.
+            for word in (first + 1).saturating_sub(stride)..=first {
+                self.look_up(word, words, &mut found, &mut last);
             }
         }
         if let Some(found) = &mut found {
             found.sets.sort_by_key(|found| found.set);
         }
         found
+    }
+
+    /// Looks for the n-grams that begin at `word`, the longest first.
+    fn look_up(
+        &self,
+        word: usize,
+        words: &Words,
+        found: &mut Option<Found>,
+        last: &mut Vec<(usize, usize)>,
+    ) {
+        for count in &self.lengths {
+            let ngram = word..word + count;
+            if ngram.end > words.count() {
+                continue;
+            }
+            let hash = hash_of(&words.hashes()[ngram.clone()]);
+            let letters = words.letters(ngram.clone());
+            self.find(hash, letters, |text| {
+                let found =
+                    found.get_or_insert_with(|| Found { sets: Vec::new(), passages: Vec::new() });
+                push_merged(&mut found.passages, words.place(ngram.clone()));
+                self.count(found, last, word, text, letters);
+            });
+        }
     }
 
     /// Notes that an n-gram of `text` begins at `word`. `last` has the last such word of each set.
@@ -188,8 +204,24 @@ mod tests {
         })
     }
 
+    /// Sets, and a text that has parts of them.
+    fn sets_and_text() -> impl Strategy<Value = (Vec<Vec<String>>, String)> {
+        let sets = prop::collection::vec(prop::collection::vec(text(0..20), 0..4), 1..4);
+        let part = (any::<prop::sample::Index>(), 0..12_usize, 0..20_usize, text(0..4));
+        (sets, prop::collection::vec(part, 0..5), text(0..20)).prop_map(|(sets, parts, mut all)| {
+            let texts: Vec<&String> = sets.iter().flatten().collect();
+            for (which, from, count, more) in parts.iter().filter(|_| !texts.is_empty()) {
+                let words = which.get(&texts).split_inclusive(char::is_whitespace);
+                all.extend(words.skip(*from).take(*count));
+                all += more;
+            }
+            (sets.clone(), all)
+        })
+    }
+
     fn rules() -> impl Strategy<Value = Rule> {
-        prop::sample::select(vec![(3, 3), (4, 2), (5, 1), (2, 2)])
+        // The last ones search at each second and third word.
+        prop::sample::select(vec![(3, 3), (4, 2), (5, 1), (2, 2), (8, 7), (9, 8), (13, 13)])
             .prop_map(|(ngram, words_min)| Rule { ngram, words_min })
     }
 
@@ -199,8 +231,7 @@ mod tests {
         #[test]
         fn a_scan_finds_what_comparing_everything_finds(
             rule in rules(),
-            sets in prop::collection::vec(prop::collection::vec(text(0..9), 0..4), 1..4),
-            text in text(0..40),
+            (sets, text) in sets_and_text(),
         ) {
             let found = index(rule, &sets).scan(&text, &mut Words::default());
             prop_assert_eq!(found, naive(rule, &sets, &text));
