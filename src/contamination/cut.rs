@@ -90,6 +90,7 @@ fn between(ranges: &[Range<usize>], end: usize) -> impl Iterator<Item = Range<us
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "one passage is a list of passages too")]
 mod tests {
     use super::*;
 

@@ -178,7 +178,7 @@ fn a_set_holds_for_labels_that_are_added_after_it() {
             .exits(0);
     }
     place.run("decontaminate corpus --set eval/other.jsonl eval/choices.jsonl.zst").exits(0);
-    place.run("build direct.toml --corpus corpus --epoch-bytes 20K").exits(0);
+    place.run("launch -n 2 -- build direct.toml --corpus corpus --epoch-bytes 20K").exits(0);
     place.assert_sound("corpus");
     assert_same(&place.export("corpus"), &place.export("direct"), "an increment");
     assert_eq!(known(&place, "corpus"), known(&place, "direct"));
