@@ -34,8 +34,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The smallest ref in the scope of `at`.
-    fn start(&self, at: u64) -> u64 {
+    /// Returns the smallest ref in the scope of `at`.
+    pub fn start(&self, at: u64) -> u64 {
         match self {
             Scope::Everything => 0,
             Scope::Ranges(start) => start(at),
@@ -255,20 +255,21 @@ fn first_not_before<K: Key>(insertions: &[(K, u64)], from: usize, key: K) -> usi
 }
 
 /// The stored updates of one key in one scope, added up over the runs, in the order of refs.
-struct Stored<'a, K: Key> {
-    cursors: &'a mut [Cursor<K>],
-    rule: &'a Rule,
-    key: K,
-    start: u64,
+pub(crate) struct Stored<'a, K: Key> {
+    pub cursors: &'a mut [Cursor<K>],
+    pub rule: &'a Rule,
+    pub key: K,
+    pub start: u64,
 }
 
 impl<K: Key> Stored<'_, K> {
-    fn seek(&mut self) -> Result<(), Error> {
+    /// Moves to the first of them.
+    pub fn seek(&mut self) -> Result<(), Error> {
         self.cursors.iter_mut().try_for_each(|cursor| cursor.seek(self.key, self.start))
     }
 
     /// Returns the next live ref and its count.
-    fn next(&mut self) -> Result<Option<(u64, i64)>, Error> {
+    pub fn next(&mut self) -> Result<Option<(u64, i64)>, Error> {
         loop {
             let head = |cursor: &Cursor<K>| match cursor.peek() {
                 Some((key, at, diff))

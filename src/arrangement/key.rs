@@ -13,6 +13,10 @@ pub trait Key: Copy + Ord + Debug + Default + Send + Sync + 'static {
     fn low(self) -> u64;
     /// The key with these bits.
     fn from_parts(high: u64, low: u64) -> Self;
+    /// The key as a number of 128 bits.
+    fn widened(self) -> u128;
+    /// The key that [`Key::widened`] made this number of.
+    fn narrowed(wide: u128) -> Self;
 }
 
 impl Key for u64 {
@@ -26,6 +30,12 @@ impl Key for u64 {
     fn from_parts(high: u64, _low: u64) -> u64 {
         high
     }
+    fn widened(self) -> u128 {
+        self.into()
+    }
+    fn narrowed(wide: u128) -> u64 {
+        wide as u64
+    }
 }
 
 impl Key for u128 {
@@ -38,6 +48,12 @@ impl Key for u128 {
     }
     fn from_parts(high: u64, low: u64) -> u128 {
         u128::from(high) << 64 | u128::from(low)
+    }
+    fn widened(self) -> u128 {
+        self
+    }
+    fn narrowed(wide: u128) -> u128 {
+        wide
     }
 }
 

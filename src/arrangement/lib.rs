@@ -4,7 +4,7 @@
 //! In reading order: [`Key`] and [`Update`], what is stored; `column`, `page` and `filter`, its
 //! encoding; [`Run`], a sorted file; `cursor`, lookups and scans; [`Batch`], the updates of an epoch;
 //! `merge`, several runs into one; [`duplicates`], the relation; [`Arrangement`], all runs of one
-//! worker, epoch after epoch.
+//! worker, epoch after epoch; [`Search`], the copies of single keys, outside of an epoch.
 
 mod arrangement;
 mod batch;
@@ -17,6 +17,7 @@ mod key;
 mod merge;
 mod page;
 mod run;
+mod search;
 
 pub use arrangement::{Arrangement, Updates};
 pub use batch::Batch;
@@ -25,3 +26,4 @@ pub use duplicates::{Copies, Rule, Scope};
 pub use error::Error;
 pub use key::{Key, KeyRange, Update, consolidate, owner};
 pub use run::{Run, RunMeta, RunWriter, disk_bytes};
+pub use search::{Refs, Search};

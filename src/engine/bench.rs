@@ -8,6 +8,7 @@ pub use keys::Keys;
 use crate::cluster::{self, Meeting};
 use crate::failure::or_fail;
 use crate::operators::join::duplicates;
+use crate::stored::Effect;
 use crate::worker::{Engine, WorkerContext};
 use arrangement::{Rule, RunMeta, Update};
 use corpus::Corpus;
@@ -202,7 +203,7 @@ impl WorkerBench {
             let updates = source.updates(scope);
             let facts = match self.options.engine {
                 BenchEngine::Join(_) => {
-                    duplicates(context.clone(), INDEX, updates, Rule::first_of_all())
+                    duplicates(context.clone(), INDEX, updates, Rule::first_of_all(), &Effect::Cut)
                 }
                 BenchEngine::Hash => by_hash_map(updates, context.peers, self.map.clone()),
             };

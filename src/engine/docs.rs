@@ -26,6 +26,11 @@ impl<'scope> Docs<'scope> {
         Docs { stream, worker, steps: Vec::new() }
     }
 
+    /// What their worker knows.
+    pub(crate) fn worker(&self) -> &WorkerContext {
+        &self.worker
+    }
+
     /// Adds a step.
     pub(crate) fn with_step(mut self, step: Step) -> Self {
         self.steps.push(step);

@@ -68,6 +68,7 @@ pub fn funnel(
             sharing: sharing.clone(),
             shared: Cell::new(0),
             revision: None,
+            replay: None,
         });
         let probe = ProbeHandle::new();
         let mut input = InputHandle::<Epoch, CapacityContainerBuilder<Vec<Document>>>::new();

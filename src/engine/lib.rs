@@ -5,7 +5,8 @@
 //! assigns sources to workers and epochs; `source`, which feeds documents into the dataflow under
 //! flow control; `sink`, which writes them to files; `commits`; [`run`](run()), which puts these
 //! together; [`cluster`], the processes of a run; [`funnel`](funnel()), a graph over a list of
-//! documents in memory, for tests and examples.
+//! documents in memory, for tests and examples; [`replay`](replay()), a graph over records that are in a
+//! corpus already, to see what decided about them.
 
 pub mod bench;
 pub mod cluster;
@@ -19,11 +20,13 @@ mod notes;
 mod operators;
 mod plan;
 mod progress;
+mod replay;
 mod revision;
 mod run;
 mod selection;
 mod sink;
 mod source;
+mod stored;
 mod timing;
 mod watch;
 mod worker;
@@ -39,8 +42,10 @@ pub use funnel::funnel;
 pub use operators::Span;
 pub use plan::{Plan, Work};
 pub use progress::{Progress, Share};
+pub use replay::{GraphStep, Keyed, Part, Replayed, Verdicts, replay};
 pub use revision::{Revised, Revision, compact, revise};
 pub use run::{Graph, Job, Options, run};
 pub use selection::Selection;
 pub use source::{Documents, Exclude, Reader};
+pub use stored::{Compares, Effect, IndexUse, Sharing, StoredIndex};
 pub use worker::Engine;

@@ -17,13 +17,13 @@
 //! Closures are boxed in the first line of an operator, so that the dataflow is compiled once, in
 //! this crate, and not again in every slice.
 
-mod blocks;
+pub(crate) mod blocks;
 mod each;
 mod facts;
 mod hold;
 pub(crate) mod join;
 mod keyed;
-mod near;
+pub(crate) mod near;
 #[cfg(test)]
 mod oracle;
 mod paragraphs;

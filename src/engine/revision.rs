@@ -110,6 +110,7 @@ pub fn revise(corpus: &Corpus, job: Revision, options: &Options) -> Result<Revis
             sharing: sharing.clone(),
             shared: Cell::new(0),
             revision: Some(shared.clone()),
+            replay: None,
         });
         let probe = ProbeHandle::new();
         worker.dataflow(|scope| {

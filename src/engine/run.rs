@@ -115,6 +115,7 @@ pub fn run(
                 sharing: sharing.clone(),
                 shared: Cell::new(0),
                 revision: None,
+                replay: None,
             });
             let probe = ProbeHandle::new();
             let timing = job.progress.share().times_operators.then(|| Timing::of(worker));

@@ -3,12 +3,14 @@
 use crate::notes::Notes;
 use crate::operators::steps::Sharing;
 use crate::plan::Plan;
+use crate::replay::Recorder;
 use crate::revision::Revising;
 use arrangement::RunMeta;
 use corpus::Corpus;
 use document::Epoch;
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use timely::worker::Worker;
 
@@ -49,6 +51,8 @@ pub(crate) struct WorkerContext {
     pub shared: Cell<usize>,
     /// What is revised, if the run is a revision.
     pub revision: Option<Arc<Revising>>,
+    /// Records what happens, if this is a replay and not a run.
+    pub replay: Option<Rc<Recorder>>,
 }
 
 impl WorkerContext {
@@ -73,6 +77,7 @@ impl WorkerContext {
             sharing: Arc::new(Sharing::new(1)),
             shared: Cell::new(0),
             revision: None,
+            replay: None,
         }
     }
 

@@ -64,6 +64,14 @@ impl Blocks {
         self.sharing(hash).flat_map(move |places| places.iter().filter_map(near))
     }
 
+    /// Returns the nearest hash with a ref smaller than `at` within the distance, the first of several:
+    /// its ref.
+    pub fn nearest_before(&self, hash: u64, at: u64) -> Option<u64> {
+        let before = self.near(hash).filter(|(_, before)| *before < at);
+        let near = before.map(|(other, before)| ((other ^ hash).count_ones(), before));
+        near.min().map(|(_, before)| before)
+    }
+
     /// The largest number of hashes that a lookup of `hash` compares.
     pub fn work(&self, hash: u64) -> usize {
         self.sharing(hash).map(<[u32]>::len).sum()
@@ -104,6 +112,9 @@ mod tests {
                 let near = |other: u64| (other ^ hash).count_ones() <= distance_max;
                 let expected = stored.iter().any(|(other, before)| near(*other) && *before < at);
                 prop_assert_eq!(blocks.has_before(hash, at), expected);
+                let near = stored.iter().map(|(other, before)| ((other ^ hash).count_ones(), *before));
+                let nearest = near.filter(|(bits, before)| *bits <= distance_max && *before < at).min();
+                prop_assert_eq!(blocks.nearest_before(hash, at), nearest.map(|(_, before)| before));
             }
         }
     }

@@ -24,9 +24,14 @@ impl Docs<'_> {
     pub fn reject(
         self,
         reason: impl Into<Reason>,
-        mut test: impl FnMut(&Document) -> bool + 'static,
+        test: impl FnMut(&Document) -> bool + 'static,
     ) -> Self {
         let reason = reason.into();
+        let test: Box<dyn FnMut(&Document) -> bool> = Box::new(test);
+        let mut test = match &self.worker().replay {
+            Some(recorder) => recorder.deciding(&reason, test),
+            None => test,
+        };
         let name = format!("Reject: {reason}");
         self.each(
             &name,
@@ -53,7 +58,12 @@ impl Docs<'_> {
     /// assert_eq!(documents[0].text, "a text");
     /// ```
     pub fn tag(self, name: &str, write: impl FnMut(&mut Document) + 'static) -> Self {
-        self.each(name, Box::new(write))
+        let write: Box<dyn FnMut(&mut Document)> = Box::new(write);
+        let write = match &self.worker().replay {
+            Some(recorder) => recorder.writing(name, write),
+            None => write,
+        };
+        self.each(name, write)
     }
 
     fn each(self, name: &str, act: Box<dyn FnMut(&mut Document)>) -> Self {

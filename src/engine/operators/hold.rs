@@ -4,6 +4,7 @@ use crate::failure::{fail, or_fail};
 use crate::operators::facts::Facts;
 use crate::operators::join::FactStream;
 use crate::operators::spill::SpillQueue;
+use crate::replay::Part;
 use crate::worker::WorkerContext;
 use arrangement::Key;
 use corpus::Error;
@@ -31,6 +32,11 @@ pub(crate) type Held<E> = (Document, E);
 pub(crate) trait Extra: Clone + Serialize + DeserializeOwned + 'static {
     /// Its approximate size in bytes.
     fn weight(&self) -> usize;
+
+    /// The parts of the document's text whose keys are compared, if these are not of all of it.
+    fn parts(&self, _text: &str) -> Vec<Part> {
+        Vec::new()
+    }
 }
 
 impl Extra for () {

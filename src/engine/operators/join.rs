@@ -11,6 +11,8 @@
 use crate::failure::or_fail;
 use crate::index::{Index, More};
 use crate::operators::retract::{of_documents_read, with_retractions};
+use crate::replay::Recorder;
+use crate::stored::{Compares, Effect, IndexUse};
 use crate::worker::{Engine, WorkerContext};
 use arrangement::{Batch, Key, Rule, Update, owner};
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
@@ -34,13 +36,18 @@ pub(crate) type UpdateStream<'scope, K> = StreamVec<'scope, Epoch, Update<K>>;
 /// Duplicate facts: `(ref, key, diff)`.
 pub(crate) type FactStream<'scope, K> = StreamVec<'scope, Epoch, (u64, K, i64)>;
 
-/// Joins `updates` with everything in `index`, and adds them to it.
+/// Joins `updates` with everything in `index`, and adds them to it. `effect` is what
+/// becomes of duplicates.
 pub(crate) fn duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
     worker: Rc<WorkerContext>,
     index: &str,
     updates: UpdateStream<'scope, K>,
     rule: Rule,
+    effect: &Effect,
 ) -> FactStream<'scope, K> {
+    if let Some(recorder) = &worker.replay {
+        return looked_up(&worker, recorder.clone(), index, updates, Compares::Equal(rule), effect);
+    }
     let stored = Index::open(worker.clone(), index);
     let updates = with_retractions(&worker, &stored, updates);
     let facts = match worker.engine {
@@ -48,6 +55,35 @@ pub(crate) fn duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
         Engine::Differential => by_differential(&worker, index, updates, rule, stored),
     };
     of_documents_read(&worker, facts)
+}
+
+/// In a replay: looks the keys that were recorded for the documents of an epoch up in `index`. Nothing is
+/// added to it.
+pub(crate) fn looked_up<'scope, K: Key>(
+    worker: &WorkerContext,
+    recorder: Rc<Recorder>,
+    index: &str,
+    updates: UpdateStream<'scope, K>,
+    compares: Compares,
+    effect: &Effect,
+) -> FactStream<'scope, K> {
+    let (name, effect) = (index.to_owned(), effect.clone());
+    let place = recorder.index(IndexUse { name, key_bytes: K::BYTES, compares, effect });
+    let corpus = worker.corpus.clone();
+    type Builder<K> = CapacityContainerBuilder<Vec<(u64, K, i64)>>;
+    updates.unary_frontier::<Builder<K>, _, _, _>(Pipeline, "Look up", move |_, _| {
+        let mut open: Option<Capability<Epoch>> = None;
+        move |(input, frontier), output| {
+            input.for_each(|cap, _| {
+                open.get_or_insert_with(|| cap.retain_least(0).expect("a message has a time"));
+            });
+            if let Some(cap) = open.take_if(|cap| !frontier.less_equal(cap.time())) {
+                let mut facts = Vec::new();
+                recorder.look_up(&corpus, place, |at, key| facts.push((at.0, K::narrowed(key), 1)));
+                output.session(&cap).give_container(&mut facts);
+            }
+        }
+    })
 }
 
 /// An event for an operator that gathers updates by epoch.

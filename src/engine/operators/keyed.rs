@@ -1,9 +1,11 @@
 //! The stage before each dedup-join: documents, and the keys by which they are compared.
 //!
 //! Private: `reject_repeats` and `cut_repeated_spans` have examples of the whole chain.
+//!
+//! In a replay, the keys are recorded too, with the parts of the text that they are of.
 
 use crate::docs::Docs;
-use crate::operators::hold::Held;
+use crate::operators::hold::{Extra, Held};
 use crate::operators::join::UpdateStream;
 use crate::worker::WorkerContext;
 use arrangement::{Key, Update};
@@ -25,11 +27,13 @@ pub(crate) type HeldStream<'scope, E> = StreamVec<'scope, Epoch, Held<E>>;
 impl<'scope> Docs<'scope> {
     /// Returns the documents, an update for each distinct key of each kept document, and what the
     /// worker knows.
-    pub(crate) fn keyed<K: Key, E: Clone + Default + 'static>(
+    pub(crate) fn keyed<K: Key, E: Extra + Default>(
         self,
         mut keys: Keys<K, E>,
     ) -> (HeldStream<'scope, E>, UpdateStream<'scope, K>, Rc<WorkerContext>) {
         let (stream, worker) = self.into_parts();
+        // The dedup-join that follows notes its index at this place.
+        let replay = worker.replay.clone().map(|replay| (replay.indexes(), replay));
         let mut builder = OperatorBuilder::new("Keys".into(), stream.scope());
         let mut input = builder.new_input(stream, Pipeline);
         let (held_out, held) = builder.new_output::<Vec<Held<E>>>();
@@ -53,6 +57,12 @@ impl<'scope> Docs<'scope> {
                         };
                         distinct.sort_unstable();
                         distinct.dedup();
+                        if let Some((index, replay)) = &replay
+                            && document.is_kept()
+                        {
+                            let keys = distinct.iter().map(|key| key.widened()).collect();
+                            replay.keys(&document, *index, keys, extra.parts(&document.text));
+                        }
                         let at = document.at.0;
                         distinct.drain(..).for_each(|key| updates.give((key, at, 1)));
                         batch.push((document, extra));

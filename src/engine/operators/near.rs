@@ -3,10 +3,11 @@
 use crate::docs::Docs;
 use crate::index::{Index, More};
 use crate::operators::blocks::Blocks;
-use crate::operators::join::{FactStream, UpdateStream};
+use crate::operators::join::{FactStream, UpdateStream, looked_up};
 use crate::operators::keyed::Keys;
 use crate::operators::repeats::reject_duplicates;
 use crate::operators::retract::{of_documents_read, with_retractions};
+use crate::stored::{Compares, Effect};
 use crate::worker::WorkerContext;
 use arrangement::{Update, consolidate, owner};
 use document::{DocRef, Document, Epoch, Reason};
@@ -57,9 +58,10 @@ impl Docs<'_> {
         let keys: Keys<u64, ()> =
             Box::new(move |document, keys| keys.extend(hash(document).map(key)));
         let (held, updates, worker) = self.keyed(keys);
-        let facts = near_repeats(worker.clone(), index, updates, distance_max);
+        let effect = Effect::Reject(reason.into());
+        let facts = near_repeats(worker.clone(), index, updates, distance_max, &effect);
         let facts = of_documents_read(&worker, facts);
-        reject_duplicates("Reject near repeats", worker, reason.into(), held, facts)
+        reject_duplicates("Reject near repeats", worker, effect, held, facts)
     }
 }
 
@@ -69,8 +71,14 @@ fn key(hash: u64) -> u64 {
     hash.wrapping_mul(SPREAD)
 }
 
-fn hash(key: u64) -> u64 {
+/// Returns the hash that is stored under a key.
+pub(crate) fn hash(key: u64) -> u64 {
     key.wrapping_mul(INVERSE)
+}
+
+/// Returns the number of bits in which the hashes that are stored under two keys differ.
+pub(crate) fn distance(a: u64, b: u64) -> u32 {
+    (hash(a) ^ hash(b)).count_ones()
 }
 
 /// 2^64 over the golden ratio.
@@ -97,7 +105,12 @@ pub(crate) fn near_repeats<'scope>(
     index: &str,
     updates: UpdateStream<'scope, u64>,
     distance_max: u32,
+    effect: &Effect,
 ) -> FactStream<'scope, u64> {
+    if let Some(recorder) = &worker.replay {
+        let compares = Compares::Near { distance_max };
+        return looked_up(&worker, recorder.clone(), index, updates, compares, effect);
+    }
     let last = worker.plan.last_epoch();
     let mut share = Share::open(worker.clone(), index, distance_max);
     let updates = with_retractions(&worker, &share.index, updates);

@@ -15,6 +15,7 @@
 //! For a long run: `SLUICE_ORACLE_CASES=10000 cargo test -p engine oracle`.
 
 use crate::operators::join::duplicates;
+use crate::stored::Effect;
 use crate::worker::{Engine, WorkerContext};
 use arrangement::{Copies, Rule, RunMeta, Scope, Update};
 use corpus::Corpus;
@@ -82,7 +83,7 @@ fn add(
         let sums = facts.clone();
         worker.dataflow::<Epoch, _, _>(|scope| {
             let updates = scope.input_from(&mut input);
-            let facts = duplicates(context.clone(), INDEX, updates, rule.clone());
+            let facts = duplicates(context.clone(), INDEX, updates, rule.clone(), &Effect::Cut);
             type Builder = CapacityContainerBuilder<Vec<()>>;
             let add = move |epoch: Epoch, batch: &mut Vec<(u64, u64, i64)>| {
                 let mut sums = sums.lock().unwrap();

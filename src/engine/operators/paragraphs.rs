@@ -4,6 +4,8 @@ use crate::docs::Docs;
 use crate::operators::hold::{Extra, hold};
 use crate::operators::join::duplicates;
 use crate::operators::keyed::Keys;
+use crate::replay::Part;
+use crate::stored::Effect;
 use arrangement::Rule;
 use document::{Document, Paragraphs};
 use serde::{Deserialize, Serialize};
@@ -62,7 +64,7 @@ impl Docs<'_> {
         });
         let docs = self.reject("too_many_lines", has_too_many_lines);
         let (held, updates, worker) = docs.keyed(keys);
-        let facts = duplicates(worker.clone(), index, updates, rule);
+        let facts = duplicates(worker.clone(), index, updates, rule, &Effect::Cut);
         let mut kept = Vec::new();
         let cut = Box::new(move |document: &mut Document, lines: Lines, facts: &[(u64, u64)]| {
             if document.is_kept() {
@@ -86,6 +88,25 @@ struct Lines {
 impl Extra for Lines {
     fn weight(&self) -> usize {
         self.firsts.capacity() * size_of::<(u64, u32)>()
+    }
+
+    fn parts(&self, text: &str) -> Vec<Part> {
+        let mut starts = Vec::with_capacity(self.count as usize);
+        let mut next = 0;
+        for line in text.split('\n') {
+            starts.push(next..next + line.len());
+            next += line.len() + 1;
+        }
+        let mut parts: Vec<Part> = self
+            .firsts
+            .iter()
+            .map(|(key, line)| Part {
+                key: u128::from(*key),
+                range: starts[*line as usize].clone(),
+            })
+            .collect();
+        parts.sort_by_key(|part| part.range.start);
+        parts
     }
 }
 

@@ -4,6 +4,7 @@ use crate::docs::Docs;
 use crate::operators::hold::hold;
 use crate::operators::join::{FactStream, duplicates};
 use crate::operators::keyed::{HeldStream, Keys};
+use crate::stored::Effect;
 use crate::worker::WorkerContext;
 use arrangement::{Key, Rule};
 use document::{Document, Reason};
@@ -38,7 +39,7 @@ impl Docs<'_> {
         rule: Rule,
     ) -> Self {
         let key: Keys<u128, ()> = Box::new(move |document, keys| keys.push(key(document)));
-        self.reject_by_keys(index, reason.into(), key, rule)
+        self.reject_by_keys(index, Effect::Reject(reason.into()), key, rule)
     }
 
     /// Rejects, with `reason`, each document that shares one of its `bands` with an earlier document,
@@ -73,19 +74,19 @@ impl Docs<'_> {
         bands: impl FnMut(&Document, &mut Vec<u64>) + 'static,
         rule: Rule,
     ) -> Self {
-        self.reject_by_keys(index, reason.into(), Box::new(bands), rule)
+        self.reject_by_keys(index, Effect::RejectByAny(reason.into()), Box::new(bands), rule)
     }
 
     fn reject_by_keys<K: Key + Serialize + DeserializeOwned>(
         self,
         index: &str,
-        reason: Reason,
+        effect: Effect,
         keys: Keys<K, ()>,
         rule: Rule,
     ) -> Self {
         let (held, updates, worker) = self.keyed(keys);
-        let facts = duplicates(worker.clone(), index, updates, rule);
-        reject_duplicates("Reject repeats", worker, reason, held, facts)
+        let facts = duplicates(worker.clone(), index, updates, rule, &effect);
+        reject_duplicates("Reject repeats", worker, effect, held, facts)
     }
 }
 
@@ -93,12 +94,15 @@ impl Docs<'_> {
 pub(crate) fn reject_duplicates<'scope, K: Key + Serialize + DeserializeOwned>(
     name: &str,
     worker: Rc<WorkerContext>,
-    reason: Reason,
+    effect: Effect,
     held: HeldStream<'scope, ()>,
     facts: FactStream<'scope, K>,
 ) -> Docs<'scope> {
+    let reason = effect.reason().cloned();
     let apply = Box::new(move |document: &mut Document, (), facts: &[(u64, K)]| {
-        if !facts.is_empty() {
+        if let Some(reason) = &reason
+            && !facts.is_empty()
+        {
             document.reject(reason.clone());
         }
     });

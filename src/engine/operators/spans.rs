@@ -4,6 +4,8 @@ use crate::docs::Docs;
 use crate::operators::hold::{Extra, hold};
 use crate::operators::join::duplicates;
 use crate::operators::keyed::Keys;
+use crate::replay::Part;
+use crate::stored::Effect;
 use arrangement::Rule;
 use document::{Document, Paragraphs};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,14 @@ pub struct Span {
 impl Extra for Vec<Span> {
     fn weight(&self) -> usize {
         self.capacity() * size_of::<Span>()
+    }
+
+    fn parts(&self, _text: &str) -> Vec<Part> {
+        let part = |span: &Span| Part {
+            key: u128::from(span.key),
+            range: span.start as usize..span.end as usize,
+        };
+        self.iter().map(part).collect()
     }
 }
 
@@ -71,7 +81,7 @@ impl Docs<'_> {
             spans
         });
         let (held, updates, worker) = self.keyed(keys);
-        let facts = duplicates(worker.clone(), index, updates, rule);
+        let facts = duplicates(worker.clone(), index, updates, rule, &Effect::Cut);
         let cut =
             Box::new(move |document: &mut Document, spans: Vec<Span>, facts: &[(u64, u64)]| {
                 if document.is_kept() {

@@ -48,7 +48,8 @@ fn found(sessions: &[Session]) -> BTreeSet<u64> {
             let found = found.clone();
             worker.dataflow::<Epoch, _, _>(|scope| {
                 let updates = scope.input_from(&mut input);
-                let facts = near_repeats(context.clone(), INDEX, updates, DISTANCE_MAX);
+                let facts =
+                    near_repeats(context.clone(), INDEX, updates, DISTANCE_MAX, &Effect::Cut);
                 type Builder = CapacityContainerBuilder<Vec<()>>;
                 let gather = facts.unary::<Builder, _, _, _>(Pipeline, "Gather", |_, _| {
                     move |input, _output| {
