@@ -2,9 +2,13 @@
 
 mod columns;
 mod find;
+mod scan;
 
 pub use find::{Fate, fates};
-pub(crate) use find::{places_of_url, ranked, row_at, rows_at};
+pub use scan::{LedgerColumns, Words};
+
+pub(crate) use find::{places_of_url, ranked, reasons_of, rows_at, rows_of};
+pub(crate) use scan::scan;
 
 use crate::error::Error;
 use crate::manifest::{Counts, File as PartFile};
@@ -29,6 +33,8 @@ const ROWS_IN_GROUP: usize = 1 << 16;
 
 /// The reason of a document that is excluded from the corpus.
 pub const EXCLUDED: &str = "removed";
+/// Share of the addresses that a row group lacks for which its filter says that it may have them.
+const URL_FILTER_ERRORS: f64 = 0.01;
 
 /// A row: the fate of one record.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -178,6 +184,11 @@ impl LedgerWriter {
         let schema = parse_message_type(&schema()).expect("a valid schema");
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(Default::default()))
+            // An address is found without reading all of them. They are distinct, so that a
+            // dictionary of them would be of no use.
+            .set_column_dictionary_enabled("url".into(), false)
+            .set_column_bloom_filter_max_ndv("url".into(), ROWS_IN_GROUP as u64)
+            .set_column_bloom_filter_fpp("url".into(), URL_FILTER_ERRORS)
             .set_created_by("sluicebox".into())
             .build();
         let file = SerializedFileWriter::new(

@@ -1,11 +1,11 @@
 //! Finding single records of a label: rows of the ledger, and the documents that are kept.
 
 use crate::error::Error;
-use crate::ledger::{self, LedgerRow};
+use crate::ledger::{self, LedgerColumns, LedgerRow};
 use crate::manifest::{File, Label};
 use crate::segment::{SegmentReader, line_end};
 use crate::store::Corpus;
-use document::DocRef;
+use document::{DocRef, Reason};
 use std::iter::Peekable;
 use std::path::PathBuf;
 
@@ -85,25 +85,68 @@ impl<'c> Lookup<'c> {
     /// # Errors
     /// If a file of the ledger cannot be read or is damaged.
     pub fn row(&self, at: DocRef) -> Result<Option<LedgerRow>, Error> {
-        let file = self.ledger.iter().find(|file| (file.first..=file.last).contains(&at));
-        file.map_or(Ok(None), |file| ledger::row_at(&self.path(file), at))
+        Ok(self.rows_of(&[at])?.pop())
     }
 
-    /// Returns the rows of all records with this address, in the order of refs. Reads the addresses
-    /// of the whole label.
+    /// Returns the rows of those of the records, which are in order, that were read.
     ///
     /// # Errors
     /// If a file of the ledger cannot be read or is damaged.
-    pub fn rows_of_url(&self, url: &str) -> Result<Vec<LedgerRow>, Error> {
+    pub fn rows_of(&self, refs: &[DocRef]) -> Result<Vec<LedgerRow>, Error> {
         let mut rows = Vec::new();
+        for (file, within) in self.by_file(refs) {
+            rows.extend(ledger::rows_of(&self.path(file), within)?);
+        }
+        Ok(rows)
+    }
+
+    /// Returns why records, which are in order, were dropped; `None` for one that is kept. Reads less
+    /// than [`Lookup::rows_of`].
+    ///
+    /// # Errors
+    /// If a file of the ledger cannot be read or is damaged, or a record is not in it.
+    pub fn reasons_of(&self, refs: &[DocRef]) -> Result<Vec<Option<Reason>>, Error> {
+        let mut reasons = Vec::new();
+        for (file, within) in self.by_file(refs) {
+            reasons.extend(ledger::reasons_of(&self.path(file), within)?);
+        }
+        if reasons.len() == refs.len() {
+            return Ok(reasons);
+        }
+        let what = format!(
+            "the ledger of {} lacks rows of documents that the state has: sluice verify shows which",
+            self.label.full_name()
+        );
+        Err(Error::corrupt(self.corpus.root(), what))
+    }
+
+    /// The files of the ledger that may have some of the refs, which are in order, each with these.
+    fn by_file<'r>(&self, refs: &'r [DocRef]) -> impl Iterator<Item = (&'c File, &'r [DocRef])> {
+        let within = |file: &'c File| {
+            let first = refs.partition_point(|at| *at < file.first);
+            let end = refs.partition_point(|at| *at <= file.last);
+            (file, &refs[first.min(end)..end])
+        };
+        let all = self.ledger.iter().copied().map(within);
+        all.filter(|(_, within)| !within.is_empty())
+    }
+
+    /// Returns the rows of all records with this address, in the order of refs, and the number of rows
+    /// whose addresses were read one by one: those of earlier versions, which have no filter.
+    ///
+    /// # Errors
+    /// If a file of the ledger cannot be read or is damaged.
+    pub fn rows_of_url(&self, url: &str) -> Result<(Vec<LedgerRow>, u64), Error> {
+        let (mut rows, mut unfiltered) = (Vec::new(), 0);
         for file in &self.ledger {
             let path = self.path(file);
-            let places = ledger::places_of_url(&path, url)?;
+            let (places, scanned) = ledger::places_of_url(&path, url)?;
+            unfiltered += scanned;
             if !places.is_empty() {
                 rows.extend(ledger::rows_at(&path, &places)?);
             }
         }
-        Ok(rows)
+        Ok((rows, unfiltered))
     }
 
     /// Returns the rows with these numbers among all records with one of `verdicts`, in the order of
@@ -154,6 +197,14 @@ impl<'c> Lookup<'c> {
             self.label.full_name()
         );
         Err(Error::corrupt(self.corpus.root(), what))
+    }
+
+    /// Passes the columns of a file of the label's ledger to `each`, some rows at a time.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is damaged.
+    pub fn scan(&self, file: &File, each: impl FnMut(&LedgerColumns)) -> Result<(), Error> {
+        ledger::scan(&self.path(file), each)
     }
 
     /// Returns how many rows of a ledger file have one of `verdicts`, if the manifest says.
@@ -331,7 +382,16 @@ mod tests {
         assert_eq!((row.scores.quality, &*row.url), (Some(198.0), "http://a.example/198"));
         assert_eq!(row.id, "s/l/a#\"x#198");
         assert_eq!(lookup.row(DocRef::new(0, 0, 300)).unwrap(), None);
-        assert_eq!(lookup.rows_of_url("http://a.example/198").unwrap(), std::slice::from_ref(&row));
+        let found = lookup.rows_of_url("http://a.example/198").unwrap();
+        assert_eq!(found, (vec![row.clone()], 0));
+        assert_eq!(lookup.rows_of_url("http://a.example/300").unwrap(), (Vec::new(), 0));
+        let refs: Vec<DocRef> =
+            [0, 1, 2, 99, 100, 198, 299].map(|record| DocRef::new(0, 0, record)).into();
+        let some = lookup.rows_of(&refs).unwrap();
+        assert_eq!(some.iter().map(|row| row.at).collect::<Vec<_>>(), refs);
+        let reasons: Vec<_> = some.into_iter().map(|row| row.reason).collect();
+        assert_eq!(lookup.reasons_of(&refs).unwrap(), reasons);
+        assert!(lookup.reasons_of(&[refs[6], DocRef::new(0, 0, 300)]).is_err());
         let other = lookup.row(DocRef::new(0, 0, 3)).unwrap().unwrap();
         let mut documents = lookup.documents();
         for (row, text) in [(&other, "text 3"), (&row, "text 198")] {
@@ -355,6 +415,38 @@ mod tests {
             row_by_row.extend(crate::ledger::rows(&path).unwrap().map(Result::unwrap));
         }
         assert_eq!(one_by_one, row_by_row);
+    }
+
+    #[test]
+    fn columns_have_the_values_of_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let corpus = Corpus::create(dir.path()).unwrap();
+        let label = label(&corpus);
+        let lookup = Lookup::new(&corpus, &label);
+        let rows = lookup.rows(&Verdicts::All, &(0..300).collect::<Vec<_>>()).unwrap();
+        let (mut rows, mut seen) = (rows.into_iter(), 0);
+        for file in &lookup.ledger {
+            let mut next_url = 0;
+            let each = |columns: &LedgerColumns| {
+                for (place, at) in columns.refs.iter().enumerate() {
+                    let row = rows.next().unwrap();
+                    assert_eq!((*at as u64, columns.tokens[place]), (row.at.0, -1));
+                    assert_eq!(columns.reason.of(place), row.reason.as_deref());
+                    assert_eq!(columns.language.of(place), None);
+                    let quality = Some(columns.quality[place]).filter(|value| !value.is_nan());
+                    assert_eq!(quality, row.scores.quality);
+                    assert_eq!(columns.bytes_kept[place] as u64, row.bytes_kept);
+                    if row.reason.is_none() {
+                        let (at, url) = &columns.kept_urls[next_url];
+                        assert_eq!((*at, url.data()), (place, row.url.as_bytes()));
+                        next_url += 1;
+                    }
+                    seen += 1;
+                }
+            };
+            lookup.scan(file, each).unwrap();
+        }
+        assert_eq!(seen, 300);
     }
 
     #[test]

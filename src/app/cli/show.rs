@@ -25,8 +25,7 @@ a terminal the output goes through $PAGER.";
 pub(crate) struct Show {
     /// The corpus
     corpus: PathBuf,
-    /// The id, SLICE/LABEL/SOURCE#RECORD, as in meta.id; or the URL of a document, for which all
-    /// addresses of the ledger are read
+    /// The id, SLICE/LABEL/SOURCE#RECORD, as in meta.id; or the URL of a document
     id: String,
     /// Print JSON: one object with text, meta, thresholds and the row of the ledger
     #[arg(long)]

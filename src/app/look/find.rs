@@ -1,6 +1,8 @@
 //! Finding a record by its id or its address.
 
 use super::Look;
+use crate::terminal::notice;
+use crate::terminal::units::counted;
 use anyhow::{Context, Result};
 use corpus::{Label, LedgerRow, Lookup};
 use document::DocRef;
@@ -77,7 +79,14 @@ fn parse(look: &Look, id: &str) -> Result<DocRef> {
 fn by_url<'l>(look: &'l Look, url: &str) -> Result<(&'l Label, LedgerRow)> {
     let mut found = Vec::new();
     for label in look.manifest.present() {
-        let rows = Lookup::new(&look.corpus, label).rows_of_url(url)?;
+        let (rows, unfiltered) = Lookup::new(&look.corpus, label).rows_of_url(url)?;
+        if unfiltered > 0 {
+            let (name, rows) = (label.full_name(), counted(unfiltered, "row"));
+            notice(&format!(
+                "{name}: {rows} of its ledger are of an earlier version, without filters of addresses; \
+                 all of these were read"
+            ));
+        }
         found.extend(rows.into_iter().map(|row| (label, row)));
     }
     if found.len() > 1 {

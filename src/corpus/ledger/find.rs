@@ -3,11 +3,14 @@
 use super::columns::{COLUMNS, COLUMNS_MIN, check, place_of};
 use super::{LedgerRow, parquet_error};
 use crate::error::Error;
-use document::DocRef;
+use document::{DocRef, Reason};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
+use parquet::file::properties::ReaderProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::serialized_reader::ReadOptionsBuilder;
+use parquet::file::statistics::Statistics;
 use std::fs::File;
 use std::path::Path;
 
@@ -22,8 +25,13 @@ struct Groups {
 
 impl Groups {
     fn open(path: &Path) -> Result<Groups, Error> {
+        Groups::open_with(path, ReadOptionsBuilder::new())
+    }
+
+    fn open_with(path: &Path, options: ReadOptionsBuilder) -> Result<Groups, Error> {
         let file = File::open(path).map_err(Error::unopened(path))?;
-        let file = SerializedFileReader::new(file).map_err(parquet_error(path))?;
+        let file = SerializedFileReader::new_with_options(file, options.build());
+        let file = file.map_err(parquet_error(path))?;
         let columns = file.metadata().file_metadata().schema_descr().num_columns();
         if !(COLUMNS_MIN..=COLUMNS.len()).contains(&columns) {
             let what = format!("{} columns expected, {columns} found", COLUMNS.len());
@@ -42,6 +50,58 @@ impl Groups {
 
     fn column(&self, group: usize, place: usize) -> Result<ColumnReader, ParquetError> {
         self.file.get_row_group(group)?.get_column_reader(place)
+    }
+
+    /// Whether a row group may have some of the refs, which ascend.
+    fn may_have(&self, group: usize, refs: &[DocRef]) -> bool {
+        let column = self.file.metadata().row_group(group).column(place_of("ref"));
+        let Some(Statistics::Int64(statistics)) = column.statistics() else { return true };
+        let (Some(first), Some(last)) = (statistics.min_opt(), statistics.max_opt()) else {
+            return true;
+        };
+        // Refs are stored as signed numbers. Those of a file are of one label, so their order is the
+        // same.
+        let place = refs.partition_point(|at| (at.0 as i64) < *first);
+        refs.get(place).is_some_and(|at| at.0 as i64 <= *last)
+    }
+
+    /// Returns the places in a row group of those of the refs, which ascend, that it has.
+    fn places(&self, group: usize, refs: &[DocRef]) -> Result<Vec<usize>, ParquetError> {
+        let ColumnReader::Int64ColumnReader(mut reader) = self.column(group, place_of("ref"))?
+        else {
+            return Err(wrong_type());
+        };
+        let (mut places, mut before) = (Vec::new(), 0);
+        loop {
+            let (_, found) = batch::<_, i64>(&mut reader)?;
+            let Some(last) = found.last() else { return Ok(places) };
+            // Both ascend.
+            let wanted = refs.iter().skip_while(|at| (at.0 as i64) < found[0]);
+            for at in wanted.take_while(|at| at.0 as i64 <= *last) {
+                places.extend(found.binary_search(&(at.0 as i64)).map(|place| before + place));
+            }
+            before += found.len();
+        }
+    }
+
+    /// Returns the places in the file of those of the refs, which ascend, that it has.
+    fn places_of(&self, refs: &[DocRef]) -> Result<Vec<u64>, ParquetError> {
+        let (mut places, mut start) = (Vec::new(), 0);
+        for group in 0..self.count() {
+            if self.may_have(group, refs) {
+                let within = self.places(group, refs)?;
+                places.extend(within.into_iter().map(|place| start + place as u64));
+            }
+            start += self.rows(group);
+        }
+        Ok(places)
+    }
+
+    /// Returns whether a row group may have an address, by its filter; `None` if it has no filter.
+    fn may_have_url(&self, group: usize, url: &str) -> Result<Option<bool>, ParquetError> {
+        let group = self.file.get_row_group(group)?;
+        let filter = group.get_column_bloom_filter(place_of("url"));
+        Ok(filter.map(|filter| filter.check(&url)))
     }
 
     /// Calls `each` with every value of a text column, `None` for one that is absent, until it
@@ -77,7 +137,8 @@ impl Groups {
     }
 }
 
-fn reader_is_optional(file: &SerializedFileReader<File>, place: usize) -> bool {
+/// Whether a column may lack values.
+pub(super) fn reader_is_optional(file: &SerializedFileReader<File>, place: usize) -> bool {
     file.metadata().file_metadata().schema_descr().column(place).max_def_level() > 0
 }
 
@@ -122,37 +183,39 @@ pub(crate) fn rows_at(path: &Path, places: &[u64]) -> Result<Vec<LedgerRow>, Err
     Ok(rows)
 }
 
-/// Returns the row of a document; `None` if the file has none.
-pub(crate) fn row_at(path: &Path, at: DocRef) -> Result<Option<LedgerRow>, Error> {
+/// Returns the rows of those of the documents, which are in order, that the file has.
+pub(crate) fn rows_of(path: &Path, refs: &[DocRef]) -> Result<Vec<LedgerRow>, Error> {
+    let places = Groups::open(path)?.places_of(refs).map_err(parquet_error(path))?;
+    if places.is_empty() { Ok(Vec::new()) } else { rows_at(path, &places) }
+}
+
+/// Returns why documents, which are in order and in the file, were rejected; `None` for one that is
+/// kept.
+pub(crate) fn reasons_of(path: &Path, refs: &[DocRef]) -> Result<Vec<Option<Reason>>, Error> {
     let groups = Groups::open(path)?;
-    let mut start = 0;
-    for group in 0..groups.count() {
-        let find = || -> Result<Option<u64>, ParquetError> {
-            let ColumnReader::Int64ColumnReader(mut reader) =
-                groups.column(group, place_of("ref"))?
-            else {
-                return Err(wrong_type());
-            };
-            let mut before = 0;
-            loop {
-                let (_, refs) = batch::<_, i64>(&mut reader)?;
-                match refs.last() {
-                    None => return Ok(None),
-                    // Refs ascend.
-                    Some(last) if (*last as u64) < at.0 => before += refs.len() as u64,
-                    Some(_) => {
-                        let found = refs.iter().position(|found| *found as u64 == at.0);
-                        return Ok(found.map(|place| before + place as u64));
-                    }
-                }
-            }
-        };
-        if let Some(place) = find().map_err(parquet_error(path))? {
-            return Ok(rows_at(path, &[start + place])?.pop());
-        }
-        start += groups.rows(group);
+    let places = groups.places_of(refs).map_err(parquet_error(path))?;
+    if places.len() != refs.len() {
+        let what = format!("{} of {} documents found", places.len(), refs.len());
+        return Err(Error::corrupt(path, what));
     }
-    Ok(None)
+    let (mut reasons, mut start, mut waiting) = (Vec::new(), 0, places.into_iter().peekable());
+    for group in 0..groups.count() {
+        let end = start + groups.rows(group);
+        if waiting.peek().is_some_and(|place| *place < end) {
+            let mut place = start;
+            let each = |reason: Option<&[u8]>| {
+                if waiting.next_if_eq(&place).is_some() {
+                    let reason = reason.map(|reason| String::from_utf8_lossy(reason).into_owned());
+                    reasons.push(reason.map(Reason::from));
+                }
+                place += 1;
+                waiting.peek().is_some_and(|next| *next < end)
+            };
+            groups.texts(group, place_of("reason"), each).map_err(parquet_error(path))?;
+        }
+        start = end;
+    }
+    Ok(reasons)
 }
 
 /// Returns the places of the rows whose number among those with a reason that `is_wanted` is in
@@ -186,21 +249,33 @@ pub(crate) fn ranked(
     Ok((places, rank))
 }
 
-/// Returns the places of the rows with this address.
-pub(crate) fn places_of_url(path: &Path, url: &str) -> Result<Vec<u64>, Error> {
-    let groups = Groups::open(path)?;
-    let (mut places, mut place) = (Vec::new(), 0);
+/// Returns the places of the rows with this address, and the number of rows whose addresses were read
+/// because they have no filter: those of earlier versions.
+pub(crate) fn places_of_url(path: &Path, url: &str) -> Result<(Vec<u64>, u64), Error> {
+    let filters = ReaderProperties::builder().set_read_bloom_filter(true).build();
+    let options = ReadOptionsBuilder::new().with_reader_properties(filters);
+    let groups = Groups::open_with(path, options)?;
+    let (mut places, mut start, mut unfiltered) = (Vec::new(), 0, 0);
     for group in 0..groups.count() {
-        let each = |found: Option<&[u8]>| {
-            if found == Some(url.as_bytes()) {
-                places.push(place);
-            }
-            place += 1;
-            true
-        };
-        groups.texts(group, place_of("url"), each).map_err(parquet_error(path))?;
+        let rows = groups.rows(group);
+        let may_have = groups.may_have_url(group, url).map_err(parquet_error(path))?;
+        if may_have.is_none() {
+            unfiltered += rows;
+        }
+        if may_have != Some(false) {
+            let mut place = start;
+            let each = |found: Option<&[u8]>| {
+                if found == Some(url.as_bytes()) {
+                    places.push(place);
+                }
+                place += 1;
+                true
+            };
+            groups.texts(group, place_of("url"), each).map_err(parquet_error(path))?;
+        }
+        start += rows;
     }
-    Ok(places)
+    Ok((places, unfiltered))
 }
 
 /// What is known of a record without reading its whole row.
