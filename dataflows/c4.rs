@@ -7,7 +7,7 @@
 use arrangement::Rule;
 use engine::Span;
 use formats::columns::PAGES;
-use formats::{Form, Row, WarcRecord};
+use formats::{Form, Row, WarcReader, WarcRecord};
 use recipe::prelude::*;
 use recipe::{language_of, language_score_of};
 use signals::rules::c4::{self as rules, TFDS};
@@ -105,6 +105,15 @@ impl Slice for C4 {
         pages(path, settings)
     }
 
+    fn read_at(
+        path: &Path,
+        offset: u64,
+        settings: &Settings,
+    ) -> Option<Result<Documents, ReadError>> {
+        let is_dump = settings.source == Source::Wet;
+        is_dump.then(|| formats::wet::open_at(path, offset).map(pages_of_dump))
+    }
+
     /// Keeps all pages of shards, and those pages of a dump that pass C4's rules.
     fn graph<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
         let pages = match setup.settings.source {
@@ -178,12 +187,15 @@ fn language(page: &Document) -> (&str, f64) {
 
 fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
     if settings.source == Source::Wet {
-        let records = formats::wet::open(path)?;
-        return Ok(documents(records.map(|record| record.map(page_of_dump))));
+        return Ok(pages_of_dump(formats::wet::open(path)?));
     }
     let rows = formats::rows(path)?;
     let language = language_of_name(&path.to_string_lossy());
     Ok(documents(rows.map(move |row| row.map(|row| page_of_shard(row, language.as_deref())))))
+}
+
+fn pages_of_dump(records: WarcReader) -> Documents {
+    documents(records.map(|record| record.map(page_of_dump)))
 }
 
 /// The fields of a line of a shard, or of a row of its Parquet form.

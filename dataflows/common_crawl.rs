@@ -5,7 +5,7 @@
 
 use arrangement::Rule;
 use document::DocRef;
-use formats::{Form, WarcRecord};
+use formats::{Form, WarcReader, WarcRecord};
 use models::wikiref::is_below;
 use recipe::prelude::*;
 use recipe::{language_of, language_score_of};
@@ -184,7 +184,11 @@ impl Slice for CommonCrawl {
     }
 
     fn read(path: &Path, _: &Settings) -> Result<Documents, ReadError> {
-        pages(path)
+        Ok(pages(formats::wet::open(path)?))
+    }
+
+    fn read_at(path: &Path, offset: u64, _: &Settings) -> Option<Result<Documents, ReadError>> {
+        Some(formats::wet::open_at(path, offset).map(pages))
     }
 
     /// Keeps pages in the chosen languages, without repeated paragraphs and pages.
@@ -312,9 +316,8 @@ fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<
 }
 
 /// Reads the pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
-fn pages(path: &Path) -> Result<Documents, ReadError> {
-    let records = formats::wet::open(path)?;
-    Ok(documents(records.map(|record| record.map(page))))
+fn pages(records: WarcReader) -> Documents {
+    documents(records.map(|record| record.map(page)))
 }
 
 /// Converts a WET record to a page. The title is not part of the text: it is neither compared nor

@@ -207,7 +207,7 @@ fn run(
     (meeting, dashboard): (Meeting, Option<&Dashboard>),
 ) -> Result<Vec<String>> {
     let used: BTreeSet<&str> = labels.iter().map(|l| manifest.labels[*l].slice.as_str()).collect();
-    let setup_labels = setup_labels(&manifest);
+    let setup_labels = SetupLabel::of_corpus(&manifest);
     let mut prepared: PreparedSlices = BTreeMap::new();
     let mut identifiers = Vec::new();
     for slice in slices.iter().filter(|slice| used.contains(slice.name())) {
@@ -274,30 +274,6 @@ pub(crate) fn exclude(corpus: &Corpus, manifest: &Manifest) -> Result<Option<Exc
     let matcher = Exclusions::load(corpus, manifest)?.matcher(&manifest.labels);
     let exclude = move |document: &mut Document| matcher.exclude(document);
     Ok((!manifest.excluded.is_empty()).then(|| Arc::new(exclude) as Exclude))
-}
-
-/// Returns what graphs know about the labels.
-pub(crate) fn setup_labels(manifest: &Manifest) -> Arc<Vec<SetupLabel>> {
-    let labels = manifest.labels.iter();
-    let of = |label: &corpus::Label| SetupLabel {
-        name: label.name.clone(),
-        sources: label.sources.len() as u64,
-    };
-    Arc::new(labels.map(of).collect())
-}
-
-/// Returns the graph of all slices together, if there is one.
-pub(crate) fn together(is_global: bool, decontaminator: Option<Decontaminator>) -> Option<Graph> {
-    if !is_global && decontaminator.is_none() {
-        return None;
-    }
-    Some(Arc::new(move |docs: Docs<'_>| {
-        let docs = if is_global { global_dedup(docs) } else { docs };
-        match &decontaminator {
-            Some(with) => decontaminate(docs, with),
-            None => docs,
-        }
-    }))
 }
 
 /// The slices of a run, by name.

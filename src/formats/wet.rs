@@ -22,3 +22,11 @@ use std::path::Path;
 pub fn open(path: &Path) -> Result<WarcReader, ReadError> {
     Ok(WarcReader::open(path)?.keeping(|kind| *kind == Kind::Conversion))
 }
+
+/// Opens a WET file at a byte at which a record begins, as [`open`] does. Offsets count from there.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub fn open_at(path: &Path, offset: u64) -> Result<WarcReader, ReadError> {
+    Ok(WarcReader::open_at(path, offset)?.keeping(|kind| *kind == Kind::Conversion))
+}

@@ -22,6 +22,7 @@ mod print;
 mod read;
 mod recipe;
 mod record;
+mod replay;
 mod settings;
 mod slice;
 mod store;

@@ -5,6 +5,7 @@ use crate::models::{ModelFiles, Models};
 use crate::settings::{AnySettings, Key, Preset, Settings, Unusable};
 use crate::summed::summed;
 use crate::usage::{suggest, usage};
+use corpus::{Label, Manifest};
 use engine::{Docs, Documents, Graph, Reader};
 use formats::{Defect, Form, ReadError};
 use std::any::Any;
@@ -86,6 +87,17 @@ pub trait Slice: Send + Sync + 'static {
     /// # Errors
     /// If the source cannot be opened.
     fn read(path: &Path, settings: &Self::Settings) -> Result<Documents, ReadError>;
+
+    /// Opens a source at the byte at which one of its records begins, and returns the documents from
+    /// there on, whose offsets count from there; `None` if its sources can be read only from their
+    /// beginning. To read a single record again.
+    fn read_at(
+        _path: &Path,
+        _offset: u64,
+        _settings: &Self::Settings,
+    ) -> Option<Result<Documents, ReadError>> {
+        None
+    }
 
     /// Returns the same documents, each kept or rejected.
     fn graph<'scope>(docs: Docs<'scope>, setup: &Setup<Self::Settings>) -> Docs<'scope>;
@@ -216,6 +228,17 @@ pub struct SetupLabel {
     pub sources: u64,
 }
 
+impl SetupLabel {
+    /// The labels of a corpus, by number.
+    pub fn of_corpus(manifest: &Manifest) -> Arc<Vec<SetupLabel>> {
+        let label = |label: &Label| SetupLabel {
+            name: label.name.clone(),
+            sources: label.sources.len() as u64,
+        };
+        Arc::new(manifest.labels.iter().map(label).collect())
+    }
+}
+
 /// A [`Slice`] with settings of any type.
 pub trait AnySlice: Send + Sync {
     /// [`Slice::NAME`].
@@ -276,6 +299,13 @@ pub trait AnySlice: Send + Sync {
     fn reader(&self, settings: &dyn AnySettings) -> Reader;
     /// Returns its reader for these settings, with every defect of each record.
     fn reader_of_all_defects(&self, settings: &dyn AnySettings) -> Reader;
+    /// [`Slice::read_at`].
+    fn read_at(
+        &self,
+        path: &Path,
+        offset: u64,
+        settings: &dyn AnySettings,
+    ) -> Option<Result<Documents, ReadError>>;
     /// Prepares the slice to run with these settings and models on a corpus with these labels.
     fn prepare(
         &self,
@@ -397,6 +427,15 @@ impl<S: Slice> AnySlice for S {
                 None => S::read(path, &settings),
             }
         })
+    }
+
+    fn read_at(
+        &self,
+        path: &Path,
+        offset: u64,
+        settings: &dyn AnySettings,
+    ) -> Option<Result<Documents, ReadError>> {
+        S::read_at(path, offset, downcast::<S>(settings))
     }
 
     fn prepare(

@@ -3,7 +3,7 @@
 use super::settings::{Built, Group, group};
 use super::some_of;
 use crate::ingest::{
-    Loaded, ProgressThread, RunOptions, changed_sources, epoch_bytes, setup_labels, together,
+    Loaded, ProgressThread, RunOptions, changed_sources, epoch_bytes, together,
 };
 use anyhow::{Result, bail};
 use corpus::{Corpus, Exclusions, Label, Manifest, PartFiles, Source};
@@ -193,7 +193,7 @@ impl<'r> Rounds<'r> {
     ) -> Result<BTreeMap<&'static str, Prepared>> {
         let recipe = self.built.recipe(group);
         let loaded = self.loaded.entry(group.clone()).or_default();
-        let labels = setup_labels(&self.manifest);
+        let labels = SetupLabel::of_corpus(&self.manifest);
         let of = |label: &u64| self.manifest.labels[*label as usize].slice.as_str();
         let numbers = changing.labels();
         let used: BTreeSet<&str> = numbers.iter().map(of).collect();

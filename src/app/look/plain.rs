@@ -19,13 +19,27 @@ const VALUE_CHARS: usize = 120;
 
 /// Returns a record with all that is known of it, and its whole text.
 pub(crate) fn whole(view: &View) -> String {
+    let compared: Vec<String> = view.thresholds.iter().map(compared).collect();
+    let mut out = head(view, &compared);
+    line(&mut out, "text", &about_text(view));
+    view.notes.iter().for_each(|note| line(&mut out, "", note));
+    if let Some(text) = &view.text {
+        out.push('\n');
+        out.push_str(text);
+        if !text.ends_with('\n') {
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Returns what is known of a record besides its text, with `why` below its verdict.
+pub(crate) fn head(view: &View, why: &[String]) -> String {
     let mut out = String::new();
-    let mut line = |name: &str, value: &str| {
-        writeln!(out, "{name:10}{value}").expect("memory takes all");
-    };
+    let mut line = |name: &str, value: &str| line(&mut out, name, value);
     line("id", &view.id);
     line("verdict", &verdict(view));
-    view.thresholds.iter().for_each(|threshold| line("", &compared(threshold)));
+    why.iter().for_each(|why| line("", why));
     for (place, matched) in evaluations(view).enumerate() {
         line(if place == 0 { "matches" } else { "" }, &matched);
     }
@@ -48,16 +62,12 @@ pub(crate) fn whole(view: &View) -> String {
     for (place, defect) in view.defects.iter().enumerate() {
         line(if place == 0 { "defects" } else { "" }, defect);
     }
-    line("text", &about_text(view));
-    view.notes.iter().for_each(|note| line("", note));
-    if let Some(text) = &view.text {
-        out.push('\n');
-        out.push_str(text);
-        if !text.ends_with('\n') {
-            out.push('\n');
-        }
-    }
     out
+}
+
+/// Adds a line with a name, which may be empty.
+pub(crate) fn line(out: &mut String, name: &str, value: &str) {
+    writeln!(out, "{name:10}{value}").expect("memory takes all");
 }
 
 /// Returns the head of a record and the first lines of its text, or all of it.
@@ -108,8 +118,8 @@ fn evaluations(view: &View) -> impl Iterator<Item = String> + '_ {
     view.contamination.iter().flat_map(|found| &found.sets).map(MatchedSet::describe)
 }
 
-/// `language_score 0.41 < min_language_score 0.5`
-fn compared(threshold: &Threshold) -> String {
+/// Returns a comparison: `language_score 0.41 < min_language_score 0.5`.
+pub(crate) fn compared(threshold: &Threshold) -> String {
     let Threshold { name, value, sign, setting, limit, .. } = threshold;
     let name = if *setting == "keep" { "" } else { name };
     let value = value.as_ref().map_or_else(|| "?".to_owned(), show);
@@ -177,7 +187,7 @@ fn number(value: f64) -> String {
     if text.is_empty() || text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-fn cut(text: &str, chars: usize) -> String {
+pub(crate) fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{} [...]", &text[..end]),
         None => text.to_owned(),

@@ -1,5 +1,6 @@
-//! Reading dropped records again from their sources.
+//! Reading records again from their sources.
 
+use super::Explained;
 use crate::inputs;
 use crate::terminal::{Progress, Row};
 use corpus::{Label, LedgerRow, Source};
@@ -10,7 +11,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// A record that was read again, or the reason why it was not.
-pub(super) enum Again {
+pub(crate) enum Again {
     /// The document as the reader made it, and what the reader found wrong with it.
     Read(Box<Document>, Vec<String>),
     /// Its source is gone, has changed, or cannot be read.
@@ -79,6 +80,36 @@ fn open(reader: &Reader, source: &Source, progress: &Progress) -> Result<Open, S
     Ok(Open { bytes_before: source.bytes, bytes_now, documents, ahead: None, record: 0, row })
 }
 
+/// Reads a record again at its byte, without those before it, if its slice can do that and it is there.
+pub(super) fn read_at(explained: Explained<'_>, source: &Source, row: &LedgerRow) -> Option<Again> {
+    let Explained { slice, settings } = explained;
+    let path = Path::new(&source.path);
+    let documents = slice.read_at(path, row.offset, settings)?.ok()?;
+    let (mut found, mut defects) = (None, Vec::new());
+    for read in documents {
+        match read {
+            Ok(document) if found.is_none() => found = Some(document),
+            // The defects of a record follow it.
+            Ok(_) => break,
+            Err(defect) if defect.device.is_some() => return None,
+            Err(_) if found.is_none() => return None,
+            Err(mut defect) => {
+                defect.offset += row.offset;
+                defects.push(defect.bounded().to_string());
+            }
+        }
+    }
+    let mut document = found?;
+    document.offset += row.offset;
+    is_same(&document, row).then(|| Again::Read(Box::new(document), defects))
+}
+
+/// Whether a document is the one of a row, unchanged.
+fn is_same(document: &Document, row: &LedgerRow) -> bool {
+    let now = (document.offset, document.digest, document.bytes_read);
+    now == (row.offset, row.digest, row.bytes_read)
+}
+
 fn is_not_found(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
@@ -95,8 +126,7 @@ impl Open {
                 break document;
             }
         };
-        let as_before = (wanted.offset, wanted.digest, wanted.bytes_read);
-        if (document.offset, document.digest, document.bytes_read) != as_before {
+        if !is_same(&document, wanted) {
             return Ok(Again::Lost(self.changed()));
         }
         // The defects of a record follow it.

@@ -146,8 +146,8 @@ fn of_line(
     Ok(view)
 }
 
-/// What is known of a dropped record.
-pub(super) fn of_dropped(explained: Explained<'_>, row: &LedgerRow, again: Again) -> Result<View> {
+/// What is known of a record that was read again: one that was dropped, or a kept one as it was read.
+pub(crate) fn of_again(explained: Explained<'_>, row: &LedgerRow, again: Again) -> Result<View> {
     match again {
         Again::Lost(why) => {
             let mut view = of_row(explained, row, None);
@@ -168,6 +168,9 @@ pub(super) fn of_dropped(explained: Explained<'_>, row: &LedgerRow, again: Again
             if row.paragraphs.duplicate > 0 {
                 let (cut, all) = (row.paragraphs.duplicate, row.paragraphs.read);
                 view.notes.push(match all - cut {
+                    _ if row.reason.is_none() => {
+                        format!("{cut} of its {all} paragraphs were cut as repeats")
+                    }
                     0 => format!("all of its {all} paragraphs are repeats"),
                     _ => format!("{cut} of its {all} paragraphs are repeats, and were cut before it was judged"),
                 });
@@ -219,9 +222,9 @@ fn thresholds(
     let decided = all.iter().position(|one| row.reason.as_deref() == Some(one.reason));
     let mut seen = read.cloned().unwrap_or_default();
     (seen.language, seen.scores) = (row.language.clone(), row.scores.clone());
-    // Without a comparison that decided it is not known which others the document reached: only
-    // those that left a value in the ledger.
-    let is_read = read.is_some() && decided.is_some();
+    // Of a dropped document without a comparison that decided it is not known which others it reached:
+    // only those that left a value in the ledger.
+    let is_read = read.is_some() && (decided.is_some() || row.reason.is_none());
     let made = decided.map_or(all.len(), |place| place + 1);
     let threshold = |(place, one): (usize, &Comparison)| {
         let is_decisive = decided == Some(place);

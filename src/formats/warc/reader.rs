@@ -6,7 +6,7 @@ use super::record::{Kind, WarcRecord};
 use crate::compressed::{Begun, Cause, begin, begin_from};
 use crate::defect::{Defect, ReadError};
 use std::collections::VecDeque;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// A record whose block is larger is skipped and reported: this bounds the memory that
@@ -45,6 +45,20 @@ impl WarcReader {
     pub fn open(path: &Path) -> Result<WarcReader, ReadError> {
         let begun = begin(path).map_err(|source| ReadError::new(path, source))?;
         Ok(WarcReader::begun(begun))
+    }
+
+    /// Opens a file at a byte at which a record begins, or the compressed member of one. Offsets count
+    /// from there.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open_at(path: &Path, offset: u64) -> Result<WarcReader, ReadError> {
+        let open = || {
+            let mut file = crate::regular::open(path)?;
+            file.seek(SeekFrom::Start(offset))?;
+            Ok(WarcReader::new(file))
+        };
+        open().map_err(|source| ReadError::new(path, source))
     }
 
     /// Reads from any source. It needs no buffer.

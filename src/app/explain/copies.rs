@@ -1,0 +1,204 @@
+//! Of which documents a document is a copy, and which are copies of it.
+
+use super::Lost;
+use crate::look::Look;
+use anyhow::{Context, Result};
+use corpus::Lookup;
+use document::{DocRef, Reason};
+use engine::{Compares, Effect, IndexUse, Keyed, StoredIndex};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Copies of one key that are read.
+const COPIES_MAX: usize = 1000;
+
+/// Copies of a document that are listed for an index.
+const LISTED_MAX: usize = 100;
+
+/// Another document that has the same text, or a part of it.
+#[derive(Serialize)]
+pub(crate) struct Witness {
+    /// The index by which they are compared.
+    pub index: String,
+    /// Its id.
+    pub id: String,
+    /// `kept` or `dropped`.
+    pub verdict: &'static str,
+    /// Why it was dropped itself.
+    pub reason: Option<String>,
+    /// How many keys they share.
+    pub keys: usize,
+    /// In how many bits the hashes differ, if near copies are compared.
+    pub distance: Option<u32>,
+}
+
+/// The documents that are copies of a document at an index.
+#[derive(Serialize)]
+pub(crate) struct Copies {
+    /// Its name.
+    pub index: String,
+    /// What becomes of copies: `cut`, or the reason with which they are dropped.
+    pub effect: String,
+    /// How many documents they are.
+    pub documents: u64,
+    /// Whether there are more: of each key, the first 1,000 copies are counted.
+    pub is_cut: bool,
+    /// The first of them.
+    pub listed: Vec<Copy>,
+}
+
+/// A copy of a document.
+#[derive(Serialize)]
+pub(crate) struct Copy {
+    #[serde(flatten)]
+    pub document: Witness,
+    /// Whether it is the next copy: the one that takes the place of the document if that goes.
+    pub is_next: bool,
+}
+
+/// Returns the document because of which a document was dropped.
+pub(super) fn copy_of(
+    look: &Look,
+    indexes: &[IndexUse],
+    keyed: &[Keyed],
+) -> Result<Option<Witness>> {
+    // The last index that it reached decided, if one did.
+    let Some(last) = keyed.iter().max_by_key(|keyed| keyed.index) else { return Ok(None) };
+    let used = &indexes[last.index];
+    if used.effect == Effect::Cut || last.witnesses.is_empty() {
+        return Ok(None);
+    }
+    // With several keys: the document that shares most of them, and the first of these.
+    let mut shared: BTreeMap<DocRef, usize> = BTreeMap::new();
+    for witness in last.witnesses.values() {
+        *shared.entry(*witness).or_default() += 1;
+    }
+    let most = shared.iter().max_by_key(|(at, keys)| (**keys, std::cmp::Reverse(**at)));
+    let (&at, &keys) = most.context("there is a witness")?;
+    let mut witness = witnesses(look, used, &BTreeMap::from([(at, keys)]))?;
+    if let (Compares::Near { .. }, Some(key)) = (&used.compares, last.keys.first()) {
+        let near = stored(look, used).sharing(&[(*key, last.at)], usize::MAX)?;
+        let found = near[0].refs.iter().find(|(other, _)| *other == at);
+        witness[0].distance = found.map(|(_, distance)| *distance);
+    }
+    Ok(witness.pop())
+}
+
+/// Returns the parts that a document lost to others, in the order of its text.
+pub(super) fn lost(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Result<Vec<Lost>> {
+    let mut all = Vec::new();
+    for keyed in keyed {
+        let used = &indexes[keyed.index];
+        if used.effect != Effect::Cut {
+            continue;
+        }
+        let firsts: BTreeMap<DocRef, usize> = keyed.witnesses.values().map(|at| (*at, 1)).collect();
+        let known = verdicts(look, &firsts.keys().copied().collect::<Vec<_>>())?;
+        let witness = |at: &DocRef| named(look, used, *at, 1, &known[at]);
+        if keyed.parts.is_empty() {
+            let lost = keyed.witnesses.values();
+            all.extend(lost.map(|at| Lost { text: None, first: witness(at) }));
+            continue;
+        }
+        let mut seen = BTreeSet::new();
+        for part in keyed.parts.iter().filter(|part| seen.insert(part.key)) {
+            if let Some(at) = keyed.witnesses.get(&part.key) {
+                let text = Some(keyed.text[part.range.clone()].to_owned());
+                all.push(Lost { text, first: witness(at) });
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Returns the documents that were dropped, or lost parts, because of a document.
+pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Result<Vec<Copies>> {
+    let mut all = Vec::new();
+    for keyed in keyed {
+        let used = &indexes[keyed.index];
+        // Of the other keys another document is the first.
+        let firsts = keyed.keys.iter().filter(|key| {
+            let is_near = matches!(used.compares, Compares::Near { .. });
+            is_near || !keyed.witnesses.contains_key(key)
+        });
+        let asked: Vec<(u128, DocRef)> = firsts.map(|key| (*key, keyed.at)).collect();
+        let mut is_cut = false;
+        let mut later: BTreeMap<DocRef, usize> = BTreeMap::new();
+        let (mut next, mut distances) = (BTreeSet::new(), BTreeMap::new());
+        for sharing in stored(look, used).sharing(&asked, COPIES_MAX)? {
+            is_cut |= sharing.is_cut;
+            let mut after = sharing.refs.iter().filter(|(at, _)| *at > keyed.at).peekable();
+            next.extend(after.peek().map(|(at, _)| *at));
+            for (at, distance) in after {
+                *later.entry(*at).or_default() += 1;
+                distances.insert(*at, *distance);
+            }
+        }
+        if later.is_empty() {
+            continue;
+        }
+        let is_near = matches!(used.compares, Compares::Near { .. });
+        let documents = later.len() as u64;
+        let listed = later.into_iter().take(LISTED_MAX).collect();
+        let listed = witnesses(look, used, &listed)?.into_iter().zip(listed.keys());
+        let listed = listed.map(|(mut document, at)| {
+            document.distance = distances.get(at).copied().filter(|_| is_near);
+            Copy { document, is_next: !is_near && next.contains(at) }
+        });
+        all.push(Copies {
+            index: used.name.clone(),
+            effect: used.effect.reason().map_or("cut".to_owned(), ToString::to_string),
+            documents,
+            is_cut,
+            listed: listed.collect(),
+        });
+    }
+    Ok(all)
+}
+
+fn stored(look: &Look, used: &IndexUse) -> StoredIndex {
+    StoredIndex::new(&look.corpus, &look.manifest, used)
+}
+
+/// Returns documents, in order, each with the number of keys that it shares.
+fn witnesses(
+    look: &Look,
+    used: &IndexUse,
+    documents: &BTreeMap<DocRef, usize>,
+) -> Result<Vec<Witness>> {
+    let known = verdicts(look, &documents.keys().copied().collect::<Vec<_>>())?;
+    let all = documents.iter().map(|(at, keys)| named(look, used, *at, *keys, &known[at]));
+    Ok(all.collect())
+}
+
+fn named(
+    look: &Look,
+    used: &IndexUse,
+    at: DocRef,
+    keys: usize,
+    reason: &Option<Reason>,
+) -> Witness {
+    Witness {
+        index: used.name.clone(),
+        id: look.manifest.labels[at.label() as usize].document_id(at),
+        verdict: if reason.is_none() { "kept" } else { "dropped" },
+        reason: reason.as_ref().map(ToString::to_string),
+        keys,
+        distance: None,
+    }
+}
+
+/// Returns why documents, which are in order, were dropped.
+fn verdicts(look: &Look, documents: &[DocRef]) -> Result<BTreeMap<DocRef, Option<Reason>>> {
+    let mut known = BTreeMap::new();
+    for of_label in documents.chunk_by(|a, b| a.label() == b.label()) {
+        let number = of_label[0].label();
+        let label = look.manifest.labels.get(number as usize);
+        let label = label.with_context(|| {
+            format!("the state has documents of label {number}, and the corpus has no such label")
+        })?;
+        let reasons = Lookup::new(&look.corpus, label).reasons_of(of_label)?;
+        known.extend(of_label.iter().copied().zip(reasons));
+    }
+    Ok(known)
+}

@@ -1,0 +1,32 @@
+//! The graphs of a corpus, to replay records in them.
+
+use crate::dedup::global_dedup;
+use crate::models::{CommonModels, ModelFiles, Models};
+use crate::recipe::Recipe;
+use crate::slice::{AnySlice, SetupLabel};
+use corpus::Manifest;
+use engine::Graph;
+use std::sync::Arc;
+
+impl Recipe {
+    /// Returns the graph of a slice, followed by the comparison across slices if the recipe has it. It
+    /// has no models, so what they report is missing: for a replay in which the verdicts are known
+    /// ([`engine::Verdicts::Known`]).
+    ///
+    /// # Errors
+    /// None in practice: no file is read.
+    pub fn graph_without_models(
+        &self,
+        slice: &dyn AnySlice,
+        manifest: &Manifest,
+    ) -> anyhow::Result<Graph> {
+        let models = Models::load(&ModelFiles::default(), CommonModels::load(None, None)?)?;
+        let settings = self.settings(slice.name());
+        let graph = slice.prepare(settings, models, SetupLabel::of_corpus(manifest)).graph;
+        if !self.global_dedup {
+            return Ok(graph);
+        }
+        let both: Graph = Arc::new(move |docs| global_dedup(graph(docs)));
+        Ok(both)
+    }
+}
