@@ -8,12 +8,14 @@ mod complete;
 mod decontaminate;
 mod demo;
 mod exit;
+mod explain;
 mod export;
 mod launch;
 mod log_flags;
 mod models;
 mod prune;
 mod remove;
+mod report;
 mod run_flags;
 mod sample;
 mod score;
@@ -72,7 +74,9 @@ enum Command {
     Add(add::Add),
     Status(status::Status),
     Show(show::Show),
+    Explain(explain::Explain),
     Sample(sample::Sample),
+    Report(report::Report),
     Score(score::Score),
     Models(models::Models),
     Export(export::Export),
@@ -137,7 +141,9 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Add(command) => command.run(slices),
         Command::Status(command) => command.run(),
         Command::Show(command) => command.run(slices),
+        Command::Explain(command) => command.run(slices),
         Command::Sample(command) => command.run(slices),
+        Command::Report(command) => command.run(slices),
         Command::Score(command) => command.run(slices),
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),

@@ -276,6 +276,20 @@ pub(crate) fn exclude(corpus: &Corpus, manifest: &Manifest) -> Result<Option<Exc
     Ok((!manifest.excluded.is_empty()).then(|| Arc::new(exclude) as Exclude))
 }
 
+/// Returns the graph of all slices together, if there is one.
+pub(crate) fn together(is_global: bool, decontaminator: Option<Decontaminator>) -> Option<Graph> {
+    if !is_global && decontaminator.is_none() {
+        return None;
+    }
+    Some(Arc::new(move |docs: Docs<'_>| {
+        let docs = if is_global { global_dedup(docs) } else { docs };
+        match &decontaminator {
+            Some(with) => decontaminate(docs, with),
+            None => docs,
+        }
+    }))
+}
+
 /// The slices of a run, by name.
 type PreparedSlices = BTreeMap<&'static str, Prepared>;
 

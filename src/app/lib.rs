@@ -10,6 +10,8 @@
 //! * `inputs`: finding the files that a user names. `texts`: reading texts from files.
 //! * `launch`: several processes of one run. `interrupt`: ending it. `machine`: its memory.
 //! * `look`: looking at the documents of a corpus, kept or dropped.
+//! * `explain`: why a document is as it is.
+//! * `report`: what is in a corpus, as a page.
 //! * `terminal`: printing, progress, tables, plots, units.
 
 mod calibrate;
@@ -18,6 +20,7 @@ mod dashboard;
 mod dataset_card;
 mod decontaminate;
 mod exclude;
+mod explain;
 mod ingest;
 mod inputs;
 mod interrupt;
@@ -25,6 +28,7 @@ mod launch;
 mod look;
 mod machine;
 mod model_files;
+mod report;
 mod score;
 mod terminal;
 mod texts;

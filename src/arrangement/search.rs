@@ -44,7 +44,7 @@ impl<K: Key> Refs<'_, K> {
     ///
     /// # Errors
     /// If a page cannot be read, or is damaged.
-    pub fn next(&mut self) -> Result<Option<u64>, Error> {
+    pub fn next_ref(&mut self) -> Result<Option<u64>, Error> {
         Ok(self.0.next()?.map(|(at, _)| at))
     }
 }
@@ -103,7 +103,7 @@ mod tests {
                 for first in (0..30).step_by(width.min(30) as usize) {
                     let mut copies = search.refs(key, first).unwrap();
                     let mut found = Vec::new();
-                    while let Some(at) = copies.next().unwrap() {
+                    while let Some(at) = copies.next_ref().unwrap() {
                         found.push(at);
                     }
                     let expected = live.keys().filter(|(live, at)| {

@@ -212,7 +212,7 @@ impl StoredIndex {
         for same in places.chunk_by(|a, b| of(a) == of(b)) {
             let (key, start) = of(&same[0]);
             let mut refs: Refs<'_, K> = search.refs(key, start)?;
-            each(same, &mut || Ok(refs.next()?.map(|at| (DocRef(at), 0))))?;
+            each(same, &mut || Ok(refs.next_ref()?.map(|at| (DocRef(at), 0))))?;
         }
         Ok(())
     }

@@ -29,6 +29,8 @@ mod decontaminate;
 mod dedup;
 /// The export depends only on recipe, inputs and the order of adding.
 mod deterministic;
+/// A document's witness is named, and without it the copy is kept.
+mod explain;
 /// The forms of an export, its card, digests and ids.
 mod export;
 /// No command removes data, except what a killed run left.
@@ -67,6 +69,8 @@ mod readme;
 mod recipe;
 /// Removing documents or labels gives the corpus that a build without them makes.
 mod removal;
+/// A report adds up, and its page needs no other file.
+mod report;
 /// Lines of other pipelines get the same scores as in a corpus.
 mod score;
 /// Sources that change or disappear after they were read.

@@ -2,14 +2,12 @@
 
 use super::settings::{Built, Group, group};
 use super::some_of;
-use crate::ingest::{
-    Loaded, ProgressThread, RunOptions, changed_sources, epoch_bytes, together,
-};
+use crate::ingest::{Loaded, ProgressThread, RunOptions, changed_sources, epoch_bytes, together};
 use anyhow::{Result, bail};
 use corpus::{Corpus, Exclusions, Label, Manifest, PartFiles, Source};
 use document::{DocRef, Document};
 use engine::{Exclude, Options, Plan, Progress, Revision, Selection, Share, Work};
-use recipe::{Prepared, Slices};
+use recipe::{Prepared, SetupLabel, Slices};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -194,13 +194,15 @@ pub(crate) fn evaluations_table(
     Some(aligned(table))
 }
 
-fn new_table() -> Table {
+/// An empty table.
+pub(crate) fn new_table() -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY);
     table
 }
 
-fn aligned(mut table: Table) -> Table {
+/// Returns a table whose numbers, in all columns but the first, are aligned.
+pub(crate) fn aligned(mut table: Table) -> Table {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -218,7 +220,8 @@ fn exact(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
-fn percent(part: u64, whole: u64) -> String {
+/// `16.3 %`
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     match whole {
         0 => "-".to_owned(),
         _ => format!("{:.1} %", 100.0 * part as f64 / whole as f64),

@@ -109,10 +109,10 @@ fn write(corpus: &Corpus, rows: u64) -> Result<Label, corpus::Error> {
         for number in (part * in_part..(part + 1) * in_part).take_while(|number| *number < rows) {
             writer.push(&document(number, rows))?;
         }
-        let (counts, segment, ledger) = writer.finish()?;
-        label.counts.add(&counts);
-        label.segments.extend(segment);
-        label.ledger.extend(ledger);
+        let files = writer.finish()?;
+        label.counts.add(&files.counts);
+        label.segments.extend(files.segment);
+        label.ledger.extend(files.ledger);
     }
     let manifest = Manifest {
         labels: vec![label.clone()],
