@@ -4,7 +4,7 @@ mod columns;
 mod find;
 mod scan;
 
-pub use find::{Fate, fates};
+pub use find::{Fate, fates, offsets};
 pub use scan::{LedgerColumns, Words};
 
 pub(crate) use find::{places_of_url, ranked, reasons_of, rows_at, rows_of};

@@ -41,7 +41,7 @@ pub use arrangement::Depth;
 pub use contamination::{ContaminationCounts, MatchedSet, Matches};
 pub use error::Error;
 pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector};
-pub use ledger::{EXCLUDED, Fate, LedgerColumns, LedgerRow, Rejection, Words, fates};
+pub use ledger::{EXCLUDED, Fate, LedgerColumns, LedgerRow, Rejection, Words, fates, offsets};
 pub use lock::{Holder, Lock};
 pub use lookup::{Documents, DocumentsAside, Lookup, Verdicts};
 pub use manifest::{

@@ -46,6 +46,6 @@ pub use replay::{GraphStep, Keyed, Part, Replayed, Verdicts, replay};
 pub use revision::{Revised, Revision, compact, revise};
 pub use run::{Graph, Job, Options, run};
 pub use selection::Selection;
-pub use source::{Documents, Exclude, Reader};
+pub use source::{Documents, Exclude, Offsets, Reader, ReaderAt};
 pub use stored::{Compares, Effect, IndexUse, Sharing, StoredIndex};
 pub use worker::Engine;

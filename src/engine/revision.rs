@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::run::{Graph, Graphs, Options};
 use crate::selection::Selection;
-use crate::source::{Exclude, Reader};
+use crate::source::{Exclude, Offsets, Reader, ReaderAt};
 use crate::worker::{Memory, WorkerContext};
 use arrangement::{Arrangement, Key, RunMeta};
 use corpus::{Corpus, EpochReport, Manifest};
@@ -34,12 +34,14 @@ use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::{ProbeHandle, StreamVec};
 
 /// What the operators of a revision share.
-#[derive(Default)]
 pub(crate) struct Revising {
     /// Its documents: those that are taken out, and those that are read again.
     pub changing: Arc<Selection>,
     /// Of these, the documents that are read again.
     pub read: Arc<Selection>,
+    /// How to read single records of each slice.
+    pub readers_at: BTreeMap<&'static str, ReaderAt>,
+    pub offsets: Arc<Offsets>,
     affected: Mutex<Vec<u64>>,
 }
 
@@ -64,6 +66,11 @@ pub struct Revision {
     pub slices: BTreeMap<&'static str, (Reader, Graph)>,
     /// Graph for the documents of all slices together, after the graphs of the slices.
     pub together: Option<Graph>,
+    /// How to read single records of each slice, where that can be done.
+    pub readers_at: BTreeMap<&'static str, ReaderAt>,
+    /// Where the documents that are read again begin in their sources. If one is missing, its source is
+    /// read from the beginning.
+    pub offsets: Arc<Offsets>,
     /// Counters that the revision updates.
     pub progress: Progress,
     /// Marks documents that are excluded from the corpus.
@@ -89,6 +96,8 @@ pub fn revise(corpus: &Corpus, job: Revision, options: &Options) -> Result<Revis
     let revising = Arc::new(Revising {
         changing: job.changing.clone(),
         read: job.read.clone(),
+        readers_at: job.readers_at.clone(),
+        offsets: job.offsets.clone(),
         affected: Mutex::default(),
     });
     let reports = Arc::new(Mutex::new(Vec::new()));

@@ -175,6 +175,10 @@ impl Graphs<'_> {
             let reading = Reading {
                 pieces: context.plan.pieces(context.index, of_slice),
                 only: context.revision.as_ref().map(|revision| revision.read.clone()),
+                at: context.revision.as_ref().and_then(|revision| {
+                    let reader_at = revision.readers_at.get(slice)?.clone();
+                    Some((reader_at, revision.offsets.clone()))
+                }),
                 exclude: self.exclude.cloned(),
                 paths: Rc::new(move |label, source| {
                     PathBuf::from(&by_number[label as usize].sources[source as usize].path)

@@ -74,6 +74,14 @@ impl Selection {
         &self.refs
     }
 
+    /// Those of a source that are named one by one, in order.
+    pub fn refs_of(&self, label: u64, source: u64) -> &[u64] {
+        let first = DocRef::new(label, source, 0).0;
+        let start = self.refs.partition_point(|at| *at < first);
+        let end = self.refs.partition_point(|at| *at < first + DocRef::RECORDS_MAX);
+        &self.refs[start..end]
+    }
+
     /// Whether it has all documents of a label.
     pub fn has_all_of(&self, label: u64) -> bool {
         self.labels.contains(&label)
@@ -93,10 +101,7 @@ impl Selection {
         if self.labels.contains(&label) {
             return None;
         }
-        let next = DocRef::new(label, source, 0).0 + DocRef::RECORDS_MAX;
-        let end = self.refs.partition_point(|at| *at < next);
-        let last = DocRef(*self.refs[..end].last()?);
-        ((last.label(), last.source()) == (label, source)).then_some(last)
+        self.refs_of(label, source).last().map(|at| DocRef(*at))
     }
 
     /// Returns the documents of those labels for which `is_mine` holds, and the others.

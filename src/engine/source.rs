@@ -8,7 +8,7 @@ use crate::worker::WorkerContext;
 use corpus::{DefectRow, Position};
 use document::{DocRef, Document, Epoch};
 use formats::{Ahead, Defect, ReadError, Waiting};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -33,8 +33,15 @@ pub type Documents = Box<dyn Iterator<Item = Result<Document, Defect>> + Send>;
 /// Opens a source.
 pub type Reader = Arc<dyn Fn(&Path) -> Result<Documents, ReadError> + Send + Sync>;
 
+/// Opens a source at the byte at which one of its records begins; `None` if it can only be read from
+/// its beginning. The offsets of the documents count from there.
+pub type ReaderAt = Arc<dyn Fn(&Path, u64) -> Option<Result<Documents, ReadError>> + Send + Sync>;
+
 /// Marks a document, as it was read, if it is excluded from the corpus. It sees its id through its ref.
 pub type Exclude = Arc<dyn Fn(&mut Document) + Send + Sync>;
+
+/// The bytes at which records begin in their sources, as stored, by ref.
+pub type Offsets = HashMap<u64, u64>;
 
 /// What one worker reads.
 pub(crate) struct Reading {
@@ -42,6 +49,8 @@ pub(crate) struct Reading {
     /// The documents to be read, in a revision; `None` for all. Defects are not reported then: they
     /// were when the label was added.
     pub only: Option<Arc<Selection>>,
+    /// How to read them one by one, and the bytes at which they begin.
+    pub at: Option<(ReaderAt, Arc<Offsets>)>,
     pub exclude: Option<Exclude>,
     /// Path of a source, by its label and its own number.
     pub paths: Rc<dyn Fn(u64, u64) -> PathBuf>,
@@ -61,7 +70,7 @@ pub(crate) fn source<'scope>(
     probe: ProbeHandle<Epoch>,
 ) -> StreamVec<'scope, Epoch, Document> {
     type Builder = CapacityContainerBuilder<Vec<Document>>;
-    let Reading { pieces, only, exclude, paths, reader, strict, progress } = reading;
+    let Reading { pieces, only, at, exclude, paths, reader, strict, progress } = reading;
     let pieces: VecDeque<(Piece, PathBuf)> = pieces
         .into_iter()
         .map(|piece| {
@@ -73,7 +82,7 @@ pub(crate) fn source<'scope>(
         Fetched::Document(_, document) => 256 + document.text.len() + document.meta.weight(),
         _ => 64,
     };
-    let records = Records { pieces, only, reader, open: None, ready: VecDeque::new() };
+    let records = Records { pieces, only, at, reader, open: None, ready: VecDeque::new() };
     let mut ahead = or_fail(formats::prefetch("read", AHEAD, weight, records));
     timely_source::<_, Builder, _, _>(scope, "Source", move |cap, info| {
         let activator = scope.activator_for(info.address);
@@ -197,6 +206,7 @@ impl Sender {
 struct Records {
     pieces: VecDeque<(Piece, PathBuf)>,
     only: Option<Arc<Selection>>,
+    at: Option<(ReaderAt, Arc<Offsets>)>,
     reader: Reader,
     open: Option<OpenSource>,
     ready: VecDeque<Fetched>,
@@ -204,7 +214,7 @@ struct Records {
 
 struct OpenSource {
     piece: Piece,
-    documents: Documents,
+    documents: Numbered,
     /// Place of the current epoch among the piece's epochs.
     epoch: usize,
     next: Position,
@@ -228,7 +238,7 @@ impl Iterator for Records {
                 None => {
                     let (piece, path) = self.pieces.pop_front()?;
                     self.ready.push_back(Fetched::Open(path.clone()));
-                    match (self.reader)(&path) {
+                    match self.documents(&piece, &path) {
                         Ok(documents) => {
                             let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
                             let next = Position { source: piece.source, ..Position::default() };
@@ -240,6 +250,63 @@ impl Iterator for Records {
                 }
             }
         }
+    }
+}
+
+impl Records {
+    /// Opens a source: from its beginning, or only the wanted records if that can be done.
+    fn documents(&self, piece: &Piece, path: &Path) -> Result<Numbered, ReadError> {
+        if let (Some(only), Some((reader_at, offsets))) = (&self.only, &self.at)
+            && !only.has_all_of(piece.label)
+        {
+            let wanted = only.refs_of(piece.label, piece.source);
+            let known = |at: &u64| offsets.get(at).map(|offset| (DocRef(*at), *offset));
+            let wanted: Option<VecDeque<_>> = wanted.iter().map(known).collect();
+            let first = wanted.as_ref().and_then(|wanted| wanted.front().copied());
+            if let Some((wanted, (_, offset))) = wanted.zip(first)
+                && reader_at(path, offset).is_some()
+            {
+                let (path, reader_at) = (path.to_owned(), reader_at.clone());
+                return Ok(Numbered::Wanted(Wanted { path, reader_at, wanted }));
+            }
+        }
+        (self.reader)(path).map(Numbered::All)
+    }
+}
+
+/// Documents of a source.
+enum Numbered {
+    /// All, from record 0 on.
+    All(Documents),
+    /// Some, with their numbers.
+    Wanted(Wanted),
+}
+
+/// Records that are read one by one, each at its byte.
+struct Wanted {
+    path: PathBuf,
+    reader_at: ReaderAt,
+    wanted: VecDeque<(DocRef, u64)>,
+}
+
+impl Wanted {
+    /// Returns the number of the next record, and its document. If there is none at its byte any more,
+    /// that is an error which names the record.
+    fn next(&mut self) -> Option<(u64, Result<Document, String>)> {
+        let (at, offset) = self.wanted.pop_front()?;
+        let mut read = match (self.reader_at)(&self.path, offset) {
+            Some(Ok(documents)) => documents,
+            Some(Err(error)) => return Some((at.record(), Err(error.to_string()))),
+            None => Box::new(std::iter::empty()),
+        };
+        let document = read.find_map(|read| match read {
+            Ok(document) => Some(Ok(document)),
+            Err(defect) if defect.device.is_some() => Some(Err(defect.to_string())),
+            Err(_) => None,
+        });
+        let what = || format!("no record begins at byte {offset} any more: the file has changed");
+        let document = document.unwrap_or_else(|| Err(what()));
+        Some((at.record(), document.map(|read| Document { offset, ..read })))
     }
 }
 
@@ -256,7 +323,23 @@ impl OpenSource {
         let Piece { label, source, .. } = self.piece;
         let last = only.and_then(|only| only.last_of(label, source));
         let is_past = last.is_some_and(|last| self.next.record > last.record());
-        let next = if is_past { None } else { self.documents.next() };
+        let next = match &mut self.documents {
+            _ if is_past => None,
+            Numbered::All(documents) => documents.next(),
+            Numbered::Wanted(wanted) => match wanted.next() {
+                None => None,
+                Some((record, Ok(document))) => {
+                    self.next.record = record;
+                    Some(Ok(document))
+                }
+                Some((record, Err(what))) => {
+                    let path = wanted.path.display();
+                    let what = format!("{path}: record {record}: {what}");
+                    ready.push_back(Fetched::Failed(what.into()));
+                    return Advance::End;
+                }
+            },
+        };
         match next {
             Some(Ok(mut document)) => {
                 let record = self.next.record;

@@ -6,7 +6,7 @@ use crate::settings::{AnySettings, Key, Preset, Settings, Unusable};
 use crate::summed::summed;
 use crate::usage::{suggest, usage};
 use corpus::{Label, Manifest};
-use engine::{Docs, Documents, Graph, Reader};
+use engine::{Docs, Documents, Graph, Reader, ReaderAt};
 use formats::{Defect, Form, ReadError};
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -319,6 +319,8 @@ pub trait AnySlice: Send + Sync {
 pub struct Prepared {
     /// Opens a source.
     pub reader: Reader,
+    /// [`Slice::read_at`].
+    pub reader_at: ReaderAt,
     /// Documents in, documents out.
     pub graph: Graph,
     /// [`Slice::groups`] of a label.
@@ -447,9 +449,12 @@ impl<S: Slice> AnySlice for S {
         let reader = self.reader(settings);
         let settings = downcast::<S>(settings).clone();
         let setup = Arc::new(Setup { slice: S::NAME, settings, models, labels });
-        let setup_of_groups = setup.clone();
+        let (setup_of_groups, setup_of_reader) = (setup.clone(), setup.clone());
         Prepared {
             reader,
+            reader_at: Arc::new(move |path, offset| {
+                S::read_at(path, offset, &setup_of_reader.settings)
+            }),
             graph: Arc::new(move |docs: Docs<'_>| S::graph(docs, &setup)),
             groups: Box::new(move |label| S::groups(&setup_of_groups, label)),
         }

@@ -6,7 +6,7 @@ use crate::ingest::{Loaded, ProgressThread, RunOptions, changed_sources, epoch_b
 use anyhow::{Result, bail};
 use corpus::{Corpus, Exclusions, Label, Manifest, PartFiles, Source};
 use document::{DocRef, Document};
-use engine::{Exclude, Options, Plan, Progress, Revision, Selection, Share, Work};
+use engine::{Exclude, Offsets, Options, Plan, Progress, Revision, Selection, Share, Work};
 use recipe::{Prepared, SetupLabel, Slices};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -125,6 +125,7 @@ impl<'r> Rounds<'r> {
         group: &Group,
     ) -> Result<Vec<u64>> {
         let slices = self.prepare(&changing, group)?;
+        let offsets = Arc::new(self.offsets(&read)?);
         let work: Vec<Work> = needed
             .iter()
             .map(|(&number, of_label)| {
@@ -153,6 +154,8 @@ impl<'r> Rounds<'r> {
         let recipe = self.built.recipe(group);
         let loaded = self.loaded.entry(group.clone()).or_default();
         let together = together(recipe.global_dedup, loaded.decontaminator(recipe)?);
+        let readers_at = slices.iter().map(|(name, slice)| (*name, slice.reader_at.clone()));
+        let readers_at = readers_at.collect();
         let slices = slices.into_iter().map(|(name, slice)| (name, (slice.reader, slice.graph)));
         let revision = Revision {
             manifest: self.manifest.clone(),
@@ -161,6 +164,8 @@ impl<'r> Rounds<'r> {
             plan,
             slices: slices.collect(),
             together,
+            readers_at,
+            offsets,
             progress,
             exclude: Some(self.exclude.clone()),
         };
@@ -180,6 +185,37 @@ impl<'r> Rounds<'r> {
         self.manifest.state = revised.state;
         self.manifest.next_epoch = end;
         Ok(revised.affected)
+    }
+
+    /// Returns where the documents that are named one by one begin in their sources. Nothing is known
+    /// of those that were forgotten, and of several records in one compressed member.
+    fn offsets(&self, read: &Selection) -> Result<Offsets> {
+        let mut offsets = Offsets::with_capacity(read.refs().len());
+        for label in self.manifest.present() {
+            let parts = label.ledger.iter().filter(|part| read.may_have(part.first, part.last));
+            for part in parts {
+                // The record before, and whether it alone begins where it does.
+                let mut before: Option<(DocRef, u64, bool)> = None;
+                let mut take = |at: DocRef, offset: u64, is_alone: bool| {
+                    if offset > 0 && is_alone && read.contains(at) {
+                        offsets.insert(at.0, offset);
+                    }
+                };
+                corpus::offsets(&self.corpus.root().join(&part.path), |at, offset| {
+                    let is_other = before.is_none_or(|(last, of_last, _)| {
+                        of_last != offset || last.source() != at.source()
+                    });
+                    if let Some((last, of_last, is_alone)) = before {
+                        take(last, of_last, is_alone && is_other);
+                    }
+                    before = Some((at, offset, is_other));
+                })?;
+                if let Some((last, of_last, is_alone)) = before {
+                    take(last, of_last, is_alone);
+                }
+            }
+        }
+        Ok(offsets)
     }
 
     /// Prepares all slices that share an index with a document of the round: its own, or with global

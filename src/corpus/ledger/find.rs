@@ -333,3 +333,31 @@ pub fn fates(path: &Path, with_urls: bool, mut each: impl FnMut(Fate<'_>)) -> Re
     };
     (0..groups.count()).try_for_each(&mut group_fates).map_err(parquet_error(path))
 }
+
+/// Calls `each` with every record of a ledger file and the byte at which it begins in its source.
+///
+/// # Errors
+/// If the file cannot be read, or is damaged.
+pub fn offsets(path: &Path, mut each: impl FnMut(DocRef, u64)) -> Result<(), Error> {
+    let groups = Groups::open(path)?;
+    let mut of_group = |group: usize| -> Result<(), ParquetError> {
+        let (refs, offsets) =
+            (groups.column(group, place_of("ref"))?, groups.column(group, place_of("offset"))?);
+        let (
+            ColumnReader::Int64ColumnReader(mut refs),
+            ColumnReader::Int64ColumnReader(mut offsets),
+        ) = (refs, offsets)
+        else {
+            return Err(wrong_type());
+        };
+        loop {
+            let (_, refs) = batch::<_, i64>(&mut refs)?;
+            let (_, offsets) = batch::<_, i64>(&mut offsets)?;
+            if refs.is_empty() {
+                return Ok(());
+            }
+            refs.iter().zip(offsets).for_each(|(at, byte)| each(DocRef(*at as u64), byte as u64));
+        }
+    };
+    (0..groups.count()).try_for_each(&mut of_group).map_err(parquet_error(path))
+}
