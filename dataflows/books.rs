@@ -148,7 +148,7 @@ fn of_shelf(shelf: shelf::Shelf) -> Vec<Result<Record, Defect>> {
                 found.push(book);
             }
         }
-        offset += std::fs::metadata(&path).map_or(0, |meta| meta.len());
+        offset += formats::access::bytes(&path).unwrap_or(0);
     }
     found
 }

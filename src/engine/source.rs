@@ -240,7 +240,7 @@ impl Iterator for Records {
                     self.ready.push_back(Fetched::Open(path.clone()));
                     match self.documents(&piece, &path) {
                         Ok(documents) => {
-                            let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+                            let bytes = formats::access::bytes(&path).unwrap_or(0);
                             let next = Position { source: piece.source, ..Position::default() };
                             self.open =
                                 Some(OpenSource { piece, documents, epoch: 0, next, bytes });

@@ -12,6 +12,7 @@ mod paper;
 #[cfg(test)]
 mod tests;
 
+use crate::access;
 use crate::archive::tar::{Entry, Kind, Step, Tar};
 use crate::compressed::{Begun, Codec, Inflated, begin};
 use crate::defect::{Defect, ReadError};
@@ -104,7 +105,7 @@ pub fn open(path: &Path, wanted: Wanted) -> Result<Eprints, ReadError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
     let folder = folder.to_string_lossy().into_owned();
-    if fs::metadata(path).map_err(cannot)?.is_dir() {
+    if !access::is_address(path) && fs::metadata(path).map_err(cannot)?.is_dir() {
         return Ok(Box::new(of_folder(path, name, folder, wanted).into_iter()));
     }
     let Begun { stored, codec } = begin(path).map_err(cannot)?;

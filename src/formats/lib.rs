@@ -12,13 +12,14 @@
 //! - [`encoding`]: bytes to text.
 //! - [`whole()`]: files that are one record.
 //! - [`stack_exchange`]: the threads of a StackExchange site, from its table of posts.
-//! - [`regular`]: opens regular files only.
+//! - [`mod@access`]: opens sources, wherever they are. [`regular`]: opens regular files only.
 //! - [`mod@prefetch`]: reads ahead of the consumer, in a thread of its own.
 //!
 //! A reader holds one record and a few buffers, and a whole file only if that is one record (the
 //! reader of threads sorts on disk). What cannot be read becomes a [`Defect`] with its place and the
 //! reason, and reading resumes after it. Where the device fails, reading ends.
 
+pub mod access;
 mod archive;
 pub mod compressed;
 mod defect;

@@ -9,10 +9,10 @@ mod fields;
 mod lines;
 mod parquet;
 
+use crate::access;
 use crate::compressed::{Begun, Codec, begin, begin_stream, head};
 use crate::defect::{Defect, ReadError};
 use crate::form::Form as FileForm;
-use crate::regular;
 use std::path::Path;
 
 use lines::Split;
@@ -84,11 +84,11 @@ fn of_begun(path: &Path, mut begun: Begun) -> Result<Rows, ReadError> {
     match form {
         FileForm::Parquet => {
             // Parquet is read from its end, which a pipe does not have.
-            if !path.is_file() {
+            if !path.is_file() && !access::is_address(path) {
                 let what = "Parquet cannot be read from a pipe: name the file";
                 return Ok(Rows(Form::Other(Some(Defect::new(0, what)))));
             }
-            let file = regular::open(path).map_err(|error| ReadError::new(path, error))?;
+            let file = access::random(path).map_err(|error| ReadError::new(path, error))?;
             Ok(Rows(Form::Parquet(Box::new(parquet::Table::new(file)))))
         }
         FileForm::Json | FileForm::Empty | FileForm::Damaged => lines(begun),

@@ -1,8 +1,8 @@
 //! One file of a 7z archive, as a stream.
 
+use crate::access::Random;
 use crate::failure::Failure;
 use sevenz_rust2::{Archive, BlockDecoder, Error, Password};
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 
 /// What a 7z archive begins with.
@@ -17,12 +17,12 @@ const ENCRYPTED: &str = "this 7z archive is encrypted; unpack it, or pack it wit
 /// An open 7z archive.
 pub(crate) struct SevenZip {
     archive: Archive,
-    file: File,
+    file: Random,
 }
 
 impl SevenZip {
     /// Opens an archive by its directory, which is at its end.
-    pub fn open(mut file: File) -> Result<SevenZip, Failure> {
+    pub fn open(mut file: Random) -> Result<SevenZip, Failure> {
         let archive =
             Archive::read_with_memory_limit(&mut file, &Password::empty(), DICTIONARY_KB_MAX);
         Ok(SevenZip { archive: archive.map_err(failure)?, file })

@@ -1,9 +1,8 @@
 //! Zip archives.
 
+use crate::access::{self, Random};
 use crate::defect::Defect;
 use crate::failure::Failure;
-use crate::regular;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 use zip::ZipArchive;
@@ -16,7 +15,7 @@ pub const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
 pub const MEMBER_BYTES_MAX: usize = 256 << 20;
 
 /// An open zip archive.
-pub struct Archive(ZipArchive<BufReader<File>>);
+pub struct Archive(ZipArchive<BufReader<Random>>);
 
 impl Archive {
     /// Opens an archive by its directory, which is at its end.
@@ -24,7 +23,7 @@ impl Archive {
     /// # Errors
     /// When the file cannot be opened, or has no directory that can be read.
     pub fn open(path: &Path) -> Result<Archive, Defect> {
-        let opened = regular::open(path).map_err(ZipError::Io).and_then(Archive::of_file);
+        let opened = access::random(path).map_err(ZipError::Io).and_then(Archive::of_file);
         opened.map_err(|error| {
             let what = format!("zip: {error}; the file is left out: fetch it again");
             Failure { what, ..failure(error) }.at(0)
@@ -32,7 +31,7 @@ impl Archive {
     }
 
     /// Opens an archive in a file that is open already.
-    pub(crate) fn of_file(file: File) -> Result<Archive, ZipError> {
+    pub(crate) fn of_file(file: Random) -> Result<Archive, ZipError> {
         ZipArchive::new(BufReader::new(file)).map(Archive)
     }
 

@@ -102,9 +102,9 @@ impl Blocks {
     /// Ends reading. Reports why, unless the file ends.
     fn end(&mut self, cut: Option<u64>) {
         self.place = Place::AtEnd;
-        if let Some(kind) = self.stored.failure() {
-            let what = format!("reading failed: {kind}");
-            let defect = Defect { device: Some(kind), ..Defect::new(self.stored.offset(), what) };
+        if let Some(failure) = self.stored.failure() {
+            let what = format!("reading failed: {}", failure.what);
+            let defect = Defect { device: Some(failure.kind), ..Defect::new(self.stored.offset(), what) };
             self.under_way.push_back(Next::Defect(defect));
         } else if let Some(damage) = self.stored.take_damage() {
             self.defect(self.stored.stored_bytes(), damage);

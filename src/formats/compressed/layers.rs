@@ -6,8 +6,8 @@
 
 use super::unicode::{Encoding, Unicode};
 use super::{Codec, Inflated, Stored};
+use crate::access;
 use crate::failure;
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -34,19 +34,19 @@ pub(crate) struct Begun {
     pub codec: Codec,
 }
 
-/// Opens a file. Brotli has no magic bytes, so it is detected by the ending `.br`.
+/// Opens a source. Brotli has no magic bytes, so it is detected by the ending `.br`.
 pub(crate) fn begin(path: &Path) -> io::Result<Begun> {
-    Ok(of_file(path, crate::regular::open(path)?))
+    Ok(of_source(path, access::stream(path)?))
 }
 
 /// Opens a path that may be a pipe, as [`begin`] does.
 pub(crate) fn begin_stream(path: &Path) -> io::Result<Begun> {
-    Ok(of_file(path, File::open(path)?))
+    Ok(of_source(path, access::stream_or_pipe(path)?))
 }
 
-fn of_file(path: &Path, file: File) -> Begun {
+fn of_source(path: &Path, source: Box<dyn Read + Send>) -> Begun {
     let is_brotli = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("br"));
-    peel(Stored::new(Box::new(file)), is_brotli)
+    peel(Stored::new(source), is_brotli)
 }
 
 /// Unwraps bytes that are open already, as [`begin`] does.

@@ -57,7 +57,7 @@ impl fmt::Display for Fault {
                 )
             }
             Cause::Corrupt => write!(f, "corrupt {codec} member ({what}): fetch the file again"),
-            Cause::Device(kind) => write!(f, "reading failed: {kind}"),
+            Cause::Device(_) => write!(f, "reading failed: {what}"),
         }
     }
 }
@@ -251,14 +251,17 @@ impl Members {
         // A damaged member can inflate up to the end of the file. Then the file was not cut short,
         // and there is another member in what it consumed.
         let has_member = || stored.kept().and_then(|kept| codec.find(kept.get(1..)?)).is_some();
-        let cause = match (stored.failure(), error.kind()) {
+        let cause = match (stored.failure().map(|failure| failure.kind), error.kind()) {
             (Some(kind), _) => Cause::Device(kind),
             (None, io::ErrorKind::UnexpectedEof) if !has_member() => Cause::Cut,
             _ => Cause::Corrupt,
         };
-        let (what, is_complete) = match remedy(codec, &error.to_string()) {
+        // Decoders may change the text of an error that they pass on.
+        let of_device = self.decoder.stored().failure().map(|failure| failure.what.clone());
+        let what = of_device.unwrap_or_else(|| error.to_string());
+        let (what, is_complete) = match remedy(codec, &what) {
             Some(what) if cause == Cause::Corrupt => (what.to_owned(), true),
-            _ => (error.to_string(), false),
+            _ => (what, false),
         };
         self.fault = Some(Fault { offset: self.offset(), cause, codec, what, is_complete });
     }

@@ -15,6 +15,12 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// larger one the search begins where its decoder failed.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
+/// How the device failed.
+pub(crate) struct DeviceFailure {
+    pub kind: ErrorKind,
+    pub what: String,
+}
+
 /// A buffered source that can return to its mark.
 pub(crate) struct Stored {
     source: Box<dyn Read + Send>,
@@ -25,7 +31,7 @@ pub(crate) struct Stored {
     at: usize,
     /// The bytes that are kept begin here; at most `at`.
     mark: Option<usize>,
-    failure: Option<io::ErrorKind>,
+    failure: Option<DeviceFailure>,
     /// The damage of a layer of compression below, which ends this.
     damage: Option<String>,
     /// Bytes read of the file at the bottom.
@@ -88,8 +94,8 @@ impl Stored {
 
     /// Returns how the device failed, if it did at the byte that is read next. Buffered bytes are
     /// read first.
-    pub(crate) fn failure(&self) -> Option<io::ErrorKind> {
-        self.failure.filter(|_| self.at == self.buffer.len())
+    pub(crate) fn failure(&self) -> Option<&DeviceFailure> {
+        self.failure.as_ref().filter(|_| self.at == self.buffer.len())
     }
 
     /// Returns at least `bytes` unread bytes, fewer only where the file ends or the device fails.
@@ -156,7 +162,10 @@ impl Stored {
                 self.damage = Some(error.to_string());
                 self.ended = true;
             }
-            Err(error) => self.failure = Some(error.kind()),
+            Err(error) => {
+                let (kind, what) = (error.kind(), error.to_string());
+                self.failure = Some(DeviceFailure { kind, what });
+            }
         }
         n > 0
     }
@@ -190,8 +199,8 @@ impl BufRead for Stored {
             if let Some(damage) = self.damage.take() {
                 return Err(io::Error::new(ErrorKind::InvalidData, damage));
             }
-            return match self.failure {
-                Some(kind) => Err(failure::device_error(kind, kind.to_string())),
+            return match &self.failure {
+                Some(DeviceFailure { kind, what }) => Err(failure::device_error(*kind, what)),
                 None => Ok(&[]),
             };
         }

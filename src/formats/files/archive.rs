@@ -1,11 +1,11 @@
 //! The files of a tar archive, compressed or not.
 
 use super::{Content, FILE_BYTES_MAX, StoredFile, is_apples, is_gits};
+use crate::access;
 use crate::archive::tar::{BLOCK_BYTES, Entry, Kind, Step, Tar, begins_archive};
 use crate::compressed::inflate;
 use crate::defect::{Defect, ReadError};
 use crate::failure::Failure;
-use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -28,9 +28,9 @@ pub struct Archive {
 /// # Errors
 /// When the file cannot be opened.
 pub fn archive(path: &Path) -> Result<Archive, ReadError> {
-    let file = crate::regular::open(path).map_err(|error| ReadError::new(path, error))?;
+    let source = access::stream(path).map_err(|error| ReadError::new(path, error))?;
     let stored = Arc::new(AtomicU64::new(0));
-    let mut tar = Tar::new(inflate(Box::new(Counted { file, bytes: stored.clone() })));
+    let mut tar = Tar::new(inflate(Box::new(Counted { source, bytes: stored.clone() })));
     tar.joined();
     Ok(Archive { tar, stored, ended: false })
 }
@@ -40,20 +40,20 @@ pub fn archive(path: &Path) -> Result<Archive, ReadError> {
 /// # Errors
 /// When the file cannot be opened.
 pub fn is_archive(path: &Path) -> Result<bool, ReadError> {
-    let file = crate::regular::open(path).map_err(|error| ReadError::new(path, error))?;
+    let source = access::stream(path).map_err(|error| ReadError::new(path, error))?;
     let mut head = Vec::new();
-    let read = inflate(Box::new(file)).take(BLOCK_BYTES as u64).read_to_end(&mut head);
+    let read = inflate(source).take(BLOCK_BYTES as u64).read_to_end(&mut head);
     Ok(read.is_ok() && begins_archive(&head))
 }
 
 struct Counted {
-    file: File,
+    source: Box<dyn Read + Send>,
     bytes: Arc<AtomicU64>,
 }
 
 impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(into)?;
+        let read = self.source.read(into)?;
         self.bytes.fetch_add(read as u64, Relaxed);
         Ok(read)
     }

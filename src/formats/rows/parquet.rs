@@ -19,21 +19,24 @@ mod pages;
 mod shape;
 
 use super::{LINE_BYTES_MAX, Row as JsonRow};
+use crate::access::Random;
 use crate::defect::Defect;
 use crate::failure::{self, Failure};
+use bytes::Bytes;
 use pages::Group;
 use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::record::Row;
 use parquet::record::reader::{ReaderIter, TreeBuilder};
 use parquet::schema::types::SchemaDescriptor;
 use shape::Shape;
-use std::fs::File;
+use std::io::{BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub(super) struct Table {
-    file: Arc<File>,
+    file: Random,
     bytes: u64,
     opened: Option<Opened>,
     is_unopened: bool,
@@ -63,9 +66,8 @@ struct Rows {
 }
 
 impl Table {
-    pub fn new(file: File) -> Table {
-        let bytes = file.metadata().map_or(0, |meta| meta.len());
-        let file = Arc::new(file);
+    pub fn new(file: Random) -> Table {
+        let bytes = file.size();
         let groups = vec![0];
         Table {
             file,
@@ -89,7 +91,7 @@ impl Table {
             let what = "its schema is damaged, or nests deeper than 64 levels";
             return Err(Failure::of_content(what));
         }
-        let file = &*self.file;
+        let file = &self.file;
         let metadata = unpanicked(|| ParquetMetaDataReader::new().parse_and_finish(file))?;
         let mut rows = 0u64;
         for group in metadata.row_groups() {
@@ -194,6 +196,32 @@ impl Iterator for Table {
             Ok(json) => Ok(JsonRow { offset: self.offset(), number: self.number, json }),
             Err(failure) => Err(self.left_out(&failure.what)),
         })
+    }
+}
+
+impl Length for Random {
+    fn len(&self) -> u64 {
+        self.size()
+    }
+}
+
+impl ChunkReader for Random {
+    type T = BufReader<Random>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(BufReader::new(self.starting_at(start)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        // A damaged length must not allocate more than there is.
+        let mut bytes = Vec::new();
+        self.starting_at(start).take(length as u64).read_to_end(&mut bytes)?;
+        if bytes.len() < length {
+            let found = bytes.len();
+            let what = format!("expected {length} bytes at byte {start}, found {found}");
+            return Err(ParquetError::EOF(what));
+        }
+        Ok(bytes.into())
     }
 }
 

@@ -1,11 +1,11 @@
 //! The bytes of a `Posts.xml`: a plain or compressed file, or a file of a zip or 7z archive.
 
+use crate::access::{self, Random};
 use crate::archive::seven_zip::{self, SevenZip};
 use crate::archive::zip::{self, Archive, ZIP_MAGIC};
 use crate::compressed;
 use crate::failure::Failure;
 use ::zip::result::ZipError;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
@@ -26,7 +26,7 @@ type ReadPosts<'a> = &'a mut dyn FnMut(&mut dyn BufRead, Stored) -> Result<(), F
 /// in reading.
 pub(crate) fn read(file: &Path, each: ReadPosts) -> Result<(), Failure> {
     let mut first = [0; seven_zip::SIGNATURE.len()];
-    let mut opened = crate::regular::open(file)?;
+    let mut opened = access::random(file)?;
     let length = fill(&mut opened, &mut first)?;
     if &first[..length] == seven_zip::SIGNATURE {
         opened.rewind()?;
@@ -43,7 +43,7 @@ pub(crate) fn read(file: &Path, each: ReadPosts) -> Result<(), Failure> {
     each(&mut compressed::open(file)?, stored)
 }
 
-fn fill(file: &mut File, into: &mut [u8]) -> io::Result<usize> {
+fn fill(file: &mut Random, into: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < into.len() {
         match file.read(&mut into[length..])? {
@@ -61,7 +61,7 @@ fn is_posts(name: &str) -> bool {
 }
 
 /// Unpacks only the posts.
-fn read_zip(file: File, each: ReadPosts) -> Result<(), Failure> {
+fn read_zip(file: Random, each: ReadPosts) -> Result<(), Failure> {
     let damaged = |error: ZipError| match error {
         ZipError::Io(_) => zip::failure(error),
         other => Failure::of_content(format!(
@@ -77,7 +77,7 @@ fn read_zip(file: File, each: ReadPosts) -> Result<(), Failure> {
     if files.len() == 1 { Ok(()) } else { Err(several("zip", files.len())) }
 }
 
-fn read_7z(file: File, each: ReadPosts) -> Result<(), Failure> {
+fn read_7z(file: Random, each: ReadPosts) -> Result<(), Failure> {
     let mut archive = SevenZip::open(file)?;
     let count = archive.count(is_posts);
     if count == 0 {

@@ -164,7 +164,7 @@ impl Threads {
     pub fn open_with(path: &Path, limits: Limits) -> Result<Threads, ReadError> {
         let file = site::posts_file(path);
         // A file that cannot be opened is an error and not a defect.
-        crate::regular::open(&file).map_err(|error| ReadError::new(&file, error))?;
+        crate::access::stream(&file).map_err(|error| ReadError::new(&file, error))?;
         let (ready, scale) = (VecDeque::new(), Scale { stored: 1, unpacked: 1 });
         Ok(Threads { state: State::Unread(file), limits, ready, open: None, scale, newest: None })
     }
@@ -211,7 +211,7 @@ impl Threads {
             rows::read(input, row_bytes_max, &mut sort)
         });
         self.newest = newest;
-        let stored_bytes = std::fs::metadata(file)?.len();
+        let stored_bytes = crate::access::bytes(file)?;
         self.scale = match stored {
             Stored::Plain => Scale { stored: 1, unpacked: 1 },
             Stored::Compressed => Scale { stored: stored_bytes, unpacked: end + 1 },

@@ -4,8 +4,8 @@
 //! Thrift's compact protocol, as far as the schema needs it (parquet-format, `parquet.thrift`:
 //! `FileMetaData`, `SchemaElement`).
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use crate::access::Random;
+use std::io::Read;
 
 /// The most levels of nesting.
 const LEVELS_MAX: usize = 64;
@@ -22,23 +22,20 @@ const STRUCT: u8 = 12;
 
 /// Whether the schema of a file can be read. True also for a file that is not Parquet, for which the
 /// parquet crate has better errors.
-pub(super) fn is_sane(file: &File) -> std::io::Result<bool> {
+pub(super) fn is_sane(file: &Random) -> std::io::Result<bool> {
     const END: u64 = 8;
-    let mut file = file;
-    let bytes = file.seek(SeekFrom::End(0))?;
+    let bytes = file.size();
     if bytes < END {
         return Ok(true);
     }
     let mut end = [0; END as usize];
-    file.seek(SeekFrom::Start(bytes - END))?;
-    file.read_exact(&mut end)?;
+    file.starting_at(bytes - END).read_exact(&mut end)?;
     let length = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
     if &end[4..] != b"PAR1" || length > bytes - END {
         return Ok(true);
     }
     let mut footer = Vec::new();
-    file.seek(SeekFrom::Start(bytes - END - length))?;
-    file.take(length).read_to_end(&mut footer)?;
+    file.starting_at(bytes - END - length).take(length).read_to_end(&mut footer)?;
     Ok(Thrift { rest: &footer }.schema_is_sane().unwrap_or(false))
 }
 
@@ -246,7 +243,7 @@ mod tests {
         file.write_all(&footer).expect("written");
         file.write_all(&(footer.len() as u32).to_le_bytes()).expect("written");
         file.write_all(b"PAR1").expect("written");
-        is_sane(&file).expect("read")
+        is_sane(&file.into()).expect("read")
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the rows with a cell in it are lost, and a page of empty cells replaces it.
 
 use super::footer::{PageHeader, page_header};
+use crate::access::Random;
 use crate::failure::Failure;
 use parquet::basic::{Encoding, Type as Physical};
 use parquet::bloom_filter::Sbbf;
@@ -15,9 +16,7 @@ use parquet::file::reader::RowGroupReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::record::reader::RowIter;
 use parquet::schema::types::{SchemaDescriptor, Type};
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// Larger pages are not inflated. A little more than a line of JSON may have.
@@ -40,7 +39,7 @@ type Result<T> = std::result::Result<T, ParquetError>;
 
 /// A row group, as the crate reads it.
 pub(super) struct Group {
-    file: Arc<File>,
+    file: Arc<Random>,
     metadata: RowGroupMetaData,
     /// For each column, the pages that are left out: their number, and how many cells they have.
     left_out: Vec<Vec<(usize, u64)>>,
@@ -52,7 +51,7 @@ pub(super) struct Group {
 impl Group {
     /// Checks the pages of a group with the columns of `schema`.
     pub fn new(
-        file: &Arc<File>,
+        file: &Random,
         schema: &Arc<SchemaDescriptor>,
         metadata: &RowGroupMetaData,
     ) -> std::result::Result<Group, Failure> {
@@ -94,7 +93,7 @@ impl Group {
             .set_column_metadata(columns)
             .build()?;
         let rows_at_once = (BATCH_BYTES_MAX / largest).clamp(1, ROWS_MAX) as usize;
-        Ok(Group { file: file.clone(), metadata, left_out, lost, rows_at_once })
+        Ok(Group { file: Arc::new(file.clone()), metadata, left_out, lost, rows_at_once })
     }
 
     pub fn rows_at_once(&self) -> usize {
@@ -127,7 +126,7 @@ fn with_type(
 
 /// Reads the headers of all pages of a column.
 fn pages(
-    file: &File,
+    file: &Random,
     column: &ColumnChunkMetaData,
 ) -> std::result::Result<Vec<PageHeader>, Failure> {
     let first = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
@@ -148,7 +147,7 @@ fn pages(
     Ok(pages)
 }
 
-fn read_header(file: &File, at: u64, end: u64) -> std::result::Result<PageHeader, Failure> {
+fn read_header(file: &Random, at: u64, end: u64) -> std::result::Result<PageHeader, Failure> {
     let mut size = HEADER_BYTES;
     loop {
         let mut bytes = vec![0; size.min((end - at) as usize)];
@@ -205,7 +204,7 @@ impl RowGroupReader for Group {
 
 /// The pages of a column, with empty pages in place of those that are left out.
 struct Pages {
-    inner: SerializedPageReader<File>,
+    inner: SerializedPageReader<Random>,
     left_out: Vec<(usize, u64)>,
     is_optional: bool,
     at: usize,
