@@ -186,7 +186,10 @@ mod tests {
         assert_eq!(random.seek(SeekFrom::End(-3)).unwrap(), 7);
         assert_eq!(rest(&mut random), "789");
         assert_eq!(random.seek(SeekFrom::Current(-2)).unwrap(), 8);
-        assert_eq!((rest(&mut random.starting_at(5)), rest(&mut random)), ("56789".into(), "89".into()));
+        assert_eq!(
+            (rest(&mut random.starting_at(5)), rest(&mut random)),
+            ("56789".into(), "89".into())
+        );
         assert_eq!(random.seek(SeekFrom::Start(20)).unwrap(), 20);
         assert_eq!(rest(&mut random), "");
         for outside in [SeekFrom::End(-11), SeekFrom::Start(u64::MAX)] {

@@ -139,14 +139,42 @@ fn encoded(path: &str) -> String {
 /// Parameters that are secret in the signed addresses of object stores. Some are ordinary words, so
 /// they count only beside a signature.
 const BESIDE_SIGNATURE: [&str; 19] = [
-    "se", "sp", "sv", "sr", "st", "spr", "sip", "ske", "skt", "sks", "skv", "skoid", "sktid", "srt",
-    "ss", "sdd", "expires", "policy", "response-content-disposition",
+    "se",
+    "sp",
+    "sv",
+    "sr",
+    "st",
+    "spr",
+    "sip",
+    "ske",
+    "skt",
+    "sks",
+    "skv",
+    "skoid",
+    "sktid",
+    "srt",
+    "ss",
+    "sdd",
+    "expires",
+    "policy",
+    "response-content-disposition",
 ];
 
 /// Parts of the names of parameters that are secret.
 const SECRET: [&str; 13] = [
-    "x-amz-", "x-goog-", "x-ms-", "accessid", "auth", "credential", "jwt", "key", "passw", "pwd",
-    "secret", "signature", "token",
+    "x-amz-",
+    "x-goog-",
+    "x-ms-",
+    "accessid",
+    "auth",
+    "credential",
+    "jwt",
+    "key",
+    "passw",
+    "pwd",
+    "secret",
+    "signature",
+    "token",
 ];
 
 /// Returns a query without secrets.

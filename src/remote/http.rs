@@ -233,7 +233,8 @@ mod tests {
     fn ranges_are_read() {
         assert_eq!(content_range("bytes 0-9/100"), Some((Some(0..10), 100)));
         assert_eq!(content_range("bytes */0"), Some((None, 0)));
-        for bad in ["bytes 9-0/100", "bytes 0-9/*", "items 0-9/10", "bytes 0-18446744073709551615/1"]
+        for bad in
+            ["bytes 9-0/100", "bytes 0-9/*", "items 0-9/10", "bytes 0-18446744073709551615/1"]
         {
             assert_eq!(content_range(bad), None, "{bad}");
         }

@@ -23,6 +23,8 @@
 mod address;
 mod blocks;
 mod body;
+mod common_crawl;
+mod find;
 mod http;
 mod origin;
 mod retry;
@@ -32,6 +34,8 @@ mod transport;
 
 pub use address::{Address, is_address};
 pub use blocks::Blocks;
+pub use common_crawl::MIRROR;
+pub use find::Found;
 pub use origin::Stat;
 pub use retry::Policy;
 pub use stream::Stream;
@@ -172,7 +176,8 @@ impl Remote {
             return Ok(Arc::new(WebFile { web, address, host }));
         }
         let object = Object::new(self.bucket(&address)?, address.path());
-        let object = object.map_err(|error| Error::new(error.kind(), format!("{text}: {error}")))?;
+        let object =
+            object.map_err(|error| Error::new(error.kind(), format!("{text}: {error}")))?;
         Ok(Arc::new(object))
     }
 

@@ -64,9 +64,17 @@ impl<'a> Attempts<'a> {
         let wait = self.wait(asked);
         // The first ones are everyday life of a network.
         if failed > 2 {
-            tracing::warn!("{name}: {error}; attempt {} in {:.1} s", failed + 1, wait.as_secs_f64());
+            tracing::warn!(
+                "{name}: {error}; attempt {} in {:.1} s",
+                failed + 1,
+                wait.as_secs_f64()
+            );
         } else {
-            tracing::info!("{name}: {error}; attempt {} in {:.1} s", failed + 1, wait.as_secs_f64());
+            tracing::info!(
+                "{name}: {error}; attempt {} in {:.1} s",
+                failed + 1,
+                wait.as_secs_f64()
+            );
         }
         thread::sleep(wait);
         Ok(())

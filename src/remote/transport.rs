@@ -65,7 +65,10 @@ impl HttpService for Connector {
 }
 
 impl Connector {
-    fn send<B: AsSendBody>(&self, request: Request<B>) -> Result<http::Response<Body>, ureq::Error> {
+    fn send<B: AsSendBody>(
+        &self,
+        request: Request<B>,
+    ) -> Result<http::Response<Body>, ureq::Error> {
         let agent = self.0.agent();
         // A signature is for one address: a redirect says that the region is another.
         let request = agent.configure_request(request).max_redirects(0).build();

@@ -104,7 +104,8 @@ impl Blocks {
         self.place = Place::AtEnd;
         if let Some(failure) = self.stored.failure() {
             let what = format!("reading failed: {}", failure.what);
-            let defect = Defect { device: Some(failure.kind), ..Defect::new(self.stored.offset(), what) };
+            let defect =
+                Defect { device: Some(failure.kind), ..Defect::new(self.stored.offset(), what) };
             self.under_way.push_back(Next::Defect(defect));
         } else if let Some(damage) = self.stored.take_damage() {
             self.defect(self.stored.stored_bytes(), damage);
