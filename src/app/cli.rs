@@ -29,6 +29,7 @@ mod verify;
 use self::complete::{Completions, Man, VARIABLE, with_names};
 use self::exit::{DONE, FAILED, WRONG_USAGE};
 use self::log_flags::LogFlags;
+use crate::addresses;
 use crate::interrupt;
 use crate::launch::take_seat;
 use crate::terminal::{LogFormat, ReaderGone, errln, log};
@@ -96,6 +97,7 @@ enum Command {
 /// Runs the program on `slices`.
 pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
+    addresses::install();
     engine::on_failure(print_error);
     engine::on_lost_peer(report_lost_peer);
     engine::on_ending_peer(interrupt::commit_before_peer_ends);

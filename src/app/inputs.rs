@@ -1,15 +1,18 @@
 //! Finding the sources of a label from the paths that a user names.
 
+mod addresses;
 mod beside;
 mod copies;
 mod walk;
 
 pub(crate) use copies::copies;
 
+use self::addresses::{bytes_at, stats};
 use self::walk::{Found, Wanted};
+use crate::addresses::address;
 use crate::terminal::notice;
 use anyhow::{Context, Result};
-use corpus::Source;
+use corpus::{Label, Source};
 use document::DocRef;
 use recipe::usage::usage;
 use recipe::{AnySettings, AnySlice};
@@ -33,22 +36,24 @@ pub(crate) struct Sources {
     pub beside: Vec<PathBuf>,
 }
 
-/// Finds the sources of a slice that `paths` (files, globs, folders, `@lists` of them) name.
+/// Finds the sources of a slice that `paths` (files, globs, folders, addresses, `@lists` of them)
+/// name. Files at addresses that `known`, a complete label, has read are not asked for again.
 pub(crate) fn sources(
     paths: &[String],
     slice: &dyn AnySlice,
     settings: &dyn AnySettings,
+    known: Option<&Label>,
 ) -> Result<Sources> {
     let is_source = |folder: &Path| slice.is_source(folder);
     let mut found = walk(paths, Wanted { is_source: &is_source, streams: false })?;
     found.paths = slice.select(found.paths, settings)?;
-    in_order(found, paths)
+    in_order(found, paths, known)
 }
 
 /// Finds every file that `paths` name, sorted by name. Reports what is left out.
 pub(crate) fn files(paths: &[String]) -> Result<Vec<Source>> {
     let found = walk(paths, Wanted { is_source: &|_| false, streams: false })?;
-    let Sources { sources, left_out, notices, .. } = in_order(found, paths)?;
+    let Sources { sources, left_out, notices, .. } = in_order(found, paths, None)?;
     report_left_out(&left_out);
     notices.iter().for_each(|text| notice(text));
     Ok(sources)
@@ -79,12 +84,15 @@ fn walk(paths: &[String], wanted: Wanted<'_>) -> Result<Found> {
     Ok(found)
 }
 
-fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
+fn in_order(found: Found, paths: &[String], known: Option<&Label>) -> Result<Sources> {
     let Found { paths: files, mut left_out, mut corpora, mut beside, .. } = found;
     let mut unique: BTreeSet<PathBuf> = BTreeSet::new();
     for file in files {
-        let real =
-            fs::canonicalize(&file).with_context(|| format!("cannot find {}", file.display()))?;
+        let real = if address(&file).is_some() {
+            file.clone()
+        } else {
+            fs::canonicalize(&file).with_context(|| format!("cannot find {}", file.display()))?
+        };
         // Manifest, ledger and ids have names as text.
         match real.to_str() {
             Some(_) => drop(unique.insert(real)),
@@ -105,11 +113,15 @@ fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
         return Err(usage(format!("{files} files are too many: a label has at most {most}")));
     }
     let paths: Vec<PathBuf> = unique.into_iter().collect();
+    let mut stats = stats(&paths, known)?;
     let mut sources = Vec::new();
     for (path, name) in paths.iter().zip(names(&paths)) {
-        let bytes = source_size(path)?;
+        let source = match stats.remove(path) {
+            Some(source) => source,
+            None => Source { bytes: size(path, 0)?, ..Source::default() },
+        };
         let path = path.to_str().expect("other names are left out above").to_owned();
-        sources.push(Source { name, path, bytes, ..Source::default() });
+        sources.push(Source { name, path, ..source });
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     left_out.sort();
@@ -121,7 +133,7 @@ fn in_order(found: Found, paths: &[String]) -> Result<Sources> {
 
 /// Returns the bytes of a source: a file, or all files of a folder.
 pub(crate) fn source_size(path: &Path) -> Result<u64> {
-    size(path, 0)
+    bytes_at(path).map_or_else(|| size(path, 0), |bytes| Ok(bytes?))
 }
 
 /// Returns the bytes of a file, or of all files of a folder. Does not follow links within a folder.
@@ -139,8 +151,12 @@ fn size(path: &Path, depth: usize) -> Result<u64> {
 /// Returns names that do not depend on the location of the files: their file names if these are
 /// unique, else their paths below their common folder.
 fn names(paths: &[PathBuf]) -> Vec<String> {
-    let file_name =
-        |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file_name = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // The query of an address is not a part of the name.
+        let is_web = path.starts_with("http:") || path.starts_with("https:");
+        name.split('?').next().filter(|_| is_web).unwrap_or(&name).to_owned()
+    };
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for path in paths {
         *seen.entry(file_name(path)).or_default() += 1;
@@ -175,6 +191,10 @@ mod tests {
             names(&paths(&["/x/1/a.gz", "/x/2/a.gz", "/x/2/b.gz"])),
             ["1/a.gz", "2/a.gz", "2/b.gz"]
         );
+        let web = ["https://h/x/a.gz?download=1", "s3://b/x/b?.gz"];
+        assert_eq!(names(&paths(&web)), ["a.gz", "b?.gz"]);
+        let web = ["https://h/x/a.gz?id=1", "https://h/x/a.gz?id=2"];
+        assert_eq!(names(&paths(&web)), ["a.gz?id=1", "a.gz?id=2"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! * `score`: scores for the documents of other pipelines.
 //! * `dataset_card`: the card of an export.
 //! * `model_files`: the catalogue of model files, fetching and checking them.
+//! * `addresses`: the files at addresses that a process reads.
 //! * `inputs`: finding the files that a user names. `texts`: reading texts from files.
 //! * `launch`: several processes of one run. `interrupt`: ending it. `machine`: its memory.
 //! * `look`: looking at the documents of a corpus, kept or dropped.
@@ -14,6 +15,7 @@
 //! * `report`: what is in a corpus, as a page.
 //! * `terminal`: printing, progress, tables, plots, units.
 
+mod addresses;
 mod calibrate;
 mod cli;
 mod dashboard;

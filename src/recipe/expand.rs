@@ -32,8 +32,12 @@ pub fn expand(path: &str) -> Result<String, String> {
     })
 }
 
-/// Joins a path, which may be a pattern of glob(7), to a folder, whose name is not one.
+/// Joins a path, which may be a pattern of glob(7), to a folder, whose name is not one. An address
+/// (`https://host/name`) stays as it is.
 pub fn pattern_below(folder: &Path, pattern: &str) -> String {
+    if pattern.contains("://") {
+        return pattern.to_owned();
+    }
     let path = folder.join(pattern);
     if Path::new(pattern).is_absolute() || path.symlink_metadata().is_ok() {
         return path.display().to_string();
@@ -56,6 +60,7 @@ mod tests {
         let folder = Path::new("/no/run[1]");
         assert_eq!(pattern_below(folder, "*.gz"), "/no/run[[]1[]]/*.gz");
         assert_eq!(pattern_below(folder, "/x/*.gz"), "/x/*.gz");
+        assert_eq!(pattern_below(folder, "s3://x/*.gz"), "s3://x/*.gz");
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join("a[b].gz"), "").expect("a file");
         let found = pattern_below(dir.path(), "a[b].gz");

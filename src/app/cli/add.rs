@@ -12,6 +12,7 @@ use std::path::PathBuf;
 const EXAMPLE: &str = "\
 Example:
   sluice add corpus --slice common_crawl --label 2020-05 cc/2020-05/*.wet.gz
+  sluice add corpus --slice common_crawl --label 2023-06 cc://CC-MAIN-2023-06
 
 An interrupted add resumes at its last commit when you run the same command again.";
 
@@ -27,7 +28,8 @@ pub(crate) struct Add {
     /// The name of what is added, such as that of a dump
     #[arg(long)]
     label: String,
-    /// Files, patterns, folders, or @FILE with one of these per line
+    /// Files, patterns, folders, addresses (https://, s3://, gs://, az://, cc://DUMP), or @FILE with
+    /// one of these per line
     #[arg(required = true)]
     paths: Vec<String>,
     #[command(flatten)]

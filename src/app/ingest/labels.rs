@@ -71,8 +71,9 @@ impl<'a> Added<'a> {
     ) -> Result<Vec<Found<'i>>> {
         let mut found = Vec::new();
         for input in inputs {
-            let sources = self.sources(input);
-            if known.is_some_and(|known| known.label(&input.slice, &input.label).is_some()) {
+            let known = known.and_then(|known| known.label(&input.slice, &input.label));
+            let sources = self.sources(input, known.filter(|label| label.is_complete()));
+            if known.is_some() {
                 found.push(Found { input, sources });
                 continue;
             }
@@ -95,9 +96,10 @@ impl<'a> Added<'a> {
         Ok(found)
     }
 
-    fn sources(&self, input: &Input) -> Result<Sources> {
+    /// Finds the sources of an input. Those of a complete label are not asked for again.
+    fn sources(&self, input: &Input, complete: Option<&Label>) -> Result<Sources> {
         let slice = find_slice(self.slices, &input.slice)?;
-        let found = sources(&input.paths, slice, self.recipe.settings(slice.name()))?;
+        let found = sources(&input.paths, slice, self.recipe.settings(slice.name()), complete)?;
         self.check(&found)?;
         Ok(found)
     }

@@ -5,7 +5,10 @@
 //! compressed file that differs anywhere nearly always differs in its last block. The modification
 //! time alone would reject files that were fetched again. It is compared only for a source that has
 //! been read in part and is too large for the checksum to cover all of it.
+//!
+//! Of a file at an address the checksum is of its size and its version (`inputs::addresses`).
 
+use crate::addresses::address;
 use crate::terminal::units::counted;
 use anyhow::{Context, Result};
 use corpus::{Label, Source};
@@ -24,10 +27,13 @@ const DEPTH_MAX: usize = 64;
 /// Sources that are listed in a message.
 const LISTED_MAX: usize = 3;
 
-/// Records the current state of a source.
+/// Records the current state of a source. That of a file at an address is known since it was found.
 pub(crate) fn observe(source: &mut Source) -> Result<()> {
-    let mut state = SourceState::default();
     let path = Path::new(&source.path);
+    if address(path).is_some() {
+        return Ok(());
+    }
+    let mut state = SourceState::default();
     state.add(path, 0).with_context(|| format!("cannot read {}", path.display()))?;
     (source.modified, source.ends) = (Some(state.modified), Some(state.ends));
     Ok(())
@@ -111,6 +117,12 @@ pub(crate) fn changed_sources(label: &Label, given: &[Source]) -> Result<Option<
     let mut changes = Vec::new();
     for (number, (known, given)) in label.sources.iter().zip(given).enumerate() {
         let (Some(modified), Some(ends)) = (known.modified, known.ends) else { continue };
+        if address(Path::new(&given.path)).is_some() {
+            if given.ends != Some(ends) {
+                changes.push(format!("the content of {} has changed", given.path));
+            }
+            continue;
+        }
         let is_touched = || -> Result<bool> {
             let meta = fs::metadata(&given.path);
             let meta = meta.with_context(|| format!("cannot read {}", given.path))?;

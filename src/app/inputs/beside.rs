@@ -49,13 +49,20 @@ const NAMES: &[&str] =
 
 /// Returns whether a file or folder that was found in a folder is not data.
 pub(crate) fn is_beside(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if path.is_dir() {
+        return NAMES.contains(&&*name.to_lowercase());
+    }
+    let is_text = || formats::without_compression(&name.to_lowercase()).ends_with(".txt");
+    is_beside_by_name(&name) || (is_text() && matches!(Form::of(path), Ok(Form::Beside(_))))
+}
+
+/// Returns whether a file of this name is not data, or a folder of it has none.
+pub(crate) fn is_beside_by_name(name: &str) -> bool {
+    let name = name.to_lowercase();
     let name = formats::without_compression(&name);
     if NAMES.contains(&name) {
         return true;
-    }
-    if path.is_dir() {
-        return false;
     }
     // A book may have such a name too, so only names with the ending of a text, or without an
     // ending, count.
@@ -64,7 +71,6 @@ pub(crate) fn is_beside(path: &Path) -> bool {
     BEGINNINGS.iter().any(|begin| begins(begin))
         || name.starts_with("dataset_info")
         || ENDINGS.iter().any(|end| name.ends_with(end))
-        || (name.ends_with(".txt") && matches!(Form::of(path), Ok(Form::Beside(_))))
 }
 
 #[cfg(test)]

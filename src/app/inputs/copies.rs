@@ -1,5 +1,6 @@
 //! Sources of a label that look like copies of one another.
 
+use crate::addresses::address;
 use corpus::Source;
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
@@ -44,9 +45,12 @@ pub(crate) fn copies(sources: &[Source]) -> Vec<String> {
     notices
 }
 
-/// Returns the digest of a file's beginning, middle and end; `None` for a folder, or if they cannot
+/// Returns a digest of a file's beginning, middle and end; `None` for a folder, or if they cannot
 /// be read, which is reported later.
 fn digest(source: &Source) -> Option<[u8; 32]> {
+    if address(Path::new(&source.path)).is_some() {
+        return of_tag(source);
+    }
     let file = formats::regular::open(Path::new(&source.path)).ok()?;
     let last = source.bytes.saturating_sub(COMPARED_BYTES as u64);
     let mut hasher = blake3::Hasher::new();
@@ -58,6 +62,14 @@ fn digest(source: &Source) -> Option<[u8; 32]> {
         hasher.update(&buffer);
     }
     Some(*hasher.finalize().as_bytes())
+}
+
+/// Returns a digest for a file at an address, if its version depends on its content: on S3 and Google
+/// Cloud Storage. Nothing is fetched.
+fn of_tag(source: &Source) -> Option<[u8; 32]> {
+    let has_digest = ["s3://", "gs://"].iter().any(|scheme| source.path.starts_with(scheme));
+    let ends = source.ends.filter(|_| has_digest)?;
+    Some(*blake3::hash(&ends.to_le_bytes()).as_bytes())
 }
 
 #[cfg(test)]

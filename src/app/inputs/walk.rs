@@ -67,6 +67,9 @@ impl Found {
             }
             return Ok(());
         }
+        if remote::is_address(path) {
+            return self.expand_address(path, wanted, lists);
+        }
         let named = Path::new(path);
         match fs::metadata(named) {
             Ok(meta) if meta.is_dir() => {
@@ -103,10 +106,7 @@ impl Found {
         }
         self.add_names_not_utf8(Path::new(pattern));
         if !any && self.paths.len() == before {
-            let what = match pattern.split_once("://") {
-                Some(_) => "inputs are local files: fetch it first, and name the file",
-                None => "no such file, and nothing matches it as a pattern",
-            };
+            let what = "no such file, and nothing matches it as a pattern";
             return Err(usage(format!("{pattern}: {what}")));
         }
         Ok(())
