@@ -5,6 +5,7 @@
 //! whole already, by that digest and its size, is kept (`list`). The second pass (`write`)
 //! writes the others.
 
+mod destination;
 mod line;
 mod list;
 mod output;
@@ -17,6 +18,7 @@ mod schema;
 mod split;
 mod write;
 
+pub use destination::{Destination, NewFile};
 pub use list::Exported;
 pub use record::RecordSchema;
 pub use schema::Type;
@@ -30,7 +32,6 @@ use plan::{Cutter, Planned};
 use schema::Schema;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use write::{Job, TaskFile};
 
 /// The format of the exported files.
@@ -136,7 +137,7 @@ pub fn parquet_columns(records: RecordSchema) -> Vec<(&'static str, &'static str
 pub fn export(
     corpus: &Corpus,
     labels: &[&Label],
-    out: &Path,
+    out: &dyn Destination,
     options: &Options,
     watch: &dyn Watch,
     card: impl FnOnce(&[Exported], &[SliceReport]) -> String,

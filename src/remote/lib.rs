@@ -18,6 +18,7 @@
 //!   is the HTTP client of the second.
 //! - `retry`, `body`: the bytes of a range, whatever happens to connections. `stream` and `blocks`
 //!   read them.
+//! - `folder`: a folder of a bucket, to write to.
 //! - `find`: from what a user names to files. `common_crawl`: `cc://`.
 
 mod address;
@@ -25,6 +26,7 @@ mod blocks;
 mod body;
 mod common_crawl;
 mod find;
+mod folder;
 mod http;
 mod origin;
 mod retry;
@@ -36,6 +38,7 @@ pub use address::{Address, is_address};
 pub use blocks::Blocks;
 pub use common_crawl::MIRROR;
 pub use find::Found;
+pub use folder::{Folder, NewObject};
 pub use origin::Stat;
 pub use retry::Policy;
 pub use stream::Stream;

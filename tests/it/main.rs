@@ -67,6 +67,8 @@ mod quality;
 mod readme;
 /// The error for a wrong recipe or command names the place and a correct value.
 mod recipe;
+/// Sources at addresses are read as local files are, whatever the network does.
+mod remote;
 /// Removing documents or labels gives the corpus that a build without them makes.
 mod removal;
 /// A report adds up, and its page needs no other file.

@@ -364,10 +364,20 @@ fn a_filter_without_its_model_is_rejected() {
 }
 
 #[test]
-fn addresses_are_not_taken_for_patterns() {
+fn addresses_that_cannot_be_read_are_named() {
     let place = Place::new();
-    for address in ["https://data.example/x.wet.gz", "s3://bucket/x.wet.gz"] {
+    let cases = [
+        ("ftp://data.example/x.wet.gz", "ftp:// cannot be read; known are http://"),
+        ("https://data.example/crawl/", "a web server has no lists of files"),
+        ("https://data.example/*.wet.gz", "a web server has no lists of files"),
+        ("s3://", "s3:// without a bucket"),
+        ("cc://2023-06", "expected cc://CC-MAIN-YYYY-WW"),
+        ("cc://CC-MAIN-2023-06?files=3", "expected a range such as 0..100"),
+        ("cc://CC-MAIN-2023-06?pages=3", "expected files=0..100"),
+    ];
+    for (address, named) in cases {
         let add = format!("add corpus --slice common_crawl --label l {address}");
-        place.run(&add).exits(2).names(&[address, "inputs are local files"]);
+        place.run(&add).exits(2).names(&[named]);
+        assert!(!place.path("corpus").exists());
     }
 }

@@ -28,6 +28,8 @@ pub struct Faults {
     pub ignores_ranges: bool,
     /// Neither a tag nor a time of the last change is sent.
     pub has_no_version: bool,
+    /// After this number of requests all files are other versions. 0 is never.
+    pub replaced_after: u64,
     /// A header that every request must have.
     pub required: Option<(&'static str, &'static str)>,
 }
@@ -136,8 +138,10 @@ impl Shared {
                 write(connection, "403 Forbidden", "", 0)?;
                 continue;
             }
+            let is_replaced = faults.replaced_after > 0 && number > faults.replaced_after;
             let cut = is_turn(faults.cut_every).then_some(faults.cut_after);
-            if !self.send(connection, &target, range.as_deref(), &faults, cut)? {
+            let version = if is_replaced { "2" } else { "1" };
+            if !self.send(connection, &target, range.as_deref(), (&faults, version), cut)? {
                 return Ok(());
             }
         }
@@ -149,7 +153,7 @@ impl Shared {
         connection: &TcpStream,
         target: &str,
         range: Option<&str>,
-        faults: &Faults,
+        (faults, version): (&Faults, &str),
         cut: Option<u64>,
     ) -> io::Result<bool> {
         let name = target.split('?').next().unwrap_or_default().trim_start_matches('/');
@@ -160,7 +164,8 @@ impl Shared {
         };
         let meta = file.metadata()?;
         let bytes = meta.len();
-        let version = if faults.has_no_version { String::new() } else { version(&meta) };
+        let version =
+            if faults.has_no_version { String::new() } else { headers_of(&meta, version) };
         let range = range.filter(|_| !faults.ignores_ranges).map(|range| wanted(range, bytes));
         let (status, sent, of) = match range {
             None => ("200 OK", 0..bytes, String::new()),
@@ -204,11 +209,11 @@ fn headers(input: &mut impl BufRead) -> io::Result<BTreeMap<String, String>> {
     }
 }
 
-/// The headers of a version: each change of a file has another.
-fn version(meta: &fs::Metadata) -> String {
+/// The headers of a version of a file: each change has others.
+fn headers_of(meta: &fs::Metadata, version: &str) -> String {
     let (inode, seconds, nanos) = (meta.ino(), meta.mtime(), meta.mtime_nsec());
     format!(
-        "ETag: \"{inode:x}-{:x}-{seconds:x}{nanos:x}\"\r\nLast-Modified: {}\r\n",
+        "ETag: \"{version}-{inode:x}-{:x}-{seconds:x}{nanos:x}\"\r\nLast-Modified: {}\r\n",
         meta.len(),
         "Sun, 29 Jan 2023 12:00:00 GMT"
     )

@@ -69,7 +69,7 @@ impl Demo {
         let labels: Vec<_> = manifest.labels.iter().collect();
         let options = Options { workers: self.workers.unwrap_or_else(cores), ..Options::default() };
         let files =
-            export_with_card(slices, &opened, &manifest, &labels, &out, &options, &())?.files;
+            export_with_card(slices, &opened, &manifest, &labels, &&*out, &options, &())?.files;
         if self.json {
             print_json(&status_json(&manifest))?;
             return Ok(DONE);

@@ -1,17 +1,22 @@
 //! `sluice export`.
 
+mod bucket;
 mod progress;
 mod selection;
 
+use self::bucket::Bucket;
 use self::progress::Shown;
 use super::exit::DONE;
+use crate::addresses::address;
 use crate::dataset_card::Card;
 use crate::terminal::log::is_quiet;
 use crate::terminal::units::{cores, size, workers};
 use crate::terminal::{Progress, outln, print_json};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use corpus::export::{Exported, Format, Options, RecordSchema, Report, Splits, Watch, export};
+use corpus::export::{
+    Destination, Exported, Format, Options, RecordSchema, Report, Splits, Watch, export,
+};
 use corpus::{Corpus, Error, Label, Manifest};
 use indicatif::{HumanBytes, HumanCount};
 use recipe::Slices;
@@ -37,8 +42,9 @@ The same command again resumes an export that was interrupted: files that are wh
 pub(crate) struct Export {
     /// The corpus
     corpus: PathBuf,
-    /// The folder to write to. Files of an earlier export in it are replaced or removed
-    #[arg(long, value_name = "DIR")]
+    /// The folder to write to, or one of a bucket (s3://, gs://, az://). Files of an earlier export in
+    /// it are replaced or removed
+    #[arg(long, value_name = "DIR|ADDRESS")]
     out: PathBuf,
     /// Only this slice; may be given several times, also with --label
     #[arg(long, value_name = "S")]
@@ -107,8 +113,13 @@ impl Export {
         let options = self.options();
         let progress = Progress::new();
         let shown = Shown::new(&progress);
-        let report =
-            export_with_card(slices, &corpus, &manifest, &labels, &self.out, &options, &shown)?;
+        let to = |out: &dyn Destination| {
+            export_with_card(slices, &corpus, &manifest, &labels, out, &options, &shown)
+        };
+        let report = match address(&self.out) {
+            None => to(&&*self.out),
+            Some(address) => to(&Bucket::open(address)?),
+        }?;
         drop(shown);
         if self.json {
             print_json(&summary_json(&self.out, &manifest, &report, began))?;
@@ -195,7 +206,7 @@ pub(super) fn export_with_card(
     corpus: &Corpus,
     manifest: &Manifest,
     labels: &[&Label],
-    out: &Path,
+    out: &dyn Destination,
     options: &Options,
     watch: &dyn Watch,
 ) -> Result<Report> {

@@ -3,14 +3,12 @@
 //! While an export runs, the list names every file that it may leave, whole or not. So whatever a
 //! killed export leaves is known to be ours, and nothing else in the folder is ever removed.
 
+use super::destination::Destination;
 use crate::Error;
-use crate::store::write_whole;
-use durable::Finished;
 use serde::{Deserialize, Serialize};
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -28,9 +26,6 @@ const MADE_BY: &str = "sluicebox";
 
 /// Why an export refuses a file.
 const NOT_MADE: &str = "in it, which no export made";
-
-/// Why an export refuses the folder of a slice.
-const LINK: &str = "a link, and an export does not write through links";
 
 /// How often the list is written while an export runs.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
@@ -77,14 +72,14 @@ struct List {
 }
 
 /// The folder of an export, while this process writes to it.
-pub(super) struct Folder {
-    out: PathBuf,
+pub(super) struct Folder<'d> {
+    out: &'d dyn Destination,
     /// Files of an earlier export, by path.
     earlier: BTreeMap<String, Exported>,
     /// Files that it may have left.
     left: BTreeSet<String>,
     state: Mutex<State>,
-    _lock: File,
+    _lock: Box<dyn Any + Send + Sync>,
 }
 
 struct State {
@@ -93,49 +88,44 @@ struct State {
     written: Instant,
 }
 
-impl Folder {
+impl<'d> Folder<'d> {
     /// Opens or creates the folder.
     ///
     /// # Errors
     /// [`Error::Foreign`] if something is in it that no export made; [`Error::Busy`] if another
     /// process exports to it.
-    pub fn open(out: &Path) -> Result<Folder, Error> {
+    pub fn open(out: &'d dyn Destination) -> Result<Folder<'d>, Error> {
         let list = check(out)?;
-        durable::create_folders(out).map_err(Error::io(out))?;
-        let folder = File::open(out).map_err(Error::io(out))?;
-        // A file system without locks must not prevent an export.
-        if let Err(TryLockError::WouldBlock) = folder.try_lock() {
-            return Err(Error::Busy { out: out.to_owned() });
-        }
+        let lock = out.begin()?;
         let (files, left) =
             list.map_or_else(Default::default, |list| (list.files, list.unfinished));
         let earlier = files.into_iter().map(|file| (file.path.clone(), file)).collect();
         let (done, unfinished) = (Vec::new(), BTreeSet::new());
         let state = Mutex::new(State { done, unfinished, written: Instant::now() });
-        Ok(Folder { out: out.to_owned(), earlier, left, state, _lock: folder })
+        Ok(Folder { out, earlier, left, state, _lock: lock })
     }
 
     /// Returns the earlier file at `path` if it was made from the same, and still has its size.
     pub fn whole(&self, path: &str, made_from: &str) -> Option<&Exported> {
         let file = self.earlier.get(path).filter(|file| file.made_from == made_from)?;
-        let found = fs::symlink_metadata(self.out.join(path)).ok()?;
-        (found.is_file() && found.len() == file.bytes).then_some(file)
+        // If it cannot be asked for, it is written again.
+        let found = self.out.bytes(path).ok()?;
+        (found == Some(file.bytes)).then_some(file)
     }
 
     /// Begins to write: `kept` are whole, `planned` will be.
     pub fn begin(&self, kept: Vec<Exported>, planned: BTreeSet<String>) -> Result<(), Error> {
-        let foreign = |found, what| Error::Foreign { out: self.out.clone(), found, what };
+        let foreign = |found, what| Error::Foreign { out: self.out.path(""), found, what };
         for path in planned.iter().chain(kept.iter().map(|file| &file.path)) {
-            let folder = self.out.join(path).parent().map(Path::to_owned);
-            if let Some(folder) = folder.filter(|folder| *folder != self.out && folder.is_symlink())
-            {
-                return Err(foreign(folder, LINK));
+            if let Some((found, what)) = self.out.obstacle(path) {
+                return Err(foreign(found, what));
             }
         }
         for path in &planned {
             let is_known = self.earlier.contains_key(path) || self.left.contains(path);
-            if !is_known && self.out.join(path).exists() {
-                return Err(foreign(self.out.join(path), NOT_MADE));
+            let found = if is_known { Ok(None) } else { self.out.bytes(path) };
+            if found.map_err(Error::io(&self.out.path(path)))?.is_some() {
+                return Err(foreign(self.out.path(path), NOT_MADE));
             }
         }
         let is_kept: BTreeSet<&String> = kept.iter().map(|file| &file.path).collect();
@@ -171,26 +161,18 @@ impl Folder {
     ) -> Result<(Vec<Exported>, u64), Error> {
         let mut state = self.state();
         state.done.sort_by(|a, b| a.path.cmp(&b.path));
-        let path = self.out.join(CARD);
-        write_whole(&path, temporary(&path), card(&state.done).as_bytes())
-            .and_then(Finished::publish)
-            .map_err(Error::io(&path))?;
+        self.write_whole(CARD, card(&state.done).as_bytes())?;
         let is_done: BTreeSet<&String> = state.done.iter().map(|file| &file.path).collect();
         let mut removed = 0;
-        let mut folders = BTreeSet::new();
         let mut not_removed = BTreeSet::new();
         for listed in state.unfinished.iter().filter(|path| !is_done.contains(path)) {
-            let Some(path) = within(&self.out, listed) else {
+            if !is_of_export(listed) || self.out.obstacle(listed).is_some() {
                 not_removed.insert(listed.clone());
                 continue;
-            };
-            removed += u64::from(remove(&path)?);
-            remove(&temporary(&path))?;
-            folders.extend(path.parent().map(Path::to_owned));
-        }
-        for folder in folders {
-            // Fails if something else is in it.
-            let _ = fs::remove_dir(folder);
+            }
+            let path = self.out.path(listed);
+            removed += u64::from(self.out.remove(listed).map_err(Error::io(&path))?);
+            self.out.tidy(listed);
         }
         state.unfinished = not_removed;
         let is_complete = state.unfinished.is_empty();
@@ -206,13 +188,19 @@ impl Folder {
             files: state.done.clone(),
             unfinished: state.unfinished.clone(),
         };
-        let path = self.out.join(LIST);
         let json = serde_json::to_string_pretty(&list).expect("plain data") + "\n";
-        write_whole(&path, temporary(&path), json.as_bytes())
-            .and_then(Finished::publish)
-            .map_err(Error::io(&path))?;
+        self.write_whole(LIST, json.as_bytes())?;
         state.written = Instant::now();
         Ok(())
+    }
+
+    fn write_whole(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let write = || {
+            let mut file = self.out.create(name)?;
+            file.write_all(bytes)?;
+            file.publish()
+        };
+        write().map_err(Error::io(&self.out.path(name)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -220,82 +208,40 @@ impl Folder {
     }
 }
 
-/// The name of a file while it is written. It is fixed, so that what a killed export leaves can be
-/// found.
-pub(super) fn temporary(path: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".partial");
-    path.with_file_name(name)
-}
-
-/// Returns the list of the export in a folder; `None` if the folder is empty or does not exist.
-fn check(out: &Path) -> Result<Option<List>, Error> {
-    let foreign = |found: PathBuf| Error::Foreign { out: out.to_owned(), found, what: NOT_MADE };
-    let entries = match fs::read_dir(out) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => {
-            return Err(foreign(out.to_owned()));
-        }
-        entries => entries.map_err(Error::io(out))?,
+/// Returns the list of the export at a place; `None` if it is empty or does not exist.
+fn check(out: &dyn Destination) -> Result<Option<List>, Error> {
+    let foreign = |name: &str| {
+        let (out, found) = (out.path(""), out.path(name));
+        Error::Foreign { out, found, what: NOT_MADE }
     };
-    let path = out.join(LIST);
-    let list = match fs::read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        bytes => Some(bytes.map_err(Error::io(&path))?),
+    let names = match out.names() {
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(foreign("")),
+        names => names.map_err(Error::io(&out.path("")))?,
     };
-    let Some(list) = list else {
-        for entry in entries {
-            let found = entry.map_err(Error::io(out))?.path();
-            // An export that was killed before its first list leaves this.
-            if found != temporary(&path) {
-                return Err(foreign(found));
-            }
-        }
-        return Ok(None);
+    let Some(list) = out.read(LIST).map_err(Error::io(&out.path(LIST)))? else {
+        return names.first().map_or(Ok(None), |name| Err(foreign(name)));
     };
-    let list: List = serde_json::from_slice(&list).map_err(|_| foreign(path.clone()))?;
-    if list.made_by.as_ref().is_some_and(|by| by != MADE_BY) || out.join("commits").exists() {
-        return Err(foreign(path));
+    let list: List = serde_json::from_slice(&list).map_err(|_| foreign(LIST))?;
+    let is_of_corpus = |name: &String| name == "commits" || name.starts_with("commits/");
+    if list.made_by.as_ref().is_some_and(|by| by != MADE_BY) || names.iter().any(is_of_corpus) {
+        return Err(foreign(LIST));
     }
-    let card = out.join(CARD);
-    match fs::read(&card) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some(list)),
-        text => {
-            let text = text.map_err(Error::io(&card))?;
-            let is_ours = String::from_utf8_lossy(&text).contains(CARD_MARK);
-            if is_ours { Ok(Some(list)) } else { Err(foreign(card)) }
-        }
+    match out.read(CARD).map_err(Error::io(&out.path(CARD)))? {
+        Some(text) if !String::from_utf8_lossy(&text).contains(CARD_MARK) => Err(foreign(CARD)),
+        _ => Ok(Some(list)),
     }
 }
 
-/// Returns the path of a listed file, if it is one that an export can have written: `slice/file`,
-/// in a folder that is no link.
-fn within(out: &Path, listed: &str) -> Option<PathBuf> {
+/// Whether a listed file is one that an export can have written: `slice/file`.
+fn is_of_export(listed: &str) -> bool {
     let parts: Vec<Component<'_>> = Path::new(listed).components().collect();
-    let is_plain = parts.iter().all(|part| matches!(part, Component::Normal(_)));
-    let path = out.join(listed);
-    let is_link = path.parent().is_none_or(Path::is_symlink);
-    (is_plain && parts.len() == 2 && !is_link).then_some(path)
-}
-
-/// Removes a file. Returns whether there was one.
-fn remove(path: &Path) -> Result<bool, Error> {
-    let is_file = fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir());
-    if !is_file {
-        return Ok(false);
-    }
-    match durable::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::Io { path: path.to_owned(), source: error })
-        }
-        removed => Ok(removed.is_ok()),
-    }
+    parts.len() == 2 && parts.iter().all(|part| matches!(part, Component::Normal(_)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn exported(path: &str) -> Exported {
         Exported { path: path.into(), bytes: 4, made_from: "d".into(), ..Exported::default() }
@@ -303,7 +249,7 @@ mod tests {
 
     /// Writes the files `names` as an export does, and completes it.
     fn export(out: &Path, names: &[&str]) -> Result<u64, Error> {
-        let folder = Folder::open(out)?;
+        let folder = Folder::open(&out)?;
         let planned = names.iter().map(|name| (*name).to_owned());
         folder.begin(Vec::new(), planned.collect())?;
         for name in names {
@@ -333,7 +279,7 @@ mod tests {
     fn what_an_interrupted_export_left_is_known() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path();
-        let folder = Folder::open(out).unwrap();
+        let folder = Folder::open(&out).unwrap();
         folder.begin(Vec::new(), ["a/x".into(), "a/y".into(), "a/z".into()].into()).unwrap();
         fs::create_dir(out.join("a")).unwrap();
         fs::write(out.join("a/x"), "text").unwrap();
@@ -343,7 +289,7 @@ mod tests {
         fs::write(out.join("a/.z.partial"), "te").unwrap();
         drop(folder);
 
-        let folder = Folder::open(out).unwrap();
+        let folder = Folder::open(&out).unwrap();
         assert!(folder.whole("a/x", "d").is_some());
         assert!(folder.whole("a/x", "other").is_none());
         assert!(folder.whole("a/y", "d").is_none());
@@ -358,7 +304,7 @@ mod tests {
     fn what_no_export_made_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("out");
-        let is_foreign = |name: &str| match Folder::open(&out) {
+        let is_foreign = |name: &str| match Folder::open(&&*out) {
             Err(Error::Foreign { found, .. }) => found == out.join(name),
             _ => false,
         };
@@ -382,10 +328,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path();
         std::os::unix::fs::symlink("/tmp", out.join("link")).unwrap();
-        for path in ["../a/b", "/a/b", "a", "a/b/c", "link/x", "a/..", ""] {
-            assert_eq!(within(out, path), None, "{path}");
+        for path in ["../a/b", "/a/b", "a", "a/b/c", "a/..", ""] {
+            assert!(!is_of_export(path), "{path}");
         }
-        assert_eq!(within(out, "a/b"), Some(out.join("a/b")));
+        assert!(is_of_export("a/b") && out.obstacle("a/b").is_none());
+        assert_eq!(out.obstacle("link/x").unwrap().0, out.join("link"));
     }
 
     #[test]
@@ -397,7 +344,8 @@ mod tests {
         std::os::unix::fs::symlink(&elsewhere, out.join("a")).unwrap();
         let message = export(&out, &["a/x"]).unwrap_err().to_string();
         assert!(message.contains("out/a is a link"), "{message}");
-        let folder = Folder::open(&out).unwrap();
+        let at = out.as_path();
+        let folder = Folder::open(&at).unwrap();
         assert!(folder.begin(vec![exported("a/x")], BTreeSet::new()).is_err());
         drop(folder);
 
@@ -416,9 +364,10 @@ mod tests {
     #[test]
     fn two_exports_to_one_folder_are_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let one = Folder::open(dir.path()).unwrap();
-        assert!(matches!(Folder::open(dir.path()), Err(Error::Busy { .. })));
+        let at = dir.path();
+        let one = Folder::open(&at).unwrap();
+        assert!(matches!(Folder::open(&at), Err(Error::Busy { .. })));
         drop(one);
-        assert!(Folder::open(dir.path()).is_ok());
+        assert!(Folder::open(&at).is_ok());
     }
 }

@@ -1,18 +1,17 @@
 //! A file of the export while it is written.
 
 use super::Format;
+use super::destination::{Destination, NewFile};
 use super::line::{Fields, Line};
-use super::list::temporary;
 use super::parquet::ParquetFile;
 use super::plan::Planned;
 use super::record::RecordSchema;
 use super::schema::Schema;
 use crate::Error;
 use data_encoding::HEXLOWER;
-use durable::{AtomicFile, Finished};
 use sha2::{Digest, Sha256};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Compression level of [`Format::JsonlZst`]. Fixed, because the bytes of the file depend on it.
 const ZSTD_LEVEL: i32 = 3;
@@ -22,7 +21,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 
 /// A file whose digest and size are computed as it is written.
 pub(super) struct Hashed {
-    file: AtomicFile,
+    file: Box<dyn NewFile>,
     sha256: Sha256,
     bytes: u64,
 }
@@ -53,17 +52,16 @@ enum Form {
 }
 
 impl Output {
-    /// Begins the file of `planned` in the folder `out`.
+    /// Begins the file of `planned` at `out`.
     pub fn create(
-        out: &Path,
+        out: &dyn Destination,
         planned: &Planned,
         format: Format,
         records: RecordSchema,
     ) -> Result<Output, Error> {
-        let path = out.join(format.path(planned));
-        let folder = durable::folder_of(&path);
-        durable::create_folders(folder).map_err(Error::io(folder))?;
-        let file = AtomicFile::create_as(&path, temporary(&path)).map_err(Error::io(&path))?;
+        let name = format.path(planned);
+        let path = out.path(&name);
+        let file = out.create(&name).map_err(Error::io(&path))?;
         let file = Hashed { file, sha256: Sha256::new(), bytes: 0 };
         let lines = Vec::new();
         let form = match format {
@@ -129,7 +127,7 @@ impl Output {
             Form::Parquet(file) => file.finish().map_err(|error| error.at(&path))?,
         };
         let Hashed { file, sha256, bytes } = hashed;
-        file.finish().and_then(Finished::publish).map_err(Error::io(&path))?;
+        file.publish().map_err(Error::io(&path))?;
         Ok((bytes, HEXLOWER.encode(&sha256.finalize())))
     }
 }

@@ -4,6 +4,7 @@
 //! tasks are independent, and a segment is read as often as files reach into it from others, plus
 //! once.
 
+use super::destination::Destination;
 use super::line::{Fields, Line};
 use super::list::{Exported, Folder};
 use super::output::Output;
@@ -14,7 +15,6 @@ use super::{Options, Watch};
 use crate::manifest::{File, Label};
 use crate::{Corpus, Error};
 use std::collections::VecDeque;
-use std::path::Path;
 
 /// Bytes of lines between two reports of progress.
 const REPORT_BYTES: u64 = 1 << 20;
@@ -46,9 +46,9 @@ pub(super) struct Job<'a> {
     /// Its segments, in order.
     pub segments: &'a [&'a File],
     pub schema: &'a Schema,
-    pub out: &'a Path,
+    pub out: &'a dyn Destination,
     pub options: &'a Options,
-    pub folder: &'a Folder,
+    pub folder: &'a Folder<'a>,
     pub watch: &'a dyn Watch,
 }
 
