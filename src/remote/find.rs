@@ -60,16 +60,13 @@ impl Remote {
             return Ok(Found::File(address));
         }
         let key = address.path();
-        // The name itself comes first: keys may contain the characters of patterns.
-        if !key.is_empty() && !key.ends_with('/') {
-            match self.stat(address.as_str()) {
-                Ok(_) => return Ok(Found::File(address)),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
         let folder = key.trim_end_matches('/');
         let begin = folder.find(['*', '?', '[']);
+        let is_folder = folder.len() < key.len() || key.is_empty();
+        if begin.is_none() && !is_folder && has_ending(key) {
+            // Whether it is there is asked for later, for many at once.
+            return Ok(Found::File(address));
+        }
         let found = match begin {
             None => self.below(&address, folder, |key| Some(strip(key, folder)))?,
             Some(at) => {
@@ -79,6 +76,10 @@ impl Remote {
                 self.below(&address, prefix, |key| matched(&pattern, key))?
             }
         };
+        // A key may contain the characters of patterns.
+        if found.is_empty() && !is_folder && self.is_there(address.as_str())? {
+            return Ok(Found::File(address));
+        }
         if found.is_empty() {
             let what = match begin {
                 None => "no such object, and none below it",
@@ -87,6 +88,13 @@ impl Remote {
             return Err(Error::new(ErrorKind::NotFound, what));
         }
         Ok(Found::Below(found))
+    }
+
+    fn is_there(&self, address: &str) -> io::Result<bool> {
+        match self.stat(address) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            found => found.map(|_| true),
+        }
     }
 
     /// Lists the objects below a folder for which `wanted` returns their path.
@@ -146,6 +154,12 @@ impl Remote {
             None => stats.into_iter().collect(),
         }
     }
+}
+
+/// Whether the name of an object has an ending, as those of files have.
+fn has_ending(key: &str) -> bool {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    name.rfind('.').is_some_and(|at| at > 0)
 }
 
 /// Returns the path of a key below a folder.

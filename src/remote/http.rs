@@ -166,10 +166,9 @@ impl Origin for WebFile {
 fn described(response: &Response<Body>) -> Result<(Stat, Range<u64>), Trouble> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let modified = header("last-modified");
-    let version = header("etag").map(tag).or_else(|| modified.map(str::to_owned));
     let stat = |bytes| Stat {
         bytes,
-        version: version.unwrap_or_default(),
+        tag: header("etag").map(tag),
         modified: modified.and_then(|text| seconds(httpdate::parse_http_date(text).ok()?)),
     };
     let content_range = header("content-range").and_then(content_range);

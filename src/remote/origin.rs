@@ -9,20 +9,26 @@ use std::time::Duration;
 pub struct Stat {
     /// Its size.
     pub bytes: u64,
-    /// Its entity tag, or the time of its last change where the server sends no tag; empty where it
-    /// sends neither.
-    pub version: String,
+    /// Its entity tag, if the server sends one.
+    pub tag: Option<String>,
     /// The time of its last change, in seconds since 1970.
     pub modified: Option<u64>,
 }
 
 impl Stat {
-    /// Whether both describe one state of the file. A server may not know the version.
+    /// Whether both describe one version of the file: by its tag or, where a server or its lists have
+    /// none, by the time of its last change.
     pub(crate) fn is_same(&self, other: &Stat) -> bool {
-        self.bytes == other.bytes
-            && (self.version == other.version
-                || self.version.is_empty()
-                || other.version.is_empty())
+        let by_tag = self.tag.as_ref().zip(other.tag.as_ref()).map(|(one, two)| one == two);
+        let by_time = || self.modified.zip(other.modified).map(|(one, two)| one == two);
+        self.bytes == other.bytes && by_tag.or_else(by_time).unwrap_or(true)
+    }
+
+    /// Returns what distinguishes this version from others of the same size, as far as is known.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let time = || self.modified.map(|seconds| seconds.to_string());
+        self.tag.clone().or_else(time).unwrap_or_default()
     }
 }
 

@@ -119,11 +119,7 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 
 fn stat(meta: &ObjectMeta) -> Stat {
     let modified = u64::try_from(meta.last_modified.timestamp()).ok();
-    let version = match &meta.e_tag {
-        Some(text) => tag(text),
-        None => modified.map(|seconds| seconds.to_string()).unwrap_or_default(),
-    };
-    Stat { bytes: meta.size, version, modified }
+    Stat { bytes: meta.size, tag: meta.e_tag.as_deref().map(tag), modified }
 }
 
 fn own(error: io::Error) -> Trouble {

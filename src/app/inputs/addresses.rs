@@ -75,6 +75,14 @@ pub(super) fn stats(paths: &[PathBuf], known: Option<&Label>) -> Result<BTreeMap
     let found = REMOTE.stat_all(&asked, |done| {
         let message = || format!("{done} of {total} files asked for");
         row.lock().expect("nobody panicked with it").update(done as u64, Some(total), message);
+    });
+    let found = found.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            let is_web = error.to_string().starts_with("http");
+            let hint = if is_web { "" } else { "; a folder is named with a slash at its end" };
+            usage(format!("{error}{hint}"))
+        }
+        _ => Error::from(error),
     })?;
     let sources = asked.iter().zip(found).map(|(address, stat)| ((*address).into(), source(stat)));
     stats.extend(sources);
@@ -83,7 +91,7 @@ pub(super) fn stats(paths: &[PathBuf], known: Option<&Label>) -> Result<BTreeMap
 
 /// Describes a file: without its name, and with what detects that it has changed.
 fn source(stat: Stat) -> Source {
-    let Stat { bytes, version, modified } = stat;
+    let (version, Stat { bytes, modified, .. }) = (stat.version(), stat);
     let ends = crc32c::crc32c_append(crc32c::crc32c(&bytes.to_le_bytes()), version.as_bytes());
     let modified = Some(modified.unwrap_or_default().saturating_mul(1_000_000_000));
     Source { bytes, modified, ends: Some(ends), ..Source::default() }

@@ -117,6 +117,7 @@ fn patterns_and_folders_of_a_bucket_name_its_objects() {
     }
     for (path, what) in [
         ("s3://dumps/raw/common_crawl/2019-31", "no such object, and none below it"),
+        ("s3://dumps/raw/none.wet.gz", "a folder is named with a slash at its end"),
         ("s3://dumps/raw/*.wet.gz", "nothing matches it as a pattern"),
     ] {
         add("none", path).exits(2).names(&[path, what]);
@@ -156,4 +157,19 @@ fn an_export_to_a_bucket_has_the_files_of_one_to_a_folder() {
     place.write("buckets/out/mine/notes.txt", "mine");
     export("--out s3://out/mine").exits(2).names(&["s3://out/mine", "notes.txt"]);
     export("--out https://host/out").exits(2).names(&["files cannot be written to a web server"]);
+}
+
+#[test]
+fn a_large_file_is_sent_in_parts() {
+    let Some((place, server)) = served() else { return };
+    super::large(&place, 4_000);
+    place.run("build all.toml --corpus corpus").exits(0);
+    place.run("add corpus --slice common_crawl --label x large/a.wet.gz").exits(0);
+    fs::create_dir(place.path("buckets/out")).unwrap();
+    server.run(&place, "SKTEST", "export corpus --out s3://out").exits(0);
+    place.run("export corpus --out local").exits(0);
+    let name = "common_crawl/x.jsonl";
+    let sent = fs::read(place.path("buckets/out").join(name)).unwrap();
+    assert!(sent.len() > 33 << 20, "more than two parts: {}", sent.len());
+    assert!(sent == fs::read(place.path("local").join(name)).unwrap());
 }
