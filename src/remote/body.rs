@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct RemoteFile {
     pub origin: Arc<dyn Origin>,
-    /// For messages.
+    /// For the log.
     pub name: Arc<str>,
     pub stat: Stat,
     pub policy: Policy,
@@ -108,6 +108,11 @@ impl Body {
             Ok(0) => Err(self.dropped(ErrorKind::ConnectionReset, "it ended early")),
             Ok(read) => {
                 self.at += read as u64;
+                if self.at == open.until {
+                    // Only a body that was read to its end leaves the connection to the next request.
+                    let _ = open.body.read(&mut [0]);
+                    self.open = None;
+                }
                 Ok(read)
             }
             Err(error) => {

@@ -121,7 +121,7 @@ impl Remote {
     /// number of answers so far.
     ///
     /// # Errors
-    /// When one of them cannot be asked for: the first in the order.
+    /// When one of them cannot be asked for: the first in the order. The message names it.
     pub fn stat_all(
         &self,
         addresses: &[&str],
@@ -137,7 +137,9 @@ impl Remote {
                     while failed.load(Relaxed) == 0 {
                         let at = next.fetch_add(1, Relaxed);
                         let Some(address) = addresses.get(at) else { break };
-                        let stat = self.stat(address);
+                        let stat = self.stat(address).map_err(|error| {
+                            Error::new(error.kind(), format!("{address}: {error}"))
+                        });
                         failed.fetch_add(usize::from(stat.is_err()), Relaxed);
                         stats.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(stat);
                         asked(done.fetch_add(1, Relaxed) + 1);

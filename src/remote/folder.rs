@@ -91,10 +91,10 @@ impl Folder {
     pub fn read(&self, file: &str) -> io::Result<Option<Vec<u8>>> {
         let object = Object { bucket: self.bucket.clone(), key: self.key(file)? };
         let name: Arc<str> = self.address(file).into();
-        let opened = RemoteFile::open(Arc::new(object), name.clone(), None, self.policy);
+        let opened = RemoteFile::open(Arc::new(object), name, None, self.policy);
         let Some(opened) = optional(opened)? else { return Ok(None) };
         if opened.stat.bytes > READ_BYTES_MAX {
-            let what = format!("{name}: expected a small file, found {} bytes", opened.stat.bytes);
+            let what = format!("expected a small file, found {} bytes", opened.stat.bytes);
             return Err(Error::new(ErrorKind::FileTooLarge, what));
         }
         let mut bytes = Vec::new();

@@ -11,7 +11,8 @@
 //!
 //! Failures have kinds that are not of damaged content: `NotFound`, `PermissionDenied`, `TimedOut`,
 //! `ConnectionReset`, `ConnectionAborted`, `HostUnreachable`, `NotSeekable`, and
-//! `StaleNetworkFileHandle` for a source that was replaced. Their messages name the address.
+//! `StaleNetworkFileHandle` for a source that was replaced. Their messages do not name the address,
+//! which the caller knows.
 //!
 //! - `address`: what of an address may be written down.
 //! - `origin`: what a server is asked. `http` and `store` are the two kinds of servers; `transport`
@@ -34,7 +35,7 @@ mod store;
 mod stream;
 mod transport;
 
-pub use address::{Address, is_address};
+pub use address::{Address, is_address, without_secrets};
 pub use blocks::Blocks;
 pub use common_crawl::MIRROR;
 pub use find::Found;
@@ -102,9 +103,7 @@ impl Remote {
         let entry = known.entry(address.as_str().to_owned()).or_default();
         match (&entry.given, given) {
             (Some(before), Some(given)) if *before != given => {
-                let what = format!(
-                    "{address}: named twice, with different signatures or keys: name it once"
-                );
+                let what = "named twice, with different signatures or keys: name it once";
                 return Err(Error::new(ErrorKind::InvalidInput, what));
             }
             (None, Some(given)) => entry.given = Some(given),
@@ -178,10 +177,7 @@ impl Remote {
             let address = given.or(own).unwrap_or_else(|| text.to_owned());
             return Ok(Arc::new(WebFile { web, address, host }));
         }
-        let object = Object::new(self.bucket(&address)?, address.path());
-        let object =
-            object.map_err(|error| Error::new(error.kind(), format!("{text}: {error}")))?;
-        Ok(Arc::new(object))
+        Ok(Arc::new(Object::new(self.bucket(&address)?, address.path())?))
     }
 
     fn bucket(&self, address: &Address) -> io::Result<Bucket> {

@@ -33,7 +33,7 @@ impl Default for Policy {
 /// Attempts without success.
 pub(crate) struct Attempts<'a> {
     policy: Policy,
-    /// What is read, for messages.
+    /// What is read, for the log.
     name: &'a str,
     failed: u32,
 }
@@ -46,19 +46,19 @@ impl<'a> Attempts<'a> {
     /// Waits before the next attempt.
     ///
     /// # Errors
-    /// If another attempt would be one too many, or would fail too. The message names the file.
+    /// If another attempt would be one too many, or would fail too.
     pub(crate) fn failed(&mut self, trouble: Trouble) -> io::Result<()> {
         let name = self.name;
         let (error, asked) = match trouble {
             Trouble::Transient { error, wait } => (error, wait),
             Trouble::Permanent(error) => {
-                return Err(io::Error::new(error.kind(), format!("{name}: {error}")));
+                return Err(error);
             }
         };
         self.failed += 1;
         let failed = self.failed;
         if failed >= self.policy.attempts_max {
-            let what = format!("{name}: {error}, {failed} times in a row; try again later");
+            let what = format!("{error}, {failed} times in a row; try again later");
             return Err(io::Error::new(error.kind(), what));
         }
         let wait = self.wait(asked);
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!((calls, error.kind()), (3, ErrorKind::ConnectionReset));
         assert_eq!(
             error.to_string(),
-            "x: the server is not ready (503), 3 times in a row; try again later"
+            "the server is not ready (503), 3 times in a row; try again later"
         );
         let mut calls = 0;
         let error = retried::<()>(policy, "x", || {

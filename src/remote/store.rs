@@ -57,7 +57,7 @@ impl Bucket {
                 .map(|store| Arc::new(store) as _),
         };
         let objects = opened.map_err(|error| {
-            let what = format!("{of}: the environment does not say how to reach it: {error}");
+            let what = format!("the environment does not say how to reach it: {error}");
             Error::new(ErrorKind::PermissionDenied, what)
         })?;
         Ok(Bucket { objects, policy })

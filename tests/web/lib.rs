@@ -58,6 +58,7 @@ struct Shared {
 struct State {
     faults: Faults,
     received: Vec<Received>,
+    connections: u64,
 }
 
 impl Server {
@@ -74,6 +75,7 @@ impl Server {
         let of_thread = shared.clone();
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
+                of_thread.state().connections += 1;
                 let shared = of_thread.clone();
                 // A client that is gone is not the server's concern.
                 thread::spawn(move || drop(shared.serve(&connection)));
@@ -91,6 +93,12 @@ impl Server {
     /// Sets what the server does wrong from now on.
     pub fn set(&self, faults: Faults) {
         self.shared.state().faults = faults;
+    }
+
+    /// Returns the number of connections so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.state().connections
     }
 
     /// Returns the requests so far, and forgets them.

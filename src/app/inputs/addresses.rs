@@ -22,11 +22,8 @@ impl Found {
         wanted: Wanted<'_>,
         lists: usize,
     ) -> Result<()> {
-        // What was given may have secrets: a message has none.
-        let shown = given.split(['?', '@']).next().unwrap_or_default();
         let found = REMOTE.find(given).map_err(|error| {
-            let text = error.to_string();
-            let what = if text.contains("://") { text } else { format!("{shown}: {text}") };
+            let what = format!("{}: {error}", remote::without_secrets(given));
             match error.kind() {
                 ErrorKind::InvalidInput | ErrorKind::NotFound | ErrorKind::HostUnreachable => {
                     usage(what)
