@@ -9,7 +9,7 @@ mod summary;
 
 pub(crate) use self::prepare::{check_recipe, recover};
 pub(crate) use self::progress::ProgressThread;
-pub(crate) use self::source_state::changed_sources;
+pub(crate) use self::source_state::{changed_sources, observe};
 pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 
 use self::labels::Added;

@@ -5,9 +5,10 @@ mod beside;
 mod copies;
 mod walk;
 
+pub(crate) use addresses::at_address;
 pub(crate) use copies::copies;
 
-use self::addresses::{bytes_at, stats};
+use self::addresses::stats;
 use self::walk::{Found, Wanted};
 use crate::addresses::address;
 use crate::terminal::notice;
@@ -133,7 +134,7 @@ fn in_order(found: Found, paths: &[String], known: Option<&Label>) -> Result<Sou
 
 /// Returns the bytes of a source: a file, or all files of a folder.
 pub(crate) fn source_size(path: &Path) -> Result<u64> {
-    bytes_at(path).map_or_else(|| size(path, 0), |bytes| Ok(bytes?))
+    at_address(path).map_or_else(|| size(path, 0), |found| Ok(found?.bytes))
 }
 
 /// Returns the bytes of a file, or of all files of a folder. Does not follow links within a folder.

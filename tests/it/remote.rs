@@ -211,6 +211,34 @@ fn dropped_records_are_shown_from_their_addresses() {
 }
 
 #[test]
+fn removal_reads_records_again_from_their_addresses() {
+    let (place, server) = served();
+    for label in ["2019-30", "2020-05"] {
+        let names = files(&place, &format!("common_crawl/{label}"));
+        let remote: Vec<String> = names.iter().map(|name| server.url(name)).collect();
+        for (corpus, paths) in [
+            ("local", format!("in/common_crawl/{label}")),
+            ("remote", remote.join(" ")),
+            ("replaced", remote.join(" ")),
+        ] {
+            place
+                .run(&format!("add {corpus} --slice common_crawl --label {label} {paths}"))
+                .exits(0);
+        }
+    }
+    server.set(misbehaving());
+    for corpus in ["local", "remote"] {
+        place.run(&format!("remove {corpus} --label common_crawl/2019-30")).exits(0);
+    }
+    assert_same(&place.export("remote"), &place.export("local"), "read again");
+    server.set(Faults { replaced_after: 1, ..Faults::default() });
+    let before = place.status("replaced")["commit"].clone();
+    let outcome = place.run("remove replaced --label common_crawl/2019-30").exits(1);
+    outcome.names(&[".wet.gz", "has changed"]);
+    assert_eq!(place.status("replaced")["commit"], before);
+}
+
+#[test]
 fn secrets_of_addresses_are_used_and_never_written() {
     let (place, server) = served();
     let name = &files(&place, "common_crawl/2019-30")[0];

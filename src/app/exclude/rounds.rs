@@ -2,7 +2,10 @@
 
 use super::settings::{Built, Group, group};
 use super::some_of;
-use crate::ingest::{Loaded, ProgressThread, RunOptions, changed_sources, epoch_bytes, together};
+use crate::addresses::address;
+use crate::ingest::{
+    Loaded, ProgressThread, RunOptions, changed_sources, epoch_bytes, observe, together,
+};
 use anyhow::{Result, bail};
 use corpus::{Corpus, Exclusions, Label, Manifest, PartFiles, Source};
 use document::{DocRef, Document};
@@ -266,7 +269,10 @@ fn difference(label: &Label, source: &Source) -> Option<String> {
         return Some(format!("{path}: it had {} bytes, and has {size} now", source.bytes));
     }
     let one = Label { sources: vec![source.clone()], ..label.clone() };
-    match changed_sources(&one, std::slice::from_ref(source)) {
+    let mut now = source.clone();
+    // Files on the disk are looked at only where their times differ.
+    let is_asked = address(path.as_ref()).map_or(Ok(()), |_| observe(&mut now));
+    match is_asked.and_then(|()| changed_sources(&one, &[now])) {
         Ok(changed) => changed,
         Err(error) => Some(format!("{error:#}")),
     }

@@ -9,6 +9,7 @@
 //! Of a file at an address the checksum is of its size and its version (`inputs::addresses`).
 
 use crate::addresses::address;
+use crate::inputs;
 use crate::terminal::units::counted;
 use anyhow::{Context, Result};
 use corpus::{Label, Source};
@@ -27,10 +28,12 @@ const DEPTH_MAX: usize = 64;
 /// Sources that are listed in a message.
 const LISTED_MAX: usize = 3;
 
-/// Records the current state of a source. That of a file at an address is known since it was found.
+/// Records the current state of a source.
 pub(crate) fn observe(source: &mut Source) -> Result<()> {
     let path = Path::new(&source.path);
-    if address(path).is_some() {
+    if let Some(now) = inputs::at_address(path) {
+        let now = now.with_context(|| format!("cannot read {}", path.display()))?;
+        (source.modified, source.ends) = (now.modified, now.ends);
         return Ok(());
     }
     let mut state = SourceState::default();
@@ -112,7 +115,7 @@ pub(crate) fn other_sources(label: &Label, given: &[Source]) -> Option<String> {
 }
 
 /// Lists changes in the sources of a label, whose names and sizes are the same. For an unfinished
-/// label, the modification time counts too.
+/// label, the modification time counts too. Files at addresses are as they are given.
 pub(crate) fn changed_sources(label: &Label, given: &[Source]) -> Result<Option<String>> {
     let mut changes = Vec::new();
     for (number, (known, given)) in label.sources.iter().zip(given).enumerate() {

@@ -94,7 +94,7 @@ fn source(stat: Stat) -> Source {
     Source { bytes, modified, ends: Some(ends), ..Source::default() }
 }
 
-/// Returns the size of a file, and `None` for a path that is not an address.
-pub(crate) fn bytes_at(path: &Path) -> Option<std::io::Result<u64>> {
-    Some(REMOTE.stat(address(path)?).map(|stat| stat.bytes))
+/// Returns the state of a file, and `None` for a path that is not an address.
+pub(crate) fn at_address(path: &Path) -> Option<std::io::Result<Source>> {
+    Some(REMOTE.stat(address(path)?).map(source))
 }

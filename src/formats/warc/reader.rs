@@ -6,7 +6,7 @@ use super::record::{Kind, WarcRecord};
 use crate::compressed::{Begun, Cause, begin, begin_from};
 use crate::defect::{Defect, ReadError};
 use std::collections::VecDeque;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 
 /// A record whose block is larger is skipped and reported: this bounds the memory that
@@ -53,12 +53,8 @@ impl WarcReader {
     /// # Errors
     /// When the file cannot be opened.
     pub fn open_at(path: &Path, offset: u64) -> Result<WarcReader, ReadError> {
-        let open = || {
-            let mut file = crate::regular::open(path)?;
-            file.seek(SeekFrom::Start(offset))?;
-            Ok(WarcReader::new(file))
-        };
-        open().map_err(|source| ReadError::new(path, source))
+        let source = crate::access::random(path).map_err(|source| ReadError::new(path, source))?;
+        Ok(WarcReader::new(source.starting_at(offset)))
     }
 
     /// Reads from any source. It needs no buffer.
