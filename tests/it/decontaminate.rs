@@ -225,6 +225,45 @@ fn thresholds_and_sets_in_any_order_equal_a_build_with_them() {
 }
 
 #[test]
+fn removals_and_sets_in_any_order_equal_a_build_with_both() {
+    let place = Place::new();
+    build(&place, "plain", &recipe_of(6, "", ""));
+    let documents = place.documents("plain");
+    write_sets(&place, &documents);
+    let ids = documents.iter().step_by(9).map(|document| text(&document["meta"]["id"]));
+    place.write("ids.txt", ids.collect::<Vec<_>>().join("\n"));
+    for action in ["drop", "cut"] {
+        let with = table(&format!("action = \"{action}\""));
+        let (all, direct) = (format!("{action}-all"), format!("{action}-direct"));
+        build(&place, &all, &recipe_of(6, &with, ""));
+        build(&place, &direct, &recipe_of(0, &with, ""));
+        place.run(&format!("remove {direct} --ids ids.txt")).exits(0);
+        build(&place, &direct, &recipe_of(6, &with, ""));
+        let same = |corpus: &str, direct: &str| {
+            place.assert_sound(corpus);
+            assert_same(
+                &place.export(corpus),
+                &place.export(direct),
+                &format!("{corpus} {direct}"),
+            );
+            let slices = |corpus: &str| place.status(corpus)["slices"].clone();
+            assert_eq!(slices(corpus), slices(direct), "{corpus} {direct}");
+        };
+        let set = |corpus: &str| format!("decontaminate {corpus} --set eval/* --action {action}");
+        for (number, is_set_first) in [(1, true), (2, false)] {
+            let corpus = format!("{action}-{number}");
+            build(&place, &corpus, &recipe_of(6, "", ""));
+            let remove = format!("remove {corpus} --ids ids.txt");
+            let steps = if is_set_first { [set(&corpus), remove] } else { [remove, set(&corpus)] };
+            steps.iter().for_each(|line| drop(place.run(line).exits(0)));
+            same(&corpus, &direct);
+        }
+        place.run(&format!("restore {direct} --ids ids.txt")).exits(0);
+        same(&direct, &all);
+    }
+}
+
+#[test]
 fn a_run_that_is_killed_while_it_decontaminates_can_be_repeated() {
     let place = Place::new();
     build(&place, "plain", &recipe_of(2, "", ""));
