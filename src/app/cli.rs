@@ -7,6 +7,7 @@ mod calibrate;
 mod complete;
 mod decontaminate;
 mod demo;
+mod estimate;
 mod exit;
 mod explain;
 mod export;
@@ -32,6 +33,7 @@ use self::log_flags::LogFlags;
 use crate::addresses;
 use crate::interrupt;
 use crate::launch::take_seat;
+use crate::scratch;
 use crate::terminal::{LogFormat, ReaderGone, errln, log};
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -72,6 +74,7 @@ struct Cli {
 enum Command {
     Demo(demo::Demo),
     Build(build::Build),
+    Estimate(estimate::Estimate),
     Add(add::Add),
     Status(status::Status),
     Show(show::Show),
@@ -98,7 +101,7 @@ enum Command {
 pub fn main(slices: Slices) -> ExitCode {
     end_on_panic();
     addresses::install();
-    engine::on_failure(print_error);
+    engine::on_failure(report_failure);
     engine::on_lost_peer(report_lost_peer);
     engine::on_ending_peer(interrupt::commit_before_peer_ends);
     let command = || command_line(slices);
@@ -115,6 +118,13 @@ pub fn main(slices: Slices) -> ExitCode {
             ExitCode::from(code_of(&error))
         }
     }
+}
+
+/// Reports the error that ends the process.
+fn report_failure(error: &dyn Display) {
+    scratch::wait_if_ending();
+    print_error(error);
+    scratch::remove_all();
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
@@ -140,6 +150,7 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
     match command {
         Command::Demo(command) => command.run(slices),
         Command::Build(command) => command.run(slices),
+        Command::Estimate(command) => command.run(slices),
         Command::Add(command) => command.run(slices),
         Command::Status(command) => command.run(),
         Command::Show(command) => command.run(slices),
@@ -212,6 +223,7 @@ fn end_on_panic() {
         before(info);
         print_error(&"this is a bug; the corpus is at its last commit");
         engine::cluster::say_failed();
+        scratch::remove_all();
         std::process::exit(i32::from(FAILED));
     }));
 }

@@ -7,12 +7,13 @@ mod readable;
 mod source_state;
 mod summary;
 
+pub(crate) use self::labels::Added;
 pub(crate) use self::prepare::{check_recipe, recover};
 pub(crate) use self::progress::ProgressThread;
+pub(crate) use self::readable::refusal;
 pub(crate) use self::source_state::{changed_sources, observe};
 pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 
-use self::labels::Added;
 use self::prepare::prepare;
 use crate::dashboard::Dashboard;
 use crate::decontaminate::remark;
@@ -23,7 +24,8 @@ use corpus::{Corpus, Exclusions, Lock, Manifest};
 use document::Document;
 use engine::cluster::{Cluster, Meeting, meet};
 use engine::{
-    CommitEvery, Commits, Docs, Engine, Exclude, Graph, Job, Options, Plan, Progress, Share, Work,
+    CommitEvery, Commits, Docs, Engine, Exclude, Graph, Job, OperatorFigures, Options, Plan, Progress,
+    Share, Work,
 };
 use recipe::{
     AnySlice, CommonModels, Decontaminator, Input, Models, Prepared, Recipe, SetupLabel, Slices,
@@ -62,6 +64,8 @@ pub(crate) struct RunOptions {
     pub strict: bool,
     /// Where the first process serves its dashboard.
     pub dashboard: Option<SocketAddr>,
+    /// Whether the summary says which operator took how much time. A dashboard needs it too.
+    pub times_operators: bool,
 }
 
 /// Adds every one of `inputs` that the corpus does not have yet, after those that an earlier run
@@ -73,12 +77,23 @@ pub(crate) fn ingest(
     inputs: &[Input],
     options: RunOptions,
 ) -> Result<Summary> {
+    ingest_with(&mut Loaded::default(), slices, root, recipe, inputs, options)
+}
+
+/// As [`ingest`], with models that may be loaded already.
+pub(crate) fn ingest_with(
+    loaded: &mut Loaded,
+    slices: Slices,
+    root: &Path,
+    recipe: &Recipe,
+    inputs: &[Input],
+    options: RunOptions,
+) -> Result<Summary> {
     let started = Instant::now();
     let first = options.cluster.process == 0;
     let dashboard = options.dashboard.filter(|_| first);
     let dashboard =
         dashboard.map(|at| Dashboard::start(at, root.display().to_string())).transpose()?;
-    let mut loaded = Loaded::default();
     let mut added = Added::new(slices, recipe, root, options.strict, first);
     let existing = Corpus::open(root).ok();
     if first && existing.is_none() {
@@ -108,7 +123,7 @@ pub(crate) fn ingest(
     }
     let work: Vec<usize> =
         (0..manifest.labels.len()).filter(|l| !manifest.labels[*l].is_complete()).collect();
-    let mut models = Vec::new();
+    let mut ran = Ran::default();
     if work.is_empty() {
         meeting.agree(blake3::hash(recipe.fingerprint.as_bytes()).as_bytes())?;
         meeting.finish();
@@ -117,8 +132,7 @@ pub(crate) fn ingest(
             corpus.begin_writing(&before)?;
         }
         let job = (manifest, &work[..]);
-        models =
-            run(slices, &corpus, recipe, loaded, job, &options, (meeting, dashboard.as_ref()))?;
+        ran = run(slices, &corpus, recipe, loaded, job, &options, (meeting, dashboard.as_ref()))?;
         if first {
             corpus.end_writing()?;
         }
@@ -135,7 +149,8 @@ pub(crate) fn ingest(
         refused,
         notices,
         elapsed,
-        models,
+        models: ran.identifiers,
+        operators: ran.operators,
         is_first_process: first,
     })
 }
@@ -196,16 +211,24 @@ impl Loaded {
     }
 }
 
-/// Plans and runs the unfinished `labels`. Returns the names of the language identifiers used.
+/// What is known after a run beside the manifest.
+#[derive(Default)]
+struct Ran {
+    /// The names of the language identifiers used.
+    identifiers: Vec<String>,
+    operators: Vec<OperatorFigures>,
+}
+
+/// Plans and runs the unfinished `labels`.
 fn run(
     slices: Slices,
     corpus: &Corpus,
     recipe: &Recipe,
-    mut loaded: Loaded,
+    loaded: &mut Loaded,
     (manifest, labels): (Manifest, &[usize]),
     options: &RunOptions,
     (meeting, dashboard): (Meeting, Option<&Dashboard>),
-) -> Result<Vec<String>> {
+) -> Result<Ran> {
     let used: BTreeSet<&str> = labels.iter().map(|l| manifest.labels[*l].slice.as_str()).collect();
     let setup_labels = SetupLabel::of_corpus(&manifest);
     let mut prepared: PreparedSlices = BTreeMap::new();
@@ -220,14 +243,14 @@ fn run(
     }
     let decontaminator = loaded.decontaminator(recipe)?;
     identifiers.extend(decontaminator.as_ref().map(remark));
-    let common = loaded.common.take();
+    let common = loaded.common.clone();
     identifiers.extend(common.as_ref().and_then(CommonModels::tokens_remark));
     let plan = plan(&manifest, labels, &prepared, options);
     let share = Share {
         process: options.cluster.process,
         processes: options.cluster.processes(),
         workers: options.workers,
-        times_operators: options.dashboard.is_some(),
+        times_operators: options.dashboard.is_some() || options.times_operators,
     };
     let sizes = labels.iter().map(|&number| {
         let (label, all) = (&manifest.labels[number], 0..share.processes * share.workers);
@@ -244,7 +267,8 @@ fn run(
         commit_every: options.commit_every,
         strict: options.strict,
     };
-    let shown = ProgressThread::start(progress.clone(), &options.cluster)?;
+    let (shown, counters) =
+        (ProgressThread::start(progress.clone(), &options.cluster)?, progress.clone());
     let together = together(recipe.global_dedup, decontaminator);
     let recipe = recipe.fingerprint.clone();
     let slices = prepared.into_iter().map(|(name, slice)| (name, (slice.reader, slice.graph)));
@@ -266,7 +290,13 @@ fn run(
     })?;
     shown.finish();
     identifiers.extend(common.and_then(|common| common.uncounted_remark()));
-    Ok(identifiers)
+    Ok(Ran { identifiers, operators: counters.run().operators() })
+}
+
+/// Returns how much of its sources, as stored, a worker with this much memory reads in an epoch,
+/// unless commits are to come more often.
+pub(crate) fn epoch_share_bytes(worker_memory_bytes: u64) -> u64 {
+    (worker_memory_bytes / EPOCH_SHARE_OF_MEMORY).clamp(1, EPOCH_SHARE_BYTES_MAX)
 }
 
 /// Returns what marks the documents that are excluded from the corpus, if any are.
@@ -318,12 +348,12 @@ fn plan(
 /// Returns how many bytes of the sources, as stored, are in an epoch.
 pub(crate) fn epoch_bytes(options: &RunOptions) -> u64 {
     let workers = options.workers * options.cluster.processes();
-    let share = options.memory_bytes / options.workers as u64 / EPOCH_SHARE_OF_MEMORY;
+    let share = epoch_share_bytes(options.memory_bytes / options.workers as u64);
     // An epoch is the least that is committed.
     let committed = match options.commit_every {
         CommitEvery::Time(time) => (time.as_secs_f64() * EPOCH_BYTES_PER_SECOND) as u64,
         CommitEvery::Bytes(bytes) => bytes / workers as u64,
     };
-    let share = share.min(committed.max(COMMITTED_SHARE_BYTES_MIN)).clamp(1, EPOCH_SHARE_BYTES_MAX);
+    let share = share.min(committed.max(COMMITTED_SHARE_BYTES_MIN)).max(1);
     options.epoch_bytes.unwrap_or(share * workers as u64)
 }

@@ -1,6 +1,7 @@
 //! Ending a run on Ctrl-C or SIGTERM: at a commit, within ten seconds.
 
 use crate::launch::is_supervised;
+use crate::scratch;
 use crate::terminal::clear_bars;
 use anyhow::{Context, Result};
 use engine::Commits;
@@ -95,8 +96,9 @@ fn set(run: Option<Run>) {
     *RUN.lock().unwrap_or_else(PoisonError::into_inner) = run;
 }
 
-/// Starts the thread that waits for signals, once.
-fn watch() -> Result<()> {
+/// Starts the thread that waits for signals, once. From then on, a signal also removes temporary
+/// folders.
+pub(crate) fn watch() -> Result<()> {
     static STARTED: Once = Once::new();
     let mut result = Ok(());
     STARTED.call_once(|| result = start());
@@ -109,6 +111,12 @@ fn start() -> Result<()> {
         let mut first = None;
         for signal in signals.forever() {
             let run = RUN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if scratch::is_in_use() {
+                // Nothing of what this command does is kept.
+                clear_bars();
+                scratch::remove_all();
+                exit(i32::from(code(signal)));
+            }
             match run {
                 // Between runs a signal does what it does to any program.
                 None => drop(emulate_default_handler(signal)),

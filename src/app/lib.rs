@@ -5,11 +5,13 @@
 //! * `exclude`: taking documents out of a corpus, and putting them back.
 //! * `calibrate`: the threshold that keeps a given number of tokens.
 //! * `score`: scores for the documents of other pipelines.
+//! * `estimate`: what a build will take, from a sample of its inputs.
 //! * `dataset_card`: the card of an export.
 //! * `model_files`: the catalogue of model files, fetching and checking them.
 //! * `addresses`: the files at addresses that a process reads.
 //! * `inputs`: finding the files that a user names. `texts`: reading texts from files.
 //! * `launch`: several processes of one run. `interrupt`: ending it. `machine`: its memory.
+//! * `scratch`: temporary folders.
 //! * `look`: looking at the documents of a corpus, kept or dropped.
 //! * `explain`: why a document is as it is.
 //! * `report`: what is in a corpus, as a page.
@@ -21,6 +23,7 @@ mod cli;
 mod dashboard;
 mod dataset_card;
 mod decontaminate;
+mod estimate;
 mod exclude;
 mod explain;
 mod ingest;
@@ -32,6 +35,7 @@ mod machine;
 mod model_files;
 mod report;
 mod score;
+mod scratch;
 mod terminal;
 mod texts;
 

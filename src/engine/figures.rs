@@ -141,6 +141,29 @@ pub struct RunFigures {
     pub processes: Vec<(Duration, ProcessFigures)>,
 }
 
+impl RunFigures {
+    /// Returns the operators of all workers, those of one name added up, in the order of the
+    /// dataflow.
+    pub fn operators(&self) -> Vec<OperatorFigures> {
+        let mut sums: Vec<OperatorFigures> = Vec::new();
+        let workers = self.processes.iter().flat_map(|(_, process)| &process.workers);
+        for operator in workers.flat_map(|worker| &worker.operators) {
+            match sums.iter_mut().find(|sum| sum.name == operator.name) {
+                None => sums.push(operator.clone()),
+                Some(sum) => {
+                    sum.id = sum.id.min(operator.id);
+                    sum.busy_seconds += operator.busy_seconds;
+                    sum.activations += operator.activations;
+                    sum.records_in += operator.records_in;
+                    sum.records_out += operator.records_out;
+                }
+            }
+        }
+        sums.sort_by_key(|operator| operator.id);
+        sums
+    }
+}
+
 /// Returns the resident memory of this process in bytes, and its CPU time in seconds.
 pub(crate) fn used() -> (u64, f64) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -4,6 +4,7 @@ use super::exit::DONE;
 use super::run_flags::ClusterFlags;
 use crate::inputs;
 use crate::launch::{Launch, is_supervised};
+use crate::machine::{self, status_bytes};
 use crate::terminal::units;
 use crate::terminal::{outln, print_json};
 use crate::texts::keys;
@@ -16,7 +17,6 @@ use engine::bench::{BenchEngine, BenchOptions, Dumps, Joined, KeySource, Keys, U
 use engine::{Engine, cluster};
 use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::usage;
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -250,16 +250,7 @@ fn cpu_seconds(joined: &Joined) -> f64 {
 
 /// Returns the CPU seconds and the peak memory of this process so far.
 fn used_up() -> (f64, u64) {
-    let cpu = clock_gettime(ClockId::ProcessCPUTime);
-    (cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9, peak_rss_bytes())
-}
-
-/// Returns the peak resident memory of this process.
-fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
+    (machine::cpu_seconds(), status_bytes("VmHWM:"))
 }
 
 /// A value of a dump, as it is printed.

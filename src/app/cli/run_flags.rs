@@ -194,5 +194,6 @@ pub(crate) fn options(workers: Option<usize>, processes: usize) -> RunOptions {
         engine: Engine::Arrangement,
         strict: false,
         dashboard: None,
+        times_operators: false,
     }
 }

@@ -1,6 +1,6 @@
 //! The figures of a run as JSON.
 
-use engine::{LabelFigures, OperatorFigures, RunFigures};
+use engine::{LabelFigures, RunFigures};
 use serde_json::{Value, json};
 
 /// Returns the figures of a run; `None` before it has begun.
@@ -39,7 +39,7 @@ pub(super) fn figures(run: Option<&RunFigures>) -> Value {
             "workers": workers.collect::<Vec<_>>(),
         })
     });
-    let operators = operators(run).into_iter().map(|operator| {
+    let operators = run.operators().into_iter().map(|operator| {
         json!({
             "name": operator.name,
             "busy_seconds": operator.busy_seconds,
@@ -78,24 +78,4 @@ fn label_json(label: &LabelFigures) -> Value {
         "dropped": label.dropped,
         "defects": label.defects,
     })
-}
-
-/// Returns the operators of all workers, those of one name added up, in the order of the dataflow.
-pub(super) fn operators(run: &RunFigures) -> Vec<OperatorFigures> {
-    let mut sums: Vec<OperatorFigures> = Vec::new();
-    let workers = run.processes.iter().flat_map(|(_, process)| &process.workers);
-    for operator in workers.flat_map(|worker| &worker.operators) {
-        match sums.iter_mut().find(|sum| sum.name == operator.name) {
-            None => sums.push(operator.clone()),
-            Some(sum) => {
-                sum.id = sum.id.min(operator.id);
-                sum.busy_seconds += operator.busy_seconds;
-                sum.activations += operator.activations;
-                sum.records_in += operator.records_in;
-                sum.records_out += operator.records_out;
-            }
-        }
-    }
-    sums.sort_by_key(|operator| operator.id);
-    sums
 }

@@ -1,6 +1,5 @@
 //! The figures of a run in the text format of Prometheus. `docs/metrics.md` lists them.
 
-use super::figures::operators;
 use engine::RunFigures;
 use std::fmt::{Display, Write};
 use std::time::Duration;
@@ -94,7 +93,7 @@ pub(super) fn text(run: Option<&RunFigures>, elapsed: Duration) -> String {
         "Time in which a worker had nothing to do.",
         workers().map(|(of, worker)| (of, worker.parked_seconds)),
     );
-    let operators = operators(run);
+    let operators = run.operators();
     let of = || operators.iter().map(|operator| (pair("operator", &operator.name), operator));
     text.counter(
         "sluice_operator_busy_seconds_total",

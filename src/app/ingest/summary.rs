@@ -1,6 +1,7 @@
 //! What a run did.
 
 use corpus::{Label, Manifest};
+use engine::OperatorFigures;
 use std::time::Duration;
 
 /// What a run did.
@@ -16,6 +17,8 @@ pub(crate) struct Summary {
     pub elapsed: Duration,
     /// The language identifiers in use.
     pub models: Vec<String>,
+    /// The operators, over all workers; none if the run was not to time them.
+    pub operators: Vec<OperatorFigures>,
     /// Whether this process is the first one, which reports for all.
     pub is_first_process: bool,
 }

@@ -37,6 +37,16 @@ pub(crate) fn speed(bytes: u64, seconds: f64) -> String {
     format!(", {:.1} MB/s", bytes as f64 / 1e6 / seconds.max(0.001))
 }
 
+/// Returns a time in the unit that people would use: `12.3 s`, `4.5 min`, `6.7 h`.
+pub(crate) fn time(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 99.95 => format!("{seconds:.1} s"),
+        seconds if seconds < 5_997.0 => format!("{:.1} min", seconds / 60.0),
+        seconds if seconds < 3.6e6 => format!("{:.1} h", seconds / 3600.0),
+        seconds => format!("{} h", HumanCount((seconds / 3600.0).round() as u64)),
+    }
+}
+
 /// Parses a size such as `4G`, `512M` or `1000`, in bytes. Suffixes are powers of 1,024.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.trim().to_ascii_uppercase().char_indices().last() {
@@ -148,6 +158,19 @@ mod tests {
             assert_eq!(short_count(number), expected);
         }
         assert_eq!((&*speed(1_000_000, 0.2), &*speed(30_000_000, 2.0)), ("", ", 15.0 MB/s"));
+    }
+
+    #[test]
+    fn times_are_written_in_one_unit() {
+        for (seconds, expected) in [
+            (0.04, "0.0 s"),
+            (99.9, "99.9 s"),
+            (100.0, "1.7 min"),
+            (7200.0, "2.0 h"),
+            (36e6, "10,000 h"),
+        ] {
+            assert_eq!(time(seconds), expected);
+        }
     }
 
     #[test]

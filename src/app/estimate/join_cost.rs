@@ -1,0 +1,212 @@
+//! What a sample cannot see of the dedup-join: its cost per key grows with what is stored, by
+//! look-ups in more runs and by merges, and the size of a stored key depends on how many there are.
+//! Both are measured on this machine with the arrangement itself, and continued by its rule.
+
+use crate::machine::cpu_seconds;
+use anyhow::Result;
+use arrangement::{Arrangement, KeyRange, Rule, RunWriter};
+use document::DocRef;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::path::Path;
+
+/// Runs that are merged into one; see `arrangement`.
+const MERGED: usize = 8;
+
+/// Keys of an epoch in the measurement. Eight such runs are merged by `settle` without a split.
+const EPOCH_KEYS: u64 = 1 << 15;
+
+/// Keys of the large run in the measurement: enough for each key to be looked up by its filter.
+const STORED_KEYS: u64 = 1 << 20;
+
+/// Epochs that are counted one by one.
+const EPOCHS_MAX: u64 = 1 << 20;
+
+/// Measurements, of which the fastest counts.
+const TIMES: usize = 3;
+
+/// CPU seconds for each key.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct JoinCost {
+    /// To merge it once.
+    pub merge: f64,
+    /// To look it up in one more run.
+    pub look_up: f64,
+}
+
+/// Work of the join of one worker, in keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct JoinWork {
+    /// Keys written again by merges.
+    pub merged: f64,
+    /// Keys looked up, for each run.
+    pub looked_up: f64,
+}
+
+impl JoinCost {
+    /// Measures this machine, with files in `dir`.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn measure(dir: &Path) -> Result<JoinCost> {
+        let mut best = JoinCost { merge: f64::INFINITY, look_up: f64::INFINITY };
+        for time in 0..TIMES {
+            let folder = dir.join(format!("join-{time}"));
+            std::fs::create_dir_all(&folder)?;
+            let mut numbers = ChaCha8Rng::seed_from_u64(time as u64);
+            best.merge = best.merge.min(merge(&folder, &mut numbers)?);
+            let stored = look_up(&folder, "large", STORED_KEYS, &mut numbers)?;
+            let none = look_up(&folder, "empty", 0, &mut numbers)?;
+            best.look_up = best.look_up.min((stored - none).max(0.0));
+            std::fs::remove_dir_all(&folder)?;
+        }
+        Ok(best)
+    }
+
+    /// CPU seconds of some work.
+    pub fn of(&self, work: JoinWork) -> f64 {
+        self.merge * work.merged + self.look_up * work.looked_up
+    }
+}
+
+fn sorted(numbers: &mut ChaCha8Rng, keys: u64) -> Vec<(u64, u64, i64)> {
+    let mut updates: Vec<_> = (0..keys).map(|at| (numbers.random(), at, 1)).collect();
+    updates.sort_unstable();
+    updates
+}
+
+/// CPU seconds of a merge of eight runs, for each key.
+fn merge(dir: &Path, numbers: &mut ChaCha8Rng) -> Result<f64> {
+    let mut stored = Arrangement::<u64>::open(dir, "merge", 0, 1, &[])?;
+    for epoch in 0..MERGED as u64 {
+        stored.append(epoch, &sorted(numbers, EPOCH_KEYS))?;
+    }
+    let before = cpu_seconds();
+    stored.settle()?;
+    // Appending the last run has advanced the merge by that run's fuel.
+    let rest = (MERGED as u64 * EPOCH_KEYS).max(1) as f64;
+    Ok((cpu_seconds() - before) / rest)
+}
+
+/// CPU seconds to add an epoch to a run of `keys`, for each key.
+fn look_up(dir: &Path, name: &str, keys: u64, numbers: &mut ChaCha8Rng) -> Result<f64> {
+    let mut stored = Arrangement::<u64>::open(dir, name, 0, 1, &[])?;
+    if keys > 0 {
+        stored.append(1, &sorted(numbers, keys))?;
+    }
+    let mut batch = stored.batches(usize::MAX)();
+    batch.extend((0..EPOCH_KEYS).map(|at| (numbers.random(), (1 << 40) + at, 1)))?;
+    let (rule, mut facts, before) = (Rule::first_of_all(), Vec::new(), cpu_seconds());
+    while !stored.apply(2, &mut batch, &rule, &mut facts)? {}
+    Ok((cpu_seconds() - before) / EPOCH_KEYS as f64)
+}
+
+/// Returns the work of a worker that adds `keys` in epochs of `epoch_keys`, to `stored` keys.
+pub(crate) fn work(stored: f64, keys: f64, epoch_keys: f64) -> JoinWork {
+    let epoch_keys = epoch_keys.max(1.0).min(keys.max(1.0));
+    let epochs = (keys / epoch_keys).ceil() as u64;
+    if epochs > EPOCHS_MAX {
+        // Each tier has three or four runs on average, and each key passes all of them.
+        let tiers = ((stored + keys) / epoch_keys).log(MERGED as f64).floor();
+        let runs = (MERGED - 1) as f64 / 2.0 * tiers;
+        return JoinWork { merged: keys * tiers, looked_up: keys * runs };
+    }
+    let mut runs = tiers(stored / epoch_keys);
+    let mut work = JoinWork::default();
+    for _ in 0..epochs {
+        work.looked_up += epoch_keys * runs.iter().sum::<usize>() as f64;
+        let (mut tier, mut size) = (0, epoch_keys);
+        loop {
+            if runs.len() == tier {
+                runs.push(0);
+            }
+            runs[tier] += 1;
+            if runs[tier] < MERGED {
+                break;
+            }
+            runs[tier] = 0;
+            size *= MERGED as f64;
+            work.merged += size;
+            tier += 1;
+        }
+    }
+    work
+}
+
+/// Returns the number of runs of each tier after this many epochs: their digits, to the base of 8.
+fn tiers(epochs: f64) -> Vec<usize> {
+    let (mut tiers, mut epochs) = (Vec::new(), epochs as u64);
+    while epochs > 0 {
+        tiers.push(epochs as usize % MERGED);
+        epochs /= MERGED as u64;
+    }
+    tiers
+}
+
+/// Returns the bytes that a stored key takes in a run of `keys` of `workers`, whose documents are in
+/// `labels` labels with `sources` sources of `records` records each. Measured on a run of a part of
+/// the keys, as dense as the whole.
+///
+/// # Errors
+/// If a file cannot be written.
+pub(crate) fn bytes_per_key(
+    dir: &Path,
+    keys: f64,
+    workers: usize,
+    (labels, sources, records): (u64, u64, u64),
+) -> Result<f64> {
+    let run = (keys / workers.max(1) as f64).max(1.0);
+    let wanted = run.min(EPOCH_KEYS as f64) as u64;
+    let range = (u64::MAX as f64 / workers.max(1) as f64 * (wanted as f64 / run)) as u64;
+    let mut numbers = ChaCha8Rng::seed_from_u64(7);
+    let mut updates: Vec<(u64, u64, i64)> = (0..wanted)
+        .map(|_| {
+            let label = numbers.random_range(0..labels.clamp(1, DocRef::LABELS_MAX));
+            let source = numbers.random_range(0..sources.clamp(1, DocRef::SOURCES_MAX));
+            let record = numbers.random_range(0..records.clamp(1, DocRef::RECORDS_MAX));
+            let at = DocRef::new(label, source, record).0;
+            (numbers.random_range(0..range.max(1)), at, 1)
+        })
+        .collect();
+    arrangement::consolidate(&mut updates);
+    let path = dir.join("bytes.run");
+    let mut writer = RunWriter::<u64>::create(&path)?;
+    updates.iter().try_for_each(|update| writer.push(*update))?;
+    let meta = writer.finish(KeyRange::ALL)?;
+    std::fs::remove_file(&path)?;
+    Ok(meta.bytes as f64 / meta.entries.max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_work_of_an_epoch_grows_with_what_is_stored() {
+        // The first epoch looks nothing up and merges nothing.
+        assert_eq!(work(0.0, 10.0, 10.0), JoinWork::default());
+        // The eighth run begins a merge of eight; 0 + 1 + .. + 7 runs are looked up in.
+        let eight = work(0.0, 80.0, 10.0);
+        assert_eq!(eight, JoinWork { merged: 80.0, looked_up: 280.0 });
+        // 64 epochs: each key is merged twice.
+        assert_eq!(work(0.0, 640.0, 10.0).merged, 2.0 * 640.0);
+        // History of seven runs of the second tier.
+        let later = work(560.0, 10.0, 10.0);
+        assert_eq!(later, JoinWork { merged: 0.0, looked_up: 70.0 });
+        // Very many are not counted one by one, and come to about the same.
+        let many = [1 << 20, (1 << 20) + 1].map(|epochs: u64| work(0.0, epochs as f64, 1.0));
+        assert!((many[0].merged / many[1].merged - 1.0).abs() < 0.3, "{many:?}");
+        assert!((many[0].looked_up / many[1].looked_up - 1.0).abs() < 0.3, "{many:?}");
+    }
+
+    #[test]
+    fn costs_are_measured_and_a_key_takes_some_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let cost = JoinCost::measure(dir.path()).unwrap();
+        assert!(cost.merge > 0.0 && cost.merge < 1e-4 && cost.look_up < 1e-4, "{cost:?}");
+        let bytes = |keys, refs| bytes_per_key(dir.path(), keys, 2, refs).unwrap();
+        let (few, many) = (bytes(1e6, (1, 10, 1000)), bytes(1e9, (1, 10, 1000)));
+        assert!(few > many && many > 4.0 && few < 16.0, "{few} {many}");
+        assert!(bytes(1e6, (10, 90_000, 50_000)) > few + 2.0);
+    }
+}
