@@ -3,7 +3,8 @@
 //! - `parts`: which parts of the sources are the sample; `excerpt`: each as a file.
 //! - `measure`: builds of the parts, in a temporary corpus that has the history of the real one.
 //! - `growth`, `join_cost`: what a sample does not show: more copies, and a larger index.
-//! - `forecast`: from the measurements to the whole; `memory`: what a process of it uses.
+//! - `of_slice`, `forecast`: from the measurements to a slice, and to the whole.
+//! - `memory`: what a process of the build uses.
 
 mod amounts;
 mod excerpt;
@@ -12,18 +13,21 @@ mod growth;
 mod join_cost;
 mod measure;
 mod memory;
+mod of_slice;
 mod parts;
 
 pub(crate) use self::amounts::Quantity;
-pub(crate) use self::forecast::{Cost, Forecast, Grown};
+pub(crate) use self::forecast::{Cost, Forecast};
 pub(crate) use self::memory::Memory;
+pub(crate) use self::of_slice::Grown;
 pub(crate) use self::parts::Size;
 
 use self::excerpt::{Excerpt, excerpt};
-use self::forecast::{LabelSample, SliceSample, forecast};
+use self::forecast::forecast;
 use self::join_cost::JoinCost;
 use self::measure::{Bench, Measured};
 use self::memory::resident_bytes;
+use self::of_slice::{LabelSample, SliceSample};
 use self::parts::{Parts, choose};
 use crate::ingest::{Added, check_recipe, refusal};
 use crate::interrupt;
@@ -151,7 +155,7 @@ pub(crate) fn estimate(
     samples.iter().flat_map(|sample| &sample.stages).for_each(|stage| sampled.add(stage));
     Ok(Some(Estimate {
         labels: work.len() as u64,
-        labels_done: planned.labels.iter().filter(|label| label.is_complete()).count() as u64,
+        labels_done: planned.present().filter(|label| label.is_complete()).count() as u64,
         sources: work.iter().map(|label| sources_left(label).len() as u64).sum(),
         sources_sampled: sum(|sample| sample.sources()),
         parts: sum(|sample| sample.excerpts.len() as u64),

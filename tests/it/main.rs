@@ -29,6 +29,8 @@ mod decontaminate;
 mod dedup;
 /// The export depends only on recipe, inputs and the order of adding.
 mod deterministic;
+/// What a build takes is known before, from a sample, which leaves no trace.
+mod estimate;
 /// A document's witness is named, and without it the copy is kept.
 mod explain;
 /// The forms of an export, its card, digests and ids.

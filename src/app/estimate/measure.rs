@@ -171,22 +171,25 @@ fn copy_history(
     let corpus = Corpus::create(root)?;
     let text = recipe.print(slices);
     corpus.write_recipe(&text)?;
-    let from = std::path::absolute(known.state_dir())?;
-    for name in manifest.state.values().flatten().map(|run| &run.name) {
-        let (from, to) = (from.join(name), corpus.state_dir().join(name));
-        // Two parts of one file are two runs.
-        if !to.is_symlink() {
-            symlink(&from, &to).with_context(|| format!("cannot create {}", to.display()))?;
-        }
-    }
     // Labels that an earlier run left unfinished are over, too: their numbers are taken.
     let label = |label: &Label| Label {
         slice: label.slice.clone(),
         name: label.name.clone(),
         sources: label.sources.clone(),
+        removed: label.removed,
         ..Label::default()
     };
     let labels = manifest.labels.iter().map(label).collect();
-    corpus.commit(&Manifest { labels, recipe_toml: Some(text), ..manifest.clone() })?;
+    let history = Manifest { labels, recipe_toml: Some(text), ..manifest.clone() };
+    let from = std::path::absolute(known.root())?;
+    for name in history.files() {
+        let (from, to) = (from.join(&name), root.join(&name));
+        std::fs::create_dir_all(durable::folder_of(&to))?;
+        // Two parts of one file are two runs.
+        if !to.is_symlink() {
+            symlink(&from, &to).with_context(|| format!("cannot create {}", to.display()))?;
+        }
+    }
+    corpus.commit(&history)?;
     Ok(())
 }
