@@ -52,6 +52,8 @@ pub(crate) struct Forecast {
     pub once: f64,
     /// CPU seconds of the dedup-join that follow from the size of the indexes. In `amounts`.
     pub join_growth: f64,
+    /// What the join takes for each key, as measured.
+    pub join: JoinCost,
     /// CPU seconds by what they are for, largest first.
     pub costs: Vec<Cost>,
     pub growth: Vec<Grown>,
@@ -80,7 +82,8 @@ pub(crate) fn forecast(
     is_everything: bool,
     context: &Context<'_>,
 ) -> Result<Forecast> {
-    let mut all = Forecast { once: context.models_cpu, ..Forecast::default() };
+    let (once, join) = (context.models_cpu, context.join);
+    let mut all = Forecast { once, join, ..Forecast::default() };
     let mut variances: BTreeMap<Quantity, f64> = BTreeMap::new();
     let mut sampled = Measured::default();
     for slice in &slices {
@@ -171,6 +174,8 @@ fn join_growth(all: &Forecast, sampled: &Measured, context: &Context<'_>) -> f64
     };
     let epoch = epoch_share_bytes(each) as f64;
     let sample_keys: BTreeMap<&str, f64> = sampled.amounts.keys().collect();
+    let compared = all.amounts.of(&Quantity::Compared).max(1.0);
+    let repeats = all.amounts.of(&Quantity::Repeats) / compared;
     let mut more = 0.0;
     for (index, keys) in all.amounts.keys() {
         let history = context.history.and_then(|history| history.get(index));

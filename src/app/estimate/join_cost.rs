@@ -22,6 +22,12 @@ const STORED_KEYS: u64 = 1 << 20;
 /// Epochs that are counted one by one.
 const EPOCHS_MAX: u64 = 1 << 20;
 
+/// Keys of an epoch of which each is alone on a page of the large run.
+const SPARSE_KEYS: u64 = 1 << 9;
+
+/// Keys of a page.
+const PAGE_KEYS: f64 = 1024.0;
+
 /// Measurements, of which the fastest counts.
 const TIMES: usize = 3;
 
@@ -32,6 +38,11 @@ pub(crate) struct JoinCost {
     pub merge: f64,
     /// To look it up in one more run.
     pub look_up: f64,
+    /// To read the filter of one page of a run: in a run that is much larger than the epoch, each key
+    /// needs one of its own. From the page cache: a disk takes longer.
+    pub filter: f64,
+    /// To read a page after its filter, because the key is there.
+    pub page: f64,
 }
 
 /// Work of the join of one worker, in keys.
@@ -41,6 +52,8 @@ pub(crate) struct JoinWork {
     pub merged: f64,
     /// Keys looked up, for each run.
     pub looked_up: f64,
+    /// Filters read.
+    pub filters: f64,
 }
 
 impl JoinCost {
@@ -49,23 +62,32 @@ impl JoinCost {
     /// # Errors
     /// If a file cannot be written.
     pub fn measure(dir: &Path) -> Result<JoinCost> {
-        let mut best = JoinCost { merge: f64::INFINITY, look_up: f64::INFINITY };
+        let most = f64::INFINITY;
+        let mut best = JoinCost { merge: most, look_up: most, filter: most, page: most };
         for time in 0..TIMES {
             let folder = dir.join(format!("join-{time}"));
             std::fs::create_dir_all(&folder)?;
             let mut numbers = ChaCha8Rng::seed_from_u64(time as u64);
             best.merge = best.merge.min(merge(&folder, &mut numbers)?);
-            let stored = look_up(&folder, "large", STORED_KEYS, &mut numbers)?;
-            let none = look_up(&folder, "empty", 0, &mut numbers)?;
-            best.look_up = best.look_up.min((stored - none).max(0.0));
+            let large = Added::measure(&folder, "large", STORED_KEYS, &mut numbers)?;
+            let empty = Added::measure(&folder, "empty", 0, &mut numbers)?;
+            // A key of 32 on a page pays for a part of its filter.
+            let (dense, sparse) =
+                ((large.dense - empty.dense).max(0.0), (large.sparse - empty.sparse).max(0.0));
+            best.page = best.page.min((large.stored - large.sparse).max(0.0));
+            let part = STORED_KEYS as f64 / EPOCH_KEYS as f64 / PAGE_KEYS;
+            let filter = ((sparse - dense) / (1.0 - part)).max(0.0);
+            best.filter = best.filter.min(filter);
+            best.look_up = best.look_up.min((dense - part * filter).max(0.0));
             std::fs::remove_dir_all(&folder)?;
         }
         Ok(best)
     }
 
-    /// CPU seconds of some work.
-    pub fn of(&self, work: JoinWork) -> f64 {
-        self.merge * work.merged + self.look_up * work.looked_up
+    /// CPU seconds of some work. A share of `repeats` of the keys is found.
+    pub fn of(&self, work: JoinWork, repeats: f64) -> f64 {
+        let read = self.filter + repeats * self.page;
+        self.merge * work.merged + self.look_up * work.looked_up + read * work.filters
     }
 }
 
@@ -88,17 +110,38 @@ fn merge(dir: &Path, numbers: &mut ChaCha8Rng) -> Result<f64> {
     Ok((cpu_seconds() - before) / rest)
 }
 
-/// CPU seconds to add an epoch to a run of `keys`, for each key.
-fn look_up(dir: &Path, name: &str, keys: u64, numbers: &mut ChaCha8Rng) -> Result<f64> {
-    let mut stored = Arrangement::<u64>::open(dir, name, 0, 1, &[])?;
-    if keys > 0 {
-        stored.append(1, &sorted(numbers, keys))?;
+/// CPU seconds to add an epoch to a run, for each key.
+struct Added {
+    /// With many keys for each page of the run.
+    dense: f64,
+    /// With few, none of them in the run.
+    sparse: f64,
+    /// With few, all of them in the run.
+    stored: f64,
+}
+
+impl Added {
+    fn measure(dir: &Path, name: &str, keys: u64, numbers: &mut ChaCha8Rng) -> Result<Added> {
+        let mut stored = Arrangement::<u64>::open(dir, name, 0, 1, &[])?;
+        let known = sorted(numbers, keys);
+        if keys > 0 {
+            stored.append(1, &known)?;
+        }
+        let runs = stored.runs();
+        let add = |epoch: u64, keys: &[u64]| -> Result<f64> {
+            let mut stored = Arrangement::<u64>::open(dir, name, 0, 1, &runs)?;
+            let mut batch = stored.batches(usize::MAX)();
+            batch.extend(keys.iter().zip(1 << 40..).map(|(key, at)| (*key, at, 1)))?;
+            let (rule, mut facts, before) = (Rule::first_of_all(), Vec::new(), cpu_seconds());
+            while !stored.apply(epoch, &mut batch, &rule, &mut facts)? {}
+            Ok((cpu_seconds() - before) / keys.len().max(1) as f64)
+        };
+        let mut random = |count: u64| (0..count).map(|_| numbers.random()).collect::<Vec<u64>>();
+        let (dense, sparse) = (random(EPOCH_KEYS), random(SPARSE_KEYS));
+        let step = (known.len() / SPARSE_KEYS as usize).max(1);
+        let again: Vec<u64> = known.iter().step_by(step).map(|update| update.0).collect();
+        Ok(Added { dense: add(2, &dense)?, sparse: add(3, &sparse)?, stored: add(4, &again)? })
     }
-    let mut batch = stored.batches(usize::MAX)();
-    batch.extend((0..EPOCH_KEYS).map(|at| (numbers.random(), (1 << 40) + at, 1)))?;
-    let (rule, mut facts, before) = (Rule::first_of_all(), Vec::new(), cpu_seconds());
-    while !stored.apply(2, &mut batch, &rule, &mut facts)? {}
-    Ok((cpu_seconds() - before) / EPOCH_KEYS as f64)
 }
 
 /// Returns the work of a worker that adds `keys` in epochs of `epoch_keys`, to `stored` keys.
@@ -109,12 +152,19 @@ pub(crate) fn work(stored: f64, keys: f64, epoch_keys: f64) -> JoinWork {
         // Each tier has three or four runs on average, and each key passes all of them.
         let tiers = ((stored + keys) / epoch_keys).log(MERGED as f64).floor();
         let runs = (MERGED - 1) as f64 / 2.0 * tiers;
-        return JoinWork { merged: keys * tiers, looked_up: keys * runs };
+        let large = (tiers - PAGE_KEYS.log(MERGED as f64)).max(0.0);
+        let filters = (MERGED - 1) as f64 / 2.0 * large;
+        return JoinWork { merged: keys * tiers, looked_up: keys * runs, filters: keys * filters };
     }
     let mut runs = tiers(stored / epoch_keys);
     let mut work = JoinWork::default();
     for _ in 0..epochs {
-        work.looked_up += epoch_keys * runs.iter().sum::<usize>() as f64;
+        let mut ratio = 1.0;
+        for count in runs.iter().map(|count| *count as f64) {
+            work.looked_up += epoch_keys * count;
+            work.filters += epoch_keys * count * f64::min(1.0, ratio / PAGE_KEYS);
+            ratio *= MERGED as f64;
+        }
         let (mut tier, mut size) = (0, epoch_keys);
         loop {
             if runs.len() == tier {
@@ -187,12 +237,15 @@ mod tests {
         assert_eq!(work(0.0, 10.0, 10.0), JoinWork::default());
         // The eighth run begins a merge of eight; 0 + 1 + .. + 7 runs are looked up in.
         let eight = work(0.0, 80.0, 10.0);
-        assert_eq!(eight, JoinWork { merged: 80.0, looked_up: 280.0 });
+        assert_eq!((eight.merged, eight.looked_up), (80.0, 280.0));
         // 64 epochs: each key is merged twice.
         assert_eq!(work(0.0, 640.0, 10.0).merged, 2.0 * 640.0);
         // History of seven runs of the second tier.
         let later = work(560.0, 10.0, 10.0);
-        assert_eq!(later, JoinWork { merged: 0.0, looked_up: 70.0 });
+        assert_eq!((later.merged, later.looked_up), (0.0, 70.0));
+        // In a run of a thousand pages for each key, each needs a filter of its own.
+        assert_eq!(work(8f64.powi(5), 1.0, 1.0).filters, 1.0);
+        assert!(work(8.0, 1.0, 1.0).filters < 0.01);
         // Very many are not counted one by one, and come to about the same.
         let many = [1 << 20, (1 << 20) + 1].map(|epochs: u64| work(0.0, epochs as f64, 1.0));
         assert!((many[0].merged / many[1].merged - 1.0).abs() < 0.3, "{many:?}");
@@ -203,7 +256,9 @@ mod tests {
     fn costs_are_measured_and_a_key_takes_some_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let cost = JoinCost::measure(dir.path()).unwrap();
-        assert!(cost.merge > 0.0 && cost.merge < 1e-4 && cost.look_up < 1e-4, "{cost:?}");
+        println!("{cost:?}");
+        let all = [cost.merge, cost.look_up, cost.filter, cost.page];
+        assert!(cost.merge > 0.0 && all.iter().all(|seconds| *seconds < 1e-4), "{cost:?}");
         let bytes = |keys, refs| bytes_per_key(dir.path(), keys, 2, refs).unwrap();
         let (few, many) = (bytes(1e6, (1, 10, 1000)), bytes(1e9, (1, 10, 1000)));
         assert!(few > many && many > 4.0 && few < 16.0, "{few} {many}");

@@ -179,6 +179,12 @@ pub(super) fn json(found: &Estimate, options: &Options) -> Value {
                 "data": uncertainty(Quantity::Data),
             },
         },
+        "join_seconds_per_key": {
+            "merge": forecast.join.merge,
+            "look_up": forecast.join.look_up,
+            "filter": forecast.join.filter,
+            "page": forecast.join.page,
+        },
         "growth": growth.collect::<Vec<_>>(),
         "costs": costs.collect::<Vec<_>>(),
         "remarks": found.remarks(),
