@@ -158,7 +158,7 @@ fn a_part_of_many_files_tells_what_all_take() {
 
     place.run("build recipe.toml -w 2").exits(0);
     let (estimate, status) = (&found["estimate"], place.status("corpus"));
-    assert_eq!(number(&estimate["read"]), sum(&status, "read"));
+    assert_near(number(&estimate["read"]), sum(&status, "read"), 0.02, "read");
     assert_near(number(&estimate["bytes_read"]), sum(&status, "bytes_read"), 0.02, "bytes_read");
     assert_near(number(&estimate["bytes_kept"]), sum(&status, "bytes_kept"), 0.05, "bytes_kept");
     for folder in ["data", "ledger", "state"] {
@@ -201,7 +201,7 @@ fn one_large_file_is_sampled_in_its_middle_too() {
     let lines: String = (0..30_000).map(line).collect();
     let bytes = lines.len() as u64;
     place.write("large/c4-train.00000-of-00001.json", &lines);
-    place.write("packed/c4-train.00000-of-00001.json.gz", gzip(lines.as_bytes()));
+    place.write("packed/c4-train.00000-of-00001.json.gz", gzip(lines.repeat(3).as_bytes()));
     let recipe = |folder: &str| {
         format!(
             "corpus = \"c\"\n[[input]]\nslice = \"c4\"\nlabel = \"a\"\npaths = [\"{folder}\"]\n"

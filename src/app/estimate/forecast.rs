@@ -188,8 +188,8 @@ fn join_growth(all: &Forecast, sampled: &Measured, context: &Context<'_>) -> f64
         let whole = work(stored / there, keys / there, epoch_keys);
         let of_sample =
             work(stored / here, in_sample / here, epoch_keys.min(in_sample / here / 8.0));
-        more +=
-            context.join.of(whole) * there - context.join.of(of_sample) * here * keys / in_sample;
+        let of = |work| context.join.of(work, repeats);
+        more += of(whole) * there - of(of_sample) * here * keys / in_sample;
     }
     more.max(0.0)
 }

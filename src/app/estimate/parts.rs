@@ -123,6 +123,8 @@ fn choose_of(
             Cutting::Never => found.too_large += 1,
         }
     }
+    let is_whole = found.parts.iter().all(|part| part.extent == Extent::Whole);
+    found.is_everything = from_start && is_whole && found.parts.len() == sources.len();
     if found.parts.is_empty() {
         // Better an estimate that takes long than none.
         found.parts.extend(sources.iter().min_by_key(|source| source.1).map(whole));
@@ -150,6 +152,7 @@ mod tests {
         assert!(found.parts.iter().all(|part| part.extent == Extent::Whole));
         assert!(!chosen(&[5, 6, 7], 2, 10, Cutting::Beginning).is_everything);
         assert!(!chosen(&[5, 6, 700], 3, 10, Cutting::Beginning).is_everything);
+        assert!(chosen(&[15], 1, 10, Cutting::Beginning).is_everything);
     }
 
     #[test]
