@@ -96,6 +96,7 @@ impl Demo {
             self.out.join("inputs/common_crawl/2019-30").display()
         )?;
         outln!("  sluice status corpus")?;
+        outln!("  sluice report corpus --html report.html")?;
         outln!("  sluice export corpus --out out")?;
         Ok(DONE)
     }

@@ -25,7 +25,7 @@ pub(crate) fn print(look: &Look, report: &Report) -> Result<()> {
 
 fn print_sizes(sizes: &[Size]) -> Result<()> {
     let mut table = new_table();
-    let head = ["beside", "text", "tokens", "share", "LLaMA", "RedPajama", "its tokens"];
+    let head = ["beside", "text", "tokens", "share", "LLaMA", "RedPajama", "(tokens)"];
     table.set_header(head);
     for size in sizes {
         let share = |share: Option<f64>| {

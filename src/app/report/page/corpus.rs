@@ -48,6 +48,7 @@ pub(super) fn slices(report: &Report) -> Markup {
 fn labels(slice: &SliceReport) -> Markup {
     let reasons: Vec<&str> = slice.all.counts.dropped.keys().map(|reason| &**reason).collect();
     let number = |label: &serde_json::Value, key: &str| label[key].as_u64().unwrap_or_default();
+    let has_paragraphs = slice.all.counts.paragraphs.read > 0;
     let rows = html! {
         @for (name, label) in &slice.labels {
             @let (read, kept) = (number(label, "read"), number(label, "kept"));
@@ -56,13 +57,16 @@ fn labels(slice: &SliceReport) -> Markup {
                 @for reason in &reasons {
                     td { (part(label["dropped"][reason].as_u64().unwrap_or_default(), read)) }
                 }
-                td { (part(label["paragraphs"]["duplicate"].as_u64().unwrap_or_default(),
-                    label["paragraphs"]["read"].as_u64().unwrap_or_default())) }
+                @if has_paragraphs {
+                    @let paragraphs = &label["paragraphs"];
+                    td { (part(number(paragraphs, "duplicate"), number(paragraphs, "read"))) }
+                }
             }
         }
     };
     let head = ["label", "read", "kept", ""];
-    let head: Vec<&str> = head.into_iter().chain(reasons).chain(["paragraphs cut"]).collect();
+    let paragraphs = has_paragraphs.then_some("paragraphs cut");
+    let head: Vec<&str> = head.into_iter().chain(reasons).chain(paragraphs).collect();
     table(&head, &rows)
 }
 
