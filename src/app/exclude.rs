@@ -137,9 +137,10 @@ impl Work<'_> {
         let Found { gone, back, .. } = found;
 
         let gone_refs: Vec<u64> = gone.keys().map(|at| at.0).collect();
-        let (removed, restored) = match is_removal {
-            true => (whole.clone(), BTreeSet::new()),
-            false => (BTreeSet::new(), whole.clone()),
+        let (removed, restored) = if is_removal {
+            (whole.clone(), BTreeSet::new())
+        } else {
+            (BTreeSet::new(), whole.clone())
         };
         let gone_now = Selection::new(removed, gone_refs);
         let back = Selection::new(restored.clone(), back);

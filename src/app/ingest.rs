@@ -24,8 +24,8 @@ use corpus::{Corpus, Exclusions, Lock, Manifest};
 use document::Document;
 use engine::cluster::{Cluster, Meeting, meet};
 use engine::{
-    CommitEvery, Commits, Docs, Engine, Exclude, Graph, Job, OperatorFigures, Options, Plan, Progress,
-    Share, Work,
+    CommitEvery, Commits, Docs, Engine, Exclude, Graph, Job, OperatorFigures, Options, Plan,
+    Progress, Share, Work,
 };
 use recipe::{
     AnySlice, CommonModels, Decontaminator, Input, Models, Prepared, Recipe, SetupLabel, Slices,

@@ -195,7 +195,8 @@ fn harmless(query: &str) -> String {
     let is_signed = query.split('&').any(|part| is_secret(&name(part)));
     let parts = query.split('&').filter(|part| {
         let name = name(part);
-        !is_secret(&name) && !(is_signed && BESIDE_SIGNATURE.contains(&name.as_str()))
+        let is_dropped = is_secret(&name) || is_signed && BESIDE_SIGNATURE.contains(&name.as_str());
+        !is_dropped
     });
     parts.collect::<Vec<_>>().join("&")
 }

@@ -221,9 +221,10 @@ impl Flags {
 impl Which {
     fn selectors(&self) -> Result<BTreeSet<Selector>> {
         type Parse = fn(&str) -> Result<Selector, &'static str>;
-        let id: Parse = |text| match text.contains('#') && text.matches('/').count() >= 2 {
-            true => Ok(Selector::Id(text.to_owned())),
-            false => Err("an id is expected, SLICE/LABEL/SOURCE#RECORD as in meta.id"),
+        let id: Parse = |text| {
+            let is_id = text.contains('#') && text.matches('/').count() >= 2;
+            let id = is_id.then(|| Selector::Id(text.to_owned()));
+            id.ok_or("an id is expected, SLICE/LABEL/SOURCE#RECORD as in meta.id")
         };
         let lists: [(&[PathBuf], Parse); 3] =
             [(&self.ids, id), (&self.urls, Selector::url), (&self.domains, Selector::domain)];

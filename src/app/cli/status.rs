@@ -116,7 +116,7 @@ impl Status {
             self.print_defects(label)?;
         }
         if is_everything {
-            print_indexes(manifest)?
+            print_indexes(manifest)?;
         }
         self.print_exclusions(manifest)
     }

@@ -88,7 +88,7 @@ impl<'r> Rounds<'r> {
     fn of_one_group(&self, waiting: &Selection) -> (Selection, Group, Selection) {
         let labels = waiting.labels();
         let group_of = |label: u64| group(&self.manifest.labels[label as usize]);
-        let chosen = labels.first().map_or(None, |label| group_of(*label));
+        let chosen = labels.first().and_then(|label| group_of(*label));
         let is_chosen = |label: u64| group_of(label) == chosen;
         let (mine, others) = waiting.partition(is_chosen);
         (mine, chosen, others)
