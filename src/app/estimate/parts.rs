@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_cut_is_read_whole_unless_it_is_far_too_large() {
-        let found = chosen(&[100, 1000, 100], 3, 10, Cutting::Never);
+        let found = chosen(&[300, 1000, 300], 4, 10, Cutting::Never);
         assert_eq!((found.parts.len(), found.too_large), (2, 1));
         let found = chosen(&[5000, 9000], 2, 10, Cutting::Never);
         assert_eq!((found.parts[0].extent, found.too_large), (Extent::Whole, 2));
