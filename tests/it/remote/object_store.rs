@@ -99,7 +99,7 @@ fn patterns_and_folders_of_a_bucket_name_its_objects() {
         let line = format!("add {corpus} --slice common_crawl --label x {path}");
         server.run(&place, "SKTEST", &line)
     };
-    let local = format!("add local --slice common_crawl --label x in/common_crawl/2019-30");
+    let local = "add local --slice common_crawl --label x in/common_crawl/2019-30".to_owned();
     place.run(&local).exits(0);
     let local = place.export("local");
     let named = [
