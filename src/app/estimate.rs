@@ -145,6 +145,7 @@ pub(crate) fn estimate(
         models_bytes,
         join: JoinCost::measure(scratch.path())?,
         key_bytes: bench.key_bytes()?,
+        ledger_file_bytes: bench.ledger_file_bytes(),
         folder: scratch.path(),
         options,
     };

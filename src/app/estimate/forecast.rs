@@ -27,6 +27,8 @@ pub(crate) struct Context<'a> {
     pub join: JoinCost,
     /// Size of the keys of each index.
     pub key_bytes: BTreeMap<String, u32>,
+    /// Bytes of a ledger file besides its rows.
+    pub ledger_file_bytes: f64,
     /// A folder for temporary files.
     pub folder: &'a Path,
     pub options: &'a Options,
@@ -127,6 +129,15 @@ pub(crate) fn forecast(
     let before = context.history.into_iter().flatten();
     all.state_before = before.map(|(_, runs)| arrangement::disk_bytes(runs) as f64).sum();
     all.state = if is_everything { sampled.state_bytes } else { state_bytes(&all, context)? };
+    let files = if is_everything {
+        sampled.ledger_files
+    } else {
+        // One for each worker and epoch.
+        let workers = workers(context.options) as f64;
+        let epochs = (all.stored / (epoch_share(context.options) * workers)).ceil();
+        epochs * workers * context.ledger_file_bytes
+    };
+    all.amounts.set(Quantity::Ledger, all.amounts.of(&Quantity::Ledger) + files);
     all.network = network(&all.amounts, context);
     let options = context.options;
     let here = load(&all, context, options.workers, options.memory_bytes, 1);
@@ -164,15 +175,20 @@ fn workers(options: &Options) -> usize {
     options.machines.map_or(options.workers, |machines| machines.count * machines.cores)
 }
 
-/// CPU seconds of the dedup-join beyond those of the sample, because the indexes become larger.
-fn join_growth(all: &Forecast, sampled: &Measured, context: &Context<'_>) -> f64 {
-    let options = context.options;
-    let (there, here) = (workers(options) as f64, options.workers as f64);
+/// Bytes of the sources, as stored, that a worker reads in an epoch.
+fn epoch_share(options: &Options) -> f64 {
     let each = match options.machines {
         Some(machines) => options.machine_memory_bytes / machines.cores as u64,
         None => options.memory_bytes / options.workers as u64,
     };
-    let epoch = epoch_share_bytes(each) as f64;
+    epoch_share_bytes(each) as f64
+}
+
+/// CPU seconds of the dedup-join beyond those of the sample, because the indexes become larger.
+fn join_growth(all: &Forecast, sampled: &Measured, context: &Context<'_>) -> f64 {
+    let options = context.options;
+    let (there, here) = (workers(options) as f64, options.workers as f64);
+    let epoch = epoch_share(options);
     let sample_keys: BTreeMap<&str, f64> = sampled.amounts.keys().collect();
     let compared = all.amounts.of(&Quantity::Compared).max(1.0);
     let repeats = all.amounts.of(&Quantity::Repeats) / compared;

@@ -5,7 +5,8 @@ use crate::ingest::{Loaded, RunOptions, ingest_with};
 use crate::machine::cpu_seconds;
 use anyhow::{Context, Result};
 use arrangement::RunMeta;
-use corpus::{Corpus, Label, Manifest};
+use corpus::{Corpus, Label, Manifest, PartWriter, Source};
+use document::Document;
 use engine::OperatorFigures;
 use engine::cluster::Cluster;
 use engine::{CommitEvery, Engine};
@@ -13,6 +14,7 @@ use recipe::{Input, Recipe, Slices};
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A temporary corpus.
@@ -25,6 +27,8 @@ pub(crate) struct Bench<'a> {
     memory_bytes: u64,
     /// Labels added so far.
     labels: usize,
+    /// Bytes of a ledger file with one row.
+    ledger_file_bytes: f64,
 }
 
 /// What was measured with some parts of a label.
@@ -34,7 +38,10 @@ pub(crate) struct Measured {
     pub stored: f64,
     /// Wall clock.
     pub seconds: f64,
+    /// The bytes of the ledger are without those of each file.
     pub amounts: Amounts,
+    /// Bytes that the ledger's files take besides their rows.
+    pub ledger_files: f64,
     /// Bytes of the files of the indexes that it added, negative if merges made them smaller.
     pub state_bytes: f64,
     /// Operators and the time that they took; none if they were not timed.
@@ -60,8 +67,9 @@ impl<'a> Bench<'a> {
         if let Some((known, manifest)) = known {
             copy_history(slices, recipe, &root, known, manifest)?;
         }
-        let loaded = Loaded::default();
-        Ok(Bench { slices, recipe, root, loaded, workers, memory_bytes, labels: 0 })
+        let (loaded, labels) = (Loaded::default(), 0);
+        let ledger_file_bytes = ledger_file_bytes(&folder.join("one-row"))?;
+        Ok(Bench { slices, recipe, root, loaded, workers, memory_bytes, labels, ledger_file_bytes })
     }
 
     /// Loads the models of the slices that are named `used`. Returns the CPU seconds that took.
@@ -114,6 +122,9 @@ impl<'a> Bench<'a> {
         let done = manifest.label(slice, &label).context("the sample was not added")?;
         let mut amounts = Amounts::of_label(done);
         amounts.set(Quantity::Cpu, cpu);
+        let ledger_files = done.ledger.len() as f64 * self.ledger_file_bytes;
+        let rows = amounts.of(&Quantity::Ledger) - ledger_files;
+        amounts.set(Quantity::Ledger, rows.max(0.0));
         let mut state_bytes = 0.0;
         for (index, runs) in &manifest.state {
             let earlier = before.get(index).map_or(&[][..], Vec::as_slice);
@@ -122,7 +133,13 @@ impl<'a> Bench<'a> {
                 arrangement::disk_bytes(runs) as f64 - arrangement::disk_bytes(earlier) as f64;
         }
         let (operators, defects) = (summary.operators, done.defects_count);
-        Ok(Measured { stored: stored as f64, seconds, amounts, state_bytes, operators, defects })
+        let stored = stored as f64;
+        Ok(Measured { stored, seconds, amounts, ledger_files, state_bytes, operators, defects })
+    }
+
+    /// Returns the bytes of a ledger file besides its rows.
+    pub fn ledger_file_bytes(&self) -> f64 {
+        self.ledger_file_bytes
     }
 
     /// Returns the size of the keys of each index.
@@ -150,10 +167,24 @@ impl Measured {
         self.stored += other.stored;
         self.seconds += other.seconds;
         self.amounts.add(&other.amounts);
+        self.ledger_files += other.ledger_files;
         self.state_bytes += other.state_bytes;
         self.operators.extend(other.operators.iter().cloned());
         self.defects += other.defects;
     }
+}
+
+/// Returns the bytes of a ledger file with one row: nearly all of it is what each file has.
+fn ledger_file_bytes(folder: &Path) -> Result<f64> {
+    let corpus = Corpus::create(folder)?;
+    let (slice, name) = ("a".to_owned(), "a".to_owned());
+    let label = Label { slice, name, sources: vec![Source::default()], ..Label::default() };
+    let mut writer = PartWriter::new(&corpus, Arc::new(label), 1, 0);
+    let mut document = Document::default();
+    document.reject("a");
+    writer.push(&document)?;
+    let (_, _, ledger) = writer.finish()?;
+    Ok(ledger.map_or(0.0, |file| file.bytes as f64))
 }
 
 fn entries(runs: &[RunMeta]) -> f64 {
