@@ -183,7 +183,7 @@ fn ledger_file_bytes(folder: &Path) -> Result<f64> {
     let mut document = Document::default();
     document.reject("a");
     writer.push(&document)?;
-    let (_, _, ledger) = writer.finish()?;
+    let ledger = writer.finish()?.ledger;
     Ok(ledger.map_or(0.0, |file| file.bytes as f64))
 }
 
