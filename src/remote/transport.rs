@@ -53,7 +53,8 @@ impl HttpService for Connector {
         let response = sent.map_err(|error| wire_error(&self.0.trouble(&error, &host)))?;
         self.0.reached(&host);
         let status = response.status().as_u16();
-        if status >= 500 || [408, 425, 429].contains(&status) {
+        // The library has no error of its own for a list that is denied.
+        if status >= 500 || [401, 403, 408, 425, 429].contains(&status) {
             let wait = response.headers().get("retry-after").and_then(|text| text.to_str().ok());
             return Err(wire_error(&Trouble::of_status(status, wait.and_then(retry_after))));
         }
