@@ -247,3 +247,36 @@ fn a_document_is_explained_by_its_address_and_in_words() {
     place.run("explain all c4/a/0.jsonl#99").exits(1).names(&["no record c4/a/0.jsonl#99"]);
     place.run("explain all c4/a/0.json#0").exits(2).names(&["did you mean 0.jsonl"]);
 }
+
+#[test]
+fn what_was_removed_or_is_in_an_evaluation_is_explained_as_such() {
+    let place = Place::new();
+    let all: Vec<(usize, String)> = texts().into_iter().enumerate().collect();
+    build(&place, "all", "exact", &all);
+    place.write("eval.txt", format!("{}\n", all[3].1.replace('\n', " ")));
+    place.run("decontaminate all --set eval.txt").exits(0);
+    let id_of = |page: usize| {
+        let views = views(&place, "all");
+        let found = views.values().find(|view| page_of(view) == page).unwrap();
+        text(&found["id"]).to_owned()
+    };
+    let found = explain(&place, "all", &id_of(3));
+    let last = list(&found["steps"]).last().unwrap();
+    assert_eq!(
+        (&last["step"], &last["passed"]),
+        (&"contaminated".into(), &false.into()),
+        "{found:#}"
+    );
+    // Of three copies the first goes.
+    place.write("ids.txt", format!("{}\n", id_of(0)));
+    place.run("remove all --ids ids.txt").exits(0);
+    let removed = explain(&place, "all", &id_of(0));
+    assert_eq!((&removed["reason"], list(&removed["steps"]).len()), (&"removed".into(), 0));
+    assert!(removed["copy_of"].is_null() && list(&removed["copies"]).is_empty(), "{removed:#}");
+    let next = explain(&place, "all", &id_of(2));
+    assert!(next["copy_of"].is_null(), "{next:#}");
+    assert!(has(&next["copies"][0]["listed"], &id_of(5).into()), "{next:#}");
+    let report = place.run("report all --json").exits(0).json();
+    assert_eq!(number(&report["summary"]["removed"]), 1);
+    assert_eq!(number(&report["duplicates"][0]["duplicates"]), 2, "{report:#}");
+}
