@@ -145,8 +145,8 @@ mod tests {
             let may_have = selection.may_have(range[0], *range.last().unwrap());
             prop_assert!(may_have || !range.iter().any(has));
             for (label, source) in (0..12).map(|n| (n / 3, n % 3)) {
-                let mine = all.iter().filter(|at| (at.label(), at.source()) == (label, source));
-                let last = mine.filter(|at| has(at)).next_back().copied();
+                let mut mine = all.iter().filter(|at| (at.label(), at.source()) == (label, source));
+                let last = mine.rfind(|at| has(at)).copied();
                 let expected = last.filter(|_| !labels.contains(&label));
                 prop_assert_eq!(selection.last_of(label, source), expected);
             }
