@@ -54,7 +54,9 @@ fuzz_target!(|input: &[u8]| {
     let format = if which & 2 == 2 { Format::Parquet } else { Format::Jsonl };
     let options = Options { format, workers: 1, ..Options::default() };
     let labels: Vec<_> = manifest.labels.iter().collect();
-    if let Ok(report) = export(&corpus, &labels, &out, &options, &(), |_, _| String::new()) {
+    if let Ok(report) =
+        export(&corpus, &labels, &out.as_path(), &options, &(), |_, _| String::new())
+    {
         assert!(report.files.iter().all(|file| file.documents == u64::from(*records)));
     }
     let _ = fs::remove_dir_all(&out);

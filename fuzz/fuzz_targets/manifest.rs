@@ -29,7 +29,7 @@ fuzz_target!(|manifest: &[u8]| {
     let out = shared::path("out");
     let labels: Vec<_> = manifest.labels.iter().collect();
     let options = Options { workers: 1, ..Options::default() };
-    let _ = export(&corpus, &labels, &out, &options, &(), |_, _| String::new());
+    let _ = export(&corpus, &labels, &out.as_path(), &options, &(), |_, _| String::new());
     let _ = fs::remove_dir_all(&out);
 });
 
