@@ -288,7 +288,10 @@ impl<K: Key> Arrangement<K> {
     /// If a file cannot be read or written, or is damaged.
     pub fn compact(&mut self, epoch: u64) -> Result<(), Error> {
         (self.epoch, self.files) = (epoch, 0);
-        while self.runs.len() > 1 && self.runs.iter().any(|run| run.meta.retractions) {
+        let mut is_one = false;
+        // A single run may be a part of a file that has retractions.
+        while !is_one && self.runs.iter().any(|run| run.meta.retractions) {
+            is_one = self.runs.len() <= FANOUT;
             let mut runs: Vec<&Run<K>> = self.runs.iter().collect();
             runs.sort_by_key(|run| run.meta.entries);
             let inputs = runs.into_iter().take(FANOUT).cloned().collect();
