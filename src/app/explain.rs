@@ -16,7 +16,7 @@ use crate::look::{Look, View};
 use crate::terminal::units::counted;
 use anyhow::Result;
 use corpus::{EXCLUDED, Label, LedgerRow};
-use document::{CONTAMINATED, Document, Reason};
+use document::{Document, Reason};
 use engine::{IndexUse, Keyed, Replayed, StoredIndex};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -82,9 +82,7 @@ fn replayed(
 ) -> Result<Replayed> {
     let done = look.replay(&label.slice, vec![document], rejected(row))?;
     let verdict = done.documents.first().and_then(|document| document.verdict.clone());
-    // Evaluations are compared after the graph.
-    let of_graph = row.reason.clone().filter(|reason| reason != CONTAMINATED);
-    if verdict != of_graph {
+    if verdict != row.reason {
         let verdict = verdict.map_or("kept".to_owned(), |reason| format!("dropped: {reason}"));
         view.notes.push(format!(
             "read again, it would be {verdict}; it was read by another version, or the state is damaged: \
