@@ -121,11 +121,6 @@ impl Exclusions {
         Ok(Excluded { requests, list: Some(list) })
     }
 
-    /// Whether nothing is excluded by id, address or domain.
-    pub fn is_empty(&self) -> bool {
-        self.selectors.is_empty()
-    }
-
     /// Adds a request. What is excluded already stays with its earlier request, unless this one is
     /// to forget it. Returns how many of `selectors` are new.
     pub fn add(
@@ -188,11 +183,6 @@ impl Exclusions {
         self.selectors.values_mut().for_each(|number| *number = numbers[number]);
     }
 
-    /// The requests in force.
-    pub fn requests(&self) -> &[Request] {
-        &self.requests
-    }
-
     /// Prepares to tell which documents of these labels are excluded.
     pub fn matcher(&self, labels: &[Label]) -> Matcher {
         let mut matcher = Matcher::default();
@@ -238,8 +228,7 @@ fn ref_of_id(labels: &[Label], id: &str) -> Option<DocRef> {
                 .strip_prefix('/')?
                 .strip_prefix(label.name.as_str())?
                 .strip_prefix('/')?;
-            let source = label.sources.iter().position(|known| known.name == source)?;
-            Some(DocRef::new(number as u64, source as u64, record))
+            Some(DocRef::new(number as u64, label.source_named(source)?, record))
         },
     )
 }
@@ -247,7 +236,7 @@ fn ref_of_id(labels: &[Label], id: &str) -> Option<DocRef> {
 /// Tells which documents are excluded.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
-    refs: HashMap<DocRef, (usize, bool)>,
+    refs: BTreeMap<DocRef, (usize, bool)>,
     urls: HashMap<u128, (usize, bool)>,
     domains: HashMap<u128, (usize, bool)>,
 }
@@ -292,7 +281,7 @@ impl Matcher {
 
     /// Whether a document between two refs is excluded by its id.
     pub fn may_have(&self, first: DocRef, last: DocRef) -> bool {
-        self.refs.keys().any(|at| (first..=last).contains(at))
+        self.refs.range(first..=last).next().is_some()
     }
 
     /// Whether documents are excluded by more than their ids.

@@ -272,6 +272,12 @@ impl Label {
         format!("{}/{}", self.slice, self.name)
     }
 
+    /// The number of the source of this name. Sources are in the order of their names.
+    pub fn source_named(&self, name: &str) -> Option<u64> {
+        let place = self.sources.binary_search_by(|known| known.name.as_str().cmp(name));
+        place.ok().map(|place| place as u64)
+    }
+
     /// The id of a document of this label: `slice/label/source#record`.
     pub fn document_id(&self, at: DocRef) -> String {
         let source = &self.sources[at.source() as usize].name;

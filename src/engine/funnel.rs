@@ -1,14 +1,11 @@
 //! A graph over a list of documents in memory.
 
 use crate::docs::Docs;
-use crate::notes::Notes;
 use crate::operators::steps::Sharing;
 use crate::plan::{Plan, Work};
-use crate::worker::{Engine, Memory, WorkerContext};
+use crate::worker::WorkerContext;
 use corpus::{Corpus, Position};
 use document::{DocRef, Document, Epoch};
-use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use timely::container::CapacityContainerBuilder;
@@ -56,20 +53,13 @@ pub fn funnel(
     let collected = results.clone();
     let sharing = Arc::new(Sharing::new(workers));
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
-        let context = Rc::new(WorkerContext {
-            index: worker.index(),
-            peers: worker.peers(),
-            corpus: corpus.clone(),
-            plan: plan.clone(),
-            engine: Engine::default(),
-            state: BTreeMap::new(),
-            notes: Notes::default(),
-            memory: Memory::of_worker(MEMORY_PER_WORKER),
-            sharing: sharing.clone(),
-            shared: Cell::new(0),
-            revision: None,
-            replay: None,
-        });
+        let context = Rc::new(WorkerContext::new(
+            worker,
+            &corpus,
+            plan.clone(),
+            MEMORY_PER_WORKER,
+            sharing.clone(),
+        ));
         let probe = ProbeHandle::new();
         let mut input = InputHandle::<Epoch, CapacityContainerBuilder<Vec<Document>>>::new();
         worker.dataflow::<Epoch, _, _>(|scope| {

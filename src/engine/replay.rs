@@ -6,15 +6,14 @@
 
 use crate::docs::Docs;
 use crate::failure::or_fail;
-use crate::notes::Notes;
 use crate::operators::steps::Sharing;
 use crate::plan::{Plan, Work};
 use crate::run::Graph;
 use crate::stored::{Effect, IndexUse, StoredIndex};
-use crate::worker::{Engine, Memory, WorkerContext};
+use crate::worker::WorkerContext;
 use corpus::{Corpus, Manifest, Position};
 use document::{DocRef, Document, Epoch, Reason};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
@@ -222,20 +221,11 @@ pub fn replay(
         });
         let plan = Arc::new(plan(&documents));
         let epoch = plan.first_epoch;
+        // They are in memory already.
+        let (memory, alone) = (u64::MAX >> 1, Arc::new(Sharing::new(1)));
         let context = Rc::new(WorkerContext {
-            index: 0,
-            peers: 1,
-            corpus,
-            plan,
-            engine: Engine::default(),
-            state: BTreeMap::new(),
-            notes: Notes::default(),
-            // They are in memory already.
-            memory: Memory::of_worker(u64::MAX >> 1),
-            sharing: Arc::new(Sharing::new(1)),
-            shared: Cell::new(0),
-            revision: None,
             replay: Some(recorder.clone()),
+            ..WorkerContext::new(worker, &corpus, plan, memory, alone)
         });
         let probe = ProbeHandle::new();
         let done: Rc<RefCell<Vec<Document>>> = Rc::default();

@@ -11,18 +11,16 @@
 //! A revision commits nothing.
 
 use crate::failure::or_fail;
-use crate::notes::Notes;
 use crate::operators::steps::Sharing;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::run::{Graph, Graphs, Options};
 use crate::selection::Selection;
 use crate::source::{Exclude, Offsets, Reader, ReaderAt};
-use crate::worker::{Memory, WorkerContext};
+use crate::worker::WorkerContext;
 use arrangement::{Arrangement, Key, RunMeta};
 use corpus::{Corpus, EpochReport, Manifest};
 use document::Epoch;
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
@@ -107,19 +105,13 @@ pub fn revise(corpus: &Corpus, job: Revision, options: &Options) -> Result<Revis
     let sharing = Arc::new(Sharing::new(options.workers));
     let guards = timely::execute(timely::Config::process(options.workers), move |worker| {
         let job = &of_workers;
+        let plan = Arc::new(job.plan.clone());
+        let memory = options.memory_bytes / options.workers as u64;
         let context = Rc::new(WorkerContext {
-            index: worker.index(),
-            peers: worker.peers(),
-            corpus: corpus.clone(),
-            plan: Arc::new(job.plan.clone()),
             engine: options.engine,
             state: job.manifest.state.clone(),
-            notes: Notes::default(),
-            memory: Memory::of_worker(options.memory_bytes / options.workers as u64),
-            sharing: sharing.clone(),
-            shared: Cell::new(0),
             revision: Some(shared.clone()),
-            replay: None,
+            ..WorkerContext::new(worker, &corpus, plan, memory, sharing.clone())
         });
         let probe = ProbeHandle::new();
         worker.dataflow(|scope| {

@@ -4,7 +4,6 @@ use crate::cluster::{self, Meeting};
 use crate::commits::{CommitEvery, Commits};
 use crate::docs::Docs;
 use crate::failure::or_fail;
-use crate::notes::Notes;
 use crate::operators::steps::Sharing;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -12,10 +11,9 @@ use crate::sink::{commit, write};
 use crate::source::{Exclude, Reader, Reading, source};
 use crate::timing::Timing;
 use crate::watch::Watch;
-use crate::worker::{Engine, Memory, WorkerContext};
+use crate::worker::{Engine, WorkerContext};
 use corpus::{Corpus, EpochReport, Label, Manifest};
 use document::Epoch;
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -103,19 +101,13 @@ pub fn run(
         network,
         WorkerConfig::default(),
         move |worker| {
+            let plan = Arc::new(job.plan.clone());
+            let memory = options.memory_bytes / options.workers as u64;
             let context = Rc::new(WorkerContext {
-                index: worker.index(),
-                peers: worker.peers(),
-                corpus: corpus.clone(),
-                plan: Arc::new(job.plan.clone()),
                 engine: options.engine,
                 state: job.manifest.state.clone(),
-                notes: Notes::default(),
-                memory: Memory::of_worker(options.memory_bytes / options.workers as u64),
-                sharing: sharing.clone(),
-                shared: Cell::new(0),
-                revision: None,
-                replay: None,
+
+                ..WorkerContext::new(worker, &corpus, plan, memory, sharing.clone())
             });
             let probe = ProbeHandle::new();
             let timing = job.progress.share().times_operators.then(|| Timing::of(worker));

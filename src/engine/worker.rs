@@ -65,16 +65,34 @@ impl WorkerContext {
         memory_bytes: u64,
         (index, runs): (&str, &[RunMeta]),
     ) -> WorkerContext {
+        let plan = Arc::new(Plan::new(first_epoch, &[], worker.peers(), 1));
+        let alone = Arc::new(Sharing::new(1));
+        WorkerContext {
+            engine,
+            state: BTreeMap::from([(index.to_owned(), runs.to_vec())]),
+            ..WorkerContext::new(worker, corpus, plan, memory_bytes, alone)
+        }
+    }
+
+    /// The context of a worker that may use `memory_bytes`, with the default engine and empty indexes,
+    /// in a run that is neither a revision nor a replay.
+    pub fn new(
+        worker: &Worker,
+        corpus: &Corpus,
+        plan: Arc<Plan>,
+        memory_bytes: u64,
+        sharing: Arc<Sharing>,
+    ) -> WorkerContext {
         WorkerContext {
             index: worker.index(),
             peers: worker.peers(),
             corpus: corpus.clone(),
-            plan: Arc::new(Plan::new(first_epoch, &[], worker.peers(), 1)),
-            engine,
-            state: BTreeMap::from([(index.to_owned(), runs.to_vec())]),
+            plan,
+            engine: Engine::default(),
+            state: BTreeMap::new(),
             notes: Notes::default(),
             memory: Memory::of_worker(memory_bytes),
-            sharing: Arc::new(Sharing::new(1)),
+            sharing,
             shared: Cell::new(0),
             revision: None,
             replay: None,

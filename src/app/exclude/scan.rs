@@ -41,10 +41,14 @@ pub(super) fn scan(
     let with_urls = matcher.needs_urls() || wanted_matcher.needs_urls();
     let mut take = |fate: Fate<'_>| {
         let is_excluded = fate.reason == Some(EXCLUDED);
-        if let Some(of) = wanted_matcher.find(fate.at, fate.url) {
+        let now = matcher.find(fate.at, fate.url);
+        // In a removal all that is wanted is among what is excluded now, and most records are not.
+        if (now.is_some() || !is_removal)
+            && let Some(of) = wanted_matcher.find(fate.at, fate.url)
+        {
             found.matched.insert(wanted_places[of.place].clone());
         }
-        match (matcher.find(fate.at, fate.url), is_excluded) {
+        match (now, is_excluded) {
             // If it is excluded already, it may be to be forgotten now.
             (Some(now), was) if !was || now.forget && is_removal => {
                 found.gone.insert(fate.at, now.forget);

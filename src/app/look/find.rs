@@ -61,8 +61,7 @@ fn parse(look: &Look, id: &str) -> Result<DocRef> {
         let hint = suggest(name, of_slice.iter().map(|(_, label)| label.name.as_str()));
         return Err(usage(format!("{id}: {slice} has no label {name}{hint}")));
     };
-    // Sources are in the order of their names.
-    let Ok(place) = label.sources.binary_search_by(|known| known.name.as_str().cmp(source)) else {
+    let Some(place) = label.source_named(source) else {
         let names = label.sources.iter().map(|known| known.name.as_str());
         let hint = match label.sources.len() {
             0..=SOURCES_COMPARED_MAX => suggest(source, names),
@@ -73,7 +72,7 @@ fn parse(look: &Look, id: &str) -> Result<DocRef> {
     if record >= DocRef::RECORDS_MAX {
         return Err(usage(format!("{id}: a source has at most {} records", DocRef::RECORDS_MAX)));
     }
-    Ok(DocRef::new(*number as u64, place as u64, record))
+    Ok(DocRef::new(*number as u64, place, record))
 }
 
 fn by_url<'l>(look: &'l Look, url: &str) -> Result<(&'l Label, LedgerRow)> {
