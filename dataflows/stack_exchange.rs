@@ -25,6 +25,10 @@ settings! {
         timestamp: String = String::new(); // post_processing.py: 2023-03-29
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::None; // data_prep/stack_exchange: none
+        /// which versions of a thread stay that several labels have: all, newest
+        versions: Versions = Versions::All;
+        /// whether each label is all of its sites: what it lacks was deleted since; with newest only
+        complete: bool = false;
     }
 }
 
@@ -51,12 +55,17 @@ impl Slice for StackExchange {
     type Settings = Settings;
 
     fn check(settings: &Settings) -> Result<(), Unusable> {
+        settings.versions.check(settings.complete)?;
         let timestamp = &settings.timestamp;
         if timestamp.is_empty() || is_date(timestamp) {
             return Ok(());
         }
         let what = format!(": {timestamp:?} is not a date: write it as \"2023-03-29\"");
         Err(Unusable { key: "timestamp", what })
+    }
+
+    fn newest(settings: &Settings) -> Option<Newest> {
+        settings.versions.newest(settings.complete)
     }
 
     fn identifies_languages(_: &Settings) -> bool {
@@ -87,10 +96,14 @@ impl Slice for StackExchange {
 
     /// Keeps threads that are new or have changed.
     fn graph<'scope>(threads: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
-        let first = Rule::first_of_all();
+        // A later dump of a site repeats the threads of the earlier one. If the newest version counts,
+        // the earlier one goes, and each label is all that there is of its threads.
+        let unchanged = match setup.settings.versions {
+            Versions::All => Rule::first_of_all(),
+            Versions::Newest => first_of_a_label(),
+        };
         threads
-            // A later dump of a site repeats the threads of the earlier one.
-            .reject_repeats("stack_exchange_threads", "unchanged", thread_key, first)
+            .reject_repeats("stack_exchange_threads", "unchanged", thread_key, unchanged)
             .deduplicate(setup, setup.settings.dedup)
             .tag("Language", setup.models.language_of_lines())
             .tag("Record", record(setup))

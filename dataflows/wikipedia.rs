@@ -3,14 +3,11 @@
 //! Follows RedPajama-Data@rp_v1 `data_prep/wiki`, which takes Hugging Face's `wikipedia` script
 //! 2.0.0 as it is. What we do differently, and why, is in docs/fidelity.md under "Wikipedia".
 
-use arrangement::{Copies, Rule, Scope};
-use document::DocRef;
 use formats::mediawiki::{self, Page, Site};
 use formats::{Defect, Form};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use recipe::prelude::*;
 use std::path::Path;
-use std::sync::Arc;
 use wikitext::LANGUAGES;
 
 settings! {
@@ -22,6 +19,10 @@ settings! {
         timestamp: String = String::new(); // data_prep/wiki: date of the dump
         /// which copies are dropped: none, exact, paragraphs, simhash, minhash
         dedup: Dedup = Dedup::None; // data_prep/wiki: none
+        /// which versions of a page stay that several labels have: all, newest
+        versions: Versions = Versions::All;
+        /// whether each label is all of its wikis: what it lacks was deleted since; with newest only
+        complete: bool = false;
     }
 }
 
@@ -41,7 +42,12 @@ impl Slice for Wikipedia {
     type Settings = Settings;
 
     fn check(settings: &Settings) -> Result<(), Unusable> {
-        language_codes("languages", &settings.languages)
+        language_codes("languages", &settings.languages)?;
+        settings.versions.check(settings.complete)
+    }
+
+    fn newest(settings: &Settings) -> Option<Newest> {
+        settings.versions.newest(settings.complete)
     }
 
     fn comparisons(_: &Settings) -> Vec<Comparison> {
@@ -65,7 +71,7 @@ impl Slice for Wikipedia {
         pages
             .reject("language", move |page| !is_wanted(language(page)))
             // A dump and its parts have the same pages, and so do the two forms of a dump.
-            .reject_repeats("wikipedia_pages", "duplicate_page", page_key, once_a_label())
+            .reject_repeats("wikipedia_pages", "duplicate_page", page_key, first_of_a_label())
             .tag("Clean", clean)
             .reject("empty", |page| page.text.is_empty())
             .deduplicate(setup, setup.settings.dedup)
@@ -76,12 +82,6 @@ impl Slice for Wikipedia {
 /// Pages are the same if their addresses are.
 fn page_key(page: &Document) -> u128 {
     text::digest::sha1(page.url.as_bytes())
-}
-
-/// Keeps the first page of each address within a label. Another label is another dump.
-fn once_a_label() -> Rule {
-    let scope = Scope::Ranges(Arc::new(|at| DocRef::new(DocRef(at).label(), 0, 0).0));
-    Rule { copies: Copies::First, scope }
 }
 
 /// Converts an article to plain text (`wikipedia.py`: `_parse_and_clean_wikicode`).
@@ -163,6 +163,7 @@ fn article(page: Page, language: &str, timestamp: &str) -> Document {
     let mut document = Document {
         offset: page.offset,
         url: url(&page.title, language),
+        page: page.id,
         bytes_read: text.len() as u64,
         digest: text::digest::sha1(text.as_bytes()),
         ..Document::default()

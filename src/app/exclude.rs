@@ -6,28 +6,30 @@
 //! makes its copies repeats again. So the corpus is always the one that a build with the same
 //! exclusions makes.
 //!
-//! - `scan`: which records the selectors mean.
+//! - `scan`: which records the selectors mean, and which ones newer versions supersede.
+//! - `versions`: of which records there are newer versions.
 //! - `rounds`: which others are affected, and what becomes of them.
 //! - `settings`: the settings with which a label was built, if its thresholds were moved since.
 
 mod rounds;
 mod scan;
 mod settings;
+mod versions;
 
 use self::rounds::Rounds;
 use self::scan::{Found, scan};
 use self::settings::Built;
+use self::versions::Versions;
 use crate::ingest::RunOptions;
 use crate::terminal::units::counted;
 use anyhow::{Context, Result, bail};
 use corpus::{
     Changes, Corpus, Counts, Difference, Exclusions, Label, Manifest, PartFiles, Request, Selector,
 };
-use document::DocRef;
 use engine::Selection;
 use recipe::Slices;
 use recipe::usage::usage;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What a user wants.
 pub(crate) struct Wanted {
@@ -41,6 +43,8 @@ pub(crate) struct Wanted {
 pub(crate) enum Direction {
     Remove(Request),
     Restore,
+    /// Nothing is asked for: only what newer versions supersede goes.
+    Supersede,
 }
 
 /// What was done, or would be.
@@ -70,9 +74,37 @@ pub(crate) fn carry_out(
     options: &RunOptions,
     is_dry_run: bool,
 ) -> Result<Outcome> {
+    let newest = || -> Result<Manifest> { corpus.manifest()?.context("the corpus has no commit") };
+    if newest()?.versions_due && !is_dry_run {
+        supersede(slices, corpus, options)?;
+    }
+    let mut outcome = revise(slices, corpus, &newest()?, wanted, options, is_dry_run)?;
+    if newest()?.versions_due && !is_dry_run {
+        let of_versions = supersede(slices, corpus, options)?;
+        outcome.add(of_versions);
+    }
+    Ok(outcome)
+}
+
+/// Takes out what newer versions supersede, after a label was added or came back. As [`carry_out`].
+pub(crate) fn supersede(slices: Slices, corpus: &Corpus, options: &RunOptions) -> Result<Outcome> {
     let manifest = corpus.manifest()?.context("the corpus has no commit")?;
-    corpus.begin_writing(&manifest)?;
-    let done = Work { slices, corpus, before: &manifest, options }.carry_out(wanted, is_dry_run);
+    let (selectors, labels) = (BTreeSet::new(), BTreeSet::new());
+    let wanted = Wanted { direction: Direction::Supersede, selectors, labels };
+    revise(slices, corpus, &manifest, wanted, options, false)
+}
+
+/// Carries out one revision.
+fn revise(
+    slices: Slices,
+    corpus: &Corpus,
+    manifest: &Manifest,
+    wanted: Wanted,
+    options: &RunOptions,
+    is_dry_run: bool,
+) -> Result<Outcome> {
+    corpus.begin_writing(manifest)?;
+    let done = Work { slices, corpus, before: manifest, options }.carry_out(wanted, is_dry_run);
     // After an error, and after a dry run, all that was written goes.
     if done.is_err() || is_dry_run {
         let newest = corpus.manifest()?.context("the corpus has no commit")?;
@@ -80,6 +112,18 @@ pub(crate) fn carry_out(
     }
     corpus.end_writing()?;
     done
+}
+
+impl Outcome {
+    /// Adds what a later revision changed.
+    fn add(&mut self, later: Outcome) {
+        self.commit = later.commit;
+        self.difference.add(&later.difference);
+        self.read_again += later.read_again;
+        self.sources.extend(later.sources);
+        self.sources.sort();
+        self.sources.dedup();
+    }
 }
 
 struct Work<'w> {
@@ -97,8 +141,10 @@ impl Work<'_> {
         let mut next = before.clone();
         let mut whole = BTreeSet::new();
         let mut difference = Difference::default();
-        let is_removal = matches!(direction, Direction::Remove(_));
+        let is_removal = !matches!(direction, Direction::Restore);
+        let is_forgetting = matches!(&direction, Direction::Remove(Request { forget: true, .. }));
         match direction {
+            Direction::Supersede => {}
             Direction::Remove(request) => {
                 let forget = request.forget;
                 let request = Request { labels: labels.iter().cloned().collect(), ..request };
@@ -131,19 +177,24 @@ impl Work<'_> {
                 }
             }
         }
-        let found = scan(corpus, &next, &exclusions, &selectors, is_removal)?;
+        let versions = Versions::of(slices, corpus, &next, options)?;
+        let wanted = scan::Wanted { selectors: &selectors, is_removal };
+        let found = scan(corpus, &next, &exclusions, &wanted, &versions)?;
         let unmatched = selectors.iter().filter(|selector| !found.matched.contains(*selector));
         let unmatched = unmatched.map(Selector::to_string).collect();
         let Found { gone, back, .. } = found;
 
-        let gone_refs: Vec<u64> = gone.keys().map(|at| at.0).collect();
+        let gone_refs: Vec<u64> = gone.refs().collect();
         let (removed, restored) = if is_removal {
             (whole.clone(), BTreeSet::new())
         } else {
             (BTreeSet::new(), whole.clone())
         };
         let gone_now = Selection::new(removed, gone_refs);
+        let comes_back = !is_removal && !(restored.is_empty() && back.is_empty());
         let back = Selection::new(restored.clone(), back);
+        // What comes back may have newer versions, or be one.
+        next.versions_due = comes_back && !versions.is_empty();
         let built = Built::of(slices, corpus, &next)?;
         let mut rounds = Rounds::new(slices, corpus, next, &exclusions, &built, options)?;
         rounds.run(&gone_now, back)?;
@@ -176,7 +227,7 @@ impl Work<'_> {
             let verdict = |row: &corpus::LedgerRow| last_steps?.rejection(row);
             // The rounds compare with evaluations, too.
             let changes = Changes {
-                excluded: &|at| gone.get(&at).copied(),
+                marks: &|at| gone.mark(at),
                 rounds: &rounds,
                 may_change: &|first, last| touched.may_have(first, last),
                 ..Changes::of_verdict(&verdict)
@@ -206,7 +257,7 @@ impl Work<'_> {
         corpus.commit(&manifest)?;
         let named: BTreeSet<String> = manifest.files().chain(before.files()).collect();
         corpus.remove(written.into_iter().filter(|file| !named.contains(file)))?;
-        if manifest.excluded.requests.last().is_some_and(|request| request.forget) {
+        if is_forgetting {
             // The commit before has the texts still. It goes once it is not the last but one.
             manifest.commit += 1;
             corpus.commit(&manifest)?;
@@ -277,6 +328,3 @@ fn some_of(texts: &[String], noun: &str) -> String {
     }
     list
 }
-
-/// Records that are excluded from now on, and whether they are to be forgotten.
-type Gone = BTreeMap<DocRef, bool>;

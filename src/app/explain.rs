@@ -15,7 +15,7 @@ use self::steps::{StepDone, steps};
 use crate::look::{Look, View};
 use crate::terminal::units::counted;
 use anyhow::Result;
-use corpus::{EXCLUDED, Label, LedgerRow};
+use corpus::{EXCLUDED, Label, LedgerRow, SUPERSEDED};
 use document::{Document, Reason};
 use engine::{IndexUse, Keyed, Replayed, StoredIndex};
 use serde::Serialize;
@@ -51,11 +51,12 @@ pub(crate) struct Lost {
 pub(crate) fn explain(look: &Look, label: &Label, row: &LedgerRow) -> Result<Explanation> {
     let (mut view, mut document) = look.again(label, row)?;
     if let Some(document) = &mut document
-        && row.reason.as_deref() == Some(EXCLUDED)
+        && let Some(mark) =
+            [EXCLUDED, SUPERSEDED].into_iter().find(|m| row.reason.as_deref() == Some(m))
         && document.is_kept()
     {
         // Steps do not see it.
-        document.reject(EXCLUDED);
+        document.reject(mark);
     }
     let done = match document {
         Some(document) => replayed(look, label, row, document, &mut view)?,

@@ -17,6 +17,7 @@ pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 use self::prepare::prepare;
 use crate::dashboard::Dashboard;
 use crate::decontaminate::remark;
+use crate::exclude::supersede;
 use crate::interrupt::ending_at_commits;
 use crate::terminal::notice;
 use anyhow::{Context, Result};
@@ -123,6 +124,8 @@ pub(crate) fn ingest_with(
     }
     let work: Vec<usize> =
         (0..manifest.labels.len()).filter(|l| !manifest.labels[*l].is_complete()).collect();
+    let is_versioned = |label: &usize| has_versions(slices, recipe, &manifest, *label);
+    manifest.versions_due |= work.iter().any(is_versioned);
     let mut ran = Ran::default();
     if work.is_empty() {
         meeting.agree(blake3::hash(recipe.fingerprint.as_bytes()).as_bytes())?;
@@ -137,6 +140,8 @@ pub(crate) fn ingest_with(
             corpus.end_writing()?;
         }
     }
+    let is_due = first && corpus.manifest()?.is_some_and(|manifest| manifest.versions_due);
+    let superseded = is_due.then(|| supersede(slices, &corpus, &options)).transpose()?;
     let after = corpus.manifest()?.context("the corpus has no commit")?;
     let elapsed = started.elapsed();
     if let Some(dashboard) = dashboard {
@@ -148,11 +153,21 @@ pub(crate) fn ingest_with(
         skipped,
         refused,
         notices,
+        versions: superseded.map(|outcome| outcome.difference).unwrap_or_default(),
         elapsed,
         models: ran.identifiers,
         operators: ran.operators,
         is_first_process: first,
     })
+}
+
+/// Whether only the newest versions stay in the slice of a label, and another label may have older
+/// ones.
+fn has_versions(slices: Slices, recipe: &Recipe, manifest: &Manifest, label: usize) -> bool {
+    let name = &manifest.labels[label].slice;
+    let slice = slices.iter().find(|slice| slice.name() == name);
+    let newest = slice.and_then(|slice| slice.newest(recipe.settings(name)));
+    newest.is_some() && manifest.present().filter(|label| label.slice == *name).count() > 1
 }
 
 /// Opens or creates the corpus and meets the other processes. The first process holds the lock.

@@ -271,10 +271,11 @@ impl Matcher {
     /// Rejects a document that is excluded, whatever its reader made of it.
     pub fn exclude(&self, document: &mut Document) {
         let Some(found) = self.find(document.at, &document.url) else { return };
-        let Document { at, offset, url, bytes_read, digest, .. } = std::mem::take(document);
+        let Document { at, offset, url, page, bytes_read, digest, .. } = std::mem::take(document);
         *document = Document { at, ..Document::default() };
         if !found.forget {
-            *document = Document { at, offset, url, bytes_read, digest, ..Document::default() };
+            let read = Document { url, page, bytes_read, digest, ..Document::default() };
+            *document = Document { at, offset, ..read };
         }
         document.reject(EXCLUDED);
     }

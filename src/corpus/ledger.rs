@@ -33,6 +33,8 @@ const ROWS_IN_GROUP: usize = 1 << 16;
 
 /// The reason of a document that is excluded from the corpus.
 pub const EXCLUDED: &str = "removed";
+/// The reason of a document of which a later label has a newer version.
+pub const SUPERSEDED: &str = "superseded";
 /// Share of the addresses that a row group lacks for which its filter says that it may have them.
 const URL_FILTER_ERRORS: f64 = 0.01;
 
@@ -67,6 +69,19 @@ pub struct LedgerRow {
     pub signals: Option<String>,
     /// What the document has of evaluations, as JSON: see [`crate::Matches`].
     pub contamination: Option<String>,
+    /// The number that its site gives it, if it has one.
+    pub page: Option<u64>,
+}
+
+/// Why a document is out of the corpus whatever its text is: as if no step had seen it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It is excluded.
+    Removed,
+    /// It is excluded, and only its id is kept.
+    Forgotten,
+    /// A later label has a newer version of it.
+    Superseded,
 }
 
 impl LedgerRow {
@@ -88,6 +103,7 @@ impl LedgerRow {
             scores: Scores { signals: Vec::new(), ..document.scores.clone() },
             signals: signals_json(&document.scores),
             contamination: None,
+            page: document.page,
         }
     }
 
@@ -101,17 +117,15 @@ impl LedgerRow {
         }
     }
 
-    /// Returns the row of the same record if it is excluded: as if no step had seen it. If it is to be
-    /// forgotten, only its id stays.
-    pub(crate) fn excluded(&self, forget: bool) -> LedgerRow {
-        let LedgerRow { at, id, source, .. } = self.clone();
-        let only_id =
-            LedgerRow { at, id, source, reason: Some(EXCLUDED.into()), ..Self::default() };
-        if forget {
-            return only_id;
+    /// Returns the row of the same record if it is out of the corpus.
+    pub(crate) fn marked(&self, mark: Mark) -> LedgerRow {
+        let LedgerRow { at, id, source, url, page, offset, digest, bytes_read, .. } = self.clone();
+        let reason = Some(if mark == Mark::Superseded { SUPERSEDED } else { EXCLUDED }.into());
+        let only_id = LedgerRow { at, id, source, reason, ..Self::default() };
+        match mark {
+            Mark::Forgotten => only_id,
+            _ => LedgerRow { url, page, offset, digest, bytes_read, ..only_id },
         }
-        let LedgerRow { url, offset, digest, bytes_read, .. } = self.clone();
-        LedgerRow { url, offset, digest, bytes_read, ..only_id }
     }
 
     /// Whether both are rows of one record, as far as what was read is known.

@@ -36,12 +36,15 @@ mod segment;
 mod store;
 mod sweep;
 mod verify;
+mod versions;
 
 pub use arrangement::Depth;
 pub use contamination::{ContaminationCounts, MatchedSet, Matches};
 pub use error::Error;
 pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector};
-pub use ledger::{EXCLUDED, Fate, LedgerColumns, LedgerRow, Rejection, Words, fates, offsets};
+pub use ledger::{
+    EXCLUDED, Fate, LedgerColumns, LedgerRow, Mark, Rejection, SUPERSEDED, Words, fates, offsets,
+};
 pub use lock::{Holder, Lock};
 pub use lookup::{Documents, DocumentsAside, Lookup, Verdicts};
 pub use manifest::{
@@ -53,3 +56,4 @@ pub use repair::{Lost, Repair, repair};
 pub use revise::{BuiltRow, Changes, Comparison, Difference, Judge, Rounds, revise, rows_as_built};
 pub use store::{Corpus, sync_dir};
 pub use verify::{Finding, verify};
+pub use versions::{Newest, Superseded};

@@ -41,6 +41,9 @@ pub struct Manifest {
     /// What is excluded from the corpus.
     #[serde(default, skip_serializing_if = "Excluded::is_empty")]
     pub excluded: Excluded,
+    /// Whether a label was added or came back, and older versions of its pages may still be there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub versions_due: bool,
 }
 
 /// An evaluation set that documents are compared with.

@@ -23,7 +23,7 @@ use self::again::Again;
 use self::change::{Change, Changed};
 use self::part::parts;
 use crate::error::Error;
-use crate::ledger::{LedgerRow, Rejection};
+use crate::ledger::{LedgerRow, Mark, Rejection};
 use crate::manifest::{Aside, File, Label};
 use crate::part::{EpochReport, PartFiles};
 use crate::store::Corpus;
@@ -37,11 +37,11 @@ pub struct Changes<'c> {
     pub verdict: &'c (dyn Fn(&LedgerRow) -> Option<Rejection> + Sync),
     /// Which documents are compared with evaluations.
     pub comparison: Comparison<'c>,
-    /// Whether a document is excluded, and if so, whether it is forgotten.
-    pub excluded: &'c (dyn Fn(DocRef) -> Option<bool> + Sync),
+    /// Which documents are taken out, and why.
+    pub marks: &'c (dyn Fn(DocRef) -> Option<Mark> + Sync),
     /// Documents that were read again take the place of their rows and lines.
     pub rounds: &'c [Rounds],
-    /// Whether a document between two refs may be excluded, or was read again.
+    /// Whether a document between two refs may be taken out, or was read again.
     pub may_change: &'c (dyn Fn(DocRef, DocRef) -> bool + Sync),
     /// How many parts are revised at a time, if no document was read again.
     pub workers: usize,
@@ -73,7 +73,7 @@ impl<'c> Changes<'c> {
         Changes {
             verdict,
             comparison: Comparison::OfReturning(None),
-            excluded: &|_| None,
+            marks: &|_| None,
             rounds: &[],
             may_change: &|_, _| true,
             workers: 1,

@@ -49,6 +49,8 @@ pub struct Document {
     pub offset: u64,
     /// The address where it was found, or empty.
     pub url: String,
+    /// The number that its site gives it, where it stays when the address changes: a wiki's pages.
+    pub page: Option<u64>,
     /// The text. Empty once the document is rejected.
     pub text: String,
     /// Size of the text as read, in bytes.

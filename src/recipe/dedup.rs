@@ -2,10 +2,11 @@
 
 use crate::choice;
 use crate::slice::Setup;
-use arrangement::Rule;
-use document::Document;
+use arrangement::{Copies, Rule, Scope};
+use document::{DocRef, Document};
 use engine::Docs;
 use similarity::{DISTANCE_MAX, MinHash, Scratch, simhash};
+use std::sync::Arc;
 use text::ccnet;
 
 choice! {
@@ -59,6 +60,12 @@ impl Deduplicate for Docs<'_> {
             }
         }
     }
+}
+
+/// Keeps the first copy within each label: another label is another dump.
+pub fn first_of_a_label() -> Rule {
+    let scope = Scope::Ranges(Arc::new(|at| DocRef::new(DocRef(at).label(), 0, 0).0));
+    Rule { copies: Copies::First, scope }
 }
 
 /// Deduplicates across all slices: of documents with equal texts, keeps the one added first.

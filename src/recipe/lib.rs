@@ -7,6 +7,7 @@
 //! * [`Comparison`]: what a slice compares with its settings.
 //! * [`Models`]: the trained models that a recipe names, loaded once.
 //! * [`Deduplicate`]: the setting `dedup`.
+//! * [`Versions`]: the setting `versions`.
 //! * [`Decontamination`]: evaluations that are kept out of the corpus.
 
 mod comparison;
@@ -28,12 +29,13 @@ mod slice;
 mod store;
 mod summed;
 pub mod usage;
+mod versions;
 
 pub use comparison::{Bound, Comparison, language_of, language_score_of};
 pub use decontamination::{
     Action, Decontamination, Decontaminator, EvaluationFiles, PRESETS, decontaminate, evaluations,
 };
-pub use dedup::{Dedup, Deduplicate, global_dedup};
+pub use dedup::{Dedup, Deduplicate, first_of_a_label, global_dedup};
 pub use expand::{expand, pattern_below, unexpanded};
 pub use input::{Input, check_label};
 pub use models::{CommonModels, FactsOf, MissingModel, ModelFiles, Models};
@@ -51,14 +53,16 @@ pub use summed::{defects_of, kind_of};
 /// For [`settings!`].
 #[doc(hidden)]
 pub use toml;
+pub use versions::Versions;
 
 /// The names that the file of a slice uses.
 pub mod prelude {
     pub use crate::{
         Bound, Calibration, Comparison, Dedup, Deduplicate, EarlierScore, FilePath, Fixture,
-        FixtureModel, FolderPath, Forms, ModelFiles, Record, Setup, Slice, Terms, Unusable, choice,
-        documents, fixtures, language_codes, list, settings,
+        FixtureModel, FolderPath, Forms, ModelFiles, Record, Setup, Slice, Terms, Unusable,
+        Versions, choice, documents, first_of_a_label, fixtures, language_codes, list, settings,
     };
+    pub use corpus::Newest;
     pub use document::{Document, Value};
     pub use engine::{Docs, Documents};
     pub use formats::ReadError;

@@ -180,6 +180,15 @@ fn wrong_type<T>(value: &Spanned<DeValue<'_>>, expected: &str) -> Result<T, Wron
     Err(WrongValue { at: value.span(), what })
 }
 
+impl SettingType for bool {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, WrongValue> {
+        match value.get_ref() {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => wrong_type(value, "true or false"),
+        }
+    }
+}
+
 impl SettingValue for u64 {
     fn print(&self) -> String {
         self.to_string()

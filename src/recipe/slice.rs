@@ -5,7 +5,7 @@ use crate::models::{ModelFiles, Models};
 use crate::settings::{AnySettings, Key, Preset, Settings, Unusable};
 use crate::summed::summed;
 use crate::usage::{suggest, usage};
-use corpus::{Label, Manifest};
+use corpus::{Label, Manifest, Newest};
 use engine::{Docs, Documents, Graph, Reader, ReaderAt};
 use formats::{Defect, Form, ReadError};
 use std::any::Any;
@@ -53,6 +53,11 @@ pub trait Slice: Send + Sync + 'static {
     /// Returns whether its graph identifies languages.
     fn identifies_languages(_settings: &Self::Settings) -> bool {
         false
+    }
+
+    /// Returns what a newer label supersedes, if older versions are to go.
+    fn newest(_settings: &Self::Settings) -> Option<Newest> {
+        None
     }
 
     /// Returns the thresholds that `sluice calibrate` chooses, if there are any.
@@ -268,6 +273,8 @@ pub trait AnySlice: Send + Sync {
     fn models(&self, settings: &dyn AnySettings) -> ModelFiles;
     /// [`Slice::identifies_languages`].
     fn identifies_languages(&self, settings: &dyn AnySettings) -> bool;
+    /// [`Slice::newest`].
+    fn newest(&self, settings: &dyn AnySettings) -> Option<Newest>;
     /// [`Slice::calibration`].
     fn calibration<'s>(&self, settings: &'s mut dyn AnySettings) -> Option<Calibration<'s>>;
     /// [`Slice::comparisons`].
@@ -379,6 +386,10 @@ impl<S: Slice> AnySlice for S {
 
     fn identifies_languages(&self, settings: &dyn AnySettings) -> bool {
         S::identifies_languages(downcast::<S>(settings))
+    }
+
+    fn newest(&self, settings: &dyn AnySettings) -> Option<Newest> {
+        S::newest(downcast::<S>(settings))
     }
 
     fn calibration<'s>(&self, settings: &'s mut dyn AnySettings) -> Option<Calibration<'s>> {

@@ -89,5 +89,6 @@ mod support;
 mod train;
 /// A check reports exactly what is wrong.
 mod verify;
+mod versions;
 /// Dumps of Wikipedia become plain text.
 mod wikipedia;

@@ -3,7 +3,7 @@
 //! rows of the ledger.
 
 use crate::random::Random;
-use crate::settings::{SETTINGS, flags};
+use crate::settings::{SETTINGS, Setting, flags};
 use crate::support::{Export, Place, keep_all, number, record, wet};
 use crate::trial::Trial;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -223,9 +223,15 @@ fn field<'r>(row: &'r str, name: &str) -> &'r str {
 fn removals_of_slices() {
     let mut trial = Trial::new("removals_of_slices", 14);
     let mut done = 0;
+    let with_versions = SETTINGS.iter().filter(|setting| setting.slice == "stack_exchange");
+    let newest =
+        ["versions = \"newest\"", "versions = \"newest\"\ncomplete = true\ndedup = \"exact\""];
+    let with_versions = with_versions
+        .flat_map(|setting| newest.map(|settings| Setting { settings, ..setting.clone() }));
+    let of_round: Vec<Setting> = SETTINGS.iter().cloned().chain(with_versions).collect();
     while done < trial.wanted {
         let (round, mut random) = trial.round();
-        let setting = &SETTINGS[round as usize % SETTINGS.len()];
+        let setting = &of_round[round as usize % of_round.len()];
         let place = setting.place();
         place.run(&setting.build(&flags(&mut random))).exits(0);
         let all = rows(&place, "corpus");

@@ -5,9 +5,10 @@ use crate::support::Place;
 use std::os::unix::fs::symlink;
 
 /// A slice, its settings and labels that exist for it.
+#[derive(Clone)]
 pub struct Setting {
     pub slice: &'static str,
-    settings: &'static str,
+    pub settings: &'static str,
     labels: [(&'static str, &'static str); 2],
 }
 

@@ -2,6 +2,7 @@
 
 use super::exit::DONE;
 use super::run_flags::{ClusterFlags, EngineName, options};
+use super::summary::print_others;
 use crate::exclude::{Direction, Outcome, Wanted, carry_out};
 use crate::ingest::{RunOptions, check_recipe, recover};
 use crate::terminal::log::is_quiet;
@@ -184,14 +185,15 @@ impl Flags {
             let kept = HumanCount(kept);
             outln!("{} {would}restored, {kept} of which are in the corpus", count(all))?;
         }
-        let others = [
-            (difference.kept_again, "came back: what they repeat is gone"),
-            (difference.changed, "changed: paragraphs came back, or are repeats now"),
-            (difference.dropped, "dropped as repeats"),
+        let versions = [
+            (difference.superseded, difference.superseded_kept, "superseded", "were"),
+            (difference.newest_again, difference.newest_again_kept, "the newest again", "are"),
         ];
-        for (number, what) in others.into_iter().filter(|(number, _)| *number > 0) {
-            outln!("{} {what}", counted(number, "other document"))?;
+        for (all, kept, what, are) in versions.into_iter().filter(|(all, ..)| *all > 0) {
+            let (all, kept) = (counted(all, "version"), HumanCount(kept));
+            outln!("{all} {would}{what}, {kept} of which {are} in the corpus")?;
         }
+        print_others(difference)?;
         if outcome.read_again > 0 {
             let (from, read) = (counted(sources.len() as u64, "source"), outcome.read_again);
             outln!("{} read again, from {from}", count(read))?;

@@ -6,7 +6,8 @@ use crate::terminal::defects::{print_groups, total};
 use crate::terminal::outln;
 use crate::terminal::units::{counted, speed};
 use anyhow::Result;
-use indicatif::HumanBytes;
+use corpus::Difference;
+use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
 /// Returns the summary for machines.
@@ -32,6 +33,7 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
         "skipped": summary.skipped.iter().map(|s| s.label.full_name()).collect::<Vec<_>>(),
         "notes": notes,
         "notices": summary.notices,
+        "versions": summary.versions,
         "models": summary.models,
         "seconds": summary.elapsed.as_secs_f64(),
         "mb_per_second": summary.bytes_read() as f64 / 1e6 / summary.elapsed.as_secs_f64(),
@@ -41,6 +43,7 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
 /// Prints the summary for people.
 pub(crate) fn print_summary(summary: &Summary) -> Result<()> {
     summary.skipped.iter().try_for_each(print_skipped)?;
+    print_versions(&summary.versions)?;
     if summary.labels.is_empty() {
         return outln!("nothing to do; the corpus is at commit {}", summary.commit);
     }
@@ -58,6 +61,28 @@ pub(crate) fn print_summary(summary: &Summary) -> Result<()> {
         outln!("{name}: its files have no document: are they what {slice} reads?")?;
     }
     print_defects(summary)
+}
+
+/// Prints what newer versions took the place of.
+fn print_versions(versions: &Difference) -> Result<()> {
+    if versions.superseded == 0 {
+        return Ok(());
+    }
+    let (all, kept) =
+        (counted(versions.superseded, "older version"), HumanCount(versions.superseded_kept));
+    outln!("{all} superseded, {kept} of which were in the corpus")?;
+    print_others(versions)
+}
+
+/// Prints what became of other documents.
+pub(crate) fn print_others(difference: &Difference) -> Result<()> {
+    let others = [
+        (difference.kept_again, "came back: what they repeat is gone"),
+        (difference.changed, "changed: paragraphs came back, or are repeats now"),
+        (difference.dropped, "dropped as repeats"),
+    ];
+    let mut others = others.into_iter().filter(|(number, _)| *number > 0);
+    others.try_for_each(|(number, what)| outln!("{} {what}", counted(number, "other document")))
 }
 
 fn print_skipped(Skipped { label, note, .. }: &Skipped) -> Result<()> {

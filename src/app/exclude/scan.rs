@@ -1,23 +1,49 @@
 //! Which records of the corpus are to go, and which may come back.
 
-use super::Gone;
+use super::versions::Versions;
 use anyhow::Result;
-use corpus::{Corpus, EXCLUDED, Exclusions, Fate, Manifest, Selector};
+use corpus::{
+    Corpus, EXCLUDED, Exclusions, Fate, Manifest, Mark, Match, Request, SUPERSEDED, Selector,
+};
+use document::DocRef;
 use std::collections::BTreeSet;
+
+/// What is to be taken out or back.
+pub(super) struct Wanted<'w> {
+    pub selectors: &'w BTreeSet<Selector>,
+    pub is_removal: bool,
+}
 
 /// What a scan of the ledger found.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Records to be excluded, and whether to be forgotten.
+    /// Records to be taken out, or to be out for another reason.
     pub gone: Gone,
-    /// Records to be read again, since nothing that is known of them is excluded any more.
+    /// Records to be read again, since nothing that is known of them takes them out any more.
     pub back: Vec<u64>,
     /// Those selectors that a record has.
     pub matched: BTreeSet<Selector>,
 }
 
-/// Compares the ledgers of all labels with what is to be excluded from now on. Only addresses and
-/// verdicts are read.
+/// Records that are taken out, and why.
+#[derive(Default)]
+pub(super) struct Gone(Vec<(DocRef, Mark)>);
+
+impl Gone {
+    /// Their refs.
+    pub fn refs(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|(at, _)| at.0)
+    }
+
+    /// Why a record is taken out, if it is.
+    pub fn mark(&self, at: DocRef) -> Option<Mark> {
+        let place = self.0.binary_search_by_key(&at, |(at, _)| *at);
+        place.ok().map(|place| self.0[place].1)
+    }
+}
+
+/// Compares the ledgers of all labels with what is to be out of the corpus from now on. Only
+/// addresses and verdicts are read.
 ///
 /// Of a forgotten record the ledger has no address. When something is taken back, such a record is
 /// read again, and excluded again if it still is.
@@ -25,45 +51,74 @@ pub(super) fn scan(
     corpus: &Corpus,
     manifest: &Manifest,
     exclusions: &Exclusions,
-    selectors: &BTreeSet<Selector>,
-    is_removal: bool,
+    wanted: &Wanted<'_>,
+    versions: &Versions,
 ) -> Result<Found> {
     let mut found = Found::default();
-    if selectors.is_empty() {
-        return Ok(found);
-    }
+    let Wanted { selectors, is_removal } = *wanted;
     let matcher = exclusions.matcher(&manifest.labels);
     // What is taken back is known by its own matcher.
     let mut wanted = Exclusions::default();
-    wanted.add(corpus::Request::default(), selectors.iter().cloned());
+    wanted.add(Request::default(), selectors.iter().cloned());
     let wanted_matcher = wanted.matcher(&manifest.labels);
     let wanted_places: Vec<&Selector> = wanted.selectors().collect();
-    let with_urls = matcher.needs_urls() || wanted_matcher.needs_urls();
-    let mut take = |fate: Fate<'_>| {
-        let is_excluded = fate.reason == Some(EXCLUDED);
-        let now = matcher.find(fate.at, fate.url);
-        // In a removal all that is wanted is among what is excluded now, and most records are not.
-        if (now.is_some() || !is_removal)
-            && let Some(of) = wanted_matcher.find(fate.at, fate.url)
-        {
-            found.matched.insert(wanted_places[of.place].clone());
-        }
-        match (now, is_excluded) {
-            // If it is excluded already, it may be to be forgotten now.
-            (Some(now), was) if !was || now.forget && is_removal => {
-                found.gone.insert(fate.at, now.forget);
-            }
-            (None, true) if !is_removal => found.back.push(fate.at.0),
-            _ => {}
-        }
-    };
+    let selects_urls =
+        !selectors.is_empty() && (matcher.needs_urls() || wanted_matcher.needs_urls());
     for label in manifest.present() {
+        let with_urls = selects_urls || versions.has(&label.slice);
+        let mut take = |fate: Fate<'_>| {
+            let now = matcher.find(fate.at, fate.url);
+            // In a removal all that is wanted is among what is excluded now, and most records are
+            // not.
+            if (now.is_some() || !is_removal)
+                && let Some(of) = wanted_matcher.find(fate.at, fate.url)
+            {
+                found.matched.insert(wanted_places[of.place].clone());
+            }
+            let is_superseded = || versions.supersede(&label.slice, fate.at);
+            let forgets = is_removal && !selectors.is_empty();
+            match change(now, fate.reason, (is_removal, forgets), is_superseded) {
+                Some(Change::Mark(mark)) => found.gone.0.push((fate.at, mark)),
+                Some(Change::Back) => found.back.push(fate.at.0),
+                None => {}
+            }
+        };
         for file in &label.ledger {
-            let is_needed = with_urls || wanted_matcher.may_have(file.first, file.last);
-            if is_needed {
+            if with_urls || wanted_matcher.may_have(file.first, file.last) {
                 corpus::fates(&corpus.root().join(&file.path), with_urls, &mut take)?;
             }
         }
     }
+    found.gone.0.sort_unstable_by_key(|(at, _)| *at);
     Ok(found)
+}
+
+/// What becomes of a record.
+enum Change {
+    Mark(Mark),
+    /// It is read again.
+    Back,
+}
+
+/// Compares why a record is out of the corpus, if it is, with why it is to be out from now on.
+/// `forgets` if records that are out may be to be forgotten now.
+fn change(
+    excluded: Option<Match>,
+    reason: Option<&str>,
+    (is_removal, forgets): (bool, bool),
+    is_superseded: impl Fn() -> bool,
+) -> Option<Change> {
+    let (was_excluded, was_superseded) = (reason == Some(EXCLUDED), reason == Some(SUPERSEDED));
+    match excluded {
+        Some(Match { forget: true, .. }) if !was_excluded || forgets => {
+            Some(Change::Mark(Mark::Forgotten))
+        }
+        Some(_) if !was_excluded => Some(Change::Mark(Mark::Removed)),
+        Some(_) => None,
+        // It may be forgotten, with its address unknown.
+        None if was_excluded && is_removal => None,
+        None if is_superseded() => (!was_superseded).then_some(Change::Mark(Mark::Superseded)),
+        None if was_excluded || was_superseded => Some(Change::Back),
+        None => None,
+    }
 }

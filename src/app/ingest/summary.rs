@@ -1,6 +1,6 @@
 //! What a run did.
 
-use corpus::{Label, Manifest};
+use corpus::{Difference, Label, Manifest};
 use engine::OperatorFigures;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub(crate) struct Summary {
     pub notices: Vec<String>,
     /// Labels that were not added because nothing of them can be read, each with the reason.
     pub refused: Vec<String>,
+    /// What newer versions changed in the labels that were there.
+    pub versions: Difference,
     pub elapsed: Duration,
     /// The language identifiers in use.
     pub models: Vec<String>,

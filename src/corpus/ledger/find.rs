@@ -285,6 +285,8 @@ pub struct Fate<'r> {
     pub at: DocRef,
     /// Its address; empty if it has none, or if the addresses are not read.
     pub url: &'r str,
+    /// The number that its site gives it, if the addresses are read.
+    pub page: Option<u64>,
     /// Why it was dropped; `None` if it is kept.
     pub reason: Option<&'r str>,
 }
@@ -296,38 +298,47 @@ pub struct Fate<'r> {
 pub fn fates(path: &Path, with_urls: bool, mut each: impl FnMut(Fate<'_>)) -> Result<(), Error> {
     let groups = Groups::open(path)?;
     let mut group_fates = |group: usize| -> Result<(), ParquetError> {
-        let ColumnReader::Int64ColumnReader(mut refs) = groups.column(group, place_of("ref"))?
+        let open = |name: &str| groups.column(group, place_of(name));
+        let (
+            ColumnReader::Int64ColumnReader(mut refs),
+            ColumnReader::ByteArrayColumnReader(mut reasons),
+            ColumnReader::ByteArrayColumnReader(urls),
+        ) = (open("ref")?, open("reason")?, open("url")?)
         else {
             return Err(wrong_type());
         };
-        let ColumnReader::ByteArrayColumnReader(mut reasons) =
-            groups.column(group, place_of("reason"))?
-        else {
-            return Err(wrong_type());
-        };
-        let mut urls = match groups.column(group, place_of("url"))? {
-            ColumnReader::ByteArrayColumnReader(urls) => with_urls.then_some(urls),
-            _ => return Err(wrong_type()),
+        let mut urls = with_urls.then_some(urls);
+        // Ledgers of earlier versions have no such column.
+        let has_pages = with_urls && place_of("page") < groups.columns;
+        let mut pages = match has_pages.then(|| open("page")).transpose()? {
+            None => None,
+            Some(ColumnReader::Int64ColumnReader(pages)) => Some(pages),
+            Some(_) => return Err(wrong_type()),
         };
         loop {
             let (_, refs) = batch::<_, i64>(&mut refs)?;
             let (dropped, reasons) = batch::<_, ByteArray>(&mut reasons)?;
             let urls = urls.as_mut().map(batch::<_, ByteArray>).transpose()?;
             let urls = urls.map(|(_, urls)| urls);
+            let pages = pages.as_mut().map(batch::<_, i64>).transpose()?;
+            let (paged, pages) = pages.unwrap_or_default();
             let is_even = dropped.len() == refs.len()
-                && urls.as_ref().is_none_or(|urls| urls.len() == refs.len());
+                && urls.as_ref().is_none_or(|urls| urls.len() == refs.len())
+                && (!has_pages || paged.len() == refs.len());
             if !is_even {
                 return Err(ParquetError::General("columns of different lengths".to_owned()));
             }
             if refs.is_empty() {
                 return Ok(());
             }
-            let mut reasons = reasons.iter();
+            let (mut reasons, mut pages) = (reasons.iter(), pages.into_iter());
             for (place, at) in refs.iter().enumerate() {
                 let reason = if dropped[place] == 1 { reasons.next() } else { None };
                 let reason = reason.map(ByteArray::as_utf8).transpose()?;
                 let url = urls.as_ref().map_or(Ok(""), |urls| urls[place].as_utf8())?;
-                each(Fate { at: DocRef(*at as u64), url, reason });
+                let page = if paged.get(place) == Some(&1) { pages.next() } else { None };
+                let page = page.map(|page| page as u64);
+                each(Fate { at: DocRef(*at as u64), url, page, reason });
             }
         }
     };

@@ -6,7 +6,7 @@ use super::part::{BuiltRow, Part};
 use super::{Changes, Comparison, Difference, Judge};
 use crate::contamination::{contaminated_line, contaminated_row};
 use crate::error::Error;
-use crate::ledger::{EXCLUDED, LedgerRow, LedgerWriter, Rejection};
+use crate::ledger::{LedgerRow, LedgerWriter, Rejection};
 use crate::manifest::{Counts, File};
 use crate::part::PartFiles;
 use crate::segment::SegmentWriter;
@@ -112,16 +112,13 @@ impl Change<'_> {
         }
         for row in part.rows(self.corpus)? {
             let row = row?;
-            let forget = (changes.excluded)(row.built.at);
-            let is_excluded = row.built.reason.as_deref() == Some(EXCLUDED);
-            let changes_exclusion = forget.is_some() && !is_excluded;
-            let is_forgotten = || row.built == row.built.excluded(true);
-            let is_to_be_forgotten = forget == Some(true) && !is_forgotten();
+            let mark = (changes.marks)(row.built.at);
+            let is_marked_anew = mark.is_some_and(|mark| row.built.marked(mark) != row.built);
             let changes_verdict = || match (changes.verdict)(&row.built) {
                 None => is_dropped_otherwise(&row),
                 Some(rejection) => Verdict::Rejected(rejection).row(&row) != row.revised,
             };
-            if changes_exclusion || is_to_be_forgotten || changes_verdict() {
+            if is_marked_anew || changes_verdict() {
                 return Ok(true);
             }
         }
@@ -170,8 +167,8 @@ impl Change<'_> {
                 row = new;
                 std::mem::swap(&mut lines, &mut new_lines);
             }
-            if let Some(forget) = (changes.excluded)(at) {
-                row = BuiltRow { built: row.built.excluded(forget), revised: None };
+            if let Some(mark) = (changes.marks)(at) {
+                row = BuiltRow { built: row.built.marked(mark), revised: None };
             }
             let verdict = match &mut verdicts {
                 Some(verdicts) => verdicts.next().expect("one for each row"),

@@ -1,6 +1,6 @@
 //! What a revision changed.
 
-use crate::ledger::{EXCLUDED, LedgerRow};
+use crate::ledger::{EXCLUDED, LedgerRow, SUPERSEDED};
 use serde::Serialize;
 
 /// What a revision changed, in documents.
@@ -14,6 +14,14 @@ pub struct Difference {
     pub restored: u64,
     /// Of these, documents that are kept.
     pub restored_kept: u64,
+    /// Taken out because a later label has a newer version.
+    pub superseded: u64,
+    /// Of these, documents that were kept.
+    pub superseded_kept: u64,
+    /// No longer out because of a newer version.
+    pub newest_again: u64,
+    /// Of these, documents that are kept.
+    pub newest_again_kept: u64,
     /// Other documents that were dropped and are kept now.
     pub kept_again: u64,
     /// Other documents that were kept and are dropped now.
@@ -25,23 +33,34 @@ pub struct Difference {
 impl Difference {
     /// Counts a document by its rows before and after.
     pub(super) fn count(&mut self, before: &LedgerRow, after: &LedgerRow, has_other_text: bool) {
-        let is_excluded = |row: &LedgerRow| row.reason.as_deref() == Some(EXCLUDED);
         let (was_kept, is_kept) = (before.reason.is_none(), after.reason.is_none());
-        match (is_excluded(before), is_excluded(after)) {
-            (true, true) => {}
-            (false, true) => {
-                self.excluded += 1;
-                self.excluded_kept += u64::from(was_kept);
-            }
-            (true, false) => {
-                self.restored += 1;
-                self.restored_kept += u64::from(is_kept);
-            }
-            (false, false) => {
-                self.kept_again += u64::from(!was_kept && is_kept);
-                self.dropped += u64::from(was_kept && !is_kept);
-                self.changed += u64::from(was_kept && is_kept && has_other_text);
-            }
+        let has = |row: &LedgerRow, mark: &str| row.reason.as_deref() == Some(mark);
+        for (mark, taken, back) in [
+            (
+                EXCLUDED,
+                (&mut self.excluded, &mut self.excluded_kept),
+                (&mut self.restored, &mut self.restored_kept),
+            ),
+            (
+                SUPERSEDED,
+                (&mut self.superseded, &mut self.superseded_kept),
+                (&mut self.newest_again, &mut self.newest_again_kept),
+            ),
+        ] {
+            let (counts, is_of_corpus) = match (has(before, mark), has(after, mark)) {
+                (false, true) => (taken, was_kept),
+                // What is excluded does not come back.
+                (true, false) if mark == EXCLUDED || !has(after, EXCLUDED) => (back, is_kept),
+                _ => continue,
+            };
+            *counts.0 += 1;
+            *counts.1 += u64::from(is_of_corpus);
+        }
+        let is_out = |row: &LedgerRow| has(row, EXCLUDED) || has(row, SUPERSEDED);
+        if !is_out(before) && !is_out(after) {
+            self.kept_again += u64::from(!was_kept && is_kept);
+            self.dropped += u64::from(was_kept && !is_kept);
+            self.changed += u64::from(was_kept && is_kept && has_other_text);
         }
     }
 
@@ -52,6 +71,10 @@ impl Difference {
         self.excluded_kept += excluded_kept;
         self.restored += restored;
         self.restored_kept += restored_kept;
+        self.superseded += other.superseded;
+        self.superseded_kept += other.superseded_kept;
+        self.newest_again += other.newest_again;
+        self.newest_again_kept += other.newest_again_kept;
         self.kept_again += other.kept_again;
         self.dropped += other.dropped;
         self.changed += other.changed;

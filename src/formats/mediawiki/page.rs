@@ -13,6 +13,8 @@ pub struct Page {
     pub offset: u64,
     /// Its wiki.
     pub site: Arc<Site>,
+    /// Its number in the wiki, which stays when the page is moved.
+    pub id: Option<u64>,
     /// Its title.
     pub title: String,
     /// Its namespace; 0 for articles.
@@ -35,6 +37,7 @@ pub(super) fn parse(xml: &[u8]) -> Result<Page, String> {
     let mut page = Page::default();
     elements(xml, |path, event| match (path, event) {
         (["page", "redirect"], Part::Begin) => page.redirect = true,
+        (["page", "id"], Part::Text(text)) => page.id = text.trim().parse().ok(),
         (["page", "title"], Part::Text(text)) => page.title = text,
         (["page", "ns"], Part::Text(text)) => page.namespace = text.trim().parse().ok(),
         // The last revision is the one that counts.
