@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::File;
+use std::time::Instant;
 
 /// Operations on one corpus.
 const OPERATIONS: usize = 6;
@@ -223,11 +224,10 @@ fn field<'r>(row: &'r str, name: &str) -> &'r str {
 fn removals_of_slices() {
     let mut trial = Trial::new("removals_of_slices", 14);
     let mut done = 0;
-    let with_versions = SETTINGS.iter().filter(|setting| setting.slice == "stack_exchange");
     let newest =
         ["versions = \"newest\"", "versions = \"newest\"\ncomplete = true\ndedup = \"exact\""];
-    let with_versions = with_versions
-        .flat_map(|setting| newest.map(|settings| Setting { settings, ..setting.clone() }));
+    let has_versions = SETTINGS.iter().filter(|setting| setting.slice == "stack_exchange");
+    let with_versions = has_versions.flat_map(|setting| newest.map(|other| setting.with(other)));
     let of_round: Vec<Setting> = SETTINGS.iter().cloned().chain(with_versions).collect();
     while done < trial.wanted {
         let (round, mut random) = trial.round();
@@ -338,4 +338,65 @@ fn removals() {
         compare(&mut trial, round, &story, (&place, "corpus"), (&place, "rebuilt"));
     }
     trial.end(&[("operations", done)]);
+}
+
+/// Moments at which one removal is killed.
+const MOMENTS: usize = 5;
+
+/// A removal or restoration is killed at any moment. The corpus is as before it or as after it, and
+/// the same command carries it out.
+#[test]
+fn killed_removals() {
+    let mut trial = Trial::new("killed_removals", 10);
+    let (mut kills, mut rounds) = (0, 0);
+    while kills < trial.wanted {
+        let (round, mut random) = trial.round();
+        rounds += 1;
+        assert!(rounds <= 20 * trial.wanted, "removals end before they are killed");
+        let setting = &SETTINGS[round as usize % SETTINGS.len()];
+        let place = setting.place();
+        place.run(&setting.build("")).exits(0);
+        let all = rows(&place, "corpus");
+        let count = 1 + random.below(6);
+        let mut ids = BTreeSet::new();
+        for _ in 0..count {
+            let row: &String = random.pick(&all);
+            ids.insert(field(row, "id").to_owned());
+        }
+        place.write("list.txt", ids.iter().fold(String::new(), |all, id| all + id + "\n"));
+        let label = format!("--label {}/{}", setting.slice, setting.label(random.below(2)));
+        let which = if random.below(2) == 0 { &label } else { "--ids list.txt" };
+        let removes = random.below(2) == 0;
+        if !removes {
+            place.run(&format!("remove corpus {which}")).exits(0);
+        }
+        let verb = if removes { "remove" } else { "restore" };
+        let line = format!("{verb} corpus {which} -w {}", 1 + random.below(3));
+        let before = place.export("corpus");
+        place.copy_without("corpus", "saved", &[]);
+        let began = Instant::now();
+        place.run(&line).exits(0);
+        let (duration, after) = (began.elapsed(), place.export("corpus"));
+        for _ in 0..MOMENTS {
+            std::fs::remove_dir_all(place.path("corpus")).unwrap();
+            place.copy_without("saved", "corpus", &[]);
+            let moment = duration.mul_f64(random.below(1000) as f64 / 1000.0);
+            let run = place.start(&line);
+            std::thread::sleep(moment);
+            kills += usize::from(run.kill().status.code().is_none());
+            let story = format!("{line} killed after {moment:?}");
+            let found = place.export("corpus");
+            let is_done = found == after;
+            trial.check(round, is_done || found == before, || format!("{story}: other bytes"));
+            if !is_done || before == after {
+                // A label that is gone already is an error.
+                let codes: &[i32] = if before == after { &[0, 2] } else { &[0] };
+                trial.ends(round, &place.run(&line), codes, &story);
+            }
+            let ended = place.export("corpus") == after;
+            trial.check(round, ended, || format!("{story}: other bytes at its end"));
+            place.assert_sound("corpus");
+        }
+    }
+    trial.end(&[("kills", kills), ("rounds", rounds)]);
 }

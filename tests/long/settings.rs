@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 #[derive(Clone)]
 pub struct Setting {
     pub slice: &'static str,
-    pub settings: &'static str,
+    settings: &'static str,
     labels: [(&'static str, &'static str); 2],
 }
 
@@ -44,6 +44,11 @@ pub const SETTINGS: [Setting; 7] = [
 ];
 
 impl Setting {
+    /// The same slice and labels with other settings.
+    pub fn with(&self, settings: &'static str) -> Setting {
+        Setting { settings, ..self.clone() }
+    }
+
     /// A folder with a recipe of both labels, `all.toml`, and one without labels, `none.toml`.
     pub fn place(&self) -> Place {
         let Setting { slice, settings, labels } = self;
