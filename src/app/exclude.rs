@@ -229,6 +229,7 @@ impl Work<'_> {
             let changes = Changes {
                 marks: &|at| gone.mark(at),
                 rounds: &rounds,
+                workers: options.workers,
                 may_change: &|first, last| touched.may_have(first, last),
                 ..Changes::of_verdict(&verdict)
             };

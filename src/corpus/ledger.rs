@@ -2,29 +2,28 @@
 
 mod columns;
 mod find;
+mod rows;
 mod scan;
 
 pub use find::{Fate, fates, offsets};
 pub use scan::{LedgerColumns, Words};
 
 pub(crate) use find::{places_of_url, ranked, reasons_of, rows_at, rows_of};
+pub(crate) use rows::Rows;
 pub(crate) use scan::scan;
 
 use crate::error::Error;
 use crate::manifest::{Counts, File as PartFile};
 use crate::segment::Summed;
-use columns::{COLUMNS, read_row, schema};
+use columns::{COLUMNS, schema};
 use document::{DocRef, Document, Language, Paragraphs, Reason, Scores};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use parquet::file::reader::SerializedFileReader;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::record::reader::RowIter;
 use parquet::schema::parser::parse_message_type;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -279,17 +278,6 @@ fn signals_json(scores: &Scores) -> Option<String> {
 /// Counts the rows of a ledger file again.
 pub(crate) fn recount(path: &Path) -> Result<Counts, Error> {
     let mut counts = Counts::default();
-    rows(path)?.try_for_each(|row| row.map(|row| row.count(&mut counts)))?;
+    Rows::open(path)?.try_for_each(|row| row.map(|row| row.count(&mut counts)))?;
     Ok(counts)
-}
-
-/// The rows of a ledger file.
-pub(crate) fn rows(
-    path: &Path,
-) -> Result<impl Iterator<Item = Result<LedgerRow, Error>> + use<>, Error> {
-    let file = File::open(path).map_err(Error::unopened(path))?;
-    let reader = SerializedFileReader::new(file).map_err(parquet_error(path))?;
-    let rows = RowIter::from_file_into(Box::new(reader));
-    let path = path.to_owned();
-    Ok(rows.map(move |row| row.and_then(|row| read_row(&row)).map_err(parquet_error(&path))))
 }

@@ -302,7 +302,7 @@ impl DocumentsAside<'_> {
             let Some(file) = lookup.aside_ledger.iter().find(|file| holds(file)) else {
                 return Ok(false);
             };
-            let rows: Rows = Box::new(ledger::rows(&lookup.path(file))?);
+            let rows: Rows = Box::new(ledger::Rows::open(&lookup.path(file))?);
             self.rows = Some((file, rows.peekable()));
         }
         let (_, rows) = self.rows.as_mut().expect("opened above");
@@ -412,7 +412,7 @@ mod tests {
         let mut row_by_row = Vec::new();
         for file in &lookup.ledger {
             let path = corpus.root().join(&file.path);
-            row_by_row.extend(crate::ledger::rows(&path).unwrap().map(Result::unwrap));
+            row_by_row.extend(crate::ledger::Rows::open(&path).unwrap().map(Result::unwrap));
         }
         assert_eq!(one_by_one, row_by_row);
     }

@@ -43,7 +43,7 @@ pub struct Changes<'c> {
     pub rounds: &'c [Rounds],
     /// Whether a document between two refs may be taken out, or was read again.
     pub may_change: &'c (dyn Fn(DocRef, DocRef) -> bool + Sync),
-    /// How many parts are revised at a time, if no document was read again.
+    /// How many parts are revised at a time.
     pub workers: usize,
     /// Called after each part, with its file of the ledger.
     pub done: &'c (dyn Fn(&File) + Sync),
@@ -108,16 +108,9 @@ pub fn revise(
     };
     let mut in_order: Vec<Part<'_>> = parts(label).collect();
     in_order.sort_by_key(|part| part.ledger.first);
-    let change =
-        |part: &Part<'_>, again: &mut Again<'_>| Change { corpus, part, mark, changes }.make(again);
-    let mut again = Again::open(corpus, changes.rounds);
-    let all = if changes.rounds.is_empty() {
-        let alone = |part: &Part<'_>| change(part, &mut Again::open(corpus, &[]));
-        each_part(&in_order, changes, alone)?
-    } else {
-        in_order.iter().map(|part| change(part, &mut again)).collect::<Result<_, _>>()?
-    };
-    again.end()?;
+    let all = each_part(&in_order, changes, corpus, |part, again| {
+        Change { corpus, part, mark, changes }.make(again)
+    })?;
     let (mut sum, mut reports) = (Difference::default(), Vec::new());
     for (part, changed) in in_order.iter().zip(all) {
         let mut report = EpochReport::default();
@@ -135,28 +128,46 @@ pub fn revise(
     Ok((revised, sum))
 }
 
-/// Changes each of `parts`, several at a time.
-fn each_part(
+/// Changes each of `parts`, which are in order, several at a time.
+fn each_part<'c>(
     parts: &[Part<'_>],
-    changes: &Changes<'_>,
-    change: impl Fn(&Part<'_>) -> Result<Option<Changed>, Error> + Sync,
+    changes: &Changes<'c>,
+    corpus: &'c Corpus,
+    change: impl Fn(&Part<'_>, &mut Again<'c>) -> Result<Option<Changed>, Error> + Sync,
 ) -> Result<Vec<Option<Changed>>, Error> {
+    let workers = changes.workers.clamp(1, parts.len().max(1));
+    // What was read again is in order, and the parts that a worker changes one after the other are.
+    let consecutive = if changes.rounds.is_empty() { 1 } else { parts.len().div_ceil(workers) };
+    let groups: Vec<&[Part<'_>]> = parts.chunks(consecutive.max(1)).collect();
     let (next, has_failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let of_group = |number: usize| -> Result<Vec<Option<Changed>>, Error> {
+        let first = |number: usize| groups.get(number).map(|group| group[0].ledger.first);
+        let mut again = Again::open(corpus, changes.rounds);
+        if number > 0 {
+            again.skip_to(first(number).expect("one of the groups"))?;
+        }
+        let mut changed = Vec::new();
+        for part in groups[number] {
+            changed.push(change(part, &mut again)?);
+            (changes.done)(part.ledger);
+        }
+        again.end_before(first(number + 1))?;
+        Ok(changed)
+    };
     let work = || {
         let mut changed = Vec::new();
         loop {
             let number = next.fetch_add(1, Relaxed);
-            let Some(part) = parts.get(number).filter(|_| !has_failed.load(Relaxed)) else {
+            if number >= groups.len() || has_failed.load(Relaxed) {
                 return changed;
-            };
-            let of_part = change(part);
-            has_failed.fetch_or(of_part.is_err(), Relaxed);
-            changed.push((number, of_part));
-            (changes.done)(part.ledger);
+            }
+            let of_group = of_group(number);
+            has_failed.fetch_or(of_group.is_err(), Relaxed);
+            changed.push((number, of_group));
         }
     };
     let mut changed = std::thread::scope(|scope| {
-        let others = 1..changes.workers.min(parts.len());
+        let others = 1..workers.min(groups.len());
         let others: Vec<_> = others.map(|_| scope.spawn(work)).collect();
         let mut changed = work();
         for thread in others {
@@ -166,7 +177,9 @@ fn each_part(
         changed
     });
     changed.sort_by_key(|(number, _)| *number);
-    changed.into_iter().map(|(_, changed)| changed).collect()
+    let of_groups: Result<Vec<_>, Error> =
+        changed.into_iter().map(|(_, of_group)| of_group).collect();
+    Ok(of_groups?.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
         };
         let mut read = || -> Result<(), Error> {
             let (mut first, mut last, mut rows) = (None, DocRef(0), 0);
-            for row in ledger::rows(&path)? {
+            for row in ledger::Rows::open(&path)? {
                 let row = row?;
                 (first, last, rows) = (first.or(Some(row.at)), row.at, rows + 1);
                 each(row)?;

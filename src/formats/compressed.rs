@@ -21,7 +21,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 pub(crate) use codec::Codec;
-pub(crate) use layers::{Begun, begin, begin_from, begin_stream, head};
+pub(crate) use layers::{Begun, begin, begin_from, begin_stream, begin_within, head};
 pub(crate) use members::{Cause, Fault, Members, Next};
 pub(crate) use pieces::{Piece, Pieces};
 pub(crate) use stored::Stored;

@@ -1,12 +1,12 @@
 //! The columns of the ledger: one table for the schema, the writer and the reader.
 
 use super::LedgerRow;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use document::DocRef;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
-use parquet::record::{Row, RowAccessor};
 
 /// A column: its name and type, and the field of a row.
 pub(super) struct Column {
@@ -52,7 +52,7 @@ pub(super) const COLUMNS: [Column; 22] = [
     column("source", Text(|row| row.source.clone(), |row, path| set(&mut row.source, path))),
     column("record", Long(|row| row.at.record(), |_, _| {})), // Part of `ref`.
     column("offset", Long(|row| row.offset, |row, offset| row.offset = offset)),
-    column("digest", Text(|row| format!("{:032x}", row.digest), set_digest)),
+    column("digest", Text(digest, set_digest)),
     column("bytes_read", Long(|row| row.bytes_read, |row, bytes| row.bytes_read = bytes)),
     column("bytes_kept", Long(|row| row.bytes_kept, |row, bytes| row.bytes_kept = bytes)),
     column(
@@ -130,8 +130,14 @@ fn set<T>(field: &mut T, value: T) -> Result<(), &'static str> {
     Ok(())
 }
 
+fn digest(row: &LedgerRow) -> String {
+    HEXLOWER.encode(&row.digest.to_be_bytes())
+}
+
 fn set_digest(row: &mut LedgerRow, digits: String) -> Result<(), &'static str> {
-    row.digest = u128::from_str_radix(&digits, 16).map_err(|_| "a digest that is not a number")?;
+    let bytes = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok();
+    let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+    row.digest = u128::from_be_bytes(bytes.ok_or("a digest that is not 32 digits")?);
     Ok(())
 }
 
@@ -169,16 +175,6 @@ pub(super) fn schema() -> String {
     format!("message ledger {{ {}}}", columns.collect::<String>())
 }
 
-/// Reads a row of a ledger file.
-pub(super) fn read_row(row: &Row) -> Result<LedgerRow, ParquetError> {
-    let mut read = LedgerRow::default();
-    for (place, column) in COLUMNS.iter().enumerate().take(row.len()) {
-        column.read(row, place, &mut read)?;
-    }
-    check(&read)?;
-    Ok(read)
-}
-
 /// Checks a row whose columns are all read.
 pub(super) fn check(row: &LedgerRow) -> Result<(), ParquetError> {
     match row.reason.as_deref() {
@@ -194,19 +190,52 @@ pub(super) fn place_of(name: &str) -> usize {
 }
 
 impl Column {
-    /// Sets the field of `read`, unless the value is absent.
-    fn read(&self, row: &Row, place: usize, read: &mut LedgerRow) -> Result<(), ParquetError> {
-        let text = || row.get_string(place).cloned().map(Stored::Text);
-        let value = match self.field {
-            Long(..) => Some(Stored::Long(row.get_long(place)?)),
-            Int(..) => Some(Stored::Int(row.get_int(place)?)),
-            Text(..) => Some(text()?),
-            // An absent value is of another type than its column.
-            OptionalLong(..) => row.get_long(place).ok().map(Stored::Long),
-            OptionalDouble(..) => row.get_double(place).ok().map(Stored::Double),
-            OptionalText(..) | OptionalJson(..) => text().ok(),
-        };
-        value.map_or(Ok(()), |value| self.set(read, value))
+    /// Sets the field of `rows` from the next records of a row group.
+    pub fn read(
+        &self,
+        reader: &mut ColumnReader,
+        rows: &mut [LedgerRow],
+    ) -> Result<(), ParquetError> {
+        match reader {
+            ColumnReader::Int64ColumnReader(reader) => {
+                self.read_values(reader, rows, |value| Ok(Stored::Long(value)))
+            }
+            ColumnReader::Int32ColumnReader(reader) => {
+                self.read_values(reader, rows, |value| Ok(Stored::Int(value)))
+            }
+            ColumnReader::DoubleColumnReader(reader) => {
+                self.read_values(reader, rows, |value| Ok(Stored::Double(value)))
+            }
+            ColumnReader::ByteArrayColumnReader(reader) => {
+                self.read_values(reader, rows, |value| {
+                    Ok(Stored::Text(value.as_utf8()?.to_owned()))
+                })
+            }
+            _ => Err(self.wrong_type()),
+        }
+    }
+
+    fn read_values<T: DataType>(
+        &self,
+        reader: &mut ColumnReaderImpl<T>,
+        rows: &mut [LedgerRow],
+        stored: fn(T::T) -> Result<Stored, ParquetError>,
+    ) -> Result<(), ParquetError> {
+        let (mut levels, mut values) = (Vec::with_capacity(rows.len()), Vec::new());
+        let (records, ..) =
+            reader.read_records(rows.len(), Some(&mut levels), None, &mut values)?;
+        // A required column has no levels.
+        let is_present = |row: usize| levels.get(row).is_none_or(|level| *level == 1);
+        let expected = (0..records).filter(|row| is_present(*row)).count();
+        if records != rows.len() || values.len() != expected {
+            return Err(ParquetError::General("a column ends before the last row".to_owned()));
+        }
+        let mut values = values.into_iter();
+        for (_, row) in rows.iter_mut().enumerate().filter(|(place, _)| is_present(*place)) {
+            let value = values.next().expect("counted above");
+            self.set(row, stored(value)?)?;
+        }
+        Ok(())
     }
 
     /// Sets the field of `rows` from the records of a row group at `places`, which ascend. Values

@@ -18,13 +18,13 @@ use std::path::Path;
 const BATCH: usize = 1 << 13;
 
 /// The row groups of a ledger file.
-struct Groups {
+pub(super) struct Groups {
     file: SerializedFileReader<File>,
-    columns: usize,
+    pub columns: usize,
 }
 
 impl Groups {
-    fn open(path: &Path) -> Result<Groups, Error> {
+    pub fn open(path: &Path) -> Result<Groups, Error> {
         Groups::open_with(path, ReadOptionsBuilder::new())
     }
 
@@ -40,15 +40,15 @@ impl Groups {
         Ok(Groups { file, columns })
     }
 
-    fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.file.num_row_groups()
     }
 
-    fn rows(&self, group: usize) -> u64 {
+    pub fn rows(&self, group: usize) -> u64 {
         self.file.metadata().row_group(group).num_rows().max(0) as u64
     }
 
-    fn column(&self, group: usize, place: usize) -> Result<ColumnReader, ParquetError> {
+    pub fn column(&self, group: usize, place: usize) -> Result<ColumnReader, ParquetError> {
         self.file.get_row_group(group)?.get_column_reader(place)
     }
 

@@ -44,10 +44,17 @@ impl<'c> Again<'c> {
         Ok(newest)
     }
 
-    /// Fails if a document is left.
-    pub fn end(mut self) -> Result<(), Error> {
+    /// Skips the documents before `first`.
+    pub fn skip_to(&mut self, first: DocRef) -> Result<(), Error> {
+        self.rounds.iter_mut().try_for_each(|round| round.skip_to(first))
+    }
+
+    /// Fails if a document before `end` is left; without an end, if any is.
+    pub fn end_before(mut self, end: Option<DocRef>) -> Result<(), Error> {
         for round in &mut self.rounds {
-            if let Some(row) = round.next()? {
+            if let Some(row) = round.next()?
+                && end.is_none_or(|end| row.built.at < end)
+            {
                 return Err(changed(&row.built));
             }
         }
@@ -76,6 +83,21 @@ impl Round<'_> {
                 self.open = Some((rows, PartLines::open(self.corpus, &part)?));
             }
         }
+    }
+
+    fn skip_to(&mut self, first: DocRef) -> Result<(), Error> {
+        let is_before =
+            |files: &&PartFiles| files.ledger.as_ref().is_none_or(|ledger| ledger.last < first);
+        while self.parts.front().is_some_and(is_before) {
+            self.parts.pop_front();
+        }
+        let mut lines = LinePair::default();
+        while let Some(row) = self.next()?
+            && row.built.at < first
+        {
+            self.take(row.built.at, &mut lines)?;
+        }
+        Ok(())
     }
 
     fn take(&mut self, at: DocRef, lines: &mut LinePair) -> Result<Option<BuiltRow>, Error> {

@@ -1,7 +1,7 @@
 //! The rows of a label as they were built.
 
 use crate::error::Error;
-use crate::ledger::{self, LedgerRow};
+use crate::ledger::{LedgerRow, Rows};
 use crate::manifest::{File, Label};
 use crate::part::PartFiles;
 use crate::store::Corpus;
@@ -73,7 +73,7 @@ impl Part<'_> {
     pub fn rows(&self, corpus: &Corpus) -> Result<RowsAsBuilt, Error> {
         let open = |file: &File| -> Result<(PathBuf, Rows), Error> {
             let path = corpus.root().join(&file.path);
-            let rows: Rows = Box::new(ledger::rows(&path)?);
+            let rows = Rows::open(&path)?;
             Ok((path, rows))
         };
         let (_, now) = open(self.ledger)?;
@@ -81,8 +81,6 @@ impl Part<'_> {
         Ok(RowsAsBuilt { now, aside: aside.map(|(path, rows)| (path, rows.peekable())) })
     }
 }
-
-type Rows = Box<dyn Iterator<Item = Result<LedgerRow, Error>>>;
 
 /// The rows of a part, with those kept aside in their places.
 pub(crate) struct RowsAsBuilt {

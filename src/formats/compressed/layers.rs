@@ -54,6 +54,13 @@ pub(crate) fn begin_from(source: Box<dyn Read + Send>) -> Begun {
     peel(Stored::new(source), false)
 }
 
+/// Opens bytes from the middle of a file, without looking for layers: that would read far more than a
+/// record.
+pub(crate) fn begin_within(source: Box<dyn Read + Send>) -> Begun {
+    let mut stored = Stored::new(source);
+    Begun { codec: of_stored(&mut stored), stored }
+}
+
 fn peel(mut stored: Stored, is_brotli: bool) -> Begun {
     if is_brotli {
         let below = stored.counter();

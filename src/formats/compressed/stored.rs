@@ -9,7 +9,10 @@ use std::io::{self, BufRead, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-const CHUNK_BYTES: usize = 256 << 10;
+/// The first chunk that is read, which suffices for a single record. Each chunk after it is twice as
+/// large as the one before, up to the largest.
+const CHUNK_BYTES_MIN: usize = 16 << 10;
+const CHUNK_BYTES_MAX: usize = 256 << 10;
 
 /// How much of the current member is kept. Members of Common Crawl have some 5 to 100 kB. In a
 /// larger one the search begins where its decoder failed.
@@ -26,6 +29,8 @@ pub(crate) struct Stored {
     source: Box<dyn Read + Send>,
     /// The bytes of the file from `base` on.
     buffer: Vec<u8>,
+    /// How much is read next.
+    chunk_bytes: usize,
     base: u64,
     /// Index of the first unread byte in `buffer`.
     at: usize,
@@ -51,6 +56,7 @@ impl Stored {
         Stored {
             source,
             buffer: Vec::new(),
+            chunk_bytes: CHUNK_BYTES_MIN,
             base: 0,
             at: 0,
             mark: None,
@@ -143,7 +149,8 @@ impl Stored {
         }
         self.forget();
         let loaded = self.buffer.len();
-        self.buffer.resize(loaded + CHUNK_BYTES, 0);
+        self.buffer.resize(loaded + self.chunk_bytes, 0);
+        self.chunk_bytes = (2 * self.chunk_bytes).min(CHUNK_BYTES_MAX);
         let read = loop {
             match self.source.read(&mut self.buffer[loaded..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -3,7 +3,7 @@
 use super::header::{Header, VERSION_PEEK_BYTES, begins_record, find_record, quoted};
 use super::input::{Ending, Input};
 use super::record::{Kind, WarcRecord};
-use crate::compressed::{Begun, Cause, begin, begin_from};
+use crate::compressed::{Begun, Cause, begin, begin_from, begin_within};
 use crate::defect::{Defect, ReadError};
 use std::collections::VecDeque;
 use std::io::Read;
@@ -54,7 +54,7 @@ impl WarcReader {
     /// When the file cannot be opened.
     pub fn open_at(path: &Path, offset: u64) -> Result<WarcReader, ReadError> {
         let source = crate::access::random(path).map_err(|source| ReadError::new(path, source))?;
-        Ok(WarcReader::new(source.starting_at(offset)))
+        Ok(WarcReader::begun(begin_within(Box::new(source.starting_at(offset)))))
     }
 
     /// Reads from any source. It needs no buffer.
