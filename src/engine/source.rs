@@ -254,7 +254,9 @@ impl Iterator for Records {
 }
 
 impl Records {
-    /// Opens a source: from its beginning, or only the wanted records if that can be done.
+    /// Opens a source: from its beginning, or only the wanted records if that can be done. It cannot
+    /// where the first of them is not found at its byte: in a file that is packed twice, bytes are not
+    /// places. If the file has changed, reading all of it says so.
     fn documents(&self, piece: &Piece, path: &Path) -> Result<Numbered, ReadError> {
         if let (Some(only), Some((reader_at, offsets))) = (&self.only, &self.at)
             && !only.has_all_of(piece.label)
@@ -262,12 +264,12 @@ impl Records {
             let wanted = only.refs_of(piece.label, piece.source);
             let known = |at: &u64| offsets.get(at).map(|offset| (DocRef(*at), *offset));
             let wanted: Option<VecDeque<_>> = wanted.iter().map(known).collect();
-            let first = wanted.as_ref().and_then(|wanted| wanted.front().copied());
-            if let Some((wanted, (_, offset))) = wanted.zip(first)
-                && reader_at(path, offset).is_some()
-            {
+            if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) {
                 let (path, reader_at) = (path.to_owned(), reader_at.clone());
-                return Ok(Numbered::Wanted(Wanted { path, reader_at, wanted }));
+                let wanted = Wanted { path, reader_at, wanted };
+                if wanted.read(wanted.wanted[0].1).is_some_and(|read| read.is_ok()) {
+                    return Ok(Numbered::Wanted(wanted));
+                }
             }
         }
         (self.reader)(path).map(Numbered::All)
@@ -294,19 +296,22 @@ impl Wanted {
     /// that is an error which names the record.
     fn next(&mut self) -> Option<(u64, Result<Document, String>)> {
         let (at, offset) = self.wanted.pop_front()?;
-        let mut read = match (self.reader_at)(&self.path, offset) {
-            Some(Ok(documents)) => documents,
-            Some(Err(error)) => return Some((at.record(), Err(error.to_string()))),
-            None => Box::new(std::iter::empty()),
+        let what = || format!("no record begins at byte {offset} any more: the file has changed");
+        let document = self.read(offset).unwrap_or_else(|| Err(what()));
+        Some((at.record(), document.map(|read| Document { offset, ..read })))
+    }
+
+    /// Reads the record at a byte, if one begins there.
+    fn read(&self, offset: u64) -> Option<Result<Document, String>> {
+        let mut read = match (self.reader_at)(&self.path, offset)? {
+            Ok(documents) => documents,
+            Err(error) => return Some(Err(error.to_string())),
         };
-        let document = read.find_map(|read| match read {
+        read.find_map(|read| match read {
             Ok(document) => Some(Ok(document)),
             Err(defect) if defect.device.is_some() => Some(Err(defect.to_string())),
             Err(_) => None,
-        });
-        let what = || format!("no record begins at byte {offset} any more: the file has changed");
-        let document = document.unwrap_or_else(|| Err(what()));
-        Some((at.record(), document.map(|read| Document { offset, ..read })))
+        })
     }
 }
 

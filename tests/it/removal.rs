@@ -332,6 +332,38 @@ fn a_threshold_that_was_moved_holds_for_what_comes_back() {
     assert_same(&place.export("corpus"), &place.export("again"), "all taken back");
 }
 
+/// In a file that is packed twice, the offset of a record is not a place from which it can be read.
+#[test]
+fn records_of_a_file_in_xz_are_read_again_from_its_beginning() {
+    let place = Place::new();
+    place.write("first/0.warc.wet.gz", wet(&[record("https://a.example/1", "T", FIRST)]));
+    // Text that xz cannot pack, so that each record begins at a byte of its own.
+    let mut seed = 1u64;
+    let mut word = move || {
+        seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        format!("{:x} {:x}", seed, seed.rotate_left(29))
+    };
+    let pages: Vec<u8> = (0..4)
+        .flat_map(|page| {
+            let lines: Vec<String> = (0..40_000).map(|_| word()).collect();
+            let text = format!("{}\n{FIRST}", lines.join("\n"));
+            record(&format!("https://b.example/{page}"), "T", &text)
+        })
+        .collect();
+    let options = lzma_rust2::XzOptions::with_preset(1);
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+    std::io::Write::write_all(&mut encoder, &pages).unwrap();
+    place.write("second/0.warc.wet.xz", encoder.finish().unwrap());
+    let inputs = input("first", "first") + &input("second", "second");
+    place.write("recipe.toml", keep_all("") + &inputs);
+    place.run("build recipe.toml").exits(0);
+    place.write("urls.txt", "https://a.example/1");
+    let outcome = place.run("remove corpus --urls urls.txt --json").exits(0).json();
+    assert_eq!(number(&outcome["documents"]["changed"]), 1, "{outcome}");
+    assert!(texts(&place, "corpus")[0].1.ends_with(FIRST));
+    place.assert_sound("corpus");
+}
+
 #[test]
 fn a_crash_at_any_step_loses_nothing() {
     let place = two_labels();
