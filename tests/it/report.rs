@@ -1,7 +1,7 @@
 //! `report` adds up: its sums are those of the ledger, and its page is one file.
 
 use crate::support::{Place, list, number, text};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
@@ -131,6 +131,27 @@ fn the_page_is_one_file_that_needs_nothing_else() {
     assert!(page.matches("<svg").count() >= 3);
     let sites = fs::read_to_string(place.path("sites.csv")).unwrap();
     assert!(sites.starts_with("domain,documents,bytes\n") && sites.lines().count() > 3, "{sites}");
+}
+
+#[test]
+fn the_summary_has_the_exclusions_that_were_served() {
+    let (place, _) = demo();
+    place.write("domains.txt", "harbour-gazette.test\n");
+    place.run("remove demo/corpus --domains domains.txt --reason request_of_3_May").exits(0);
+    place.run("remove demo/corpus --label books/shelf --reason rights").exits(0);
+    let report = place.run("report demo/corpus --json --html report.html").exits(0).json();
+    let summary = &report["summary"];
+    assert!(number(&summary["removed"]) > 0, "{summary:#}");
+    let requests = list(&summary["requests"]);
+    assert_eq!(requests.len(), 2, "{summary:#}");
+    assert_eq!(
+        (&requests[0]["selectors"], &requests[1]["labels"][0]),
+        (&json!(1), &json!("books/shelf"))
+    );
+    let page = fs::read_to_string(place.path("report.html")).unwrap();
+    assert!(page.contains("Exclusions served") && page.contains("request_of_3_May"));
+    // A summary is published: it has no names of what was taken out.
+    assert!(!page.contains("<td>harbour-gazette.test"), "{page}");
 }
 
 /// Looks at the page as a browser does, if there is one.

@@ -4,7 +4,7 @@
 use super::SliceReport;
 use crate::look::Look;
 use anyhow::Result;
-use corpus::{EXCLUDED, Label};
+use corpus::{EXCLUDED, Label, Request};
 use serde::Serialize;
 
 /// A public summary.
@@ -16,8 +16,11 @@ pub(crate) struct Summary {
     pub tokens_band: Option<&'static str>,
     /// The collections that the corpus is made of.
     pub collections: Vec<Collection>,
-    /// Documents that were removed on request.
+    /// Documents of the labels that were removed on request.
     pub removed: u64,
+    /// The requests that are in force, in the order in which they came. What they name is not listed:
+    /// a summary is published.
+    pub requests: Vec<Request>,
 }
 
 /// A slice, as a source of the corpus.
@@ -76,6 +79,7 @@ pub(super) fn summary(look: &Look, slices: &[SliceReport]) -> Result<Summary> {
         tokens_band: tokens.map(band),
         collections,
         removed: removed.sum(),
+        requests: look.manifest.excluded.requests.clone(),
     })
 }
 

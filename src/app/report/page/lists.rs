@@ -6,6 +6,7 @@ use super::super::samples::Sample;
 use super::super::{Report, summary::Collection};
 use super::{bytes, count, percent, table};
 use anyhow::Result;
+use corpus::Request;
 use maud::{Markup, PreEscaped, html};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -193,7 +194,24 @@ pub(super) fn summary(report: &Report) -> Markup {
             li { "Removed on request: " (count(summary.removed)) " documents." }
         }
         (table(&head, &rows))
+        @if !summary.requests.is_empty() { (requests(&summary.requests)) }
     }
+}
+
+/// The requests to exclude documents that are in force.
+fn requests(requests: &[Request]) -> Markup {
+    let rows = html! {
+        @for request in requests {
+            tr {
+                td { (request.date) }
+                td { (request.reason) }
+                td { (request.labels.join(", ")) }
+                td { (count(request.selectors)) }
+            }
+        }
+    };
+    let head = ["request", "reason", "labels", "documents, addresses and domains"];
+    html! { h3 { "Exclusions served" } (table(&head, &rows)) }
 }
 
 /// Texts by slice and verdict.
