@@ -61,10 +61,21 @@ impl<R: Record> Sorter<R> {
     ///
     /// # Errors
     /// When a run cannot be read.
-    pub fn finish(mut self) -> io::Result<Sorted<R>> {
-        self.sort();
-        let mut sources: Vec<_> = self.levels.into_iter().flatten().map(Source::Run).collect();
-        sources.push(Source::Memory(self.buffer.into_iter()));
+    pub fn finish(self) -> io::Result<Sorted<R>> {
+        Sorter::merge(vec![self])
+    }
+
+    /// Returns all records of several sorters, sorted.
+    ///
+    /// # Errors
+    /// When a run cannot be read.
+    pub fn merge(sorters: Vec<Self>) -> io::Result<Sorted<R>> {
+        let mut sources = Vec::new();
+        for mut sorter in sorters {
+            sorter.sort();
+            sources.extend(sorter.levels.into_iter().flatten().map(Source::Run));
+            sources.push(Source::Memory(sorter.buffer.into_iter()));
+        }
         Sorted::new(sources)
     }
 

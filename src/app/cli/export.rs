@@ -3,9 +3,11 @@
 mod bucket;
 mod progress;
 mod selection;
+mod tokens;
 
 use self::bucket::Bucket;
 use self::progress::Shown;
+use self::tokens::TokenFlags;
 use super::exit::DONE;
 use crate::addresses::address;
 use crate::dataset_card::Card;
@@ -31,6 +33,8 @@ Example:
   sluice export corpus --out books --label books/pg19 \\
     --split train=0.999,valid=0.001
   sluice export corpus --out dolma --schema dolma --shard-bytes 1G
+  sluice export corpus --out shards --format tokens --layout megatron,ds \
+    --eos '<|endoftext|>'
 
   python -c 'import datasets; print(datasets.load_dataset(\"out\", \"c4\"))'
 
@@ -64,6 +68,8 @@ pub(crate) struct Export {
     /// Split each label by a hash of the ids, as train=0.999,valid=0.001
     #[arg(long, value_name = "NAME=SHARE,..", value_parser = Splits::parse)]
     split: Option<Splits>,
+    #[command(flatten)]
+    tokens: TokenFlags,
     /// Threads; has no effect on the files [default: all cores]
     #[arg(
         short = 'w', long, default_value_t = cores(), value_parser = workers, value_name = "N",
@@ -84,6 +90,8 @@ enum FormatName {
     JsonlZst,
     /// Columns: text, id, url, language, scores, and meta as JSON
     Parquet,
+    /// Tokens, as trainers read them: see --layout
+    Tokens,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -101,6 +109,7 @@ enum SchemaName {
 impl Export {
     pub fn run(self, slices: Slices) -> Result<u8> {
         let began = Instant::now();
+        self.check_flags()?;
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
         let labels = selection::labels(slices, &self.corpus, &manifest, &self.slice, &self.label)?;
@@ -110,16 +119,30 @@ impl Export {
             anyhow::ensure!(now != Some(manifest.commit), error);
         }
         self.print_notes(&labels);
-        let options = self.options();
         let progress = Progress::new();
         let shown = Shown::new(&progress);
-        let to = |out: &dyn Destination| {
-            export_with_card(slices, &corpus, &manifest, &labels, out, &options, &shown)
+        let Some(options) = self.options() else {
+            let job = tokens::Job {
+                slices,
+                corpus: &corpus,
+                manifest: &manifest,
+                labels: &labels,
+                workers: self.workers,
+                watch: &shown,
+            };
+            let prepared = self.tokens.prepare(&job)?;
+            let report = self.with_destination(|out| prepared.export(&job, out))?;
+            drop(shown);
+            if self.json {
+                print_json(&tokens::summary_json(&self.out, &manifest, &report, began))?;
+            } else if !is_quiet() {
+                prepared.print_summary(&self.out, &report)?;
+            }
+            return Ok(DONE);
         };
-        let report = match address(&self.out) {
-            None => to(&&*self.out),
-            Some(address) => to(&Bucket::open(address)?),
-        }?;
+        let report = self.with_destination(|out| {
+            export_with_card(slices, &corpus, &manifest, &labels, out, &options, &shown)
+        })?;
         drop(shown);
         if self.json {
             print_json(&summary_json(&self.out, &manifest, &report, began))?;
@@ -129,13 +152,40 @@ impl Export {
         Ok(DONE)
     }
 
-    fn options(&self) -> Options {
-        Options {
-            format: match self.format {
-                FormatName::Jsonl => Format::Jsonl,
-                FormatName::JsonlZst => Format::JsonlZst,
-                FormatName::Parquet => Format::Parquet,
-            },
+    /// Checks that the flags are for the format.
+    fn check_flags(&self) -> Result<()> {
+        let (given, needed) = match self.format {
+            FormatName::Tokens => {
+                let given = [
+                    (!matches!(self.schema, SchemaName::Sluice), "--schema"),
+                    (self.shard_bytes.is_some(), "--shard-bytes"),
+                    (self.split.is_some(), "--split"),
+                ];
+                (given.into_iter().find(|(is_given, _)| *is_given), "one of the other formats")
+            }
+            _ => (self.tokens.first_given().map(|flag| (true, flag)), "--format tokens"),
+        };
+        given.map_or(Ok(()), |(_, flag)| Err(usage(format!("{flag} is for {needed}"))))
+    }
+
+    /// Calls `write` with the folder or the bucket.
+    fn with_destination<T>(&self, write: impl FnOnce(&dyn Destination) -> Result<T>) -> Result<T> {
+        match address(&self.out) {
+            None => write(&&*self.out),
+            Some(address) => write(&Bucket::open(address)?),
+        }
+    }
+
+    /// The options of an export of texts; `None` if it is one of tokens.
+    fn options(&self) -> Option<Options> {
+        let format = match self.format {
+            FormatName::Jsonl => Format::Jsonl,
+            FormatName::JsonlZst => Format::JsonlZst,
+            FormatName::Parquet => Format::Parquet,
+            FormatName::Tokens => return None,
+        };
+        Some(Options {
+            format,
             records: match self.schema {
                 SchemaName::Sluice => RecordSchema::Sluice,
                 SchemaName::Dolma => RecordSchema::Dolma,
@@ -145,7 +195,7 @@ impl Export {
             shard_bytes: self.shard_bytes,
             splits: self.split.clone().unwrap_or_default(),
             workers: self.workers,
-        }
+        })
     }
 
     fn print_notes(&self, labels: &[&Label]) {
