@@ -3,6 +3,7 @@
 use crate::Error;
 use data_encoding::HEXLOWER;
 use models::tokenizer::{TokenCounter, TokenizerError, Vocabulary};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -44,7 +45,7 @@ impl Width {
 }
 
 /// A token that is put around each document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Its text in the vocabulary.
     pub token: String,
@@ -156,18 +157,10 @@ fn unknown(flag: &str, token: &str, path: &Path, vocabulary: &Vocabulary) -> Err
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     const TOKENIZER: &str = include_str!("../../fixtures/tokenizers/base.json");
-
-    /// Our small tokenizer, with `<|end|>` after each document.
-    pub(crate) fn encoder() -> Encoder {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tokenizer.json");
-        std::fs::write(&path, TOKENIZER).unwrap();
-        Encoder::open(&path, None, Some("<|end|>")).unwrap()
-    }
 
     #[test]
     fn marks_are_put_around_the_tokens_of_a_text() {

@@ -5,11 +5,10 @@ use crate::layout::{Form, Layout, mds_index};
 use crate::mixture::{Mixture, Plan, Totals};
 use crate::scan::{BITS_MAX, Order, Shard, Shards, scan};
 use crate::write::Job;
-use crate::{Encoder, Error, Shuffle, card};
+use crate::{About, Encoder, Error, Selection, Shuffle, card};
 use corpus::export::{Destination, ExportFile, Exported, Folder, Watch};
 use corpus::{Corpus, Label};
 use data_encoding::HEXLOWER;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -34,6 +33,8 @@ pub struct Options {
     pub shard_tokens: u64,
     /// Tokens of a sample of [`Layout::Mds`].
     pub sequence_length: Option<u32>,
+    /// How the labels were chosen, to be recorded.
+    pub selection: Selection,
     /// Whether the documents of the corpus have their number of tokens by this tokenizer.
     pub is_counted: bool,
     /// Threads. Has no effect on the files.
@@ -94,7 +95,8 @@ pub fn export(
     let shards = scan(&source, order, watch)?;
     let todo = Todo::new(&folder, &shards, encoder, options);
     let kept = todo.kept.len() as u64;
-    folder.describe(about(encoder, options, plan.as_ref()));
+    let count = options.shuffle.map(|_| shards.all.len() as u32);
+    folder.describe(About::new(encoder, options, count, plan.as_ref()).json());
     folder.begin(todo.kept, todo.files)?;
     for input in source.inputs.iter().filter(|input| !input.is_left_out()) {
         watch.planned(input.label, input.segments.iter().map(|(file, _)| file.bytes).sum());
@@ -171,7 +173,7 @@ fn order(
         return Ok(Order::Stored { shard_tokens: is_cut.then_some(most) });
     };
     let tokens = match plan {
-        Some(plan) => plan.asked(),
+        Some(plan) => plan.asked,
         None if source.is_surely_below(most, true) => 0,
         None => source.totals(watch)?.iter().map(|totals| totals.tokens).sum(),
     };
@@ -275,44 +277,4 @@ fn made_from(shard: &Shard, layout: Layout, encoder: &Encoder, options: &Options
     digest.update(shard.sum.documents.to_be_bytes());
     digest.update(shard.sum.digest.to_be_bytes());
     HEXLOWER.encode(&digest.finalize()[..16])
-}
-
-/// What `manifest.json` says of the export.
-fn about(encoder: &Encoder, options: &Options, plan: Option<&Plan>) -> Value {
-    let mark =
-        |mark: Option<&crate::Mark>| mark.map(|mark| json!({"token": mark.token, "id": mark.id}));
-    json!({
-        "format": "tokens",
-        "layouts": options.layouts.iter().map(|layout| layout.name()).collect::<Vec<_>>(),
-        "tokenizer": {"file": encoder.name(), "sha256": encoder.digest()},
-        "bos": mark(encoder.bos()),
-        "eos": mark(encoder.eos()),
-        "token_bytes": encoder.width().bytes(),
-        "shuffle": options.shuffle.map(|shuffle| shuffle.seed),
-        "shard_tokens": options.shard_tokens,
-        "sequence_length": options.sequence_length,
-        "mixture": plan.map(Plan::json),
-    })
-}
-
-impl Plan {
-    /// Returns the plan as `manifest.json` has it.
-    pub fn json(&self) -> Value {
-        let label = |label: &crate::LabelPlan| {
-            json!({
-                "slice": label.slice,
-                "label": label.label,
-                "documents": label.documents,
-                "tokens": label.tokens,
-                "asked": label.asked,
-                "epochs": label.epochs,
-            })
-        };
-        json!({
-            "name": self.mixture,
-            "tokens": self.tokens(),
-            "asked": self.asked(),
-            "labels": self.labels.iter().map(label).collect::<Vec<_>>(),
-        })
-    }
 }

@@ -17,9 +17,11 @@ use ds::Ds;
 use mds::Mds;
 use megatron::Megatron;
 use npy::Npy;
+use serde::{Deserialize, Serialize};
 
 /// What reads the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// Megatron-LM, GPT-NeoX and NeMo: `.bin` and `.idx`.
     Megatron,

@@ -15,6 +15,7 @@
 //! The files depend on the documents and the options; not on the number of threads, the memory, or how
 //! the corpus was built. All memory is bounded: what belongs together is sorted in temporary files.
 
+mod about;
 mod card;
 mod count;
 mod encoder;
@@ -28,6 +29,7 @@ mod record;
 mod scan;
 mod write;
 
+pub use about::{About, Selection, TokenizerFile};
 pub use encoder::{Encoder, Mark, Width};
 pub use error::Error;
 pub use export::{Options, Report, export};

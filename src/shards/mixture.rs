@@ -1,5 +1,6 @@
 //! How often the documents of each label are in an export.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most copies of a document: beyond, a mixture is a mistake.
@@ -7,7 +8,8 @@ pub const EPOCHS_MAX: f64 = 1000.0;
 
 /// The weights of slices and labels. Names are `slice` or `slice/label`; a label's own weight takes the
 /// place of its slice's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Weights {
     /// How often each document is there: 2.5 is twice, and half of them once more.
     Epochs(BTreeMap<String, f64>),
@@ -17,11 +19,12 @@ pub enum Weights {
 }
 
 /// A mixture of slices and labels.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mixture {
     /// What it is called: a preset or a file.
     pub name: String,
     /// The weights.
+    #[serde(flatten)]
     pub weights: Weights,
     /// Tokens of the whole. Without a number, shares are of as many tokens as there are, and epochs are
     /// as they are given; with one, epochs are multiplied to reach it.
@@ -38,7 +41,7 @@ pub struct Totals {
 }
 
 /// A label in the plan of an export.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelPlan {
     /// Its slice.
     pub slice: String,
@@ -54,25 +57,15 @@ pub struct LabelPlan {
     pub epochs: f64,
 }
 
-/// What an export will have.
-#[derive(Clone, Debug, PartialEq)]
+/// What an export with a mixture will have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The name of the mixture.
-    pub mixture: String,
+    /// Tokens that are there.
+    pub tokens: u64,
+    /// Tokens that are asked for.
+    pub asked: u64,
     /// The labels, in the order of the corpus.
     pub labels: Vec<LabelPlan>,
-}
-
-impl Plan {
-    /// Tokens that are there.
-    pub fn tokens(&self) -> u64 {
-        self.labels.iter().map(|label| label.tokens).sum()
-    }
-
-    /// Tokens that are asked for.
-    pub fn asked(&self) -> u64 {
-        self.labels.iter().map(|label| label.asked).sum()
-    }
 }
 
 impl Mixture {
@@ -105,7 +98,10 @@ impl Mixture {
                 asked: (epochs * totals.tokens as f64).round() as u64,
                 epochs,
             });
-        let plan = Plan { mixture: self.name.clone(), labels: planned.collect() };
+        let labels: Vec<LabelPlan> = planned.collect();
+        let sum = |of: fn(&LabelPlan) -> u64| labels.iter().map(of).sum();
+        let (tokens, asked) = (sum(|label| label.tokens), sum(|label| label.asked));
+        let plan = Plan { tokens, asked, labels };
         if let Some(most) = plan.labels.iter().find(|label| label.epochs > EPOCHS_MAX) {
             return Err(format!(
                 "{}: {}/{} has {} tokens, and {} are asked for: {:.0} copies, but at most {EPOCHS_MAX} \
@@ -209,7 +205,7 @@ mod tests {
         let weights = Weights::Epochs(weights(&[("books", 2.5), ("c4", 0.5)]));
         let mixture = Mixture { name: "m".into(), weights, tokens: None };
         let plan = mixture.plan(&LABELS).unwrap();
-        assert_eq!((plan.tokens(), plan.asked()), (1600, 1000));
+        assert_eq!((plan.tokens, plan.asked), (1600, 1000));
         let books = &plan.labels[0];
         assert_eq!((books.documents, books.tokens, books.asked, books.epochs), (10, 100, 250, 2.5));
     }

@@ -1,6 +1,8 @@
 //! Token shards have the tokens of all documents, in every layout.
 
 mod layouts;
+mod mixture;
+mod order;
 
 use crate::support::{
     Export, Place, assert_same, both_dumps, files_below, input, list, number, text,

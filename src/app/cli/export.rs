@@ -24,6 +24,7 @@ use indicatif::{HumanBytes, HumanCount};
 use recipe::Slices;
 use recipe::usage::usage;
 use serde_json::json;
+use shards::Selection;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -34,7 +35,7 @@ Example:
     --split train=0.999,valid=0.001
   sluice export corpus --out dolma --schema dolma --shard-bytes 1G
   sluice export corpus --out shards --format tokens --layout megatron,ds \
-    --eos '<|endoftext|>'
+    --eos '<|endoftext|>' --shuffle 7 --mix llama --mix-tokens 1.2T
 
   python -c 'import datasets; print(datasets.load_dataset(\"out\", \"c4\"))'
 
@@ -127,11 +128,13 @@ impl Export {
                 corpus: &corpus,
                 manifest: &manifest,
                 labels: &labels,
+                selection: Selection { slices: self.slice.clone(), labels: self.label.clone() },
                 workers: self.workers,
                 watch: &shown,
             };
             let prepared = self.tokens.prepare(&job)?;
-            let report = self.with_destination(|out| prepared.export(&job, out))?;
+            let report =
+                self.with_destination(|out| prepared.export(&job, out, self.json || is_quiet()))?;
             drop(shown);
             if self.json {
                 print_json(&tokens::summary_json(&self.out, &manifest, &report, began))?;

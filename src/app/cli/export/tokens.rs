@@ -1,16 +1,19 @@
 //! `sluice export --format tokens`.
 
+use crate::mixture::mixture;
+use crate::terminal::counts::{aligned, new_table};
 use crate::terminal::units::{count, counted, size};
-use crate::terminal::{notice, outln};
-use anyhow::{Context, Result};
+use crate::terminal::{notice, outln, without_bars};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
+use comfy_table::Table;
 use corpus::export::{Destination, Watch};
 use corpus::{Corpus, Label, Manifest};
 use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::{usage, usage_of_file};
 use recipe::{Slices, is_counted_with, tokenizer_of};
 use serde_json::{Value, json};
-use shards::{Encoder, Layout, Options, Report};
+use shards::{Encoder, Layout, Mixture, Options, Plan, Report, Selection, Shuffle};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -39,6 +42,15 @@ pub(super) struct TokenFlags {
     /// Cut the documents of mds into samples of so many tokens
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
     sequence_length: Option<u32>,
+    /// Shuffle all documents, over all slices, by a hash of SEED and their ids
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u64>,
+    /// How often the documents of each slice or label are there: llama, redpajama, or a TOML file
+    #[arg(long, value_name = "NAME|FILE", requires = "shuffle")]
+    mix: Option<String>,
+    /// Tokens of the whole mixture, such as 1.2T
+    #[arg(long, value_name = "N", value_parser = tokens, requires = "mix")]
+    mix_tokens: Option<u64>,
     /// Memory in which documents are sorted; has no effect on the files [default: 1G]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
@@ -74,7 +86,7 @@ const MEMORY_BYTES: u64 = 1 << 30;
 
 fn tokens(text: &str) -> Result<u64, String> {
     match count(text)? {
-        0 => Err("a shard needs at least one token; write it as 100M".into()),
+        0 => Err("at least one token is needed; write it as 100M".into()),
         tokens => Ok(tokens),
     }
 }
@@ -85,6 +97,7 @@ pub(super) struct Job<'a> {
     pub corpus: &'a Corpus,
     pub manifest: &'a Manifest,
     pub labels: &'a [&'a Label],
+    pub selection: Selection,
     pub workers: usize,
     pub watch: &'a dyn Watch,
 }
@@ -99,6 +112,7 @@ impl TokenFlags {
             (self.bos.is_some(), "--bos"),
             (self.shard_tokens.is_some(), "--shard-tokens"),
             (self.sequence_length.is_some(), "--sequence-length"),
+            (self.shuffle.is_some(), "--shuffle"),
             (self.memory.is_some(), "--memory"),
         ];
         given.into_iter().find(|(is_given, _)| *is_given).map(|(_, flag)| flag)
@@ -132,15 +146,21 @@ impl TokenFlags {
         }
         let options = Options {
             layouts,
-            shuffle: None,
-            mixture: None,
+            shuffle: self.shuffle.map(|seed| Shuffle { seed }),
+            mixture: self.mixture(job)?,
             shard_tokens: self.shard_tokens.unwrap_or(SHARD_TOKENS),
             sequence_length: self.sequence_length,
+            selection: job.selection.clone(),
             is_counted: is_counted_with(job.manifest, &path)?,
             workers: job.workers,
             memory_bytes: self.memory.unwrap_or(MEMORY_BYTES),
         };
         Ok(Prepared { encoder, options })
+    }
+
+    fn mixture(&self, job: &Job<'_>) -> Result<Option<Mixture>> {
+        let named = self.mix.as_deref();
+        named.map(|name| mixture(job.slices, job.labels, name, self.mix_tokens)).transpose()
     }
 
     fn tokenizer(&self, job: &Job<'_>) -> Result<PathBuf> {
@@ -170,10 +190,15 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Exports.
-    pub fn export(&self, job: &Job<'_>, out: &dyn Destination) -> Result<Report> {
+    /// Exports. Prints the plan of a mixture before anything is written, unless `is_silent`.
+    pub fn export(&self, job: &Job<'_>, out: &dyn Destination, is_silent: bool) -> Result<Report> {
         let (encoder, options) = (&self.encoder, &self.options);
-        let planned = |_: &shards::Plan| {};
+        // The reader of the plan may be gone; the export goes on.
+        let planned = |plan: &Plan| {
+            if !is_silent {
+                let _ = without_bars(|| outln!("{}", table(plan)));
+            }
+        };
         shards::export(job.corpus, job.labels, out, encoder, options, job.watch, &planned)
             .map_err(wrong)
     }
@@ -198,6 +223,35 @@ impl Prepared {
     }
 }
 
+/// What is there, and what is asked for.
+fn table(plan: &Plan) -> Table {
+    let mut table = new_table();
+    table.set_header(["mixture", "documents", "tokens there", "asked for", "share", "epochs"]);
+    let share = |tokens: u64| format!("{:.1} %", 100.0 * tokens as f64 / plan.asked.max(1) as f64);
+    for label in &plan.labels {
+        table.add_row([
+            format!("{}/{}", label.slice, label.label),
+            HumanCount(label.documents).to_string(),
+            HumanCount(label.tokens).to_string(),
+            HumanCount(label.asked).to_string(),
+            share(label.asked),
+            format!("{:.3}", label.epochs),
+        ]);
+    }
+    let documents: u64 = plan.labels.iter().map(|label| label.documents).sum();
+    let (there, asked) = (HumanCount(plan.tokens).to_string(), HumanCount(plan.asked).to_string());
+    let epochs = plan.asked as f64 / plan.tokens.max(1) as f64;
+    table.add_row([
+        "all".to_owned(),
+        HumanCount(documents).to_string(),
+        there,
+        asked,
+        share(plan.asked),
+        format!("{epochs:.3}"),
+    ]);
+    aligned(table)
+}
+
 /// Makes an error of the library one of this program.
 fn wrong(error: shards::Error) -> anyhow::Error {
     match error {
@@ -220,6 +274,7 @@ pub(super) fn summary_json(
         "documents": report.documents,
         "tokens": report.tokens,
         "left_out": report.left_out,
+        "plan": report.plan,
         "bytes": report.files.iter().map(|file| file.bytes).sum::<u64>(),
         "files": report.files,
         "shards_written": report.written,
