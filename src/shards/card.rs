@@ -31,6 +31,8 @@ pub(crate) fn text(encoder: &Encoder, options: &Options, files: &[Exported]) -> 
         None => "Documents are in the order of the corpus.\n\n".to_owned(),
     };
     card += "`manifest.json` lists all files with documents, tokens and SHA-256.\n\n";
+    card += "`provenance/` has a Parquet table beside each shard: the documents with their tokens, ids and \
+             places in their sources. `sluice trace` reads it.\n\n";
     card += "| folder | read by |\n|---|---|\n";
     for layout in &options.layouts {
         card += &format!("| `{}/` | {} |\n", layout.name(), about(*layout, encoder, options));
@@ -60,6 +62,7 @@ fn marks(encoder: &Encoder) -> String {
 fn about(layout: Layout, encoder: &Encoder, options: &Options) -> String {
     let width = encoder.width();
     match layout {
+        Layout::Provenance => "Parquet".to_owned(),
         Layout::Megatron => {
             "Megatron-LM, GPT-NeoX, NeMo: `IndexedDataset(\"megatron/SHARD\")`".to_owned()
         }

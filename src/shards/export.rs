@@ -50,6 +50,8 @@ pub struct Report {
     pub files: Vec<Exported>,
     /// Names of the shards that were written.
     pub written: Vec<String>,
+    /// Names of shards of an earlier export of tokens that are not there any more.
+    pub gone: Vec<String>,
     /// Files that were whole already.
     pub kept: u64,
     /// Files of earlier exports that were removed.
@@ -94,6 +96,7 @@ pub fn export(
     let order = order(&source, options, plan.as_ref(), watch)?;
     let shards = scan(&source, order, watch)?;
     let todo = Todo::new(&folder, &shards, encoder, options);
+    let gone = gone(&folder, &shards);
     let kept = todo.kept.len() as u64;
     let count = options.shuffle.map(|_| shards.all.len() as u32);
     folder.describe(About::new(encoder, options, count, plan.as_ref()).json());
@@ -141,7 +144,7 @@ pub fn export(
     let (files, removed) = folder.complete(|files| card::text(encoder, options, files))?;
     let (documents, tokens) = sums(&files, options);
     let left_out = left_out.count();
-    Ok(Report { files, written, kept, removed, documents, tokens, left_out, plan })
+    Ok(Report { files, written, gone, kept, removed, documents, tokens, left_out, plan })
 }
 
 /// Sets how often each label is read, and returns the plan.
@@ -203,8 +206,9 @@ impl Todo {
         let mut todo = Todo { kept: Vec::new(), files: BTreeSet::new(), wanted: Vec::new() };
         for shard in &shards.all {
             let mut wanted = Vec::new();
-            for layout in options.layouts.iter().filter(|_| shard.sum.documents > 0) {
-                let made_from = made_from(shard, *layout, encoder, options);
+            let all = options.layouts.iter().copied().chain([Layout::Provenance]);
+            for layout in all.filter(|_| shard.sum.documents > 0) {
+                let made_from = made_from(shard, layout, encoder, options);
                 let files = layout.files(&shard.name);
                 let whole: Option<Vec<_>> =
                     files.iter().map(|file| folder.whole(file, &made_from).cloned()).collect();
@@ -212,7 +216,7 @@ impl Todo {
                     Some(whole) => todo.kept.extend(whole),
                     None => {
                         todo.files.extend(files);
-                        wanted.push(*layout);
+                        wanted.push(layout);
                     }
                 }
             }
@@ -223,6 +227,17 @@ impl Todo {
         }
         todo
     }
+}
+
+/// Returns the names of earlier shards that have no documents now.
+fn gone(folder: &Folder<'_>, shards: &Shards) -> Vec<String> {
+    let with_documents = shards.all.iter().filter(|shard| shard.sum.documents > 0);
+    let now: BTreeSet<String> =
+        with_documents.flat_map(|shard| Layout::Provenance.files(&shard.name)).collect();
+    let prefix = format!("{}/", Layout::Provenance.name());
+    let earlier = folder.earlier().filter(|path| path.starts_with(&prefix) && !now.contains(*path));
+    let name = |path: &str| path[prefix.len()..].trim_end_matches(".parquet").to_owned();
+    earlier.map(name).collect()
 }
 
 /// Writes the index of [`Layout::Mds`] for all its files, kept and new.

@@ -8,6 +8,7 @@ mod file;
 mod mds;
 mod megatron;
 mod npy;
+mod provenance;
 
 pub(crate) use mds::index as mds_index;
 
@@ -17,6 +18,7 @@ use ds::Ds;
 use mds::Mds;
 use megatron::Megatron;
 use npy::Npy;
+use provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
 /// What reads the files.
@@ -31,9 +33,11 @@ pub enum Layout {
     Ds,
     /// MosaicML's streaming, LLM Foundry: `.mds`, and one `index.json`.
     Mds,
+    /// The table of where tokens are from, which every export has: `.parquet`.
+    Provenance,
 }
 
-/// A document, or a part of the one that it is, in a shard.
+/// A document in a shard.
 pub(crate) struct Sequence<'a> {
     /// Its tokens, as bytes.
     pub tokens: &'a [u8],
@@ -45,6 +49,10 @@ pub(crate) struct Sequence<'a> {
     pub source: &'a str,
     /// Number of its record in the source.
     pub record: &'a str,
+    /// Byte of the source where the record begins, if it is known.
+    pub offset: Option<u64>,
+    /// Number of the copy, from 0.
+    pub copy: u32,
 }
 
 /// A file that is whole.
@@ -81,6 +89,7 @@ impl Layout {
             Layout::Npy => "npy",
             Layout::Ds => "ds",
             Layout::Mds => "mds",
+            Layout::Provenance => "provenance",
         }
     }
 
@@ -90,6 +99,7 @@ impl Layout {
             Layout::Npy => &["npy", "csv.gz"],
             Layout::Ds => &["ds", "ds.index", "ds.metadata"],
             Layout::Mds => &["mds"],
+            Layout::Provenance => &["parquet"],
         }
     }
 
@@ -112,6 +122,7 @@ impl Layout {
             Layout::Npy => Box::new(Npy::create(out, &files)?),
             Layout::Ds => Box::new(Ds::create(out, &files, form)?),
             Layout::Mds => Box::new(Mds::create(out, &files, form)?),
+            Layout::Provenance => Box::new(Provenance::create(out, &files)?),
         })
     }
 }

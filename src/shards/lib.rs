@@ -11,6 +11,7 @@
 //! * [`Mixture`]: how often the documents of each label are in it.
 //! * [`Layout`]: the files of a shard, as each trainer expects them.
 //! * [`export`]: all of it.
+//! * [`Tables`]: from a token to its document, and back.
 //!
 //! The files depend on the documents and the options; not on the number of threads, the memory, or how
 //! the corpus was built. All memory is bounded: what belongs together is sorted in temporary files.
@@ -24,9 +25,11 @@ mod export;
 mod input;
 mod layout;
 mod mixture;
+mod offsets;
 mod order;
 mod record;
 mod scan;
+mod trace;
 mod write;
 
 pub use about::{About, Selection, TokenizerFile};
@@ -36,3 +39,4 @@ pub use export::{Options, Report, export};
 pub use layout::Layout;
 pub use mixture::{LabelPlan, Mixture, Plan, Weights};
 pub use order::Shuffle;
+pub use trace::{Tables, Traced};

@@ -161,6 +161,7 @@ impl Mixture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const LABELS: [(&str, &str, Totals); 3] = [
         ("books", "pg19", Totals { documents: 10, tokens: 100 }),
@@ -208,6 +209,31 @@ mod tests {
         assert_eq!((plan.tokens, plan.asked), (1600, 1000));
         let books = &plan.labels[0];
         assert_eq!((books.documents, books.tokens, books.asked, books.epochs), (10, 100, 250, 2.5));
+    }
+
+    proptest! {
+        #![proptest_config(reference::property())]
+
+        #[test]
+        fn any_shares_are_reached(
+            tokens in prop::collection::vec(1_000u64..1_000_000, 3),
+            shares in prop::collection::vec(0.01f64..10.0, 2),
+            wanted in 1_000u64..1_000_000,
+        ) {
+            let totals = |at: usize| Totals { documents: 1, tokens: tokens[at] };
+            let labels = [("a", "x", totals(0)), ("a", "y", totals(1)), ("b", "x", totals(2))];
+            let weights = Weights::Shares(weights(&[("a", shares[0]), ("b", shares[1])]));
+            let mixture = Mixture { name: "m".into(), weights, tokens: Some(wanted) };
+            // More copies than are allowed are the only reason to refuse.
+            let Ok(plan) = mixture.plan(&labels) else {
+                prop_assert!(wanted > 1_000 * tokens.iter().min().unwrap());
+                return Ok(());
+            };
+            prop_assert!(plan.asked.abs_diff(wanted) <= 2, "{plan:?}");
+            let b = plan.labels[2].asked as f64 / wanted as f64;
+            prop_assert!((b - shares[1] / (shares[0] + shares[1])).abs() < 0.01, "{plan:?}");
+            prop_assert_eq!(plan.labels[0].epochs, plan.labels[1].epochs);
+        }
     }
 
     #[test]

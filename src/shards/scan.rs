@@ -226,7 +226,7 @@ impl Cutter {
     }
 
     fn add(&mut self, tokens: u64, digest: u128) {
-        let is_full = self.tokens > 0 && self.tokens + tokens > self.shard_tokens;
+        let is_full = tokens > 0 && self.tokens > 0 && self.tokens + tokens > self.shard_tokens;
         if self.cuts.is_empty() || is_full {
             self.cuts.push((self.number, Sum::default()));
             self.tokens = 0;

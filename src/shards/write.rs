@@ -6,11 +6,14 @@
 use crate::Error;
 use crate::input::{LeftOut, Source};
 use crate::layout::{Form, Layout, Sequence, Writer, Written};
-use crate::record::Copy;
+use crate::record::{Copy, NO_OFFSET};
 use crate::scan::{Place, Shard, Shards};
 use corpus::export::{Destination, Watch, parallel};
 use sorting::{Sorted, Sorter, Storage};
 use std::sync::Mutex;
+
+/// Runs of one level of all threads. Bounds the open files.
+const RUNS_MAX: usize = 256;
 
 /// What is written.
 pub(crate) struct Job<'a> {
@@ -53,16 +56,22 @@ impl Job<'_> {
     /// Encodes the documents of shards that are to be written.
     fn sorted(&self) -> Result<Sorted<Copy>, Error> {
         let all = self.source.segments();
-        let memory = self.memory_bytes as usize / self.source.workers.max(1);
+        let workers = self.source.workers.max(1);
+        let (memory, fan_in) = (self.memory_bytes as usize / workers, RUNS_MAX / workers);
         let idle: Mutex<Vec<Sorter<Copy>>> = Mutex::new(Vec::new());
         parallel::each(self.source.workers, all.len(), |at| {
-            let (label, segment, _) = all[at];
+            let (label, segment, bytes) = all[at];
             let input = &self.source.inputs[label];
-            if input.is_left_out() || !self.has_wanted(label, segment) {
+            if input.is_left_out() {
+                return Ok(());
+            }
+            if !self.has_wanted(label, segment) {
+                self.watch.wrote(input.label, bytes);
                 return Ok(());
             }
             let waiting = lock(&idle).pop();
-            let mut sorter = waiting.unwrap_or_else(|| Sorter::new((), memory, Storage::default()));
+            let new = || Sorter::new((), memory, Storage::default()).with_fan_in(fan_in);
+            let mut sorter = waiting.unwrap_or_else(new);
             self.encode((label, segment), &mut sorter)?;
             lock(&idle).push(sorter);
             Ok::<(), Error>(())
@@ -88,6 +97,7 @@ impl Job<'_> {
     fn encode(&self, at: (usize, usize), sorter: &mut Sorter<Copy>) -> Result<(), Error> {
         let input = &self.source.inputs[at.0];
         let prefix = format!("{}/", input.label.full_name());
+        let offsets = self.source.offsets(at)?;
         let (mut places, mut bytes): (Vec<Place>, _) = (Vec::new(), Vec::new());
         let read = |done| self.watch.wrote(input.label, done);
         self.source.documents(at, read, |document| {
@@ -106,9 +116,12 @@ impl Job<'_> {
                 let what = format!("{} is not of {prefix}: rebuild the corpus", document.id);
                 Error::corrupt(self.source.corpus.root(), what)
             })?;
+            let offset = offsets.of(input.label, id).unwrap_or(NO_OFFSET);
             places.iter().try_for_each(|&Place { shard, key, copy }| {
                 let (label, id, tokens) = (at.0 as u32, id.into(), bytes.as_slice().into());
-                sorter.push(Copy { shard, key, copy, label, id, tokens }).map_err(Error::Temporary)
+                sorter
+                    .push(Copy { shard, key, copy, label, offset, id, tokens })
+                    .map_err(Error::Temporary)
             })
         })
     }
@@ -128,8 +141,15 @@ impl Job<'_> {
         let source = format!("{}/{source}", label.full_name());
         let begin = open.tokens;
         let end = begin + copy.tokens.len() as u64 / self.form.encoder.width().bytes();
-        let tokens = &copy.tokens;
-        let sequence = Sequence { tokens, begin, end, source: &source, record };
+        let sequence = Sequence {
+            tokens: &copy.tokens,
+            begin,
+            end,
+            source: &source,
+            record,
+            offset: Some(copy.offset).filter(|offset| *offset != NO_OFFSET),
+            copy: copy.copy,
+        };
         open.writers.iter_mut().try_for_each(|(_, writer)| writer.push(&sequence))?;
         open.tokens = end;
         open.documents += 1;

@@ -3,6 +3,7 @@
 mod layouts;
 mod mixture;
 mod order;
+mod trace;
 
 use crate::support::{
     Export, Place, assert_same, both_dumps, files_below, input, list, number, text,
@@ -19,7 +20,7 @@ const TOKENIZER: &str = include_str!("../../fixtures/tokenizers/base.json");
 const ALL: &str = "--format tokens --layout megatron,npy,ds,mds --eos <|end|>";
 
 /// The extensions of the files of a shard.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("megatron", "bin"),
     ("megatron", "idx"),
     ("npy", "npy"),
@@ -28,6 +29,7 @@ const FILES: [(&str, &str); 8] = [
     ("ds", "ds.index"),
     ("ds", "ds.metadata"),
     ("mds", "mds"),
+    ("provenance", "parquet"),
 ];
 
 /// A corpus whose recipe names the tokenizer `words.json`.

@@ -24,7 +24,7 @@ use indicatif::{HumanBytes, HumanCount};
 use recipe::Slices;
 use recipe::usage::usage;
 use serde_json::json;
-use shards::Selection;
+use shards::{About, Selection};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -34,8 +34,9 @@ Example:
   sluice export corpus --out books --label books/pg19 \\
     --split train=0.999,valid=0.001
   sluice export corpus --out dolma --schema dolma --shard-bytes 1G
-  sluice export corpus --out shards --format tokens --layout megatron,ds \
+  sluice export corpus --out shards --format tokens --layout megatron,ds \\
     --eos '<|endoftext|>' --shuffle 7 --mix llama --mix-tokens 1.2T
+  sluice export corpus --out shards --update
 
   python -c 'import datasets; print(datasets.load_dataset(\"out\", \"c4\"))'
 
@@ -113,7 +114,13 @@ impl Export {
         self.check_flags()?;
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
-        let labels = selection::labels(slices, &self.corpus, &manifest, &self.slice, &self.label)?;
+        let about = self.tokens.update.then(|| self.with_destination(earlier)).transpose()?;
+        let mut selection = Selection { slices: self.slice.clone(), labels: self.label.clone() };
+        if let Some(about) = &about {
+            selection = about.selection.clone();
+        }
+        let Selection { slices: of_slices, labels: names } = &selection;
+        let labels = selection::labels(slices, &self.corpus, &manifest, of_slices, names)?;
         if let Err(error) = corpus.check_stray(&manifest) {
             // If a run has committed since the manifest was read, the stray files are its own.
             let now = corpus.manifest()?.map(|manifest| manifest.commit);
@@ -123,23 +130,13 @@ impl Export {
         let progress = Progress::new();
         let shown = Shown::new(&progress);
         let Some(options) = self.options() else {
-            let job = tokens::Job {
-                slices,
-                corpus: &corpus,
-                manifest: &manifest,
-                labels: &labels,
-                selection: Selection { slices: self.slice.clone(), labels: self.label.clone() },
-                workers: self.workers,
-                watch: &shown,
-            };
-            let prepared = self.tokens.prepare(&job)?;
-            let report =
-                self.with_destination(|out| prepared.export(&job, out, self.json || is_quiet()))?;
+            let (corpus, manifest, labels) = (&corpus, &manifest, &labels[..]);
+            let (workers, watch) = (self.workers, &shown);
+            let job = tokens::Job { slices, corpus, manifest, labels, selection, workers, watch };
+            let report = self.export_tokens(&job, about.as_ref())?;
             drop(shown);
             if self.json {
-                print_json(&tokens::summary_json(&self.out, &manifest, &report, began))?;
-            } else if !is_quiet() {
-                prepared.print_summary(&self.out, &report)?;
+                print_json(&tokens::summary_json(&self.out, manifest, &report, began))?;
             }
             return Ok(DONE);
         };
@@ -155,10 +152,33 @@ impl Export {
         Ok(DONE)
     }
 
+    /// Exports tokens, and prints what was done.
+    fn export_tokens(
+        &self,
+        job: &tokens::Job<'_>,
+        about: Option<&About>,
+    ) -> Result<shards::Report> {
+        let is_silent = self.json || is_quiet();
+        let prepared = match about {
+            Some(about) => self.tokens.prepare_update(job, about),
+            None => self.tokens.prepare(job),
+        }?;
+        let report = self.with_destination(|out| prepared.export(job, out, is_silent))?;
+        if !is_silent {
+            prepared.print_summary(&self.out, &report, about.is_some())?;
+        }
+        Ok(report)
+    }
+
     /// Checks that the flags are for the format.
     fn check_flags(&self) -> Result<()> {
+        if self.tokens.update {
+            self.tokens.check_update()?;
+            let is_chosen = !self.slice.is_empty() || !self.label.is_empty();
+            anyhow::ensure!(!is_chosen, usage("--slice and --label are not for --update"));
+        }
         let (given, needed) = match self.format {
-            FormatName::Tokens => {
+            _ if self.is_of_tokens() => {
                 let given = [
                     (!matches!(self.schema, SchemaName::Sluice), "--schema"),
                     (self.shard_bytes.is_some(), "--shard-bytes"),
@@ -169,6 +189,10 @@ impl Export {
             _ => (self.tokens.first_given().map(|flag| (true, flag)), "--format tokens"),
         };
         given.map_or(Ok(()), |(_, flag)| Err(usage(format!("{flag} is for {needed}"))))
+    }
+
+    fn is_of_tokens(&self) -> bool {
+        self.tokens.update || matches!(self.format, FormatName::Tokens)
     }
 
     /// Calls `write` with the folder or the bucket.
@@ -182,6 +206,7 @@ impl Export {
     /// The options of an export of texts; `None` if it is one of tokens.
     fn options(&self) -> Option<Options> {
         let format = match self.format {
+            _ if self.is_of_tokens() => return None,
             FormatName::Jsonl => Format::Jsonl,
             FormatName::JsonlZst => Format::JsonlZst,
             FormatName::Parquet => Format::Parquet,
@@ -240,6 +265,11 @@ impl Export {
         }
         Ok(())
     }
+}
+
+/// How the export of tokens that is to be updated was made.
+fn earlier(out: &dyn Destination) -> Result<About> {
+    About::read(out).map_err(tokens::wrong)
 }
 
 fn files_text(count: u64) -> String {

@@ -122,9 +122,9 @@ impl<'d> Folder<'d> {
         (found == Some(file.bytes)).then_some(file)
     }
 
-    /// Whether an earlier export is here.
-    pub fn has_earlier(&self) -> bool {
-        !self.earlier.is_empty()
+    /// Returns the paths of the files of the earlier export that is here.
+    pub fn earlier(&self) -> impl Iterator<Item = &str> {
+        self.earlier.keys().map(String::as_str)
     }
 
     /// Sets what the list says of the export beside its files.

@@ -168,7 +168,7 @@ mod tests {
                 // The first item is the slowest: the others must not pile up.
                 thread::sleep(Duration::from_millis(if item == 0 { 30 } else { 0 }));
                 waiting.fetch_add(1, Ordering::SeqCst);
-                Ok(item)
+                Ok::<usize, Error>(item)
             };
             in_order(workers, 50, work, |item, result| {
                 assert!(waiting.fetch_sub(1, Ordering::SeqCst) <= workers + 2);
@@ -202,7 +202,7 @@ mod tests {
             let done = Mutex::new(Vec::new());
             each(workers, 20, |item| {
                 lock(&done).push(item);
-                Ok(())
+                Ok::<(), Error>(())
             })
             .unwrap();
             let mut done = done.into_inner().unwrap();

@@ -30,7 +30,7 @@ impl Npy {
 
 impl Writer for Npy {
     fn push(&mut self, document: &Sequence<'_>) -> Result<(), Error> {
-        let Sequence { tokens, begin, end, source, record } = *document;
+        let Sequence { tokens, begin, end, source, record, .. } = *document;
         let (id, source) = (quoted(&format!("{source}#{record}")), quoted(source));
         let line = format!("{begin},{end},{id},{source},{record}\n");
         self.csv.write_all(line.as_bytes()).map_err(Error::io(&self.csv_path))?;

@@ -13,7 +13,9 @@ use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::{usage, usage_of_file};
 use recipe::{Slices, is_counted_with, tokenizer_of};
 use serde_json::{Value, json};
-use shards::{Encoder, Layout, Mixture, Options, Plan, Report, Selection, Shuffle};
+use shards::{
+    About, Encoder, Layout, Mark, Mixture, Options, Plan, Report, Selection, Shuffle, TokenizerFile,
+};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -51,6 +53,10 @@ pub(super) struct TokenFlags {
     /// Tokens of the whole mixture, such as 1.2T
     #[arg(long, value_name = "N", value_parser = tokens, requires = "mix")]
     mix_tokens: Option<u64>,
+    /// Update the token shards in --out, with their own options: only shards that have other documents
+    /// now are written, and named
+    #[arg(long)]
+    pub(super) update: bool,
     /// Memory in which documents are sorted; has no effect on the files [default: 1G]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
@@ -105,17 +111,60 @@ pub(super) struct Job<'a> {
 impl TokenFlags {
     /// Returns the first flag that was given, of an export without tokens.
     pub fn first_given(&self) -> Option<&'static str> {
+        let given =
+            [(self.tokenizer.is_some(), "--tokenizer"), (self.memory.is_some(), "--memory")];
+        let given = given.into_iter().find(|(is_given, _)| *is_given).map(|(_, flag)| flag);
+        given.or_else(|| self.first_option())
+    }
+
+    /// Returns the first flag that was given, of those that an export remembers.
+    fn first_option(&self) -> Option<&'static str> {
         let given = [
             (!self.layout.is_empty(), "--layout"),
-            (self.tokenizer.is_some(), "--tokenizer"),
             (self.eos.is_some(), "--eos"),
             (self.bos.is_some(), "--bos"),
             (self.shard_tokens.is_some(), "--shard-tokens"),
             (self.sequence_length.is_some(), "--sequence-length"),
             (self.shuffle.is_some(), "--shuffle"),
-            (self.memory.is_some(), "--memory"),
         ];
         given.into_iter().find(|(is_given, _)| *is_given).map(|(_, flag)| flag)
+    }
+
+    /// Checks that no flags were given that an update takes from the earlier export.
+    pub fn check_update(&self) -> Result<()> {
+        self.first_option().map_or(Ok(()), |flag| {
+            let what =
+                "is not for --update, which takes it from the export in --out: drop one of them";
+            Err(usage(format!("{flag} {what}")))
+        })
+    }
+
+    /// Reads the tokenizer, and takes everything else from the export that is to be updated.
+    pub fn prepare_update(&self, job: &Job<'_>, about: &About) -> Result<Prepared> {
+        let path = self.tokenizer(job)?;
+        let token = |mark: &Option<Mark>| mark.as_ref().map(|mark| mark.token.clone());
+        let (bos, eos) = (token(&about.bos), token(&about.eos));
+        let encoder = Encoder::open(&path, bos.as_deref(), eos.as_deref()).map_err(wrong)?;
+        if encoder.digest() != about.tokenizer.sha256 {
+            let TokenizerFile { file, sha256 } = &about.tokenizer;
+            return Err(usage(format!(
+                "the export was made with the tokenizer {file} (SHA-256 {sha256}), and {} is another: \
+                 give that one with --tokenizer FILE",
+                path.display()
+            )));
+        }
+        let options = Options {
+            layouts: about.layouts.clone(),
+            shuffle: about.shuffle.map(|seed| Shuffle { seed }),
+            mixture: about.mixture.clone(),
+            shard_tokens: about.shard_tokens,
+            sequence_length: about.sequence_length,
+            selection: job.selection.clone(),
+            is_counted: is_counted_with(job.manifest, &path)?,
+            workers: job.workers,
+            memory_bytes: self.memory.unwrap_or(MEMORY_BYTES),
+        };
+        Ok(Prepared { encoder, options })
     }
 
     /// Reads the tokenizer, and checks the flags.
@@ -203,7 +252,12 @@ impl Prepared {
             .map_err(wrong)
     }
 
-    pub fn print_summary(&self, out: &Path, report: &Report) -> Result<()> {
+    /// Prints what was done; for an update, with the names of the shards that changed.
+    pub fn print_summary(&self, out: &Path, report: &Report, is_update: bool) -> Result<()> {
+        if is_update {
+            report.written.iter().try_for_each(|shard| outln!("{shard}: written"))?;
+            report.gone.iter().try_for_each(|shard| outln!("{shard}: removed"))?;
+        }
         let documents = counted(report.documents, "document");
         let tokens = HumanCount(report.tokens);
         let bytes: u64 = report.files.iter().map(|file| file.bytes).sum();
@@ -253,7 +307,7 @@ fn table(plan: &Plan) -> Table {
 }
 
 /// Makes an error of the library one of this program.
-fn wrong(error: shards::Error) -> anyhow::Error {
+pub(super) fn wrong(error: shards::Error) -> anyhow::Error {
     match error {
         shards::Error::Usage(what) => usage(what),
         shards::Error::Tokenizer(error) => usage_of_file(error),
@@ -278,6 +332,7 @@ pub(super) fn summary_json(
         "bytes": report.files.iter().map(|file| file.bytes).sum::<u64>(),
         "files": report.files,
         "shards_written": report.written,
+        "shards_removed": report.gone,
         "files_written": report.files.len() as u64 - report.kept,
         "files_kept": report.kept,
         "files_removed": report.removed,
