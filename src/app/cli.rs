@@ -24,6 +24,7 @@ mod selection;
 mod show;
 mod status;
 mod summary;
+mod trace;
 mod train;
 mod verify;
 
@@ -84,6 +85,7 @@ enum Command {
     Score(score::Score),
     Models(models::Models),
     Export(export::Export),
+    Trace(trace::Trace),
     Calibrate(calibrate::Calibrate),
     Decontaminate(decontaminate::Decontaminate),
     Remove(remove::Remove),
@@ -160,6 +162,7 @@ fn run(command: Command, slices: Slices) -> Result<u8> {
         Command::Score(command) => command.run(slices),
         Command::Models(command) => command.run(),
         Command::Export(command) => command.run(slices),
+        Command::Trace(command) => command.run(),
         Command::Calibrate(command) => command.run(slices),
         Command::Decontaminate(command) => command.run(slices),
         Command::Remove(command) => command.run(slices),

@@ -7,6 +7,7 @@
 //! * `score`: scores for the documents of other pipelines.
 //! * `estimate`: what a build will take, from a sample of its inputs.
 //! * `dataset_card`: the card of an export.
+//! * `mixture`: mixtures of slices that a user names.
 //! * `model_files`: the catalogue of model files, fetching and checking them.
 //! * `addresses`: the files at addresses that a process reads.
 //! * `inputs`: finding the files that a user names. `texts`: reading texts from files.
@@ -32,6 +33,7 @@ mod interrupt;
 mod launch;
 mod look;
 mod machine;
+mod mixture;
 mod model_files;
 mod report;
 mod score;

@@ -19,6 +19,7 @@ mod summary;
 pub(crate) use self::domains::write as write_domains;
 pub(crate) use self::page::page;
 pub(crate) use self::plain::print;
+pub(crate) use self::published::{llama_shares, redpajama_shares};
 
 use self::domains::Domains;
 use self::duplicates::{Duplicates, duplicates};

@@ -13,4 +13,4 @@ pub(crate) mod units;
 pub(crate) use log::{LogFormat, Verbosity, notice};
 pub(crate) use output::{ReaderGone, errln, outln, output_error, print, print_json};
 pub(crate) use pager::page;
-pub(crate) use progress::{Progress, Row, clear_bars};
+pub(crate) use progress::{Progress, Row, clear_bars, without_bars};

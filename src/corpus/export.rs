@@ -6,10 +6,11 @@
 //! writes the others.
 
 mod destination;
+mod file;
 mod line;
 mod list;
 mod output;
-mod parallel;
+pub mod parallel;
 mod parquet;
 mod plan;
 mod record;
@@ -19,15 +20,17 @@ mod split;
 mod write;
 
 pub use destination::{Destination, NewFile};
-pub use list::Exported;
+pub use file::ExportFile;
+pub use line::{Fields, Line};
+pub use list::{Exported, Folder};
 pub use record::RecordSchema;
+pub use scan::{in_order, lines};
 pub use schema::Type;
 pub use split::Splits;
 
 use crate::manifest::{File, Label};
 use crate::{Corpus, Error};
 use data_encoding::HEXLOWER;
-use list::Folder;
 use plan::{Cutter, Planned};
 use schema::Schema;
 use sha2::{Digest, Sha256};

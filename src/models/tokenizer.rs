@@ -1,4 +1,4 @@
-//! Counts the tokens of a text with any tokenizer in Hugging Face's `tokenizer.json` format,
+//! Counts the tokens of a text, or returns their ids, with any tokenizer in Hugging Face's `tokenizer.json` format,
 //! through their own library. Nothing is downloaded.
 //!
 //! The library has two generations, and both are linked. The release candidate of 1.0 is many times
@@ -14,10 +14,12 @@ mod pipeline;
 mod stable;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
 use pipeline::Pipeline;
 use stable::Stable;
 use std::path::{Path, PathBuf};
+pub use vocabulary::Vocabulary;
 
 /// Counts tokens. Opening a tokenizer takes a fraction of a second; threads can share it.
 pub struct TokenCounter {
@@ -94,7 +96,12 @@ impl TokenCounter {
         ))
     }
 
-    fn ids(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+    /// Returns the ids of the tokens of a text, as [`TokenCounter::count`] counts them.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenCounter::count`].
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let ids = match &self.library {
             Library::Pipeline(pipeline) => pipeline.ids(text),
             Library::Stable(stable, _) => caught(|| stable.ids(text)),

@@ -28,6 +28,7 @@ mod settings;
 mod slice;
 mod store;
 mod summed;
+mod tokenizer;
 pub mod usage;
 mod versions;
 
@@ -50,6 +51,7 @@ pub use slice::{
     Slice, Slices, Terms, find_slice,
 };
 pub use summed::{defects_of, kind_of};
+pub use tokenizer::{is_counted_with, tokenizer_of};
 /// For [`settings!`].
 #[doc(hidden)]
 pub use toml;

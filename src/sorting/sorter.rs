@@ -21,6 +21,8 @@ pub struct Sorter<R: Record> {
     bytes: usize,
     /// For each level, the runs that are not merged yet. Those of one level are about of one size.
     levels: Vec<Vec<RunReader<R>>>,
+    /// Runs of one level that are merged into one of the next.
+    fan_in: usize,
     runs_written: usize,
 }
 
@@ -29,7 +31,23 @@ impl<R: Record> Sorter<R> {
     /// them.
     pub fn new(layout: R::Layout, memory_bytes: usize, storage: Storage) -> Self {
         let (buffer, levels) = (Vec::new(), Vec::new());
-        Sorter { layout, memory_bytes, storage, buffer, bytes: 0, levels, runs_written: 0 }
+        Sorter {
+            layout,
+            memory_bytes,
+            storage,
+            buffer,
+            bytes: 0,
+            levels,
+            fan_in: FAN_IN,
+            runs_written: 0,
+        }
+    }
+
+    /// Merges runs when there are so many of one level, at least 2, instead of [`FAN_IN`]: several
+    /// sorters share the open files of a process.
+    #[must_use]
+    pub fn with_fan_in(self, fan_in: usize) -> Self {
+        Sorter { fan_in: fan_in.max(2), ..self }
     }
 
     /// Adds a record.
@@ -61,10 +79,21 @@ impl<R: Record> Sorter<R> {
     ///
     /// # Errors
     /// When a run cannot be read.
-    pub fn finish(mut self) -> io::Result<Sorted<R>> {
-        self.sort();
-        let mut sources: Vec<_> = self.levels.into_iter().flatten().map(Source::Run).collect();
-        sources.push(Source::Memory(self.buffer.into_iter()));
+    pub fn finish(self) -> io::Result<Sorted<R>> {
+        Sorter::merge(vec![self])
+    }
+
+    /// Returns all records of several sorters, sorted.
+    ///
+    /// # Errors
+    /// When a run cannot be read.
+    pub fn merge(sorters: Vec<Self>) -> io::Result<Sorted<R>> {
+        let mut sources = Vec::new();
+        for mut sorter in sorters {
+            sorter.sort();
+            sources.extend(sorter.levels.into_iter().flatten().map(Source::Run));
+            sources.push(Source::Memory(sorter.buffer.into_iter()));
+        }
         Sorted::new(sources)
     }
 
@@ -95,7 +124,7 @@ impl<R: Record> Sorter<R> {
                 self.levels.push(Vec::new());
             }
             self.levels[level].push(run);
-            if self.levels[level].len() < FAN_IN {
+            if self.levels[level].len() < self.fan_in {
                 break;
             }
             run = self.merged(level)?;

@@ -85,6 +85,8 @@ mod stack_exchange;
 mod state_faults;
 /// Runs the program, and makes inputs.
 mod support;
+/// Token shards have the tokens of all documents, in every layout.
+mod tokens;
 /// Models are trained from text, and work in a recipe.
 mod train;
 /// A check reports exactly what is wrong.

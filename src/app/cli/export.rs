@@ -3,9 +3,11 @@
 mod bucket;
 mod progress;
 mod selection;
+mod tokens;
 
 use self::bucket::Bucket;
 use self::progress::Shown;
+use self::tokens::TokenFlags;
 use super::exit::DONE;
 use crate::addresses::address;
 use crate::dataset_card::Card;
@@ -22,6 +24,7 @@ use indicatif::{HumanBytes, HumanCount};
 use recipe::Slices;
 use recipe::usage::usage;
 use serde_json::json;
+use shards::{About, Selection};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -31,6 +34,9 @@ Example:
   sluice export corpus --out books --label books/pg19 \\
     --split train=0.999,valid=0.001
   sluice export corpus --out dolma --schema dolma --shard-bytes 1G
+  sluice export corpus --out shards --format tokens --layout megatron,ds \\
+    --eos '<|endoftext|>' --shuffle 7 --mix llama --mix-tokens 1.2T
+  sluice export corpus --out shards --update
 
   python -c 'import datasets; print(datasets.load_dataset(\"out\", \"c4\"))'
 
@@ -64,6 +70,8 @@ pub(crate) struct Export {
     /// Split each label by a hash of the ids, as train=0.999,valid=0.001
     #[arg(long, value_name = "NAME=SHARE,..", value_parser = Splits::parse)]
     split: Option<Splits>,
+    #[command(flatten)]
+    tokens: TokenFlags,
     /// Threads; has no effect on the files [default: all cores]
     #[arg(
         short = 'w', long, default_value_t = cores(), value_parser = workers, value_name = "N",
@@ -84,6 +92,8 @@ enum FormatName {
     JsonlZst,
     /// Columns: text, id, url, language, scores, and meta as JSON
     Parquet,
+    /// Tokens, as trainers read them: see --layout
+    Tokens,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -101,25 +111,38 @@ enum SchemaName {
 impl Export {
     pub fn run(self, slices: Slices) -> Result<u8> {
         let began = Instant::now();
+        self.check_flags()?;
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
-        let labels = selection::labels(slices, &self.corpus, &manifest, &self.slice, &self.label)?;
+        let about = self.tokens.update.then(|| self.with_destination(earlier)).transpose()?;
+        let mut selection = Selection { slices: self.slice.clone(), labels: self.label.clone() };
+        if let Some(about) = &about {
+            selection = about.selection.clone();
+        }
+        let Selection { slices: of_slices, labels: names } = &selection;
+        let labels = selection::labels(slices, &self.corpus, &manifest, of_slices, names)?;
         if let Err(error) = corpus.check_stray(&manifest) {
             // If a run has committed since the manifest was read, the stray files are its own.
             let now = corpus.manifest()?.map(|manifest| manifest.commit);
             anyhow::ensure!(now != Some(manifest.commit), error);
         }
         self.print_notes(&labels);
-        let options = self.options();
         let progress = Progress::new();
         let shown = Shown::new(&progress);
-        let to = |out: &dyn Destination| {
-            export_with_card(slices, &corpus, &manifest, &labels, out, &options, &shown)
+        let Some(options) = self.options() else {
+            let (corpus, manifest, labels) = (&corpus, &manifest, &labels[..]);
+            let (workers, watch) = (self.workers, &shown);
+            let job = tokens::Job { slices, corpus, manifest, labels, selection, workers, watch };
+            let report = self.export_tokens(&job, about.as_ref())?;
+            drop(shown);
+            if self.json {
+                print_json(&tokens::summary_json(&self.out, manifest, &report, began))?;
+            }
+            return Ok(DONE);
         };
-        let report = match address(&self.out) {
-            None => to(&&*self.out),
-            Some(address) => to(&Bucket::open(address)?),
-        }?;
+        let report = self.with_destination(|out| {
+            export_with_card(slices, &corpus, &manifest, &labels, out, &options, &shown)
+        })?;
         drop(shown);
         if self.json {
             print_json(&summary_json(&self.out, &manifest, &report, began))?;
@@ -129,13 +152,68 @@ impl Export {
         Ok(DONE)
     }
 
-    fn options(&self) -> Options {
-        Options {
-            format: match self.format {
-                FormatName::Jsonl => Format::Jsonl,
-                FormatName::JsonlZst => Format::JsonlZst,
-                FormatName::Parquet => Format::Parquet,
-            },
+    /// Exports tokens, and prints what was done.
+    fn export_tokens(
+        &self,
+        job: &tokens::Job<'_>,
+        about: Option<&About>,
+    ) -> Result<shards::Report> {
+        let is_silent = self.json || is_quiet();
+        let prepared = match about {
+            Some(about) => self.tokens.prepare_update(job, about),
+            None => self.tokens.prepare(job),
+        }?;
+        let report = self.with_destination(|out| prepared.export(job, out, is_silent))?;
+        if !is_silent {
+            prepared.print_summary(&self.out, &report, about.is_some())?;
+        }
+        Ok(report)
+    }
+
+    /// Checks that the flags are for the format.
+    fn check_flags(&self) -> Result<()> {
+        if self.tokens.update {
+            self.tokens.check_update()?;
+            let is_chosen = !self.slice.is_empty() || !self.label.is_empty();
+            anyhow::ensure!(!is_chosen, usage("--slice and --label are not for --update"));
+        }
+        let (given, needed) = match self.format {
+            _ if self.is_of_tokens() => {
+                let given = [
+                    (!matches!(self.schema, SchemaName::Sluice), "--schema"),
+                    (self.shard_bytes.is_some(), "--shard-bytes"),
+                    (self.split.is_some(), "--split"),
+                ];
+                (given.into_iter().find(|(is_given, _)| *is_given), "one of the other formats")
+            }
+            _ => (self.tokens.first_given().map(|flag| (true, flag)), "--format tokens"),
+        };
+        given.map_or(Ok(()), |(_, flag)| Err(usage(format!("{flag} is for {needed}"))))
+    }
+
+    fn is_of_tokens(&self) -> bool {
+        self.tokens.update || matches!(self.format, FormatName::Tokens)
+    }
+
+    /// Calls `write` with the folder or the bucket.
+    fn with_destination<T>(&self, write: impl FnOnce(&dyn Destination) -> Result<T>) -> Result<T> {
+        match address(&self.out) {
+            None => write(&&*self.out),
+            Some(address) => write(&Bucket::open(address)?),
+        }
+    }
+
+    /// The options of an export of texts; `None` if it is one of tokens.
+    fn options(&self) -> Option<Options> {
+        let format = match self.format {
+            _ if self.is_of_tokens() => return None,
+            FormatName::Jsonl => Format::Jsonl,
+            FormatName::JsonlZst => Format::JsonlZst,
+            FormatName::Parquet => Format::Parquet,
+            FormatName::Tokens => return None,
+        };
+        Some(Options {
+            format,
             records: match self.schema {
                 SchemaName::Sluice => RecordSchema::Sluice,
                 SchemaName::Dolma => RecordSchema::Dolma,
@@ -145,7 +223,7 @@ impl Export {
             shard_bytes: self.shard_bytes,
             splits: self.split.clone().unwrap_or_default(),
             workers: self.workers,
-        }
+        })
     }
 
     fn print_notes(&self, labels: &[&Label]) {
@@ -187,6 +265,11 @@ impl Export {
         }
         Ok(())
     }
+}
+
+/// How the export of tokens that is to be updated was made.
+fn earlier(out: &dyn Destination) -> Result<About> {
+    About::read(out).map_err(tokens::wrong)
 }
 
 fn files_text(count: u64) -> String {

@@ -38,6 +38,21 @@ const PUBLISHED: [Published; 7] = [
     published("stack_exchange", 0.02, 78, 20),
 ];
 
+/// Returns LLaMA's share of each slice.
+pub(crate) fn llama_shares() -> impl Iterator<Item = (String, f64)> {
+    PUBLISHED.iter().map(|published| (published.slice.to_owned(), published.llama_share))
+}
+
+/// Returns the share of each slice in the tokens of RedPajama-1T.
+pub(crate) fn redpajama_shares() -> impl Iterator<Item = (String, f64)> {
+    let share = |published: &Published| published.redpajama_tokens as f64 / redpajama_all() as f64;
+    PUBLISHED.iter().map(move |published| (published.slice.to_owned(), share(published)))
+}
+
+fn redpajama_all() -> u64 {
+    PUBLISHED.iter().map(|published| published.redpajama_tokens).sum()
+}
+
 /// The size of a slice beside those that were published.
 #[derive(Serialize)]
 pub(crate) struct Size {
@@ -72,7 +87,6 @@ pub(super) fn sizes(slices: &[SliceReport]) -> Vec<Size> {
         _ => slice.all.counts.bytes_kept,
     };
     let all: u64 = slices.iter().map(amount).sum();
-    let redpajama_all: u64 = PUBLISHED.iter().map(|published| published.redpajama_tokens).sum();
     let size = |name: &str| {
         let own = slices.iter().find(|slice| slice.slice == name);
         let published = PUBLISHED.iter().find(|published| published.slice == name);
@@ -87,7 +101,7 @@ pub(super) fn sizes(slices: &[SliceReport]) -> Vec<Size> {
             llama_bytes: published.map(|published| published.llama_bytes),
             redpajama_tokens: published.map(|published| published.redpajama_tokens),
             redpajama_share: published
-                .map(|published| published.redpajama_tokens as f64 / redpajama_all as f64),
+                .map(|published| published.redpajama_tokens as f64 / redpajama_all() as f64),
         }
     };
     known.chain(own).map(size).collect()

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// The document of a line. Its values are JSON, unchanged.
 #[derive(Deserialize)]
-pub(super) struct Line<'a> {
+pub struct Line<'a> {
     #[serde(borrow)]
     text: &'a RawValue,
     #[serde(borrow)]
@@ -15,6 +15,10 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Parses a line.
+    ///
+    /// # Errors
+    /// If it is not a document.
     pub fn parse(line: &'a [u8]) -> serde_json::Result<Line<'a>> {
         serde_json::from_slice(line)
     }
@@ -30,13 +34,16 @@ impl<'a> Line<'a> {
     }
 
     /// Parses the fields, but not their values.
+    ///
+    /// # Errors
+    /// If they are not an object.
     pub fn fields(&self) -> serde_json::Result<Fields<'a>> {
         serde_json::from_str(self.meta.get())
     }
 }
 
 /// The fields of an object, in their order.
-pub(super) struct Fields<'a>(pub Vec<(String, &'a RawValue)>);
+pub struct Fields<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl Fields<'_> {
     /// Returns the value of a field as JSON.

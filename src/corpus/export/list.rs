@@ -6,6 +6,7 @@
 use super::destination::Destination;
 use crate::Error;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Write};
@@ -46,8 +47,11 @@ pub struct Exported {
     pub split: Option<String>,
     /// Documents in it.
     pub documents: u64,
-    /// Bytes of their texts.
+    /// Bytes of their texts; 0 if the file has tokens and not texts.
     pub text_bytes: u64,
+    /// Tokens in it, if it has tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
     /// Size of the file.
     pub bytes: u64,
     /// SHA-256 of the file.
@@ -65,6 +69,9 @@ struct List {
     /// All files are whole, and no others are left.
     #[serde(default)]
     complete: bool,
+    /// What is to be known of the export beside its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    about: Option<Value>,
     files: Vec<Exported>,
     /// Files that may exist, whole or not.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -72,7 +79,7 @@ struct List {
 }
 
 /// The folder of an export, while this process writes to it.
-pub(super) struct Folder<'d> {
+pub struct Folder<'d> {
     out: &'d dyn Destination,
     /// Files of an earlier export, by path.
     earlier: BTreeMap<String, Exported>,
@@ -83,6 +90,7 @@ pub(super) struct Folder<'d> {
 }
 
 struct State {
+    about: Option<Value>,
     done: Vec<Exported>,
     unfinished: BTreeSet<String>,
     written: Instant,
@@ -101,7 +109,8 @@ impl<'d> Folder<'d> {
             list.map_or_else(Default::default, |list| (list.files, list.unfinished));
         let earlier = files.into_iter().map(|file| (file.path.clone(), file)).collect();
         let (done, unfinished) = (Vec::new(), BTreeSet::new());
-        let state = Mutex::new(State { done, unfinished, written: Instant::now() });
+        let state = State { about: None, done, unfinished, written: Instant::now() };
+        let state = Mutex::new(state);
         Ok(Folder { out, earlier, left, state, _lock: lock })
     }
 
@@ -113,7 +122,23 @@ impl<'d> Folder<'d> {
         (found == Some(file.bytes)).then_some(file)
     }
 
+    /// Returns the paths of the files of the earlier export that is here.
+    pub fn earlier(&self) -> impl Iterator<Item = &str> {
+        self.earlier.keys().map(String::as_str)
+    }
+
+    /// Sets what the list says of the export beside its files.
+    ///
+    /// # Panics
+    /// If a thread panicked while it held the lock.
+    pub fn describe(&self, about: Value) {
+        self.state().about = Some(about);
+    }
+
     /// Begins to write: `kept` are whole, `planned` will be.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if something else has one of these names; if the list cannot be written.
     pub fn begin(&self, kept: Vec<Exported>, planned: BTreeSet<String>) -> Result<(), Error> {
         let foreign = |found, what| Error::Foreign { out: self.out.path(""), found, what };
         for path in planned.iter().chain(kept.iter().map(|file| &file.path)) {
@@ -139,12 +164,25 @@ impl<'d> Folder<'d> {
     }
 
     /// Adds a file that is whole. The list on disk is at most a second behind.
+    ///
+    /// # Errors
+    /// If the list cannot be written.
     pub fn finished(&self, file: Exported) -> Result<(), Error> {
         let mut state = self.state();
         state.unfinished.remove(&file.path);
         state.done.push(file);
         let is_due = state.written.elapsed() >= WRITE_EVERY || state.done.len() == 1;
         if is_due { self.write(&mut state, false) } else { Ok(()) }
+    }
+
+    /// Returns the files that are whole so far, sorted by path.
+    ///
+    /// # Panics
+    /// If a thread panicked while it held the lock.
+    pub fn done(&self) -> Vec<Exported> {
+        let mut done = self.state().done.clone();
+        done.sort_by(|a, b| a.path.cmp(&b.path));
+        done
     }
 
     /// Writes the list after an error, so that the next export finds what is whole.
@@ -155,6 +193,9 @@ impl<'d> Folder<'d> {
 
     /// Writes the card, removes what earlier exports left, and completes the list. Returns the files
     /// and the number of files removed.
+    ///
+    /// # Errors
+    /// If a file cannot be written or removed.
     pub fn complete(
         self,
         card: impl FnOnce(&[Exported]) -> String,
@@ -185,6 +226,7 @@ impl<'d> Folder<'d> {
         let list = List {
             made_by: Some(MADE_BY.to_owned()),
             complete: is_complete,
+            about: state.about.clone(),
             files: state.done.clone(),
             unfinished: state.unfinished.clone(),
         };

@@ -1,16 +1,15 @@
 //! A file of the export while it is written.
 
 use super::Format;
-use super::destination::{Destination, NewFile};
+use super::destination::Destination;
+use super::file::ExportFile;
 use super::line::{Fields, Line};
 use super::parquet::ParquetFile;
 use super::plan::Planned;
 use super::record::RecordSchema;
 use super::schema::Schema;
 use crate::Error;
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Compression level of [`Format::JsonlZst`]. Fixed, because the bytes of the file depend on it.
@@ -19,26 +18,6 @@ const ZSTD_LEVEL: i32 = 3;
 /// Bytes of records before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// A file whose digest and size are computed as it is written.
-pub(super) struct Hashed {
-    file: Box<dyn NewFile>,
-    sha256: Sha256,
-    bytes: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.sha256.update(bytes);
-        self.bytes += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
 /// A file of documents. It gets its name when it is whole.
 pub(super) struct Output {
     path: PathBuf,
@@ -46,9 +25,9 @@ pub(super) struct Output {
 }
 
 enum Form {
-    Jsonl { file: Box<Hashed>, lines: Vec<u8> },
-    JsonlZst { file: Box<zstd::Encoder<'static, Hashed>>, lines: Vec<u8> },
-    Parquet(Box<ParquetFile<Hashed>>),
+    Jsonl { file: Box<ExportFile>, lines: Vec<u8> },
+    JsonlZst { file: Box<zstd::Encoder<'static, ExportFile>>, lines: Vec<u8> },
+    Parquet(Box<ParquetFile<ExportFile>>),
 }
 
 impl Output {
@@ -61,8 +40,7 @@ impl Output {
     ) -> Result<Output, Error> {
         let name = format.path(planned);
         let path = out.path(&name);
-        let file = out.create(&name).map_err(Error::io(&path))?;
-        let file = Hashed { file, sha256: Sha256::new(), bytes: 0 };
+        let file = ExportFile::create(out, &name)?;
         let lines = Vec::new();
         let form = match format {
             Format::Jsonl => Form::Jsonl { file: Box::new(file), lines },
@@ -121,13 +99,11 @@ impl Output {
     pub fn finish(mut self) -> Result<(u64, String), Error> {
         self.flush()?;
         let Output { path, form } = self;
-        let hashed = match form {
+        let file = match form {
             Form::Jsonl { file, .. } => *file,
             Form::JsonlZst { file, .. } => file.finish().map_err(Error::io(&path))?,
             Form::Parquet(file) => file.finish().map_err(|error| error.at(&path))?,
         };
-        let Hashed { file, sha256, bytes } = hashed;
-        file.publish().map_err(Error::io(&path))?;
-        Ok((bytes, HEXLOWER.encode(&sha256.finalize())))
+        file.publish()
     }
 }

@@ -1,6 +1,5 @@
 //! Work on several threads, with bounded memory.
 
-use crate::Error;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -8,11 +7,14 @@ use std::thread;
 
 /// Calls `work` with each number below `count`, on up to `workers` threads. Stops at the first
 /// error.
-pub(super) fn each(
+///
+/// # Errors
+/// That of `work`.
+pub fn each<E: Send>(
     workers: usize,
     count: usize,
-    work: impl Fn(usize) -> Result<(), Error> + Sync,
-) -> Result<(), Error> {
+    work: impl Fn(usize) -> Result<(), E> + Sync,
+) -> Result<(), E> {
     let workers = workers.min(count);
     if workers <= 1 {
         return (0..count).try_for_each(work);
@@ -43,12 +45,15 @@ pub(super) fn each(
 /// Calls `work` with each number below `count`, on up to `workers` threads, and `consume` with the
 /// results in the order of the numbers. At most `workers + 2` results exist at a time. Stops at the
 /// first error.
-pub(super) fn in_order<T: Send>(
+///
+/// # Errors
+/// That of `work` or of `consume`.
+pub fn in_order<T: Send, E: Send>(
     workers: usize,
     count: usize,
-    work: impl Fn(usize) -> Result<T, Error> + Sync,
-    mut consume: impl FnMut(usize, T) -> Result<(), Error>,
-) -> Result<(), Error> {
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+    mut consume: impl FnMut(usize, T) -> Result<(), E>,
+) -> Result<(), E> {
     let workers = workers.min(count);
     if workers <= 1 {
         return (0..count).try_for_each(|item| consume(item, work(item)?));
@@ -72,27 +77,27 @@ pub(super) fn in_order<T: Send>(
     })
 }
 
-struct Queue<T> {
-    state: Mutex<State<T>>,
+struct Queue<T, E> {
+    state: Mutex<State<T, E>>,
     changed: Condvar,
 }
 
-struct State<T> {
+struct State<T, E> {
     /// The first item that no worker has taken.
     next: usize,
     /// Number of items consumed.
     consumed: usize,
-    results: BTreeMap<usize, Result<T, Error>>,
+    results: BTreeMap<usize, Result<T, E>>,
     is_over: bool,
 }
 
-impl<T> Default for State<T> {
+impl<T, E> Default for State<T, E> {
     fn default() -> Self {
         State { next: 0, consumed: 0, results: BTreeMap::new(), is_over: false }
     }
 }
 
-impl<T> Queue<T> {
+impl<T, E> Queue<T, E> {
     /// Returns the next item to work on, once it is less than `ahead_max` before the consumer.
     fn take(&self, count: usize, ahead_max: usize) -> Option<usize> {
         let mut state = lock(&self.state);
@@ -108,13 +113,13 @@ impl<T> Queue<T> {
         }
     }
 
-    fn put(&self, item: usize, result: Result<T, Error>) {
+    fn put(&self, item: usize, result: Result<T, E>) {
         lock(&self.state).results.insert(item, result);
         self.changed.notify_all();
     }
 
     /// Waits for the result of an item.
-    fn result(&self, item: usize) -> Result<T, Error> {
+    fn result(&self, item: usize) -> Result<T, E> {
         let mut state = lock(&self.state);
         loop {
             if let Some(result) = state.results.remove(&item) {
@@ -134,7 +139,7 @@ impl<T> Queue<T> {
         self.changed.notify_all();
     }
 
-    fn wait<'s>(&self, state: MutexGuard<'s, State<T>>) -> MutexGuard<'s, State<T>> {
+    fn wait<'s>(&self, state: MutexGuard<'s, State<T, E>>) -> MutexGuard<'s, State<T, E>> {
         self.changed.wait(state).expect("no thread panics while it holds the lock")
     }
 }
@@ -146,6 +151,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use std::path::Path;
     use std::time::Duration;
 
@@ -162,7 +168,7 @@ mod tests {
                 // The first item is the slowest: the others must not pile up.
                 thread::sleep(Duration::from_millis(if item == 0 { 30 } else { 0 }));
                 waiting.fetch_add(1, Ordering::SeqCst);
-                Ok(item)
+                Ok::<usize, Error>(item)
             };
             in_order(workers, 50, work, |item, result| {
                 assert!(waiting.fetch_sub(1, Ordering::SeqCst) <= workers + 2);
@@ -196,7 +202,7 @@ mod tests {
             let done = Mutex::new(Vec::new());
             each(workers, 20, |item| {
                 lock(&done).push(item);
-                Ok(())
+                Ok::<(), Error>(())
             })
             .unwrap();
             let mut done = done.into_inner().unwrap();

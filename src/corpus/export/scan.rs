@@ -56,7 +56,7 @@ pub(super) fn segment(
             reported = reported.max(done);
         }
     };
-    lines(corpus, file, |bytes, line, fields| {
+    lines(corpus, file, |bytes, line, fields| -> Result<bool, Error> {
         report(scan.lines.len(), false);
         scan.schema.see(fields);
         let digest = Sha256::digest(bytes);
@@ -84,7 +84,7 @@ fn is_code(language: &str) -> bool {
 
 /// Adds the fields of all records of a segment to a schema.
 pub(super) fn see(corpus: &Corpus, file: &File, schema: &mut Schema) -> Result<(), Error> {
-    lines(corpus, file, |_, _, fields| {
+    lines(corpus, file, |_, _, fields| -> Result<bool, Error> {
         schema.see(fields);
         Ok(true)
     })
@@ -94,12 +94,12 @@ pub(super) fn see(corpus: &Corpus, file: &File, schema: &mut Schema) -> Result<(
 ///
 /// # Errors
 /// If a line is not a document, or a segment that was read to its end has another number of
-/// documents than the manifest says.
-pub(super) fn lines(
+/// documents than the manifest says; that of `each`.
+pub fn lines<E: From<Error>>(
     corpus: &Corpus,
     file: &File,
-    mut each: impl FnMut(&[u8], &Line<'_>, &Fields<'_>) -> Result<bool, Error>,
-) -> Result<(), Error> {
+    mut each: impl FnMut(&[u8], &Line<'_>, &Fields<'_>) -> Result<bool, E>,
+) -> Result<(), E> {
     let path = corpus.root().join(&file.path);
     let mut reader = SegmentReader::open(&path)?;
     let mut bytes = Vec::new();
@@ -125,13 +125,16 @@ pub(super) fn lines(
              corpus",
             file.records
         );
-        return Err(Error::corrupt(&path, what));
+        return Err(Error::corrupt(&path, what).into());
     }
     Ok(())
 }
 
 /// Returns the segments of a label in the order of their documents.
-pub(super) fn in_order<'l>(corpus: &Path, label: &'l Label) -> Result<Vec<&'l File>, Error> {
+///
+/// # Errors
+/// If they overlap: the manifest is damaged.
+pub fn in_order<'l>(corpus: &Path, label: &'l Label) -> Result<Vec<&'l File>, Error> {
     let mut segments: Vec<_> = label.segments.iter().collect();
     segments.sort_by_key(|segment| segment.first);
     // The ranges of refs of the segments are disjoint, so reading one after the other keeps the

@@ -92,7 +92,7 @@ impl Job<'_> {
             if queues.iter().all(Queue::is_empty) {
                 break;
             }
-            scan::lines(self.corpus, segment, |bytes, line, fields| {
+            scan::lines(self.corpus, segment, |bytes, line, fields| -> Result<bool, Error> {
                 let part = self.options.splits.part(&fields.string("id").unwrap_or_default());
                 let is_written = self.take(&mut queues[part], line, fields)?;
                 unreported += if is_written { bytes.len() as u64 } else { 0 };
@@ -165,6 +165,7 @@ impl Job<'_> {
             split: self.options.splits.name(planned.part).map(str::to_owned),
             documents: planned.documents,
             text_bytes: planned.text_bytes,
+            tokens: None,
             bytes,
             sha256,
             made_from,

@@ -1,5 +1,6 @@
 //! Tokenizers in the stable generation of the library, which reads every file.
 
+use std::collections::HashMap;
 use tokenizers_onig::{ModelWrapper, Tokenizer};
 
 pub(super) struct Stable {
@@ -16,6 +17,15 @@ impl Stable {
         tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
         let had_dropout = remove_dropout(&mut tokenizer);
         Ok(Stable { tokenizer, had_dropout })
+    }
+
+    /// Returns all tokens with their ids, and the special ones in the order of their ids.
+    pub(super) fn vocabulary(&self) -> (HashMap<String, u32>, Vec<String>) {
+        let added = self.tokenizer.get_added_tokens_decoder();
+        let mut special: Vec<_> = added.iter().filter(|(_, token)| token.special).collect();
+        special.sort_by_key(|(id, _)| **id);
+        let special = special.into_iter().map(|(_, token)| token.content.clone()).collect();
+        (self.tokenizer.get_vocab(true).into_iter().collect(), special)
     }
 
     pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>, String> {

@@ -2,7 +2,7 @@
 //! (`cargo install s3s-fs --features binary`).
 
 use super::{SLICES, files};
-use crate::support::{Outcome, Place, SLUICE, assert_same, files_below};
+use crate::support::{Outcome, Place, SLUICE, WORDS, assert_same, files_below};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
@@ -153,6 +153,16 @@ fn an_export_to_a_bucket_has_the_files_of_one_to_a_folder() {
     let summary = export(&format!("--out s3://out/a/b {other} --json")).exits(0).json();
     assert_eq!(summary["files_removed"], 1);
     assert_same(&in_bucket(), &files_below(&place.path("local")), "in another format");
+    // Shards of tokens are several files at a time, and their list says how they were made.
+    place.write("words.json", WORDS);
+    let tokens = "--format tokens --layout megatron,npy,ds,mds --eos none --shuffle 7";
+    let tokens = format!("{tokens} --tokenizer words.json");
+    export(&format!("--out local {tokens}")).exits(0);
+    export(&format!("--out s3://out/a/b {tokens}")).exits(0);
+    assert_same(&in_bucket(), &files_below(&place.path("local")), "as tokens");
+    let update = "--out s3://out/a/b --update --tokenizer words.json --json";
+    let summary = export(update).exits(0).json();
+    assert_eq!(summary["shards_written"], serde_json::json!([]));
     // Nothing of others is touched.
     place.write("buckets/out/mine/notes.txt", "mine");
     export("--out s3://out/mine").exits(2).names(&["s3://out/mine", "notes.txt"]);

@@ -1,0 +1,148 @@
+//! A document while it is sorted.
+
+use sorting::Record;
+use std::cmp::Ordering;
+use std::io::{self, Read, Write};
+
+/// In place of an offset that is not known.
+pub(crate) const NO_OFFSET: u64 = u64::MAX;
+
+/// A copy of a document, with its tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Copy {
+    pub shard: u32,
+    pub key: u64,
+    pub copy: u32,
+    /// Number of its label.
+    pub label: u32,
+    /// Byte of its source where the record begins; [`NO_OFFSET`] if it is not known.
+    pub offset: u64,
+    /// Its id, without slice and label.
+    pub id: Box<str>,
+    pub tokens: Box<[u8]>,
+}
+
+impl Record for Copy {
+    type Layout = ();
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let place = |copy: &Copy| (copy.shard, copy.key);
+        // Two hashes of 64 bits may be equal.
+        let rest = |a: &Copy, b: &Copy| {
+            a.label.cmp(&b.label).then_with(|| a.id.cmp(&b.id)).then(a.copy.cmp(&b.copy))
+        };
+        place(self).cmp(&place(other)).then_with(|| rest(self, other))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        // The allocator's own.
+        const OVERHEAD_BYTES: usize = 16;
+        size_of::<Self>() + self.id.len() + self.tokens.len() + 2 * OVERHEAD_BYTES
+    }
+
+    fn write(&self, _: &(), into: &mut impl Write) -> io::Result<()> {
+        for number in [self.shard, self.copy, self.label, self.id.len() as u32] {
+            into.write_all(&number.to_le_bytes())?;
+        }
+        for number in [self.key, self.offset, self.tokens.len() as u64] {
+            into.write_all(&number.to_le_bytes())?;
+        }
+        into.write_all(self.id.as_bytes())?;
+        into.write_all(&self.tokens)
+    }
+
+    fn read(_: &(), from: &mut impl Read) -> io::Result<Self> {
+        let mut numbers = [0; 4 * 4 + 3 * 8];
+        from.read_exact(&mut numbers)?;
+        let short =
+            |at: usize| u32::from_le_bytes(numbers[4 * at..][..4].try_into().expect("4 bytes"));
+        let long = |at: usize| {
+            u64::from_le_bytes(numbers[16 + 8 * at..][..8].try_into().expect("8 bytes"))
+        };
+        let mut id = vec![0; short(3) as usize];
+        from.read_exact(&mut id)?;
+        let mut tokens = vec![0; long(2) as usize];
+        from.read_exact(&mut tokens)?;
+        let id = String::from_utf8(id).map_err(io::Error::other)?;
+        let (offset, id, tokens) = (long(1), id.into(), tokens.into());
+        Ok(Copy {
+            shard: short(0),
+            key: long(0),
+            copy: short(1),
+            label: short(2),
+            offset,
+            id,
+            tokens,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sorting::{Sorter, Storage};
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let copy = Copy {
+            shard: 3,
+            key: u64::MAX - 1,
+            copy: 2,
+            label: 7,
+            offset: 1 << 40,
+            id: "ä.gz#12".into(),
+            tokens: vec![1, 2, 3, 4].into(),
+        };
+        let mut bytes = Vec::new();
+        copy.write(&(), &mut bytes).unwrap();
+        let mut input = &bytes[..];
+        assert_eq!(Copy::read(&(), &mut input).unwrap(), copy);
+        assert!(input.is_empty());
+        assert!(Copy::read(&(), &mut &bytes[..bytes.len() - 1]).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(reference::property())]
+
+        #[test]
+        fn records_of_any_order_and_memory_come_sorted(
+            keys in prop::collection::vec((0u32..3, 0u64..5, 0u32..3, "[a-c]{1,2}#[0-9]"), 0..60),
+            memory in 1usize..4_000,
+        ) {
+            let copies: Vec<Copy> = keys
+                .into_iter()
+                .map(|(shard, key, copy, id)| {
+                    let tokens = id.as_bytes().repeat(3).into();
+                    Copy { shard, key, copy, label: copy % 2, offset: key, id: id.into(), tokens }
+                })
+                .collect();
+            let mut sorters: Vec<Sorter<Copy>> = (2..4)
+                .map(|fan_in| Sorter::new((), memory, Storage::default()).with_fan_in(fan_in))
+                .collect();
+            for (at, copy) in copies.iter().enumerate() {
+                sorters[at % 2].push(copy.clone()).unwrap();
+            }
+            let (mut sorted, mut found) = (Sorter::merge(sorters).unwrap(), Vec::new());
+            found.extend(std::iter::from_fn(|| sorted.next().unwrap()));
+            let mut expected = copies;
+            expected.sort_by(Copy::compare);
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn equal_positions_are_ordered_by_id() {
+        let copy = |label, id: &str, copy| Copy {
+            shard: 0,
+            key: 5,
+            copy,
+            label,
+            offset: NO_OFFSET,
+            id: id.into(),
+            tokens: Box::default(),
+        };
+        let sorted = [copy(0, "a#1", 0), copy(0, "a#1", 1), copy(0, "b#0", 0), copy(1, "a#0", 0)];
+        assert!(sorted.is_sorted_by(|a, b| a.compare(b).is_lt()));
+    }
+}
