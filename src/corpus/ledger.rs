@@ -67,11 +67,20 @@ pub struct LedgerRow {
     pub signals: Option<String>,
     /// What the document has of evaluations, as JSON: see [`crate::Matches`].
     pub contamination: Option<String>,
+    /// The id of the document because of which it was rejected, if it is near to one.
+    pub witness: Option<String>,
+    /// How similar they are, 0 to 1, if that was computed.
+    pub similarity: Option<f64>,
 }
 
 impl LedgerRow {
     /// The row of a document without what it has of evaluations.
-    pub(crate) fn new(document: &Document, id: String, source: &str) -> LedgerRow {
+    pub(crate) fn new(
+        document: &Document,
+        id: String,
+        source: &str,
+        witness: Option<String>,
+    ) -> LedgerRow {
         let is_contaminated = document.contamination.is_some();
         LedgerRow {
             at: document.at,
@@ -88,6 +97,8 @@ impl LedgerRow {
             scores: Scores { signals: Vec::new(), ..document.scores.clone() },
             signals: signals_json(&document.scores),
             contamination: None,
+            similarity: document.witness.and_then(|witness| witness.similarity),
+            witness,
         }
     }
 

@@ -347,7 +347,7 @@ mod tests {
                     1 => document.reject("short"),
                     _ => document.reject("long"),
                 }
-                part.push(&document).unwrap();
+                part.push(&document, None).unwrap();
             }
             let mut report = crate::EpochReport::default();
             report.set_files(part.finish().unwrap());
