@@ -69,7 +69,8 @@ impl<K: Key> Cursor<K> {
             && (self.number.is_none() || first <= target)
         {
             let number = self.page_of(target, next);
-            let continues = self.run.first(number + 1).is_some_and(|first| first.0.is_found_by(&key));
+            let continues =
+                self.run.first(number + 1).is_some_and(|first| first.0.is_found_by(&key));
             if !self.is_dense() && !continues && !self.may_hold(number, key)? {
                 return Ok(());
             }

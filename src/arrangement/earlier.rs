@@ -4,9 +4,9 @@
 //! the first few live refs that are smaller. What a ref is paired with depends on smaller refs alone, so
 //! larger ones never change it.
 
+use crate::arrangement::Lookups;
 use crate::batch::Part;
 use crate::duplicates::{Rule, Stored, firsts};
-use crate::arrangement::Lookups;
 use crate::error::Error;
 use crate::key::{Key, Update};
 
@@ -66,15 +66,13 @@ pub(crate) fn pairs<K: Key>(
 fn of_group(refs: &[u64], inserted: impl Iterator<Item = u64>, first: usize, pairs: &mut Pairs) {
     let earliest = &refs[..first.min(refs.len())];
     for at in inserted {
-        pairs.extend(earliest.iter().take_while(|before| **before < at).map(|before| (at, *before)));
+        pairs
+            .extend(earliest.iter().take_while(|before| **before < at).map(|before| (at, *before)));
     }
 }
 
 /// Returns the live refs of a key once `group` is added to what is stored, in ascending order.
-fn live_after<K: Key>(
-    stored: &mut Stored<'_, K>,
-    group: &[Update<K>],
-) -> Result<Vec<u64>, Error> {
+fn live_after<K: Key>(stored: &mut Stored<'_, K>, group: &[Update<K>]) -> Result<Vec<u64>, Error> {
     let mut all: Vec<(u64, i64)> = group.iter().map(|update| (update.1, update.2)).collect();
     while let Some(live) = stored.next()? {
         all.push(live);

@@ -83,9 +83,7 @@ impl Key for u128 {
 /// let signed = Signed { key: 7, signature: [3; 16] };
 /// assert!(signed.is_found_by(&Signed::from_parts(7, 0)));
 /// ```
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Signed {
     /// The key.
     pub key: u64,

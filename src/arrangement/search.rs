@@ -37,7 +37,8 @@ impl<K: Key> Search<K> {
         let mut found: Vec<(K, i64)> = Vec::new();
         for cursor in &mut self.cursors {
             cursor.seek(key, 0)?;
-            while let Some((same, _, diff)) = cursor.peek().filter(|same| same.0.is_found_by(&key)) {
+            while let Some((same, _, diff)) = cursor.peek().filter(|same| same.0.is_found_by(&key))
+            {
                 found.push((same, diff));
                 cursor.step()?;
             }

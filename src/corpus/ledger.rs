@@ -7,7 +7,7 @@ mod scan;
 pub use find::{Fate, fates, offsets};
 pub use scan::{LedgerColumns, Words};
 
-pub(crate) use find::{places_of_url, ranked, reasons_of, rows_at, rows_of};
+pub(crate) use find::{places_of_url, ranked, reasons_of, rows_at, rows_of, witnesses};
 pub(crate) use scan::scan;
 
 use crate::error::Error;

@@ -40,7 +40,7 @@ mod verify;
 pub use arrangement::Depth;
 pub use contamination::{ContaminationCounts, MatchedSet, Matches};
 pub use error::Error;
-pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector};
+pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector, ref_of_id};
 pub use ledger::{EXCLUDED, Fate, LedgerColumns, LedgerRow, Rejection, Words, fates, offsets};
 pub use lock::{Holder, Lock};
 pub use lookup::{Documents, DocumentsAside, Lookup, Verdicts};

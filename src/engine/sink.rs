@@ -41,9 +41,9 @@ pub(crate) fn write<'scope>(
                     if let Some(tokens) = document.scores.tokens {
                         document.meta.set("tokens", tokens as usize);
                     }
-                    let witness = document.witness.map(|witness| {
-                        labels[witness.at.label() as usize].document_id(witness.at)
-                    });
+                    let witness = document
+                        .witness
+                        .map(|witness| labels[witness.at.label() as usize].document_id(witness.at));
                     or_fail(part.push(document, witness));
                 }
                 progress.finished(number, batch);

@@ -111,7 +111,11 @@ impl Docs<'_> {
                 let compares = Compares::Kept { near };
                 let facts = looked_up(&worker, recorder.clone(), index, bands, compares, &effect);
                 return crate::operators::repeats::reject_duplicates(
-                    "Reject near documents", worker, effect, held, facts,
+                    "Reject near documents",
+                    worker,
+                    effect,
+                    held,
+                    facts,
                 );
             }
             None => near_kept(&worker, index, bands, signatures, near),
@@ -247,7 +251,9 @@ fn near_kept<'scope>(
     let facts = dropped::store(worker, index, facts, &shared);
     match &worker.revision {
         None => facts,
-        Some(revision) => facts.concat(dropped::effects(worker, index, found, revision.clone(), shared)),
+        Some(revision) => {
+            facts.concat(dropped::effects(worker, index, found, revision.clone(), shared))
+        }
     }
 }
 

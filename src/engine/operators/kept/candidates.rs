@@ -25,23 +25,31 @@ pub(super) fn candidates<'scope>(
     let revision = worker.revision.clone();
     let mut touched = Touched::default();
     let name = format!("Candidates of {name}");
-    by_epoch(&name, worker, updates, |_| None, new_batch, move |event, found| match event {
-        Event::Epoch { epoch, more, updates } => {
-            let noted = revision.is_some().then_some(&mut touched.updates);
-            let done = index.apply_pairs(epoch, more, updates, CANDIDATES_MAX, &mut pairs, noted);
-            let new = |(later, earlier)| Candidates { later, earlier, change: None };
-            found.extend(pairs.drain(..).map(new));
-            if done { Progress::Done } else { Progress::Continues }
-        }
-        Event::End => {
-            index.finish();
-            if let Some(revision) = &revision {
-                let is_read = |at: u64| revision.changing.contains(DocRef(at));
-                or_fail(touched.changes(&mut index.search(), is_read, found));
+    by_epoch(
+        &name,
+        worker,
+        updates,
+        |_| None,
+        new_batch,
+        move |event, found| match event {
+            Event::Epoch { epoch, more, updates } => {
+                let noted = revision.is_some().then_some(&mut touched.updates);
+                let done =
+                    index.apply_pairs(epoch, more, updates, CANDIDATES_MAX, &mut pairs, noted);
+                let new = |(later, earlier)| Candidates { later, earlier, change: None };
+                found.extend(pairs.drain(..).map(new));
+                if done { Progress::Done } else { Progress::Continues }
             }
-            Progress::Done
-        }
-    })
+            Event::End => {
+                index.finish();
+                if let Some(revision) = &revision {
+                    let is_read = |at: u64| revision.changing.contains(DocRef(at));
+                    or_fail(touched.changes(&mut index.search(), is_read, found));
+                }
+                Progress::Done
+            }
+        },
+    )
 }
 
 /// The updates of a revision.

@@ -42,10 +42,10 @@ pub(super) fn attach<'scope>(
     dropped: &Shared,
 ) -> UpdateStream<'scope, Signed> {
     let peers = worker.peers;
-    let of_earlier = Exchange::new(move |found: &Candidates| {
-        owner(key_of(found.earlier), peers) as u64
-    });
-    let of_key = Exchange::new(move |update: &(Signed, u64, i64)| owner(update.0.key, peers) as u64);
+    let of_earlier =
+        Exchange::new(move |found: &Candidates| owner(key_of(found.earlier), peers) as u64);
+    let of_key =
+        Exchange::new(move |update: &(Signed, u64, i64)| owner(update.0.key, peers) as u64);
     let (stored, dropped) = (stored.clone(), dropped.clone());
     let last = worker.plan.last_epoch();
     let is_revision = worker.revision.is_some();
@@ -120,7 +120,9 @@ pub(super) fn attach<'scope>(
                         let mut session = output.session(cap);
                         for same in pairs.chunk_by(|a, b| a.0 == b.0) {
                             let key = same[0].0;
-                            let Some(signature) = or_fail(signature(key, searches)) else { continue };
+                            let Some(signature) = or_fail(signature(key, searches)) else {
+                                continue;
+                            };
                             for (_, later, _) in same {
                                 let signed = Signed { key: key_of(*later), signature };
                                 session.give((signed, ref_of(key), 1));
@@ -172,26 +174,34 @@ pub(super) fn compare<'scope>(
     let new_batch = worker.batches(&name);
     // Made anew for each epoch, whose signatures are stored by then.
     let mut search: Option<Search<Signed>> = None;
-    by_epoch(&name, worker, candidates, |_| None, new_batch, move |event, edges| {
-        let Event::Epoch { updates, .. } = event else { return Progress::Done };
-        let Some(candidates) = or_fail(updates.next_updates()) else {
-            search = None;
-            return Progress::Done;
-        };
-        let (Some(near), Some(stored)) = (&near, &stored) else {
-            edges.extend(candidates.iter().map(|(later, at, _)| (ref_of(later.key), *at, None)));
-            return Progress::Continues;
-        };
-        let search = search.get_or_insert_with(|| stored.borrow().search());
-        for same in candidates.chunk_by(|a, b| a.0.key == b.0.key) {
-            let key = same[0].0.key;
-            let Some(later) = or_fail(search.find(signed(key))) else { continue };
-            for (earlier, at, _) in same {
-                if let Some(found) = near.of(&earlier.signature, &later.signature) {
-                    edges.push((ref_of(key), *at, Some(found.to_bits())));
+    by_epoch(
+        &name,
+        worker,
+        candidates,
+        |_| None,
+        new_batch,
+        move |event, edges| {
+            let Event::Epoch { updates, .. } = event else { return Progress::Done };
+            let Some(candidates) = or_fail(updates.next_updates()) else {
+                search = None;
+                return Progress::Done;
+            };
+            let (Some(near), Some(stored)) = (&near, &stored) else {
+                edges
+                    .extend(candidates.iter().map(|(later, at, _)| (ref_of(later.key), *at, None)));
+                return Progress::Continues;
+            };
+            let search = search.get_or_insert_with(|| stored.borrow().search());
+            for same in candidates.chunk_by(|a, b| a.0.key == b.0.key) {
+                let key = same[0].0.key;
+                let Some(later) = or_fail(search.find(signed(key))) else { continue };
+                for (earlier, at, _) in same {
+                    if let Some(found) = near.of(&earlier.signature, &later.signature) {
+                        edges.push((ref_of(key), *at, Some(found.to_bits())));
+                    }
                 }
             }
-        }
-        Progress::Continues
-    })
+            Progress::Continues
+        },
+    )
 }

@@ -88,7 +88,8 @@ impl Set {
             let edges = or_fail_at(tmp, self.edges.of(later));
             let kept = edges.iter().filter(|(_, edge)| !self.dropped.contains(&edge.high()));
             // The bits of numbers that are not negative are in the order of the numbers.
-            if let Some((_, edge)) = kept.max_by_key(|(_, edge)| (edge.low(), Reverse(edge.high()))) {
+            if let Some((_, edge)) = kept.max_by_key(|(_, edge)| (edge.low(), Reverse(edge.high())))
+            {
                 facts.push((later, *edge, 1));
                 self.dropped.insert(later);
             }

@@ -182,9 +182,11 @@ pub(super) fn effects<'scope>(
         move |(input, frontier), _output| {
             input.for_each(|cap, found| {
                 let before = changes.len();
-                changes.extend(found.drain(..).filter_map(|found| {
-                    Some((key_of(found.earlier), found.later, found.change?))
-                }));
+                changes.extend(
+                    found.drain(..).filter_map(|found| {
+                        Some((key_of(found.earlier), found.later, found.change?))
+                    }),
+                );
                 if changes.len() > before {
                     open.get_or_insert_with(|| cap.retain_least(0).expect("a message has a time"));
                 }
