@@ -154,8 +154,7 @@ impl<K: Key> Arrangement<K> {
     }
 
     /// As [`Arrangement::apply`], but appends to `pairs` each inserted ref with the smaller ones of the
-    /// `first` smallest refs that have its key afterwards. The updates are appended to `updates` too, if
-    /// that is given.
+    /// `first` smallest refs that have its key afterwards. Passes all updates to `each`.
     ///
     /// # Errors
     /// If a file cannot be read or written, or is damaged.
@@ -165,11 +164,12 @@ impl<K: Key> Arrangement<K> {
         batch: &mut Batch<K>,
         first: usize,
         pairs: &mut Pairs,
-        mut updates: Option<&mut Vec<Update<K>>>,
+        mut each: impl FnMut(Update<K>),
     ) -> Result<bool, Error> {
         self.add(epoch, batch, |part, lookups| {
-            if let Some(updates) = &mut updates {
-                updates.extend_from_slice(&part.updates());
+            match part {
+                Part::Insertions(part) => part.iter().for_each(|&(key, at)| each((key, at, 1))),
+                Part::Updates(part) => part.iter().for_each(|update| each(*update)),
             }
             earlier::pairs(part, lookups, first, pairs)
         })

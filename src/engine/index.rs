@@ -69,9 +69,9 @@ impl<K: Key> Index<K> {
         updates: &mut Batch<K>,
         first: usize,
         pairs: &mut Pairs,
-        noted: Option<&mut Vec<Update<K>>>,
+        each: impl FnMut(Update<K>),
     ) -> bool {
-        let done = or_fail(self.stored.apply_pairs(epoch, updates, first, pairs, noted));
+        let done = or_fail(self.stored.apply_pairs(epoch, updates, first, pairs, each));
         if done {
             self.note(epoch, more);
         }

@@ -90,7 +90,7 @@ pub(crate) fn looked_up<'scope, K: Key>(
 pub(crate) enum Event<'a, K: Key> {
     /// An epoch is complete.
     Epoch { epoch: Epoch, more: More, updates: &'a mut Batch<K> },
-    /// No epoch follows. Comes once, also if the worker had no updates in the last epochs.
+    /// No epoch follows. Comes until it is done, also if the worker had no updates in the last epochs.
     End,
 }
 
@@ -145,10 +145,14 @@ where
             });
             let Some(mut first) = open.first_entry() else {
                 if frontier.is_empty()
-                    && let Some(end) = until_end.take()
+                    && let Some(end) = &until_end
                 {
-                    handle(Event::End, &mut out);
-                    output.session(&end).give_iterator(out.drain(..));
+                    let progress = handle(Event::End, &mut out);
+                    output.session(end).give_iterator(out.drain(..));
+                    if progress == Progress::Done {
+                        until_end = None;
+                    }
+                    activator.activate();
                 }
                 return;
             };

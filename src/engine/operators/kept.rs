@@ -193,6 +193,31 @@ struct Change {
     is: bool,
 }
 
+impl Change {
+    const ALL: [Change; 3] = [
+        Change { was: true, is: false },
+        Change { was: false, is: true },
+        Change { was: true, is: true },
+    ];
+
+    /// Bits for the number of bands with a change.
+    const COUNT_BITS: usize = 20;
+
+    /// Returns it as a number. Those of several bands can be added up.
+    fn mark(self) -> i64 {
+        let place = Change::ALL.iter().position(|change| *change == self);
+        1 << (Change::COUNT_BITS * place.expect("it was or is one of the first"))
+    }
+
+    /// Returns what [`Change::mark`] made a number of.
+    fn of(marks: i64) -> impl Iterator<Item = Change> {
+        let count =
+            move |place| marks >> (Change::COUNT_BITS * place) & ((1 << Change::COUNT_BITS) - 1);
+        let present = move |(place, _): &(usize, Change)| count(*place) != 0;
+        Change::ALL.into_iter().enumerate().filter(present).map(|(_, change)| change)
+    }
+}
+
 /// A signature that is not sent with the document: it is stored.
 fn signatures<'scope>(
     held: HeldStream<'scope, Signature>,

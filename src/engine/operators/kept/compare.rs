@@ -1,6 +1,6 @@
 //! Which candidates are near.
 
-use super::dropped::Shared;
+use super::dropped::{Shared, noted};
 use super::{Candidates, Near, key_of, ref_of};
 use crate::failure::or_fail;
 use crate::index::{Index, More};
@@ -48,7 +48,7 @@ pub(super) fn attach<'scope>(
         Exchange::new(move |update: &(Signed, u64, i64)| owner(update.0.key, peers) as u64);
     let (stored, dropped) = (stored.clone(), dropped.clone());
     let last = worker.plan.last_epoch();
-    let is_revision = worker.revision.is_some();
+    let revision = worker.revision.clone();
     let scope = candidates.scope();
     let name = format!("Signatures of {name}");
     type Builder = CapacityContainerBuilder<Vec<(Signed, u64, i64)>>;
@@ -68,6 +68,7 @@ pub(super) fn attach<'scope>(
             let new = move || Open {
                 pairs: new_pairs(),
                 signatures: new_signatures.as_ref().map(|new| new()),
+                noted: Vec::new(),
                 searches: None,
             };
             move |(candidates, frontier), (signatures, signatures_frontier), output| {
@@ -80,8 +81,8 @@ pub(super) fn attach<'scope>(
                 signatures.for_each(|cap, batch| {
                     let cap = cap.retain_least(0).expect("a message has a time");
                     let (_, open) = open.entry(*cap.time()).or_insert_with(|| (cap, new()));
-                    if is_revision {
-                        dropped.borrow_mut().note_signatures(batch);
+                    if let Some(revision) = &revision {
+                        open.noted.extend(noted(revision, batch));
                     }
                     if let Some(signatures) = &mut open.signatures {
                         or_fail(signatures.extend(batch.drain(..)));
@@ -105,6 +106,7 @@ pub(super) fn attach<'scope>(
                     return;
                 }
                 let (cap, now) = first.get_mut();
+                dropped.borrow_mut().note_signatures(std::mem::take(&mut now.noted));
                 if let (Some(stored), Some(mut signatures)) = (&stored, now.signatures.take()) {
                     let all = frontier.is_empty() && signatures_frontier.is_empty();
                     let more = if all { More::None } else { More::MayFollow };
@@ -142,6 +144,8 @@ struct Open {
     pairs: Batch<u64>,
     /// Until they are stored.
     signatures: Option<Batch<Signed>>,
+    /// See [`noted`].
+    noted: Vec<(u64, bool, u64)>,
     searches: Option<(Search<u64>, Option<Search<Signed>>)>,
 }
 

@@ -1,6 +1,6 @@
 //! The documents that were dropped.
 
-use super::{Candidates, Change, DroppedFact, dropped_of, key_of};
+use super::{Candidates, Change, DroppedFact, dropped_of, key_of, ref_of};
 use crate::failure::or_fail;
 use crate::index::{Index, More};
 use crate::revision::Revising;
@@ -31,8 +31,8 @@ pub(super) struct Dropped {
     waiting: Vec<Activator>,
     /// In a revision: by how much it has changed whether a document is dropped.
     changes: HashMap<u64, i64>,
-    /// In a revision: the sum of the signatures that were retracted and added for a document; zero if its
-    /// signature is what it was.
+    /// In a revision: the documents that are read again whose signature was retracted and not added again,
+    /// with a number that stands for it.
     signatures: HashMap<u64, u64>,
 }
 
@@ -60,14 +60,15 @@ impl Dropped {
         self.index.search()
     }
 
-    /// Notes signatures that are retracted or added, in a revision.
-    pub fn note_signatures(&mut self, updates: &[Update<Signed>]) {
-        for (signed, at, diff) in updates {
-            let mixed = signed.signature.iter().fold(0u64, |sum, word| {
-                (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
-            });
-            let sum = self.signatures.entry(*at).or_default();
-            *sum = sum.wrapping_add(mixed.wrapping_mul(*diff as u64));
+    /// Notes what [`noted`] returned, in the order of epochs. Retractions come first, in an epoch of their
+    /// own.
+    pub fn note_signatures(&mut self, noted: Vec<(u64, bool, u64)>) {
+        for (at, is_added, mixed) in noted {
+            if !is_added {
+                self.signatures.insert(at, mixed);
+            } else if self.signatures.get(&at) == Some(&mixed) {
+                self.signatures.remove(&at);
+            }
         }
     }
 
@@ -99,6 +100,19 @@ impl Dropped {
             signatures: HashMap::new(),
         }))
     }
+}
+
+/// In a revision, returns the signatures of documents that are read again: the ref, whether it is added, and
+/// a number that stands for the signature.
+pub(super) fn noted(revision: &Revising, updates: &[Update<Signed>]) -> Vec<(u64, bool, u64)> {
+    let is_read = |update: &&Update<Signed>| revision.read.contains(DocRef(update.1));
+    let mixed = |signed: &Signed| {
+        signed.signature.iter().fold(0u64, |sum, word| {
+            (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+        })
+    };
+    let read = updates.iter().filter(is_read);
+    read.map(|(signed, at, diff)| (*at, *diff > 0, mixed(signed))).collect()
 }
 
 /// Stores the documents of the facts, and returns the facts.
@@ -174,43 +188,44 @@ pub(super) fn effects<'scope>(
     let route = Exchange::new(move |found: &Candidates| owner(key_of(found.earlier), peers) as u64);
     let scope = candidates.scope();
     let name = format!("Effects by {name}");
+    let mut changes = worker.batches::<u64>(&name)();
     type Builder = CapacityContainerBuilder<Vec<DroppedFact>>;
     candidates.unary_frontier::<Builder, _, _, _>(route, &name, move |_, info| {
         shared.borrow_mut().waits(scope.activator_for(info.address));
         let mut open: Option<Capability<Epoch>> = None;
-        let mut changes: Vec<(u64, u64, Change)> = Vec::new();
         move |(input, frontier), _output| {
             input.for_each(|cap, found| {
-                let before = changes.len();
-                changes.extend(
-                    found.drain(..).filter_map(|found| {
-                        Some((key_of(found.earlier), found.later, found.change?))
-                    }),
-                );
-                if changes.len() > before {
-                    open.get_or_insert_with(|| cap.retain_least(0).expect("a message has a time"));
+                // Others are of epochs that must not be held open.
+                found.retain(|found| found.change.is_some());
+                if found.is_empty() {
+                    return;
                 }
+                open.get_or_insert_with(|| cap.retain_least(0).expect("a message has a time"));
+                or_fail(changes.extend(found.drain(..).filter_map(|found| {
+                    Some((key_of(found.earlier), found.later, found.change?.mark()))
+                })));
             });
             let shared = shared.borrow();
             if !frontier.is_empty() || shared.next.is_some() || open.take().is_none() {
                 return;
             }
-            changes.sort_unstable_by_key(|change| (change.0, change.1));
             let mut search = shared.search();
-            for same in changes.chunk_by(|a, b| a.0 == b.0) {
-                let is_dropped = or_fail(search.find(same[0].0)).is_some();
-                let at = super::ref_of(same[0].0);
-                let change = shared.changes.get(&at).copied().unwrap_or_default();
-                let was_dropped = i64::from(is_dropped) != change;
-                let is_same = shared.signatures.get(&at).is_none_or(|sum| *sum == 0);
-                let later = same.iter().filter(|(_, _, change)| {
-                    let was = change.was && !was_dropped;
-                    let is = change.is && !is_dropped;
-                    was != is || is && !is_same
-                });
-                revision.note_affected(later.map(|(_, later, _)| *later));
+            while let Some(changes) = or_fail(changes.next_updates()) {
+                for same in changes.chunk_by(|a, b| a.0 == b.0) {
+                    let is_dropped = or_fail(search.find(same[0].0)).is_some();
+                    let at = ref_of(same[0].0);
+                    let change = shared.changes.get(&at).copied().unwrap_or_default();
+                    let was_dropped = i64::from(is_dropped) != change;
+                    let has_changed = shared.signatures.contains_key(&at);
+                    let is_affected = |change: Change| {
+                        let was = change.was && !was_dropped;
+                        let is = change.is && !is_dropped;
+                        was != is || is && has_changed
+                    };
+                    let later = same.iter().filter(|same| Change::of(same.2).any(is_affected));
+                    revision.note_affected(later.map(|(_, later, _)| *later));
+                }
             }
-            changes.clear();
         }
     })
 }
