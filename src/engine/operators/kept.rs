@@ -17,7 +17,8 @@
 //! - [`compare`]: which of these pairs are near, by the signatures of both. Pairs whose earlier document
 //!   was dropped in an epoch before are left out.
 //! - [`decide`]: the set. In it, pairs within an epoch count too.
-//! - [`dropped`]: the documents that are not in the set, for later epochs; and the effects of a revision.
+//! - [`dropped`]: the documents that are not in the set, for later epochs.
+//! - [`effects`]: the documents that are affected by a revision.
 //!
 //! Indexes: the bands under the name itself; `NAME_signatures`, the signatures of all documents with bands
 //! by the documents' refs; `NAME_dropped`, the refs of those that were dropped.
@@ -26,6 +27,7 @@ mod candidates;
 mod compare;
 mod decide;
 mod dropped;
+mod effects;
 
 use crate::docs::Docs;
 use crate::index::Index;
@@ -271,13 +273,14 @@ fn near_kept<'scope>(
         }
     };
     let signed = compare::attach(worker, index, found.clone(), signatures, &stored, &shared);
-    let edges = compare::compare(worker, index, signed, stored, near);
+    let edges = compare::compare(worker, index, signed, stored.clone(), near);
     let facts = decide::decide(worker, index, edges);
     let facts = dropped::store(worker, index, facts, &shared);
     match &worker.revision {
         None => facts,
         Some(revision) => {
-            facts.concat(dropped::effects(worker, index, found, revision.clone(), shared))
+            let indexes = effects::Indexes { dropped: shared, signatures: stored, near };
+            facts.concat(effects::effects(worker, index, found, revision.clone(), indexes))
         }
     }
 }

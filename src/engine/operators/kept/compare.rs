@@ -162,7 +162,7 @@ fn signature(
 }
 
 /// What finds a signature.
-fn signed(key: u64) -> Signed {
+pub(super) fn signed(key: u64) -> Signed {
     Signed { key, signature: Signature::default() }
 }
 

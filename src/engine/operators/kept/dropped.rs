@@ -1,16 +1,14 @@
-//! The documents that were dropped.
+//! The documents that are dropped.
 
-use super::{Candidates, Change, DroppedFact, dropped_of, key_of, ref_of};
-use crate::failure::or_fail;
+use super::{DroppedFact, dropped_of, key_of};
 use crate::index::{Index, More};
 use crate::revision::Revising;
 use crate::worker::WorkerContext;
-use arrangement::{Batch, Search, Signed, Update, owner};
+use arrangement::{Batch, Error, Search, Signed, Update, owner};
 use document::{DocRef, Epoch};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
-use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
@@ -58,6 +56,23 @@ impl Dropped {
     /// Returns lookups in what is stored now, by [`key_of`].
     pub fn search(&self) -> Search<u64> {
         self.index.search()
+    }
+
+    /// In a revision, at its end: whether a document was dropped before, and whether it is.
+    pub fn was_and_is(&self, at: u64, search: &mut Search<u64>) -> Result<(bool, bool), Error> {
+        let is_dropped = search.find(key_of(at))?.is_some();
+        let change = self.changes.get(&at).copied().unwrap_or_default();
+        Ok((i64::from(is_dropped) != change, is_dropped))
+    }
+
+    /// In a revision, at its end: whether the signature of a document that was read again is another one.
+    pub fn has_changed(&self, at: u64) -> bool {
+        self.signatures.contains_key(&at)
+    }
+
+    /// Whether the decisions of all epochs are stored.
+    pub fn has_all(&self) -> bool {
+        self.next.is_none()
     }
 
     /// Notes what [`noted`] returned, in the order of epochs. Retractions come first, in an epoch of their
@@ -167,64 +182,6 @@ pub(super) fn store<'scope>(
             shared.stored_up_to(waiting.into_iter().chain(coming).min());
             if waiting.is_none() && coming.is_none() && until_end.take().is_some() {
                 shared.index.finish();
-            }
-        }
-    })
-}
-
-/// In a revision, notes at its end the documents that it does not read and that may be affected by it:
-/// those with a band of a document that has become one with which they are compared, or no longer is.
-/// Sends nothing.
-///
-/// More may be noted than are affected, since whether they are near is not tested.
-pub(super) fn effects<'scope>(
-    worker: &WorkerContext,
-    name: &str,
-    candidates: StreamVec<'scope, Epoch, Candidates>,
-    revision: Arc<Revising>,
-    shared: Shared,
-) -> StreamVec<'scope, Epoch, DroppedFact> {
-    let peers = worker.peers;
-    let route = Exchange::new(move |found: &Candidates| owner(key_of(found.earlier), peers) as u64);
-    let scope = candidates.scope();
-    let name = format!("Effects by {name}");
-    let mut changes = worker.batches::<u64>(&name)();
-    type Builder = CapacityContainerBuilder<Vec<DroppedFact>>;
-    candidates.unary_frontier::<Builder, _, _, _>(route, &name, move |_, info| {
-        shared.borrow_mut().waits(scope.activator_for(info.address));
-        let mut open: Option<Capability<Epoch>> = None;
-        move |(input, frontier), _output| {
-            input.for_each(|cap, found| {
-                // Others are of epochs that must not be held open.
-                found.retain(|found| found.change.is_some());
-                if found.is_empty() {
-                    return;
-                }
-                open.get_or_insert_with(|| cap.retain_least(0).expect("a message has a time"));
-                or_fail(changes.extend(found.drain(..).filter_map(|found| {
-                    Some((key_of(found.earlier), found.later, found.change?.mark()))
-                })));
-            });
-            let shared = shared.borrow();
-            if !frontier.is_empty() || shared.next.is_some() || open.take().is_none() {
-                return;
-            }
-            let mut search = shared.search();
-            while let Some(changes) = or_fail(changes.next_updates()) {
-                for same in changes.chunk_by(|a, b| a.0 == b.0) {
-                    let is_dropped = or_fail(search.find(same[0].0)).is_some();
-                    let at = ref_of(same[0].0);
-                    let change = shared.changes.get(&at).copied().unwrap_or_default();
-                    let was_dropped = i64::from(is_dropped) != change;
-                    let has_changed = shared.signatures.contains_key(&at);
-                    let is_affected = |change: Change| {
-                        let was = change.was && !was_dropped;
-                        let is = change.is && !is_dropped;
-                        was != is || is && has_changed
-                    };
-                    let later = same.iter().filter(|same| Change::of(same.2).any(is_affected));
-                    revision.note_affected(later.map(|(_, later, _)| *later));
-                }
             }
         }
     })

@@ -248,7 +248,7 @@ fn acts() -> impl Strategy<Value = Vec<(usize, Act)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..reference::property() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..reference::property() })]
 
     #[test]
     fn documents_are_dropped_by_the_definition_whatever_was_added_removed_and_restored(
@@ -269,4 +269,20 @@ proptest! {
             prop_assert_eq!(&world.fates, &world.expected());
         }
     }
+}
+
+#[test]
+fn a_document_beyond_the_first_of_a_band_becomes_one_of_them_when_another_is_removed() {
+    let document = |kind| Compared { bands: BTreeSet::from([7]), signature: [kind; 16] };
+    let mut world = World::new(Some(Near { similarity, least: 0.75 }));
+    let last = CANDIDATES_MAX as u64;
+    // The last two are near, and the first of them is one too many to be compared with.
+    world.add(2, vec![(0..last).map(document).collect(), vec![document(last), document(last)]]);
+    assert_eq!(world.fates, Fates::new());
+    world.revise(3, &BTreeSet::from([4]));
+    assert_eq!(world.fates, Fates::from([(last + 1, (last, Some(1.0)))]));
+    world.revise(1, &BTreeSet::from([4]));
+    assert_eq!(world.fates, Fates::new());
+    // Each revision read only what it had to, and the one that came back.
+    assert_eq!(world.read, 3);
 }
