@@ -45,6 +45,7 @@ pub(crate) fn pairs<K: Key>(
                 }
                 refs.extend(group.iter().map(|(_, at)| *at));
                 refs.sort_unstable();
+                refs.dedup();
                 of_group(&refs, group.iter().map(|(_, at)| *at), first, pairs);
             }
         }
@@ -81,4 +82,113 @@ fn live_after<K: Key>(stored: &mut Stored<'_, K>, group: &[Update<K>]) -> Result
     let sums = all.chunk_by(|a, b| a.0 == b.0);
     let sums = sums.map(|same| (same[0].0, same.iter().map(|(_, count)| count).sum::<i64>()));
     Ok(sums.filter(|(_, count)| *count != 0).map(|(at, _)| at).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Arrangement, Signed, owner};
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..reference::property() })]
+
+        #[test]
+        fn a_ref_is_paired_with_the_first_live_ones_of_its_key(
+            epochs in prop::collection::vec(
+                (1usize..4, prop::collection::vec((0u64..6, 0u64..30, any::<bool>()), 0..40)),
+                1..8,
+            ),
+            first in 1usize..6, retracting in any::<bool>(),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let mut live: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+            let mut runs = Vec::new();
+            for (epoch, (workers, updates)) in (1..).zip(epochs) {
+                let mut batch: Vec<Update<u64>> = Vec::new();
+                for (key, at, retract) in updates {
+                    let key = key * (u64::MAX / 6);
+                    if batch.iter().any(|update| (update.0, update.1) == (key, at)) {
+                        continue;
+                    }
+                    let refs = live.entry(key).or_default();
+                    if retract && retracting && refs.remove(&at) {
+                        batch.push((key, at, -1));
+                    } else if refs.insert(at) {
+                        batch.push((key, at, 1));
+                    }
+                }
+                let inserted = batch.iter().filter(|update| update.2 > 0);
+                let mut expected: Vec<(u64, u64)> = inserted
+                    .flat_map(|(key, at, _)| {
+                        let earliest = live[key].iter().take(first);
+                        earliest.take_while(|before| *before < at).map(|before| (*at, *before))
+                    })
+                    .collect();
+                expected.sort_unstable();
+                let (mut found, mut passed, mut next_runs) = (Pairs::new(), Vec::new(), Vec::new());
+                for worker in 0..workers {
+                    let mine = batch.iter().copied().filter(|u| owner(u.0, workers) == worker);
+                    let mut share =
+                        Arrangement::<u64>::open(dir.path(), "p", worker, workers, &runs).unwrap();
+                    let mut batch = share.batches(200)();
+                    batch.extend(mine).unwrap();
+                    let mut each = |update| passed.push(update);
+                    while !share.apply_pairs(epoch, &mut batch, first, &mut found, &mut each).unwrap() {}
+                    share.settle().unwrap();
+                    next_runs.extend(share.runs());
+                }
+                runs = next_runs;
+                found.sort_unstable();
+                prop_assert_eq!(found, expected);
+                batch.sort_unstable();
+                passed.sort_unstable();
+                prop_assert_eq!(passed, batch);
+            }
+        }
+
+        #[test]
+        fn what_a_key_carries_is_found_by_the_key(
+            epochs in prop::collection::vec(
+                prop::collection::vec((0u64..40, 1u64..4, any::<bool>()), 0..60), 1..10,
+            ),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let spread = |at: u64| at.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let signed = |at: u64, what: u64| Signed { key: spread(at), signature: [what; 16] };
+            let mut share = Arrangement::<Signed>::open(dir.path(), "s", 0, 1, &[]).unwrap();
+            let mut live: BTreeMap<u64, u64> = BTreeMap::new();
+            for (epoch, changes) in (1..).zip(epochs) {
+                let mut batch = share.batches(1000)();
+                for (at, what, is_removed) in changes {
+                    // Another signature of a document takes the place of the one before.
+                    if let Some(before) = live.remove(&at) {
+                        batch.extend([(signed(at, before), at, -1)]).unwrap();
+                    }
+                    if !is_removed {
+                        live.insert(at, what);
+                        batch.extend([(signed(at, what), at, 1)]).unwrap();
+                    }
+                }
+                while !share.store(epoch, &mut batch).unwrap() {}
+                if epoch % 3 == 0 {
+                    share.settle().unwrap();
+                    let runs = share.runs();
+                    share = Arrangement::open(dir.path(), "s", 0, 1, &runs).unwrap();
+                    share.compact(1000 + epoch).unwrap();
+                }
+                let mut keys: Vec<(u64, u64)> = (0..45).map(|at| (spread(at), at)).collect();
+                keys.sort_unstable();
+                let mut search = share.search();
+                for (key, at) in keys {
+                    let found = search.find(Signed::from_parts(key, 0)).unwrap();
+                    prop_assert_eq!(found, live.get(&at).map(|what| signed(at, *what)));
+                }
+            }
+            for run in share.runs() {
+                crate::check(dir.path(), &run, crate::Depth::Everything, &mut |_| {}).unwrap();
+            }
+        }
+    }
 }

@@ -34,6 +34,7 @@ use crate::index::Index;
 use crate::operators::hold::{Extra, hold};
 use crate::operators::join::looked_up;
 use crate::operators::keyed::{HeldStream, Keys};
+use crate::operators::repeats::reject_duplicates;
 use crate::operators::retract::with_retractions;
 use crate::stored::{Compares, Effect};
 use crate::worker::WorkerContext;
@@ -108,20 +109,13 @@ impl Docs<'_> {
         let effect = Effect::RejectByAny(reason.into());
         let (held, bands, worker) = self.keyed(keys);
         let (held, signatures) = signatures(held);
-        let facts = match &worker.replay {
-            Some(recorder) => {
-                let compares = Compares::Kept { near };
-                let facts = looked_up(&worker, recorder.clone(), index, bands, compares, &effect);
-                return crate::operators::repeats::reject_duplicates(
-                    "Reject near documents",
-                    worker,
-                    effect,
-                    held,
-                    facts,
-                );
-            }
-            None => near_kept(&worker, index, bands, signatures, near),
-        };
+        let name = "Reject near documents";
+        if let Some(recorder) = &worker.replay {
+            let compares = Compares::Kept { near };
+            let facts = looked_up(&worker, recorder.clone(), index, bands, compares, &effect);
+            return reject_duplicates(name, worker, effect, held, facts);
+        }
+        let facts = near_kept(&worker, index, bands, signatures, near);
         let reason = effect.reason().cloned().expect("it rejects");
         let apply = Box::new(move |document: &mut Document, (), facts: &[(u64, u128)]| {
             if let [(_, fact), ..] = facts {
@@ -129,7 +123,7 @@ impl Docs<'_> {
                 document.witness = Some(witness(*fact));
             }
         });
-        let stream = hold("Reject near documents", worker.clone(), held, facts, apply);
+        let stream = hold(name, worker.clone(), held, facts, apply);
         Docs::new(stream, worker)
     }
 }
@@ -220,7 +214,7 @@ impl Change {
     }
 }
 
-/// A signature that is not sent with the document: it is stored.
+/// Takes the signatures from the documents: they go to where they are stored.
 fn signatures<'scope>(
     held: HeldStream<'scope, Signature>,
 ) -> (HeldStream<'scope, ()>, StreamVec<'scope, Epoch, Update<Signed>>) {
