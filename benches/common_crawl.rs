@@ -267,7 +267,7 @@ fn write(pages: &[Document]) -> Result<()> {
     let label = Label { slice: "s".into(), name: "l".into(), sources, ..Label::default() };
     let mut part = PartWriter::new(&Corpus::create(dir.path())?, Arc::new(label), 1, 0);
     for page in pages {
-        part.push(page)?;
+        part.push(page, None)?;
     }
     part.finish()?;
     Ok(())

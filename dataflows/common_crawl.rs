@@ -267,7 +267,7 @@ fn without_repeated_paragraphs<'scope>(
         Dedup::Paragraphs => pages
             .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, rule(setup), record_cut)
             .reject("duplicate_paragraphs", |page| page.text.is_empty()),
-        Dedup::None | Dedup::Exact | Dedup::Simhash | Dedup::Minhash => pages,
+        Dedup::None | Dedup::Exact | Dedup::Simhash | Dedup::Minhash(_) => pages,
     }
 }
 

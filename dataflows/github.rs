@@ -157,7 +157,7 @@ fn without_exact_copies(files: Docs<'_>, method: Dedup) -> Docs<'_> {
             let first = Rule::first_of_all();
             files.reject_repeats("github_files", "duplicate", |file| file.digest, first)
         }
-        Dedup::None | Dedup::Paragraphs | Dedup::Simhash | Dedup::Minhash => files,
+        Dedup::None | Dedup::Paragraphs | Dedup::Simhash | Dedup::Minhash(_) => files,
     }
 }
 

@@ -29,10 +29,12 @@ use crate::batch::{Batch, Part};
 use crate::cursor::{Cursor, Reader};
 use crate::duplicates::Rule;
 use crate::duplicates::{Facts, Scratch, changes, changes_by_insertions};
+use crate::earlier::{self, Pairs};
 use crate::error::Error;
 use crate::key::{Key, KeyRange, Update};
 use crate::merge::{FANOUT, Merge, Step, choose};
 use crate::run::{Run, RunMeta, RunWriter};
+use crate::search::Search;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -71,9 +73,21 @@ pub struct Arrangement<K: Key> {
 struct Addition<K: Key> {
     /// Cursors over the runs at the start of the epoch.
     cursors: Vec<Cursor<K>>,
-    /// Whether the rule and the stored updates allow [`changes_by_insertions`].
+    /// The same, for the few keys that are looked up twice.
+    again: Vec<Cursor<K>>,
+    /// Whether nothing that is stored was ever retracted.
     insertions_only: bool,
     writer: Option<RunWriter<K>>,
+}
+
+/// What is stored at the start of an epoch. Keys are looked up in ascending order.
+pub(crate) struct Lookups<'a, K: Key> {
+    pub cursors: &'a mut [Cursor<K>],
+    /// The same, for the few keys that are looked up twice.
+    pub again: &'a mut [Cursor<K>],
+    /// Whether nothing that is stored was ever retracted.
+    pub insertions_only: bool,
+    pub scratch: &'a mut Scratch,
 }
 
 impl<K: Key> Arrangement<K> {
@@ -131,11 +145,57 @@ impl<K: Key> Arrangement<K> {
         rule: &Rule,
         facts: &mut Facts<K>,
     ) -> Result<bool, Error> {
+        self.add(epoch, batch, |part, lookups| match part {
+            Part::Insertions(part) if lookups.insertions_only && rule.keeps_first_of_all() => {
+                changes_by_insertions(part, lookups.cursors, lookups.scratch, facts)
+            }
+            part => changes(&part.updates(), lookups.cursors, rule, facts),
+        })
+    }
+
+    /// As [`Arrangement::apply`], but appends to `pairs` each inserted ref with the smaller ones of the
+    /// `first` smallest refs that have its key afterwards. Passes all updates to `each`.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written, or is damaged.
+    pub fn apply_pairs(
+        &mut self,
+        epoch: u64,
+        batch: &mut Batch<K>,
+        first: usize,
+        pairs: &mut Pairs,
+        mut each: impl FnMut(Update<K>),
+    ) -> Result<bool, Error> {
+        self.add(epoch, batch, |part, lookups| {
+            match part {
+                Part::Insertions(part) => part.iter().for_each(|&(key, at)| each((key, at, 1))),
+                Part::Updates(part) => part.iter().for_each(|update| each(*update)),
+            }
+            earlier::pairs(part, lookups, first, pairs)
+        })
+    }
+
+    /// As [`Arrangement::apply`], without looking anything up.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written, or is damaged.
+    pub fn store(&mut self, epoch: u64, batch: &mut Batch<K>) -> Result<bool, Error> {
+        self.add(epoch, batch, |_, _| Ok(()))
+    }
+
+    /// Adds the next part of an epoch's updates, and passes each bucket of it to `each` before.
+    fn add(
+        &mut self,
+        epoch: u64,
+        batch: &mut Batch<K>,
+        mut each: impl FnMut(&Part<'_, K>, &mut Lookups<'_, K>) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
         let mut addition = match self.addition.take() {
             Some(addition) => addition,
-            None => self.begin(epoch, rule, batch.len()),
+            None => self.begin(epoch, batch.len()),
         };
-        let Addition { cursors, insertions_only, writer } = &mut addition;
+        let Addition { cursors, again, insertions_only, writer } = &mut addition;
+        let insertions_only = *insertions_only;
         let mut added = 0;
         while added < STEP {
             let Some(part) = batch.next_part()? else {
@@ -148,15 +208,14 @@ impl<K: Key> Arrangement<K> {
                 Some(writer) => writer,
                 None => writer.insert(RunWriter::create(&self.next_path())?),
             };
+            let scratch = &mut self.scratch;
+            each(&part, &mut Lookups { cursors, again, insertions_only, scratch })?;
             match part {
-                Part::Insertions(part) if *insertions_only => {
-                    changes_by_insertions(part, cursors, &mut self.scratch, facts)?;
+                Part::Insertions(part) => {
                     part.iter().try_for_each(|&(key, at)| writer.push((key, at, 1)))?;
                     added += part.len();
                 }
-                part => {
-                    let part = part.updates();
-                    changes(&part, cursors, rule, facts)?;
+                Part::Updates(part) => {
                     part.iter().try_for_each(|update| writer.push(*update))?;
                     added += part.len();
                 }
@@ -167,14 +226,20 @@ impl<K: Key> Arrangement<K> {
         Ok(false)
     }
 
-    fn begin(&mut self, epoch: u64, rule: &Rule, updates: usize) -> Addition<K> {
+    fn begin(&mut self, epoch: u64, updates: usize) -> Addition<K> {
         (self.epoch, self.files) = (epoch, 0);
-        let retractions = self.runs.iter().any(|run| run.meta.retractions);
+        let cursors = |keys| self.runs.iter().map(|run| Cursor::new(run.clone(), keys)).collect();
         Addition {
-            cursors: self.runs.iter().map(|run| Cursor::new(run.clone(), updates)).collect(),
-            insertions_only: rule.keeps_first_of_all() && !retractions,
+            cursors: cursors(updates),
+            again: cursors(1),
+            insertions_only: !self.runs.iter().any(|run| run.meta.retractions),
             writer: None,
         }
+    }
+
+    /// Returns lookups in what is stored now.
+    pub fn search(&self) -> Search<K> {
+        Search::of_runs(self.runs.iter().cloned(), Rule::first_of_all())
     }
 
     /// Adds all updates of an epoch, sorted and consolidated, without looking anything up.

@@ -56,6 +56,13 @@ impl<K: Key> Part<'_, K> {
 }
 
 impl<K: Key> Batch<K> {
+    /// An empty batch for updates of the keys that `worker` of `workers` owns, which uses about `limit`
+    /// bytes of memory. More updates are spilled to the file `spill_path`, which has a name only while it
+    /// is written.
+    pub fn of_share(worker: usize, workers: usize, limit: usize, spill_path: PathBuf) -> Batch<K> {
+        Batch::new(KeyRange::of(worker, workers), limit, spill_path)
+    }
+
     /// An empty batch for updates of `keys` that uses about `limit` bytes of memory. More updates are
     /// spilled to the file `spill_path`, which has a name only while it is written.
     pub(crate) fn new(keys: KeyRange, limit: usize, spill_path: PathBuf) -> Batch<K> {
@@ -178,6 +185,15 @@ impl<K: Key> Batch<K> {
             self.insertions[bucket].shrink_to(share);
         }
         self.consolidated.clear();
+    }
+
+    /// Removes and returns the updates of the next few keys, consolidated: a bucket. Returns `None` when
+    /// all are removed; the batch can be filled again then.
+    ///
+    /// # Errors
+    /// If spilled updates cannot be read.
+    pub fn next_updates(&mut self) -> Result<Option<Vec<Update<K>>>, Error> {
+        Ok(self.next_part()?.map(|part| part.updates().into_owned()))
     }
 
     /// Removes and returns all updates, consolidated.

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::filter;
-use crate::key::{Key, KeyRange, Update};
+use crate::key::{Key, KeyRange, Signed, Update};
 use crate::page::{PAGE_ENTRIES, Page};
 use crate::run::{Run, RunMeta};
 use std::cmp::Ordering;
@@ -69,7 +69,8 @@ impl<K: Key> Cursor<K> {
             && (self.number.is_none() || first <= target)
         {
             let number = self.page_of(target, next);
-            let continues = self.run.first(number + 1).is_some_and(|first| first.0 == key);
+            let continues =
+                self.run.first(number + 1).is_some_and(|first| first.0.is_found_by(&key));
             if !self.is_dense() && !continues && !self.may_hold(number, key)? {
                 return Ok(());
             }
@@ -78,7 +79,7 @@ impl<K: Key> Cursor<K> {
         self.place = gallop(&self.page, self.place, target);
         if self.place >= self.page.len()
             && let Some(number) = self.number
-            && self.run.first(number + 1).is_some_and(|first| first.0 == key)
+            && self.run.first(number + 1).is_some_and(|first| first.0.is_found_by(&key))
         {
             self.load(number + 1)?;
         }
@@ -273,8 +274,9 @@ pub fn check(
     match meta.key_bytes {
         <u64 as Key>::BYTES => check_keys::<u64>(dir, meta, depth, each),
         <u128 as Key>::BYTES => check_keys::<u128>(dir, meta, depth, each),
+        <Signed as Key>::BYTES => check_keys::<Signed>(dir, meta, depth, each),
         other => {
-            let what = format!("keys of {other} bytes in the manifest; 8 or 16 expected");
+            let what = format!("keys of {other} bytes in the manifest; 8, 16 or 136 expected");
             Err(Error::corrupt(&dir.join(&meta.name), 0, what))
         }
     }

@@ -116,18 +116,7 @@ pub(crate) fn changes_by_insertions<K: Key>(
     scratch: &mut Scratch,
     facts: &mut Facts<K>,
 ) -> Result<(), Error> {
-    scratch.firsts.clear();
-    scratch.firsts.resize(insertions.len(), (u64::MAX, 0));
-    if cursors.iter().any(|cursor| cursor.is_dense()) {
-        scratch.keys.fill(insertions);
-    }
-    for cursor in cursors {
-        if cursor.is_dense() {
-            pass(insertions, cursor, scratch)?;
-        } else {
-            seek(insertions, cursor, scratch)?;
-        }
-    }
+    firsts(insertions, cursors, scratch)?;
     let mut start = 0;
     for group in insertions.chunk_by(|a, b| a.0 == b.0) {
         let (key, first) = group[0];
@@ -142,11 +131,32 @@ pub(crate) fn changes_by_insertions<K: Key>(
     Ok(())
 }
 
+/// Finds the smallest stored ref of each key of `insertions`, for [`Scratch::firsts`].
+pub(crate) fn firsts<K: Key>(
+    insertions: &[(K, u64)],
+    cursors: &mut [Cursor<K>],
+    scratch: &mut Scratch,
+) -> Result<(), Error> {
+    scratch.firsts.clear();
+    scratch.firsts.resize(insertions.len(), (u64::MAX, 0));
+    if cursors.iter().any(|cursor| cursor.is_dense()) {
+        scratch.keys.fill(insertions);
+    }
+    for cursor in cursors {
+        if cursor.is_dense() {
+            pass(insertions, cursor, scratch)?;
+        } else {
+            seek(insertions, cursor, scratch)?;
+        }
+    }
+    Ok(())
+}
+
 /// Scratch space for lookups, reused from epoch to epoch.
 #[derive(Default)]
 pub(crate) struct Scratch {
     /// At the first place of each key: its smallest stored ref, and the count of that.
-    firsts: Vec<(u64, i64)>,
+    pub firsts: Vec<(u64, i64)>,
     keys: KeySet,
 }
 

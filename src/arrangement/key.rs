@@ -3,19 +3,36 @@
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
-/// A uniformly distributed hash: `u64` for paragraphs (as CCNet), `u128` for documents.
+/// A uniformly distributed hash: `u64` for paragraphs (as CCNet), `u128` for documents; [`Signed`] has
+/// more to it than is searched for.
 pub trait Key: Copy + Ord + Debug + Default + Send + Sync + 'static {
-    /// Size on disk before packing.
+    /// Size on disk before packing. No two types of keys have the same.
     const BYTES: u32;
+    /// Words of [`Key::words`].
+    const WORDS: usize = 0;
+    /// Size of the bits that are searched for, before packing: 8 or 16.
+    const SEARCHED_BYTES: u32 = Self::BYTES - 8 * Self::WORDS as u32;
     /// The most significant 64 bits.
     fn high(self) -> u64;
     /// The next 64 bits; zero for a `u64`.
     fn low(self) -> u64;
-    /// The key with these bits.
+    /// The key with these bits, and no other.
     fn from_parts(high: u64, low: u64) -> Self;
-    /// The key as a number of 128 bits.
+    /// What the key has besides; it decides the order of keys that are otherwise equal.
+    fn words(&self) -> &[u64] {
+        &[]
+    }
+    /// The same, to be set.
+    fn words_mut(&mut self) -> &mut [u64] {
+        &mut []
+    }
+    /// Whether a search for one of the keys finds the other.
+    fn is_found_by(&self, other: &Self) -> bool {
+        (self.high(), self.low()) == (other.high(), other.low())
+    }
+    /// What is searched for, as a number of 128 bits.
     fn widened(self) -> u128;
-    /// The key that [`Key::widened`] made this number of.
+    /// The key that [`Key::widened`] made this number of, without words.
     fn narrowed(wide: u128) -> Self;
 }
 
@@ -54,6 +71,52 @@ impl Key for u128 {
     }
     fn narrowed(wide: u128) -> u128 {
         wide
+    }
+}
+
+/// A key of 64 bits with a signature: what is known of the document of that key. It is found by the key
+/// alone.
+///
+/// ```
+/// use arrangement::{Key, Signed};
+///
+/// let signed = Signed { key: 7, signature: [3; 16] };
+/// assert!(signed.is_found_by(&Signed::from_parts(7, 0)));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Signed {
+    /// The key.
+    pub key: u64,
+    /// The signature.
+    pub signature: Signature,
+}
+
+/// 128 bytes that stand for a text.
+pub type Signature = [u64; 16];
+
+impl Key for Signed {
+    const BYTES: u32 = 8 + size_of::<Signature>() as u32;
+    const WORDS: usize = 16;
+    fn high(self) -> u64 {
+        self.key
+    }
+    fn low(self) -> u64 {
+        0
+    }
+    fn from_parts(high: u64, _low: u64) -> Signed {
+        Signed { key: high, signature: Signature::default() }
+    }
+    fn words(&self) -> &[u64] {
+        &self.signature
+    }
+    fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.signature
+    }
+    fn widened(self) -> u128 {
+        self.key.into()
+    }
+    fn narrowed(wide: u128) -> Signed {
+        Signed::from_parts(wide as u64, 0)
     }
 }
 

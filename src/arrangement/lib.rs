@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`Key`] and [`Update`], what is stored; `column`, `page` and `filter`, its
 //! encoding; [`Run`], a sorted file; `cursor`, lookups and scans; [`Batch`], the updates of an epoch;
-//! `merge`, several runs into one; [`duplicates`], the relation; [`Arrangement`], all runs of one
+//! `merge`, several runs into one; [`duplicates`] and `earlier`, the relations; [`Arrangement`], all runs of one
 //! worker, epoch after epoch; [`Search`], the copies of single keys, outside of an epoch.
 
 mod arrangement;
@@ -11,6 +11,7 @@ mod batch;
 mod column;
 mod cursor;
 pub mod duplicates;
+mod earlier;
 mod error;
 mod filter;
 mod key;
@@ -23,7 +24,8 @@ pub use arrangement::{Arrangement, Updates};
 pub use batch::Batch;
 pub use cursor::{Depth, Reader, check};
 pub use duplicates::{Copies, Rule, Scope};
+pub use earlier::Pairs;
 pub use error::Error;
-pub use key::{Key, KeyRange, Update, consolidate, owner};
+pub use key::{Key, KeyRange, Signature, Signed, Update, consolidate, owner};
 pub use run::{Run, RunMeta, RunWriter, disk_bytes};
 pub use search::{Refs, Search};

@@ -8,6 +8,7 @@
 //! lows     base u64, width u8         low bits, of 128-bit keys only
 //! refs     base u64, width u8, hole   see `Hole`
 //! diffs    base u64, width u8         with the sign bit flipped
+//! words    u64 each, of keys that have such: those of one update after those of another
 //! bits     the columns one after the other, each from a byte of its own
 //! padding  16 zero bytes, so that a reader may read whole words
 //! ```
@@ -29,7 +30,7 @@ const COLUMN_BYTES: usize = 8 + 1;
 const HOLE_BYTES: usize = 1 + 1 + 8;
 
 fn header_bytes<K: Key>() -> usize {
-    let columns = if K::BYTES > 8 { 4 } else { 3 };
+    let columns = if K::SEARCHED_BYTES > 8 { 4 } else { 3 };
     HEADER_BYTES + STEP_BYTES + columns * COLUMN_BYTES + HOLE_BYTES
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn encode<K: Key>(keys: &[K], refs: &[u64], diffs: &[i64], out: &mut 
     let counts = Bounds::of(diffs.iter().map(|diff| *diff as u64 ^ SIGN));
     out.extend(step.to_le_bytes());
     Bounds { base: highs.base.wrapping_add(half), ..highs }.write(out);
-    if K::BYTES > 8 {
+    if K::SEARCHED_BYTES > 8 {
         lows.write(out);
     }
     places.write(out);
@@ -112,8 +113,11 @@ pub(crate) fn encode<K: Key>(keys: &[K], refs: &[u64], diffs: &[i64], out: &mut 
     out.extend(hole.bits.to_le_bytes());
     counts.write(out);
 
+    for key in keys {
+        out.extend(key.words().iter().flat_map(|word| word.to_le_bytes()));
+    }
     pack(distances().map(|distance| distance - highs.base), highs.width, out);
-    if K::BYTES > 8 {
+    if K::SEARCHED_BYTES > 8 {
         pack(keys.iter().map(|key| key.low() - lows.base), lows.width, out);
     }
     pack(refs.iter().map(|at| hole.close(*at) - places.base), places.width, out);
@@ -187,6 +191,11 @@ impl Page {
             return Err(format!("a page of {count} entries"));
         }
         let (mut head, mut at) = (HEADER_BYTES + STEP_BYTES, header);
+        let words = count * K::WORDS * 8;
+        if bytes.len() - at < words + PADDING {
+            return Err(format!("the words of {count} keys do not fit their page"));
+        }
+        at += words;
         let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight"));
         let mut column = |head: &mut usize| {
             let (base, width) = (number(*head), u32::from(bytes[*head + 8]));
@@ -200,7 +209,7 @@ impl Page {
         };
         self.step = number(HEADER_BYTES);
         self.highs = column(&mut head)?;
-        self.lows = if K::BYTES > 8 { column(&mut head)? } else { Column::default() };
+        self.lows = if K::SEARCHED_BYTES > 8 { column(&mut head)? } else { Column::default() };
         self.refs = column(&mut head)?;
         let (low, high) = (u32::from(bytes[head]), u32::from(bytes[head + 1]));
         if low > high || high > 63 {
@@ -220,9 +229,16 @@ impl Page {
     /// The key at `place`.
     #[inline]
     pub fn key<K: Key>(&self, place: usize) -> K {
-        let low = if K::BYTES > 8 { self.lows.get(&self.bytes, place) } else { 0 };
+        let low = if K::SEARCHED_BYTES > 8 { self.lows.get(&self.bytes, place) } else { 0 };
         let high = self.highs.get(&self.bytes, place);
-        K::from_parts(high.wrapping_add(self.step.wrapping_mul(place as u64)), low)
+        let high = high.wrapping_add(self.step.wrapping_mul(place as u64));
+        let mut key = K::from_parts(high, low);
+        let at = header_bytes::<K>() + place * K::WORDS * 8;
+        let (words, _) = self.bytes[at..at + K::WORDS * 8].as_chunks();
+        for (word, stored) in key.words_mut().iter_mut().zip(words) {
+            *word = u64::from_le_bytes(*stored);
+        }
+        key
     }
 
     /// Replaces `highs` with the high bits of the keys at `places`.
@@ -255,7 +271,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consolidate;
+    use crate::{Signed, consolidate};
     use proptest::prelude::*;
 
     fn encoded<K: Key>(updates: &[Update<K>]) -> Vec<u8> {
@@ -300,6 +316,8 @@ mod tests {
             round_trip(
                 updates.iter().map(|u| (u128::from(u.0) << shift, u.1, u.2)).collect::<Vec<_>>(),
             );
+            let signed = |key: u64| Signed { key, signature: [key ^ fixed; 16] };
+            round_trip(updates.iter().map(|u| (signed(u.0), u.1, u.2)).collect::<Vec<_>>());
         }
 
         #[test]
@@ -313,6 +331,7 @@ mod tests {
                 bytes[..4].copy_from_slice(&crc.to_le_bytes());
                 let _ = decoded::<u64>(&bytes);
                 let _ = decoded::<u128>(&bytes);
+                let _ = decoded::<Signed>(&bytes);
             }
         }
     }

@@ -3,7 +3,8 @@
 //! ```text
 //! header   "sluicrun" | version u32 | bytes of a key u32
 //! groups   of 64 pages (see `page`), each followed by the filters of its pages (see `filter`)
-//! index    for each page: first key (8 or 16 bytes, big end first), its ref u64, page offset u64
+//! index    for each page: first key (8 or 16 bytes, big end first; then its words, u64 each), its ref
+//!          u64, page offset u64
 //! footer   index offset u64 | pages u64 | entries u64 | crc32c of the index u32
 //!          | crc32c of the footer so far u32 | "sluicrun"
 //! ```
@@ -15,7 +16,7 @@
 
 use crate::error::Error;
 use crate::filter;
-use crate::key::{Key, KeyRange, Update};
+use crate::key::{Key, KeyRange, Signed, Update};
 use crate::page::{PAGE_ENTRIES, Page, encode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ impl RunMeta {
     pub fn resident_bytes(&self) -> u64 {
         let page = match self.key_bytes {
             <u64 as Key>::BYTES => size_of::<PageRow<u64>>(),
+            <Signed as Key>::BYTES => size_of::<PageRow<Signed>>(),
             _ => size_of::<PageRow<u128>>(),
         };
         self.entries.div_ceil(PAGE_ENTRIES as u64) * page as u64
@@ -138,9 +140,10 @@ impl<K: Key> RunWriter<K> {
     fn flush_page(&mut self) -> Result<(), Error> {
         let (Some(key), Some(at)) = (self.keys.first(), self.refs.first()) else { return Ok(()) };
         self.index.extend(key.high().to_be_bytes());
-        if K::BYTES > 8 {
+        if K::SEARCHED_BYTES > 8 {
             self.index.extend(key.low().to_be_bytes());
         }
+        self.index.extend(key.words().iter().flat_map(|word| word.to_le_bytes()));
         self.index.extend(at.to_le_bytes());
         self.index.extend(self.offset.to_le_bytes());
         self.scratch.clear();
@@ -389,8 +392,12 @@ fn place_pages<K: Key>(index: &[u8], index_at: u64, entries: u64) -> Option<Vec<
     for row in index.chunks_exact(K::BYTES as usize + 16) {
         let (key, place) = row.split_at(K::BYTES as usize);
         let part = |at: usize| key[at..].first_chunk().map_or(0, |part| u64::from_be_bytes(*part));
-        let low = if K::BYTES > 8 { part(8) } else { 0 };
-        let first = (K::from_parts(part(0), low), number(&place[..8]));
+        let low = if K::SEARCHED_BYTES > 8 { part(8) } else { 0 };
+        let mut first = (K::from_parts(part(0), low), number(&place[..8]));
+        let words = key[K::SEARCHED_BYTES as usize..].as_chunks().0;
+        for (word, stored) in first.0.words_mut().iter_mut().zip(words) {
+            *word = u64::from_le_bytes(*stored);
+        }
         let offset = number(&place[8..]);
         pages.push(PageRow { first, offset, filter_offset: 0, bytes: 0, filter_bytes: 0 });
     }

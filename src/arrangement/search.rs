@@ -19,8 +19,34 @@ impl<K: Key> Search<K> {
     /// # Errors
     /// If a run is missing, unreadable or damaged.
     pub fn open(dir: &Path, runs: &[RunMeta], rule: Rule) -> Result<Search<K>, Error> {
-        let open = |meta| Ok(Cursor::new(Run::open(dir, meta)?, 1));
-        Ok(Search { cursors: runs.iter().map(open).collect::<Result<_, Error>>()?, rule })
+        let runs = runs.iter().map(|meta| Run::open(dir, meta));
+        Ok(Search::of_runs(runs.collect::<Result<Vec<_>, Error>>()?, rule))
+    }
+
+    /// Lookups in open runs.
+    pub(crate) fn of_runs(runs: impl IntoIterator<Item = Run<K>>, rule: Rule) -> Search<K> {
+        Search { cursors: runs.into_iter().map(|run| Cursor::new(run, 1)).collect(), rule }
+    }
+
+    /// Returns the live key that a search for `key` finds, with its words; `None` if there is none. Keys
+    /// must be asked for in ascending order, each once.
+    ///
+    /// # Errors
+    /// If a page cannot be read, or is damaged.
+    pub fn find(&mut self, key: K) -> Result<Option<K>, Error> {
+        let mut found: Vec<(K, i64)> = Vec::new();
+        for cursor in &mut self.cursors {
+            cursor.seek(key, 0)?;
+            while let Some((same, _, diff)) = cursor.peek().filter(|same| same.0.is_found_by(&key))
+            {
+                found.push((same, diff));
+                cursor.step()?;
+            }
+        }
+        found.sort_unstable();
+        let mut sums = found.chunk_by(|a, b| a.0 == b.0);
+        let live = sums.find(|same| same.iter().map(|(_, diff)| diff).sum::<i64>() != 0);
+        Ok(live.map(|same| same[0].0))
     }
 
     /// Returns the refs of `key` in the scope of the ref `at`, that at `at` itself included. Pairs of

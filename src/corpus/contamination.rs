@@ -220,7 +220,7 @@ mod tests {
         document.scores.tokens = Some(7);
         let line = segment::line(&document, id);
         assert_eq!(text_of(&line).unwrap(), document.text);
-        let row = LedgerRow::new(&document, id.into(), "a");
+        let row = LedgerRow::new(&document, id.into(), "a", None);
         let of = |outcome| {
             let contamination = Contamination { record: "{\"sets\":[]}".into(), outcome };
             let line = contaminated_line(&line, &row, &contamination).unwrap();

@@ -218,7 +218,7 @@ impl Exclusions {
 }
 
 /// Returns the ref of a document by its id. The newest label of a name counts.
-fn ref_of_id(labels: &[Label], id: &str) -> Option<DocRef> {
+pub fn ref_of_id(labels: &[Label], id: &str) -> Option<DocRef> {
     let (rest, record) = id.rsplit_once('#')?;
     let record: u64 = record.parse().ok().filter(|record| *record < DocRef::RECORDS_MAX)?;
     labels.iter().enumerate().rev().filter(|(_, label)| !label.removed).find_map(

@@ -8,7 +8,7 @@ mod scan;
 pub use find::{Fate, fates, offsets};
 pub use scan::{LedgerColumns, Words};
 
-pub(crate) use find::{places_of_url, ranked, reasons_of, rows_at, rows_of};
+pub(crate) use find::{places_of_url, ranked, reasons_of, rows_at, rows_of, witnesses};
 pub(crate) use rows::Rows;
 pub(crate) use scan::scan;
 
@@ -68,6 +68,10 @@ pub struct LedgerRow {
     pub signals: Option<String>,
     /// What the document has of evaluations, as JSON: see [`crate::Matches`].
     pub contamination: Option<String>,
+    /// The id of the document because of which it was rejected, if it is near to one.
+    pub witness: Option<String>,
+    /// How similar they are, 0 to 1, if that was computed.
+    pub similarity: Option<f64>,
     /// The number that its site gives it, if it has one.
     pub page: Option<u64>,
 }
@@ -85,7 +89,12 @@ pub enum Mark {
 
 impl LedgerRow {
     /// The row of a document without what it has of evaluations.
-    pub(crate) fn new(document: &Document, id: String, source: &str) -> LedgerRow {
+    pub(crate) fn new(
+        document: &Document,
+        id: String,
+        source: &str,
+        witness: Option<String>,
+    ) -> LedgerRow {
         let is_contaminated = document.contamination.is_some();
         LedgerRow {
             at: document.at,
@@ -102,6 +111,8 @@ impl LedgerRow {
             scores: Scores { signals: Vec::new(), ..document.scores.clone() },
             signals: signals_json(&document.scores),
             contamination: None,
+            similarity: document.witness.and_then(|witness| witness.similarity),
+            witness,
             page: document.page,
         }
     }

@@ -41,7 +41,7 @@ mod versions;
 pub use arrangement::Depth;
 pub use contamination::{ContaminationCounts, MatchedSet, Matches};
 pub use error::Error;
-pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector};
+pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector, ref_of_id};
 pub use ledger::{
     EXCLUDED, Fate, LedgerColumns, LedgerRow, Mark, Rejection, SUPERSEDED, Words, fates, offsets,
 };

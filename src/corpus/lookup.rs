@@ -120,6 +120,15 @@ impl<'c> Lookup<'c> {
         Err(Error::corrupt(self.corpus.root(), what))
     }
 
+    /// Calls `each` with every record that has a witness, and the witness's id.
+    ///
+    /// # Errors
+    /// If a file of the ledger cannot be read or is damaged.
+    pub fn witnesses(&self, mut each: impl FnMut(DocRef, &str)) -> Result<(), Error> {
+        let files = self.ledger.iter().map(|file| self.path(file));
+        files.into_iter().try_for_each(|path| ledger::witnesses(&path, &mut each))
+    }
+
     /// The files of the ledger that may have some of the refs, which are in order, each with these.
     fn by_file<'r>(&self, refs: &'r [DocRef]) -> impl Iterator<Item = (&'c File, &'r [DocRef])> {
         let within = |file: &'c File| {
@@ -347,7 +356,7 @@ mod tests {
                     1 => document.reject("short"),
                     _ => document.reject("long"),
                 }
-                part.push(&document).unwrap();
+                part.push(&document, None).unwrap();
             }
             let mut report = crate::EpochReport::default();
             report.set_files(part.finish().unwrap());

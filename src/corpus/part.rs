@@ -147,14 +147,15 @@ impl PartWriter {
         Ok(self.segment.as_mut().expect("made above"))
     }
 
-    /// Writes a document to the ledger and, if it is kept, to the segment.
+    /// Writes a document to the ledger and, if it is kept, to the segment. `witness` is the id of its
+    /// witness, which may be of another label.
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn push(&mut self, document: &Document) -> Result<(), Error> {
+    pub fn push(&mut self, document: &Document, witness: Option<String>) -> Result<(), Error> {
         let id = self.label.document_id(document.at);
         let source = self.label.sources[document.at.source() as usize].path.clone();
-        let mut row = LedgerRow::new(document, id, &source);
+        let mut row = LedgerRow::new(document, id, &source, witness);
         if let Some(contamination) = &document.contamination {
             row = self.push_contaminated(document, contamination, row)?;
         } else if document.is_kept() {

@@ -202,7 +202,7 @@ mod tests {
                 let (url, page) = (url(page), page.2.map(u64::from));
                 let mut document = Document { at, url, page, ..Document::default() };
                 document.reject("any");
-                part.push(&document).unwrap();
+                part.push(&document, None).unwrap();
             }
             let mut report = EpochReport::default();
             report.set_files(part.finish().unwrap());

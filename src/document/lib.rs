@@ -69,6 +69,17 @@ pub struct Document {
     pub verdict: Option<Reason>,
     /// What it has of evaluations, if anything.
     pub contamination: Option<Box<Contamination>>,
+    /// The document because of which it was rejected, if it is near to one.
+    pub witness: Option<Witness>,
+}
+
+/// A document that is kept and near to one that is not.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Witness {
+    /// Its position.
+    pub at: DocRef,
+    /// How similar they are, 0 to 1, if that was computed.
+    pub similarity: Option<f64>,
 }
 
 /// What models report about one document's text. `None` if there is no such model, or it has no

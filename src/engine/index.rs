@@ -3,7 +3,7 @@
 use crate::failure::or_fail;
 use crate::worker::WorkerContext;
 use arrangement::duplicates::Facts;
-use arrangement::{Arrangement, Batch, Key, Rule, Update};
+use arrangement::{Arrangement, Batch, Key, Pairs, Rule, Search, Update};
 use corpus::crash;
 use document::Epoch;
 use std::rc::Rc;
@@ -58,6 +58,35 @@ impl<K: Key> Index<K> {
             self.note(epoch, more);
         }
         done
+    }
+
+    /// Adds the next part of an epoch's updates, and the pairs of copies to `pairs`. Returns whether the
+    /// epoch is complete; see [`Arrangement::apply_pairs`].
+    pub fn apply_pairs(
+        &mut self,
+        epoch: Epoch,
+        more: More,
+        updates: &mut Batch<K>,
+        first: usize,
+        pairs: &mut Pairs,
+        each: impl FnMut(Update<K>),
+    ) -> bool {
+        let done = or_fail(self.stored.apply_pairs(epoch, updates, first, pairs, each));
+        if done {
+            self.note(epoch, more);
+        }
+        done
+    }
+
+    /// Adds all updates of an epoch, without looking anything up.
+    pub fn store(&mut self, epoch: Epoch, more: More, updates: &mut Batch<K>) {
+        while !or_fail(self.stored.store(epoch, updates)) {}
+        self.note(epoch, more);
+    }
+
+    /// Returns lookups in what is stored now.
+    pub fn search(&self) -> Search<K> {
+        self.stored.search()
     }
 
     /// Adds all updates of an epoch, sorted and consolidated, without looking anything up.

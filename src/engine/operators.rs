@@ -7,7 +7,7 @@
 //! | `cut_repeated_paragraphs` | cuts paragraphs seen before | the index that it names |
 //! | `cut_repeated_spans` | cuts spans of text seen before | the index that it names |
 //! | `reject_repeats` | rejects those seen before | the index that it names |
-//! | `reject_repeated_bands` | rejects those with a band seen before | the index that it names |
+//! | `reject_near_kept` | rejects those near to an earlier one that is kept | three indexes, after the name of the first |
 //! | `reject_near_repeats` | rejects those near to one seen before | the index that it names, also in memory |
 //!
 //! Those with an index have three stages: `keyed` sends an update for each key of a document, the
@@ -22,6 +22,7 @@ mod each;
 mod facts;
 mod hold;
 pub(crate) mod join;
+pub(crate) mod kept;
 mod keyed;
 pub(crate) mod near;
 #[cfg(test)]
@@ -33,4 +34,5 @@ mod spans;
 mod spill;
 pub(crate) mod steps;
 
+pub use kept::{CANDIDATES_MAX, Near};
 pub use spans::Span;

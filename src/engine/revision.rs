@@ -18,7 +18,7 @@ use crate::run::{Graph, Graphs, Options};
 use crate::selection::Selection;
 use crate::source::{Exclude, Offsets, Reader, ReaderAt};
 use crate::worker::WorkerContext;
-use arrangement::{Arrangement, Key, RunMeta};
+use arrangement::{Arrangement, Key, RunMeta, Signed};
 use corpus::{Corpus, EpochReport, Manifest};
 use document::Epoch;
 use std::collections::BTreeMap;
@@ -40,13 +40,22 @@ pub(crate) struct Revising {
     /// How to read single records of each slice.
     pub readers_at: BTreeMap<&'static str, ReaderAt>,
     pub offsets: Arc<Offsets>,
-    affected: Mutex<Vec<u64>>,
+    pub(crate) affected: Mutex<Vec<u64>>,
 }
 
 impl Revising {
     /// Notes that facts about these documents have changed.
     pub fn note_affected(&self, refs: impl Iterator<Item = u64>) {
         self.affected.lock().unwrap_or_else(PoisonError::into_inner).extend(refs);
+    }
+
+    /// Returns the documents that were noted, in order.
+    pub fn take_affected(&self) -> Vec<u64> {
+        let noted = &mut *self.affected.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut affected = std::mem::take(noted);
+        affected.sort_unstable();
+        affected.dedup();
+        affected
     }
 }
 
@@ -143,11 +152,7 @@ pub fn revise(corpus: &Corpus, job: Revision, options: &Options) -> Result<Revis
         }
         state.extend(runs);
     }
-    let mut affected =
-        std::mem::take(&mut *revising.affected.lock().unwrap_or_else(PoisonError::into_inner));
-    affected.sort_unstable();
-    affected.dedup();
-    Ok(Revised { reports, affected, state })
+    Ok(Revised { reports, affected: revising.take_affected(), state })
 }
 
 /// Appends the reports of a stream to `written`.
@@ -181,8 +186,11 @@ pub fn compact(
         if !runs.iter().any(|run| run.retractions) {
             continue;
         }
-        let is_short = runs.iter().all(|run| run.key_bytes == <u64 as Key>::BYTES);
-        let share = if is_short { share_of::<u64> } else { share_of::<u128> };
+        let share = match runs[0].key_bytes {
+            <u64 as Key>::BYTES => share_of::<u64>,
+            <Signed as Key>::BYTES => share_of::<Signed>,
+            _ => share_of::<u128>,
+        };
         let shares = std::thread::scope(|scope| {
             let (index, all) = (&*index, &*runs);
             let one = |worker| scope.spawn(move || share(dir, index, all, epoch, worker, workers));

@@ -41,7 +41,10 @@ pub(crate) fn write<'scope>(
                     if let Some(tokens) = document.scores.tokens {
                         document.meta.set("tokens", tokens as usize);
                     }
-                    or_fail(part.push(document));
+                    let witness = document
+                        .witness
+                        .map(|witness| labels[witness.at.label() as usize].document_id(witness.at));
+                    or_fail(part.push(document, witness));
                 }
                 progress.finished(number, batch);
                 batch.clear();

@@ -1,7 +1,10 @@
 //! The committed state of an index, to look keys up without a run.
 
 mod groups;
+mod kept;
 
+use self::kept::Besides;
+use crate::operators::kept::Near;
 use crate::operators::near::distance;
 use arrangement::{Copies, Error, Key, Reader, Refs, Rule, Run, RunMeta, Search};
 use corpus::{Corpus, Manifest};
@@ -53,6 +56,11 @@ pub enum Compares {
         /// The number of bits.
         distance_max: u32,
     },
+    /// Equal ones of documents that are near, the earlier of which is not dropped itself.
+    Kept {
+        /// Which are near; all if there is nothing to tell.
+        near: Option<Near>,
+    },
 }
 
 /// The committed updates of an index. Keys are passed as 128 bits, in which those of 64 bits are the low
@@ -60,6 +68,7 @@ pub enum Compares {
 pub struct StoredIndex {
     dir: PathBuf,
     runs: Vec<RunMeta>,
+    besides: Besides,
     used: IndexUse,
 }
 
@@ -76,7 +85,11 @@ impl StoredIndex {
     /// The index as a commit has it. Files are opened when keys are looked up.
     pub fn new(corpus: &Corpus, manifest: &Manifest, used: &IndexUse) -> StoredIndex {
         let runs = manifest.state.get(&used.name).cloned().unwrap_or_default();
-        StoredIndex { dir: corpus.state_dir(), runs, used: used.clone() }
+        let besides = match used.compares {
+            Compares::Kept { .. } => Besides::new(manifest, &used.name),
+            _ => Besides::default(),
+        };
+        StoredIndex { dir: corpus.state_dir(), runs, besides, used: used.clone() }
     }
 
     /// Returns, for each key of a document, the documents with which it is compared there, and the
@@ -138,7 +151,7 @@ impl StoredIndex {
 
     /// Returns the keys that make their document a duplicate, each with the document and a witness: the
     /// first document with the key or, if no copy stays, another one; the nearest before it where near
-    /// copies are compared.
+    /// copies are compared, and the one that decided where kept ones are.
     ///
     /// # Errors
     /// If a run is missing, unreadable or damaged.
@@ -148,6 +161,9 @@ impl StoredIndex {
     ) -> Result<Vec<(u128, DocRef, DocRef)>, Error> {
         let mut found = Vec::new();
         let compares = self.used.compares.clone();
+        if let Compares::Kept { near } = compares {
+            return self.kept_witnesses(asked, near);
+        }
         self.visit(asked, &mut |places, refs| {
             match &compares {
                 Compares::Equal(rule) => {
@@ -166,7 +182,7 @@ impl StoredIndex {
                         found.extend(witness.map(|witness| (key, at, witness)));
                     }
                 }
-                Compares::Near { .. } => {
+                Compares::Near { .. } | Compares::Kept { .. } => {
                     let mut near = Vec::new();
                     while let Some(found) = refs()? {
                         near.push(found);
@@ -193,6 +209,9 @@ impl StoredIndex {
                 self.visit_equal::<u64>(rule, asked, each)
             }
             (Compares::Equal(rule), _) => self.visit_equal::<u128>(rule, asked, each),
+            (Compares::Kept { .. }, _) => {
+                self.visit_equal::<u64>(&Rule::first_of_all(), asked, each)
+            }
         }
     }
 

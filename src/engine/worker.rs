@@ -5,7 +5,7 @@ use crate::operators::steps::Sharing;
 use crate::plan::Plan;
 use crate::replay::Recorder;
 use crate::revision::Revising;
-use arrangement::RunMeta;
+use arrangement::{Batch, Key, RunMeta};
 use corpus::Corpus;
 use document::Epoch;
 use std::cell::Cell;
@@ -97,6 +97,15 @@ impl WorkerContext {
             revision: None,
             replay: None,
         }
+    }
+
+    /// Makes empty batches for updates whose keys this worker owns. They are of no index; `name` is that of
+    /// the file to which they spill, while it is written.
+    pub fn batches<K: Key>(&self, name: &str) -> impl Fn() -> Batch<K> + use<K> {
+        let (worker, workers, limit) = (self.index, self.peers, self.memory.updates_limit);
+        let name = name.replace(' ', "-");
+        let path = self.corpus.tmp_dir().join(format!("{name}-{worker:04}.spill"));
+        move || Batch::of_share(worker, workers, limit, path.clone())
     }
 
     /// Returns the number of the next operator that the workers of the process share: all build them

@@ -2,11 +2,12 @@
 //!
 //! - [`simhash()`]: one number of 64 bits, as RedPajama computes it for books. Texts are near
 //!   duplicates if their numbers differ in few bits.
-//! - [`MinHash`]: one key per band, as FineWeb computes them. Texts are near duplicates if they
-//!   share a key.
+//! - [`MinHash`]: one key per band, as FineWeb computes them. Texts that share a key may be near
+//!   duplicates.
+//! - [`Sketch`]: 128 bytes, from which [`similarity`](similarity()) estimates how similar two texts are.
 //!
 //! The dataflow finds near duplicates among many documents (`reject_near_repeats` and
-//! `reject_repeated_bands` of `engine`).
+//! `reject_near_kept` of `engine`).
 
 mod count;
 #[cfg(test)]
@@ -16,6 +17,8 @@ mod minhash;
 mod permutations;
 mod simhash;
 mod simplify;
+mod sketch;
 
-pub use minhash::{MinHash, Scratch};
+pub use minhash::{MinHash, Scratch, Shape};
 pub use simhash::{DISTANCE_MAX, simhash};
+pub use sketch::{Sketch, similarity};

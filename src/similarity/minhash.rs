@@ -2,15 +2,27 @@
 
 use crate::permutations::{PRIME, permutations};
 use crate::simplify::simplify;
+use crate::sketch::{Sketch, sketch};
 use multiversion::multiversion;
 use sha1::{Digest, Sha1};
 
-/// Words of a shingle (datatrove `minhash.py`: `n_grams`).
-const SHINGLE_WORDS: usize = 5;
+/// The shape of MinHash signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Bands of a signature.
+    pub bands: usize,
+    /// Hashes of a band.
+    pub rows: usize,
+    /// Words of a shingle.
+    pub ngram: usize,
+}
 
-/// Bands, and hashes of each (`num_buckets`, `hashes_per_bucket`).
-const BANDS: usize = 14;
-const ROWS: usize = 8;
+impl Default for Shape {
+    /// FineWeb's (datatrove `minhash.py`: `num_buckets`, `hashes_per_bucket`, `n_grams`).
+    fn default() -> Self {
+        Shape { bands: 14, rows: 8, ngram: 5 }
+    }
+}
 
 /// Shingles per block: a block stays in the processor's first-level cache while all permutations
 /// read it.
@@ -21,22 +33,24 @@ const SEED: u32 = 1;
 
 /// The permutations that turn a text's shingles into a signature and its bands' keys.
 ///
-/// Two texts whose shingles have a Jaccard similarity `j` share a key with a probability of
-/// `1 - (1 - j^8)^14`: 0.77 at 0.75, 0.92 at 0.8, 0.988 at 0.85, 0.9997 at 0.9.
+/// With the default shape, two texts whose shingles have a Jaccard similarity `j` share a key with a
+/// probability of `1 - (1 - j^8)^14`: 0.77 at 0.75, 0.92 at 0.8, 0.988 at 0.85, 0.9997 at 0.9.
 ///
 /// ```
-/// use similarity::{MinHash, Scratch};
+/// use similarity::{MinHash, Scratch, Shape, similarity};
 ///
-/// let (minhash, mut scratch) = (MinHash::default(), Scratch::default());
+/// let (minhash, mut scratch) = (MinHash::new(Shape::default()), Scratch::default());
 /// let (mut one, mut two) = (Vec::new(), Vec::new());
-/// minhash.bands("The keeper of the lamp wrote a line.", &mut scratch, &mut one);
-/// minhash.bands("the keeper of the lamp, wrote a line", &mut scratch, &mut two);
+/// let first = minhash.bands("The keeper of the lamp wrote a line.", &mut scratch, &mut one);
+/// let second = minhash.bands("the keeper of the lamp, wrote a line", &mut scratch, &mut two);
 /// assert_eq!(one, two);
 /// assert_eq!(one.len(), 14);
+/// assert_eq!(similarity(&first, &second), 1.0);
 /// ```
 pub struct MinHash {
-    factors: [u64; BANDS * ROWS],
-    summands: [u64; BANDS * ROWS],
+    shape: Shape,
+    factors: Vec<u64>,
+    summands: Vec<u64>,
 }
 
 /// Buffers that are reused from text to text.
@@ -46,27 +60,28 @@ pub struct Scratch {
     /// The offset of each word.
     starts: Vec<usize>,
     shingles: Vec<u64>,
-}
-
-impl Default for MinHash {
-    fn default() -> Self {
-        let (factors, summands) = permutations(SEED, BANDS * ROWS);
-        let array = |numbers: Vec<u64>| numbers.try_into().expect("as many as were asked for");
-        MinHash { factors: array(factors), summands: array(summands) }
-    }
+    signature: Vec<u64>,
 }
 
 impl MinHash {
+    /// The permutations of a shape, whose numbers are 1 or more.
+    pub fn new(shape: Shape) -> MinHash {
+        let (factors, summands) = permutations(SEED, shape.bands * shape.rows);
+        MinHash { shape, factors, summands }
+    }
+
     /// Writes the keys of a text's bands to `keys`: 64 bits of the SHA-1 of the band's number and
-    /// its hashes. A text of fewer than five words has no keys.
-    pub fn bands(&self, text: &str, scratch: &mut Scratch, keys: &mut Vec<u64>) {
-        shingles(text, scratch);
+    /// its hashes. Returns the sketch of its shingles. A text of fewer words than a shingle has no keys,
+    /// and zeros for a sketch.
+    pub fn bands(&self, text: &str, scratch: &mut Scratch, keys: &mut Vec<u64>) -> Sketch {
+        shingles(text, self.shape.ngram, scratch);
         if scratch.shingles.is_empty() {
-            return;
+            return Sketch::default();
         }
-        let signature = self.signature(&scratch.shingles);
-        let bands = signature.chunks_exact(ROWS).enumerate();
+        self.signature(&scratch.shingles, &mut scratch.signature);
+        let bands = scratch.signature.chunks_exact(self.shape.rows).enumerate();
         keys.extend(bands.map(|(band, hashes)| band_key(band, hashes)));
+        sketch(&scratch.shingles)
     }
 
     /// Returns the factors and summands.
@@ -75,26 +90,24 @@ impl MinHash {
         (&self.factors, &self.summands)
     }
 
-    /// Returns each permutation's smallest value over all shingles (`minhash.py`: `get_signature`).
-    pub(crate) fn signature(&self, shingles: &[u64]) -> [u64; BANDS * ROWS] {
-        let mut smallest = [u64::MAX; BANDS * ROWS];
+    /// Replaces `smallest` with each permutation's smallest value over all shingles (`minhash.py`:
+    /// `get_signature`).
+    pub(crate) fn signature(&self, shingles: &[u64], smallest: &mut Vec<u64>) {
+        smallest.clear();
+        smallest.resize(self.factors.len(), u64::MAX);
         for shingles in shingles.chunks(SHINGLES_AT_ONCE) {
             for (place, smallest) in smallest.iter_mut().enumerate() {
                 let of_these = smallest_of(shingles, self.factors[place], self.summands[place]);
                 *smallest = of_these.min(*smallest);
             }
         }
-        smallest
     }
 }
 
 fn band_key(band: usize, hashes: &[u64]) -> u64 {
-    let mut bytes = [0; 8 * (ROWS + 1)];
-    let numbers = [band as u64].into_iter().chain(hashes.iter().copied());
-    for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
-        place.copy_from_slice(&number.to_le_bytes());
-    }
-    sha1_hash64(&bytes)
+    let mut hasher = Sha1::new_with_prefix((band as u64).to_le_bytes());
+    hashes.iter().for_each(|hash| hasher.update(hash.to_le_bytes()));
+    first_eight(&hasher.finalize())
 }
 
 /// Returns the smallest value of one permutation. As in numpy, the product wraps around at 64 bits
@@ -112,10 +125,10 @@ fn smallest_of(shingles: &[u64], factor: u64, summand: u64) -> u64 {
     smallest
 }
 
-/// Writes the hashes of a text's shingles to the scratch: runs of five words of its simplified
+/// Writes the hashes of a text's shingles to the scratch: runs of so many words of its simplified
 /// text, joined by a blank (`minhash.py`: `get_shingles`). Words are separated by blanks.
-fn shingles(text: &str, scratch: &mut Scratch) {
-    let Scratch { simplified, starts, shingles } = scratch;
+fn shingles(text: &str, words: usize, scratch: &mut Scratch) {
+    let Scratch { simplified, starts, shingles, .. } = scratch;
     simplify(text, simplified);
     // A word of accents alone is removed and leaves two blanks.
     if simplified.contains("  ") {
@@ -126,8 +139,8 @@ fn shingles(text: &str, scratch: &mut Scratch) {
         let blanks = simplified.bytes().enumerate().filter(|(_, byte)| *byte == b' ');
         starts.extend([0].into_iter().chain(blanks.map(|(place, _)| place + 1)));
     }
-    let ends = starts.iter().skip(SHINGLE_WORDS).map(|start| start - 1).chain([simplified.len()]);
-    let enough = (starts.len() + 1).saturating_sub(SHINGLE_WORDS);
+    let ends = starts.iter().skip(words).map(|start| start - 1).chain([simplified.len()]);
+    let enough = (starts.len() + 1).saturating_sub(words);
     let shingle = |(start, end): (&usize, usize)| sha1_hash64(&simplified.as_bytes()[*start..end]);
     shingles.clear();
     shingles.extend(starts.iter().take(enough).zip(ends).map(shingle));
@@ -135,7 +148,10 @@ fn shingles(text: &str, scratch: &mut Scratch) {
 
 /// Returns the first eight bytes of the SHA-1 as a little-endian number (datatrove `sha1_hash64`).
 fn sha1_hash64(bytes: &[u8]) -> u64 {
-    let digest = Sha1::digest(bytes);
+    first_eight(&Sha1::digest(bytes))
+}
+
+fn first_eight(digest: &[u8]) -> u64 {
     u64::from_le_bytes(digest[..8].try_into().expect("20 bytes"))
 }
 
@@ -146,13 +162,16 @@ pub(crate) mod tests {
 
     pub(crate) fn simplified_shingles(text: &str) -> Vec<u64> {
         let mut scratch = Scratch::default();
-        shingles(text, &mut scratch);
+        shingles(text, Shape::default().ngram, &mut scratch);
         scratch.shingles
     }
 
+    const BANDS: usize = 14;
+    const ROWS: usize = 8;
+
     fn keys(text: &str) -> Vec<u64> {
         let (mut scratch, mut keys) = (Scratch::default(), Vec::new());
-        MinHash::default().bands(text, &mut scratch, &mut keys);
+        MinHash::new(Shape::default()).bands(text, &mut scratch, &mut keys);
         keys
     }
 
@@ -161,6 +180,16 @@ pub(crate) mod tests {
         assert!(keys("one, two, three, four!").is_empty());
         assert!(keys("").is_empty());
         assert_eq!(keys("one two three four five").len(), BANDS);
+    }
+
+    #[test]
+    fn a_shape_has_as_many_keys_as_bands_and_shingles_of_so_many_words() {
+        let minhash = MinHash::new(Shape { bands: 9, rows: 13, ngram: 3 });
+        let (mut scratch, mut found) = (Scratch::default(), Vec::new());
+        minhash.bands("one two", &mut scratch, &mut found);
+        assert!(found.is_empty());
+        minhash.bands("one two three four", &mut scratch, &mut found);
+        assert_eq!((found.len(), scratch.shingles.len()), (9, 2));
     }
 
     #[test]
@@ -184,7 +213,7 @@ pub(crate) mod tests {
     /// Returns the mean similarity of pairs of texts, and the share of pairs with a common key. One
     /// word in `same_words` differs between the texts of a pair.
     fn share_found(same_words: usize, pairs: u64) -> (f64, f64) {
-        let (minhash, mut scratch) = (MinHash::default(), Scratch::default());
+        let (minhash, mut scratch) = (MinHash::new(Shape::default()), Scratch::default());
         let (mut found, mut likeness) = (0, 0.0);
         for pair in 0..pairs {
             let word = |of: u64, place: u64| {
@@ -230,14 +259,15 @@ pub(crate) mod tests {
 
         #[test]
         fn the_signature_is_that_of_the_definition(shingles in prop::collection::vec(any::<u64>(), 1..20)) {
-            let minhash = MinHash::default();
+            let minhash = MinHash::new(Shape::default());
             let value = |shingle: &u64, place: usize| {
                 shingle.wrapping_mul(minhash.factors[place]).wrapping_add(minhash.summands[place]) % PRIME
             };
-            let expected = std::array::from_fn(|place| {
-                shingles.iter().map(|shingle| value(shingle, place)).min().unwrap()
-            });
-            prop_assert_eq!(minhash.signature(&shingles), expected);
+            let smallest = |place| shingles.iter().map(|shingle| value(shingle, place)).min().unwrap();
+            let expected: Vec<u64> = (0..BANDS * ROWS).map(smallest).collect();
+            let mut found = vec![7];
+            minhash.signature(&shingles, &mut found);
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -170,7 +170,10 @@ fn without_its_witness_the_next_copy_is_kept() {
         for (id, view) in &before {
             let found = explain(&place, "all", id);
             for copies in list(&found["copies"]) {
-                for copy in list(&copies["listed"]).iter().filter(|copy| copy["is_next"] == true) {
+                for copy in list(&copies["listed"])
+                    .iter()
+                    .filter(|copy| copy["is_next"] == true || dedup == "minhash")
+                {
                     let without = page_of(view);
                     let rest: Vec<_> =
                         all.iter().filter(|(number, _)| *number != without).cloned().collect();
@@ -187,7 +190,7 @@ fn without_its_witness_the_next_copy_is_kept() {
                                 |view: &Value| number(&view["ledger"]["paragraphs_duplicate"]);
                             lost(now) < lost(copy)
                         }
-                        // It may share its bands with others.
+                        // It may be near to others that are kept.
                         "minhash" => {
                             now["verdict"] == "kept"
                                 || explain(&place, &corpus, text(&now["id"]))["copy_of"]["id"]

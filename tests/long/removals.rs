@@ -17,10 +17,11 @@ use std::time::Instant;
 const OPERATIONS: usize = 6;
 
 /// Recipes: the lines before the slice's table, and those in it.
-const RULES: [(&str, &str); 10] = [
+const RULES: [(&str, &str); 11] = [
     ("", ""),
     ("", "dedup = \"exact\""),
     ("", "dedup = \"minhash\""),
+    ("", "dedup = { method = \"minhash\", verify = \"none\", bands = 30, rows = 2, ngram = 3 }"),
     ("", "dedup = \"simhash\""),
     ("", "dedup = \"none\""),
     ("", "scope = \"label\""),

@@ -182,7 +182,7 @@ fn ledger_file_bytes(folder: &Path) -> Result<f64> {
     let mut writer = PartWriter::new(&corpus, Arc::new(label), 1, 0);
     let mut document = Document::default();
     document.reject("a");
-    writer.push(&document)?;
+    writer.push(&document, None)?;
     let ledger = writer.finish()?.ledger;
     Ok(ledger.map_or(0.0, |file| file.bytes as f64))
 }

@@ -30,6 +30,8 @@ pub(crate) struct Witness {
     pub keys: usize,
     /// In how many bits the hashes differ, if near copies are compared.
     pub distance: Option<u32>,
+    /// How similar they are by their signatures, 0 to 1, if these are compared.
+    pub similarity: Option<f64>,
 }
 
 /// The documents that are copies of a document at an index.
@@ -81,6 +83,9 @@ pub(super) fn copy_of(
         let found = near[0].refs.iter().find(|(other, _)| *other == at);
         witness[0].distance = found.map(|(_, distance)| *distance);
     }
+    if let Compares::Kept { .. } = used.compares {
+        witness[0].similarity = stored(look, used).similarity(last.at, at)?;
+    }
     Ok(witness.pop())
 }
 
@@ -116,6 +121,11 @@ pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Resu
     let mut all = Vec::new();
     for keyed in keyed {
         let used = &indexes[keyed.index];
+        let is_kept = matches!(used.compares, Compares::Kept { .. });
+        if is_kept && !keyed.witnesses.is_empty() {
+            // Others are never dropped because of a document that is dropped itself.
+            continue;
+        }
         // Of the other keys another document is the first.
         let firsts = keyed.keys.iter().filter(|key| {
             let is_near = matches!(used.compares, Compares::Near { .. });
@@ -134,6 +144,11 @@ pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Resu
                 distances.insert(*at, *distance);
             }
         }
+        let mut similarities = BTreeMap::new();
+        if is_kept {
+            similarities = witnessed(look, keyed.at, &later)?;
+            later.retain(|at, _| similarities.contains_key(at));
+        }
         if later.is_empty() {
             continue;
         }
@@ -143,7 +158,8 @@ pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Resu
         let listed = witnesses(look, used, &listed)?.into_iter().zip(listed.keys());
         let listed = listed.map(|(mut document, at)| {
             document.distance = distances.get(at).copied().filter(|_| is_near);
-            Copy { document, is_next: !is_near && next.contains(at) }
+            document.similarity = similarities.get(at).copied().flatten();
+            Copy { document, is_next: !is_near && !is_kept && next.contains(at) }
         });
         all.push(Copies {
             index: used.name.clone(),
@@ -154,6 +170,24 @@ pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Resu
         });
     }
     Ok(all)
+}
+
+/// Returns those of the documents whose witness is `at`, with the similarity in the ledger.
+fn witnessed(
+    look: &Look,
+    at: DocRef,
+    later: &BTreeMap<DocRef, usize>,
+) -> Result<BTreeMap<DocRef, Option<f64>>> {
+    let id = look.manifest.labels[at.label() as usize].document_id(at);
+    let refs: Vec<DocRef> = later.keys().copied().collect();
+    let mut found = BTreeMap::new();
+    for of_label in refs.chunk_by(|a, b| a.label() == b.label()) {
+        let label = &look.manifest.labels[of_label[0].label() as usize];
+        let rows = Lookup::new(&look.corpus, label).rows_of(of_label)?.into_iter();
+        let rows = rows.filter(|row| row.witness.as_ref() == Some(&id));
+        found.extend(rows.map(|row| (row.at, row.similarity)));
+    }
+    Ok(found)
 }
 
 fn stored(look: &Look, used: &IndexUse) -> StoredIndex {
@@ -185,6 +219,7 @@ fn named(
         reason: reason.as_ref().map(ToString::to_string),
         keys,
         distance: None,
+        similarity: None,
     }
 }
 

@@ -51,6 +51,13 @@ fn document(document: &Witness) -> String {
 /// By what two documents are equal.
 fn shared(witness: &Witness) -> String {
     let index = &witness.index;
+    if let Some(similarity) = witness.similarity {
+        let bands = counted(witness.keys as u64, "band");
+        return format!(
+            "their signatures in the index {index} have a similarity of {similarity:.2}; they share \
+             {bands}"
+        );
+    }
     match (witness.distance, witness.keys) {
         (Some(0), _) => format!("their hashes in the index {index} are equal"),
         (Some(bits), _) => {

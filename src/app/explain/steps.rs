@@ -56,7 +56,10 @@ fn shared(done: &Replayed, index: usize) -> Option<String> {
     let (all, copies) = (keyed.keys.len(), keyed.witnesses.len());
     match done.indexes[index].effect {
         Effect::Cut => Some(format!("{copies} of {all} different parts are cut")),
-        Effect::RejectByAny(_) => Some(format!("{copies} of {all} bands are those of another")),
+        Effect::RejectByAny(_) if copies == 0 => {
+            Some(format!("none of {all} bands is that of a near one"))
+        }
+        Effect::RejectByAny(_) => Some(format!("{copies} of {all} bands are those of a near one")),
         Effect::Reject(_) => None,
     }
 }

@@ -76,6 +76,8 @@ pub(crate) struct Ledger {
     pub quality: Option<f64>,
     pub tokens: Option<u64>,
     pub signals: Option<Box<RawValue>>,
+    pub witness: Option<String>,
+    pub similarity: Option<f64>,
 }
 
 impl Ledger {
@@ -99,6 +101,8 @@ impl Ledger {
             tokens: row.scores.tokens,
             // A value that is not a number is not JSON.
             signals: signals.and_then(Result::ok),
+            witness: row.witness.clone(),
+            similarity: row.similarity,
         }
     }
 }

@@ -2,10 +2,11 @@
 //! are.
 
 use crate::look::{Look, cut};
+use crate::terminal::units::counted;
 use anyhow::Result;
 use corpus::Lookup;
 use document::DocRef;
-use engine::{Compares, Effect, IndexUse, StoredIndex};
+use engine::{CANDIDATES_MAX, Compares, Effect, IndexUse, StoredIndex};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -33,7 +34,8 @@ pub(crate) struct Duplicates {
     pub compares: &'static str,
     /// Stored updates: the different keys of each document.
     pub keys: u64,
-    /// Why pairs and groups are not computed, if they are not.
+    /// Why pairs and groups are not computed, if they are not; or in how many bands not all documents are
+    /// compared.
     pub note: Option<String>,
     /// Duplicates: documents, or different parts of documents.
     pub duplicates: u64,
@@ -135,7 +137,11 @@ fn of_index(look: &Look, used: &IndexUse, slices: Vec<String>) -> Result<Duplica
     let stored = StoredIndex::new(&look.corpus, &look.manifest, used);
     let is_near = matches!(used.compares, Compares::Near { .. });
     let is_skipped = is_near && stored.updates() > NEAR_MAX;
-    let found = if is_skipped { Found::default() } else { read(&stored, used)? };
+    let found = match used.compares {
+        Compares::Kept { .. } => by_witnesses(look, &slices)?,
+        _ if is_skipped => Found::default(),
+        _ => read(&stored, used)?,
+    };
     let name = |label: u64| look.manifest.labels[label as usize].full_name();
     let pair = |((first, later), count): ((u64, u64), u64)| Pair {
         first: name(first),
@@ -154,13 +160,17 @@ fn of_index(look: &Look, used: &IndexUse, slices: Vec<String>) -> Result<Duplica
         index: used.name.clone(),
         slices,
         effect: used.effect.reason().map_or("cut".to_owned(), ToString::to_string),
-        compares: if is_near { "near" } else { "equal" },
+        compares: match used.compares {
+            Compares::Near { .. } | Compares::Kept { .. } => "near",
+            Compares::Equal(_) => "equal",
+        },
         keys: stored.updates(),
-        note: is_skipped.then(|| {
-            format!(
-                "more than {NEAR_MAX} hashes: which are near to each other is not computed again"
-            )
-        }),
+        note: if is_skipped {
+            let what = "which are near to each other is not computed again";
+            Some(format!("more than {NEAR_MAX} hashes: {what}"))
+        } else {
+            capped(&stored, used)?
+        },
         duplicates: found.duplicates,
         pairs: found.pairs.into_iter().map(pair).collect(),
         groups: found.groups.into_iter().map(groups).collect(),
@@ -181,7 +191,8 @@ fn read(stored: &StoredIndex, used: &IndexUse) -> Result<Found> {
             })?;
         }
         // A document counts once, with the first document that shares a key with it.
-        (Compares::Equal(_), Effect::RejectByAny(_)) | (Compares::Near { .. }, _) => {
+        (Compares::Equal(_), Effect::RejectByAny(_))
+        | (Compares::Near { .. } | Compares::Kept { .. }, _) => {
             let mut firsts: HashMap<DocRef, DocRef> = HashMap::new();
             stored.groups(&mut |_, refs| {
                 for later in &refs[1..] {
@@ -192,6 +203,45 @@ fn read(stored: &StoredIndex, used: &IndexUse) -> Result<Found> {
             chains(&firsts, &mut found);
         }
     }
+    Ok(found)
+}
+
+/// Says in how many bands documents are compared with the first ones only, if there are such.
+fn capped(stored: &StoredIndex, used: &IndexUse) -> Result<Option<String>> {
+    let (mut bands, mut documents) = (0, 0);
+    if let Compares::Kept { .. } = used.compares {
+        stored.groups(&mut |_, refs| {
+            let beyond = refs.len().saturating_sub(CANDIDATES_MAX);
+            bands += u64::from(beyond > 0);
+            documents += beyond as u64;
+        })?;
+    }
+    let say = || {
+        format!(
+            "{} with more than {CANDIDATES_MAX} documents: {} in them compared there with the first \
+             {CANDIDATES_MAX} only",
+            counted(bands, "band"),
+            counted(documents, "document"),
+        )
+    };
+    Ok((bands > 0).then(say))
+}
+
+/// Counts the documents of slices by their witnesses in the ledger: a group is a document, and those that
+/// were dropped because of it.
+fn by_witnesses(look: &Look, slices: &[String]) -> Result<Found> {
+    let labels = &look.manifest.labels;
+    let mut groups: HashMap<DocRef, u64> = HashMap::new();
+    let mut found = Found::default();
+    for label in look.manifest.present().filter(|label| slices.contains(&label.slice)) {
+        Lookup::new(&look.corpus, label).witnesses(|later, id| {
+            if let Some(first) = corpus::ref_of_id(labels, id) {
+                found.pair(first, later);
+                *groups.entry(first).or_insert(1) += 1;
+            }
+        })?;
+    }
+    groups.into_iter().for_each(|(first, members)| found.group(members, first, 0));
     Ok(found)
 }
 

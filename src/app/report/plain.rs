@@ -61,7 +61,13 @@ fn print_duplicates(all: &[Duplicates]) -> Result<()> {
             format!("{}  {:>6}", short_count(other), percent(other, index.duplicates)),
         ]);
     }
-    outln!("{}", aligned(table))
+    outln!("{}", aligned(table))?;
+    for index in all {
+        if let Some(note) = &index.note {
+            outln!("{}: {note}", index.index)?;
+        }
+    }
+    Ok(())
 }
 
 fn print_removals(report: &Report) -> Result<()> {

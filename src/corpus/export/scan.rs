@@ -167,7 +167,7 @@ mod tests {
             let at = DocRef::new(0, 0, record as u64);
             let mut document = Document { at, text: "x".into(), ..Document::default() };
             document.meta.set("language", language);
-            part.push(&document).unwrap();
+            part.push(&document, None).unwrap();
         }
         let file = part.finish().unwrap().segment;
         let scan = segment(&corpus, &file.unwrap(), &Splits::default(), |_| ()).unwrap();

@@ -45,7 +45,7 @@ const fn column(name: &'static str, field: Field) -> Column {
 
 /// The columns in their order. `ref` orders the rows; `id`, `source`, `record` and `offset` locate
 /// the record in its source.
-pub(super) const COLUMNS: [Column; 22] = [
+pub(super) const COLUMNS: [Column; 24] = [
     column("ref", Long(|row| row.at.0, |row, at| row.at = DocRef(at))),
     column("id", Text(|row| row.id.clone(), |row, id| set(&mut row.id, id))),
     column("url", Text(|row| row.url.clone(), |row, url| set(&mut row.url, url))),
@@ -114,6 +114,14 @@ pub(super) const COLUMNS: [Column; 22] = [
             |row| row.contamination.clone(),
             |row, found| set(&mut row.contamination, Some(found)),
         ),
+    ),
+    column(
+        "witness",
+        OptionalText(|row| row.witness.clone(), |row, id| set(&mut row.witness, Some(id))),
+    ),
+    column(
+        "similarity",
+        OptionalDouble(|row| row.similarity, |row, similar| row.similarity = Some(similar)),
     ),
     column("page", OptionalLong(|row| row.page, |row, page| row.page = Some(page))),
 ];

@@ -372,3 +372,36 @@ pub fn offsets(path: &Path, mut each: impl FnMut(DocRef, u64)) -> Result<(), Err
     };
     (0..groups.count()).try_for_each(&mut of_group).map_err(parquet_error(path))
 }
+
+/// Calls `each` with every record of a ledger file that has a witness, and the witness's id.
+///
+/// # Errors
+/// If the file cannot be read, or is damaged.
+pub(crate) fn witnesses(path: &Path, mut each: impl FnMut(DocRef, &str)) -> Result<(), Error> {
+    let (groups, place) = (Groups::open(path)?, place_of("witness"));
+    if groups.columns <= place {
+        // Of an earlier version.
+        return Ok(());
+    }
+    let mut of_group = |group: usize| -> Result<(), ParquetError> {
+        let (
+            ColumnReader::Int64ColumnReader(mut refs),
+            ColumnReader::ByteArrayColumnReader(mut witnesses),
+        ) = (groups.column(group, place_of("ref"))?, groups.column(group, place)?)
+        else {
+            return Err(wrong_type());
+        };
+        loop {
+            let (_, refs) = batch::<_, i64>(&mut refs)?;
+            let (levels, witnesses) = batch::<_, ByteArray>(&mut witnesses)?;
+            if refs.is_empty() {
+                return Ok(());
+            }
+            let with_witness = refs.iter().zip(levels).filter(|(_, level)| *level == 1);
+            for ((at, _), witness) in with_witness.zip(witnesses) {
+                each(DocRef(*at as u64), witness.as_utf8()?);
+            }
+        }
+    };
+    (0..groups.count()).try_for_each(&mut of_group).map_err(parquet_error(path))
+}

@@ -84,24 +84,36 @@ impl<K: Key + Serialize + DeserializeOwned> Facts<K> {
     /// Returns the facts of `at`, sorted by key. Called in the order of refs, for every ref that has
     /// facts.
     pub fn of(&mut self, at: u64) -> io::Result<&[(u64, K)]> {
-        let memory = &mut self.memory;
-        let returned = self.returned.get_or_insert_with(|| {
-            memory.sort_unstable();
-            0
-        });
+        let start = self.sorted();
         self.of_ref.clear();
         for run in &mut self.runs {
             while run.next.is_some_and(|fact| fact.0 <= at) {
                 self.of_ref.extend(run.take()?);
             }
         }
-        let end = *returned + memory[*returned..].partition_point(|fact| fact.0 <= at);
-        self.of_ref.extend_from_slice(&memory[*returned..end]);
-        *returned = end;
+        let end = start + self.memory[start..].partition_point(|fact| fact.0 <= at);
+        self.of_ref.extend_from_slice(&self.memory[start..end]);
+        self.returned = Some(end);
         self.of_ref.sort_unstable();
         let is_of_ref = self.of_ref.first().is_none_or(|fact| fact.0 == at);
         assert!(is_of_ref, "every fact is about a document");
         Ok(&self.of_ref)
+    }
+
+    /// Returns the smallest ref whose facts were not returned; `None` after the last.
+    pub fn next_ref(&mut self) -> Option<u64> {
+        let start = self.sorted();
+        let heads = self.runs.iter().filter_map(|run| run.next.map(|fact| fact.0));
+        heads.chain(self.memory.get(start).map(|fact| fact.0)).min()
+    }
+
+    /// Sorts the facts in memory before any is returned. Returns the number of those returned.
+    fn sorted(&mut self) -> usize {
+        let memory = &mut self.memory;
+        *self.returned.get_or_insert_with(|| {
+            memory.sort_unstable();
+            0
+        })
     }
 
     /// Whether all facts were returned.
@@ -135,6 +147,7 @@ mod tests {
             }
             prop_assert!(found.runs.len() < RUNS_MAX && found.memory.len() <= memory_max);
             for at in 0..40 {
+                prop_assert_eq!(found.next_ref(), sorted.keys().next().copied());
                 let mut expected = sorted.remove(&at).unwrap_or_default();
                 expected.sort_unstable();
                 prop_assert_eq!(found.of(at).unwrap(), &expected[..]);

@@ -87,16 +87,16 @@ pub(crate) fn looked_up<'scope, K: Key>(
 }
 
 /// An event for an operator that gathers updates by epoch.
-enum Event<'a, K: Key> {
+pub(crate) enum Event<'a, K: Key> {
     /// An epoch is complete.
     Epoch { epoch: Epoch, more: More, updates: &'a mut Batch<K> },
-    /// No epoch follows. Comes once, also if the worker had no updates in the last epochs.
+    /// No epoch follows. Comes until it is done, also if the worker had no updates in the last epochs.
     End,
 }
 
 /// Whether an event needs another call.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
+pub(crate) enum Progress {
     Continues,
     Done,
 }
@@ -104,8 +104,8 @@ enum Progress {
 /// Gathers the updates of each epoch at their owners. When an epoch is complete, calls `handle` until
 /// it is done with the epoch, and yields to other operators between calls. Once there are no more
 /// epochs, calls it for the end. The last epoch of the run is held open until then, so what is noted
-/// at the end is in its commit.
-fn by_epoch<'scope, K, D>(
+/// at the end is in its commit; what is sent at the end is sent in that epoch.
+pub(crate) fn by_epoch<'scope, K, D>(
     name: &str,
     worker: &WorkerContext,
     updates: UpdateStream<'scope, K>,
@@ -144,9 +144,15 @@ where
                 or_fail(batch.extend(updates.drain(..)));
             });
             let Some(mut first) = open.first_entry() else {
-                if frontier.is_empty() && until_end.is_some() {
-                    handle(Event::End, &mut out);
-                    until_end = None;
+                if frontier.is_empty()
+                    && let Some(end) = &until_end
+                {
+                    let progress = handle(Event::End, &mut out);
+                    output.session(end).give_iterator(out.drain(..));
+                    if progress == Progress::Done {
+                        until_end = None;
+                    }
+                    activator.activate();
                 }
                 return;
             };

@@ -67,7 +67,7 @@ impl Docs<'_> {
 
 /// Returns the key under which a hash is stored: its product with an odd number, which can be
 /// inverted. Similar texts have similar hashes, and the keys of an index must be uniform.
-fn key(hash: u64) -> u64 {
+pub(crate) fn key(hash: u64) -> u64 {
     hash.wrapping_mul(SPREAD)
 }
 

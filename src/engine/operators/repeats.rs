@@ -1,4 +1,4 @@
-//! `reject_repeats` and `reject_repeated_bands`.
+//! `reject_repeats`.
 
 use crate::docs::Docs;
 use crate::operators::hold::hold;
@@ -40,41 +40,6 @@ impl Docs<'_> {
     ) -> Self {
         let key: Keys<u128, ()> = Box::new(move |document, keys| keys.push(key(document)));
         self.reject_by_keys(index, Effect::Reject(reason.into()), key, rule)
-    }
-
-    /// Rejects, with `reason`, each document that shares one of its `bands` with an earlier document,
-    /// under `rule`. Documents rejected here count as earlier documents too: a verdict does not
-    /// depend on earlier verdicts.
-    ///
-    /// State: an update for each distinct band of each document that reaches the operator, in
-    /// `index`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use arrangement::Rule;
-    /// # use document::Document;
-    /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
-    /// let documents = ["abc", "cde", "efg", "xyz"].map(document);
-    /// let documents = engine::funnel(documents, 2, |docs| {
-    ///     let letters = |document: &Document, keys: &mut Vec<u64>| {
-    ///         keys.extend(document.text.bytes().map(u64::from));
-    ///     };
-    ///     let first = Rule::first_of_all();
-    ///     docs.reject_repeated_bands("letters", "near_duplicate", letters, first)
-    /// });
-    /// // "efg" shares a letter with "cde", which is rejected itself.
-    /// let kept = documents.iter().filter(|document| document.is_kept());
-    /// assert!(kept.map(|document| &document.text[..]).eq(["abc", "xyz"]));
-    /// ```
-    pub fn reject_repeated_bands(
-        self,
-        index: &str,
-        reason: impl Into<Reason>,
-        bands: impl FnMut(&Document, &mut Vec<u64>) + 'static,
-        rule: Rule,
-    ) -> Self {
-        self.reject_by_keys(index, Effect::RejectByAny(reason.into()), Box::new(bands), rule)
     }
 
     fn reject_by_keys<K: Key + Serialize + DeserializeOwned>(

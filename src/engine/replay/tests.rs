@@ -1,7 +1,8 @@
 use super::*;
 use crate::funnel;
+use crate::operators::kept::{dropped_of, key_of};
 use crate::stored::Compares;
-use arrangement::{Arrangement, Copies, Key, Rule, RunMeta, Scope};
+use arrangement::{Arrangement, Copies, Key, Rule, RunMeta, Scope, Signature};
 use proptest::prelude::*;
 
 /// A graph with every kind of index.
@@ -10,6 +11,7 @@ fn graph(docs: Docs<'_>) -> Docs<'_> {
     let bands = |document: &Document, keys: &mut Vec<u64>| {
         let pairs = document.text.as_bytes().windows(2);
         keys.extend(pairs.map(|pair| spread(u64::from(pair[0]) << 8 | u64::from(pair[1]))));
+        Signature::default()
     };
     let in_label = Scope::Ranges(Arc::new(|at| DocRef::new(DocRef(at).label(), 0, 0).0));
     docs.reject("short", |document| document.text.len() < 2)
@@ -23,7 +25,7 @@ fn graph(docs: Docs<'_>) -> Docs<'_> {
             Rule { copies: Copies::None, scope: in_label },
         )
         .reject_near_repeats("hashes", "near", |d| Some(d.bytes_read), 3)
-        .reject_repeated_bands("pairs", "pair", bands, Rule::first_of_all())
+        .reject_near_kept("pairs", "pair", bands, None)
 }
 
 /// Keys are uniform.
@@ -59,10 +61,15 @@ proptest! {
     ) {
         let mut read: Vec<Document> = texts.into_iter().map(document).collect();
         read.sort_by_key(|document| document.at.label());
-        let expected = funnel(read.clone(), 2, graph);
+        let mut expected = funnel(read.clone(), 2, graph);
         for (document, done) in read.iter_mut().zip(&expected) {
             document.at = done.at;
         }
+        // A replay finds witnesses itself.
+        let witnesses: BTreeMap<DocRef, DocRef> = expected
+            .iter_mut()
+            .filter_map(|done| Some((done.at, done.witness.take()?.at)))
+            .collect();
         let dir = tempfile::tempdir().unwrap();
         let corpus = Corpus::create(dir.path()).unwrap();
         let (graph, mut manifest): (Graph, _) = (Arc::new(graph), Manifest::default());
@@ -80,6 +87,20 @@ proptest! {
                 _ => store::<u128>(&corpus, used, &here),
             };
             manifest.state.insert(used.name.clone(), runs);
+            if matches!(used.compares, Compares::Kept { .. }) {
+                let dropped = here.iter().filter(|keyed| {
+                    rejected_for(&expected, keyed.at, used.effect.reason().unwrap())
+                });
+                let dropped = dropped.map(|keyed| Keyed {
+                    keys: vec![key_of(keyed.at.0).into()],
+                    ..Keyed::clone(keyed)
+                });
+                let dropped: Vec<Keyed> = dropped.collect();
+                let name = dropped_of(&used.name);
+                let used = IndexUse { name: name.clone(), ..used.clone() };
+                let runs = store::<u64>(&corpus, &used, &dropped.iter().collect::<Vec<_>>());
+                manifest.state.insert(name, runs);
+            }
         }
         let rejected = expected.iter().filter_map(|done| Some((done.at, done.verdict.clone()?)));
         let rejected: BTreeMap<DocRef, Reason> = rejected.collect();
@@ -109,6 +130,9 @@ proptest! {
                 prop_assert_eq!(stored.keys_of(&asked).unwrap(), keys);
             }
             for (place, used) in replayed.indexes.iter().enumerate() {
+                if matches!(used.compares, Compares::Kept { .. }) {
+                    continue;
+                }
                 // Each duplicate is in one group, with its witness.
                 let mut found: Vec<(u128, DocRef, DocRef)> = Vec::new();
                 let is_near = matches!(used.compares, Compares::Near { .. });
@@ -136,11 +160,16 @@ proptest! {
                     let has_it = |other: &&Keyed| {
                         (other.at, other.index) == (*witness, keyed.index)
                             && match used.compares {
-                                Compares::Equal(_) => other.keys.contains(key),
+                                Compares::Equal(_) | Compares::Kept { .. } => {
+                                    other.keys.contains(key)
+                                }
                                 Compares::Near { .. } => true,
                             }
                     };
                     prop_assert!(replayed.keyed.iter().any(|other| has_it(&other)));
+                    if matches!(used.compares, Compares::Kept { .. }) {
+                        prop_assert_eq!(witnesses.get(&keyed.at), Some(witness));
+                    }
                     let is_before = *witness < keyed.at;
                     prop_assert!(is_before || used.name == "lengths" && *witness != keyed.at);
                 }

@@ -22,6 +22,7 @@ impl StoredIndex {
             (Compares::Near { distance_max }, _) => self.near_pairs(*distance_max, each),
             (Compares::Equal(rule), <u64 as Key>::BYTES) => self.equal::<u64>(rule, each),
             (Compares::Equal(rule), _) => self.equal::<u128>(rule, each),
+            (Compares::Kept { .. }, _) => self.equal::<u64>(&Rule::first_of_all(), each),
         }
     }
 

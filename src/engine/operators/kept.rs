@@ -1,0 +1,283 @@
+//! `reject_near_kept`.
+//!
+//! A document is dropped if and only if an earlier document that is kept is near to it. So the documents
+//! that are kept are the lexicographically first maximal independent set, in the order of refs, of the
+//! graph of near pairs. Pairs are found and checked by all workers; the set is computed by one, from the
+//! few pairs that are near.
+//!
+//! ```text
+//! keys --> candidates --> attach the      --> compare with --> decide ---------> store the dropped --> hold
+//!          (index of      signature of        that of the      (one worker,      (index of dropped)
+//!          bands)         the earlier one     later one        in order)                |
+//!                              ^                                                        |
+//!                              '---- which earlier ones are dropped, epochs before -----'
+//! ```
+//!
+//! - [`candidates`]: each document with the first few that share a band with it, kept or not.
+//! - [`compare`]: which of these pairs are near, by the signatures of both. Pairs whose earlier document
+//!   was dropped in an epoch before are left out.
+//! - [`decide`]: the set. In it, pairs within an epoch count too.
+//! - [`dropped`]: the documents that are not in the set, for later epochs.
+//! - [`effects`]: the documents that are affected by a revision.
+//!
+//! Indexes: the bands under the name itself; `NAME_signatures`, the signatures of all documents with bands
+//! by the documents' refs; `NAME_dropped`, the refs of those that were dropped.
+
+mod candidates;
+mod compare;
+mod decide;
+mod dropped;
+mod effects;
+
+use crate::docs::Docs;
+use crate::index::Index;
+use crate::operators::hold::{Extra, hold};
+use crate::operators::join::looked_up;
+use crate::operators::keyed::{HeldStream, Keys};
+use crate::operators::repeats::reject_duplicates;
+use crate::operators::retract::with_retractions;
+use crate::stored::{Compares, Effect};
+use crate::worker::WorkerContext;
+use arrangement::{Key, Signature, Signed, Update};
+use document::{DocRef, Document, Epoch, Reason, Witness};
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Concat;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+/// With how many documents of each band one is compared: the first ones. A band that more documents have
+/// is one of a passage that many have, and documents that are near share others.
+pub const CANDIDATES_MAX: usize = 16;
+
+/// Which documents that share a band are near.
+#[derive(Clone, Copy)]
+pub struct Near {
+    /// Returns the similarity of two documents from their signatures, 0 to 1.
+    pub similarity: fn(&Signature, &Signature) -> f64,
+    /// The least similarity of near documents.
+    pub least: f64,
+}
+
+impl Near {
+    /// Returns the similarity of two documents if they are near.
+    pub(crate) fn of(&self, a: &Signature, b: &Signature) -> Option<f64> {
+        Some((self.similarity)(a, b)).filter(|found| *found >= self.least)
+    }
+}
+
+impl Docs<'_> {
+    /// Rejects, with `reason`, each document that is near to an earlier document which is not rejected
+    /// here. Two documents are near if they share a band and, unless `near` is `None`, are similar.
+    ///
+    /// `keys` pushes the bands of a document, and returns its signature: zeros if it has no bands, or
+    /// none is needed. A document is compared with the first [`CANDIDATES_MAX`] of each band; of those
+    /// that are near to it and kept, the most similar one becomes its witness, the first of several.
+    ///
+    /// State: an update for each distinct band of each document that reaches the operator; with `near`,
+    /// 128 bytes for its signature; one more update for those that are rejected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use arrangement::Signature;
+    /// # use document::Document;
+    /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
+    /// let documents = ["abc", "cde", "efg", "xyz"].map(document);
+    /// let documents = engine::funnel(documents, 2, |docs| {
+    ///     let letters = |document: &Document, keys: &mut Vec<u64>| {
+    ///         keys.extend(document.text.bytes().map(u64::from));
+    ///         Signature::default()
+    ///     };
+    ///     docs.reject_near_kept("letters", "near_duplicate", letters, None)
+    /// });
+    /// // "efg" shares a letter with "cde", but that is rejected itself.
+    /// let kept = documents.iter().filter(|document| document.is_kept());
+    /// assert!(kept.map(|document| &document.text[..]).eq(["abc", "efg", "xyz"]));
+    /// ```
+    pub fn reject_near_kept(
+        self,
+        index: &str,
+        reason: impl Into<Reason>,
+        keys: impl FnMut(&Document, &mut Vec<u64>) -> Signature + 'static,
+        near: Option<Near>,
+    ) -> Self {
+        let keys: Keys<u64, Signature> = Box::new(keys);
+        let effect = Effect::RejectByAny(reason.into());
+        let (held, bands, worker) = self.keyed(keys);
+        let (held, signatures) = signatures(held);
+        let name = "Reject near documents";
+        if let Some(recorder) = &worker.replay {
+            let compares = Compares::Kept { near };
+            let facts = looked_up(&worker, recorder.clone(), index, bands, compares, &effect);
+            return reject_duplicates(name, worker, effect, held, facts);
+        }
+        let facts = near_kept(&worker, index, bands, signatures, near);
+        let reason = effect.reason().cloned().expect("it rejects");
+        let apply = Box::new(move |document: &mut Document, (), facts: &[(u64, u128)]| {
+            if let [(_, fact), ..] = facts {
+                document.reject(reason.clone());
+                document.witness = Some(witness(*fact));
+            }
+        });
+        let stream = hold(name, worker.clone(), held, facts, apply);
+        Docs::new(stream, worker)
+    }
+}
+
+/// A document that is dropped, its witness, and 1: a fact for `hold`.
+type DroppedFact = (u64, u128, i64);
+
+/// Returns a fact about a document as a key.
+fn fact(witness: u64, similarity: Option<f64>) -> u128 {
+    u128::from_parts(witness, similarity.map_or(u64::MAX, f64::to_bits))
+}
+
+/// Returns what [`fact`] made a key of.
+fn witness(fact: u128) -> Witness {
+    // The bits of no similarity are all set: they would be those of a number that is none.
+    let similarity = Some(fact.low()).filter(|bits| *bits != u64::MAX).map(f64::from_bits);
+    Witness { at: DocRef(fact.high()), similarity }
+}
+
+/// The key under which what is known of a document is stored: its ref times an odd number, which can be
+/// inverted. Keys of an index must be uniform.
+pub(crate) fn key_of(at: u64) -> u64 {
+    super::near::key(at)
+}
+
+/// Returns the ref that is stored under a key.
+pub(crate) fn ref_of(key: u64) -> u64 {
+    super::near::hash(key)
+}
+
+/// The names of the indexes besides that of the bands.
+pub(crate) fn signatures_of(index: &str) -> String {
+    format!("{index}_signatures")
+}
+
+/// See [`signatures_of`].
+pub(crate) fn dropped_of(index: &str) -> String {
+    format!("{index}_dropped")
+}
+
+impl Extra for Signature {
+    fn weight(&self) -> usize {
+        size_of::<Signature>()
+    }
+}
+
+/// Two documents that share a band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Candidates {
+    later: u64,
+    earlier: u64,
+    /// `None` if the later one is new.
+    change: Option<Change>,
+}
+
+/// In a revision: how the first documents of a band have changed. The later document is stored, and was
+/// not read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Change {
+    /// Whether the earlier one was among the first ones.
+    was: bool,
+    /// Whether it is now.
+    is: bool,
+}
+
+impl Change {
+    const ALL: [Change; 3] = [
+        Change { was: true, is: false },
+        Change { was: false, is: true },
+        Change { was: true, is: true },
+    ];
+
+    /// Bits for the number of bands with a change.
+    const COUNT_BITS: usize = 20;
+
+    /// Returns it as a number. Those of several bands can be added up.
+    fn mark(self) -> i64 {
+        let place = Change::ALL.iter().position(|change| *change == self);
+        1 << (Change::COUNT_BITS * place.expect("it was or is one of the first"))
+    }
+
+    /// Returns what [`Change::mark`] made a number of.
+    fn of(marks: i64) -> impl Iterator<Item = Change> {
+        let count =
+            move |place| marks >> (Change::COUNT_BITS * place) & ((1 << Change::COUNT_BITS) - 1);
+        let present = move |(place, _): &(usize, Change)| count(*place) != 0;
+        Change::ALL.into_iter().enumerate().filter(present).map(|(_, change)| change)
+    }
+}
+
+/// Takes the signatures from the documents: they go to where they are stored.
+fn signatures<'scope>(
+    held: HeldStream<'scope, Signature>,
+) -> (HeldStream<'scope, ()>, StreamVec<'scope, Epoch, Update<Signed>>) {
+    let mut builder = OperatorBuilder::new("Signatures".into(), held.scope());
+    let mut input = builder.new_input(held, Pipeline);
+    let (held_out, held) = builder.new_output::<Vec<(Document, ())>>();
+    let (updates_out, updates) = builder.new_output::<Vec<Update<Signed>>>();
+    let mut held_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(held_out);
+    let mut updates_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(updates_out);
+    builder.build(move |_caps| {
+        move |_frontiers| {
+            let (mut held_out, mut updates_out) = (held_out.activate(), updates_out.activate());
+            input.for_each(|cap, documents| {
+                let held_cap = cap.retain_least(0).expect("a message has a time");
+                let updates_cap = cap.retain_least(1).expect("a message has a time");
+                let mut updates = updates_out.session(&updates_cap);
+                let mut batch: Vec<(Document, ())> = Vec::with_capacity(documents.len());
+                for (document, signature) in documents.drain(..) {
+                    if signature != Signature::default() {
+                        let at = document.at.0;
+                        updates.give((Signed { key: key_of(at), signature }, at, 1));
+                    }
+                    batch.push((document, ()));
+                }
+                held_out.session(&held_cap).give_container(&mut batch);
+            });
+        }
+    });
+    (held, updates)
+}
+
+/// Adds bands and signatures to their indexes. Returns a fact for each document that is dropped.
+fn near_kept<'scope>(
+    worker: &Rc<WorkerContext>,
+    index: &str,
+    bands: StreamVec<'scope, Epoch, Update<u64>>,
+    signatures: StreamVec<'scope, Epoch, Update<Signed>>,
+    near: Option<Near>,
+) -> StreamVec<'scope, Epoch, DroppedFact> {
+    let stored = Index::open(worker.clone(), index);
+    let bands = with_retractions(worker, &stored, bands);
+    let found = candidates::candidates(worker, index, bands, stored);
+    let shared = dropped::Dropped::open(worker, index);
+    let (stored, signatures) = match near {
+        None => (None, signatures),
+        Some(_) => {
+            let stored = Index::open(worker.clone(), &signatures_of(index));
+            let signatures = with_retractions(worker, &stored, signatures);
+            (Some(compare::shared(stored)), signatures)
+        }
+    };
+    let signed = compare::attach(worker, index, found.clone(), signatures, &stored, &shared);
+    let edges = compare::compare(worker, index, signed, stored.clone(), near);
+    let facts = decide::decide(worker, index, edges);
+    let facts = dropped::store(worker, index, facts, &shared);
+    match &worker.revision {
+        None => facts,
+        Some(revision) => {
+            let indexes = effects::Indexes { dropped: shared, signatures: stored, near };
+            facts.concat(effects::effects(worker, index, found, revision.clone(), indexes))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
