@@ -254,7 +254,7 @@ fn corpus_files() -> Result<(Vec<u8>, Vec<u8>, Vec<u8>)> {
         if record == 1 {
             document.reject("too_short");
         }
-        writer.push(&document)?;
+        writer.push(&document, None)?;
     }
     let files = writer.finish()?;
     let (segment, ledger) = (files.segment.ok_or("a segment")?, files.ledger.ok_or("a ledger")?);

@@ -186,7 +186,7 @@ mod tests {
         let mut part = PartWriter::new(corpus, Arc::new(label.clone()), 1, 0);
         for record in 0..6 {
             let (at, text) = (DocRef::new(0, 0, record), format!("text {record}"));
-            part.push(&Document { at, text, ..Document::default() }).unwrap();
+            part.push(&Document { at, text, ..Document::default() }, None).unwrap();
         }
         let mut report = EpochReport::default();
         report.set_files(part.finish().unwrap());
@@ -259,7 +259,7 @@ mod tests {
         for (worker, records) in [(0, 0..5), (1, 5..12)] {
             let mut part = PartWriter::new(corpus, Arc::new(label.clone()), epoch, worker);
             for record in records {
-                part.push(&document(record, is_clean)).unwrap();
+                part.push(&document(record, is_clean), None).unwrap();
             }
             let mut report = EpochReport::default();
             report.set_files(part.finish().unwrap());
@@ -339,7 +339,7 @@ mod tests {
             (label_of_twelve(&corpus, 1, false), label_of_twelve(&corpus, 2, true));
         let mut part = PartWriter::new(&corpus, Arc::new(built.clone()), 3, 0);
         for record in [1, 2, 3, 4, 6, 7, 9, 10, 11] {
-            part.push(&document(record, true)).unwrap();
+            part.push(&document(record, true), None).unwrap();
         }
         let rounds = [vec![part.finish().unwrap()]];
         let changes = Changes { rounds: &rounds, ..Changes::of_verdict(&|_| None) };

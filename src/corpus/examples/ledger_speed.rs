@@ -117,7 +117,7 @@ fn write(corpus: &Corpus, rows: u64) -> Result<Label, corpus::Error> {
     for part in 0..PARTS {
         let mut writer = PartWriter::new(corpus, Arc::new(label.clone()), part + 1, 0);
         for number in (part * in_part..(part + 1) * in_part).take_while(|number| *number < rows) {
-            writer.push(&document(number, rows))?;
+            writer.push(&document(number, rows), None)?;
         }
         let files = writer.finish()?;
         label.counts.add(&files.counts);

@@ -4,7 +4,7 @@
 //! files, each as one document, and again cut into documents of some 4 kB.
 
 use rustix::time::{ClockId, clock_gettime};
-use similarity::{MinHash, Scratch, simhash};
+use similarity::{MinHash, Scratch, Shape, simhash};
 use std::hint::black_box;
 
 fn main() -> std::io::Result<()> {
@@ -13,7 +13,8 @@ fn main() -> std::io::Result<()> {
         texts.push(String::from_utf8_lossy(&std::fs::read(path)?).into_owned());
     }
     let short: Vec<String> = texts.iter().flat_map(|text| pages(text)).collect();
-    let (minhash, mut scratch, mut keys) = (MinHash::default(), Scratch::default(), Vec::new());
+    let (minhash, mut scratch, mut keys) =
+        (MinHash::new(Shape::default()), Scratch::default(), Vec::new());
     for (name, texts) in [("whole", &texts), ("in pages", &short)] {
         measure(&format!("SimHash, {name}"), texts, |text| {
             black_box(simhash(text));
