@@ -6,12 +6,12 @@
 use libfuzzer_sys::fuzz_target;
 use models::language::LanguageIdentifier;
 use models::wikiref;
-use similarity::{MinHash, Scratch, simhash};
+use similarity::{MinHash, Scratch, Shape, Sketch, simhash, similarity};
 use std::cell::LazyCell;
 use text::{c4, ccnet, python, references::references};
 
 thread_local! {
-    static MINHASH: LazyCell<MinHash> = LazyCell::new(MinHash::default);
+    static MINHASH: LazyCell<MinHash> = LazyCell::new(|| MinHash::new(Shape::default()));
     static LANGUAGE: LazyCell<LanguageIdentifier> = LazyCell::new(LanguageIdentifier::builtin);
 }
 
@@ -35,7 +35,9 @@ fuzz_target!(|text: &str| {
     wikiref::in_one_line(text);
     references(text);
     simhash(text);
-    MINHASH.with(|minhash| minhash.bands(text, &mut Scratch::default(), &mut Vec::new()));
+    let sketch =
+        MINHASH.with(|minhash| minhash.bands(text, &mut Scratch::default(), &mut Vec::new()));
+    assert!(sketch == Sketch::default() || similarity(&sketch, &sketch) == 1.0);
     LANGUAGE.with(|language| {
         let found = language.identify(text);
         assert!((0.0..=1.0).contains(&found.score), "{found:?}");

@@ -84,7 +84,7 @@ impl Dedup {
             "simhash" => Dedup::Simhash,
             "minhash" => Dedup::Minhash(Minhash::default()),
             other => {
-                let hint = usage::suggest(other, Dedup::WORDS.into_iter());
+                let hint = usage::suggest(other, Dedup::WORDS);
                 return wrong(value, format!(" cannot be {other}{hint}"));
             }
         })
@@ -132,7 +132,7 @@ impl SettingType for Dedup {
                 ),
             };
         };
-        for (key, value) in table.iter() {
+        for (key, value) in table {
             let key = &**key.get_ref();
             let of_key =
                 |wrong: WrongValue| WrongValue { what: format!(".{key}{}", wrong.what), ..wrong };
@@ -149,7 +149,7 @@ impl SettingType for Dedup {
                 _ => {
                     let Some((_, range)) = SHAPE_KEYS.iter().find(|(known, _)| *known == key)
                     else {
-                        let hint = usage::suggest(key, KEYS.into_iter());
+                        let hint = usage::suggest(key, KEYS);
                         return wrong(value, format!(" has no setting {key}{hint}"));
                     };
                     let number = u64::read(value, folder).map_err(of_key)?;

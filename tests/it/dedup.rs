@@ -59,7 +59,8 @@ fn book(others: &[(std::ops::Range<usize>, &str)]) -> String {
 fn with_a_chain(dedup: &str) -> Place {
     let place = Place::new();
     let (end, begin) = ((180..200, "end"), (0..20, "begin"));
-    let books = [book(&[]), book(&[end.clone()]), book(&[end, begin]), book(&[(0..200, "else")])];
+    let both = [end, begin];
+    let books = [book(&[]), book(&both[..1]), book(&both), book(&[(0..200, "else")])];
     for (name, book) in ["a", "b", "c", "d"].into_iter().zip(books) {
         place.write(&format!("in/{name}.jsonl"), json!({ "text": book }).to_string());
     }
