@@ -182,17 +182,26 @@ fn all_ds(out: &Export, width: u64) -> Documents {
 #[test]
 fn samples_of_a_fixed_length_are_the_documents_one_after_another() {
     let place = with_corpus();
-    let flags = format!("{ALL} --shard-tokens 40K --sequence-length 128");
-    let out = export(&place, "out", &flags);
-    let names = shards(&out, "mds", ".mds");
-    let samples = mds(&out, 2);
-    assert_eq!(samples.len(), names.len());
-    for (samples, name) in samples.iter().zip(&names) {
-        assert!(samples.iter().all(|sample| sample.len() == 128));
-        let stream = megatron(&out, name, 2).concat();
-        assert_eq!(samples.concat(), stream[..stream.len() / 128 * 128]);
+    // Shorter than documents, and longer.
+    for length in [128, 4096] {
+        check_samples(&place, length);
     }
-    assert!(samples[0].len() > 20, "{}", samples[0].len());
+}
+
+fn check_samples(place: &Place, length: usize) {
+    let flags = format!("{ALL} --shard-tokens 40K --sequence-length {length}");
+    let out = export(place, "out", &flags);
+    let streams = shards(&out, "mds", ".mds").into_iter();
+    let streams = streams.map(|name| megatron(&out, &name, 2).concat());
+    // A shard of fewer tokens than a sample is not in the index.
+    let streams: Vec<Vec<u32>> = streams.filter(|stream| stream.len() >= length).collect();
+    let samples = mds(&out, 2);
+    assert_eq!(samples.len(), streams.len());
+    for (samples, stream) in samples.iter().zip(&streams) {
+        assert!(samples.iter().all(|sample| sample.len() == length));
+        assert_eq!(samples.concat(), stream[..stream.len() / length * length]);
+    }
+    assert!(samples[0].len() > 6, "{}", samples[0].len());
 }
 
 #[test]
