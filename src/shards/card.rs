@@ -12,10 +12,10 @@ pub(crate) fn text(encoder: &Encoder, options: &Options, files: &[Exported]) -> 
     let shards: BTreeSet<&str> = of_first().filter_map(|file| shard_of(&file.path)).collect();
     let mut card = String::from("# Token shards\n\n");
     card += &format!(
-        "Made by sluicebox {} from a corpus: {} shards of tokens of {} (SHA-256 `{}`), {} bytes each, \
+        "Made by sluicebox {} from a corpus: {} of tokens of {} (SHA-256 `{}`), {} bytes each, \
          little-endian. {}\n\n",
         env!("CARGO_PKG_VERSION"),
-        shards.len(),
+        if shards.len() == 1 { "1 shard".to_owned() } else { format!("{} shards", shards.len()) },
         encoder.name(),
         encoder.digest(),
         encoder.width().bytes(),

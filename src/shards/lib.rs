@@ -10,7 +10,7 @@
 //! * [`Shuffle`]: the order of all documents, by a hash of their ids.
 //! * [`Mixture`]: how often the documents of each label are in it.
 //! * [`Layout`]: the files of a shard, as each trainer expects them.
-//! * [`export`]: all of it.
+//! * [`export()`]: all of it.
 //! * [`Tables`]: from a token to its document, and back.
 //!
 //! The files depend on the documents and the options; not on the number of threads, the memory, or how

@@ -110,21 +110,21 @@ fn every_layout_has_the_tokens_of_all_documents_in_the_order_of_the_corpus() {
 fn shards_end_before_they_are_too_large_whatever_the_workers_and_the_memory() {
     let place = with_corpus();
     let whole = export(&place, "whole", ALL);
-    let one = export(&place, "one", &format!("{ALL} --shard-tokens 5K -w 1"));
+    let one = export(&place, "one", &format!("{ALL} --shard-tokens 40K -w 1"));
     for (out, flags) in [("four", "-w 4"), ("small", "-w 3 --memory 16K")] {
-        let other = export(&place, out, &format!("{ALL} --shard-tokens 5K {flags}"));
+        let other = export(&place, out, &format!("{ALL} --shard-tokens 40K {flags}"));
         assert_same(&other, &one, flags);
     }
     // Counted here, and not when the corpus was built.
     place.write("same.json", TOKENIZER.replace(r#""version":"1.0""#, r#""version": "1.0""#));
     let counted =
-        export(&place, "counted", &format!("{ALL} --shard-tokens 5K --tokenizer same.json"));
+        export(&place, "counted", &format!("{ALL} --shard-tokens 40K --tokenizer same.json"));
     let names = shards(&one, "megatron", ".bin");
     assert!(names.len() > 6, "{names:?}");
     for name in &names {
         let documents = megatron(&one, name, 2);
         let tokens: usize = documents.iter().map(Vec::len).sum();
-        assert!(tokens <= 5000 || documents.len() == 1, "{name}: {tokens}");
+        assert!(tokens <= 40_000 || documents.len() == 1, "{name}: {tokens}");
         assert_eq!(ds(&one, name, 2), documents);
         assert_eq!(npy(&one, name, 2).0, documents);
         assert_eq!(megatron(&counted, name, 2), documents, "{name}");
@@ -155,18 +155,14 @@ fn tokens_around_documents_and_their_size_are_as_asked() {
     assert_eq!(all_ds(&both, 2), around);
 
     // The largest id of two bytes is 65,535.
-    let wide = TOKENIZER.replacen(
-        r#"{"id":0,"content":"<|end|>""#,
-        r#"{"id":70000,"content":"<|wide|>""#,
-        1,
-    );
-    place.write("wide.json", wide.replacen(r#""<|end|>":0,"#, r#""<|end|>":0,"#, 1));
-    let flags = "--format tokens --layout megatron,npy,ds,mds --tokenizer wide.json --eos <|wide|>";
+    place.write("wide.json", TOKENIZER.replacen(r#""e":69,"#, r#""e":70000,"#, 1));
+    let flags = "--format tokens --layout megatron,npy,ds,mds --tokenizer wide.json --eos <|end|>";
     let wide = export(&place, "wide", flags);
     let manifest: Value = serde_json::from_slice(&wide["manifest.json"]).unwrap();
-    let end = number(&manifest["about"]["eos"]["id"]) as u32;
     let width = number(&manifest["about"]["token_bytes"]);
-    let documents = tokens_of(&expected(&place, "wide.json", &[end]));
+    assert_eq!(width, 4);
+    let documents = tokens_of(&expected(&place, "wide.json", &[0]));
+    assert!(documents.iter().flatten().any(|token| *token == 70_000));
     assert_eq!(all_ds(&wide, width), documents);
     let names = shards(&wide, "megatron", ".bin");
     let of_megatron: Documents =
@@ -182,17 +178,26 @@ fn all_ds(out: &Export, width: u64) -> Documents {
 #[test]
 fn samples_of_a_fixed_length_are_the_documents_one_after_another() {
     let place = with_corpus();
-    let flags = format!("{ALL} --shard-tokens 5K --sequence-length 128");
-    let out = export(&place, "out", &flags);
-    let names = shards(&out, "mds", ".mds");
-    let samples = mds(&out, 2);
-    assert_eq!(samples.len(), names.len());
-    for (samples, name) in samples.iter().zip(&names) {
-        assert!(samples.iter().all(|sample| sample.len() == 128));
-        let stream = megatron(&out, name, 2).concat();
-        assert_eq!(samples.concat(), stream[..stream.len() / 128 * 128]);
+    // Shorter than documents, and longer.
+    for length in [128, 4096] {
+        check_samples(&place, length);
     }
-    assert!(samples[0].len() > 20, "{}", samples[0].len());
+}
+
+fn check_samples(place: &Place, length: usize) {
+    let flags = format!("{ALL} --shard-tokens 40K --sequence-length {length}");
+    let out = export(place, "out", &flags);
+    let streams = shards(&out, "mds", ".mds").into_iter();
+    let streams = streams.map(|name| megatron(&out, &name, 2).concat());
+    // A shard of fewer tokens than a sample is not in the index.
+    let streams: Vec<Vec<u32>> = streams.filter(|stream| stream.len() >= length).collect();
+    let samples = mds(&out, 2);
+    assert_eq!(samples.len(), streams.len());
+    for (samples, stream) in samples.iter().zip(&streams) {
+        assert!(samples.iter().all(|sample| sample.len() == length));
+        assert_eq!(samples.concat(), stream[..stream.len() / length * length]);
+    }
+    assert!(samples[0].len() > 6, "{}", samples[0].len());
 }
 
 #[test]
@@ -206,7 +211,7 @@ fn an_export_is_resumed_and_an_increment_keeps_the_shards_of_other_labels() {
     };
     place.write("recipe.toml", recipe(""));
     place.run("build recipe.toml --corpus corpus").exits(0);
-    let flags = format!("{ALL} --shard-tokens 5K");
+    let flags = format!("{ALL} --shard-tokens 40K");
     let command = format!("export corpus --out out {flags} --json");
     let first = place.run(&command).exits(0).json();
     assert_eq!(number(&first["files_kept"]), 0);
@@ -275,7 +280,7 @@ fn every_layout_is_read_by_its_own_reader() {
 #[test]
 fn a_failed_export_of_tokens_can_be_repeated() {
     let place = with_corpus();
-    let flags = format!("{ALL} --shard-tokens 5K");
+    let flags = format!("{ALL} --shard-tokens 40K");
     place.run_with_file_limit(9, &format!("export corpus --out out {flags} --quiet")).exits(1);
     let repeated = export(&place, "out", &flags);
     assert_same(&repeated, &export(&place, "other", &flags), "repeated");

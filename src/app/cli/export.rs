@@ -70,8 +70,6 @@ pub(crate) struct Export {
     /// Split each label by a hash of the ids, as train=0.999,valid=0.001
     #[arg(long, value_name = "NAME=SHARE,..", value_parser = Splits::parse)]
     split: Option<Splits>,
-    #[command(flatten)]
-    tokens: TokenFlags,
     /// Threads; has no effect on the files [default: all cores]
     #[arg(
         short = 'w', long, default_value_t = cores(), value_parser = workers, value_name = "N",
@@ -81,6 +79,8 @@ pub(crate) struct Export {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    tokens: TokenFlags,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -159,21 +159,21 @@ fn config(form: Form<'_>) -> Value {
 }
 
 /// Returns `index.json`, by which the files are found. `files` are those of the layout, in their
-/// order.
+/// order. Those with fewer tokens than a sample are not in it: readers expect samples.
 pub(crate) fn index<'f>(form: Form<'_>, files: impl Iterator<Item = &'f Exported>) -> String {
+    let samples = |file: &Exported| match form.sequence_length {
+        None => file.documents,
+        Some(tokens) => file.tokens.unwrap_or(0) / u64::from(tokens),
+    };
     let shard = |file: &Exported| {
-        let samples = match form.sequence_length {
-            None => file.documents,
-            Some(tokens) => file.tokens.unwrap_or(0) / u64::from(tokens),
-        };
         let basename = file.path.rsplit('/').next().unwrap_or_default();
         let mut shard = config(form);
         shard["raw_data"] = json!({"basename": basename, "bytes": file.bytes, "hashes": {}});
-        shard["samples"] = json!(samples);
+        shard["samples"] = json!(samples(file));
         shard["zip_data"] = Value::Null;
         shard
     };
-    let shards: Vec<Value> = files.map(shard).collect();
+    let shards: Vec<Value> = files.filter(|file| samples(file) > 0).map(shard).collect();
     json!({"version": 2, "shards": shards}).to_string() + "\n"
 }
 

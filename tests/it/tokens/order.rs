@@ -88,7 +88,7 @@ fn the_order_does_not_depend_on_how_the_corpus_was_built() {
     let place = with_corpus();
     place.write("other.toml", both_dumps("corpus = \"other\"\ntokenizer = \"words.json\"", ""));
     place.run("build other.toml -w 1").exits(0);
-    let flags = format!("{SHUFFLED} --shard-tokens 9K");
+    let flags = format!("{SHUFFLED} --shard-tokens 60K");
     let one = export(&place, "one", &flags);
     place.run(&format!("export other --out two {flags} --quiet")).exits(0);
     assert_same(&files_below(&place.path("two")), &one, "another corpus of the same documents");
@@ -106,7 +106,7 @@ fn an_increment_moves_no_document_and_a_takedown_changes_one_shard() {
         place.run("build recipe.toml --corpus corpus").exits(0);
     };
     build(&["2019-30"]);
-    let flags = format!("{SHUFFLED} --shard-tokens 9K");
+    let flags = format!("{SHUFFLED} --shard-tokens 60K");
     let before = ids(&export(&place, "out", &flags));
     build(&["2019-30", "2020-05"]);
     let after = export(&place, "out", &flags);

@@ -47,8 +47,8 @@ fn every_token_leads_to_the_byte_of_its_source_and_every_document_to_its_tokens(
     let place = with_corpus();
     place.write("mix.toml", "[epochs]\ncommon_crawl = 1.5\n");
     for (out, flags) in [
-        ("stored", format!("{ALL} --shard-tokens 9K")),
-        ("shuffled", format!("{ALL} --shard-tokens 9K --shuffle 7 --mix mix.toml")),
+        ("stored", format!("{ALL} --shard-tokens 60K")),
+        ("shuffled", format!("{ALL} --shard-tokens 60K --shuffle 7 --mix mix.toml")),
     ] {
         let files = export(&place, out, &flags);
         let mut copies: BTreeMap<String, Vec<(String, u64, u64)>> = BTreeMap::new();
@@ -66,7 +66,7 @@ fn every_token_leads_to_the_byte_of_its_source_and_every_document_to_its_tokens(
             }
         }
         assert!(copies.values().any(|places| places.len() == if out == "stored" { 1 } else { 2 }));
-        let some: Vec<_> = copies.iter().step_by(copies.len() / 4).collect();
+        let some: Vec<_> = copies.iter().step_by(copies.len() / 2).collect();
         for (id, places) in some {
             check(&place, &files, out, (id, places));
         }
@@ -81,12 +81,10 @@ fn check(place: &Place, files: &Export, out: &str, (id, places): (&str, &[(Strin
     };
     assert_eq!(found.iter().map(place_of).collect::<Vec<_>>(), places);
     let (shard, begin, end) = &places[0];
-    for position in [*begin, (begin + end) / 2, end - 1] {
-        for name in
-            [shard.clone(), format!("{out}/megatron/{shard}.bin"), format!("{shard}.ds.index")]
-        {
-            assert_eq!(trace(place, out, &format!("{name}:{position}")), &found[..1]);
-        }
+    let bin = format!("{out}/megatron/{shard}.bin");
+    let named = [shard.clone(), bin, format!("{shard}.ds.index")];
+    for (name, position) in named.iter().zip([*begin, (begin + end) / 2, end - 1]) {
+        assert_eq!(trace(place, out, &format!("{name}:{position}")), &found[..1]);
     }
     // The source is a gzip member for each record: the document's begins at that byte.
     let document = place.run(&format!("show corpus {id} --json")).exits(0).json();
@@ -106,7 +104,7 @@ fn check(place: &Place, files: &Export, out: &str, (id, places): (&str, &[(Strin
 #[test]
 fn what_is_traced_is_printed_for_people_and_a_wrong_place_says_what_is_right() {
     let place = with_corpus();
-    let files = export(&place, "out", &format!("{ALL} --shuffle 7 --shard-tokens 9K"));
+    let files = export(&place, "out", &format!("{ALL} --shuffle 7 --shard-tokens 60K"));
     let (shard, (begin, end, id, ..)) = rows(&files).into_iter().nth(5).unwrap();
     let printed = place.run(&format!("trace out {shard}:{}", begin + 2)).exits(0).stdout;
     // Thousands have a comma.
@@ -141,7 +139,7 @@ fn an_update_writes_the_shards_that_changed_and_names_them() {
     let place = with_corpus();
     place.write("mix.toml", "[epochs]\ncommon_crawl = 1.5\n");
     let flags = format!(
-        "{ALL} --shuffle 7 --mix mix.toml --shard-tokens 9K --sequence-length 64 --bos ! \
+        "{ALL} --shuffle 7 --mix mix.toml --shard-tokens 60K --sequence-length 64 --bos ! \
          --label common_crawl/2019-30"
     );
     export(&place, "out", &flags);

@@ -85,8 +85,8 @@ impl LayoutName {
     }
 }
 
-/// Tokens of a shard: OLMo-core's files have at most so many.
-const SHARD_TOKENS: u64 = 512 << 20;
+/// Tokens of a shard. Files of OLMo-core have at most 2^29.
+const SHARD_TOKENS: u64 = 512_000_000;
 
 const MEMORY_BYTES: u64 = 1 << 30;
 
