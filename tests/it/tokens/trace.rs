@@ -39,7 +39,7 @@ fn columns(row: &Row) -> BTreeMap<&str, &Field> {
 }
 
 fn trace(place: &Place, out: &str, what: &str) -> Vec<Value> {
-    list(&place.run(&format!("trace {out} {what} --json")).exits(0).json()).clone()
+    list(&place.run(&format!("trace {what} --export {out} --json")).exits(0).json()).clone()
 }
 
 #[test]
@@ -106,31 +106,33 @@ fn what_is_traced_is_printed_for_people_and_a_wrong_place_says_what_is_right() {
     let place = with_corpus();
     let files = export(&place, "out", &format!("{ALL} --shuffle 7 --shard-tokens 60K"));
     let (shard, (begin, end, id, ..)) = rows(&files).into_iter().nth(5).unwrap();
-    let printed = place.run(&format!("trace out {shard}:{}", begin + 2)).exits(0).stdout;
+    let printed = place.run(&format!("trace out/{shard}:{}", begin + 2)).exits(0).stdout;
     // Thousands have a comma.
     let count = (end - begin).to_string();
     let tokens = format!("token  2 of its {}", if count.len() < 4 { &count } else { &count[..1] });
     for words in [&id, "record  ", ", byte ", &format!("shard  {shard}: tokens "), &tokens] {
         assert!(printed.contains(words), "{words}: {printed}");
     }
-    let of_id = place.run(&format!("trace out {id}")).exits(0).stdout;
+    let file = format!("trace out/megatron/{shard}.bin:{}", begin + 2);
+    assert_eq!(place.run(&file).exits(0).stdout, printed);
+    let of_id = place.run(&format!("trace {id} --export out")).exits(0).stdout;
     assert!(of_id.contains(&format!("shard  {shard}: tokens ")), "{of_id}");
-    let none = place.run("trace out common_crawl/2019-30/none.gz#1").exits(0).stdout;
+    let none = place.run("trace common_crawl/2019-30/none.gz#1 --export out").exits(0).stdout;
     assert!(none.contains("has no tokens of it"), "{none}");
 
     place.run("export corpus --out texts --quiet").exits(0);
     for (what, expected) in [
-        ("out 00099-of-00001:5", "out has no shard 00099-of-00001; it has 00000-of-000"),
-        (&format!("out {shard}:999999999"), "tokens, which are counted from 0"),
-        ("out 5", "SHARD:POSITION, such as"),
-        ("texts 00000:5", "texts has no export of tokens: manifest.json is expected"),
-        ("none 00000:5", "none has no export of tokens"),
-        ("s3://bucket/out 00000:5", "trace reads folders"),
+        ("out/00099-of-00001:5", "out has no shard 00099-of-00001; it has 00000-of-000"),
+        (&format!("{shard}:999999999 --export out"), "tokens, which are counted from 0"),
+        ("5 --export out", "SHARD:POSITION, such as"),
+        ("texts/00000:5", "texts has no export of tokens: manifest.json is expected"),
+        ("00000:5 --export none", "none has no export of tokens"),
+        ("s3://bucket/out/00000:5", "trace reads folders"),
     ] {
         place.run(&format!("trace {what}")).exits(2).names(&[expected]);
     }
     place.write(&format!("out/provenance/{shard}.parquet"), "cut");
-    let damaged = place.run(&format!("trace out {shard}:0")).exits(1);
+    let damaged = place.run(&format!("trace out/{shard}:0")).exits(1);
     damaged.names(&[&format!("{shard}.parquet"), "export it again"]);
 }
 
