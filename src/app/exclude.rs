@@ -191,7 +191,7 @@ impl Work<'_> {
             (BTreeSet::new(), whole.clone())
         };
         let gone_now = Selection::new(removed, gone_refs);
-        let comes_back = !is_removal && !(restored.is_empty() && back.is_empty());
+        let comes_back = !is_removal && (!restored.is_empty() || !back.is_empty());
         let back = Selection::new(restored.clone(), back);
         // What comes back may have newer versions, or be one.
         next.versions_due = comes_back && !versions.is_empty();
