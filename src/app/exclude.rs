@@ -177,7 +177,8 @@ impl Work<'_> {
                 }
             }
         }
-        let versions = Versions::of(slices, corpus, &next, options)?;
+        let built = Built::of(slices, corpus, &next)?;
+        let versions = Versions::of(slices, built.recipe(&None), (corpus, &next), options)?;
         let wanted = scan::Wanted { selectors: &selectors, is_removal };
         let found = scan(corpus, &next, &exclusions, &wanted, &versions)?;
         let unmatched = selectors.iter().filter(|selector| !found.matched.contains(*selector));
@@ -195,7 +196,6 @@ impl Work<'_> {
         let back = Selection::new(restored.clone(), back);
         // What comes back may have newer versions, or be one.
         next.versions_due = comes_back && !versions.is_empty();
-        let built = Built::of(slices, corpus, &next)?;
         let mut rounds = Rounds::new(slices, corpus, next, &exclusions, &built, options)?;
         rounds.run(&gone_now, back)?;
         let Rounds { mut manifest, parts, read, sources, written, .. } = rounds;

@@ -30,7 +30,7 @@ use engine::{
 };
 use recipe::{
     AnySlice, CommonModels, Decontaminator, Input, Models, Prepared, Recipe, SetupLabel, Slices,
-    decontaminate, global_dedup,
+    decontaminate, find_slice, global_dedup,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -165,7 +165,7 @@ pub(crate) fn ingest_with(
 /// ones.
 fn has_versions(slices: Slices, recipe: &Recipe, manifest: &Manifest, label: usize) -> bool {
     let name = &manifest.labels[label].slice;
-    let slice = slices.iter().find(|slice| slice.name() == name);
+    let slice = find_slice(slices, name).ok();
     let newest = slice.and_then(|slice| slice.newest(recipe.settings(name)));
     newest.is_some() && manifest.present().filter(|label| label.slice == *name).count() > 1
 }

@@ -17,11 +17,10 @@ pub(super) struct Versions(BTreeMap<&'static str, Superseded>);
 impl Versions {
     pub fn of(
         slices: Slices,
-        corpus: &Corpus,
-        manifest: &Manifest,
+        recipe: &Recipe,
+        (corpus, manifest): (&Corpus, &Manifest),
         options: &RunOptions,
     ) -> Result<Versions> {
-        let recipe = Recipe::of_corpus(slices, corpus)?;
         let memory = (options.memory_bytes / MEMORY_PART) as usize;
         let mut of_slices = BTreeMap::new();
         for slice in slices {
