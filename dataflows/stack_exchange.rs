@@ -7,7 +7,7 @@
 
 use arrangement::Rule;
 use formats::stack_exchange::{self as sites, OrphanRow, SiteRecord, Thread, Threads};
-use formats::{Defect, Form};
+use formats::{Defect, Form, parallel};
 use recipe::prelude::*;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -192,13 +192,19 @@ fn records(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         Answers::RedPajama => AnswerOrder::RedPajama,
     };
     let mut found = Threads::open(path)?;
-    Ok(Box::new(std::iter::from_fn(move || {
+    let dated = std::iter::from_fn(move || {
         let record = found.next()?;
-        let day = found.newest_day();
-        Some(record.map(|record| match record {
-            SiteRecord::Thread(found) => thread(&site, &found, order, day),
+        Some((record, found.newest_day().map(str::to_owned)))
+    });
+    let bytes = |(record, _): &(Result<SiteRecord, Defect>, _)| match record {
+        Ok(SiteRecord::Thread(thread)) => thread.bytes(),
+        _ => 0,
+    };
+    Ok(Box::new(parallel::map(dated, bytes, move |(record, day)| {
+        record.map(|record| match record {
+            SiteRecord::Thread(found) => thread(&site, &found, order, day.as_deref()),
             SiteRecord::Orphan(row) => orphan(&row),
-        }))
+        })
     })))
 }
 

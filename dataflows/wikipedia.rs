@@ -118,9 +118,7 @@ fn pages(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         "" => name.date.unwrap_or_default(),
         date => date.to_owned(),
     };
-    Ok(Box::new(pages.map(move |page: Result<Page, Defect>| {
-        page.map(|page| article(page, &language, &timestamp))
-    })))
+    Ok(Box::new(pages.map(move |page| article(page, &language, &timestamp))))
 }
 
 /// Language and date in the name of a dump: `enwiki-20230320-pages-articles.xml.bz2`.

@@ -21,6 +21,7 @@ use crate::worker::WorkerContext;
 use arrangement::{Arrangement, Key, RunMeta, Signed};
 use corpus::{Corpus, EpochReport, Manifest};
 use document::Epoch;
+use formats::parallel;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
@@ -112,6 +113,7 @@ pub fn revise(corpus: &Corpus, job: Revision, options: &Options) -> Result<Revis
     let (of_workers, written, shared) = (job.clone(), reports.clone(), revising.clone());
     let (options, corpus) = (options.clone(), corpus.clone());
     let sharing = Arc::new(Sharing::new(options.workers));
+    parallel::set_helpers(options.workers);
     let guards = timely::execute(timely::Config::process(options.workers), move |worker| {
         let job = &of_workers;
         let plan = Arc::new(job.plan.clone());

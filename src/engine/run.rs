@@ -14,6 +14,7 @@ use crate::watch::Watch;
 use crate::worker::{Engine, WorkerContext};
 use corpus::{Corpus, EpochReport, Label, Manifest};
 use document::Epoch;
+use formats::parallel;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -96,6 +97,7 @@ pub fn run(
     let job = Arc::new(job);
     let (options, corpus) = (options.clone(), corpus.clone());
     let sharing = Arc::new(Sharing::new(options.workers));
+    parallel::set_helpers(options.workers);
     let guards = timely::execute::execute_from(
         allocators,
         network,
@@ -106,7 +108,6 @@ pub fn run(
             let context = Rc::new(WorkerContext {
                 engine: options.engine,
                 state: job.manifest.state.clone(),
-
                 ..WorkerContext::new(worker, &corpus, plan, memory, sharing.clone())
             });
             let probe = ProbeHandle::new();

@@ -13,7 +13,8 @@
 //! - [`whole()`]: files that are one record.
 //! - [`stack_exchange`]: the threads of a StackExchange site, from its table of posts.
 //! - [`mod@access`]: opens sources, wherever they are. [`regular`]: opens regular files only.
-//! - [`mod@prefetch`]: reads ahead of the consumer, in a thread of its own.
+//! - [`mod@prefetch`]: reads ahead of the consumer, in a thread of its own. [`parallel`]: has others
+//!   help that thread.
 //!
 //! A reader holds one record and a few buffers, and a whole file only if that is one record (the
 //! reader of threads sorts on disk). What cannot be read becomes a [`Defect`] with its place and the
@@ -30,6 +31,7 @@ mod failure;
 pub mod files;
 mod form;
 pub mod mediawiki;
+pub mod parallel;
 pub mod prefetch;
 pub mod regular;
 pub mod rows;

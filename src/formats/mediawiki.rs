@@ -2,8 +2,9 @@
 //! Wikipedia's `pages-articles` dumps: in order, from valid and damaged files.
 //!
 //! An export is `<siteinfo>`, then `<page>`s. Each page is cut out by its tags, which its text cannot
-//! contain, since `<` is escaped there. Then it is parsed by itself. So document types are never
-//! read, and the entities that they declare are unknown and never expanded.
+//! contain, since `<` is escaped there. Then it is parsed by itself, in
+//! [another thread](parallel). So document types are never read, and the entities that they declare are
+//! unknown and never expanded.
 //!
 //! | damage | read | reported |
 //! |---|---|---|
@@ -20,6 +21,7 @@ mod tests;
 
 use crate::compressed::{Piece, Pieces};
 use crate::defect::{Defect, ReadError};
+use crate::parallel;
 use memchr::memmem;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -50,7 +52,10 @@ pub struct Site {
     pub base: Option<String>,
 }
 
-/// Iterator over the pages of an export.
+/// A page as it is in the export, by the place in the file at which it begins.
+type RawPage = (u64, Vec<u8>);
+
+/// The pages of an export.
 pub struct Pages {
     pieces: Box<dyn Iterator<Item = Result<Piece, Defect>> + Send>,
     site: Arc<Site>,
@@ -61,7 +66,7 @@ pub struct Pages {
     /// Which places of the file the bytes of `text` come from.
     places: VecDeque<Place>,
     /// Read, and not returned yet.
-    out: VecDeque<Result<Page, Defect>>,
+    out: VecDeque<Result<RawPage, Defect>>,
     is_nonempty: bool,
     ended: bool,
     /// The first bytes of the file.
@@ -78,8 +83,7 @@ struct Place {
     plain: bool,
 }
 
-/// Opens an export: plain, or in any compression that [`open`](crate::open) knows. bzip2 is inflated
-/// by several threads.
+/// Opens an export: plain, or in any compression that [`open`](crate::open) knows.
 ///
 /// # Errors
 /// When the file cannot be opened.
@@ -89,8 +93,8 @@ struct Place {
 /// let path = folder.path().join("dump.xml");
 /// let page = "<page><title>Lamp</title><revision><text>A light.</text></revision></page>";
 /// std::fs::write(&path, format!("<mediawiki>{page}</mediawiki>"))?;
-/// for page in formats::mediawiki::open(&path)? {
-///     assert_eq!(page?.text.as_deref(), Some("A light."));
+/// for text in formats::mediawiki::open(&path)?.map(|page| page.text) {
+///     assert_eq!(text?.as_deref(), Some("A light."));
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -126,6 +130,21 @@ impl Pages {
     /// SQL.
     pub fn is_list(&self) -> bool {
         is_list(&self.head)
+    }
+
+    /// Calls `convert` for each page, in several threads. The results are in the order of the pages.
+    pub fn map<T: Send + 'static>(
+        self,
+        convert: impl Fn(Page) -> T + Send + Sync + 'static,
+    ) -> impl Iterator<Item = Result<T, Defect>> + Send {
+        let site = self.site.clone();
+        let bytes = |page: &Result<RawPage, Defect>| page.as_ref().map_or(0, |(_, xml)| xml.len());
+        parallel::map(Cut(self), bytes, move |page| {
+            let (offset, xml) = page?;
+            let page = page::parse(&xml)
+                .map_err(|what| Defect::new(offset, format!("{what}; the page is left out")))?;
+            Ok(convert(Page { offset, site: site.clone(), ..page }))
+        })
     }
 
     /// Reads as far as the first page, or the end of `<siteinfo>`.
@@ -298,16 +317,10 @@ impl Pages {
     }
 
     fn push_page(&mut self, offset: u64, bytes: usize) {
-        let page = page::parse(&self.text[self.from..self.from + bytes]);
+        let xml = self.text[self.from..self.from + bytes].to_vec();
         self.from += bytes;
         self.is_nonempty = true;
-        match page {
-            Ok(page) => {
-                let site = self.site.clone();
-                self.out.push_back(Ok(Page { offset, site, ..page }));
-            }
-            Err(what) => self.report(Defect::new(offset, format!("{what}; the page is left out"))),
-        }
+        self.out.push_back(Ok((offset, xml)));
     }
 }
 
@@ -339,13 +352,17 @@ fn begin_of_page(text: &[u8]) -> Option<usize> {
     memmem::find_iter(text, BEGIN).find(ends)
 }
 
-impl Iterator for Pages {
-    type Item = Result<Page, Defect>;
+/// Iterator over the pages as they are in the export.
+struct Cut(Pages);
+
+impl Iterator for Cut {
+    type Item = Result<RawPage, Defect>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.out.is_empty() && !self.is_done() {
-            self.step();
+        let Cut(pages) = self;
+        while pages.out.is_empty() && !pages.is_done() {
+            pages.step();
         }
-        self.out.pop_front()
+        pages.out.pop_front()
     }
 }

@@ -1,4 +1,4 @@
-//! bzip2, inflated by several threads.
+//! bzip2, inflated by the helpers of [`parallel`].
 //!
 //! A stream is `BZh1` to `BZh9`, blocks, and an end with the checksum of all of them. A block
 //! begins with a mark of 48 bits, at any bit and not only at whole bytes, and with its own checksum.
@@ -10,12 +10,11 @@
 
 use super::Stored;
 use crate::defect::Defect;
+use crate::parallel::{self, Mapped};
 use ::bzip2::bufread::BzDecoder;
-use crossbeam::channel::{Receiver, Sender, bounded};
 use memchr::memmem::Finder;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
-use std::thread;
 
 const BLOCK: u64 = 0x3141_5926_5359;
 const END: u64 = 0x1772_4538_5090;
@@ -25,11 +24,24 @@ const CHECKSUM_BITS: u64 = 32;
 /// An incompressible block of 900 kB with its tables is smaller.
 const BLOCK_BYTES_MAX: usize = 2 << 20;
 
-/// With more threads, the one that finds the marks is the bottleneck.
-const THREADS_MAX: usize = 8;
+/// The memory that a block under way takes: stored and inflated, both partly.
+const BLOCK_BYTES: usize = 512 << 10;
 
-/// Iterator over the inflated blocks of a file.
-pub(crate) struct Blocks {
+/// Iterator over the inflated blocks of a file: the byte of the stored file at which a block begins,
+/// and its text.
+pub(crate) type Blocks = Mapped<Cuts, Result<(u64, Vec<u8>), Defect>>;
+
+/// Inflates the blocks of a file.
+pub(crate) fn blocks(stored: Stored) -> Blocks {
+    parallel::map(Cuts::new(stored), |_| BLOCK_BYTES, |cut| {
+        let (offset, stream) = cut?;
+        let text = inflate(&stream).map_err(|_| Defect::new(offset, CORRUPT))?;
+        Ok((offset, text))
+    })
+}
+
+/// Iterator over the stored blocks of a file, each as a stream of its own.
+pub(crate) struct Cuts {
     stored: Stored,
     marks: Marks,
     /// The next bit of the byte that `stored` reads next; 0 to 7.
@@ -37,9 +49,8 @@ pub(crate) struct Blocks {
     place: Place,
     /// Checksum of the blocks of this stream so far; `None` if one is missing.
     checksum: Option<u32>,
-    jobs: Option<Sender<Job>>,
-    threads: usize,
-    under_way: VecDeque<Next>,
+    /// Cut, and not returned yet.
+    found: VecDeque<Cut>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,43 +60,22 @@ enum Place {
     AtEnd,
 }
 
-struct Job {
-    stream: Vec<u8>,
-    inflated: Sender<io::Result<Vec<u8>>>,
-}
+/// A block, by its place, or the defect in its place.
+type Cut = Result<(u64, Vec<u8>), Defect>;
 
-/// In the order of the file.
-enum Next {
-    Block { offset: u64, inflated: Receiver<io::Result<Vec<u8>>> },
-    Defect(Defect),
-}
-
-impl Blocks {
-    pub(crate) fn new(stored: Stored) -> io::Result<Self> {
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-        let (jobs, taken) = bounded::<Job>(threads);
-        for number in 0..threads {
-            let taken = taken.clone();
-            thread::Builder::new().name(format!("bzip2-{number}")).spawn(move || {
-                for job in taken {
-                    // The receiver may be gone.
-                    let _ = job.inflated.send(inflate(&job.stream));
-                }
-            })?;
-        }
-        Ok(Blocks {
+impl Cuts {
+    fn new(stored: Stored) -> Cuts {
+        Cuts {
             stored,
             marks: Marks::new(),
             bit: 0,
             place: Place::BeforeStream,
             checksum: Some(0),
-            jobs: Some(jobs),
-            threads,
-            under_way: VecDeque::new(),
-        })
+            found: VecDeque::new(),
+        }
     }
 
-    /// Queues the next block for inflating, or the defect in its place.
+    /// Cuts the next block, or finds the defect in its place.
     fn cut(&mut self) {
         match self.place {
             Place::BeforeStream => self.begin_stream(),
@@ -96,7 +86,7 @@ impl Blocks {
 
     fn defect(&mut self, offset: u64, what: impl Into<String>) {
         self.checksum = None;
-        self.under_way.push_back(Next::Defect(Defect::new(offset, what)));
+        self.found.push_back(Err(Defect::new(offset, what)));
     }
 
     /// Ends reading. Reports why, unless the file ends.
@@ -106,7 +96,7 @@ impl Blocks {
             let what = format!("reading failed: {}", failure.what);
             let defect =
                 Defect { device: Some(failure.kind), ..Defect::new(self.stored.offset(), what) };
-            self.under_way.push_back(Next::Defect(defect));
+            self.found.push_back(Err(defect));
         } else if let Some(damage) = self.stored.take_damage() {
             self.defect(self.stored.stored_bytes(), damage);
         } else if let Some(offset) = cut {
@@ -184,11 +174,7 @@ impl Blocks {
         if mark == BLOCK {
             let stream = as_stream(bytes, begin, next, checksum);
             self.checksum = self.checksum.map(|all| all.rotate_left(1) ^ checksum);
-            let (inflated, receiver) = bounded(1);
-            let job = Job { stream, inflated };
-            // If all threads are gone, receiving fails, and that is reported.
-            let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
-            self.under_way.push_back(Next::Block { offset, inflated: receiver });
+            self.found.push_back(Ok((offset, stream)));
         } else {
             self.defect(offset, CORRUPT);
         }
@@ -199,21 +185,14 @@ impl Blocks {
 
 const CORRUPT: &str = "corrupt bzip2 block: fetch the file again";
 
-impl Iterator for Blocks {
-    /// The byte of the stored file at which a block begins, and its text.
-    type Item = Result<(u64, Vec<u8>), Defect>;
+impl Iterator for Cuts {
+    type Item = Cut;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        while self.under_way.len() <= self.threads && self.place != Place::AtEnd {
+    fn next(&mut self) -> Option<Cut> {
+        while self.found.is_empty() && self.place != Place::AtEnd {
             self.cut();
         }
-        match self.under_way.pop_front()? {
-            Next::Defect(defect) => Some(Err(defect)),
-            Next::Block { offset, inflated } => match inflated.recv() {
-                Ok(Ok(text)) => Some(Ok((offset, text))),
-                Ok(Err(_)) | Err(_) => Some(Err(Defect::new(offset, CORRUPT))),
-            },
-        }
+        self.found.pop_front()
     }
 }
 
@@ -310,7 +289,7 @@ mod tests {
 
     fn read(stored: Vec<u8>) -> Vec<Result<(u64, Vec<u8>), Defect>> {
         let stored = Stored::new(Box::new(io::Cursor::new(stored)));
-        Blocks::new(stored).unwrap().collect()
+        blocks(stored).collect()
     }
 
     fn joined(stored: Vec<u8>) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! The text of a file in pieces, each with its place in the stored file, past damage.
 
-use super::bzip2::Blocks;
+use super::bzip2::{self, Blocks};
 use super::{Begun, Codec, Members, Next, begin};
 use crate::defect::{Defect, ReadError};
 use std::path::Path;
@@ -26,7 +26,7 @@ impl Pieces {
         let cannot_open = |source| ReadError::new(path, source);
         let Begun { stored, codec } = begin(path).map_err(cannot_open)?;
         if codec == Codec::Bzip2 {
-            return Ok(Pieces::Blocks(Box::new(Blocks::new(stored).map_err(cannot_open)?)));
+            return Ok(Pieces::Blocks(Box::new(bzip2::blocks(stored))));
         }
         Ok(Pieces::Members { members: Box::new(Members::new(stored, codec)), ended: false })
     }

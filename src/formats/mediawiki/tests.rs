@@ -26,7 +26,7 @@ fn read_by(file: &[u8], bytes: usize) -> Vec<Result<Page, Defect>> {
             Ok(Piece { offset: (n * bytes) as u64, plain: true, bytes: piece.to_vec() })
         })
         .collect();
-    Pages::new(Box::new(pieces.into_iter())).collect()
+    Pages::new(Box::new(pieces.into_iter())).map(|page| page).collect()
 }
 
 fn read(file: &str) -> Vec<Result<Page, Defect>> {
@@ -158,7 +158,7 @@ fn a_page_without_end_takes_bounded_memory() {
         .map(move |_| Ok(Piece { offset: 9, plain: false, bytes: part.clone().into_bytes() }));
     let end = Ok(Piece { offset: 99, plain: true, bytes: page("C", "").into_bytes() });
     let pieces = [begin, open].into_iter().chain(parts).chain([end]);
-    let summary = summary(&Pages::new(Box::new(pieces)).collect::<Vec<_>>());
+    let summary = summary(&Pages::new(Box::new(pieces)).map(|page| page).collect::<Vec<_>>());
     assert_eq!(summary.len(), 3, "{summary:?}");
     assert!(summary[1].starts_with("byte 9: a page of more than"), "{summary:?}");
     assert_eq!(summary[2], "C");
@@ -184,7 +184,7 @@ fn compressed_exports_are_read_past_damage() {
     let open = |bytes: &[u8]| {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        super::open(file.path()).unwrap().collect::<Vec<_>>()
+        super::open(file.path()).unwrap().map(|page| page).collect::<Vec<_>>()
     };
     let whole = open(&stored);
     assert_eq!(whole.iter().flatten().count(), 4000);

@@ -48,11 +48,25 @@ pub(crate) enum Line {
     Malformed(Malformed),
 }
 
-/// Reads all rows. The error is what is wrong with the file as a whole.
+/// A line that is not parsed yet.
+pub(crate) enum RawLine {
+    Rows(RawRows),
+    Malformed(Malformed),
+}
+
+/// The text of a row, or of several in one line.
+pub(crate) struct RawRows {
+    offset: u64,
+    /// Number of its line.
+    number: u64,
+    text: Vec<u8>,
+}
+
+/// Finds all rows. The error is what is wrong with the file as a whole.
 pub(crate) fn read(
     input: &mut dyn BufRead,
     row_bytes_max: usize,
-    each: &mut dyn FnMut(Line) -> io::Result<()>,
+    each: &mut dyn FnMut(RawLine) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let mut rows = Rows {
         each,
@@ -87,7 +101,7 @@ pub(crate) fn read(
 }
 
 struct Rows<'a> {
-    each: &'a mut dyn FnMut(Line) -> io::Result<()>,
+    each: &'a mut dyn FnMut(RawLine) -> io::Result<()>,
     /// Consecutive lines that are not rows: the first, and how many.
     others: Option<(Malformed, u64)>,
     number: u64,
@@ -199,7 +213,7 @@ impl Rows<'_> {
         }
     }
 
-    /// Parses the lines of a row, once its tag is closed.
+    /// Returns the lines of a row, once its tag is closed.
     fn rows_so_far(&mut self) -> io::Result<()> {
         if is_in_tag(&self.row) {
             return Ok(());
@@ -207,59 +221,24 @@ impl Rows<'_> {
         self.end_row()
     }
 
-    /// Parses the lines of a row, complete or not.
+    /// Returns the lines of a row, complete or not.
     fn end_row(&mut self) -> io::Result<()> {
         if self.row.is_empty() {
             return Ok(());
         }
-        let row = std::mem::take(&mut self.row);
-        let line = (self.number, self.offset);
-        (self.number, self.offset) = std::mem::replace(&mut self.row_at, line);
-        let mut text = row.trim_ascii();
-        if let Some(rest) = text.strip_suffix(b"</posts>") {
+        let mut text = std::mem::take(&mut self.row);
+        let (number, offset) = self.row_at;
+        text.truncate(text.trim_ascii_end().len());
+        if text.ends_with(b"</posts>") {
             self.is_closed = true;
-            text = rest;
+            text.truncate(text.len() - b"</posts>".len());
         }
-        let result = self.rows(text);
-        (self.number, self.offset) = line;
-        result
-    }
-
-    /// Parses the rows of one line: one, as a rule.
-    fn rows(&mut self, line: &[u8]) -> io::Result<()> {
-        let Ok(text) = std::str::from_utf8(line) else {
-            return self.malformed(line.len() as u64, "a row that is not UTF-8".to_owned());
-        };
-        let mut reader = Reader::from_str(text);
-        reader.config_mut().check_end_names = false;
-        reader.config_mut().allow_unmatched_ends = true;
-        loop {
-            match reader.read_event() {
-                Ok(Event::Empty(row) | Event::Start(row)) if row.name().0 == "row" => {
-                    match post(&row) {
-                        Ok(post) => (self.each)(Line::Post(Post { offset: self.offset, ..post }))?,
-                        Err(what) => self.malformed(row.len() as u64, what)?,
-                    }
-                }
-                Ok(Event::Eof) => return Ok(()),
-                Ok(Event::Text(text)) if text.trim_ascii().is_empty() => {}
-                Ok(Event::End(_) | Event::Comment(_)) => {}
-                Ok(_) => {
-                    let what = "a line that is not a `<row .../>` element".to_owned();
-                    return self.malformed(line.len() as u64, what);
-                }
-                Err(error) => {
-                    return self.malformed(line.len() as u64, format!("broken XML: {error}"));
-                }
-            }
-        }
+        (self.each)(RawLine::Rows(RawRows { offset, number, text }))
     }
 
     fn malformed(&mut self, bytes: u64, what: String) -> io::Result<()> {
         self.report_others()?;
-        let what = format!("line {}: {what}", self.number);
-        let malformed = Malformed { offset: self.offset, is_row: true, bytes, what };
-        (self.each)(Line::Malformed(malformed))
+        (self.each)(RawLine::Malformed(malformed(self.offset, self.number, bytes, what)))
     }
 
     /// Counts a line that is not a row.
@@ -278,8 +257,65 @@ impl Rows<'_> {
             1 => ": not a row of posts".to_owned(),
             _ => format!(" and {} after it: not rows of posts", count - 1),
         };
-        (self.each)(Line::Malformed(lines))
+        (self.each)(RawLine::Malformed(lines))
     }
+}
+
+impl RawLine {
+    /// The memory that it takes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            RawLine::Rows(rows) => rows.text.len(),
+            RawLine::Malformed(_) => 0,
+        }
+    }
+
+    /// Parses the line: one row, as a rule.
+    pub fn parse(self) -> Vec<Line> {
+        match self {
+            RawLine::Rows(rows) => rows.parse(),
+            RawLine::Malformed(lines) => vec![Line::Malformed(lines)],
+        }
+    }
+}
+
+impl RawRows {
+    fn parse(self) -> Vec<Line> {
+        let RawRows { offset, number, text } = self;
+        let wrong = |bytes: usize, what| Line::Malformed(malformed(offset, number, bytes as u64, what));
+        let mut lines = Vec::with_capacity(1);
+        let Ok(text) = std::str::from_utf8(&text) else {
+            return vec![wrong(text.len(), "a row that is not UTF-8".to_owned())];
+        };
+        let mut reader = Reader::from_str(text);
+        reader.config_mut().check_end_names = false;
+        reader.config_mut().allow_unmatched_ends = true;
+        loop {
+            match reader.read_event() {
+                Ok(Event::Empty(row) | Event::Start(row)) if row.name().0 == "row" => {
+                    lines.push(match post(&row) {
+                        Ok(post) => Line::Post(Post { offset, ..post }),
+                        Err(what) => wrong(row.len(), what),
+                    });
+                }
+                Ok(Event::Eof) => return lines,
+                Ok(Event::Text(text)) if text.trim_ascii().is_empty() => {}
+                Ok(Event::End(_) | Event::Comment(_)) => {}
+                Ok(_) => {
+                    lines.push(wrong(text.len(), "a line that is not a `<row .../>` element".to_owned()));
+                    return lines;
+                }
+                Err(error) => {
+                    lines.push(wrong(text.len(), format!("broken XML: {error}")));
+                    return lines;
+                }
+            }
+        }
+    }
+}
+
+fn malformed(offset: u64, number: u64, bytes: u64, what: String) -> Malformed {
+    Malformed { offset, is_row: true, bytes, what: format!("line {number}: {what}") }
 }
 
 /// Whether a text ends within a tag: its `>` is missing, or the quotation mark of a value.

@@ -1,10 +1,11 @@
 //! Joins rows to threads.
 
 use super::archive::{self, Stored};
-use super::rows::{self, Line, Malformed, Post};
+use super::rows::{self, Line, Malformed, Post, RawLine};
 use super::site;
-use super::sort::{Key, Row, Sorted, Sorter, sorter};
+use super::sort::{Key, Row, Sorted, sorter};
 use crate::failure::{self, Failure};
+use crate::parallel::Queue;
 use crate::{Defect, ReadError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +22,14 @@ pub struct Thread {
     pub question: Question,
     /// Its answers, in the order of the dump.
     pub answers: Vec<Answer>,
+}
+
+impl Thread {
+    /// Returns the memory of its texts.
+    pub fn bytes(&self) -> usize {
+        let answers = self.answers.iter().map(|answer| answer.body.len());
+        self.question.title.len() + self.question.body.len() + answers.sum::<usize>()
+    }
 }
 
 /// A post with a title.
@@ -180,36 +189,28 @@ impl Threads {
         let mut sorter = sorter(self.limits.sort_bytes_max);
         let (mut number, mut end) = (0, 0);
         let mut newest: Option<String> = None;
-        let mut entry = Vec::new();
-        let mut sort = |line: Line| {
+        let mut sort = |parsed: Parsed| {
             number += 1;
-            entry.clear();
-            let key = match &line {
-                Line::Post(post) => {
-                    end = post.offset;
-                    if post.date > newest {
-                        newest.clone_from(&post.date);
-                    }
-                    encode(&mut entry, post)?;
-                    let is_answer = if post.parent.is_some() { IS_ANSWER } else { 0 };
-                    (post.parent.unwrap_or(post.id), number | is_answer)
-                }
-                Line::Malformed(lines) => {
-                    end = lines.offset;
-                    encode(&mut entry, lines)?;
-                    (LAST, number)
-                }
-            };
+            end = parsed.offset;
+            newest = newest.take().max(parsed.date);
+            let row = Row { key: (parsed.key.0, parsed.key.1 | number), bytes: parsed.bytes? };
             // Runs are on a device too, and its failure is not damage of the file.
-            let row = Row { key, bytes: entry.as_slice().into() };
             sorter.push(row).map_err(failure::marked)
         };
+        let mut parsing = Queue::new(RawLine::bytes, |line| parse(line));
         let mut stored = Stored::Plain;
         let row_bytes_max = self.limits.row_bytes_max;
         let read = archive::read(file, &mut |input, how| {
             stored = how;
-            rows::read(input, row_bytes_max, &mut sort)
+            rows::read(input, row_bytes_max, &mut |line| {
+                parsing.push(line);
+                let parsed = if parsing.is_full() { parsing.next_results() } else { None };
+                parsed.into_iter().flatten().flatten().try_for_each(&mut sort)
+            })
         });
+        while let Some(parsed) = parsing.next_results() {
+            parsed.into_iter().flatten().try_for_each(&mut sort)?;
+        }
         self.newest = newest;
         let stored_bytes = crate::access::bytes(file)?;
         self.scale = match stored {
@@ -221,7 +222,7 @@ impl Threads {
                 return Err(error);
             }
             let lines = Malformed { offset: end, is_row: false, bytes: 0, what: error.what };
-            push(&mut sorter, (LAST, u64::MAX), &lines)?;
+            sorter.push(Row { key: (LAST, u64::MAX), bytes: encode(&lines)? })?;
         }
         Ok(sorter.finish()?)
     }
@@ -326,14 +327,33 @@ impl Iterator for Threads {
     }
 }
 
-fn push(sorter: &mut Sorter, key: Key, lines: &Malformed) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    encode(&mut bytes, lines)?;
-    sorter.push(Row { key, bytes: bytes.into() })
+/// A row as it is sorted.
+struct Parsed {
+    /// Its key, without its number.
+    key: Key,
+    /// Byte of the unpacked file at which it begins.
+    offset: u64,
+    date: Option<String>,
+    bytes: io::Result<Box<[u8]>>,
 }
 
-fn encode(into: &mut Vec<u8>, row: &impl Serialize) -> io::Result<()> {
-    bincode::serialize_into(into, row).map_err(io::Error::other)
+fn parse(line: RawLine) -> Vec<Parsed> {
+    let parsed = |line| match line {
+        Line::Post(post) => {
+            let bytes = encode(&post);
+            let Post { id, parent, offset, date, .. } = post;
+            let is_answer = if parent.is_some() { IS_ANSWER } else { 0 };
+            Parsed { key: (parent.unwrap_or(id), is_answer), offset, date, bytes }
+        }
+        Line::Malformed(lines) => {
+            Parsed { key: (LAST, 0), offset: lines.offset, date: None, bytes: encode(&lines) }
+        }
+    };
+    line.parse().into_iter().map(parsed).collect()
+}
+
+fn encode(row: &impl Serialize) -> io::Result<Box<[u8]>> {
+    bincode::serialize(row).map(Vec::into_boxed_slice).map_err(io::Error::other)
 }
 
 fn decode<T: DeserializeOwned>(entry: &[u8]) -> io::Result<T> {
