@@ -7,8 +7,7 @@
 //! | `cut_repeated_paragraphs` | cuts paragraphs seen before | the index that it names |
 //! | `cut_repeated_spans` | cuts spans of text seen before | the index that it names |
 //! | `reject_repeats` | rejects those seen before | the index that it names |
-//! | `reject_near_kept` | rejects those near to an earlier one that is kept | three indexes, after the name of the first |
-//! | `reject_near_repeats` | rejects those near to one seen before | the index that it names, also in memory |
+//! | `reject_near` | rejects those near to an earlier one | three indexes, after the name of the first |
 //!
 //! Those with an index have three stages: `keyed` sends an update for each key of a document, the
 //! dedup-join (`join`) finds the duplicates among the keys, and `hold` holds the document until the
@@ -17,12 +16,10 @@
 //! Closures are boxed in the first line of an operator, so that the dataflow is compiled once, in
 //! this crate, and not again in every slice.
 
-pub(crate) mod blocks;
 mod each;
 mod facts;
 mod hold;
 pub(crate) mod join;
-pub(crate) mod kept;
 mod keyed;
 pub(crate) mod near;
 #[cfg(test)]
@@ -34,5 +31,5 @@ mod spans;
 mod spill;
 pub(crate) mod steps;
 
-pub use kept::{CANDIDATES_MAX, Near};
+pub use near::{CANDIDATES_MAX, Counts, Near, Similar};
 pub use spans::Span;

@@ -1,11 +1,10 @@
 //! The committed state of an index, to look keys up without a run.
 
 mod groups;
-mod kept;
+mod near;
 
-use self::kept::Besides;
-use crate::operators::kept::Near;
-use crate::operators::near::distance;
+use self::near::Besides;
+use crate::operators::near::Near;
 use arrangement::{Copies, Error, Key, Reader, Refs, Rule, Run, RunMeta, Search};
 use corpus::{Corpus, Manifest};
 use document::{DocRef, Reason};
@@ -51,16 +50,8 @@ impl Effect {
 pub enum Compares {
     /// Equal ones, by a rule.
     Equal(Rule),
-    /// Those of hashes that differ in at most so many bits.
-    Near {
-        /// The number of bits.
-        distance_max: u32,
-    },
-    /// Equal ones of documents that are near, the earlier of which is not dropped itself.
-    Kept {
-        /// Which are near; all if there is nothing to tell.
-        near: Option<Near>,
-    },
+    /// Equal ones of documents that are near, the earlier of which counts.
+    Near(Near),
 }
 
 /// The committed updates of an index. Keys are passed as 128 bits, in which those of 64 bits are the low
@@ -75,8 +66,8 @@ pub struct StoredIndex {
 /// The documents that are compared by one key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sharing {
-    /// Their refs, in ascending order, each with the number of bits in which its key differs.
-    pub refs: Vec<(DocRef, u32)>,
+    /// Their refs, in ascending order.
+    pub refs: Vec<DocRef>,
     /// Whether there are more than were asked for.
     pub is_cut: bool,
 }
@@ -86,8 +77,8 @@ impl StoredIndex {
     pub fn new(corpus: &Corpus, manifest: &Manifest, used: &IndexUse) -> StoredIndex {
         let runs = manifest.state.get(&used.name).cloned().unwrap_or_default();
         let besides = match used.compares {
-            Compares::Kept { .. } => Besides::new(manifest, &used.name),
-            _ => Besides::default(),
+            Compares::Near(_) => Besides::new(manifest, &used.name),
+            Compares::Equal(_) => Besides::default(),
         };
         StoredIndex { dir: corpus.state_dir(), runs, besides, used: used.clone() }
     }
@@ -150,8 +141,8 @@ impl StoredIndex {
     }
 
     /// Returns the keys that make their document a duplicate, each with the document and a witness: the
-    /// first document with the key or, if no copy stays, another one; the nearest before it where near
-    /// copies are compared, and the one that decided where kept ones are.
+    /// first document with the key or, if no copy stays, another one; where near documents are compared,
+    /// the one that decided.
     ///
     /// # Errors
     /// If a run is missing, unreadable or damaged.
@@ -159,41 +150,25 @@ impl StoredIndex {
         &self,
         asked: &[(u128, DocRef)],
     ) -> Result<Vec<(u128, DocRef, DocRef)>, Error> {
+        let rule = match &self.used.compares {
+            Compares::Near(near) => return self.near_witnesses(asked, *near),
+            Compares::Equal(rule) => rule,
+        };
         let mut found = Vec::new();
-        let compares = self.used.compares.clone();
-        if let Compares::Kept { near } = compares {
-            return self.kept_witnesses(asked, near);
-        }
         self.visit(asked, &mut |places, refs| {
-            match &compares {
-                Compares::Equal(rule) => {
-                    let Some((first, _)) = refs()? else { return Ok(()) };
-                    let second = match rule.copies {
-                        Copies::First => None,
-                        Copies::None => refs()?.map(|(second, _)| second),
-                    };
-                    for place in places {
-                        let (key, at) = asked[*place];
-                        let witness = match rule.copies {
-                            Copies::First => Some(first).filter(|first| *first < at),
-                            Copies::None if first != at => Some(first),
-                            Copies::None => second,
-                        };
-                        found.extend(witness.map(|witness| (key, at, witness)));
-                    }
-                }
-                Compares::Near { .. } | Compares::Kept { .. } => {
-                    let mut near = Vec::new();
-                    while let Some(found) = refs()? {
-                        near.push(found);
-                    }
-                    for place in places {
-                        let (key, at) = asked[*place];
-                        let before = near.iter().filter(|(other, _)| *other < at);
-                        let nearest = before.min_by_key(|(other, distance)| (*distance, *other));
-                        found.extend(nearest.map(|(witness, _)| (key, at, *witness)));
-                    }
-                }
+            let Some(first) = refs()? else { return Ok(()) };
+            let second = match rule.copies {
+                Copies::First => None,
+                Copies::None => refs()?,
+            };
+            for place in places {
+                let (key, at) = asked[*place];
+                let witness = match rule.copies {
+                    Copies::First => Some(first).filter(|first| *first < at),
+                    Copies::None if first != at => Some(first),
+                    Copies::None => second,
+                };
+                found.extend(witness.map(|witness| (key, at, witness)));
             }
             Ok(())
         })?;
@@ -204,12 +179,11 @@ impl StoredIndex {
     /// that key.
     fn visit(&self, asked: &[(u128, DocRef)], each: &mut Visit<'_>) -> Result<(), Error> {
         match (&self.used.compares, self.used.key_bytes) {
-            (Compares::Near { distance_max }, _) => self.visit_near(*distance_max, asked, each),
             (Compares::Equal(rule), <u64 as Key>::BYTES) => {
                 self.visit_equal::<u64>(rule, asked, each)
             }
             (Compares::Equal(rule), _) => self.visit_equal::<u128>(rule, asked, each),
-            (Compares::Kept { .. }, _) => {
+            (Compares::Near(_), _) => {
                 self.visit_equal::<u64>(&Rule::first_of_all(), asked, each)
             }
         }
@@ -231,36 +205,13 @@ impl StoredIndex {
         for same in places.chunk_by(|a, b| of(a) == of(b)) {
             let (key, start) = of(&same[0]);
             let mut refs: Refs<'_, K> = search.refs(key, start)?;
-            each(same, &mut || Ok(refs.next_ref()?.map(|at| (DocRef(at), 0))))?;
-        }
-        Ok(())
-    }
-
-    /// Compares every stored hash: there is no order in which near ones are near.
-    fn visit_near(
-        &self,
-        distance_max: u32,
-        asked: &[(u128, DocRef)],
-        each: &mut Visit<'_>,
-    ) -> Result<(), Error> {
-        let mut near: Vec<BTreeMap<(DocRef, u64), i64>> = vec![BTreeMap::new(); asked.len()];
-        self.scan::<u64>(|key, at, diff| {
-            for ((wanted, _), near) in asked.iter().zip(&mut near) {
-                if distance(*wanted as u64, key) <= distance_max {
-                    *near.entry((at, key)).or_default() += diff;
-                }
-            }
-        })?;
-        for (place, (near, (wanted, _))) in near.into_iter().zip(asked).enumerate() {
-            let live = near.into_iter().filter(|(_, count)| *count != 0);
-            let mut live = live.map(|((at, key), _)| (at, distance(*wanted as u64, key)));
-            each(&[place], &mut || Ok(live.next()))?;
+            each(same, &mut || Ok(refs.next_ref()?.map(DocRef)))?;
         }
         Ok(())
     }
 }
 
 /// Takes the places of what is compared by one key, and a function that returns the next ref with that
-/// key, in ascending order, and its distance.
-type Visit<'v> = dyn FnMut(&[usize], &mut dyn FnMut() -> Result<Option<(DocRef, u32)>, Error>) -> Result<(), Error>
-    + 'v;
+/// key, in ascending order.
+type Visit<'v> =
+    dyn FnMut(&[usize], &mut dyn FnMut() -> Result<Option<DocRef>, Error>) -> Result<(), Error> + 'v;

@@ -2,13 +2,14 @@
 //!
 //! - [`simhash()`]: one number of 64 bits, as RedPajama computes it for books. Texts are near
 //!   duplicates if their numbers differ in few bits.
+//!   [`blocks()`] returns keys by which such numbers are found.
 //! - [`MinHash`]: one key per band, as FineWeb computes them. Texts that share a key may be near
 //!   duplicates.
 //! - [`Sketch`]: 128 bytes, from which [`similarity`](similarity()) estimates how similar two texts are.
 //!
-//! The dataflow finds near duplicates among many documents (`reject_near_repeats` and
-//! `reject_near_kept` of `engine`).
+//! The dataflow finds near duplicates among many documents (`reject_near` of `engine`).
 
+mod blocks;
 mod count;
 #[cfg(test)]
 mod golden;
@@ -19,6 +20,7 @@ mod simhash;
 mod simplify;
 mod sketch;
 
+pub use blocks::{blocks, equal_bits, equal_within, signature};
 pub use minhash::{MinHash, Scratch, Shape};
 pub use simhash::{DISTANCE_MAX, simhash};
 pub use sketch::{Sketch, similarity};

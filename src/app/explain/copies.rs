@@ -28,8 +28,6 @@ pub(crate) struct Witness {
     pub reason: Option<String>,
     /// How many keys they share.
     pub keys: usize,
-    /// In how many bits the hashes differ, if near copies are compared.
-    pub distance: Option<u32>,
     /// How similar they are by their signatures, 0 to 1, if these are compared.
     pub similarity: Option<f64>,
 }
@@ -78,12 +76,7 @@ pub(super) fn copy_of(
     let most = shared.iter().max_by_key(|(at, keys)| (**keys, std::cmp::Reverse(**at)));
     let (&at, &keys) = most.context("there is a witness")?;
     let mut witness = witnesses(look, used, &BTreeMap::from([(at, keys)]))?;
-    if let (Compares::Near { .. }, Some(key)) = (&used.compares, last.keys.first()) {
-        let near = stored(look, used).sharing(&[(*key, last.at)], usize::MAX)?;
-        let found = near[0].refs.iter().find(|(other, _)| *other == at);
-        witness[0].distance = found.map(|(_, distance)| *distance);
-    }
-    if let Compares::Kept { .. } = used.compares {
+    if let Compares::Near(_) = used.compares {
         witness[0].similarity = stored(look, used).similarity(last.at, at)?;
     }
     Ok(witness.pop())
@@ -121,45 +114,34 @@ pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Resu
     let mut all = Vec::new();
     for keyed in keyed {
         let used = &indexes[keyed.index];
-        let is_kept = matches!(used.compares, Compares::Kept { .. });
-        if is_kept && !keyed.witnesses.is_empty() {
-            // Others are never dropped because of a document that is dropped itself.
-            continue;
-        }
+        let is_near = matches!(used.compares, Compares::Near(_));
         // Of the other keys another document is the first.
-        let firsts = keyed.keys.iter().filter(|key| {
-            let is_near = matches!(used.compares, Compares::Near { .. });
-            is_near || !keyed.witnesses.contains_key(key)
-        });
+        let firsts =
+            keyed.keys.iter().filter(|key| is_near || !keyed.witnesses.contains_key(key));
         let asked: Vec<(u128, DocRef)> = firsts.map(|key| (*key, keyed.at)).collect();
         let mut is_cut = false;
         let mut later: BTreeMap<DocRef, usize> = BTreeMap::new();
-        let (mut next, mut distances) = (BTreeSet::new(), BTreeMap::new());
+        let mut next = BTreeSet::new();
         for sharing in stored(look, used).sharing(&asked, COPIES_MAX)? {
             is_cut |= sharing.is_cut;
-            let mut after = sharing.refs.iter().filter(|(at, _)| *at > keyed.at).peekable();
-            next.extend(after.peek().map(|(at, _)| *at));
-            for (at, distance) in after {
-                *later.entry(*at).or_default() += 1;
-                distances.insert(*at, *distance);
-            }
+            let mut after = sharing.refs.iter().filter(|at| **at > keyed.at).peekable();
+            next.extend(after.peek().map(|at| **at));
+            after.for_each(|at| *later.entry(*at).or_default() += 1);
         }
         let mut similarities = BTreeMap::new();
-        if is_kept {
+        if is_near {
             similarities = witnessed(look, keyed.at, &later)?;
             later.retain(|at, _| similarities.contains_key(at));
         }
         if later.is_empty() {
             continue;
         }
-        let is_near = matches!(used.compares, Compares::Near { .. });
         let documents = later.len() as u64;
         let listed = later.into_iter().take(LISTED_MAX).collect();
         let listed = witnesses(look, used, &listed)?.into_iter().zip(listed.keys());
         let listed = listed.map(|(mut document, at)| {
-            document.distance = distances.get(at).copied().filter(|_| is_near);
             document.similarity = similarities.get(at).copied().flatten();
-            Copy { document, is_next: !is_near && !is_kept && next.contains(at) }
+            Copy { document, is_next: !is_near && next.contains(at) }
         });
         all.push(Copies {
             index: used.name.clone(),
@@ -218,7 +200,6 @@ fn named(
         verdict: if reason.is_none() { "kept" } else { "dropped" },
         reason: reason.as_ref().map(ToString::to_string),
         keys,
-        distance: None,
         similarity: None,
     }
 }

@@ -17,10 +17,6 @@ const LARGEST: usize = 10;
 /// Characters of a text that are shown.
 const TEXT_CHARS: usize = 240;
 
-/// Hashes of an index of near copies beyond which their pairs are not computed: each is compared with
-/// one in two hundred others.
-const NEAR_MAX: u64 = 2_000_000;
-
 /// The duplicates that an index found.
 #[derive(Serialize)]
 pub(crate) struct Duplicates {
@@ -135,12 +131,9 @@ pub(super) fn duplicates(look: &Look, has_texts: bool) -> Result<Vec<Duplicates>
 
 fn of_index(look: &Look, used: &IndexUse, slices: Vec<String>) -> Result<Duplicates> {
     let stored = StoredIndex::new(&look.corpus, &look.manifest, used);
-    let is_near = matches!(used.compares, Compares::Near { .. });
-    let is_skipped = is_near && stored.updates() > NEAR_MAX;
-    let found = match used.compares {
-        Compares::Kept { .. } => by_witnesses(look, &slices)?,
-        _ if is_skipped => Found::default(),
-        _ => read(&stored, used)?,
+    let found = match &used.compares {
+        Compares::Near(_) => by_witnesses(look, &slices)?,
+        Compares::Equal(rule) => read(&stored, rule, &used.effect)?,
     };
     let name = |label: u64| look.manifest.labels[label as usize].full_name();
     let pair = |((first, later), count): ((u64, u64), u64)| Pair {
@@ -161,16 +154,11 @@ fn of_index(look: &Look, used: &IndexUse, slices: Vec<String>) -> Result<Duplica
         slices,
         effect: used.effect.reason().map_or("cut".to_owned(), ToString::to_string),
         compares: match used.compares {
-            Compares::Near { .. } | Compares::Kept { .. } => "near",
+            Compares::Near(_) => "near",
             Compares::Equal(_) => "equal",
         },
         keys: stored.updates(),
-        note: if is_skipped {
-            let what = "which are near to each other is not computed again";
-            Some(format!("more than {NEAR_MAX} hashes: {what}"))
-        } else {
-            capped(&stored, used)?
-        },
+        note: capped(&stored, used)?,
         duplicates: found.duplicates,
         pairs: found.pairs.into_iter().map(pair).collect(),
         groups: found.groups.into_iter().map(groups).collect(),
@@ -178,10 +166,10 @@ fn of_index(look: &Look, used: &IndexUse, slices: Vec<String>) -> Result<Duplica
     })
 }
 
-fn read(stored: &StoredIndex, used: &IndexUse) -> Result<Found> {
+fn read(stored: &StoredIndex, rule: &Rule, effect: &Effect) -> Result<Found> {
     let mut found = Found::default();
-    match (&used.compares, &used.effect) {
-        (Compares::Equal(rule), Effect::Cut | Effect::Reject(_)) => {
+    match effect {
+        Effect::Cut | Effect::Reject(_) => {
             stored.groups(&mut |key, refs| {
                 found.group(refs.len() as u64, refs[0], key);
                 if rule.copies == arrangement::Copies::None {
@@ -191,8 +179,7 @@ fn read(stored: &StoredIndex, used: &IndexUse) -> Result<Found> {
             })?;
         }
         // A document counts once, with the first document that shares a key with it.
-        (Compares::Equal(_), Effect::RejectByAny(_))
-        | (Compares::Near { .. } | Compares::Kept { .. }, _) => {
+        Effect::RejectByAny(_) => {
             let mut firsts: HashMap<DocRef, DocRef> = HashMap::new();
             stored.groups(&mut |_, refs| {
                 for later in &refs[1..] {
@@ -209,7 +196,7 @@ fn read(stored: &StoredIndex, used: &IndexUse) -> Result<Found> {
 /// Says in how many bands documents are compared with the first ones only, if there are such.
 fn capped(stored: &StoredIndex, used: &IndexUse) -> Result<Option<String>> {
     let (mut bands, mut documents) = (0, 0);
-    if let Compares::Kept { .. } = used.compares {
+    if let Compares::Near(_) = used.compares {
         stored.groups(&mut |_, refs| {
             let beyond = refs.len().saturating_sub(CANDIDATES_MAX);
             bands += u64::from(beyond > 0);

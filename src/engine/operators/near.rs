@@ -1,84 +1,166 @@
-//! `reject_near_repeats`.
+//! `reject_near`.
+//!
+//! A document is dropped if and only if an earlier document that is kept is near to it. So the documents
+//! that are kept are the lexicographically first maximal independent set, in the order of refs, of the
+//! graph of near pairs. Pairs are found and checked by all workers; the set is computed by one, from the
+//! few pairs that are near. With [`Counts::All`], dropped documents count as earlier ones too.
+//!
+//! ```text
+//! keys --> candidates --> attach the      --> compare with --> decide ---------> store the dropped --> hold
+//!          (index of      signature of        that of the      (one worker,      (index of dropped)
+//!          bands)         the earlier one     later one        in order)                |
+//!                              ^                                                        |
+//!                              '---- which earlier ones are dropped, epochs before -----'
+//! ```
+//!
+//! - [`candidates`]: each document with the first few that share a band with it, kept or not.
+//! - [`compare`]: which of these pairs are near, by the signatures of both. Pairs whose earlier document
+//!   was dropped in an epoch before, and does not count, are left out.
+//! - [`decide`]: the set. In it, pairs within an epoch count too.
+//! - [`dropped`]: the documents that are not in the set, for later epochs.
+//! - [`effects`]: the documents that are affected by a revision.
+//!
+//! Indexes: the bands under the name itself; `NAME_signatures`, the signatures of all documents with bands
+//! by the documents' refs; `NAME_dropped`, the refs of those that were dropped.
+
+mod candidates;
+mod compare;
+mod decide;
+mod dropped;
+mod effects;
 
 use crate::docs::Docs;
-use crate::index::{Index, More};
-use crate::operators::blocks::Blocks;
-use crate::operators::join::{FactStream, UpdateStream, looked_up};
-use crate::operators::keyed::Keys;
+use crate::index::Index;
+use crate::operators::hold::{Extra, hold};
+use crate::operators::join::looked_up;
+use crate::operators::keyed::{HeldStream, Keys};
 use crate::operators::repeats::reject_duplicates;
-use crate::operators::retract::{of_documents_read, with_retractions};
+use crate::operators::retract::with_retractions;
 use crate::stored::{Compares, Effect};
 use crate::worker::WorkerContext;
-use arrangement::{Update, consolidate, owner};
-use document::{DocRef, Document, Epoch, Reason};
-use std::collections::BTreeMap;
+use arrangement::{Key, Signature, Signed, Update};
+use document::{DocRef, Document, Epoch, Reason, Witness};
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::Capability;
-use timely::dataflow::operators::generic::Operator;
-use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::operators::Concat;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-/// Comparisons after which the operator yields: some milliseconds of work.
-const STEP: usize = 1 << 20;
+/// With how many documents of each band one is compared: the first ones. A band that more documents have
+/// is one of a passage that many have, and documents that are near share others.
+pub const CANDIDATES_MAX: usize = 16;
+
+/// Because of which documents another one is dropped.
+#[derive(Clone, Copy)]
+pub struct Near {
+    /// Which documents that share a band are near: all, if `None`.
+    pub similar: Option<Similar>,
+    /// Which of those before it count.
+    pub counts: Counts,
+}
+
+/// Which documents count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// Those that are not dropped themselves.
+    Kept,
+    /// All.
+    All,
+}
+
+/// How the similarity of documents is found.
+#[derive(Clone, Copy)]
+pub struct Similar {
+    /// Returns the similarity of two documents from their signatures, 0 to 1.
+    pub similarity: fn(&Signature, &Signature) -> f64,
+    /// The least similarity of near documents.
+    pub least: f64,
+}
+
+impl Similar {
+    /// Returns the similarity of two documents if they are near.
+    pub(crate) fn of(&self, a: &Signature, b: &Signature) -> Option<f64> {
+        Some((self.similarity)(a, b)).filter(|found| *found >= self.least)
+    }
+}
 
 impl Docs<'_> {
-    /// Rejects each document whose `hash` differs in at most `distance_max` bits (3 to 15) from
-    /// that of an earlier document. Documents rejected here count as earlier documents too, as in
-    /// RedPajama's books. A document without a hash is not compared.
+    /// Rejects, with `reason`, each document that is near to an earlier one that counts: one that is not
+    /// rejected here, or any. Two documents are near if they share a band and are similar.
     ///
-    /// Each hash is stored by one worker. Every worker compares every new hash with those that it
-    /// stores; the engine of the dedup-join makes no difference. No verdict is ever revoked: refs of
-    /// later labels are larger.
+    /// `keys` pushes the bands of a document, and returns its signature: zeros if it has no bands, or
+    /// none is needed. A document is compared with the first [`CANDIDATES_MAX`] of each band; of those
+    /// that are near to it and count, the most similar one becomes its witness, the first of several.
     ///
-    /// State: an update for each document that reaches the operator, in `index`; and in memory,
-    /// over all workers, about 40 bytes for each.
+    /// State: an update for each distinct band of each document that reaches the operator; 128 bytes for
+    /// its signature, if there are any; one more update for those that are rejected.
     ///
     /// # Examples
     ///
     /// ```
+    /// # use arrangement::Signature;
     /// # use document::Document;
+    /// # use engine::{Counts, Near};
     /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
-    /// let documents = ["1111000011110000", "1111000011110001", "0000111100001111"].map(document);
-    /// let hash = |document: &Document| u64::from_str_radix(&document.text, 2).ok();
-    ///
+    /// let documents = ["abc", "cde", "efg", "xyz"].map(document);
+    /// let near = Near { similar: None, counts: Counts::Kept };
     /// let documents = engine::funnel(documents, 2, move |docs| {
-    ///     docs.reject_near_repeats("hashes", "near_duplicate", hash, 3)
+    ///     let letters = |document: &Document, keys: &mut Vec<u64>| {
+    ///         keys.extend(document.text.bytes().map(u64::from));
+    ///         Signature::default()
+    ///     };
+    ///     docs.reject_near("letters", "near_duplicate", letters, near)
     /// });
-    /// let verdicts = documents.iter().map(|document| document.verdict.as_deref());
-    /// assert!(verdicts.eq([None, Some("near_duplicate"), None]));
+    /// // "efg" shares a letter with "cde", but that is rejected itself.
+    /// let kept = documents.iter().filter(|document| document.is_kept());
+    /// assert!(kept.map(|document| &document.text[..]).eq(["abc", "efg", "xyz"]));
     /// ```
-    pub fn reject_near_repeats(
+    pub fn reject_near(
         self,
         index: &str,
         reason: impl Into<Reason>,
-        hash: impl Fn(&Document) -> Option<u64> + 'static,
-        distance_max: u32,
+        keys: impl FnMut(&Document, &mut Vec<u64>) -> Signature + 'static,
+        near: Near,
     ) -> Self {
-        let keys: Keys<u64, ()> =
-            Box::new(move |document, keys| keys.extend(hash(document).map(key)));
-        let (held, updates, worker) = self.keyed(keys);
-        let effect = Effect::Reject(reason.into());
-        let facts = near_repeats(worker.clone(), index, updates, distance_max, &effect);
-        let facts = of_documents_read(&worker, facts);
-        reject_duplicates("Reject near repeats", worker, effect, held, facts)
+        let keys: Keys<u64, Signature> = Box::new(keys);
+        let effect = Effect::RejectByAny(reason.into());
+        let (held, bands, worker) = self.keyed(keys);
+        let (held, signatures) = signatures(held);
+        let name = "Reject near documents";
+        if let Some(recorder) = &worker.replay {
+            let compares = Compares::Near(near);
+            let facts = looked_up(&worker, recorder.clone(), index, bands, compares, &effect);
+            return reject_duplicates(name, worker, effect, held, facts);
+        }
+        let facts = dropped_facts(&worker, index, bands, signatures, near);
+        let reason = effect.reason().cloned().expect("it rejects");
+        let apply = Box::new(move |document: &mut Document, (), facts: &[(u64, u128)]| {
+            if let [(_, fact), ..] = facts {
+                document.reject(reason.clone());
+                document.witness = Some(witness(*fact));
+            }
+        });
+        let stream = hold(name, worker.clone(), held, facts, apply);
+        Docs::new(stream, worker)
     }
 }
 
-/// Returns the key under which a hash is stored: its product with an odd number, which can be
-/// inverted. Similar texts have similar hashes, and the keys of an index must be uniform.
-pub(crate) fn key(hash: u64) -> u64 {
-    hash.wrapping_mul(SPREAD)
+/// A document that is dropped, its witness, and 1: a fact for `hold`.
+type DroppedFact = (u64, u128, i64);
+
+/// Returns a fact about a document as a key.
+fn fact(witness: u64, similarity: Option<f64>) -> u128 {
+    u128::from_parts(witness, similarity.map_or(u64::MAX, f64::to_bits))
 }
 
-/// Returns the hash that is stored under a key.
-pub(crate) fn hash(key: u64) -> u64 {
-    key.wrapping_mul(INVERSE)
-}
-
-/// Returns the number of bits in which the hashes that are stored under two keys differ.
-pub(crate) fn distance(a: u64, b: u64) -> u32 {
-    (hash(a) ^ hash(b)).count_ones()
+/// Returns what [`fact`] made a key of.
+fn witness(fact: u128) -> Witness {
+    // The bits of no similarity are all set: they would be those of a number that is none.
+    let similarity = Some(fact.low()).filter(|bits| *bits != u64::MAX).map(f64::from_bits);
+    Witness { at: DocRef(fact.high()), similarity }
 }
 
 /// 2^64 over the golden ratio.
@@ -95,130 +177,139 @@ const INVERSE: u64 = {
     inverse
 };
 
-/// Adds `updates` to `index`. Returns a fact `(ref, key, 1)` for each update that is near to one
-/// with a smaller ref, from each worker that stores such an update.
-///
-/// In a revision, also a fact for each stored update with a larger ref that is near to an update:
-/// whether its document is a repeat may have changed.
-pub(crate) fn near_repeats<'scope>(
-    worker: Rc<WorkerContext>,
-    index: &str,
-    updates: UpdateStream<'scope, u64>,
-    distance_max: u32,
-    effect: &Effect,
-) -> FactStream<'scope, u64> {
-    if let Some(recorder) = &worker.replay {
-        let compares = Compares::Near { distance_max };
-        return looked_up(&worker, recorder.clone(), index, updates, compares, effect);
+/// The key under which what is known of a document is stored: its ref times an odd number, which can be
+/// inverted. Keys of an index must be uniform.
+pub(crate) fn key_of(at: u64) -> u64 {
+    at.wrapping_mul(SPREAD)
+}
+
+/// Returns the ref that is stored under a key.
+pub(crate) fn ref_of(key: u64) -> u64 {
+    key.wrapping_mul(INVERSE)
+}
+
+/// The names of the indexes besides that of the bands.
+pub(crate) fn signatures_of(index: &str) -> String {
+    format!("{index}_signatures")
+}
+
+/// See [`signatures_of`].
+pub(crate) fn dropped_of(index: &str) -> String {
+    format!("{index}_dropped")
+}
+
+impl Extra for Signature {
+    fn weight(&self) -> usize {
+        size_of::<Signature>()
     }
-    let last = worker.plan.last_epoch();
-    let mut share = Share::open(worker.clone(), index, distance_max);
-    let updates = with_retractions(&worker, &share.index, updates);
-    let is_revision = worker.revision.is_some();
-    let name = format!("Compare with {index}");
-    let updates = updates.broadcast();
-    let scope = updates.scope();
-    type Builder = CapacityContainerBuilder<Vec<(u64, u64, i64)>>;
-    updates.unary_frontier::<Builder, _, _, _>(Pipeline, &name, move |cap, info| {
-        let activator = scope.activator_for(info.address);
-        // Held until the final runs of the share are noted.
-        let mut until_end = Some(cap.delayed(&last));
-        let mut open: BTreeMap<Epoch, (Capability<Epoch>, Comparison)> = BTreeMap::new();
-        move |(input, frontier), output| {
-            input.for_each(|cap, updates| {
-                let cap = cap.retain_least(0).expect("a message has a time");
-                let (_, epoch) =
-                    open.entry(*cap.time()).or_insert_with(|| (cap, Comparison::default()));
-                epoch.updates.append(updates);
-            });
-            let Some(mut first) = open.first_entry() else {
-                if frontier.is_empty() && until_end.is_some() {
-                    share.index.finish();
-                    until_end = None;
+}
+
+/// Two documents that share a band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Candidates {
+    later: u64,
+    earlier: u64,
+    /// `None` if the later one is new.
+    change: Option<Change>,
+}
+
+/// In a revision: how the first documents of a band have changed. The later document is stored, and was
+/// not read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Change {
+    /// Whether the earlier one was among the first ones.
+    was: bool,
+    /// Whether it is now.
+    is: bool,
+}
+
+impl Change {
+    const ALL: [Change; 3] = [
+        Change { was: true, is: false },
+        Change { was: false, is: true },
+        Change { was: true, is: true },
+    ];
+
+    /// Bits for the number of bands with a change.
+    const COUNT_BITS: usize = 20;
+
+    /// Returns it as a number. Those of several bands can be added up.
+    fn mark(self) -> i64 {
+        let place = Change::ALL.iter().position(|change| *change == self);
+        1 << (Change::COUNT_BITS * place.expect("it was or is one of the first"))
+    }
+
+    /// Returns what [`Change::mark`] made a number of.
+    fn of(marks: i64) -> impl Iterator<Item = Change> {
+        let count =
+            move |place| marks >> (Change::COUNT_BITS * place) & ((1 << Change::COUNT_BITS) - 1);
+        let present = move |(place, _): &(usize, Change)| count(*place) != 0;
+        Change::ALL.into_iter().enumerate().filter(present).map(|(_, change)| change)
+    }
+}
+
+/// Takes the signatures from the documents: they go to where they are stored.
+fn signatures<'scope>(
+    held: HeldStream<'scope, Signature>,
+) -> (HeldStream<'scope, ()>, StreamVec<'scope, Epoch, Update<Signed>>) {
+    let mut builder = OperatorBuilder::new("Signatures".into(), held.scope());
+    let mut input = builder.new_input(held, Pipeline);
+    let (held_out, held) = builder.new_output::<Vec<(Document, ())>>();
+    let (updates_out, updates) = builder.new_output::<Vec<Update<Signed>>>();
+    let mut held_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(held_out);
+    let mut updates_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(updates_out);
+    builder.build(move |_caps| {
+        move |_frontiers| {
+            let (mut held_out, mut updates_out) = (held_out.activate(), updates_out.activate());
+            input.for_each(|cap, documents| {
+                let held_cap = cap.retain_least(0).expect("a message has a time");
+                let updates_cap = cap.retain_least(1).expect("a message has a time");
+                let mut updates = updates_out.session(&updates_cap);
+                let mut batch: Vec<(Document, ())> = Vec::with_capacity(documents.len());
+                for (document, signature) in documents.drain(..) {
+                    if signature != Signature::default() {
+                        let at = document.at.0;
+                        updates.give((Signed { key: key_of(at), signature }, at, 1));
+                    }
+                    batch.push((document, ()));
                 }
-                return;
-            };
-            let epoch = *first.key();
-            if frontier.less_equal(&epoch) {
-                return;
-            }
-            let (cap, comparison) = first.get_mut();
-            if comparison.next == 0 {
-                let more = if frontier.is_empty() { More::None } else { More::MayFollow };
-                share.store(epoch, more, &comparison.updates);
-            }
-            let mut facts = Vec::new();
-            comparison.step(&share.blocks, is_revision, &mut facts);
-            output.session(cap).give_container(&mut facts);
-            if comparison.next == comparison.updates.len() {
-                first.remove();
-            }
-            activator.activate();
+                held_out.session(&held_cap).give_container(&mut batch);
+            });
         }
-    })
+    });
+    (held, updates)
 }
 
-/// The hashes of an epoch, and how many of them are compared.
-#[derive(Default)]
-struct Comparison {
-    updates: Vec<Update<u64>>,
-    next: usize,
-}
-
-impl Comparison {
-    fn step(&mut self, blocks: &Blocks, is_revision: bool, facts: &mut Vec<(u64, u64, i64)>) {
-        let mut work = 0;
-        while work < STEP && self.next < self.updates.len() {
-            let (key, at, diff) = self.updates[self.next];
-            self.next += 1;
-            work += 1 + blocks.work(hash(key));
-            if diff > 0 && blocks.has_before(hash(key), at) {
-                facts.push((at, key, 1));
-            }
-            if is_revision {
-                let is_before = |(_, later): &(u64, u64)| *later > at;
-                let later = blocks.near(hash(key)).filter(is_before);
-                facts.extend(later.map(|(_, later)| (later, key, diff)));
-            }
+/// Adds bands and signatures to their indexes. Returns a fact for each document that is dropped.
+fn dropped_facts<'scope>(
+    worker: &Rc<WorkerContext>,
+    index: &str,
+    bands: StreamVec<'scope, Epoch, Update<u64>>,
+    signatures: StreamVec<'scope, Epoch, Update<Signed>>,
+    near: Near,
+) -> StreamVec<'scope, Epoch, DroppedFact> {
+    let stored = Index::open(worker.clone(), index);
+    let bands = with_retractions(worker, &stored, bands);
+    let found = candidates::candidates(worker, index, bands, stored);
+    let shared = dropped::Dropped::open(worker, index);
+    let (stored, signatures) = match near.similar {
+        None => (None, signatures),
+        Some(_) => {
+            let stored = Index::open(worker.clone(), &signatures_of(index));
+            let signatures = with_retractions(worker, &stored, signatures);
+            (Some(compare::shared(stored)), signatures)
         }
-    }
-}
-
-/// One worker's share of the hashes, on disk and in memory.
-struct Share {
-    worker: Rc<WorkerContext>,
-    index: Index<u64>,
-    blocks: Blocks,
-}
-
-impl Share {
-    fn open(worker: Rc<WorkerContext>, index: &str, distance_max: u32) -> Share {
-        let index = Index::open(worker.clone(), index);
-        let mut blocks = Blocks::new(distance_max);
-        let mut insert = |key, at| blocks.insert(hash(key), at);
-        match &worker.revision {
-            None => index.updates().for_each(|(key, at, _)| insert(key, at)),
-            Some(revision) => {
-                // Earlier rounds have retracted some, and this one is about to retract others.
-                let mut stored: Vec<Update<u64>> = index.updates().collect();
-                consolidate(&mut stored);
-                stored.retain(|(_, at, _)| !revision.changing.contains(DocRef(*at)));
-                stored.iter().for_each(|(key, at, _)| insert(*key, *at));
-            }
+    };
+    let signed = compare::attach(worker, index, found.clone(), signatures, &stored, &shared, near.counts);
+    let edges = compare::compare(worker, index, signed, stored.clone(), near.similar);
+    let facts = decide::decide(worker, index, edges, near.counts);
+    let facts = dropped::store(worker, index, facts, &shared);
+    match &worker.revision {
+        None => facts,
+        Some(revision) => {
+            let indexes = effects::Indexes { dropped: shared, signatures: stored, near };
+            facts.concat(effects::effects(worker, index, found, revision.clone(), indexes))
         }
-        Share { worker, index, blocks }
-    }
-
-    /// Adds those updates of a whole epoch that belong to this share.
-    fn store(&mut self, epoch: Epoch, more: More, updates: &[Update<u64>]) {
-        let worker = &self.worker;
-        let is_mine = |update: &&Update<u64>| owner(update.0, worker.peers) == worker.index;
-        let mut mine: Vec<Update<u64>> = updates.iter().filter(is_mine).copied().collect();
-        mine.sort_unstable();
-        consolidate(&mut mine);
-        let added = mine.iter().filter(|(_, _, diff)| *diff > 0);
-        added.for_each(|(key, at, _)| self.blocks.insert(hash(*key), *at));
-        self.index.append(epoch, more, &mine);
     }
 }
 

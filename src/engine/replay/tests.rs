@@ -1,6 +1,6 @@
 use super::*;
 use crate::funnel;
-use crate::operators::kept::{dropped_of, key_of};
+use crate::operators::near::{Counts, Near, dropped_of, key_of};
 use crate::stored::Compares;
 use arrangement::{Arrangement, Copies, Key, Rule, RunMeta, Scope, Signature};
 use proptest::prelude::*;
@@ -24,8 +24,7 @@ fn graph(docs: Docs<'_>) -> Docs<'_> {
             |document| u128::from(spread(document.text.len() as u64)) << 64,
             Rule { copies: Copies::None, scope: in_label },
         )
-        .reject_near_repeats("hashes", "near", |d| Some(d.bytes_read), 3)
-        .reject_near_kept("pairs", "pair", bands, None)
+        .reject_near("pairs", "pair", bands, Near { similar: None, counts: Counts::Kept })
 }
 
 /// Keys are uniform.
@@ -87,7 +86,7 @@ proptest! {
                 _ => store::<u128>(&corpus, used, &here),
             };
             manifest.state.insert(used.name.clone(), runs);
-            if matches!(used.compares, Compares::Kept { .. }) {
+            if matches!(used.compares, Compares::Near(_)) {
                 let dropped = here.iter().filter(|keyed| {
                     rejected_for(&expected, keyed.at, used.effect.reason().unwrap())
                 });
@@ -130,12 +129,11 @@ proptest! {
                 prop_assert_eq!(stored.keys_of(&asked).unwrap(), keys);
             }
             for (place, used) in replayed.indexes.iter().enumerate() {
-                if matches!(used.compares, Compares::Kept { .. }) {
+                if matches!(used.compares, Compares::Near(_)) {
                     continue;
                 }
                 // Each duplicate is in one group, with its witness.
                 let mut found: Vec<(u128, DocRef, DocRef)> = Vec::new();
-                let is_near = matches!(used.compares, Compares::Near { .. });
                 let stored = StoredIndex::new(&corpus, &manifest, used);
                 stored.groups(&mut |key, refs| {
                     assert!(refs.is_sorted() && refs.len() > 1);
@@ -146,7 +144,6 @@ proptest! {
                     }
                 }).unwrap();
                 found.sort_unstable();
-                prop_assert!(!is_near || used.name == "hashes");
                 let here = replayed.keyed.iter().filter(|keyed| keyed.index == place);
                 let mut expected: Vec<_> = here
                     .flat_map(|keyed| keyed.witnesses.iter().map(|(key, w)| (*key, keyed.at, *w)))
@@ -159,15 +156,10 @@ proptest! {
                 for (key, witness) in &keyed.witnesses {
                     let has_it = |other: &&Keyed| {
                         (other.at, other.index) == (*witness, keyed.index)
-                            && match used.compares {
-                                Compares::Equal(_) | Compares::Kept { .. } => {
-                                    other.keys.contains(key)
-                                }
-                                Compares::Near { .. } => true,
-                            }
+                            && other.keys.contains(key)
                     };
                     prop_assert!(replayed.keyed.iter().any(|other| has_it(&other)));
-                    if matches!(used.compares, Compares::Kept { .. }) {
+                    if matches!(used.compares, Compares::Near(_)) {
                         prop_assert_eq!(witnesses.get(&keyed.at), Some(witness));
                     }
                     let is_before = *witness < keyed.at;

@@ -1,8 +1,6 @@
 //! All duplicates of an index.
 
 use super::{Compares, StoredIndex};
-use crate::operators::blocks::Blocks;
-use crate::operators::near::hash;
 use arrangement::{Error, Key, Reader, Rule, Run};
 use document::DocRef;
 use std::cmp::Reverse;
@@ -12,17 +10,13 @@ impl StoredIndex {
     /// Passes each key that several documents have, with these in order, to `each`. Documents that are
     /// not compared with each other come separately. Reads the whole index, in the order of keys.
     ///
-    /// Where near copies are compared, passes pairs: a document, and the nearest one before it; all
-    /// hashes are in memory for that, some 40 bytes for each.
-    ///
     /// # Errors
     /// If a run is missing, unreadable or damaged.
     pub fn groups(&self, each: &mut dyn FnMut(u128, &[DocRef])) -> Result<(), Error> {
         match (&self.used.compares, self.used.key_bytes) {
-            (Compares::Near { distance_max }, _) => self.near_pairs(*distance_max, each),
             (Compares::Equal(rule), <u64 as Key>::BYTES) => self.equal::<u64>(rule, each),
             (Compares::Equal(rule), _) => self.equal::<u128>(rule, each),
-            (Compares::Kept { .. }, _) => self.equal::<u64>(&Rule::first_of_all(), each),
+            (Compares::Near(_), _) => self.equal::<u64>(&Rule::first_of_all(), each),
         }
     }
 
@@ -87,23 +81,6 @@ impl StoredIndex {
         }
         if let Some((key, at, _)) = last.filter(|last| last.2 != 0) {
             each(key, DocRef(at));
-        }
-        Ok(())
-    }
-
-    fn near_pairs(
-        &self,
-        distance_max: u32,
-        each: &mut dyn FnMut(u128, &[DocRef]),
-    ) -> Result<(), Error> {
-        let mut all: Vec<(u64, DocRef)> = Vec::new();
-        self.merged::<u64>(|key, at| all.push((key, at)))?;
-        let mut blocks = Blocks::new(distance_max);
-        all.iter().for_each(|(key, at)| blocks.insert(hash(*key), at.0));
-        for (key, at) in all {
-            if let Some(before) = blocks.nearest_before(hash(key), at.0) {
-                each(key.widened(), &[DocRef(before), at]);
-            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Which candidates are near.
 
 use super::dropped::{Shared, noted};
-use super::{Candidates, Near, key_of, ref_of};
+use super::{Candidates, Counts, Similar, key_of, ref_of};
 use crate::failure::or_fail;
 use crate::index::{Index, More};
 use crate::operators::join::{Event, Progress, UpdateStream, by_epoch};
@@ -29,8 +29,9 @@ pub(super) fn shared(index: Index<Signed>) -> Signatures {
     Rc::new(RefCell::new(index))
 }
 
-/// Adds `signatures` to their index. Returns the new candidates whose earlier document was not dropped in
-/// an epoch before: the key of the later one with the signature of the earlier one, and the ref of this.
+/// Adds `signatures` to their index. Returns the new candidates whose earlier document counts, as far as
+/// that was decided in an epoch before: the key of the later one with the signature of the earlier one,
+/// and the ref of this.
 ///
 /// Without an index, signatures are zeros.
 pub(super) fn attach<'scope>(
@@ -40,6 +41,7 @@ pub(super) fn attach<'scope>(
     signatures: UpdateStream<'scope, Signed>,
     stored: &Option<Signatures>,
     dropped: &Shared,
+    counts: Counts,
 ) -> UpdateStream<'scope, Signed> {
     let peers = worker.peers;
     let of_earlier =
@@ -122,7 +124,7 @@ pub(super) fn attach<'scope>(
                         let mut session = output.session(cap);
                         for same in pairs.chunk_by(|a, b| a.0 == b.0) {
                             let key = same[0].0;
-                            let Some(signature) = or_fail(signature(key, searches)) else {
+                            let Some(signature) = or_fail(signature(key, searches, counts)) else {
                                 continue;
                             };
                             for (_, later, _) in same {
@@ -149,12 +151,13 @@ struct Open {
     searches: Option<(Search<u64>, Option<Search<Signed>>)>,
 }
 
-/// Returns the signature of a document, unless it is dropped.
+/// Returns the signature of a document, unless it is dropped and does not count.
 fn signature(
     key: u64,
     (dropped, signatures): &mut (Search<u64>, Option<Search<Signed>>),
+    counts: Counts,
 ) -> Result<Option<Signature>, arrangement::Error> {
-    if dropped.find(key)?.is_some() {
+    if counts == Counts::Kept && dropped.find(key)?.is_some() {
         return Ok(None);
     }
     let Some(signatures) = signatures else { return Ok(Some(Signature::default())) };
@@ -166,13 +169,13 @@ pub(super) fn signed(key: u64) -> Signed {
     Signed { key, signature: Signature::default() }
 }
 
-/// Returns those of `candidates`, as [`attach`] returns them, that are near: all without `near`.
+/// Returns those of `candidates`, as [`attach`] returns them, that are near.
 pub(super) fn compare<'scope>(
     worker: &WorkerContext,
     name: &str,
     candidates: UpdateStream<'scope, Signed>,
     stored: Option<Signatures>,
-    near: Option<Near>,
+    similar: Option<Similar>,
 ) -> StreamVec<'scope, Epoch, Edge> {
     let name = format!("Compare with {name}");
     let new_batch = worker.batches(&name);
@@ -190,7 +193,7 @@ pub(super) fn compare<'scope>(
                 search = None;
                 return Progress::Done;
             };
-            let (Some(near), Some(stored)) = (&near, &stored) else {
+            let (Some(similar), Some(stored)) = (&similar, &stored) else {
                 edges
                     .extend(candidates.iter().map(|(later, at, _)| (ref_of(later.key), *at, None)));
                 return Progress::Continues;
@@ -200,7 +203,7 @@ pub(super) fn compare<'scope>(
                 let key = same[0].0.key;
                 let Some(later) = or_fail(search.find(signed(key))) else { continue };
                 for (earlier, at, _) in same {
-                    if let Some(found) = near.of(&earlier.signature, &later.signature) {
+                    if let Some(found) = similar.of(&earlier.signature, &later.signature) {
                         edges.push((ref_of(key), *at, Some(found.to_bits())));
                     }
                 }

@@ -1,7 +1,7 @@
 //! Which documents are dropped: the sequential pass over near pairs, in the order of refs.
 
 use super::compare::Edge;
-use super::{DroppedFact, fact};
+use super::{Counts, DroppedFact, fact};
 use crate::failure::or_fail;
 use crate::operators::facts::Facts;
 use crate::worker::WorkerContext;
@@ -21,14 +21,15 @@ use timely::dataflow::operators::generic::Operator;
 const STEP: usize = 1 << 16;
 
 /// Gathers the edges of an epoch at one worker and, once they are complete, returns a fact for each
-/// later document that has an edge to an earlier one that is not dropped.
+/// later document that has an edge to an earlier one that counts.
 ///
-/// Earlier documents of the same epoch are decided before; those of epochs before are not dropped, or
-/// they would have no edges.
+/// Earlier documents of the same epoch are decided before; those of epochs before count, or they would
+/// have no edges.
 pub(super) fn decide<'scope>(
     worker: &WorkerContext,
     index: &str,
     edges: StreamVec<'scope, Epoch, Edge>,
+    counts: Counts,
 ) -> StreamVec<'scope, Epoch, DroppedFact> {
     let name = format!("Decide by {index}");
     // Several indexes should not have the same worker.
@@ -43,7 +44,7 @@ pub(super) fn decide<'scope>(
         move |(input, frontier), output| {
             input.for_each(|cap, edges| {
                 let cap = cap.retain_least(0).expect("a message has a time");
-                let (_, set) = open.entry(*cap.time()).or_insert_with(|| (cap, Set::new(limit)));
+                let (_, set) = open.entry(*cap.time()).or_insert_with(|| (cap, Set::new(limit, counts)));
                 set.extend(edges, &tmp);
             });
             let Some(mut first) = open.first_entry() else { return };
@@ -65,12 +66,14 @@ pub(super) fn decide<'scope>(
 struct Set {
     /// By the later document: the earlier one and their similarity.
     edges: Facts<u128>,
+    /// Those that do not count.
     dropped: HashSet<u64>,
+    counts: Counts,
 }
 
 impl Set {
-    fn new(memory_bytes: usize) -> Set {
-        Set { edges: Facts::new(memory_bytes), dropped: HashSet::new() }
+    fn new(memory_bytes: usize, counts: Counts) -> Set {
+        Set { edges: Facts::new(memory_bytes), dropped: HashSet::new(), counts }
     }
 
     fn extend(&mut self, edges: &mut Vec<Edge>, tmp: &Path) {
@@ -91,7 +94,9 @@ impl Set {
             if let Some((_, edge)) = kept.max_by_key(|(_, edge)| (edge.low(), Reverse(edge.high())))
             {
                 facts.push((later, *edge, 1));
-                self.dropped.insert(later);
+                if self.counts == Counts::Kept {
+                    self.dropped.insert(later);
+                }
             }
         }
         (facts, false)

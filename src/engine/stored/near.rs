@@ -1,7 +1,7 @@
-//! Which document decided that another is dropped, where only kept ones count.
+//! Which document decided that another is dropped, where near ones are.
 
 use super::StoredIndex;
-use crate::operators::kept::{CANDIDATES_MAX, Near, dropped_of, key_of, signatures_of};
+use crate::operators::near::{CANDIDATES_MAX, Counts, Near, dropped_of, key_of, signatures_of};
 use arrangement::{Error, Key, Rule, RunMeta, Search, Signature, Signed};
 use corpus::Manifest;
 use document::DocRef;
@@ -45,17 +45,17 @@ fn stored<K: Key, V>(
 
 impl StoredIndex {
     /// As [`StoredIndex::witnesses`]: the witness of a document is the most similar of the earlier ones
-    /// with which it was compared, and that are kept and near; the first of several.
-    pub(super) fn kept_witnesses(
+    /// with which it was compared, and that count and are near; the first of several.
+    pub(super) fn near_witnesses(
         &self,
         asked: &[(u128, DocRef)],
-        near: Option<Near>,
+        near: Near,
     ) -> Result<Vec<(u128, DocRef, DocRef)>, Error> {
         // By the later document: the earlier one, and a key that they share.
         let mut candidates: BTreeSet<(u64, u64, u128)> = BTreeSet::new();
         self.visit(asked, &mut |places, refs| {
             for _ in 0..CANDIDATES_MAX {
-                let Some((earlier, _)) = refs()? else { break };
+                let Some(earlier) = refs()? else { break };
                 for (key, later) in places.iter().map(|place| asked[*place]) {
                     if earlier < later {
                         candidates.insert((later.0, earlier.0, key));
@@ -72,11 +72,11 @@ impl StoredIndex {
         let signatures = stored(&self.dir, &self.besides.signatures, &of_both, signature)?;
         let similarity = |a: u64, b: u64| -> Option<f64> {
             let of = |at| signatures.get(&at);
-            near.map_or(Some(1.0), |near| near.of(of(a)?, of(b)?))
+            near.similar.map_or(Some(1.0), |similar| similar.of(of(a)?, of(b)?))
         };
         let mut witnesses: BTreeMap<u64, (u64, Reverse<u64>)> = BTreeMap::new();
         for (later, earlier, _) in &candidates {
-            if dropped.contains_key(earlier) {
+            if near.counts == Counts::Kept && dropped.contains_key(earlier) {
                 continue;
             }
             if let Some(similarity) = similarity(*later, *earlier) {
@@ -97,13 +97,13 @@ impl StoredIndex {
     /// # Errors
     /// If a run is missing, unreadable or damaged.
     pub fn similarity(&self, one: DocRef, two: DocRef) -> Result<Option<f64>, Error> {
-        let super::Compares::Kept { near: Some(near) } = self.used.compares else {
+        let super::Compares::Near(Near { similar: Some(similar), .. }) = self.used.compares else {
             return Ok(None);
         };
         let both = BTreeSet::from([one.0, two.0]);
         let signature = |signed: Signed| -> Signature { signed.signature };
         let found = stored(&self.dir, &self.besides.signatures, &both, signature)?;
         let pair = found.get(&one.0).zip(found.get(&two.0));
-        Ok(pair.map(|(one, two)| (near.similarity)(one, two)))
+        Ok(pair.map(|(one, two)| (similar.similarity)(one, two)))
     }
 }

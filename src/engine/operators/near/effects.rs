@@ -1,12 +1,12 @@
 //! The documents that are affected by a revision, and that it does not read.
 //!
 //! A document is affected by a smaller one of its bands with which it was compared and no longer is, or
-//! is now: because that is kept or not, or is among the first of the band or not. To lose one matters only
+//! is now: because that counts or not, or is among the first of the band or not. To lose one matters only
 //! if it is dropped; to gain one only if they are near.
 
 use super::compare::{Signatures, signed};
 use super::dropped::Shared;
-use super::{Candidates, Change, DroppedFact, Near, key_of, ref_of};
+use super::{Candidates, Change, Counts, DroppedFact, Near, key_of, ref_of};
 use crate::failure::or_fail;
 use crate::operators::join::{Event, Progress, UpdateStream, by_epoch};
 use crate::revision::Revising;
@@ -31,7 +31,7 @@ const CHANGED: i64 = LOST + GAINED;
 pub(super) struct Indexes {
     pub dropped: Shared,
     pub signatures: Option<Signatures>,
-    pub near: Option<Near>,
+    pub near: Near,
 }
 
 /// At the end of a revision, notes the documents that it does not read and that may be affected by it.
@@ -46,7 +46,8 @@ pub(super) fn effects<'scope>(
     indexes: Indexes,
 ) -> StreamVec<'scope, Epoch, DroppedFact> {
     let Indexes { dropped, signatures, near } = indexes;
-    let changed = changed(worker, name, candidates, dropped.clone(), signatures.clone());
+    let counts = near.counts;
+    let changed = changed(worker, name, candidates, (dropped.clone(), counts), signatures.clone());
     let name = format!("Affected by {name}");
     let new_batch = worker.batches(&name);
     by_epoch(
@@ -64,9 +65,9 @@ pub(super) fn effects<'scope>(
                     let key = same[0].0.key;
                     let is_dropped = or_fail(search.find(key)).is_some();
                     let signature = signatures.as_mut().and_then(|s| or_fail(s.find(signed(key))));
-                    let is_near = |earlier: &Signed| match (near, signature) {
-                        (Some(near), Some(later)) => {
-                            near.of(&earlier.signature, &later.signature).is_some()
+                    let is_near = |earlier: &Signed| match (near.similar, signature) {
+                        (Some(similar), Some(later)) => {
+                            similar.of(&earlier.signature, &later.signature).is_some()
                         }
                         _ => true,
                     };
@@ -89,7 +90,7 @@ fn changed<'scope>(
     worker: &WorkerContext,
     name: &str,
     candidates: StreamVec<'scope, Epoch, Candidates>,
-    dropped: Shared,
+    (dropped, counts): (Shared, Counts),
     signatures: Option<Signatures>,
 ) -> UpdateStream<'scope, Signed> {
     let peers = worker.peers;
@@ -131,7 +132,10 @@ fn changed<'scope>(
             let mut session = output.session(cap);
             for same in changes.chunk_by(|a, b| a.0 == b.0) {
                 let at = ref_of(same[0].0);
-                let (was_dropped, is_dropped) = or_fail(dropped.was_and_is(at, &mut searches.0));
+                let (was_dropped, is_dropped) = match counts {
+                    Counts::All => (false, false),
+                    Counts::Kept => or_fail(dropped.was_and_is(at, &mut searches.0)),
+                };
                 let signature = or_fail(signature_of(at, &mut searches.1));
                 for (_, later, marks) in same {
                     let of = |change: Change| {
