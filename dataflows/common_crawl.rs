@@ -19,8 +19,8 @@ settings! {
     pub struct Settings {
         /// pages with fewer characters are dropped, before deduplication
         min_chars: u64 = 300; // cc_net mine.py: min_len
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
-        dedup: Dedup = Dedup::Paragraphs; // and then whole pages, data_prep/cc/dedup
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash; or a list
+        dedup: Methods = Dedup::Paragraphs.into(); // and then whole pages, data_prep/cc/dedup
         /// which copies of a repeated paragraph are kept: first, none
         copies: Copies = Copies::First, redpajama = Copies::None; // cc_net dedup.py
         /// where paragraphs are compared: corpus, label, shard
@@ -108,6 +108,11 @@ impl Slice for CommonCrawl {
             let what = " would keep no page: without lm, all pages are in the bucket \"all\"; name \
                         lm, or that bucket too";
             return unusable("buckets", what.to_owned());
+        }
+        if settings.dedup.iter().skip(1).any(|method| *method == Dedup::Paragraphs) {
+            let what = " names paragraphs after another method: paragraphs are compared first, before \
+                        languages are identified, as in CCNet";
+            return unusable("dedup", what.to_owned());
         }
         match (settings.copies, settings.scope) {
             (Copies::None, Scope::Corpus) => {
@@ -258,16 +263,16 @@ const EARLIER_SCORES: &[EarlierScore] = &[
 const QUALITY: &str = "quality";
 const FILTER: &str = "filter";
 
-/// CCNet's first step, unless the recipe sets another `dedup`.
+/// CCNet's first step, if `dedup` begins with it.
 fn without_repeated_paragraphs<'scope>(
     pages: Docs<'scope>,
     setup: &Setup<Settings>,
 ) -> Docs<'scope> {
-    match setup.settings.dedup {
-        Dedup::Paragraphs => pages
+    match setup.settings.dedup.first() {
+        Some(Dedup::Paragraphs) => pages
             .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, rule(setup), record_cut)
             .reject("duplicate_paragraphs", |page| page.text.is_empty()),
-        Dedup::None | Dedup::Exact | Dedup::Simhash | Dedup::Minhash(_) => pages,
+        _ => pages,
     }
 }
 
@@ -305,13 +310,14 @@ fn shard_groups(setup: &Setup<Settings>, label: usize) -> Vec<u64> {
     (0..sources).filter(|s| *s == 0 || group(*s) != group(s - 1)).collect()
 }
 
-/// RedPajama's own step: whole pages, compared across dumps.
+/// RedPajama's own step, whole pages compared across dumps, if it follows CCNet's; and then the other
+/// methods.
 fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
-    match setup.settings.dedup {
-        Dedup::Paragraphs => {
-            pages.reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
-        }
-        method => pages.deduplicate(setup, method),
+    match &setup.settings.dedup[..] {
+        [Dedup::Paragraphs, others @ ..] => pages
+            .reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
+            .deduplicate(setup, others),
+        methods => pages.deduplicate(setup, methods),
     }
 }
 

@@ -4,26 +4,32 @@ use crate::promises;
 use crate::support::{Place, assert_same, list, number, text};
 use serde_json::{Value, json};
 
-/// A method as a recipe's value: a table is one already.
+/// A method as a recipe's value: a table or a list is one already.
 const MINHASH_OF_OTHER_SHAPE: &str =
     "{ method = \"minhash\", verify = \"none\", bands = 20, rows = 5, ngram = 3 }";
 
 fn value(method: &str) -> String {
-    if method.starts_with('{') { method.to_owned() } else { format!("\"{method}\"") }
+    if method.starts_with(['{', '[']) { method.to_owned() } else { format!("\"{method}\"") }
 }
 
 #[test]
 fn each_method_keeps_the_promises_and_drops_its_own_kind_of_copies() {
     let labels = [("2019-30", "fixtures/2019-30"), ("2020-05", "fixtures/2020-05")];
-    let methods = [
-        ("none", None, 0),
-        // In the kept languages: 12 and 6 exact copies, and 30 pages that were crawled again.
-        ("exact", Some("duplicate"), 48),
-        ("simhash", Some("near_duplicate"), 48),
-        ("minhash", Some("near_duplicate"), 48),
-        (MINHASH_OF_OTHER_SHAPE, Some("near_duplicate"), 48),
+    // In the kept languages: 12 and 6 exact copies, and 30 pages that were crawled again.
+    let methods: [(&str, &[&str], u64); 7] = [
+        ("none", &[], 0),
+        ("exact", &["duplicate"], 48),
+        ("simhash", &["near_duplicate"], 48),
+        ("minhash", &["near_duplicate"], 48),
+        (MINHASH_OF_OTHER_SHAPE, &["near_duplicate"], 48),
+        ("[\"exact\", \"minhash\"]", &["duplicate", "near_duplicate"], 48),
+        (
+            "[\"paragraphs\", \"simhash\"]",
+            &["duplicate_paragraphs", "duplicate", "near_duplicate"],
+            48,
+        ),
     ];
-    for (method, reason, least) in methods {
+    for (method, reasons, least) in methods {
         let place = Place::new();
         let settings =
             format!("languages = []\nmin_language_score = 0.0\ndedup = {}", value(method));
@@ -33,11 +39,13 @@ fn each_method_keeps_the_promises_and_drops_its_own_kind_of_copies() {
             status["slices"]["common_crawl"]["labels"][label]["dropped"].clone()
         };
         let dropped = [of_label("2019-30"), of_label("2020-05")];
-        for reasons in dropped.iter().map(|dropped| dropped.as_object().unwrap()) {
-            let known = |name: &String| name == "too_short" || Some(name.as_str()) == reason;
-            assert!(reasons.keys().all(known), "{method}: {dropped:?}");
+        for found in dropped.iter().map(|dropped| dropped.as_object().unwrap()) {
+            let known = |name: &String| name == "too_short" || reasons.contains(&name.as_str());
+            assert!(found.keys().all(known), "{method}: {dropped:?}");
         }
-        let copies = |dropped: &Value| reason.and_then(|r| dropped.get(r)).map_or(0, number);
+        let copies = |dropped: &Value| -> u64 {
+            reasons.iter().filter_map(|reason| dropped.get(reason)).map(number).sum()
+        };
         let copies: u64 = dropped.iter().map(copies).sum();
         assert!(copies >= least, "{method}: {copies}");
     }
@@ -153,4 +161,79 @@ fn a_wrong_setting_of_minhash_is_named_with_its_place() {
     place.write("r.toml", "corpus = \"c\"\n[books]\ndedup = { method = \"minhash\", row = 8 }\n");
     let parts = ["r.toml:3", "books.dedup has no setting row", "did you mean rows?"];
     place.run("build r.toml").exits(2).names(&parts);
+}
+
+/// The reason for which each book is dropped, and the index by which `explain` says so.
+fn fates(place: &Place, corpus: &str, names: &str) -> Vec<(Value, Value)> {
+    let of = |name: char| {
+        let id = format!("books/x/{name}.jsonl#0");
+        let found = place.run(&format!("explain {corpus} {id} --json")).exits(0).json();
+        (found["reason"].clone(), found["copy_of"]["index"].clone())
+    };
+    names.chars().map(of).collect()
+}
+
+#[test]
+fn methods_of_a_list_are_applied_in_its_order_and_each_takes_its_copies_back() {
+    let near = (json!("near_duplicate"), json!("books_minhash"));
+    let same = (json!("duplicate"), json!("books_exact"));
+    let kept = (Value::Null, Value::Null);
+    for (list, of_copy) in [("[\"exact\", \"minhash\"]", &same), ("[\"minhash\", \"exact\"]", &near)] {
+        // `b` is near to `a`, and `c` to `b` only; `e` is a copy of `a`.
+        let place = with_a_chain(list);
+        place.write("in/e.jsonl", json!({ "text": book(&[]) }).to_string());
+        place.run("build all.toml --corpus all -w 2").exits(0);
+        let at_first = [&kept, &near, &kept, &kept, of_copy].map(Clone::clone);
+        assert_eq!(fates(&place, "all", "abcde"), at_first, "{list}");
+        let exported = place.export("all");
+        // Without `a`, `b` is kept, and so `c` and `e` are near to a kept one: `e` is no copy any more.
+        place.write("list.txt", "books/x/a.jsonl#0");
+        place.run("remove all --ids list.txt -w 3").exits(0);
+        assert_eq!(fates(&place, "all", "bcde"), [&kept, &near, &kept, &near].map(Clone::clone));
+        let rest = "\"in/b.jsonl\", \"in/c.jsonl\", \"in/d.jsonl\", \"in/e.jsonl\"";
+        place.write(
+            "rest.toml",
+            format!(
+                "[books]\ndedup = {list}\n[[input]]\nslice = \"books\"\nlabel = \"x\"\npaths = [{rest}]\n"
+            ),
+        );
+        place.run("build rest.toml --corpus rest -w 1").exits(0);
+        assert_same(&place.export("all"), &place.export("rest"), list);
+        place.assert_sound("all");
+        place.run("restore all --ids list.txt").exits(0);
+        assert_same(&place.export("all"), &exported, list);
+        let report = place.run("report all --json").exits(0).json();
+        let indexes = self::list(&report["duplicates"]).iter().map(|index| text(&index["index"]));
+        let in_order: Vec<&str> = indexes.collect();
+        let first = if list.starts_with("[\"exact") { "books_exact" } else { "books_minhash" };
+        assert_eq!((in_order.len(), in_order[0]), (2, first), "{in_order:?}");
+    }
+}
+
+#[test]
+fn a_list_of_one_method_is_that_method() {
+    let place = with_a_chain("\"exact\"");
+    place.run("build all.toml --corpus all").exits(0);
+    let recipe = |dedup: &str| format!("[books]\ndedup = {dedup}\n");
+    place.write("one.toml", recipe("[\"exact\"]"));
+    place.run("build one.toml --corpus all").exits(0);
+    place.write("two.toml", recipe("[\"exact\", \"simhash\"]"));
+    let parts = ["books.dedup", "\"exact\"", "[\"exact\", \"simhash\"]"];
+    place.run("build two.toml --corpus all").exits(2).names(&parts);
+    let printed = place.run("build two.toml --print-recipe").exits(0).stdout;
+    assert!(printed.contains("dedup = [\"exact\", \"simhash\"]"), "{printed}");
+}
+
+#[test]
+fn a_list_that_cannot_be_applied_is_named_with_its_place() {
+    let place = Place::new();
+    for (slice, dedup, parts) in [
+        ("books", "[\"exact\", \"exact\"]", ["r.toml:3", "books.dedup has exact twice"]),
+        ("books", "[\"none\", \"exact\"]", ["r.toml:3", "books.dedup has none in a list"]),
+        ("common_crawl", "[\"exact\", \"paragraphs\"]", ["r.toml:3", "compared first"]),
+        ("github", "[\"minhash\", \"exact\"]", ["r.toml:3", "compared first"]),
+    ] {
+        place.write("r.toml", format!("corpus = \"c\"\n[{slice}]\ndedup = {dedup}\n"));
+        place.run("build r.toml").exits(2).names(&parts);
+    }
 }
