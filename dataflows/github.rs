@@ -31,7 +31,7 @@ settings! {
         min_alnum_prop: f64 = 0.25, range 0.0..=1.0;
         /// files with fewer letters per token are dropped, if there is a tokenizer
         min_letters_per_token: f64 = 1.5, from 0.0;
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash; or a list
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
         dedup: Methods = Dedup::Exact.into(); // github_global_dedup.py
     }
 }
@@ -152,7 +152,17 @@ impl Slice for GitHub {
             .reject("alnum_prop", move |file| float(file, "alnum_prop") < min_alnum_prop)
             .tag("Tokens", setup.models.tokens())
             .reject("tokens_ratio", move |file| letters_per_token(file) < min_letters);
-        good.deduplicate(setup, methods) // Beyond RedPajama-1T.
+        let different = good.deduplicate(setup, methods); // Beyond RedPajama-1T.
+        if !methods.iter().any(|method| method.cuts()) {
+            return different;
+        }
+        let count = setup.models.tokens();
+        different.tag("Statistics and tokens of what is left", move |file| {
+            if file.paragraphs.duplicate > 0 {
+                record_statistics(file);
+                count(file);
+            }
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `reject` | rejects those for which a test holds, with a reason | none |
 //! | `tag` | writes something into each | none |
 //! | `cut_repeated_paragraphs` | cuts paragraphs seen before | the index that it names |
+//! | `cut_repeated_lines` | cuts or counts lines seen before | the index that it names |
 //! | `cut_repeated_spans` | cuts spans of text seen before | the index that it names |
 //! | `reject_repeats` | rejects those seen before | the index that it names |
 //! | `reject_near_kept` | rejects those near to an earlier one that is kept | three indexes, after the name of the first |
@@ -35,4 +36,5 @@ mod spill;
 pub(crate) mod steps;
 
 pub use kept::{CANDIDATES_MAX, Near};
+pub use paragraphs::Repeated;
 pub use spans::Span;

@@ -1,7 +1,9 @@
 //! The setting `dedup`, which any slice can have.
 
+mod lines;
 mod methods;
 
+pub use self::lines::{Lines, LinesAction};
 pub use self::methods::Methods;
 
 use crate::settings::{SettingType, SettingValue, WrongValue, string};
@@ -19,12 +21,14 @@ use toml::de::DeValue;
 
 /// A method by which copies are dropped within a slice. The copy added first is kept.
 ///
-/// In a recipe it is a word, `"exact"`; or, to set how MinHash compares, a table: `{ method = "minhash",
+/// In a recipe it is a word, `"exact"`; or, to set more than the method, a table: `{ method = "minhash",
 /// threshold = 0.8 }`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Dedup {
     /// `exact`
     Exact,
+    /// `lines`
+    Lines(Lines),
     /// `paragraphs`
     Paragraphs,
     /// `simhash`
@@ -64,15 +68,17 @@ const SHAPE_KEYS: [(&str, std::ops::RangeInclusive<usize>); 3] =
     [("bands", 1..=256), ("rows", 1..=128), ("ngram", 1..=64)];
 
 /// The keys of a table besides `method`, by method.
-const KEYS: [(&str, &[&str]); 1] = [("minhash", &["threshold", "verify", "bands", "rows", "ngram"])];
+const KEYS: [(&str, &[&str]); 2] =
+    [("lines", &["action"]), ("minhash", &["threshold", "verify", "bands", "rows", "ngram"])];
 
 impl Dedup {
-    const WORDS: [&str; 5] = ["none", "exact", "paragraphs", "simhash", "minhash"];
+    const WORDS: [&str; 6] = ["none", "exact", "lines", "paragraphs", "simhash", "minhash"];
 
     /// The word of the method.
     pub fn word(self) -> &'static str {
         match self {
             Dedup::Exact => "exact",
+            Dedup::Lines(_) => "lines",
             Dedup::Paragraphs => "paragraphs",
             Dedup::Simhash => "simhash",
             Dedup::Minhash(_) => "minhash",
@@ -83,6 +89,7 @@ impl Dedup {
     pub fn cuts(self) -> bool {
         match self {
             Dedup::Paragraphs => true,
+            Dedup::Lines(Lines { action }) => action == LinesAction::Cut,
             Dedup::Exact | Dedup::Simhash | Dedup::Minhash(_) => false,
         }
     }
@@ -92,6 +99,7 @@ impl Dedup {
         Ok(Some(match string(value)? {
             "none" => return Ok(None),
             "exact" => Dedup::Exact,
+            "lines" => Dedup::Lines(Lines::default()),
             "paragraphs" => Dedup::Paragraphs,
             "simhash" => Dedup::Simhash,
             "minhash" => Dedup::Minhash(Minhash::default()),
@@ -153,6 +161,9 @@ impl Dedup {
         let of_key =
             |wrong: WrongValue| WrongValue { what: format!(".{key}{}", wrong.what), ..wrong };
         match self {
+            Dedup::Lines(lines) => {
+                lines.action = LinesAction::read(value, folder).map_err(of_key)?;
+            }
             Dedup::Minhash(minhash) => match key {
                 "threshold" => {
                     let threshold = f64::read(value, folder).map_err(of_key)?;
@@ -186,17 +197,22 @@ impl Dedup {
         Ok(())
     }
 
-    /// The method as TOML. MinHash with everything that decides, also where it is the default.
+    /// The method as TOML, with everything that decides, also where it is the default.
     fn print(self) -> String {
-        let Dedup::Minhash(Minhash { threshold, verify, shape }) = self else {
-            return format!("{:?}", self.word());
+        let settings = match self {
+            Dedup::Exact | Dedup::Paragraphs | Dedup::Simhash => {
+                return format!("{:?}", self.word());
+            }
+            Dedup::Lines(Lines { action }) => format!("action = {}", action.print()),
+            Dedup::Minhash(Minhash { threshold, verify, shape }) => {
+                let (Shape { bands, rows, ngram }, verify) = (shape, verify.print());
+                format!(
+                    "threshold = {threshold:?}, verify = {verify}, bands = {bands}, rows = {rows}, \
+                     ngram = {ngram}"
+                )
+            }
         };
-        let Shape { bands, rows, ngram } = shape;
-        format!(
-            "{{ method = \"minhash\", threshold = {threshold:?}, verify = {}, bands = {bands}, \
-             rows = {rows}, ngram = {ngram} }}",
-            verify.print()
-        )
+        format!("{{ method = {:?}, {settings} }}", self.word())
     }
 }
 
@@ -210,6 +226,8 @@ pub trait Deduplicate {
     /// named after slice and method: `books_simhash`.
     ///
     /// - `exact`: drops documents whose text equals that of an earlier one, as `duplicate`.
+    /// - `lines`: cuts, or counts, lines that occurred before, and drops documents without any line left,
+    ///   as `duplicate_lines`.
     /// - `paragraphs`: cuts lines that occurred before, compared as in CCNet, and drops documents
     ///   without any line left, as `duplicate_paragraphs`.
     /// - `simhash`: drops documents similar to an earlier one, compared as RedPajama compares
@@ -230,9 +248,10 @@ fn by_method<'scope>(docs: Docs<'scope>, slice: &str, method: Dedup) -> Docs<'sc
     let first = Rule::first_of_all();
     match method {
         Dedup::Exact => docs.reject_repeats(&index, "duplicate", text_digest, first),
+        Dedup::Lines(lines) => lines.apply(docs, &index, |_, _| {}),
         Dedup::Paragraphs => docs
             .cut_repeated_paragraphs(&index, ccnet::paragraph_key, first, |_, _| {})
-            .reject("duplicate_paragraphs", |document| document.text.is_empty()),
+            .reject_empty("duplicate_paragraphs"),
         Dedup::Simhash => {
             let hash = |document: &Document| Some(simhash(&document.text));
             docs.reject_near_repeats(&index, "near_duplicate", hash, DISTANCE_MAX)
@@ -265,6 +284,11 @@ pub fn global_dedup(docs: Docs<'_>) -> Docs<'_> {
 
 /// Returns the first 128 bits of the BLAKE3 digest of the text, without any normalization.
 fn text_digest(document: &Document) -> u128 {
-    let digest = blake3::hash(document.text.as_bytes());
+    first_bits(&document.text)
+}
+
+/// Returns the first 128 bits of the BLAKE3 digest.
+fn first_bits(text: &str) -> u128 {
+    let digest = blake3::hash(text.as_bytes());
     u128::from_be_bytes(*digest.as_bytes().first_chunk().expect("a digest has 32 bytes"))
 }

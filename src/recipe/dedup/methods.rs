@@ -75,7 +75,7 @@ impl SettingType for Methods {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dedup::{Minhash, Verify};
+    use crate::dedup::{Lines, LinesAction, Minhash, Verify};
     use similarity::Shape;
 
     fn read(text: &str) -> Result<Vec<Dedup>, String> {
@@ -97,6 +97,10 @@ mod tests {
         let text = "d.method = \"minhash\"\nd.threshold = 0.8\nd.verify = \"none\"\nd.bands = 9\n\
                     d.rows = 13\nd.ngram = 13";
         assert_eq!(read(text), Ok(vec![other]));
+        let lines = |action| Ok(vec![Dedup::Lines(Lines { action })]);
+        assert_eq!(read("d = \"lines\""), lines(LinesAction::Cut));
+        let count = "d = { method = \"lines\", action = \"count\" }";
+        assert_eq!(read(count), lines(LinesAction::Count));
         let text = "d = [\"minhash\", { method = \"exact\" }, \"paragraphs\"]";
         assert_eq!(read(text), Ok(vec![minhash, Dedup::Exact, Dedup::Paragraphs]));
         assert_eq!(read("d = [\"exact\"]"), Ok(vec![Dedup::Exact]));
@@ -110,6 +114,7 @@ mod tests {
             vec![],
             vec![Dedup::Paragraphs],
             vec![minhash],
+            vec![Dedup::Lines(Lines { action: LinesAction::Count })],
             vec![minhash, Dedup::Paragraphs, Dedup::Exact],
         ] {
             let printed = Methods(methods.clone()).print();
@@ -126,12 +131,20 @@ mod tests {
             ("\"minhahs\"", "d cannot be minhahs; did you mean minhash?"),
             (
                 "{ threshold = 0.8 }",
-                "d has no method: one of none, exact, paragraphs, simhash, minhash",
+                "d has no method: one of none, exact, lines, paragraphs, simhash, minhash",
             ),
             ("{ method = 3 }", "d.method must be a string in quotes, not integer"),
             (
                 "{ method = \"exact\", bands = 3 }",
                 "d.bands is a setting of the method minhash only",
+            ),
+            (
+                "{ method = \"paragraphs\", action = \"count\" }",
+                "d.action is a setting of the method lines only",
+            ),
+            (
+                "{ method = \"lines\", action = \"drop\" }",
+                "d.action cannot be drop; known: cut, count",
             ),
             ("{ method = \"exact\", bad = 3 }", "d has no setting bad; known: method"),
             ("{ method = \"minhash\", threshold = 75 }", "d.threshold must be 0 to 1, not 75"),
