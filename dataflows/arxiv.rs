@@ -15,8 +15,8 @@ settings! {
     pub struct Settings {
         /// how LaTeX is converted to text: better, redpajama
         clean: Clean = Clean::Better, redpajama = Clean::RedPajama; // arxiv_cleaner.py
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
-        dedup: Dedup = Dedup::None; // no step of data_prep/arxiv compares papers
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        dedup: Methods = Methods::none(); // no step of data_prep/arxiv compares papers
     }
 }
 
@@ -62,7 +62,7 @@ impl Slice for Arxiv {
     /// Keeps all papers, or, with `dedup`, those whose text is new.
     fn graph<'scope>(papers: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
         papers
-            .deduplicate(setup, setup.settings.dedup)
+            .deduplicate(setup, &setup.settings.dedup)
             .tag("Language", setup.models.language_in_lower_case())
             .tag("Tokens", setup.models.tokens())
             .tag("Record language", record_language)
@@ -180,7 +180,7 @@ mod tests {
         let [ice, rust] = [ice, rust].map(|text| format!("kept: {text}"));
         let settings = defaults::<Arxiv>();
         assert_funnel::<Arxiv>(&settings, &documents, &[&ice, &rust, &ice]);
-        let settings = Settings { dedup: Dedup::Exact, ..settings };
+        let settings = Settings { dedup: Dedup::Exact.into(), ..settings };
         assert_funnel::<Arxiv>(&settings, &documents, &[&ice, &rust, "duplicate"]);
     }
 }

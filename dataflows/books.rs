@@ -15,8 +15,8 @@ settings! {
     /// RedPajama's scripts have no other settings: window and distance of the SimHash are constants
     /// of the crate `similarity`.
     pub struct Settings {
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
-        dedup: Dedup = Dedup::Simhash; // data_prep/book/dedup.py
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        dedup: Methods = Dedup::Simhash(Simhash::default()).into(), redpajama = Dedup::Simhash(Simhash::redpajama()).into(); // data_prep/book/dedup.py
     }
 }
 
@@ -60,7 +60,7 @@ impl Slice for Books {
         books
             // Upstream also compares empty books, and keeps the first.
             .reject("empty", |book| book.text.trim().is_empty())
-            .deduplicate(setup, setup.settings.dedup)
+            .deduplicate(setup, &setup.settings.dedup)
             .tag("Tokens", setup.models.tokens())
     }
 }

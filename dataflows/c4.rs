@@ -20,8 +20,8 @@ settings! {
     pub struct Settings {
         /// json: shards of allenai/c4, unchanged; wet: a dump, filtered by C4's rules
         source: Source = Source::Json;
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
-        dedup: Dedup = Dedup::None; // data_prep/c4: none; a shard has no copies
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        dedup: Methods = Methods::none(); // data_prep/c4: none; a shard has no copies
         /// what a dump keeps only once: lines (as C4 was made), or spans of three sentences
         repeats: Repeats = Repeats::Lines; // c4_utils.py; spans: Raffel et al. 2020
         /// languages kept of a dump; [] for all
@@ -120,7 +120,7 @@ impl Slice for C4 {
             Source::Json => pages,
             Source::Wet => cleaned(pages, setup),
         };
-        pages.deduplicate(setup, setup.settings.dedup).tag("Tokens", setup.models.tokens())
+        pages.deduplicate(setup, &setup.settings.dedup).tag("Tokens", setup.models.tokens())
     }
 }
 
@@ -147,10 +147,10 @@ fn without_repeats<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs
     match setup.settings.repeats {
         Repeats::Spans => pages
             .cut_repeated_spans("c4_spans", spans, first, |page| page.text = c4::tidy(&page.text))
-            .reject("duplicate_spans", |page| page.text.is_empty()),
+            .reject_empty("duplicate_spans"),
         Repeats::Lines => pages
             .cut_repeated_paragraphs("c4_lines", |line, _| c4::line_key(line), first, |_, _| ())
-            .reject("duplicate_lines", |page| page.text.is_empty()),
+            .reject_empty("duplicate_lines"),
     }
 }
 

@@ -19,8 +19,8 @@ settings! {
     pub struct Settings {
         /// pages with fewer characters are dropped, before deduplication
         min_chars: u64 = 300; // cc_net mine.py: min_len
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
-        dedup: Dedup = Dedup::Paragraphs; // and then whole pages, data_prep/cc/dedup
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        dedup: Methods = Dedup::Paragraphs.into(); // and then whole pages, data_prep/cc/dedup
         /// which copies of a repeated paragraph are kept: first, none
         copies: Copies = Copies::First, redpajama = Copies::None; // cc_net dedup.py
         /// where paragraphs are compared: corpus, label, shard
@@ -108,6 +108,11 @@ impl Slice for CommonCrawl {
             let what = " would keep no page: without lm, all pages are in the bucket \"all\"; name \
                         lm, or that bucket too";
             return unusable("buckets", what.to_owned());
+        }
+        if by_place(&settings.dedup).1.contains(&Dedup::Paragraphs) {
+            let what = " names paragraphs after another method: paragraphs are compared first, before \
+                        languages are identified, as in CCNet; only lines may come before";
+            return unusable("dedup", what.to_owned());
         }
         match (settings.copies, settings.scope) {
             (Copies::None, Scope::Corpus) => {
@@ -205,7 +210,8 @@ impl Slice for CommonCrawl {
         let is_poor =
             move |page: &Document| page.scores.quality.is_some_and(|q| is_below(q, min_score));
         let long = pages.reject("too_short", move |page| (page.chars() as u64) < min_chars);
-        let likely = without_repeated_paragraphs(long, setup)
+        let (first, others) = by_place(&setup.settings.dedup);
+        let likely = deduplicated(long, setup, first)
             // After the cut, as in CCNet: menus and cookie notices bias the result.
             .tag("Language", setup.models.language())
             .tag("Record language", record_language)
@@ -214,7 +220,9 @@ impl Slice for CommonCrawl {
             .tag("Perplexity", setup.models.perplexity())
             .tag("Record perplexity", record_perplexity)
             .reject("bucket", move |page| !in_bucket(page));
-        without_copies(likely, setup)
+        let different =
+            if first.contains(&Dedup::Paragraphs) { without_copies(likely) } else { likely };
+        deduplicated(different, setup, others)
             .tag("Quality", setup.models.quality())
             // For poor pages too: `sluice calibrate` computes what another threshold would keep.
             .tag("Tokens", setup.models.tokens())
@@ -258,17 +266,27 @@ const EARLIER_SCORES: &[EarlierScore] = &[
 const QUALITY: &str = "quality";
 const FILTER: &str = "filter";
 
-/// CCNet's first step, unless the recipe sets another `dedup`.
-fn without_repeated_paragraphs<'scope>(
+/// Divides methods into those that are applied before languages are identified, where CCNet cuts
+/// paragraphs, and those after: lines and paragraphs come first if the list begins with them.
+fn by_place(methods: &[Dedup]) -> (&[Dedup], &[Dedup]) {
+    let is_of_lines = |method: &Dedup| matches!(method, Dedup::Paragraphs | Dedup::Lines(_));
+    let place = methods.iter().position(|method| !is_of_lines(method));
+    methods.split_at(place.unwrap_or(methods.len()))
+}
+
+/// Applies methods, and records what is cut as CCNet does.
+fn deduplicated<'scope>(
     pages: Docs<'scope>,
     setup: &Setup<Settings>,
+    methods: &[Dedup],
 ) -> Docs<'scope> {
-    match setup.settings.dedup {
+    methods.iter().fold(pages, |pages, method| match method {
         Dedup::Paragraphs => pages
             .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, rule(setup), record_cut)
-            .reject("duplicate_paragraphs", |page| page.text.is_empty()),
-        Dedup::None | Dedup::Exact | Dedup::Simhash | Dedup::Minhash(_) => pages,
-    }
+            .reject_empty("duplicate_paragraphs"),
+        Dedup::Lines(lines) => lines.apply(pages, "common_crawl_lines", record_cut),
+        method => pages.deduplicate(setup, std::slice::from_ref(method)),
+    })
 }
 
 /// Which copies of a paragraph are dropped.
@@ -305,14 +323,9 @@ fn shard_groups(setup: &Setup<Settings>, label: usize) -> Vec<u64> {
     (0..sources).filter(|s| *s == 0 || group(*s) != group(s - 1)).collect()
 }
 
-/// RedPajama's own step: whole pages, compared across dumps.
-fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
-    match setup.settings.dedup {
-        Dedup::Paragraphs => {
-            pages.reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
-        }
-        method => pages.deduplicate(setup, method),
-    }
+/// RedPajama's own step, after CCNet's: whole pages, compared across dumps.
+fn without_copies(pages: Docs<'_>) -> Docs<'_> {
+    pages.reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
 }
 
 /// Reads the pages of a WET file (cc_net `process_wet_file.py`: `parse_doc`).
@@ -368,8 +381,17 @@ fn document_digest(record: &WarcRecord) -> u128 {
 }
 
 /// Records the cut as CCNet does (cc_net `dedup.py`: `DuplicatesRemover.do`). As upstream, `length`
-/// is in bytes before the cut and in characters after it.
+/// is in bytes before the cut and in characters after it. After several cuts, the original values and the
+/// numbers of lines are those before the first.
 fn record_cut(page: &mut Document, lines: &[u32]) {
+    if let Some(Value::Ints(before)) = page.meta.get("line_ids") {
+        let lines: Vec<u32> =
+            lines.iter().filter_map(|line| before.get(*line as usize).copied()).collect();
+        page.meta.set("nlines", lines.len());
+        page.meta.set("length", page.chars());
+        page.meta.set("line_ids", lines);
+        return;
+    }
     for (name, original) in [("nlines", "original_nlines"), ("length", "original_length")] {
         if let Some(Value::Int(number)) = page.meta.get(name).cloned() {
             page.meta.set(original, number as usize);

@@ -31,8 +31,8 @@ settings! {
         min_alnum_prop: f64 = 0.25, range 0.0..=1.0;
         /// files with fewer letters per token are dropped, if there is a tokenizer
         min_letters_per_token: f64 = 1.5, from 0.0;
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
-        dedup: Dedup = Dedup::Exact; // github_global_dedup.py
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        dedup: Methods = Dedup::Exact.into(); // github_global_dedup.py
     }
 }
 
@@ -60,6 +60,11 @@ impl Slice for GitHub {
     type Settings = Settings;
 
     fn check(settings: &Settings) -> Result<(), Unusable> {
+        if settings.dedup.iter().skip(1).any(|method| *method == Dedup::Exact) {
+            let what = " names exact after another method: files are compared first, as they were \
+                        read, before their heads are cut";
+            return Err(Unusable { key: "dedup", what: what.to_owned() });
+        }
         match settings.licenses.iter().find(|name| !licence::begins_one(name)) {
             None => Ok(()),
             Some(name) => {
@@ -132,7 +137,12 @@ impl Slice for GitHub {
             .reject("license", move |file| !is_licensed(file, &licenses))
             .reject("certificate", |file| path::is_certificate(at(file)))
             .reject("license_file", |file| path::is_root_licence(at(file)));
-        let good = without_exact_copies(licensed, settings.dedup)
+        let (exact, methods) = match &settings.dedup[..] {
+            [Dedup::Exact, methods @ ..] => (true, methods),
+            methods => (false, methods),
+        };
+        let compared = if exact { without_exact_copies(licensed) } else { licensed };
+        let good = compared
             .tag("Cut header", cut_header(settings.clean))
             .tag("Statistics", record_statistics)
             .reject("empty", |file| file.text.is_empty())
@@ -142,23 +152,24 @@ impl Slice for GitHub {
             .reject("alnum_prop", move |file| float(file, "alnum_prop") < min_alnum_prop)
             .tag("Tokens", setup.models.tokens())
             .reject("tokens_ratio", move |file| letters_per_token(file) < min_letters);
-        match settings.dedup {
-            Dedup::Exact => good,
-            method => good.deduplicate(setup, method), // Beyond RedPajama-1T.
+        let different = good.deduplicate(setup, methods); // Beyond RedPajama-1T.
+        if !methods.iter().any(|method| method.cuts()) {
+            return different;
         }
+        let count = setup.models.tokens();
+        different.tag("Statistics and tokens of what is left", move |file| {
+            if file.paragraphs.duplicate > 0 {
+                record_statistics(file);
+                count(file);
+            }
+        })
     }
 }
 
 /// Compares files as read, before the head is cut. As upstream, files that differ only in their
 /// heads are all kept.
-fn without_exact_copies(files: Docs<'_>, method: Dedup) -> Docs<'_> {
-    match method {
-        Dedup::Exact => {
-            let first = Rule::first_of_all();
-            files.reject_repeats("github_files", "duplicate", |file| file.digest, first)
-        }
-        Dedup::None | Dedup::Paragraphs | Dedup::Simhash | Dedup::Minhash(_) => files,
-    }
+fn without_exact_copies(files: Docs<'_>) -> Docs<'_> {
+    files.reject_repeats("github_files", "duplicate", |file| file.digest, Rule::first_of_all())
 }
 
 /// Checks the column `license`, which is one licence or a list. Of a list, all must be wanted.

@@ -23,8 +23,8 @@ settings! {
         answers: Answers = Answers::Numeric, redpajama = Answers::RedPajama; // post_processing.py
         /// date of the dump; empty: the label if it is a date, else the day of the newest post
         timestamp: String = String::new(); // post_processing.py: 2023-03-29
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
-        dedup: Dedup = Dedup::None; // data_prep/stack_exchange: none
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        dedup: Methods = Methods::none(); // data_prep/stack_exchange: none
         /// which versions of a thread stay that several labels have: all, newest
         versions: Versions = Versions::All;
         /// whether each label is all of its sites: what it lacks was deleted since; with newest only
@@ -104,7 +104,7 @@ impl Slice for StackExchange {
         };
         threads
             .reject_repeats("stack_exchange_threads", "unchanged", thread_key, unchanged)
-            .deduplicate(setup, setup.settings.dedup)
+            .deduplicate(setup, &setup.settings.dedup)
             .tag("Language", setup.models.language_of_lines())
             .tag("Record", record(setup))
             .tag("Tokens", setup.models.tokens())

@@ -17,8 +17,8 @@ settings! {
         languages: Vec<String> = list(&LANGUAGES); // data_prep/wiki: its list of dumps
         /// date of the dumps, such as 20230320; empty: the date in each file's name
         timestamp: String = String::new(); // data_prep/wiki: date of the dump
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
-        dedup: Dedup = Dedup::None; // data_prep/wiki: none
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        dedup: Methods = Methods::none(); // data_prep/wiki: none
         /// which versions of a page stay that several labels have: all, newest
         versions: Versions = Versions::All;
         /// whether each label is all of its wikis: what it lacks was deleted since; with newest only
@@ -74,7 +74,7 @@ impl Slice for Wikipedia {
             .reject_repeats("wikipedia_pages", "duplicate_page", page_key, first_of_a_label())
             .tag("Clean", clean)
             .reject("empty", |page| page.text.is_empty())
-            .deduplicate(setup, setup.settings.dedup)
+            .deduplicate(setup, &setup.settings.dedup)
             .tag("Tokens", setup.models.tokens())
     }
 }

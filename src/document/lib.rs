@@ -98,7 +98,7 @@ pub struct Scores {
     pub signals: Vec<(Cow<'static, str>, f64)>,
 }
 
-/// Counts of one document's paragraphs.
+/// Counts of one document's paragraphs, added up over the steps that compare them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paragraphs {
     /// Paragraphs before deduplication.

@@ -5,6 +5,7 @@
 //! | `reject` | rejects those for which a test holds, with a reason | none |
 //! | `tag` | writes something into each | none |
 //! | `cut_repeated_paragraphs` | cuts paragraphs seen before | the index that it names |
+//! | `cut_repeated_lines` | cuts or counts lines seen before | the index that it names |
 //! | `cut_repeated_spans` | cuts spans of text seen before | the index that it names |
 //! | `reject_repeats` | rejects those seen before | the index that it names |
 //! | `reject_near` | rejects those near to an earlier one | three indexes, after the name of the first |
@@ -32,4 +33,5 @@ mod spill;
 pub(crate) mod steps;
 
 pub use near::{CANDIDATES_MAX, Counts, Near, Similar};
+pub use paragraphs::Repeated;
 pub use spans::Span;

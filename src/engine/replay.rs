@@ -9,7 +9,7 @@ use crate::failure::or_fail;
 use crate::operators::steps::Sharing;
 use crate::plan::{Plan, Work};
 use crate::run::Graph;
-use crate::stored::{Effect, IndexUse, StoredIndex};
+use crate::stored::{IndexUse, StoredIndex};
 use crate::worker::WorkerContext;
 use corpus::{Corpus, Manifest, Position};
 use document::{DocRef, Document, Epoch, Reason};
@@ -111,14 +111,23 @@ impl Recorder {
     pub fn deciding(
         self: &Rc<Self>,
         reason: &Reason,
+        test: Box<dyn FnMut(&Document) -> bool>,
+    ) -> Box<dyn FnMut(&Document) -> bool> {
+        let Some(known) = self.known.clone() else { return self.testing(reason, test) };
+        let wanted = reason.clone();
+        self.testing(reason, Box::new(move |document| known.get(&document.at) == Some(&wanted)))
+    }
+
+    /// Returns how the next step, with this reason, decides if it can test in any replay.
+    pub fn testing(
+        self: &Rc<Self>,
+        reason: &Reason,
         mut test: Box<dyn FnMut(&Document) -> bool>,
     ) -> Box<dyn FnMut(&Document) -> bool> {
         let place = self.step(GraphStep::Reject(reason.clone()));
-        let (recorder, reason) = (self.clone(), reason.clone());
+        let recorder = self.clone();
         Box::new(move |document| {
-            let known = recorder.known.as_ref();
-            let is_rejected = known
-                .map_or_else(|| test(document), |known| known.get(&document.at) == Some(&reason));
+            let is_rejected = test(document);
             if is_rejected {
                 recorder.ended.borrow_mut().insert(document.at, place);
             }
@@ -182,7 +191,7 @@ impl Recorder {
         for (key, at, witness) in found {
             let of = here.binary_search_by_key(&at, |keyed| keyed.at);
             here[of.expect("a document that asked")].witnesses.insert(key, witness);
-            if used.effect != Effect::Cut {
+            if used.effect.reason().is_some() {
                 self.ended.borrow_mut().insert(at, place);
             }
             fact(at, key);

@@ -29,6 +29,8 @@ pub struct IndexUse {
 pub enum Effect {
     /// The parts of a text with such a key are cut.
     Cut,
+    /// The parts of a text with such a key are counted.
+    Count,
     /// The document, which has one key, is rejected with this reason.
     Reject(Reason),
     /// The document is rejected with this reason if any of its keys is a duplicate.
@@ -39,8 +41,17 @@ impl Effect {
     /// The reason with which documents are rejected.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
-            Effect::Cut => None,
+            Effect::Cut | Effect::Count => None,
             Effect::Reject(reason) | Effect::RejectByAny(reason) => Some(reason),
+        }
+    }
+
+    /// `cut`, `counted`, or the reason with which documents are rejected.
+    pub fn name(&self) -> &str {
+        match self {
+            Effect::Cut => "cut",
+            Effect::Count => "counted",
+            Effect::Reject(reason) | Effect::RejectByAny(reason) => reason,
         }
     }
 }

@@ -1,32 +1,40 @@
 //! The setting `dedup`, which any slice can have.
 
+mod lines;
+mod methods;
+mod simhash;
+
+pub use self::lines::{Lines, LinesAction};
+pub use self::methods::Methods;
+pub use self::simhash::{Compare, Simhash};
+
 use crate::settings::{SettingType, SettingValue, WrongValue, string};
 use crate::slice::Setup;
 use crate::{choice, usage};
 use arrangement::{Copies, Rule, Scope};
 use document::{DocRef, Document};
-use engine::{Docs, Near};
-use similarity::{DISTANCE_MAX, MinHash, Scratch, Shape, simhash, similarity};
+use engine::{Counts, Docs, Near, Similar};
+use similarity::{DISTANCE_MAX, MinHash, Scratch, Shape, similarity};
 use std::path::Path;
 use std::sync::Arc;
 use text::ccnet;
 use toml::Spanned;
 use toml::de::DeValue;
 
-/// Which copies are dropped within a slice. The copy added first is kept.
+/// A method by which copies are dropped within a slice. The copy added first is kept.
 ///
-/// In a recipe it is a word, `"exact"`; or, to set how MinHash compares, a table: `{ method = "minhash",
+/// In a recipe it is a word, `"exact"`; or, to set more than the method, a table: `{ method = "minhash",
 /// threshold = 0.8 }`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Dedup {
-    /// `none`
-    None,
     /// `exact`
     Exact,
+    /// `lines`
+    Lines(Lines),
     /// `paragraphs`
     Paragraphs,
     /// `simhash`
-    Simhash,
+    Simhash(Simhash),
     /// `minhash`
     Minhash(Minhash),
 }
@@ -57,87 +65,111 @@ impl Default for Minhash {
     }
 }
 
-/// The keys of a table besides `method`, with the whole numbers that some may be.
+/// The keys of a table besides `method` that are whole numbers, with their ranges.
 const SHAPE_KEYS: [(&str, std::ops::RangeInclusive<usize>); 3] =
     [("bands", 1..=256), ("rows", 1..=128), ("ngram", 1..=64)];
-const KEYS: [&str; 6] = ["method", "threshold", "verify", "bands", "rows", "ngram"];
+
+/// The keys of a table besides `method`, by method.
+const KEYS: [(&str, &[&str]); 3] = [
+    ("lines", &["action"]),
+    ("simhash", &["distance", "compare"]),
+    ("minhash", &["threshold", "verify", "bands", "rows", "ngram"]),
+];
 
 impl Dedup {
-    const WORDS: [&str; 5] = ["none", "exact", "paragraphs", "simhash", "minhash"];
+    const WORDS: [&str; 6] = ["none", "exact", "lines", "paragraphs", "simhash", "minhash"];
 
     /// The word of the method.
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
-            Dedup::None => "none",
             Dedup::Exact => "exact",
+            Dedup::Lines(_) => "lines",
             Dedup::Paragraphs => "paragraphs",
-            Dedup::Simhash => "simhash",
+            Dedup::Simhash(_) => "simhash",
             Dedup::Minhash(_) => "minhash",
         }
     }
 
-    fn of_word(value: &Spanned<DeValue<'_>>) -> Result<Dedup, WrongValue> {
-        Ok(match string(value)? {
-            "none" => Dedup::None,
+    /// Whether it takes parts out of documents.
+    pub fn cuts(self) -> bool {
+        match self {
+            Dedup::Paragraphs => true,
+            Dedup::Lines(Lines { action }) => action == LinesAction::Cut,
+            Dedup::Exact | Dedup::Simhash(_) | Dedup::Minhash(_) => false,
+        }
+    }
+
+    /// The method of a word; `None` for the word `none`.
+    fn of_word(value: &Spanned<DeValue<'_>>) -> Result<Option<Dedup>, WrongValue> {
+        Ok(Some(match string(value)? {
+            "none" => return Ok(None),
             "exact" => Dedup::Exact,
+            "lines" => Dedup::Lines(Lines::default()),
             "paragraphs" => Dedup::Paragraphs,
-            "simhash" => Dedup::Simhash,
+            "simhash" => Dedup::Simhash(Simhash::default()),
             "minhash" => Dedup::Minhash(Minhash::default()),
             other => {
                 let hint = usage::suggest(other, Dedup::WORDS);
                 return wrong(value, format!(" cannot be {other}{hint}"));
             }
-        })
+        }))
     }
-}
 
-impl SettingValue for Dedup {
-    /// MinHash with everything that decides, also where it is the default.
-    fn print(&self) -> String {
-        let Dedup::Minhash(Minhash { threshold, verify, shape }) = self else {
-            return format!("{:?}", self.word());
+    /// Reads a word or a table; `None` for the word `none`.
+    fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Option<Dedup>, WrongValue> {
+        let table = match value.get_ref() {
+            DeValue::String(_) => return Dedup::of_word(value),
+            DeValue::Table(table) => table,
+            other => {
+                let found = other.type_str();
+                let what =
+                    format!(" must be a word in quotes or a table with a method, not {found}");
+                return wrong(value, what);
+            }
         };
-        let Shape { bands, rows, ngram } = shape;
-        format!(
-            "{{ method = \"minhash\", threshold = {threshold:?}, verify = {}, bands = {bands}, \
-             rows = {rows}, ngram = {ngram} }}",
-            verify.print()
-        )
-    }
-}
-
-impl SettingType for Dedup {
-    fn read(value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<Self, WrongValue> {
-        let DeValue::Table(table) = value.get_ref() else {
-            let is_word = matches!(value.get_ref(), DeValue::String(_));
-            let found = value.get_ref().type_str();
-            let what = format!(" must be a word in quotes or a table with a method, not {found}");
-            return if is_word { Dedup::of_word(value) } else { wrong(value, what) };
-        };
-        let find = |wanted: &str| {
-            table.iter().find(|(key, _)| &**key.get_ref() == wanted).map(|(_, value)| value)
-        };
-        let Some(method) = find("method") else {
+        let Some((_, method)) = table.iter().find(|(key, _)| &**key.get_ref() == "method") else {
             let words = Dedup::WORDS.join(", ");
             return wrong(value, format!(" has no method: one of {words}"));
         };
         let in_method =
             |wrong: WrongValue| WrongValue { what: format!(".method{}", wrong.what), ..wrong };
-        let Dedup::Minhash(mut minhash) = Dedup::of_word(method).map_err(in_method)? else {
-            return match table.iter().find(|(key, _)| &**key.get_ref() != "method") {
-                None => Dedup::of_word(method),
-                Some((key, value)) => wrong(
-                    value,
-                    format!(".{} is a setting of the method minhash only", key.get_ref()),
-                ),
-            };
-        };
+        let mut dedup = Dedup::of_word(method).map_err(in_method)?;
+        let word = dedup.map_or("none", Dedup::word);
         for (key, value) in table {
             let key = &**key.get_ref();
-            let of_key =
-                |wrong: WrongValue| WrongValue { what: format!(".{key}{}", wrong.what), ..wrong };
-            match key {
-                "method" => {}
+            if key == "method" {
+                continue;
+            }
+            match (KEYS.iter().find(|(_, keys)| keys.contains(&key)), &mut dedup) {
+                (Some((of, _)), Some(dedup)) if *of == word => dedup.set(key, value, folder)?,
+                (Some((of, _)), _) => {
+                    return wrong(value, format!(".{key} is a setting of the method {of} only"));
+                }
+                (None, _) => {
+                    let known = KEYS.iter().filter(|(of, _)| *of == word);
+                    let known = known.flat_map(|(_, keys)| *keys).copied();
+                    let hint = usage::suggest(key, known.chain(["method"]));
+                    return wrong(value, format!(" has no setting {key}{hint}"));
+                }
+            }
+        }
+        Ok(dedup)
+    }
+
+    /// Sets a key that a table of this method may have.
+    fn set(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        folder: &Path,
+    ) -> Result<(), WrongValue> {
+        let of_key =
+            |wrong: WrongValue| WrongValue { what: format!(".{key}{}", wrong.what), ..wrong };
+        match self {
+            Dedup::Lines(lines) => {
+                lines.action = LinesAction::read(value, folder).map_err(of_key)?;
+            }
+            Dedup::Minhash(minhash) => match key {
                 "threshold" => {
                     let threshold = f64::read(value, folder).map_err(of_key)?;
                     if !(0.0..=1.0).contains(&threshold) {
@@ -147,13 +179,10 @@ impl SettingType for Dedup {
                 }
                 "verify" => minhash.verify = Verify::read(value, folder).map_err(of_key)?,
                 _ => {
-                    let Some((_, range)) = SHAPE_KEYS.iter().find(|(known, _)| *known == key)
-                    else {
-                        let hint = usage::suggest(key, KEYS);
-                        return wrong(value, format!(" has no setting {key}{hint}"));
-                    };
                     let number = u64::read(value, folder).map_err(of_key)?;
                     let number = usize::try_from(number).unwrap_or(usize::MAX);
+                    let range = SHAPE_KEYS.iter().find(|(known, _)| *known == key);
+                    let (_, range) = range.expect("one of the keys of the method");
                     if !range.contains(&number) {
                         let (least, most) = (range.start(), range.end());
                         let what = format!(".{key} must be {least} to {most}, not {number}");
@@ -165,9 +194,40 @@ impl SettingType for Dedup {
                         _ => minhash.shape.ngram = number,
                     }
                 }
+            },
+            Dedup::Simhash(simhash) if key == "compare" => {
+                simhash.compare = Compare::read(value, folder).map_err(of_key)?;
             }
+            Dedup::Simhash(simhash) => {
+                let distance = u64::read(value, folder).map_err(of_key)?;
+                if distance > DISTANCE_MAX.into() {
+                    let what = format!(".distance must be 0 to {DISTANCE_MAX}, not {distance}");
+                    return wrong(value, what);
+                }
+                simhash.distance = distance as u32;
+            }
+            Dedup::Exact | Dedup::Paragraphs => unreachable!("the method has no keys"),
         }
-        Ok(Dedup::Minhash(minhash))
+        Ok(())
+    }
+
+    /// The method as TOML, with everything that decides, also where it is the default.
+    fn print(self) -> String {
+        let settings = match self {
+            Dedup::Exact | Dedup::Paragraphs => return format!("{:?}", self.word()),
+            Dedup::Simhash(Simhash { distance, compare }) => {
+                format!("distance = {distance}, compare = {}", compare.print())
+            }
+            Dedup::Lines(Lines { action }) => format!("action = {}", action.print()),
+            Dedup::Minhash(Minhash { threshold, verify, shape }) => {
+                let (Shape { bands, rows, ngram }, verify) = (shape, verify.print());
+                format!(
+                    "threshold = {threshold:?}, verify = {verify}, bands = {bands}, rows = {rows}, \
+                     ngram = {ngram}"
+                )
+            }
+        };
+        format!("{{ method = {:?}, {settings} }}", self.word())
     }
 }
 
@@ -177,45 +237,49 @@ fn wrong<T>(value: &Spanned<DeValue<'_>>, what: String) -> Result<T, WrongValue>
 
 /// Deduplication within a slice, by its setting `dedup`.
 pub trait Deduplicate {
-    /// Drops copies. Indexes are named after slice and method: `books_simhash`.
+    /// Drops copies by each method, in this order; each sees what those before it leave. Indexes are
+    /// named after slice and method: `books_simhash`.
     ///
-    /// - `none`: keeps all documents.
     /// - `exact`: drops documents whose text equals that of an earlier one, as `duplicate`.
+    /// - `lines`: cuts, or counts, lines that occurred before, and drops documents without any line left,
+    ///   as `duplicate_lines`.
     /// - `paragraphs`: cuts lines that occurred before, compared as in CCNet, and drops documents
     ///   without any line left, as `duplicate_paragraphs`.
-    /// - `simhash`: drops documents similar to an earlier one, compared as RedPajama compares
-    ///   books, as `near_duplicate`. A document that is dropped still counts for later ones.
+    /// - `simhash`: drops documents whose SimHash, as RedPajama computes it for books, is near that of an
+    ///   earlier one that is kept, or of any earlier one, as `near_duplicate`.
     /// - `minhash`: drops documents that share a band with an earlier one that is kept, as FineWeb
     ///   computes bands, and are similar to it by their sketches, as `near_duplicate`.
-    fn deduplicate<S>(self, setup: &Setup<S>, method: Dedup) -> Self;
+    fn deduplicate<S>(self, setup: &Setup<S>, methods: &[Dedup]) -> Self;
 }
 
 impl Deduplicate for Docs<'_> {
-    fn deduplicate<S>(self, setup: &Setup<S>, method: Dedup) -> Self {
-        let index = format!("{}_{}", setup.slice, method.word());
-        let first = Rule::first_of_all();
-        match method {
-            Dedup::None => self,
-            Dedup::Exact => self.reject_repeats(&index, "duplicate", text_digest, first),
-            Dedup::Paragraphs => self
-                .cut_repeated_paragraphs(&index, ccnet::paragraph_key, first, |_, _| {})
-                .reject("duplicate_paragraphs", |document| document.text.is_empty()),
-            Dedup::Simhash => {
-                let hash = |document: &Document| Some(simhash(&document.text));
-                self.reject_near_repeats(&index, "near_duplicate", hash, DISTANCE_MAX)
-            }
-            Dedup::Minhash(Minhash { threshold, verify, shape }) => {
-                let near = match verify {
-                    Verify::Signature => Some(Near { similarity, least: threshold }),
-                    Verify::None => None,
-                };
-                let (minhash, mut scratch) = (MinHash::new(shape), Scratch::default());
-                let bands = move |document: &Document, keys: &mut Vec<u64>| {
-                    let sketch = minhash.bands(&document.text, &mut scratch, keys);
-                    near.map(|_| sketch).unwrap_or_default()
-                };
-                self.reject_near_kept(&index, "near_duplicate", bands, near)
-            }
+    fn deduplicate<S>(self, setup: &Setup<S>, methods: &[Dedup]) -> Self {
+        methods.iter().fold(self, |docs, method| by_method(docs, setup.slice, *method))
+    }
+}
+
+fn by_method<'scope>(docs: Docs<'scope>, slice: &str, method: Dedup) -> Docs<'scope> {
+    let index = format!("{slice}_{}", method.word());
+    let first = Rule::first_of_all();
+    match method {
+        Dedup::Exact => docs.reject_repeats(&index, "duplicate", text_digest, first),
+        Dedup::Lines(lines) => lines.apply(docs, &index, |_, _| {}),
+        Dedup::Paragraphs => docs
+            .cut_repeated_paragraphs(&index, ccnet::paragraph_key, first, |_, _| {})
+            .reject_empty("duplicate_paragraphs"),
+        Dedup::Simhash(simhash) => simhash.apply(docs, &index),
+        Dedup::Minhash(Minhash { threshold, verify, shape }) => {
+            let similar = match verify {
+                Verify::Signature => Some(Similar { similarity, least: threshold }),
+                Verify::None => None,
+            };
+            let (minhash, mut scratch) = (MinHash::new(shape), Scratch::default());
+            let bands = move |document: &Document, keys: &mut Vec<u64>| {
+                let sketch = minhash.bands(&document.text, &mut scratch, keys);
+                similar.map(|_| sketch).unwrap_or_default()
+            };
+            let near = Near { similar, counts: Counts::Kept };
+            docs.reject_near(&index, "near_duplicate", bands, near)
         }
     }
 }
@@ -233,69 +297,11 @@ pub fn global_dedup(docs: Docs<'_>) -> Docs<'_> {
 
 /// Returns the first 128 bits of the BLAKE3 digest of the text, without any normalization.
 fn text_digest(document: &Document) -> u128 {
-    let digest = blake3::hash(document.text.as_bytes());
-    u128::from_be_bytes(*digest.as_bytes().first_chunk().expect("a digest has 32 bytes"))
+    first_bits(&document.text)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<Dedup, String> {
-        let table = toml::de::DeTable::parse(text).map_err(|error| error.to_string())?;
-        let value = table.get_ref().iter().next().map(|(_, value)| value).expect("a value");
-        Dedup::read(value, Path::new("")).map_err(|wrong| format!("{}{}", &text[..1], wrong.what))
-    }
-
-    #[test]
-    fn a_method_is_a_word_or_a_table() {
-        let minhash = Minhash::default();
-        assert_eq!(read("d = \"exact\""), Ok(Dedup::Exact));
-        assert_eq!(read("d = { method = \"simhash\" }"), Ok(Dedup::Simhash));
-        assert_eq!(read("d = \"minhash\""), Ok(Dedup::Minhash(minhash)));
-        let shape = Shape { bands: 9, rows: 13, ngram: 13 };
-        let other = Minhash { threshold: 0.8, verify: Verify::None, shape };
-        let text = "d.method = \"minhash\"\nd.threshold = 0.8\nd.verify = \"none\"\nd.bands = 9\n\
-                    d.rows = 13\nd.ngram = 13";
-        assert_eq!(read(text), Ok(Dedup::Minhash(other)));
-    }
-
-    #[test]
-    fn what_is_printed_is_read_again() {
-        let shape = Shape { bands: 5, rows: 25, ngram: 7 };
-        let minhash = Minhash { threshold: 1.0, verify: Verify::None, shape };
-        for dedup in [Dedup::None, Dedup::Paragraphs, Dedup::Minhash(minhash)] {
-            assert_eq!(read(&format!("d = {}", dedup.print())), Ok(dedup));
-        }
-    }
-
-    #[test]
-    fn a_wrong_table_is_named_with_what_was_expected() {
-        for (value, expected) in [
-            ("3", "d must be a word in quotes or a table with a method, not integer"),
-            ("\"minhahs\"", "d cannot be minhahs; did you mean minhash?"),
-            (
-                "{ threshold = 0.8 }",
-                "d has no method: one of none, exact, paragraphs, simhash, minhash",
-            ),
-            ("{ method = 3 }", "d.method must be a string in quotes, not integer"),
-            (
-                "{ method = \"exact\", bands = 3 }",
-                "d.bands is a setting of the method minhash only",
-            ),
-            ("{ method = \"minhash\", threshold = 75 }", "d.threshold must be 0 to 1, not 75"),
-            ("{ method = \"minhash\", rows = 0 }", "d.rows must be 1 to 128, not 0"),
-            ("{ method = \"minhash\", row = 8 }", "d has no setting row; did you mean rows?"),
-            (
-                "{ method = \"minhash\", verify = \"text\" }",
-                "d.verify cannot be text; known: signature, none",
-            ),
-            (
-                "{ method = \"minhash\", ngram = -1 }",
-                "d.ngram must be a whole number, 0 or more, not integer",
-            ),
-        ] {
-            assert_eq!(read(&format!("d = {value}")), Err(expected.to_owned()), "{value}");
-        }
-    }
+/// Returns the first 128 bits of the BLAKE3 digest.
+fn first_bits(text: &str) -> u128 {
+    let digest = blake3::hash(text.as_bytes());
+    u128::from_be_bytes(*digest.as_bytes().first_chunk().expect("a digest has 32 bytes"))
 }

@@ -36,7 +36,10 @@ pub use comparison::{Bound, Comparison, language_of, language_score_of};
 pub use decontamination::{
     Action, Decontamination, Decontaminator, EvaluationFiles, PRESETS, decontaminate, evaluations,
 };
-pub use dedup::{Dedup, Deduplicate, Minhash, Verify, first_of_a_label, global_dedup};
+pub use dedup::{
+    Dedup, Deduplicate, Lines, LinesAction, Methods, Minhash, Verify, first_of_a_label,
+    global_dedup,
+};
 pub use expand::{expand, pattern_below, unexpanded};
 pub use input::{Input, check_label};
 pub use models::{CommonModels, FactsOf, MissingModel, ModelFiles, Models};
@@ -61,8 +64,9 @@ pub use versions::Versions;
 pub mod prelude {
     pub use crate::{
         Bound, Calibration, Comparison, Dedup, Deduplicate, EarlierScore, FilePath, Fixture,
-        FixtureModel, FolderPath, Forms, ModelFiles, Record, Setup, Slice, Terms, Unusable,
-        Versions, choice, documents, first_of_a_label, fixtures, language_codes, list, settings,
+        FixtureModel, FolderPath, Forms, Methods, ModelFiles, Record, Setup, Slice, Terms,
+        Unusable, Versions, choice, documents, first_of_a_label, fixtures, language_codes, list,
+        settings,
     };
     pub use corpus::Newest;
     pub use document::{Document, Value};

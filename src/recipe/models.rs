@@ -206,7 +206,7 @@ impl Models {
         self.tokens.as_ref().map(|model| model.counter.count(text)).transpose()
     }
 
-    /// Sets the signals that the recipe names. `facts` returns what earlier steps recorded.
+    /// Adds the signals that the recipe names. `facts` returns what earlier steps recorded.
     pub fn signals(&self, facts: FactsOf) -> impl FnMut(&mut Document) + 'static {
         let (wanted, lists) = (self.signals.clone(), self.lists.clone());
         let mut scratch = signals::Scratch::default();
@@ -219,7 +219,8 @@ impl Models {
             let values = wanted
                 .iter()
                 .filter_map(|signal| Some((signal.name.into(), signal.value(&mut view).number()?)));
-            document.scores.signals = values.collect();
+            let values: Vec<_> = values.collect();
+            document.scores.signals.extend(values);
         }
     }
 

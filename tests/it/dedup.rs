@@ -4,26 +4,39 @@ use crate::promises;
 use crate::support::{Place, assert_same, list, number, text};
 use serde_json::{Value, json};
 
-/// A method as a recipe's value: a table is one already.
+/// A method as a recipe's value: a table or a list is one already.
 const MINHASH_OF_OTHER_SHAPE: &str =
     "{ method = \"minhash\", verify = \"none\", bands = 20, rows = 5, ngram = 3 }";
 
+const COUNTED_LINES: &str = "{ method = \"lines\", action = \"count\" }";
+
 fn value(method: &str) -> String {
-    if method.starts_with('{') { method.to_owned() } else { format!("\"{method}\"") }
+    if method.starts_with(['{', '[']) { method.to_owned() } else { format!("\"{method}\"") }
 }
 
 #[test]
 fn each_method_keeps_the_promises_and_drops_its_own_kind_of_copies() {
     let labels = [("2019-30", "fixtures/2019-30"), ("2020-05", "fixtures/2020-05")];
-    let methods = [
-        ("none", None, 0),
-        // In the kept languages: 12 and 6 exact copies, and 30 pages that were crawled again.
-        ("exact", Some("duplicate"), 48),
-        ("simhash", Some("near_duplicate"), 48),
-        ("minhash", Some("near_duplicate"), 48),
-        (MINHASH_OF_OTHER_SHAPE, Some("near_duplicate"), 48),
+    // In the kept languages: 12 and 6 exact copies, and 30 pages that were crawled again.
+    let methods: [(&str, &[&str], u64); 11] = [
+        ("none", &[], 0),
+        ("exact", &["duplicate"], 48),
+        ("simhash", &["near_duplicate"], 48),
+        ("minhash", &["near_duplicate"], 48),
+        (MINHASH_OF_OTHER_SHAPE, &["near_duplicate"], 48),
+        // Of these nothing is left.
+        ("lines", &["duplicate_lines"], 48),
+        (COUNTED_LINES, &[], 0),
+        ("[\"exact\", \"minhash\"]", &["duplicate", "near_duplicate"], 48),
+        ("[\"lines\", \"minhash\"]", &["duplicate_lines", "near_duplicate"], 48),
+        ("[\"exact\", \"lines\"]", &["duplicate", "duplicate_lines"], 48),
+        (
+            "[\"paragraphs\", \"simhash\"]",
+            &["duplicate_paragraphs", "duplicate", "near_duplicate"],
+            48,
+        ),
     ];
-    for (method, reason, least) in methods {
+    for (method, reasons, least) in methods {
         let place = Place::new();
         let settings =
             format!("languages = []\nmin_language_score = 0.0\ndedup = {}", value(method));
@@ -33,11 +46,13 @@ fn each_method_keeps_the_promises_and_drops_its_own_kind_of_copies() {
             status["slices"]["common_crawl"]["labels"][label]["dropped"].clone()
         };
         let dropped = [of_label("2019-30"), of_label("2020-05")];
-        for reasons in dropped.iter().map(|dropped| dropped.as_object().unwrap()) {
-            let known = |name: &String| name == "too_short" || Some(name.as_str()) == reason;
-            assert!(reasons.keys().all(known), "{method}: {dropped:?}");
+        for found in dropped.iter().map(|dropped| dropped.as_object().unwrap()) {
+            let known = |name: &String| name == "too_short" || reasons.contains(&name.as_str());
+            assert!(found.keys().all(known), "{method}: {dropped:?}");
         }
-        let copies = |dropped: &Value| reason.and_then(|r| dropped.get(r)).map_or(0, number);
+        let copies = |dropped: &Value| -> u64 {
+            reasons.iter().filter_map(|reason| dropped.get(reason)).map(number).sum()
+        };
         let copies: u64 = dropped.iter().map(copies).sum();
         assert!(copies >= least, "{method}: {copies}");
     }
@@ -153,4 +168,204 @@ fn a_wrong_setting_of_minhash_is_named_with_its_place() {
     place.write("r.toml", "corpus = \"c\"\n[books]\ndedup = { method = \"minhash\", row = 8 }\n");
     let parts = ["r.toml:3", "books.dedup has no setting row", "did you mean rows?"];
     place.run("build r.toml").exits(2).names(&parts);
+}
+
+/// The reason for which each book is dropped, and the index by which `explain` says so.
+fn fates(place: &Place, corpus: &str, names: &str) -> Vec<(Value, Value)> {
+    let of = |name: char| {
+        let id = format!("books/x/{name}.jsonl#0");
+        let found = place.run(&format!("explain {corpus} {id} --json")).exits(0).json();
+        (found["reason"].clone(), found["copy_of"]["index"].clone())
+    };
+    names.chars().map(of).collect()
+}
+
+#[test]
+fn methods_of_a_list_are_applied_in_its_order_and_each_takes_its_copies_back() {
+    let near = (json!("near_duplicate"), json!("books_minhash"));
+    let same = (json!("duplicate"), json!("books_exact"));
+    let kept = (Value::Null, Value::Null);
+    for (list, of_copy) in
+        [("[\"exact\", \"minhash\"]", &same), ("[\"minhash\", \"exact\"]", &near)]
+    {
+        // `b` is near to `a`, and `c` to `b` only; `e` is a copy of `a`.
+        let place = with_a_chain(list);
+        place.write("in/e.jsonl", json!({ "text": book(&[]) }).to_string());
+        place.run("build all.toml --corpus all -w 2").exits(0);
+        let at_first = [&kept, &near, &kept, &kept, of_copy].map(Clone::clone);
+        assert_eq!(fates(&place, "all", "abcde"), at_first, "{list}");
+        let exported = place.export("all");
+        // Without `a`, `b` is kept, and so `c` and `e` are near to a kept one: `e` is no copy any more.
+        place.write("list.txt", "books/x/a.jsonl#0");
+        place.run("remove all --ids list.txt -w 3").exits(0);
+        assert_eq!(fates(&place, "all", "bcde"), [&kept, &near, &kept, &near].map(Clone::clone));
+        let rest = "\"in/b.jsonl\", \"in/c.jsonl\", \"in/d.jsonl\", \"in/e.jsonl\"";
+        place.write(
+            "rest.toml",
+            format!(
+                "[books]\ndedup = {list}\n[[input]]\nslice = \"books\"\nlabel = \"x\"\npaths = [{rest}]\n"
+            ),
+        );
+        place.run("build rest.toml --corpus rest -w 1").exits(0);
+        assert_same(&place.export("all"), &place.export("rest"), list);
+        place.assert_sound("all");
+        place.run("restore all --ids list.txt").exits(0);
+        assert_same(&place.export("all"), &exported, list);
+        let report = place.run("report all --json").exits(0).json();
+        let indexes = self::list(&report["duplicates"]).iter().map(|index| text(&index["index"]));
+        let in_order: Vec<&str> = indexes.collect();
+        let first = if list.starts_with("[\"exact") { "books_exact" } else { "books_minhash" };
+        assert_eq!((in_order.len(), in_order[0]), (2, first), "{in_order:?}");
+    }
+}
+
+#[test]
+fn a_list_of_one_method_is_that_method() {
+    let place = with_a_chain("\"exact\"");
+    place.run("build all.toml --corpus all").exits(0);
+    let recipe = |dedup: &str| format!("[books]\ndedup = {dedup}\n");
+    place.write("one.toml", recipe("[\"exact\"]"));
+    place.run("build one.toml --corpus all").exits(0);
+    place.write("two.toml", recipe("[\"exact\", \"simhash\"]"));
+    let parts = ["books.dedup", "\"exact\"", "[\"exact\", \"simhash\"]"];
+    place.run("build two.toml --corpus all").exits(2).names(&parts);
+    let printed = place.run("build two.toml --print-recipe").exits(0).stdout;
+    assert!(printed.contains("dedup = [\"exact\", \"simhash\"]"), "{printed}");
+}
+
+#[test]
+fn a_list_that_cannot_be_applied_is_named_with_its_place() {
+    let place = Place::new();
+    for (slice, dedup, parts) in [
+        ("books", "[\"exact\", \"exact\"]", ["r.toml:3", "books.dedup has exact twice"]),
+        ("books", "[\"none\", \"exact\"]", ["r.toml:3", "books.dedup has none in a list"]),
+        ("common_crawl", "[\"exact\", \"paragraphs\"]", ["r.toml:3", "compared first"]),
+        ("github", "[\"minhash\", \"exact\"]", ["r.toml:3", "compared first"]),
+    ] {
+        place.write("r.toml", format!("corpus = \"c\"\n[{slice}]\ndedup = {dedup}\n"));
+        place.run("build r.toml").exits(2).names(&parts);
+    }
+}
+
+/// Texts of a few lines each. Many lines are in several texts, and many differ in a digit, a case or a
+/// mark only, which CCNet's paragraphs do not tell apart.
+fn pages_of_lines() -> Vec<String> {
+    let line = |number: usize| match number % 5 {
+        0 => format!("Page {} of 60", number % 12),
+        1 => format!("The {} of the harbour is lit at six.", ["lamp", "Lamp", "LAMP"][number % 3]),
+        2 => format!("Ledger {}", number % 7),
+        3 => String::new(),
+        _ => format!("No. {number}{}", ["", ".", "!"][number % 3]),
+    };
+    let page = |page: usize| (0..9).map(move |place| line((page * 7 + place * place * 3) % 97));
+    (0..40).map(|number| page(number).collect::<Vec<_>>().join("\n")).collect()
+}
+
+/// Builds a corpus of pages in two labels, without the page of this number.
+fn build_pages(place: &Place, corpus: &str, dedup: &str, without: Option<usize>) {
+    let pages = pages_of_lines();
+    let mut inputs = String::new();
+    for (label, of_label) in [("a", 0..25), ("b", 25..40)] {
+        let lines = of_label.filter(|number| Some(*number) != without).map(|number| {
+            let url = format!("http://a.example/{number}");
+            let (text, timestamp) = (&pages[number], "2019-04-25T12:57:54Z");
+            json!({"text": text, "timestamp": timestamp, "url": url}).to_string() + "\n"
+        });
+        place.write(&format!("{corpus}-in/{label}.jsonl"), lines.collect::<String>());
+        inputs += &format!(
+            "[[input]]\nslice = \"c4\"\nlabel = \"{label}\"\npaths = [\"{corpus}-in/{label}.jsonl\"]\n"
+        );
+    }
+    place.write("recipe.toml", format!("[c4]\ndedup = {}\n{inputs}", value(dedup)));
+    place.run(&format!("build recipe.toml --corpus {corpus} -w 2")).exits(0);
+}
+
+/// The lines with more than white space of the exported texts, in order.
+fn exported_lines(place: &Place, corpus: &str) -> Vec<String> {
+    let documents = place.documents(corpus);
+    let lines = documents.iter().flat_map(|document| text(&document["text"]).split('\n'));
+    lines.filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_different_line_is_kept_once_and_none_is_lost() {
+    let place = Place::new();
+    let pages = pages_of_lines();
+    let all = pages.iter().flat_map(|page| page.split('\n')).filter(|line| !line.is_empty());
+    let all: Vec<&str> = all.collect();
+    let different: std::collections::BTreeSet<&str> = all.iter().copied().collect();
+    build_pages(&place, "cut", "lines", None);
+    let mut kept = exported_lines(&place, "cut");
+    kept.sort();
+    assert!(kept.iter().eq(&different), "{kept:#?}");
+    assert!(all.len() > 2 * different.len(), "{} {}", all.len(), different.len());
+    // CCNet's paragraphs lose those that differ in what it folds.
+    build_pages(&place, "folded", "paragraphs", None);
+    assert!(exported_lines(&place, "folded").len() < different.len());
+
+    let counts =
+        |corpus: &str, label: &str| place.status(corpus)["slices"]["c4"]["labels"][label].clone();
+    let both = [counts("cut", "a"), counts("cut", "b")];
+    let sum = |of: &str| -> u64 { both.iter().map(|l| number(&l["paragraphs"][of])).sum() };
+    assert_eq!(sum("read"), all.len() as u64);
+    assert_eq!(sum("duplicate"), (all.len() - different.len()) as u64);
+    assert!(both.iter().any(|label| label["dropped"]["duplicate_lines"].is_u64()), "{both:?}");
+}
+
+#[test]
+fn lines_of_a_page_that_is_removed_stay_in_the_next_page_that_has_them() {
+    for dedup in ["lines", "[\"lines\", \"minhash\"]", "[\"exact\", \"lines\"]", COUNTED_LINES] {
+        let place = Place::new();
+        build_pages(&place, "all", dedup, None);
+        let whole = place.export("all");
+        build_pages(&place, "rest", dedup, Some(3));
+        place.write("list.txt", "http://a.example/3");
+        place.run("remove all --urls list.txt -w 3").exits(0);
+        assert_eq!(exported_lines(&place, "all"), exported_lines(&place, "rest"), "{dedup}");
+        let of = |corpus: &str| {
+            let documents = place.documents(corpus).into_iter();
+            let text_and_url = documents.map(|d| (d["text"].clone(), d["meta"]["url"].clone()));
+            text_and_url.collect::<Vec<_>>()
+        };
+        assert_eq!(of("all"), of("rest"), "{dedup}");
+        place.assert_sound("all");
+        place.run("restore all --urls list.txt -w 1").exits(0);
+        assert_same(&place.export("all"), &whole, dedup);
+    }
+}
+
+#[test]
+fn counted_lines_are_in_the_ledger_and_nothing_is_taken() {
+    let place = Place::new();
+    build_pages(&place, "cut", "lines", None);
+    build_pages(&place, "counted", COUNTED_LINES, None);
+    build_pages(&place, "plain", "none", None);
+    let texts = |corpus: &str| -> Vec<Value> {
+        place.documents(corpus).into_iter().map(|document| document["text"].clone()).collect()
+    };
+    assert_eq!(texts("counted"), texts("plain"));
+    let views = |corpus: &str| -> Vec<Value> {
+        let sample = place.run(&format!("sample {corpus} -n 1M --json")).exits(0);
+        sample.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let mut repeated = 0;
+    for (cut, counted) in views("cut").iter().zip(views("counted")) {
+        let signals = &counted["ledger"]["signals"];
+        assert_eq!(cut["id"], counted["id"]);
+        for (signal, column) in
+            [("lines", "paragraphs_read"), ("repeated_lines", "paragraphs_duplicate")]
+        {
+            let (found, expected) = (signals[signal].as_f64(), number(&cut["ledger"][column]));
+            assert_eq!(found, Some(expected as f64), "{counted:#}");
+        }
+        assert_eq!(number(&counted["ledger"]["paragraphs_duplicate"]), 0);
+        repeated += number(&cut["ledger"]["paragraphs_duplicate"]);
+    }
+    assert!(repeated > 100, "{repeated}");
+    let id = "c4/b/b.jsonl#0";
+    let words = place.run(&format!("explain counted {id}")).exits(0);
+    assert!(words.stdout.contains("different parts are others' too"), "{words}");
+    let first = place.run("explain counted c4/a/a.jsonl#0 --json").exits(0).json();
+    assert_eq!(list(&first["copies"])[0]["effect"], "counted", "{first:#}");
+    assert!(list(&first["lost"]).is_empty());
 }

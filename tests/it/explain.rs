@@ -105,7 +105,7 @@ fn every_copy_of_the_demo_has_a_witness_with_the_same_text() {
     }
 }
 
-const DEDUPS: [&str; 3] = ["exact", "paragraphs", "minhash"];
+const DEDUPS: [&str; 4] = ["exact", "lines", "paragraphs", "minhash"];
 
 /// Texts of which some are copies, or have lines of others.
 fn texts() -> Vec<String> {
@@ -185,7 +185,7 @@ fn without_its_witness_the_next_copy_is_kept() {
                     let copy = &before[text(&copy["id"])];
                     let now = after.values().find(|view| page_of(view) == page_of(copy)).unwrap();
                     let is_back = match dedup {
-                        "paragraphs" => {
+                        "lines" | "paragraphs" => {
                             let lost =
                                 |view: &Value| number(&view["ledger"]["paragraphs_duplicate"]);
                             lost(now) < lost(copy)

@@ -17,13 +17,20 @@ use std::time::Instant;
 const OPERATIONS: usize = 6;
 
 /// Recipes: the lines before the slice's table, and those in it.
-const RULES: [(&str, &str); 11] = [
+const RULES: [(&str, &str); 18] = [
     ("", ""),
     ("", "dedup = \"exact\""),
     ("", "dedup = \"minhash\""),
     ("", "dedup = { method = \"minhash\", verify = \"none\", bands = 30, rows = 2, ngram = 3 }"),
     ("", "dedup = \"simhash\""),
     ("", "dedup = \"none\""),
+    ("", "dedup = \"lines\""),
+    ("", "dedup = { method = \"lines\", action = \"count\" }"),
+    ("", "dedup = [\"exact\", \"minhash\"]"),
+    ("", "dedup = [\"exact\", \"lines\"]"),
+    ("", "dedup = [\"lines\", \"paragraphs\", \"minhash\"]"),
+    ("", "dedup = [\"paragraphs\", \"simhash\", \"exact\"]"),
+    ("", "dedup = [{ method = \"minhash\", bands = 30, rows = 2, ngram = 3 }, \"simhash\"]"),
     ("", "scope = \"label\""),
     ("", "scope = \"label\"\ncopies = \"none\""),
     ("preset = \"redpajama\"", "shards = 2"),

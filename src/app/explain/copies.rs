@@ -37,7 +37,7 @@ pub(crate) struct Witness {
 pub(crate) struct Copies {
     /// Its name.
     pub index: String,
-    /// What becomes of copies: `cut`, or the reason with which they are dropped.
+    /// What becomes of copies: `cut`, `counted`, or the reason with which they are dropped.
     pub effect: String,
     /// How many documents they are.
     pub documents: u64,
@@ -65,7 +65,7 @@ pub(super) fn copy_of(
     // The last index that it reached decided, if one did.
     let Some(last) = keyed.iter().max_by_key(|keyed| keyed.index) else { return Ok(None) };
     let used = &indexes[last.index];
-    if used.effect == Effect::Cut || last.witnesses.is_empty() {
+    if used.effect.reason().is_none() || last.witnesses.is_empty() {
         return Ok(None);
     }
     // With several keys: the document that shares most of them, and the first of these.
@@ -145,7 +145,7 @@ pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Resu
         });
         all.push(Copies {
             index: used.name.clone(),
-            effect: used.effect.reason().map_or("cut".to_owned(), ToString::to_string),
+            effect: used.effect.name().to_owned(),
             documents,
             is_cut,
             listed: listed.collect(),

@@ -56,6 +56,7 @@ fn shared(done: &Replayed, index: usize) -> Option<String> {
     let (all, copies) = (keyed.keys.len(), keyed.witnesses.len());
     match done.indexes[index].effect {
         Effect::Cut => Some(format!("{copies} of {all} different parts are cut")),
+        Effect::Count => Some(format!("{copies} of {all} different parts are others' too")),
         Effect::RejectByAny(_) if copies == 0 => {
             Some(format!("none of {all} bands is that of a near one"))
         }

@@ -205,14 +205,16 @@ fn of_row(explained: Explained<'_>, row: &LedgerRow, read: Option<&Document>) ->
 }
 
 /// The reasons of the steps that the setting `dedup` chooses.
-const DEDUP_REASONS: [&str; 4] =
-    ["duplicate", "duplicate_paragraphs", "duplicate_text", "near_duplicate"];
+const DEDUP_REASONS: [&str; 5] =
+    ["duplicate", "duplicate_lines", "duplicate_paragraphs", "duplicate_text", "near_duplicate"];
 
 /// Says which copies the recipe drops, if it has such a setting.
 fn dedup(Explained { slice, settings }: Explained<'_>) -> Option<String> {
     let key = slice.keys().iter().find(|key| key.name == "dedup")?;
     let value = settings.value(key.name).print();
-    Some(format!("it repeats what was read before it (dedup = {value})"))
+    // Without a method, another step of the slice compared it.
+    let setting = if value == "\"none\"" { "" } else { &format!(" (dedup = {value})") };
+    Some(format!("it repeats what was read before it{setting}"))
 }
 
 /// Returns what decided, and what is known of the comparisons before it.

@@ -24,7 +24,7 @@ pub(crate) struct Duplicates {
     pub index: String,
     /// The slices that use it.
     pub slices: Vec<String>,
-    /// `cut`, or the reason with which documents are dropped.
+    /// `cut`, `counted`, or the reason with which documents are dropped.
     pub effect: String,
     /// What is compared: `equal` or `near`.
     pub compares: &'static str,
@@ -152,7 +152,7 @@ fn of_index(look: &Look, used: &IndexUse, slices: Vec<String>) -> Result<Duplica
     Ok(Duplicates {
         index: used.name.clone(),
         slices,
-        effect: used.effect.reason().map_or("cut".to_owned(), ToString::to_string),
+        effect: used.effect.name().to_owned(),
         compares: match used.compares {
             Compares::Near(_) => "near",
             Compares::Equal(_) => "equal",
@@ -169,7 +169,7 @@ fn of_index(look: &Look, used: &IndexUse, slices: Vec<String>) -> Result<Duplica
 fn read(stored: &StoredIndex, rule: &Rule, effect: &Effect) -> Result<Found> {
     let mut found = Found::default();
     match effect {
-        Effect::Cut | Effect::Reject(_) => {
+        Effect::Cut | Effect::Count | Effect::Reject(_) => {
             stored.groups(&mut |key, refs| {
                 found.group(refs.len() as u64, refs[0], key);
                 if rule.copies == arrangement::Copies::None {
@@ -253,7 +253,7 @@ fn add_texts(look: &Look, used: &IndexUse, groups: &mut [Group]) -> Result<()> {
         let label = &look.manifest.labels[group.at.label() as usize];
         let Some(row) = Lookup::new(&look.corpus, label).row(group.at)? else { continue };
         let (_, Some(document)) = look.again(label, &row)? else { continue };
-        let text = if used.effect == Effect::Cut {
+        let text = if used.effect.reason().is_none() {
             let rejected = row.reason.iter().map(|reason| (row.at, reason.clone())).collect();
             let done = look.replay(&label.slice, vec![document], rejected)?;
             let place = done.indexes.iter().position(|index| index.name == used.name);

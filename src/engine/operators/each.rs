@@ -28,10 +28,14 @@ impl Docs<'_> {
     ) -> Self {
         let reason = reason.into();
         let test: Box<dyn FnMut(&Document) -> bool> = Box::new(test);
-        let mut test = match &self.worker().replay {
+        let test = match &self.worker().replay {
             Some(recorder) => recorder.deciding(&reason, test),
             None => test,
         };
+        self.rejecting(reason, test)
+    }
+
+    fn rejecting(self, reason: Reason, mut test: Box<dyn FnMut(&Document) -> bool>) -> Self {
         let name = format!("Reject: {reason}");
         self.each(
             &name,
@@ -41,6 +45,33 @@ impl Docs<'_> {
                 }
             }),
         )
+    }
+
+    /// Rejects, with `reason`, the documents whose text is empty: nothing of them is left.
+    ///
+    /// Unlike [`Docs::reject`], it tests the text in a replay too, where what others have is cut as in a run.
+    /// So two steps may have one reason.
+    ///
+    /// State: none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use document::Document;
+    /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
+    /// let documents = ["", " "].map(document);
+    /// let documents = engine::funnel(documents, 1, |docs| docs.reject_empty("empty"));
+    /// assert_eq!(documents[0].verdict.as_deref(), Some("empty"));
+    /// assert!(documents[1].is_kept());
+    /// ```
+    pub fn reject_empty(self, reason: impl Into<Reason>) -> Self {
+        let reason = reason.into();
+        let test: Box<dyn FnMut(&Document) -> bool> = Box::new(|document| document.text.is_empty());
+        let test = match &self.worker().replay {
+            Some(recorder) => recorder.testing(&reason, test),
+            None => test,
+        };
+        self.rejecting(reason, test)
     }
 
     /// Calls `write` on each kept document. `name` names the step in the dataflow.

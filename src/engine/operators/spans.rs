@@ -7,7 +7,7 @@ use crate::operators::keyed::Keys;
 use crate::replay::Part;
 use crate::stored::Effect;
 use arrangement::Rule;
-use document::{Document, Paragraphs};
+use document::Document;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -113,7 +113,8 @@ fn cut_spans(document: &mut Document, spans: &[Span], facts: &[(u64, u64)]) {
     }
     text.push_str(&document.text[done..]);
     document.text = text;
-    document.paragraphs = Paragraphs { read: spans.len() as u32, duplicate: cut };
+    document.paragraphs.read += spans.len() as u32;
+    document.paragraphs.duplicate += cut;
 }
 
 #[cfg(test)]
