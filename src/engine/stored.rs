@@ -194,9 +194,7 @@ impl StoredIndex {
                 self.visit_equal::<u64>(rule, asked, each)
             }
             (Compares::Equal(rule), _) => self.visit_equal::<u128>(rule, asked, each),
-            (Compares::Near(_), _) => {
-                self.visit_equal::<u64>(&Rule::first_of_all(), asked, each)
-            }
+            (Compares::Near(_), _) => self.visit_equal::<u64>(&Rule::first_of_all(), asked, each),
         }
     }
 
@@ -224,5 +222,5 @@ impl StoredIndex {
 
 /// Takes the places of what is compared by one key, and a function that returns the next ref with that
 /// key, in ascending order.
-type Visit<'v> =
-    dyn FnMut(&[usize], &mut dyn FnMut() -> Result<Option<DocRef>, Error>) -> Result<(), Error> + 'v;
+type Visit<'v> = dyn FnMut(&[usize], &mut dyn FnMut() -> Result<Option<DocRef>, Error>) -> Result<(), Error>
+    + 'v;

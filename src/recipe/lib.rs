@@ -37,8 +37,8 @@ pub use decontamination::{
     Action, Decontamination, Decontaminator, EvaluationFiles, PRESETS, decontaminate, evaluations,
 };
 pub use dedup::{
-    Dedup, Deduplicate, Lines, LinesAction, Methods, Minhash, Verify, first_of_a_label,
-    global_dedup,
+    Compare, Dedup, Deduplicate, Lines, LinesAction, Methods, Minhash, Simhash, Verify,
+    first_of_a_label, global_dedup,
 };
 pub use expand::{expand, pattern_below, unexpanded};
 pub use input::{Input, check_label};
@@ -64,7 +64,7 @@ pub use versions::Versions;
 pub mod prelude {
     pub use crate::{
         Bound, Calibration, Comparison, Dedup, Deduplicate, EarlierScore, FilePath, Fixture,
-        FixtureModel, FolderPath, Forms, Methods, ModelFiles, Record, Setup, Slice, Terms,
+        FixtureModel, FolderPath, Forms, Methods, ModelFiles, Record, Setup, Simhash, Slice, Terms,
         Unusable, Versions, choice, documents, first_of_a_label, fixtures, language_codes, list,
         settings,
     };

@@ -79,7 +79,9 @@ fn every_copy_of_the_demo_has_a_witness_with_the_same_text() {
                 "duplicate_page" | "duplicate_url" => {
                     witness["ledger"]["url"] == view["ledger"]["url"]
                 }
-                "near_duplicate" => found["copy_of"]["similarity"].as_f64().unwrap() >= 1.0 - 5.0 / 64.0,
+                "near_duplicate" => {
+                    found["copy_of"]["similarity"].as_f64().unwrap() >= 1.0 - 5.0 / 64.0
+                }
                 _ => witness["ledger"]["digest"] == view["ledger"]["digest"],
             };
             assert!(same, "{found:#}: {witness:#}");

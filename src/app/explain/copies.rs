@@ -116,8 +116,7 @@ pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Resu
         let used = &indexes[keyed.index];
         let is_near = matches!(used.compares, Compares::Near(_));
         // Of the other keys another document is the first.
-        let firsts =
-            keyed.keys.iter().filter(|key| is_near || !keyed.witnesses.contains_key(key));
+        let firsts = keyed.keys.iter().filter(|key| is_near || !keyed.witnesses.contains_key(key));
         let asked: Vec<(u128, DocRef)> = firsts.map(|key| (*key, keyed.at)).collect();
         let mut is_cut = false;
         let mut later: BTreeMap<DocRef, usize> = BTreeMap::new();

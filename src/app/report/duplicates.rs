@@ -4,6 +4,7 @@
 use crate::look::{Look, cut};
 use crate::terminal::units::counted;
 use anyhow::Result;
+use arrangement::Rule;
 use corpus::Lookup;
 use document::DocRef;
 use engine::{CANDIDATES_MAX, Compares, Effect, IndexUse, StoredIndex};

@@ -300,7 +300,8 @@ fn dropped_facts<'scope>(
             (Some(compare::shared(stored)), signatures)
         }
     };
-    let signed = compare::attach(worker, index, found.clone(), signatures, &stored, &shared, near.counts);
+    let signed =
+        compare::attach(worker, index, found.clone(), signatures, &stored, &shared, near.counts);
     let edges = compare::compare(worker, index, signed, stored.clone(), near.similar);
     let facts = decide::decide(worker, index, edges, near.counts);
     let facts = dropped::store(worker, index, facts, &shared);

@@ -151,10 +151,7 @@ mod tests {
                 "{ method = \"lines\", action = \"drop\" }",
                 "d.action cannot be drop; known: cut, count",
             ),
-            (
-                "{ method = \"simhash\", distance = 6 }",
-                "d.distance must be 0 to 5, not 6",
-            ),
+            ("{ method = \"simhash\", distance = 6 }", "d.distance must be 0 to 5, not 6"),
             ("{ method = \"exact\", bad = 3 }", "d has no setting bad; known: method"),
             ("{ method = \"minhash\", threshold = 75 }", "d.threshold must be 0 to 1, not 75"),
             ("{ method = \"minhash\", rows = 0 }", "d.rows must be 1 to 128, not 0"),

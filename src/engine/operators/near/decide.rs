@@ -44,7 +44,8 @@ pub(super) fn decide<'scope>(
         move |(input, frontier), output| {
             input.for_each(|cap, edges| {
                 let cap = cap.retain_least(0).expect("a message has a time");
-                let (_, set) = open.entry(*cap.time()).or_insert_with(|| (cap, Set::new(limit, counts)));
+                let (_, set) =
+                    open.entry(*cap.time()).or_insert_with(|| (cap, Set::new(limit, counts)));
                 set.extend(edges, &tmp);
             });
             let Some(mut first) = open.first_entry() else { return };
