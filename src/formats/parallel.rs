@@ -183,7 +183,8 @@ impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
         if self.batch.is_empty() {
             return;
         }
-        let (batch, bytes) = (std::mem::take(&mut self.batch), std::mem::take(&mut self.batch_bytes));
+        let (batch, bytes) =
+            (std::mem::take(&mut self.batch), std::mem::take(&mut self.batch_bytes));
         let (send, done) = bounded(1);
         let work = self.work.clone();
         let job = move || {

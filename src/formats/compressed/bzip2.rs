@@ -33,11 +33,15 @@ pub(crate) type Blocks = Mapped<Cuts, Result<(u64, Vec<u8>), Defect>>;
 
 /// Inflates the blocks of a file.
 pub(crate) fn blocks(stored: Stored) -> Blocks {
-    parallel::map(Cuts::new(stored), |_| BLOCK_BYTES, |cut| {
-        let (offset, stream) = cut?;
-        let text = inflate(&stream).map_err(|_| Defect::new(offset, CORRUPT))?;
-        Ok((offset, text))
-    })
+    parallel::map(
+        Cuts::new(stored),
+        |_| BLOCK_BYTES,
+        |cut| {
+            let (offset, stream) = cut?;
+            let text = inflate(&stream).map_err(|_| Defect::new(offset, CORRUPT))?;
+            Ok((offset, text))
+        },
+    )
 }
 
 /// Iterator over the stored blocks of a file, each as a stream of its own.

@@ -282,7 +282,8 @@ impl RawLine {
 impl RawRows {
     fn parse(self) -> Vec<Line> {
         let RawRows { offset, number, text } = self;
-        let wrong = |bytes: usize, what| Line::Malformed(malformed(offset, number, bytes as u64, what));
+        let wrong =
+            |bytes: usize, what| Line::Malformed(malformed(offset, number, bytes as u64, what));
         let mut lines = Vec::with_capacity(1);
         let Ok(text) = std::str::from_utf8(&text) else {
             return vec![wrong(text.len(), "a row that is not UTF-8".to_owned())];
@@ -302,7 +303,10 @@ impl RawRows {
                 Ok(Event::Text(text)) if text.trim_ascii().is_empty() => {}
                 Ok(Event::End(_) | Event::Comment(_)) => {}
                 Ok(_) => {
-                    lines.push(wrong(text.len(), "a line that is not a `<row .../>` element".to_owned()));
+                    lines.push(wrong(
+                        text.len(),
+                        "a line that is not a `<row .../>` element".to_owned(),
+                    ));
                     return lines;
                 }
                 Err(error) => {
