@@ -15,6 +15,7 @@
 //! * `scratch`: temporary folders.
 //! * `look`: looking at the documents of a corpus, kept or dropped.
 //! * `explain`: why a document is as it is.
+//! * `guard`: deduplication that took most of a label.
 //! * `report`: what is in a corpus, as a page.
 //! * `terminal`: printing, progress, tables, plots, units.
 
@@ -27,6 +28,7 @@ mod decontaminate;
 mod estimate;
 mod exclude;
 mod explain;
+mod guard;
 mod ingest;
 mod inputs;
 mod interrupt;

@@ -11,7 +11,7 @@ pub(crate) use self::find::find;
 pub(crate) use self::plain::{compared, cut, excerpt, head, line, whole};
 pub(crate) use self::sample::sample;
 pub(crate) use self::source::Again;
-pub(crate) use self::view::View;
+pub(crate) use self::view::{DEDUP_REASONS, View};
 
 use self::source::Sources;
 use anyhow::{Context, Result};
@@ -103,6 +103,11 @@ impl Look {
     /// Returns the indexes of a slice, in the order of its graph.
     pub fn indexes(&self, slice: &str) -> Result<Vec<IndexUse>> {
         Ok(self.replay(slice, Vec::new(), BTreeMap::new())?.indexes)
+    }
+
+    /// Returns the share of a label beyond which deduplication is to be warned of.
+    pub fn warn_removed(&self) -> f64 {
+        self.recipe.warn_removed
     }
 
     /// Returns what a slice is, and under which terms its texts may be used.

@@ -369,3 +369,90 @@ fn counted_lines_are_in_the_ledger_and_nothing_is_taken() {
     assert_eq!(list(&first["copies"])[0]["effect"], "counted", "{first:#}");
     assert!(list(&first["lost"]).is_empty());
 }
+
+/// A corpus of C4 with the labels `a`, of different pages, and `b`, of which most are copies of `a/0`; and
+/// a recipe with these.
+fn with_many_copies(settings: &str) -> Place {
+    let place = Place::new();
+    let page = |label: &str, number: usize, text: &str| {
+        let (url, timestamp) = (format!("http://{label}.example/{number}"), "2019-04-25T12:57:54Z");
+        json!({"text": text, "timestamp": timestamp, "url": url}).to_string() + "\n"
+    };
+    let own = |number: usize| {
+        let mut state = number as u64;
+        let mut word = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let letters =
+                (0..6).map(|place| char::from(b'a' + (state >> (30 + 5 * place)) as u8 % 26));
+            letters.collect::<String>()
+        };
+        (0..200).map(|_| word()).collect::<Vec<_>>().join(" ")
+    };
+    let first = (0..30).map(|number| page("a", number, &own(number)));
+    place.write("in/a.jsonl", first.collect::<String>());
+    let copies = (0..40).map(|number| {
+        let of = if number < 25 { 0 } else { number - 20 + 40 * usize::from(number > 29) };
+        page("b", number, &own(of))
+    });
+    place.write("in/b.jsonl", copies.collect::<String>());
+    let input = |label: &str| {
+        format!("[[input]]\nslice = \"c4\"\nlabel = \"{label}\"\npaths = [\"in/{label}.jsonl\"]\n")
+    };
+    place.write("recipe.toml", format!("{settings}\n{}{}", input("a"), input("b")));
+    place
+}
+
+#[test]
+fn a_step_of_deduplication_that_drops_most_of_a_label_is_named_with_what_it_repeats() {
+    for (dedup, reason) in
+        [("exact", "duplicate"), ("minhash", "near_duplicate"), ("simhash", "near_duplicate")]
+    {
+        let settings = format!("[c4]\ndedup = \"{dedup}\"");
+        let place = with_many_copies(&settings);
+        let words = place.run("build recipe.toml --corpus words -w 2").exits(0);
+        let expected = format!(
+            "c4/b: {reason} dropped 75.0 % of the 40 documents that it compared; most are \
+                     copies of c4/a/a.jsonl#0 (25)"
+        );
+        assert!(words.stdout.contains(&expected), "{expected}: {words}");
+        assert_eq!(words.stdout.matches("that it compared").count(), 1, "{words}");
+        let json = place.run("build recipe.toml --corpus json --json").exits(0).json();
+        let warnings = list(&json["warnings"]);
+        assert_eq!(warnings.len(), 1, "{json:#}");
+        let of = |key: &str| number(&warnings[0][key]);
+        assert_eq!((of("dropped"), of("compared")), (30, 40), "{json:#}");
+        assert_eq!(list(&warnings[0]["largest"])[0], json!({"id": "c4/a/a.jsonl#0", "copies": 25}));
+        let report = place.run("report words --json").exits(0).json();
+        assert_eq!(report["taken"], json["warnings"]);
+        assert!(
+            list(&place.run("report words --warn-share 0.8 --json").exits(0).json()["taken"])
+                .is_empty()
+        );
+    }
+}
+
+#[test]
+fn warnings_follow_the_recipe_and_are_not_about_rules_that_are_meant_to_drop_most() {
+    let place = with_many_copies("warn_removed = 0.8\n[c4]\ndedup = \"exact\"");
+    let words = place.run("build recipe.toml --corpus quiet").exits(0);
+    assert!(!words.stdout.contains("that it compared"), "{words}");
+    // It is no part of what the corpus is: another value continues it.
+    place.write("other.toml", "warn_removed = 0.1\n[c4]\ndedup = \"exact\"\n");
+    place.run("build other.toml --corpus quiet").exits(0);
+    place.write("wrong.toml", "warn_removed = 50\n");
+    place.run("build wrong.toml --corpus c").exits(2).names(&[
+        "wrong.toml:1",
+        "warn_removed: 50",
+        "0 to 1",
+    ]);
+    // Most pages of the bundled dumps are in other languages.
+    place.write("cc.toml", "[common_crawl]\nlanguages = [\"nl\"]\n");
+    place.run("build cc.toml --corpus cc").exits(0);
+    let words = place.run("add cc --slice common_crawl --label x fixtures/2019-30").exits(0);
+    assert!(
+        words.stdout.contains("language") && !words.stdout.contains("that it compared"),
+        "{words}"
+    );
+}
