@@ -15,18 +15,22 @@
 //! * `scratch`: temporary folders.
 //! * `look`: looking at the documents of a corpus, kept or dropped.
 //! * `explain`: why a document is as it is.
+//! * `copies`: how many documents hold each text.
+//! * `guard`: deduplication that took most of a label.
 //! * `report`: what is in a corpus, as a page.
 //! * `terminal`: printing, progress, tables, plots, units.
 
 mod addresses;
 mod calibrate;
 mod cli;
+mod copies;
 mod dashboard;
 mod dataset_card;
 mod decontaminate;
 mod estimate;
 mod exclude;
 mod explain;
+mod guard;
 mod ingest;
 mod inputs;
 mod interrupt;

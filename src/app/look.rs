@@ -11,7 +11,7 @@ pub(crate) use self::find::find;
 pub(crate) use self::plain::{compared, cut, excerpt, head, line, whole};
 pub(crate) use self::sample::sample;
 pub(crate) use self::source::Again;
-pub(crate) use self::view::View;
+pub(crate) use self::view::{DEDUP_REASONS, View};
 
 use self::source::Sources;
 use anyhow::{Context, Result};
@@ -36,6 +36,11 @@ impl Look {
     pub fn open(slices: Slices, root: &Path) -> Result<Look> {
         let corpus = Corpus::open(root)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
+        Look::at(slices, corpus, manifest)
+    }
+
+    /// Opens a corpus at one of its commits.
+    pub fn at(slices: Slices, corpus: Corpus, manifest: Manifest) -> Result<Look> {
         corpus.check_folders(&manifest)?;
         let recipe = Recipe::without_models(slices, &corpus, &manifest)?;
         Ok(Look { corpus, manifest: Arc::new(manifest), slices, recipe })
@@ -103,6 +108,26 @@ impl Look {
     /// Returns the indexes of a slice, in the order of its graph.
     pub fn indexes(&self, slice: &str) -> Result<Vec<IndexUse>> {
         Ok(self.replay(slice, Vec::new(), BTreeMap::new())?.indexes)
+    }
+
+    /// Returns the indexes of all slices, each with the slices that use it.
+    pub fn all_indexes(&self) -> Result<Vec<(IndexUse, Vec<String>)>> {
+        let mut used: Vec<(IndexUse, Vec<String>)> = Vec::new();
+        for label in self.manifest.present() {
+            for index in self.indexes(&label.slice)? {
+                match used.iter_mut().find(|(known, _)| known.name == index.name) {
+                    Some((_, slices)) if slices.contains(&label.slice) => {}
+                    Some((_, slices)) => slices.push(label.slice.clone()),
+                    None => used.push((index, vec![label.slice.clone()])),
+                }
+            }
+        }
+        Ok(used)
+    }
+
+    /// Returns the share of a label beyond which deduplication is to be warned of.
+    pub fn warn_removed(&self) -> f64 {
+        self.recipe.warn_removed
     }
 
     /// Returns what a slice is, and under which terms its texts may be used.

@@ -28,6 +28,7 @@ use self::published::{Size, sizes};
 use self::removed::{Removal, removals};
 use self::samples::{Sample, samples};
 use self::summary::{Summary, summary};
+use crate::guard::{Taken, taken};
 use crate::look::Look;
 use crate::terminal::counts::label_json;
 use anyhow::Result;
@@ -60,6 +61,8 @@ pub(crate) struct Report {
     pub duplicates: Vec<Duplicates>,
     /// Steps that removed most of some sources.
     pub removals: Vec<Removal>,
+    /// Steps of deduplication that dropped most of what they compared of a label.
+    pub taken: Vec<Taken>,
     /// The web sites of the documents kept.
     pub domains: Domains,
     /// What the EU's template for training data asks for.
@@ -121,6 +124,7 @@ pub(crate) fn report(look: &Look, options: &Options) -> Result<Report> {
         sizes: sizes(&slices),
         duplicates: duplicates(look, options.samples > 0)?,
         removals: removals(manifest, &sources, options.share_max),
+        taken: taken(look, &manifest.present().collect::<Vec<_>>(), options.share_max)?,
         summary: summary(look, &slices)?,
         samples: samples(look, options.samples)?,
         domains,

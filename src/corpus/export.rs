@@ -5,6 +5,7 @@
 //! whole already, by that digest and its size, is kept (`list`). The second pass (`write`)
 //! writes the others.
 
+mod copies;
 mod destination;
 mod file;
 mod line;
@@ -19,6 +20,7 @@ mod schema;
 mod split;
 mod write;
 
+pub use copies::{Copies, CopiesWriter};
 pub use destination::{Destination, NewFile};
 pub use file::ExportFile;
 pub use line::{Fields, Line};
@@ -35,6 +37,7 @@ use plan::{Cutter, Planned};
 use schema::Schema;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use write::{Job, TaskFile};
 
 /// The format of the exported files.
@@ -73,6 +76,8 @@ pub struct Options {
     pub records: RecordSchema,
     /// Size at which a file ends, in bytes as the documents are stored; `None` for one file a label.
     pub shard_bytes: Option<u64>,
+    /// How many documents hold each text, if fields are to say so.
+    pub copies: Option<Arc<Copies>>,
     /// The splits of each label.
     pub splits: Splits,
     /// Threads. Has no effect on the files.
@@ -232,7 +237,8 @@ fn scan_all(
         .collect();
     let total: u64 = all.iter().map(|(_, _, file)| file.bytes).sum();
     let read = |bytes| watch.scanned(bytes, total);
-    let work = |item: usize| scan::segment(corpus, all[item].2, &options.splits, read);
+    let work =
+        |item: usize| scan::segment(corpus, (labels[all[item].0], all[item].2), options, read);
     parallel::in_order(options.workers, all.len(), work, |item, scan| {
         let (label, segment, _) = all[item];
         cutters[label].add(segment, &scan);
@@ -245,8 +251,8 @@ fn scan_all(
     })?;
     for (name, slice) in slices.iter_mut().filter(|(_, slice)| slice.is_wide) {
         slice.schema = Schema::default();
-        for (_, _, file) in all.iter().filter(|(label, ..)| labels[*label].slice == *name) {
-            scan::see(corpus, file, &mut slice.schema)?;
+        for (label, _, file) in all.iter().filter(|(label, ..)| labels[*label].slice == *name) {
+            scan::see(corpus, (labels[*label], file), options, &mut slice.schema)?;
         }
     }
     let files = cutters.into_iter().flat_map(Cutter::finish).collect();

@@ -36,6 +36,8 @@ impl Recipe {
         text += &line("tokenizer", &self.tokenizer, about);
         let about = "fastText model that identifies languages, .bin or .ftz; unset: a built-in one";
         text += &line("lid", &self.lid, about);
+        let about = "build and add name what deduplication dropped more of, of a label (0 to 1)";
+        text += &line("warn_removed", &self.warn_removed, about);
         let dedup = format!("dedup = {}", self.global_dedup);
         let about = "of equal texts, in any slices, only the first is kept";
         text += &format!("\n# All slices together\n[global]\n{dedup:32} # {about}\n");

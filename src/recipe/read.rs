@@ -18,8 +18,13 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-const TOP_KEYS: [&str; 7] =
-    ["corpus", "preset", "tokenizer", "lid", "global", "decontaminate", "input"];
+const TOP_KEYS: [&str; 8] =
+    ["corpus", "preset", "tokenizer", "lid", "warn_removed", "global", "decontaminate", "input"];
+
+/// A step of deduplication that drops more of what it compares is named: the audits of others' corpora
+/// found whole sources gone without a word.
+const WARN_REMOVED: f64 = 0.5;
+
 const INPUT_KEYS: [&str; 3] = ["slice", "label", "paths"];
 
 impl Recipe {
@@ -110,6 +115,7 @@ impl<'a> Reader<'a> {
             preset: Preset::Global,
             tokenizer: None,
             lid: None,
+            warn_removed: WARN_REMOVED,
             global_dedup: false,
             decontamination: Decontamination::defaults(Preset::Global),
             evaluations: Vec::new(),
@@ -129,6 +135,7 @@ impl<'a> Reader<'a> {
                 "preset" => recipe.preset = self.preset(&value)?,
                 "tokenizer" => recipe.tokenizer = self.value("tokenizer", &value)?,
                 "lid" => recipe.lid = self.value("lid", &value)?,
+                "warn_removed" => recipe.warn_removed = self.share("warn_removed", &value)?,
                 "global" => recipe.global_dedup = self.global(value)?,
                 "decontaminate" => recipe.decontamination = self.decontamination(value)?,
                 "input" => recipe.inputs = self.inputs(value)?,
@@ -260,6 +267,15 @@ impl<'a> Reader<'a> {
     /// The value, or an error that names its key and its line.
     fn of_key<T>(&self, name: &str, value: Result<T, WrongValue>) -> Result<T> {
         value.or_else(|WrongValue { at, what }| self.error_at(at, format!("{name}{what}")))
+    }
+
+    /// Reads a number from 0 to 1.
+    fn share(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<f64> {
+        let share: f64 = self.value(name, value)?;
+        if (0.0..=1.0).contains(&share) {
+            return Ok(share);
+        }
+        self.error_at(value.span(), format!("{name}: {share} is out of range (0 to 1)"))
     }
 
     fn text<'v>(&self, name: &str, value: &'v Spanned<DeValue<'_>>) -> Result<&'v str> {

@@ -20,6 +20,9 @@ pub struct Recipe {
     pub lid: Option<FilePath>,
     /// Whether only the first of equal texts is kept, across all slices.
     pub global_dedup: bool,
+    /// The share of what deduplication compared of a label beyond which a run says what it dropped. Has no
+    /// effect on the corpus.
+    pub warn_removed: f64,
     /// Which evaluations are kept out of the corpus, and how.
     pub decontamination: Decontamination,
     /// The evaluation sets, in the order of their names.

@@ -369,3 +369,189 @@ fn counted_lines_are_in_the_ledger_and_nothing_is_taken() {
     assert_eq!(list(&first["copies"])[0]["effect"], "counted", "{first:#}");
     assert!(list(&first["lost"]).is_empty());
 }
+
+/// A corpus of C4 with the labels `a`, of different pages, and `b`, of which most are copies of `a/0`; and
+/// a recipe with these.
+fn with_many_copies(settings: &str) -> Place {
+    let place = Place::new();
+    let page = |label: &str, number: usize, text: &str| {
+        let (url, timestamp) = (format!("http://{label}.example/{number}"), "2019-04-25T12:57:54Z");
+        json!({"text": text, "timestamp": timestamp, "url": url}).to_string() + "\n"
+    };
+    let own = |number: usize| {
+        let mut state = number as u64;
+        let mut word = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let letters =
+                (0..6).map(|place| char::from(b'a' + (state >> (30 + 5 * place)) as u8 % 26));
+            letters.collect::<String>()
+        };
+        (0..200).map(|_| word()).collect::<Vec<_>>().join(" ")
+    };
+    let first = (0..30).map(|number| page("a", number, &own(number)));
+    place.write("in/a.jsonl", first.collect::<String>());
+    let copies = (0..40).map(|number| {
+        let of = if number < 25 { 0 } else { number - 20 + 40 * usize::from(number > 29) };
+        page("b", number, &own(of))
+    });
+    place.write("in/b.jsonl", copies.collect::<String>());
+    let input = |label: &str| {
+        format!("[[input]]\nslice = \"c4\"\nlabel = \"{label}\"\npaths = [\"in/{label}.jsonl\"]\n")
+    };
+    place.write("recipe.toml", format!("{settings}\n{}{}", input("a"), input("b")));
+    place
+}
+
+#[test]
+fn a_step_of_deduplication_that_drops_most_of_a_label_is_named_with_what_it_repeats() {
+    for (dedup, reason) in
+        [("exact", "duplicate"), ("minhash", "near_duplicate"), ("simhash", "near_duplicate")]
+    {
+        let settings = format!("[c4]\ndedup = \"{dedup}\"");
+        let place = with_many_copies(&settings);
+        let words = place.run("build recipe.toml --corpus words -w 2").exits(0);
+        let expected = format!(
+            "c4/b: {reason} dropped 75.0 % of the 40 documents that it compared; most are \
+                     copies of c4/a/a.jsonl#0 (25)"
+        );
+        assert!(words.stdout.contains(&expected), "{expected}: {words}");
+        assert_eq!(words.stdout.matches("that it compared").count(), 1, "{words}");
+        let json = place.run("build recipe.toml --corpus json --json").exits(0).json();
+        let warnings = list(&json["warnings"]);
+        assert_eq!(warnings.len(), 1, "{json:#}");
+        let of = |key: &str| number(&warnings[0][key]);
+        assert_eq!((of("dropped"), of("compared")), (30, 40), "{json:#}");
+        assert_eq!(list(&warnings[0]["largest"])[0], json!({"id": "c4/a/a.jsonl#0", "copies": 25}));
+        let report = place.run("report words --json").exits(0).json();
+        assert_eq!(report["taken"], json["warnings"]);
+        assert!(
+            list(&place.run("report words --warn-share 0.8 --json").exits(0).json()["taken"])
+                .is_empty()
+        );
+    }
+}
+
+#[test]
+fn warnings_follow_the_recipe_and_are_not_about_rules_that_are_meant_to_drop_most() {
+    let place = with_many_copies("warn_removed = 0.8\n[c4]\ndedup = \"exact\"");
+    let words = place.run("build recipe.toml --corpus quiet").exits(0);
+    assert!(!words.stdout.contains("that it compared"), "{words}");
+    // It is no part of what the corpus is: another value continues it.
+    place.write("other.toml", "warn_removed = 0.1\n[c4]\ndedup = \"exact\"\n");
+    place.run("build other.toml --corpus quiet").exits(0);
+    place.write("wrong.toml", "warn_removed = 50\n");
+    place.run("build wrong.toml --corpus c").exits(2).names(&[
+        "wrong.toml:1",
+        "warn_removed: 50",
+        "0 to 1",
+    ]);
+    // Most pages of the bundled dumps are in other languages.
+    place.write("cc.toml", "[common_crawl]\nlanguages = [\"nl\"]\n");
+    place.run("build cc.toml --corpus cc").exits(0);
+    let words = place.run("add cc --slice common_crawl --label x fixtures/2019-30").exits(0);
+    assert!(
+        words.stdout.contains("language") && !words.stdout.contains("that it compared"),
+        "{words}"
+    );
+}
+
+/// The numbers of copies that an export has for each text, by its first words.
+fn copy_counts(place: &Place, corpus: &str, flags: &str) -> Vec<(String, u64, u64)> {
+    let out = format!("{corpus}-copies");
+    place.run(&format!("export {corpus} --out {out} --copies {flags}")).exits(0);
+    let mut found = Vec::new();
+    for label in ["a", "b"] {
+        let path = place.path(&out).join(format!("c4/{label}.jsonl"));
+        let Ok(lines) = std::fs::read_to_string(path) else { continue };
+        for line in lines.lines() {
+            let document: Value = serde_json::from_str(line).unwrap();
+            let meta = &document["meta"];
+            let begin = text(&document["text"]).chars().take(40).collect();
+            found.push((begin, number(&meta["copy_count"]), number(&meta["copy_labels"])));
+        }
+    }
+    found
+}
+
+#[test]
+fn an_export_counts_the_documents_and_labels_that_hold_each_text() {
+    for dedup in [
+        "\"exact\"",
+        "\"minhash\"",
+        "\"simhash\"",
+        "[\"exact\", \"minhash\"]",
+        "[\"simhash\", \"exact\"]",
+    ] {
+        let place = with_many_copies(&format!("[c4]\ndedup = {dedup}"));
+        place.run("build recipe.toml --corpus all -w 2").exits(0);
+        let counts = copy_counts(&place, "all", "");
+        // 30 pages of `a`, of which the first has 25 copies in `b` and five others have one; 10 new ones.
+        let of = |wanted: (u64, u64)| counts.iter().filter(|c| (c.1, c.2) == wanted).count();
+        assert_eq!(
+            (counts.len(), of((26, 2)), of((2, 2)), of((1, 1))),
+            (40, 1, 5, 34),
+            "{dedup}: {counts:?}"
+        );
+        assert_eq!((counts[0].1, counts[0].2), (26, 2));
+        // Each document is there once, and all that were read are counted.
+        assert_eq!(counts.iter().map(|c| c.1).sum::<u64>(), 70);
+        // A document is published before its copies come.
+        place.write("none.toml", format!("[c4]\ndedup = {dedup}\n"));
+        place.run("build none.toml --corpus grown").exits(0);
+        place.run("add grown --slice c4 --label a in/a.jsonl").exits(0);
+        let before = copy_counts(&place, "grown", "");
+        assert!(before.iter().all(|count| (count.1, count.2) == (1, 1)), "{before:?}");
+        place.run("add grown --slice c4 --label b in/b.jsonl -w 3").exits(0);
+        assert_eq!(copy_counts(&place, "grown", "-w 3"), counts, "{dedup}");
+        // Without the first, the next copy is the one that is kept.
+        place.write("list.txt", "http://a.example/0");
+        place.run("remove grown --urls list.txt").exits(0);
+        let after = copy_counts(&place, "grown", "");
+        let next = after.iter().find(|count| count.0 == counts[0].0).unwrap();
+        assert_eq!((after.len(), next.1, next.2), (40, 25, 1), "{dedup}");
+        place.run("restore grown --urls list.txt").exits(0);
+        assert_eq!(copy_counts(&place, "grown", ""), counts, "{dedup}");
+        let first = place.run("explain all c4/a/a.jsonl#0 --json").exits(0).json();
+        let copies = &list(&first["copies"])[0];
+        assert_eq!((number(&copies["documents"]), number(&copies["labels"])), (25, 2), "{first:#}");
+    }
+}
+
+#[test]
+fn copies_of_a_document_that_was_dropped_later_count_for_what_it_is_near_to() {
+    // `b` is near to `a`; `c`, `d` and `e` have the text of `b`.
+    let place = Place::new();
+    let near = book(&[(180..200, "end")]);
+    let page = |number: usize, text: &str| {
+        let url = format!("http://a.example/{number}");
+        json!({"text": text, "timestamp": "2019-04-25T12:57:54Z", "url": url}).to_string() + "\n"
+    };
+    place.write("in/a.jsonl", page(0, &book(&[])) + &page(1, &near) + &page(2, &near));
+    place.write("in/b.jsonl", page(3, &near) + &page(4, &near));
+    place.write("recipe.toml", "[c4]\ndedup = [\"exact\", \"minhash\"]\n");
+    place.run("build recipe.toml --corpus all").exits(0);
+    for label in ["a", "b"] {
+        place.run(&format!("add all --slice c4 --label {label} in/{label}.jsonl")).exits(0);
+    }
+    let counts = copy_counts(&place, "all", "");
+    assert_eq!(counts.iter().map(|count| (count.1, count.2)).collect::<Vec<_>>(), [(5, 2)]);
+    // The other formats have the fields, too, and tokens have none.
+    place.run("export all --out rows --copies --format parquet").exits(0);
+    place.run("export all --out dolma --copies --schema dolma").exits(0);
+    let dolma = std::fs::read_to_string(place.path("dolma/c4/a.jsonl")).unwrap();
+    assert!(dolma.contains("\"copy_count\":5,\"copy_labels\":2}"), "{dolma}");
+    place.run("export all --out tokens --copies --format tokens").exits(2).names(&["--copies"]);
+    // Again, nothing is written; after a removal, only what has changed.
+    let again = place.run("export all --out dolma --copies --schema dolma --json").exits(0).json();
+    assert_eq!(
+        (&again["files_written"], &again["files_kept"]),
+        (&json!(0), &json!(2)),
+        "{again:#}"
+    );
+    place.write("list.txt", "http://a.example/4");
+    place.run("remove all --urls list.txt").exits(0);
+    let again = place.run("export all --out dolma --copies --schema dolma --json").exits(0).json();
+    assert_eq!(again["files_written"], 1, "{again:#}");
+}

@@ -1,6 +1,7 @@
 //! `sluice add`.
 
 use super::run_flags::RunFlags;
+use crate::guard::warnings;
 use crate::ingest::ingest;
 use anyhow::Result;
 use clap::Args;
@@ -48,6 +49,7 @@ impl Add {
         let (slice, label) = (self.slice.clone(), self.label.clone());
         let input = Input { slice, label, paths: self.paths.clone() };
         let summary = ingest(slices, &self.corpus, &recipe, &[input], self.flags.options()?)?;
-        self.flags.report(&summary)
+        let warnings = warnings(slices, &self.corpus, &summary, recipe.warn_removed);
+        self.flags.report(&summary, &warnings)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::exit::DONE;
 use super::run_flags::RunFlags;
+use crate::guard::warnings;
 use crate::ingest::ingest;
 use crate::terminal::print;
 use anyhow::Result;
@@ -55,6 +56,7 @@ impl Build {
             usage("no corpus given: put corpus = \"DIR\" into the recipe, or use --corpus DIR")
         })?;
         let summary = ingest(slices, corpus, &recipe, &recipe.inputs, self.flags.options()?)?;
-        self.flags.report(&summary)
+        let warnings = warnings(slices, corpus, &summary, recipe.warn_removed);
+        self.flags.report(&summary, &warnings)
     }
 }

@@ -10,7 +10,9 @@ use self::progress::Shown;
 use self::tokens::TokenFlags;
 use super::exit::DONE;
 use crate::addresses::address;
+use crate::copies::copies;
 use crate::dataset_card::Card;
+use crate::look::Look;
 use crate::terminal::log::is_quiet;
 use crate::terminal::units::{cores, size, workers};
 use crate::terminal::{Progress, outln, print_json};
@@ -26,6 +28,7 @@ use recipe::usage::usage;
 use serde_json::json;
 use shards::{About, Selection};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 const EXAMPLE: &str = "\
@@ -34,6 +37,7 @@ Example:
   sluice export corpus --out books --label books/pg19 \\
     --split train=0.999,valid=0.001
   sluice export corpus --out dolma --schema dolma --shard-bytes 1G
+  sluice export corpus --out out --copies
   sluice export corpus --out shards --format tokens --layout megatron,ds \\
     --eos '<|endoftext|>' --shuffle 7 --mix llama --mix-tokens 1.2T
   sluice export corpus --out shards --update
@@ -70,6 +74,9 @@ pub(crate) struct Export {
     /// Split each label by a hash of the ids, as train=0.999,valid=0.001
     #[arg(long, value_name = "NAME=SHARE,..", value_parser = Splits::parse)]
     split: Option<Splits>,
+    /// Add the fields copy_count and copy_labels: how many documents and labels hold the text
+    #[arg(long)]
+    copies: bool,
     /// Threads; has no effect on the files [default: all cores]
     #[arg(
         short = 'w', long, default_value_t = cores(), value_parser = workers, value_name = "N",
@@ -129,7 +136,7 @@ impl Export {
         self.print_notes(&labels);
         let progress = Progress::new();
         let shown = Shown::new(&progress);
-        let Some(options) = self.options() else {
+        let Some(mut options) = self.options() else {
             let (corpus, manifest, labels) = (&corpus, &manifest, &labels[..]);
             let (workers, watch) = (self.workers, &shown);
             let job = tokens::Job { slices, corpus, manifest, labels, selection, workers, watch };
@@ -140,6 +147,10 @@ impl Export {
             }
             return Ok(DONE);
         };
+        if self.copies {
+            let look = Look::at(slices, corpus.clone(), manifest.clone())?;
+            options.copies = Some(Arc::new(copies(&look)?));
+        }
         let report = self.with_destination(|out| {
             export_with_card(slices, &corpus, &manifest, &labels, out, &options, &shown)
         })?;
@@ -183,6 +194,7 @@ impl Export {
                     (!matches!(self.schema, SchemaName::Sluice), "--schema"),
                     (self.shard_bytes.is_some(), "--shard-bytes"),
                     (self.split.is_some(), "--split"),
+                    (self.copies, "--copies"),
                 ];
                 (given.into_iter().find(|(is_given, _)| *is_given), "one of the other formats")
             }
@@ -222,6 +234,7 @@ impl Export {
             },
             shard_bytes: self.shard_bytes,
             splits: self.split.clone().unwrap_or_default(),
+            copies: None,
             workers: self.workers,
         })
     }

@@ -38,9 +38,10 @@ pub(crate) struct Report {
     /// Texts of each slice and reason, for --html and --json
     #[arg(long, default_value_t = 2, value_name = "N")]
     samples: u64,
-    /// Warn where a step drops a larger share of a source
-    #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
-    warn_share: f64,
+    /// Warn where a step drops a larger share of a source, or deduplication of what it compared of a
+    /// label [default: warn_removed of the recipe]
+    #[arg(long, value_name = "SHARE")]
+    warn_share: Option<f64>,
     /// Threads that read; by default one for each core
     #[arg(short = 'w', long, value_parser = workers, value_name = "N")]
     workers: Option<usize>,
@@ -51,14 +52,14 @@ pub(crate) struct Report {
 
 impl Report {
     pub fn run(self, slices: Slices) -> Result<u8> {
-        if !(0.0..=1.0).contains(&self.warn_share) {
-            return Err(usage(format!("--warn-share {}: a share is 0 to 1", self.warn_share)));
+        if let Some(share) = self.warn_share.filter(|share| !(0.0..=1.0).contains(share)) {
+            return Err(usage(format!("--warn-share {share}: a share is 0 to 1")));
         }
         let look = Look::open(slices, &self.corpus)?;
         let has_samples = self.json || self.html.is_some();
         let options = Options {
             workers: self.workers.unwrap_or_else(cores),
-            share_max: self.warn_share,
+            share_max: self.warn_share.unwrap_or_else(|| look.warn_removed()),
             samples: if has_samples { self.samples } else { 0 },
         };
         let found = report(&look, &options)?;

@@ -3,6 +3,7 @@
 use super::exit::{DONE, DONE_WITH_DEFECTS};
 use super::summary::{print_summary, summary_json};
 use crate::dashboard;
+use crate::guard::Taken;
 use crate::ingest::{RunOptions, Summary};
 use crate::launch::{TOKEN, seat};
 use crate::machine::memory_bytes;
@@ -163,12 +164,12 @@ impl RunFlags {
     }
 
     /// Prints what a run did and returns the exit code.
-    pub fn report(&self, summary: &Summary) -> Result<u8> {
+    pub fn report(&self, summary: &Summary, warnings: &[Taken]) -> Result<u8> {
         if summary.is_first_process {
             if self.json {
-                print_json(&summary_json(summary))?;
+                print_json(&summary_json(summary, warnings))?;
             } else if !log::is_quiet() {
-                print_summary(summary)?;
+                print_summary(summary, warnings)?;
             }
         }
         if !summary.refused.is_empty() {

@@ -1,5 +1,6 @@
 //! The report of commands that add to a corpus.
 
+use crate::guard::Taken;
 use crate::ingest::{Skipped, Summary};
 use crate::terminal::counts::{Listed, label_json, print_counts};
 use crate::terminal::defects::{print_groups, total};
@@ -11,7 +12,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
 /// Returns the summary for machines.
-pub(crate) fn summary_json(summary: &Summary) -> Value {
+pub(crate) fn summary_json(summary: &Summary, warnings: &[Taken]) -> Value {
     let labels: serde_json::Map<String, Value> = summary
         .labels
         .iter()
@@ -33,6 +34,7 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
         "skipped": summary.skipped.iter().map(|s| s.label.full_name()).collect::<Vec<_>>(),
         "notes": notes,
         "notices": summary.notices,
+        "warnings": warnings,
         "versions": summary.versions,
         "models": summary.models,
         "seconds": summary.elapsed.as_secs_f64(),
@@ -41,7 +43,7 @@ pub(crate) fn summary_json(summary: &Summary) -> Value {
 }
 
 /// Prints the summary for people.
-pub(crate) fn print_summary(summary: &Summary) -> Result<()> {
+pub(crate) fn print_summary(summary: &Summary, warnings: &[Taken]) -> Result<()> {
     summary.skipped.iter().try_for_each(print_skipped)?;
     print_versions(&summary.versions)?;
     if summary.labels.is_empty() {
@@ -60,6 +62,7 @@ pub(crate) fn print_summary(summary: &Summary) -> Result<()> {
         let (name, slice) = (done.label.full_name(), &done.label.slice);
         outln!("{name}: its files have no document: are they what {slice} reads?")?;
     }
+    warnings.iter().try_for_each(|taken| outln!("{}", taken.line()))?;
     print_defects(summary)
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Copies {
     pub effect: String,
     /// How many documents they are.
     pub documents: u64,
+    /// How many labels have them, or the document.
+    pub labels: u64,
     /// Whether there are more: of each key, the first 1,000 copies are counted.
     pub is_cut: bool,
     /// The first of them.
@@ -136,6 +138,8 @@ pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Resu
             continue;
         }
         let documents = later.len() as u64;
+        let of_labels = later.keys().chain([&keyed.at]).map(|at| at.label());
+        let labels = of_labels.collect::<BTreeSet<u64>>().len() as u64;
         let listed = later.into_iter().take(LISTED_MAX).collect();
         let listed = witnesses(look, used, &listed)?.into_iter().zip(listed.keys());
         let listed = listed.map(|(mut document, at)| {
@@ -146,6 +150,7 @@ pub(super) fn copies(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Resu
             index: used.name.clone(),
             effect: used.effect.name().to_owned(),
             documents,
+            labels,
             is_cut,
             listed: listed.collect(),
         });

@@ -80,13 +80,16 @@ fn lost_lines(out: &mut String, lost: &[Lost]) {
 }
 
 fn copies_lines(out: &mut String, copies: &Copies) {
-    let Copies { index, effect, documents, is_cut, listed } = copies;
+    let Copies { index, effect, documents, labels, is_cut, listed } = copies;
     let count = counted(*documents, "document");
     let count = if *is_cut { format!("{count} and more") } else { count };
     let what = match effect.as_str() {
         "cut" => format!("{count} lost parts to it (index {index}):"),
         "counted" => format!("{count} after it with parts of it (index {index}):"),
-        _ => format!("{count} after it dropped as copies: {effect} (index {index}):"),
+        _ => {
+            let labels = counted(*labels, "label");
+            format!("{count} after it dropped as copies: {effect} (index {index}, {labels}):")
+        }
     };
     line(out, "copies", &what);
     for copy in listed.iter().take(LISTED_MAX) {

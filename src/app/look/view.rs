@@ -205,7 +205,7 @@ fn of_row(explained: Explained<'_>, row: &LedgerRow, read: Option<&Document>) ->
 }
 
 /// The reasons of the steps that the setting `dedup` chooses.
-const DEDUP_REASONS: [&str; 5] =
+pub(crate) const DEDUP_REASONS: [&str; 5] =
     ["duplicate", "duplicate_lines", "duplicate_paragraphs", "duplicate_text", "near_duplicate"];
 
 /// Says which copies the recipe drops, if it has such a setting.

@@ -110,16 +110,6 @@ impl Found {
 
 /// Reads every index of the slices of a corpus.
 pub(super) fn duplicates(look: &Look, has_texts: bool) -> Result<Vec<Duplicates>> {
-    let mut used: Vec<(IndexUse, Vec<String>)> = Vec::new();
-    for label in look.manifest.present() {
-        for index in look.indexes(&label.slice)? {
-            match used.iter_mut().find(|(known, _)| known.name == index.name) {
-                Some((_, slices)) if slices.contains(&label.slice) => {}
-                Some((_, slices)) => slices.push(label.slice.clone()),
-                None => used.push((index, vec![label.slice.clone()])),
-            }
-        }
-    }
     let read = |(used, slices): (IndexUse, Vec<String>)| {
         let mut found = of_index(look, &used, slices)?;
         if has_texts {
@@ -127,7 +117,7 @@ pub(super) fn duplicates(look: &Look, has_texts: bool) -> Result<Vec<Duplicates>
         }
         Ok(found)
     };
-    used.into_iter().map(read).collect()
+    look.all_indexes()?.into_iter().map(read).collect()
 }
 
 fn of_index(look: &Look, used: &IndexUse, slices: Vec<String>) -> Result<Duplicates> {

@@ -20,6 +20,7 @@ pub(crate) fn print(look: &Look, report: &Report) -> Result<()> {
     print_sizes(&report.sizes)?;
     print_duplicates(&report.duplicates)?;
     print_removals(report)?;
+    report.taken.iter().try_for_each(|taken| outln!("{}", taken.line()))?;
     print_domains(report)
 }
 

@@ -3,9 +3,10 @@
 //! That is the schema of each slice, where files begin, and a digest of the documents of each file,
 //! by which a file that is whole already is recognised.
 
+use super::Options;
+use super::copies::Copies;
 use super::line::{Fields, Line, decoded_bytes};
 use super::schema::Schema;
-use super::split::Splits;
 use crate::manifest::{File, Label};
 use crate::segment::SegmentReader;
 use crate::{Corpus, Error};
@@ -41,8 +42,8 @@ const REPORT_DOCUMENTS: u64 = 256;
 /// Reads a segment. Calls `read` as bytes of the segment, as stored, are read.
 pub(super) fn segment(
     corpus: &Corpus,
-    file: &File,
-    splits: &Splits,
+    (label, file): (&Label, &File),
+    options: &Options,
     read: impl Fn(u64),
 ) -> Result<Scan, Error> {
     let mut scan = Scan::default();
@@ -56,13 +57,14 @@ pub(super) fn segment(
             reported = reported.max(done);
         }
     };
-    lines(corpus, file, |bytes, line, fields| -> Result<bool, Error> {
+    let copies = options.copies.as_deref();
+    lines_with(corpus, (label, file), copies, |stored_bytes, bytes, line, fields| {
         report(scan.lines.len(), false);
         scan.schema.see(fields);
         let digest = Sha256::digest(bytes);
         scan.lines.push(ScannedLine {
-            part: splits.part(&fields.string("id").unwrap_or_default()),
-            bytes: bytes.len() as u64,
+            part: options.splits.part(&fields.string("id").unwrap_or_default()),
+            bytes: stored_bytes as u64,
             text_bytes: decoded_bytes(line.text()),
             digest: digest[..16].try_into().expect("16 of 32 bytes"),
         });
@@ -83,10 +85,38 @@ fn is_code(language: &str) -> bool {
 }
 
 /// Adds the fields of all records of a segment to a schema.
-pub(super) fn see(corpus: &Corpus, file: &File, schema: &mut Schema) -> Result<(), Error> {
-    lines(corpus, file, |_, _, fields| -> Result<bool, Error> {
+pub(super) fn see(
+    corpus: &Corpus,
+    segment: (&Label, &File),
+    options: &Options,
+    schema: &mut Schema,
+) -> Result<(), Error> {
+    lines_with(corpus, segment, options.copies.as_deref(), |_, _, _, fields| {
         schema.see(fields);
         Ok(true)
+    })
+}
+
+/// As [`lines`], with the fields on copies, if there are any. `each` also takes the size of the line as it
+/// is stored.
+pub(super) fn lines_with(
+    corpus: &Corpus,
+    (label, file): (&Label, &File),
+    copies: Option<&Copies>,
+    mut each: impl FnMut(usize, &[u8], &Line<'_>, &Fields<'_>) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let Some(copies) = copies else {
+        return lines(corpus, file, |bytes, line, fields| each(bytes.len(), bytes, line, fields));
+    };
+    let (mut copies, mut with) = (copies.of_segment(label, file)?, Vec::new());
+    lines(corpus, file, |bytes, line, fields| {
+        copies.write(line.text(), line.meta(), fields, &mut with)?;
+        let wrong = |error: serde_json::Error| {
+            Error::corrupt(&corpus.root().join(&file.path), error.to_string())
+        };
+        let line = Line::parse(&with).map_err(wrong)?;
+        let fields = line.fields().map_err(wrong)?;
+        each(bytes.len(), &with, &line, &fields)
     })
 }
 
@@ -160,7 +190,7 @@ mod tests {
         let source = crate::Source { name: "a".into(), ..Default::default() };
         let (slice, name) = ("s".into(), "l".into());
         let label = Label { slice, name, sources: vec![source], ..Label::default() };
-        let mut part = PartWriter::new(&corpus, Arc::new(label), 1, 0);
+        let mut part = PartWriter::new(&corpus, Arc::new(label.clone()), 1, 0);
         let others = (0..2000).map(|number| format!("Language {number}"));
         for (record, language) in others.chain(["en".into(), "de".into(), "en".into()]).enumerate()
         {
@@ -170,7 +200,8 @@ mod tests {
             part.push(&document, None).unwrap();
         }
         let file = part.finish().unwrap().segment;
-        let scan = segment(&corpus, &file.unwrap(), &Splits::default(), |_| ()).unwrap();
+        let file = file.unwrap();
+        let scan = segment(&corpus, (&label, &file), &Options::default(), |_| ()).unwrap();
         assert_eq!(scan.languages, [("de".to_owned(), 1), ("en".to_owned(), 2)].into());
     }
 }

@@ -92,15 +92,21 @@ impl Job<'_> {
             if queues.iter().all(Queue::is_empty) {
                 break;
             }
-            scan::lines(self.corpus, segment, |bytes, line, fields| -> Result<bool, Error> {
-                let part = self.options.splits.part(&fields.string("id").unwrap_or_default());
-                let is_written = self.take(&mut queues[part], line, fields)?;
-                unreported += if is_written { bytes.len() as u64 } else { 0 };
-                if unreported >= REPORT_BYTES {
-                    self.watch.wrote(self.label, std::mem::take(&mut unreported));
-                }
-                Ok(!queues.iter().all(Queue::is_empty))
-            })?;
+            let copies = self.options.copies.as_deref();
+            scan::lines_with(
+                self.corpus,
+                (self.label, segment),
+                copies,
+                |stored, _, line, fields| {
+                    let part = self.options.splits.part(&fields.string("id").unwrap_or_default());
+                    let is_written = self.take(&mut queues[part], line, fields)?;
+                    unreported += if is_written { stored as u64 } else { 0 };
+                    if unreported >= REPORT_BYTES {
+                        self.watch.wrote(self.label, std::mem::take(&mut unreported));
+                    }
+                    Ok(!queues.iter().all(Queue::is_empty))
+                },
+            )?;
         }
         self.watch.wrote(self.label, unreported);
         // Only a file without documents is left.

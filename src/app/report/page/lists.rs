@@ -28,6 +28,7 @@ pub(super) fn duplicates(report: &Report) -> Result<Markup> {
 fn of_index(found: &Duplicates) -> Result<Markup> {
     let what = match (found.effect.as_str(), found.compares) {
         ("cut", _) => "parts of texts that another document has first are cut".to_owned(),
+        ("counted", _) => "parts of texts that another document has first are counted".to_owned(),
         (reason, "near") => format!("documents near to an earlier one are dropped as {reason}"),
         (reason, _) => format!("copies of an earlier document are dropped as {reason}"),
     };
@@ -98,8 +99,15 @@ fn matrix(found: &Duplicates) -> Markup {
 
 /// Steps that removed most of some sources.
 pub(super) fn removals(report: &Report) -> Markup {
+    let taken = html! {
+        @for taken in &report.taken { p { span.warn { (taken.line()) } "." } }
+    };
     if report.removals.is_empty() {
-        return html! { p { "None." } };
+        return if report.taken.is_empty() {
+            html! { p { "None." } }
+        } else {
+            taken
+        };
     }
     let rows = html! {
         @for removal in &report.removals {
@@ -118,6 +126,7 @@ pub(super) fn removals(report: &Report) -> Markup {
             "Steps that dropped more than " (format!("{share:.0} %")) " of the records of a source. That may be \
              meant, as for languages; or the rule does not fit the source, or the source is damaged."
         }
+        (taken)
         (table(&["label", "step", "sources", "most", "of"], &rows))
     }
 }
