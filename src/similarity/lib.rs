@@ -5,20 +5,24 @@
 //! - [`MinHash`]: one key per band, as FineWeb computes them. Texts that share a key may be near
 //!   duplicates.
 //! - [`Sketch`]: 128 bytes, from which [`similarity`](similarity()) estimates how similar two texts are.
+//! - [`Passages`]: keys of parts of a text, one for some 80 bytes. Texts that have 600 bytes in common,
+//!   anywhere, share a key.
 //!
 //! The dataflow finds near duplicates among many documents (`reject_near_repeats` and
-//! `reject_near_kept` of `engine`).
+//! `reject_near_kept` of `engine`), and repeated passages (`cut_repeated_spans`).
 
 mod count;
 #[cfg(test)]
 mod golden;
 mod md5;
 mod minhash;
+mod passages;
 mod permutations;
 mod simhash;
 mod simplify;
 mod sketch;
 
 pub use minhash::{MinHash, Scratch, Shape};
+pub use passages::{Passage, Passages};
 pub use simhash::{DISTANCE_MAX, simhash};
 pub use sketch::{Sketch, similarity};
