@@ -15,7 +15,7 @@ settings! {
     pub struct Settings {
         /// how LaTeX is converted to text: better, redpajama
         clean: Clean = Clean::Better, redpajama = Clean::RedPajama; // arxiv_cleaner.py
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash, passages
         dedup: Dedup = Dedup::None; // no step of data_prep/arxiv compares papers
     }
 }

@@ -15,7 +15,7 @@ settings! {
     /// RedPajama's scripts have no other settings: window and distance of the SimHash are constants
     /// of the crate `similarity`.
     pub struct Settings {
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash, passages
         dedup: Dedup = Dedup::Simhash; // data_prep/book/dedup.py
     }
 }

@@ -19,7 +19,7 @@ settings! {
     pub struct Settings {
         /// pages with fewer characters are dropped, before deduplication
         min_chars: u64 = 300; // cc_net mine.py: min_len
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash, passages
         dedup: Dedup = Dedup::Paragraphs; // and then whole pages, data_prep/cc/dedup
         /// which copies of a repeated paragraph are kept: first, none
         copies: Copies = Copies::First, redpajama = Copies::None; // cc_net dedup.py
@@ -267,7 +267,9 @@ fn without_repeated_paragraphs<'scope>(
         Dedup::Paragraphs => pages
             .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, rule(setup), record_cut)
             .reject("duplicate_paragraphs", |page| page.text.is_empty()),
-        Dedup::None | Dedup::Exact | Dedup::Simhash | Dedup::Minhash(_) => pages,
+        Dedup::None | Dedup::Exact | Dedup::Simhash | Dedup::Minhash(_) | Dedup::Passages(_) => {
+            pages
+        }
     }
 }
 
@@ -310,6 +312,11 @@ fn without_copies<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs<
     match setup.settings.dedup {
         Dedup::Paragraphs => {
             pages.reject_repeats("documents", "duplicate", |page| page.digest, Rule::first_of_all())
+        }
+        Dedup::Passages(_) => {
+            pages.deduplicate(setup, setup.settings.dedup).tag("Record length", |page| {
+                record_lengths(page, page.text.split('\n').count());
+            })
         }
         method => pages.deduplicate(setup, method),
     }
@@ -370,14 +377,19 @@ fn document_digest(record: &WarcRecord) -> u128 {
 /// Records the cut as CCNet does (cc_net `dedup.py`: `DuplicatesRemover.do`). As upstream, `length`
 /// is in bytes before the cut and in characters after it.
 fn record_cut(page: &mut Document, lines: &[u32]) {
+    record_lengths(page, lines.len());
+    page.meta.set("line_ids", lines.to_vec());
+}
+
+/// Records how long a page is and was that has so many lines left.
+fn record_lengths(page: &mut Document, lines: usize) {
     for (name, original) in [("nlines", "original_nlines"), ("length", "original_length")] {
         if let Some(Value::Int(number)) = page.meta.get(name).cloned() {
             page.meta.set(original, number as usize);
         }
     }
-    page.meta.set("nlines", lines.len());
+    page.meta.set("nlines", lines);
     page.meta.set("length", page.chars());
-    page.meta.set("line_ids", lines.to_vec());
 }
 
 fn record_language(page: &mut Document) {

@@ -31,7 +31,7 @@ settings! {
         min_alnum_prop: f64 = 0.25, range 0.0..=1.0;
         /// files with fewer letters per token are dropped, if there is a tokenizer
         min_letters_per_token: f64 = 1.5, from 0.0;
-        /// which copies are dropped: none, exact, paragraphs, simhash, minhash
+        /// which copies are dropped: none, exact, paragraphs, simhash, minhash, passages
         dedup: Dedup = Dedup::Exact; // github_global_dedup.py
     }
 }
@@ -144,7 +144,11 @@ impl Slice for GitHub {
             .reject("tokens_ratio", move |file| letters_per_token(file) < min_letters);
         match settings.dedup {
             Dedup::Exact => good,
-            method => good.deduplicate(setup, method), // Beyond RedPajama-1T.
+            // Beyond RedPajama-1T. What is cut has no tokens.
+            method @ (Dedup::Paragraphs | Dedup::Passages(_)) => {
+                good.deduplicate(setup, method).tag("Tokens", setup.models.tokens())
+            }
+            method => good.deduplicate(setup, method),
         }
     }
 }
@@ -157,7 +161,11 @@ fn without_exact_copies(files: Docs<'_>, method: Dedup) -> Docs<'_> {
             let first = Rule::first_of_all();
             files.reject_repeats("github_files", "duplicate", |file| file.digest, first)
         }
-        Dedup::None | Dedup::Paragraphs | Dedup::Simhash | Dedup::Minhash(_) => files,
+        Dedup::None
+        | Dedup::Paragraphs
+        | Dedup::Simhash
+        | Dedup::Minhash(_)
+        | Dedup::Passages(_) => files,
     }
 }
 

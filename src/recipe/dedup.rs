@@ -1,5 +1,7 @@
 //! The setting `dedup`, which any slice can have.
 
+mod passages;
+
 use crate::settings::{SettingType, SettingValue, WrongValue, string};
 use crate::slice::Setup;
 use crate::{choice, usage};
@@ -13,10 +15,12 @@ use text::ccnet;
 use toml::Spanned;
 use toml::de::DeValue;
 
+pub use passages::Passages;
+
 /// Which copies are dropped within a slice. The copy added first is kept.
 ///
-/// In a recipe it is a word, `"exact"`; or, to set how MinHash compares, a table: `{ method = "minhash",
-/// threshold = 0.8 }`.
+/// In a recipe it is a word, `"exact"`; or, to set how MinHash or passages are compared, a table:
+/// `{ method = "minhash", threshold = 0.8 }`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Dedup {
     /// `none`
@@ -29,6 +33,8 @@ pub enum Dedup {
     Simhash,
     /// `minhash`
     Minhash(Minhash),
+    /// `passages`
+    Passages(Passages),
 }
 
 /// How documents are compared by MinHash.
@@ -63,7 +69,7 @@ const SHAPE_KEYS: [(&str, std::ops::RangeInclusive<usize>); 3] =
 const KEYS: [&str; 6] = ["method", "threshold", "verify", "bands", "rows", "ngram"];
 
 impl Dedup {
-    const WORDS: [&str; 5] = ["none", "exact", "paragraphs", "simhash", "minhash"];
+    const WORDS: [&str; 6] = ["none", "exact", "paragraphs", "simhash", "minhash", "passages"];
 
     /// The word of the method.
     fn word(self) -> &'static str {
@@ -73,6 +79,7 @@ impl Dedup {
             Dedup::Paragraphs => "paragraphs",
             Dedup::Simhash => "simhash",
             Dedup::Minhash(_) => "minhash",
+            Dedup::Passages(_) => "passages",
         }
     }
 
@@ -83,6 +90,7 @@ impl Dedup {
             "paragraphs" => Dedup::Paragraphs,
             "simhash" => Dedup::Simhash,
             "minhash" => Dedup::Minhash(Minhash::default()),
+            "passages" => Dedup::Passages(Passages::default()),
             other => {
                 let hint = usage::suggest(other, Dedup::WORDS);
                 return wrong(value, format!(" cannot be {other}{hint}"));
@@ -92,8 +100,11 @@ impl Dedup {
 }
 
 impl SettingValue for Dedup {
-    /// MinHash with everything that decides, also where it is the default.
+    /// MinHash and passages with everything that decides, also where it is the default.
     fn print(&self) -> String {
+        if let Dedup::Passages(passages) = self {
+            return passages.print();
+        }
         let Dedup::Minhash(Minhash { threshold, verify, shape }) = self else {
             return format!("{:?}", self.word());
         };
@@ -123,14 +134,19 @@ impl SettingType for Dedup {
         };
         let in_method =
             |wrong: WrongValue| WrongValue { what: format!(".method{}", wrong.what), ..wrong };
-        let Dedup::Minhash(mut minhash) = Dedup::of_word(method).map_err(in_method)? else {
-            return match table.iter().find(|(key, _)| &**key.get_ref() != "method") {
-                None => Dedup::of_word(method),
-                Some((key, value)) => wrong(
-                    value,
-                    format!(".{} is a setting of the method minhash only", key.get_ref()),
-                ),
-            };
+        let mut minhash = match Dedup::of_word(method).map_err(in_method)? {
+            Dedup::Minhash(minhash) => minhash,
+            Dedup::Passages(_) => return Passages::read(table, folder).map(Dedup::Passages),
+            other => {
+                return match table.iter().find(|(key, _)| &**key.get_ref() != "method") {
+                    None => Ok(other),
+                    Some((key, value)) => {
+                        let key = key.get_ref();
+                        let method = if key == passages::KEY { "passages" } else { "minhash" };
+                        wrong(value, format!(".{key} is a setting of the method {method} only"))
+                    }
+                };
+            }
         };
         for (key, value) in table {
             let key = &**key.get_ref();
@@ -187,6 +203,8 @@ pub trait Deduplicate {
     ///   books, as `near_duplicate`. A document that is dropped still counts for later ones.
     /// - `minhash`: drops documents that share a band with an earlier one that is kept, as FineWeb
     ///   computes bands, and are similar to it by their sketches, as `near_duplicate`.
+    /// - `passages`: cuts passages of at least `min_bytes` bytes that occurred before, anywhere in a
+    ///   text, and drops documents of nothing else, as `duplicate_passages`.
     fn deduplicate<S>(self, setup: &Setup<S>, method: Dedup) -> Self;
 }
 
@@ -216,6 +234,7 @@ impl Deduplicate for Docs<'_> {
                 };
                 self.reject_near_kept(&index, "near_duplicate", bands, near)
             }
+            Dedup::Passages(passages) => passages.cut(self, &index),
         }
     }
 }
@@ -255,6 +274,9 @@ mod tests {
         assert_eq!(read("d = \"minhash\""), Ok(Dedup::Minhash(minhash)));
         let shape = Shape { bands: 9, rows: 13, ngram: 13 };
         let other = Minhash { threshold: 0.8, verify: Verify::None, shape };
+        let passages = |min_bytes| Ok(Dedup::Passages(Passages { min_bytes }));
+        assert_eq!(read("d = \"passages\""), passages(500));
+        assert_eq!(read("d = { method = \"passages\", min_bytes = 100 }"), passages(100));
         let text = "d.method = \"minhash\"\nd.threshold = 0.8\nd.verify = \"none\"\nd.bands = 9\n\
                     d.rows = 13\nd.ngram = 13";
         assert_eq!(read(text), Ok(Dedup::Minhash(other)));
@@ -264,7 +286,8 @@ mod tests {
     fn what_is_printed_is_read_again() {
         let shape = Shape { bands: 5, rows: 25, ngram: 7 };
         let minhash = Minhash { threshold: 1.0, verify: Verify::None, shape };
-        for dedup in [Dedup::None, Dedup::Paragraphs, Dedup::Minhash(minhash)] {
+        let passages = Dedup::Passages(Passages { min_bytes: 1000 });
+        for dedup in [Dedup::None, Dedup::Paragraphs, Dedup::Minhash(minhash), passages] {
             assert_eq!(read(&format!("d = {}", dedup.print())), Ok(dedup));
         }
     }
@@ -276,12 +299,28 @@ mod tests {
             ("\"minhahs\"", "d cannot be minhahs; did you mean minhash?"),
             (
                 "{ threshold = 0.8 }",
-                "d has no method: one of none, exact, paragraphs, simhash, minhash",
+                "d has no method: one of none, exact, paragraphs, simhash, minhash, passages",
             ),
             ("{ method = 3 }", "d.method must be a string in quotes, not integer"),
             (
                 "{ method = \"exact\", bands = 3 }",
                 "d.bands is a setting of the method minhash only",
+            ),
+            (
+                "{ method = \"exact\", min_bytes = 500 }",
+                "d.min_bytes is a setting of the method passages only",
+            ),
+            (
+                "{ method = \"passages\", min_bytes = 99 }",
+                "d.min_bytes must be 100 to 1000000, not 99",
+            ),
+            (
+                "{ method = \"passages\", min_byte = 600 }",
+                "d has no setting min_byte; did you mean min_bytes?",
+            ),
+            (
+                "{ method = \"passages\", min_bytes = \"500\" }",
+                "d.min_bytes must be a whole number, not string",
             ),
             ("{ method = \"minhash\", threshold = 75 }", "d.threshold must be 0 to 1, not 75"),
             ("{ method = \"minhash\", rows = 0 }", "d.rows must be 1 to 128, not 0"),

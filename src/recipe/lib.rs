@@ -36,7 +36,7 @@ pub use comparison::{Bound, Comparison, language_of, language_score_of};
 pub use decontamination::{
     Action, Decontamination, Decontaminator, EvaluationFiles, PRESETS, decontaminate, evaluations,
 };
-pub use dedup::{Dedup, Deduplicate, Minhash, Verify, first_of_a_label, global_dedup};
+pub use dedup::{Dedup, Deduplicate, Minhash, Passages, Verify, first_of_a_label, global_dedup};
 pub use expand::{expand, pattern_below, unexpanded};
 pub use input::{Input, check_label};
 pub use models::{CommonModels, FactsOf, MissingModel, ModelFiles, Models};

@@ -205,8 +205,8 @@ fn of_row(explained: Explained<'_>, row: &LedgerRow, read: Option<&Document>) ->
 }
 
 /// The reasons of the steps that the setting `dedup` chooses.
-const DEDUP_REASONS: [&str; 4] =
-    ["duplicate", "duplicate_paragraphs", "duplicate_text", "near_duplicate"];
+const DEDUP_REASONS: [&str; 5] =
+    ["duplicate", "duplicate_paragraphs", "duplicate_passages", "duplicate_text", "near_duplicate"];
 
 /// Says which copies the recipe drops, if it has such a setting.
 fn dedup(Explained { slice, settings }: Explained<'_>) -> Option<String> {
