@@ -22,6 +22,8 @@ fn each_method_keeps_the_promises_and_drops_its_own_kind_of_copies() {
         ("simhash", Some("near_duplicate"), 48),
         ("minhash", Some("near_duplicate"), 48),
         (MINHASH_OF_OTHER_SHAPE, Some("near_duplicate"), 48),
+        // The exact copies, and those pages that were crawled again as they were.
+        ("passages", Some("duplicate_passages"), 18),
     ];
     for (method, reason, least) in methods {
         let place = Place::new();

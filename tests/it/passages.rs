@@ -1,7 +1,7 @@
 //! `dedup = "passages"`: what came before is cut, wherever in a text it is, and nothing else.
 
 use crate::promises;
-use crate::support::{Place, assert_same, list, number, text};
+use crate::support::{Place, WORDS, assert_same, list, number, text};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -17,6 +17,12 @@ impl Random {
         let mut mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((mixed ^ mixed >> 31) % bound as u64) as usize
+    }
+
+    /// Words of 50 bytes to 1,249.
+    fn some_words(&mut self) -> String {
+        let bytes = 50 + self.below(1200);
+        self.words(bytes)
     }
 
     /// Words of so many bytes, of letters of one byte or of several.
@@ -53,10 +59,10 @@ fn shelf() -> Shelf {
         .collect();
     let mut texts = Vec::new();
     for number in 0..60 {
-        let mut text = random.words(50 + random.below(1200));
+        let mut text = random.some_words();
         for _ in 0..random.below(4) {
             text += &passages[random.below(passages.len())];
-            text += &random.words(50 + random.below(1200));
+            text += &random.some_words();
         }
         // Some come twice as they are, or within another.
         if number % 9 == 0 {
@@ -222,6 +228,42 @@ fn shorter_passages_are_cut_if_the_recipe_says_so() {
     assert_eq!(left("\"passages\""), texts[1]);
     let cut = left("{ method = \"passages\", min_bytes = 200 }");
     assert!(cut.len() < 400 && cut.len() >= 300, "{cut}");
+}
+
+#[test]
+fn the_tokens_of_a_file_are_those_of_what_is_left_of_it() {
+    let place = Place::new();
+    place.write("words.json", WORDS);
+    let mut random = Random(3);
+    let mut lines_of = |count: usize| -> String {
+        let word = |number: usize| ["lamp", "ledger", "kettle", "harbour", "stone"][number];
+        let mut line = || (0..9).map(|_| word(random.below(5))).collect::<Vec<_>>().join(" ");
+        (0..count).map(|_| format!("{}\n", line())).collect()
+    };
+    let common = lines_of(40);
+    let files = [0, 1].map(|_| lines_of(20) + &common + &lines_of(20));
+    let build = |corpus: &str, dedup: &str, files: &[String]| -> Vec<(String, u64)> {
+        let row = |(number, content): (usize, &String)| {
+            let path = format!("{number}.py");
+            json!({"path": path, "repo_name": "town/lights", "license": "mit", "content": content})
+        };
+        let rows = files.iter().enumerate().map(row).map(|row| format!("{row}\n"));
+        place.write(&format!("{corpus}.json"), rows.collect::<String>());
+        let input =
+            format!("[[input]]\nslice = \"github\"\nlabel = \"x\"\npaths = [\"{corpus}.json\"]\n");
+        let top = "tokenizer = \"words.json\"\n";
+        place.write("r.toml", format!("{top}[github]\ndedup = \"{dedup}\"\n{input}"));
+        place.run(&format!("build r.toml --corpus {corpus}")).exits(0);
+        let documents = place.documents(corpus);
+        let of = |file: &Value| (text(&file["text"]).to_owned(), number(&file["meta"]["tokens"]));
+        documents.iter().map(of).collect()
+    };
+    for dedup in ["passages", "paragraphs"] {
+        let left = build(dedup, dedup, &files);
+        assert!(left[1].1 < left[0].1, "{dedup}: {left:?}");
+        let texts: Vec<String> = left.iter().map(|(text, _)| text.clone()).collect();
+        assert_eq!(build(&format!("again-{dedup}"), "none", &texts), left);
+    }
 }
 
 #[test]

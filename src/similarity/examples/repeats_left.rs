@@ -128,7 +128,9 @@ fn main() -> Result<()> {
     let mut stretches: Vec<Vec<(usize, usize, bool)>> = Vec::new();
     for repeat in repeats {
         match stretches.last_mut() {
-            Some(last) if last.last().is_some_and(|last| last.0 + 1 == repeat.0) => last.push(repeat),
+            Some(last) if last.last().is_some_and(|last| last.0 + 1 == repeat.0) => {
+                last.push(repeat)
+            }
             _ => stretches.push(vec![repeat]),
         }
     }
