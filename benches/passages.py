@@ -69,7 +69,7 @@ def main():
     parser.add_argument("--folder", help="where to work; kept")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(arguments.folder or temporary)
+        folder = pathlib.Path(arguments.folder or temporary).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         inputs = [str(pathlib.Path(path).resolve()) for path in arguments.input]
         if not inputs:
