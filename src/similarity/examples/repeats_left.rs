@@ -129,7 +129,7 @@ fn main() -> Result<()> {
     for repeat in repeats {
         match stretches.last_mut() {
             Some(last) if last.last().is_some_and(|last| last.0 + 1 == repeat.0) => {
-                last.push(repeat)
+                last.push(repeat);
             }
             _ => stretches.push(vec![repeat]),
         }
