@@ -15,7 +15,7 @@ settings! {
     pub struct Settings {
         /// how LaTeX is converted to text: better, redpajama
         clean: Clean = Clean::Better, redpajama = Clean::RedPajama; // arxiv_cleaner.py
-        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash, passages; or a list
         dedup: Methods = Methods::none(); // no step of data_prep/arxiv compares papers
     }
 }

@@ -15,7 +15,7 @@ settings! {
     /// RedPajama's scripts have no other settings: window and distance of the SimHash are constants
     /// of the crate `similarity`.
     pub struct Settings {
-        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash, passages; or a list
         dedup: Methods = Dedup::Simhash(Simhash::default()).into(), redpajama = Dedup::Simhash(Simhash::redpajama()).into(); // data_prep/book/dedup.py
     }
 }

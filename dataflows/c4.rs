@@ -20,7 +20,7 @@ settings! {
     pub struct Settings {
         /// json: shards of allenai/c4, unchanged; wet: a dump, filtered by C4's rules
         source: Source = Source::Json;
-        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash, passages; or a list
         dedup: Methods = Methods::none(); // data_prep/c4: none; a shard has no copies
         /// what a dump keeps only once: lines (as C4 was made), or spans of three sentences
         repeats: Repeats = Repeats::Lines; // c4_utils.py; spans: Raffel et al. 2020
@@ -146,7 +146,9 @@ fn without_repeats<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs
     let first = Rule::first_of_all();
     match setup.settings.repeats {
         Repeats::Spans => pages
-            .cut_repeated_spans("c4_spans", spans, first, |page| page.text = c4::tidy(&page.text))
+            .cut_repeated_spans("c4_spans", spans, first, "", |page| {
+                page.text = c4::tidy(&page.text);
+            })
             .reject_empty("duplicate_spans"),
         Repeats::Lines => pages
             .cut_repeated_paragraphs("c4_lines", |line, _| c4::line_key(line), first, |_, _| ())
@@ -154,12 +156,8 @@ fn without_repeats<'scope>(pages: Docs<'scope>, setup: &Setup<Settings>) -> Docs
     }
 }
 
-fn spans(page: &str) -> Vec<Span> {
-    let span = |at: Range<usize>| Span {
-        key: c4::span_key(&page[at.clone()]),
-        start: at.start as u32,
-        end: at.end as u32,
-    };
+fn spans(page: &str) -> Vec<Span<u64>> {
+    let span = |range: Range<usize>| Span { key: c4::span_key(&page[range.clone()]), range };
     rules::spans(page).into_iter().map(span).collect()
 }
 

@@ -19,7 +19,7 @@ settings! {
     pub struct Settings {
         /// pages with fewer characters are dropped, before deduplication
         min_chars: u64 = 300; // cc_net mine.py: min_len
-        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash, passages; or a list
         dedup: Methods = Dedup::Paragraphs.into(); // and then whole pages, data_prep/cc/dedup
         /// which copies of a repeated paragraph are kept: first, none
         copies: Copies = Copies::First, redpajama = Copies::None; // cc_net dedup.py
@@ -285,6 +285,10 @@ fn deduplicated<'scope>(
             .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, rule(setup), record_cut)
             .reject_empty("duplicate_paragraphs"),
         Dedup::Lines(lines) => lines.apply(pages, "common_crawl_lines", record_cut),
+        Dedup::Passages(_) => {
+            let pages = pages.deduplicate(setup, std::slice::from_ref(method));
+            pages.tag("Record length", |page| record_lengths(page, page.text.split('\n').count()))
+        }
         method => pages.deduplicate(setup, std::slice::from_ref(method)),
     })
 }
@@ -392,14 +396,19 @@ fn record_cut(page: &mut Document, lines: &[u32]) {
         page.meta.set("line_ids", lines);
         return;
     }
+    record_lengths(page, lines.len());
+    page.meta.set("line_ids", lines.to_vec());
+}
+
+/// Records how long a page is and was that has so many lines left.
+fn record_lengths(page: &mut Document, lines: usize) {
     for (name, original) in [("nlines", "original_nlines"), ("length", "original_length")] {
         if let Some(Value::Int(number)) = page.meta.get(name).cloned() {
             page.meta.set(original, number as usize);
         }
     }
-    page.meta.set("nlines", lines.len());
+    page.meta.set("nlines", lines);
     page.meta.set("length", page.chars());
-    page.meta.set("line_ids", lines.to_vec());
 }
 
 fn record_language(page: &mut Document) {

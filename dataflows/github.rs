@@ -31,7 +31,7 @@ settings! {
         min_alnum_prop: f64 = 0.25, range 0.0..=1.0;
         /// files with fewer letters per token are dropped, if there is a tokenizer
         min_letters_per_token: f64 = 1.5, from 0.0;
-        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash, passages; or a list
         dedup: Methods = Dedup::Exact.into(); // github_global_dedup.py
     }
 }

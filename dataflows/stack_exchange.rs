@@ -23,7 +23,7 @@ settings! {
         answers: Answers = Answers::Numeric, redpajama = Answers::RedPajama; // post_processing.py
         /// date of the dump; empty: the label if it is a date, else the day of the newest post
         timestamp: String = String::new(); // post_processing.py: 2023-03-29
-        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash, passages; or a list
         dedup: Methods = Methods::none(); // data_prep/stack_exchange: none
         /// which versions of a thread stay that several labels have: all, newest
         versions: Versions = Versions::All;

@@ -17,7 +17,7 @@ settings! {
         languages: Vec<String> = list(&LANGUAGES); // data_prep/wiki: its list of dumps
         /// date of the dumps, such as 20230320; empty: the date in each file's name
         timestamp: String = String::new(); // data_prep/wiki: date of the dump
-        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash; or a list
+        /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash, passages; or a list
         dedup: Methods = Methods::none(); // data_prep/wiki: none
         /// which versions of a page stay that several labels have: all, newest
         versions: Versions = Versions::All;

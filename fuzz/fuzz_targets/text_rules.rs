@@ -6,12 +6,13 @@
 use libfuzzer_sys::fuzz_target;
 use models::language::LanguageIdentifier;
 use models::wikiref;
-use similarity::{MinHash, Scratch, Shape, Sketch, simhash, similarity};
-use std::cell::LazyCell;
+use similarity::{MinHash, Passages, Scratch, Shape, Sketch, simhash, similarity};
+use std::cell::{LazyCell, RefCell};
 use text::{c4, ccnet, python, references::references};
 
 thread_local! {
     static MINHASH: LazyCell<MinHash> = LazyCell::new(|| MinHash::new(Shape::default()));
+    static PASSAGES: RefCell<Passages> = RefCell::new(Passages::new(Passages::BYTES_MIN));
     static LANGUAGE: LazyCell<LanguageIdentifier> = LazyCell::new(LanguageIdentifier::builtin);
 }
 
@@ -38,6 +39,9 @@ fuzz_target!(|text: &str| {
     let sketch =
         MINHASH.with(|minhash| minhash.bands(text, &mut Scratch::default(), &mut Vec::new()));
     assert!(sketch == Sketch::default() || similarity(&sketch, &sketch) == 1.0);
+    for passage in PASSAGES.with_borrow_mut(|passages| passages.of(text)) {
+        assert!(text[passage.range].len() >= Passages::BYTES_MIN, "{text:?}");
+    }
     LANGUAGE.with(|language| {
         let found = language.identify(text);
         assert!((0.0..=1.0).contains(&found.score), "{found:?}");

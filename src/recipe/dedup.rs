@@ -2,10 +2,12 @@
 
 mod lines;
 mod methods;
+mod passages;
 mod simhash;
 
 pub use self::lines::{Lines, LinesAction};
 pub use self::methods::Methods;
+pub use self::passages::Passages;
 pub use self::simhash::{Compare, Simhash};
 
 use crate::settings::{SettingType, SettingValue, WrongValue, string};
@@ -37,6 +39,8 @@ pub enum Dedup {
     Simhash(Simhash),
     /// `minhash`
     Minhash(Minhash),
+    /// `passages`
+    Passages(Passages),
 }
 
 /// How documents are compared by MinHash.
@@ -70,14 +74,16 @@ const SHAPE_KEYS: [(&str, std::ops::RangeInclusive<usize>); 3] =
     [("bands", 1..=256), ("rows", 1..=128), ("ngram", 1..=64)];
 
 /// The keys of a table besides `method`, by method.
-const KEYS: [(&str, &[&str]); 3] = [
+const KEYS: [(&str, &[&str]); 4] = [
     ("lines", &["action"]),
     ("simhash", &["distance", "compare"]),
     ("minhash", &["threshold", "verify", "bands", "rows", "ngram"]),
+    ("passages", &["min_bytes"]),
 ];
 
 impl Dedup {
-    const WORDS: [&str; 6] = ["none", "exact", "lines", "paragraphs", "simhash", "minhash"];
+    const WORDS: [&str; 7] =
+        ["none", "exact", "lines", "paragraphs", "simhash", "minhash", "passages"];
 
     /// The word of the method.
     pub fn word(self) -> &'static str {
@@ -87,13 +93,14 @@ impl Dedup {
             Dedup::Paragraphs => "paragraphs",
             Dedup::Simhash(_) => "simhash",
             Dedup::Minhash(_) => "minhash",
+            Dedup::Passages(_) => "passages",
         }
     }
 
     /// Whether it takes parts out of documents.
     pub fn cuts(self) -> bool {
         match self {
-            Dedup::Paragraphs => true,
+            Dedup::Paragraphs | Dedup::Passages(_) => true,
             Dedup::Lines(Lines { action }) => action == LinesAction::Cut,
             Dedup::Exact | Dedup::Simhash(_) | Dedup::Minhash(_) => false,
         }
@@ -108,6 +115,7 @@ impl Dedup {
             "paragraphs" => Dedup::Paragraphs,
             "simhash" => Dedup::Simhash(Simhash::default()),
             "minhash" => Dedup::Minhash(Minhash::default()),
+            "passages" => Dedup::Passages(Passages::default()),
             other => {
                 let hint = usage::suggest(other, Dedup::WORDS);
                 return wrong(value, format!(" cannot be {other}{hint}"));
@@ -206,6 +214,7 @@ impl Dedup {
                 }
                 simhash.distance = distance as u32;
             }
+            Dedup::Passages(passages) => passages.set(value, folder)?,
             Dedup::Exact | Dedup::Paragraphs => unreachable!("the method has no keys"),
         }
         Ok(())
@@ -218,6 +227,7 @@ impl Dedup {
             Dedup::Simhash(Simhash { distance, compare }) => {
                 format!("distance = {distance}, compare = {}", compare.print())
             }
+            Dedup::Passages(Passages { min_bytes }) => format!("min_bytes = {min_bytes}"),
             Dedup::Lines(Lines { action }) => format!("action = {}", action.print()),
             Dedup::Minhash(Minhash { threshold, verify, shape }) => {
                 let (Shape { bands, rows, ngram }, verify) = (shape, verify.print());
@@ -249,6 +259,8 @@ pub trait Deduplicate {
     ///   earlier one that is kept, or of any earlier one, as `near_duplicate`.
     /// - `minhash`: drops documents that share a band with an earlier one that is kept, as FineWeb
     ///   computes bands, and are similar to it by their sketches, as `near_duplicate`.
+    /// - `passages`: cuts passages of at least `min_bytes` bytes that occurred before, anywhere in a
+    ///   text, and drops documents of nothing else, as `duplicate_passages`.
     fn deduplicate<S>(self, setup: &Setup<S>, methods: &[Dedup]) -> Self;
 }
 
@@ -268,6 +280,7 @@ fn by_method<'scope>(docs: Docs<'scope>, slice: &str, method: Dedup) -> Docs<'sc
             .cut_repeated_paragraphs(&index, ccnet::paragraph_key, first, |_, _| {})
             .reject_empty("duplicate_paragraphs"),
         Dedup::Simhash(simhash) => simhash.apply(docs, &index),
+        Dedup::Passages(passages) => passages.apply(docs, &index),
         Dedup::Minhash(Minhash { threshold, verify, shape }) => {
             let similar = match verify {
                 Verify::Signature => Some(Similar { similarity, least: threshold }),

@@ -37,7 +37,7 @@ pub use decontamination::{
     Action, Decontamination, Decontaminator, EvaluationFiles, PRESETS, decontaminate, evaluations,
 };
 pub use dedup::{
-    Compare, Dedup, Deduplicate, Lines, LinesAction, Methods, Minhash, Simhash, Verify,
+    Compare, Dedup, Deduplicate, Lines, LinesAction, Methods, Minhash, Passages, Simhash, Verify,
     first_of_a_label, global_dedup,
 };
 pub use expand::{expand, pattern_below, unexpanded};

@@ -6,8 +6,11 @@
 //! - [`MinHash`]: one key per band, as FineWeb computes them. Texts that share a key may be near
 //!   duplicates.
 //! - [`Sketch`]: 128 bytes, from which [`similarity`](similarity()) estimates how similar two texts are.
+//! - [`Passages`]: keys of parts of a text, one for some 80 bytes. Texts that have 600 bytes in common,
+//!   anywhere, share a key.
 //!
-//! The dataflow finds near duplicates among many documents (`reject_near` of `engine`).
+//! The dataflow finds near duplicates among many documents (`reject_near` of `engine`), and repeated
+//! passages (`cut_repeated_spans`).
 
 mod blocks;
 mod count;
@@ -15,6 +18,7 @@ mod count;
 mod golden;
 mod md5;
 mod minhash;
+mod passages;
 mod permutations;
 mod simhash;
 mod simplify;
@@ -22,5 +26,6 @@ mod sketch;
 
 pub use blocks::{blocks, equal_bits, equal_within, signature};
 pub use minhash::{MinHash, Scratch, Shape};
+pub use passages::{Passage, Passages};
 pub use simhash::{DISTANCE_MAX, simhash};
 pub use sketch::{Sketch, similarity};

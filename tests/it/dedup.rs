@@ -18,7 +18,7 @@ fn value(method: &str) -> String {
 fn each_method_keeps_the_promises_and_drops_its_own_kind_of_copies() {
     let labels = [("2019-30", "fixtures/2019-30"), ("2020-05", "fixtures/2020-05")];
     // In the kept languages: 12 and 6 exact copies, and 30 pages that were crawled again.
-    let methods: [(&str, &[&str], u64); 11] = [
+    let methods: [(&str, &[&str], u64); 12] = [
         ("none", &[], 0),
         ("exact", &["duplicate"], 48),
         ("simhash", &["near_duplicate"], 48),
@@ -35,6 +35,8 @@ fn each_method_keeps_the_promises_and_drops_its_own_kind_of_copies() {
             &["duplicate_paragraphs", "duplicate", "near_duplicate"],
             48,
         ),
+        // The exact copies, and those pages that were crawled again as they were.
+        ("passages", &["duplicate_passages"], 18),
     ];
     for (method, reasons, least) in methods {
         let place = Place::new();

@@ -61,6 +61,8 @@ mod memory;
 mod models;
 /// Inputs that are not regular files block nothing, and are named.
 mod odd_inputs;
+/// Passages that came before are cut, wherever they are; the first stays, and nothing else goes.
+mod passages;
 /// The promises that hold for every slice.
 mod promises;
 /// Scores, tokens and filters equal those of the original tools.

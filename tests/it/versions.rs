@@ -108,7 +108,7 @@ fn a_newer_article_takes_the_place_of_the_older_one() {
 
 #[test]
 fn a_complete_dump_is_all_there_is() {
-    for dedup in ["none", "exact", "paragraphs", "simhash", "minhash"] {
+    for dedup in ["none", "exact", "paragraphs", "simhash", "minhash", "passages"] {
         let place =
             two_dumps(&format!("versions = \"newest\"\ncomplete = true\ndedup = \"{dedup}\""));
         // Another wiki stays.

@@ -17,12 +17,13 @@ use std::time::Instant;
 const OPERATIONS: usize = 6;
 
 /// Recipes: the lines before the slice's table, and those in it.
-const RULES: [(&str, &str); 18] = [
+const RULES: [(&str, &str); 19] = [
     ("", ""),
     ("", "dedup = \"exact\""),
     ("", "dedup = \"minhash\""),
     ("", "dedup = { method = \"minhash\", verify = \"none\", bands = 30, rows = 2, ngram = 3 }"),
     ("", "dedup = \"simhash\""),
+    ("", "dedup = { method = \"passages\", min_bytes = 100 }"),
     ("", "dedup = \"none\""),
     ("", "dedup = \"lines\""),
     ("", "dedup = { method = \"lines\", action = \"count\" }"),

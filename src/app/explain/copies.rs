@@ -8,6 +8,7 @@ use document::{DocRef, Reason};
 use engine::{Compares, Effect, IndexUse, Keyed, StoredIndex};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// Copies of one key that are read.
 const COPIES_MAX: usize = 1000;
@@ -84,7 +85,8 @@ pub(super) fn copy_of(
     Ok(witness.pop())
 }
 
-/// Returns the parts that a document lost to others, in the order of its text.
+/// Returns the parts that a document lost to others, in the order of its text. Parts that overlap come as
+/// one if they are of one document.
 pub(super) fn lost(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Result<Vec<Lost>> {
     let mut all = Vec::new();
     for keyed in keyed {
@@ -101,12 +103,22 @@ pub(super) fn lost(look: &Look, indexes: &[IndexUse], keyed: &[Keyed]) -> Result
             continue;
         }
         let mut seen = BTreeSet::new();
+        // Parts that overlap and that one document has first are one.
+        let mut joined: Vec<(Range<usize>, DocRef, usize)> = Vec::new();
         for part in keyed.parts.iter().filter(|part| seen.insert(part.key)) {
-            if let Some(at) = keyed.witnesses.get(&part.key) {
-                let text = Some(keyed.text[part.range.clone()].to_owned());
-                all.push(Lost { text, first: witness(at) });
+            let Some(at) = keyed.witnesses.get(&part.key) else { continue };
+            match joined.last_mut() {
+                Some((range, first, keys)) if first == at && part.range.start < range.end => {
+                    range.end = range.end.max(part.range.end);
+                    *keys += 1;
+                }
+                _ => joined.push((part.range.clone(), *at, 1)),
             }
         }
+        all.extend(joined.into_iter().map(|(range, at, keys)| Lost {
+            text: Some(keyed.text[range].to_owned()),
+            first: named(look, used, at, keys, &known[&at]),
+        }));
     }
     Ok(all)
 }

@@ -205,8 +205,14 @@ fn of_row(explained: Explained<'_>, row: &LedgerRow, read: Option<&Document>) ->
 }
 
 /// The reasons of the steps that the setting `dedup` chooses.
-pub(crate) const DEDUP_REASONS: [&str; 5] =
-    ["duplicate", "duplicate_lines", "duplicate_paragraphs", "duplicate_text", "near_duplicate"];
+pub(crate) const DEDUP_REASONS: [&str; 6] = [
+    "duplicate",
+    "duplicate_lines",
+    "duplicate_paragraphs",
+    "duplicate_passages",
+    "duplicate_text",
+    "near_duplicate",
+];
 
 /// Says which copies the recipe drops, if it has such a setting.
 fn dedup(Explained { slice, settings }: Explained<'_>) -> Option<String> {

@@ -6,32 +6,29 @@ use crate::operators::join::duplicates;
 use crate::operators::keyed::Keys;
 use crate::replay::Part;
 use crate::stored::Effect;
-use arrangement::Rule;
+use arrangement::{Key, Rule};
 use document::Document;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// A range of a text, and its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span<K> {
     /// The key by which it is compared.
-    pub key: u64,
-    /// Its first byte.
-    pub start: u32,
-    /// The byte after its last.
-    pub end: u32,
+    pub key: K,
+    /// Its bytes in the text.
+    pub range: Range<usize>,
 }
 
-impl Extra for Vec<Span> {
+impl<K: Key + Serialize + DeserializeOwned> Extra for Vec<Span<K>> {
     fn weight(&self) -> usize {
-        self.capacity() * size_of::<Span>()
+        self.capacity() * size_of::<Span<K>>()
     }
 
     fn parts(&self, _text: &str) -> Vec<Part> {
-        let part = |span: &Span| Part {
-            key: u128::from(span.key),
-            range: span.start as usize..span.end as usize,
-        };
+        let part = |span: &Span<K>| Part { key: span.key.widened(), range: span.range.clone() };
         self.iter().map(part).collect()
     }
 }
@@ -42,7 +39,8 @@ impl Docs<'_> {
     /// empty.
     ///
     /// Spans are in the order of their first bytes and may overlap: bytes in any cut span are
-    /// removed. Spans are counted as paragraphs.
+    /// removed. Where two pieces of the text meet that were apart, `seam` is written between them,
+    /// unless the first ends with it or the second begins with it. Spans are counted as paragraphs.
     ///
     /// State: an update for each distinct span of each document, in `index`.
     ///
@@ -55,37 +53,38 @@ impl Docs<'_> {
     /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
     /// // Every two letters are a span.
     /// let spans = |text: &str| {
-    ///     let span = |(place, pair): (u32, &[u8])| Span {
+    ///     let span = |(place, pair): (usize, &[u8])| Span {
     ///         key: u64::from(pair[0]) << 8 | u64::from(pair[1]),
-    ///         start: place,
-    ///         end: place + 2,
+    ///         range: place..place + 2,
     ///     };
-    ///     (0..).zip(text.as_bytes().windows(2)).map(span).collect()
+    ///     text.as_bytes().windows(2).enumerate().map(span).collect()
     /// };
     /// let documents = ["abcd", "xbcy"].map(document);
     /// let documents = engine::funnel(documents, 2, move |docs| {
-    ///     docs.cut_repeated_spans("pairs", spans, Rule::first_of_all(), |_| {})
+    ///     docs.cut_repeated_spans("pairs", spans, Rule::first_of_all(), "/", |_| {})
     /// });
-    /// assert!(documents.iter().map(|document| &document.text[..]).eq(["abcd", "xy"]));
+    /// assert!(documents.iter().map(|document| &document.text[..]).eq(["abcd", "x/y"]));
     /// ```
-    pub fn cut_repeated_spans(
+    pub fn cut_repeated_spans<K: Key + Serialize + DeserializeOwned>(
         self,
         index: &str,
-        spans: impl Fn(&str) -> Vec<Span> + 'static,
+        mut spans: impl FnMut(&str) -> Vec<Span<K>> + 'static,
         rule: Rule,
+        seam: &'static str,
         after: impl Fn(&mut Document) + 'static,
     ) -> Self {
-        let keys: Keys<u64, Vec<Span>> = Box::new(move |document, keys| {
+        let keys: Keys<K, Vec<Span<K>>> = Box::new(move |document, keys| {
             let spans = spans(&document.text);
             keys.extend(spans.iter().map(|span| span.key));
             spans
         });
         let (held, updates, worker) = self.keyed(keys);
         let facts = duplicates(worker.clone(), index, updates, rule, &Effect::Cut);
+        type Facts<'f, K> = &'f [(u64, K)];
         let cut =
-            Box::new(move |document: &mut Document, spans: Vec<Span>, facts: &[(u64, u64)]| {
+            Box::new(move |document: &mut Document, spans: Vec<Span<K>>, facts: Facts<'_, K>| {
                 if document.is_kept() {
-                    cut_spans(document, &spans, facts);
+                    cut_spans(document, &spans, facts, seam);
                     after(document);
                 }
             });
@@ -95,23 +94,32 @@ impl Docs<'_> {
 }
 
 /// Cuts the `spans` of `document` whose key is in `facts`, which are sorted, and repeats within the
-/// document.
-fn cut_spans(document: &mut Document, spans: &[Span], facts: &[(u64, u64)]) {
-    let mut seen = HashSet::with_capacity(spans.len());
-    let is_repeat = |span: &&Span| {
+/// document. Pieces that were apart are joined by `seam`.
+fn cut_spans<K: Key>(document: &mut Document, spans: &[Span<K>], facts: &[(u64, K)], seam: &str) {
+    let mut seen = BTreeSet::new();
+    let is_repeat = |span: &&Span<K>| {
         facts.binary_search_by_key(&span.key, |fact| fact.1).is_ok() || !seen.insert(span.key)
     };
     let mut text = String::with_capacity(document.text.len());
-    let (mut done, mut cut) = (0, 0);
-    for span in spans.iter().filter(is_repeat) {
-        cut += 1;
-        let start = span.start as usize;
-        if start > done {
-            text.push_str(&document.text[done..start]);
+    let mut add = |piece: &str| {
+        if !text.is_empty()
+            && !piece.is_empty()
+            && !text.ends_with(seam)
+            && !piece.starts_with(seam)
+        {
+            text.push_str(seam);
         }
-        done = done.max(span.end as usize);
+        text.push_str(piece);
+    };
+    let (mut done, mut cut) = (0, 0);
+    for Span { range, .. } in spans.iter().filter(is_repeat) {
+        cut += 1;
+        if range.start > done {
+            add(&document.text[done..range.start]);
+        }
+        done = done.max(range.end);
     }
-    text.push_str(&document.text[done..]);
+    add(&document.text[done..]);
     document.text = text;
     document.paragraphs.read += spans.len() as u32;
     document.paragraphs.duplicate += cut;
@@ -123,15 +131,19 @@ mod tests {
 
     /// Cuts spans of three letters, each letter its own key.
     fn cut(text: &str, duplicates: &[&str]) -> (String, u32) {
+        joined(text, duplicates, "")
+    }
+
+    fn joined(text: &str, duplicates: &[&str], seam: &str) -> (String, u32) {
         let key = |letters: &str| letters.bytes().fold(0, |key, b| key << 8 | u64::from(b));
-        let spans: Vec<Span> = (0..text.len().saturating_sub(2))
-            .map(|at| Span { key: key(&text[at..at + 3]), start: at as u32, end: at as u32 + 3 })
+        let spans: Vec<Span<u64>> = (0..text.len().saturating_sub(2))
+            .map(|at| Span { key: key(&text[at..at + 3]), range: at..at + 3 })
             .collect();
         let mut document = Document { text: text.into(), ..Document::default() };
         let mut facts: Vec<(u64, u64)> =
             duplicates.iter().map(|letters| (0, key(letters))).collect();
         facts.sort_unstable();
-        cut_spans(&mut document, &spans, &facts);
+        cut_spans(&mut document, &spans, &facts, seam);
         assert_eq!(document.paragraphs.read, spans.len() as u32);
         (document.text, document.paragraphs.duplicate)
     }
@@ -149,5 +161,16 @@ mod tests {
     fn the_first_of_a_documents_own_repeats_stays() {
         assert_eq!(cut("abcxabcy", &[]), ("abcxy".into(), 1));
         assert_eq!(cut("abcxabcy", &["abc"]), ("xy".into(), 2));
+    }
+    #[test]
+    fn pieces_that_were_apart_are_joined_by_the_seam_once() {
+        let joined = |text, duplicates: &[&str]| joined(text, duplicates, "\n").0;
+        assert_eq!(joined("abcdefg", &["cde"]), "ab\nfg");
+        assert_eq!(joined("abcdefghi", &["bcd", "fgh"]), "a\ne\ni");
+        assert_eq!(joined("abcdefg", &["abc", "efg"]), "d");
+        assert_eq!(joined("ab\ncdefg", &["cde"]), "ab\nfg");
+        assert_eq!(joined("abcde\nfg", &["cde"]), "ab\nfg");
+        assert_eq!(joined("abcdefg", &["bcd", "cde", "def"]), "a\ng");
+        assert_eq!(joined("abcdefg", &[]), "abcdefg");
     }
 }

@@ -75,7 +75,7 @@ impl SettingType for Methods {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dedup::{Compare, Lines, LinesAction, Minhash, Simhash, Verify};
+    use crate::dedup::{Compare, Lines, LinesAction, Minhash, Passages, Simhash, Verify};
     use similarity::Shape;
 
     fn read(text: &str) -> Result<Vec<Dedup>, String> {
@@ -101,6 +101,9 @@ mod tests {
         let text = "d.method = \"minhash\"\nd.threshold = 0.8\nd.verify = \"none\"\nd.bands = 9\n\
                     d.rows = 13\nd.ngram = 13";
         assert_eq!(read(text), Ok(vec![other]));
+        let passages = |min_bytes| Ok(vec![Dedup::Passages(Passages { min_bytes })]);
+        assert_eq!(read("d = \"passages\""), passages(500));
+        assert_eq!(read("d = { method = \"passages\", min_bytes = 100 }"), passages(100));
         let lines = |action| Ok(vec![Dedup::Lines(Lines { action })]);
         assert_eq!(read("d = \"lines\""), lines(LinesAction::Cut));
         let count = "d = { method = \"lines\", action = \"count\" }";
@@ -119,6 +122,7 @@ mod tests {
             vec![Dedup::Paragraphs],
             vec![minhash],
             vec![Dedup::Simhash(Simhash::redpajama())],
+            vec![Dedup::Passages(Passages { min_bytes: 1000 })],
             vec![Dedup::Lines(Lines { action: LinesAction::Count })],
             vec![minhash, Dedup::Paragraphs, Dedup::Exact],
         ] {
@@ -136,7 +140,7 @@ mod tests {
             ("\"minhahs\"", "d cannot be minhahs; did you mean minhash?"),
             (
                 "{ threshold = 0.8 }",
-                "d has no method: one of none, exact, lines, paragraphs, simhash, minhash",
+                "d has no method: one of none, exact, lines, paragraphs, simhash, minhash, passages",
             ),
             ("{ method = 3 }", "d.method must be a string in quotes, not integer"),
             (
@@ -152,6 +156,18 @@ mod tests {
                 "d.action cannot be drop; known: cut, count",
             ),
             ("{ method = \"simhash\", distance = 6 }", "d.distance must be 0 to 5, not 6"),
+            (
+                "{ method = \"exact\", min_bytes = 500 }",
+                "d.min_bytes is a setting of the method passages only",
+            ),
+            (
+                "{ method = \"passages\", min_bytes = 99 }",
+                "d.min_bytes must be 100 to 1000000, not 99",
+            ),
+            (
+                "{ method = \"passages\", min_byte = 600 }",
+                "d has no setting min_byte; known: min_bytes, method",
+            ),
             ("{ method = \"exact\", bad = 3 }", "d has no setting bad; known: method"),
             ("{ method = \"minhash\", threshold = 75 }", "d.threshold must be 0 to 1, not 75"),
             ("{ method = \"minhash\", rows = 0 }", "d.rows must be 1 to 128, not 0"),
