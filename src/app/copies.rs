@@ -94,7 +94,7 @@ fn of_index(
         }
     };
     match &used.compares {
-        Compares::Kept { .. } => {
+        Compares::Near(_) => {
             let labels = &look.manifest.labels;
             for label in look.manifest.present().filter(|label| slices.contains(&label.slice)) {
                 Lookup::new(&look.corpus, label).witnesses(|later, id| {
@@ -106,7 +106,7 @@ fn of_index(
         }
         // No copy is kept.
         Compares::Equal(rule) if rule.copies == arrangement::Copies::None => {}
-        Compares::Equal(_) | Compares::Near { .. } => {
+        Compares::Equal(_) => {
             StoredIndex::new(&look.corpus, &look.manifest, used)
                 .groups(&mut |_, refs| refs[1..].iter().for_each(|later| push(refs[0], *later)))?;
         }

@@ -27,9 +27,6 @@ const LARGEST: usize = 3;
 /// Keys of an index beyond which it is not read for a warning: some ten seconds.
 const KEYS_MAX: u64 = 100_000_000;
 
-/// The same where hashes are near: each is compared with many others.
-const NEAR_MAX: u64 = 2_000_000;
-
 /// A step of deduplication that dropped a large share of a label.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Taken {
@@ -165,14 +162,13 @@ fn largest(look: &Look, label: &Label, used: &IndexUse) -> Result<Vec<Copied>> {
     let stored = StoredIndex::new(&look.corpus, &look.manifest, used);
     let mut copies: HashMap<DocRef, u64> = HashMap::new();
     match used.compares {
-        Compares::Kept { .. } => Lookup::new(&look.corpus, label).witnesses(|_, id| {
+        Compares::Near(_) => Lookup::new(&look.corpus, label).witnesses(|_, id| {
             if let Some(first) = corpus::ref_of_id(labels, id) {
                 *copies.entry(first).or_default() += 1;
             }
         })?,
         Compares::Equal(_) if stored.updates() > KEYS_MAX => {}
-        Compares::Near { .. } if stored.updates() > NEAR_MAX => {}
-        Compares::Equal(_) | Compares::Near { .. } => stored.groups(&mut |_, refs| {
+        Compares::Equal(_) => stored.groups(&mut |_, refs| {
             let count = refs[1..].iter().filter(|at| is_of_label(at)).count() as u64;
             if count > 0 {
                 *copies.entry(refs[0]).or_default() += count;

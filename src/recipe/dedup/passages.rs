@@ -177,7 +177,7 @@ mod tests {
             };
             let documents: Vec<Document> = texts.iter().enumerate().map(document).collect();
             let found = engine::funnel(documents, workers, |docs| {
-                Passages { min_bytes: BYTES }.cut(docs, "passages")
+                Passages { min_bytes: BYTES }.apply(docs, "passages")
             });
             for ((document, text), cut) in found.iter().zip(&texts).zip(cut_of(&texts)) {
                 let left = left(text, &cut);
@@ -213,7 +213,8 @@ mod tests {
         let long = (0..9).map(|number| format!("{line} {number}")).collect::<String>();
         let texts = [long.clone(), format!("\n{long}\n"), "  ".into(), format!("{long}, and more")];
         let documents = texts.map(|text| Document { text, ..Document::default() });
-        let found = engine::funnel(documents, 2, |docs| Passages { min_bytes: 100 }.cut(docs, "p"));
+        let found =
+            engine::funnel(documents, 2, |docs| Passages { min_bytes: 100 }.apply(docs, "p"));
         let verdicts: Vec<Option<&str>> =
             found.iter().map(|document| document.verdict.as_deref()).collect();
         println!("{found:#?}");
