@@ -3,6 +3,7 @@
 //! | operator | effect on the documents | state |
 //! |---|---|---|
 //! | `reject` | rejects those for which a test holds, with a reason | none |
+//! | `reject_empty` | rejects those of whose text nothing is left | none |
 //! | `tag` | writes something into each | none |
 //! | `cut_repeated_paragraphs` | cuts paragraphs seen before | the index that it names |
 //! | `cut_repeated_lines` | cuts or counts lines seen before | the index that it names |
