@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 TIMES = 3
-COPIES = 8
+COPIES = 16
 
 
 def wet_copies(source, folder, differ):
@@ -47,7 +47,7 @@ def site(source, folder):
     rows = re.findall(r"<row [^>]*/>", source.read_text(encoding="utf-8"))
     with open(folder / "Posts.xml", "w", encoding="utf-8") as out:
         out.write('<?xml version="1.0" encoding="utf-8"?>\n<posts>\n')
-        for copy in range(200):
+        for copy in range(600):
             more = lambda match: f'{match[1]}="{int(match[2]) + copy * 1_000_000}"'
             for row in rows:
                 out.write(re.sub(r"\b(Id|ParentId|AcceptedAnswerId)=\"(\d+)\"", more, row) + "\n")
@@ -62,7 +62,7 @@ def wiki(source, file):
     head, pages = text[: text.index("<page>")], re.findall(r"<page>.*?</page>", text, re.S)
     with open(file, "w", encoding="utf-8") as out:
         out.write(head)
-        for copy in range(20):
+        for copy in range(80):
             for number, page in enumerate(pages):
                 page = re.sub(r"<id>\d+", f"<id>{copy * len(pages) + number + 1}", page, count=1)
                 out.write(re.sub(r"</title>", f" {copy}</title>", page, count=1) + "\n")
@@ -107,8 +107,8 @@ def main():
     print("| input | w1: wall | CPU | busiest | w2: wall | CPU | busiest | wall, w1 / w2 | busiest, w1 / w2 |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     for name, what, slice in [
-        ("far", "8 WET files without common lines, all models", "common_crawl"),
-        ("near", "8 identical WET files, all models", "common_crawl"),
+        ("far", f"{COPIES} WET files without common lines, all models", "common_crawl"),
+        ("near", f"{COPIES} identical WET files, all models", "common_crawl"),
         ("ltgwiki-20230401-pages-articles.xml", "one dump of Wikipedia, tokens", "wikipedia"),
         ("datascience.stackexchange.com", "one site of StackExchange, language and tokens", "stack_exchange"),
     ]:
