@@ -284,7 +284,7 @@ fn deduplicated<'scope>(
         Dedup::Paragraphs => pages
             .cut_repeated_paragraphs("paragraphs", ccnet::paragraph_key, rule(setup), record_cut)
             .reject_empty("duplicate_paragraphs"),
-        Dedup::Lines(lines) => lines.apply(pages, "common_crawl_lines", record_cut),
+        Dedup::Lines(lines) => lines.apply(pages, "common_crawl_exact_lines", record_cut),
         Dedup::Passages(_) => {
             let pages = pages.deduplicate(setup, std::slice::from_ref(method));
             pages.tag("Record length", |page| record_lengths(page, page.text.split('\n').count()))

@@ -275,7 +275,8 @@ fn by_method<'scope>(docs: Docs<'scope>, slice: &str, method: Dedup) -> Docs<'sc
     let first = Rule::first_of_all();
     match method {
         Dedup::Exact => docs.reject_repeats(&index, "duplicate", text_digest, first),
-        Dedup::Lines(lines) => lines.apply(docs, &index, |_, _| {}),
+        // `c4_lines` is that of C4's own rule.
+        Dedup::Lines(lines) => lines.apply(docs, &format!("{slice}_exact_lines"), |_, _| {}),
         Dedup::Paragraphs => docs
             .cut_repeated_paragraphs(&index, ccnet::paragraph_key, first, |_, _| {})
             .reject_empty("duplicate_paragraphs"),

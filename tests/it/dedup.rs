@@ -557,3 +557,13 @@ fn copies_of_a_document_that_was_dropped_later_count_for_what_it_is_near_to() {
     let again = place.run("export all --out dolma --copies --schema dolma --json").exits(0).json();
     assert_eq!(again["files_written"], 1, "{again:#}");
 }
+
+#[test]
+fn exact_lines_of_a_dump_of_c4_are_not_in_the_index_of_c4s_own_lines() {
+    let place = Place::new();
+    let labels = [("2019-30", "fixtures/2019-30"), ("2020-05", "fixtures/2020-05")];
+    let settings = "source = \"wet\"\ndedup = \"lines\"";
+    promises::hold(&place, "c4", settings, &labels, 0);
+    let state = place.status("plain")["state"].clone();
+    assert!(state["c4_lines"].is_object() && state["c4_exact_lines"].is_object(), "{state:#}");
+}

@@ -340,7 +340,8 @@ mod tests {
     fn without_x(text: &str) -> String {
         let key = |line: &str| line.bytes().next().map(u64::from);
         let has_x = text.split('\n').any(|line| line == "x");
-        cut_by(text, key, if has_x { &[b'x' as u64] } else { &[] }).0
+        let facts: Vec<u64> = has_x.then_some(u64::from(b'x')).into_iter().collect();
+        cut_by(text, key, &facts).0
     }
 
     #[test]
