@@ -16,7 +16,17 @@ settings! {
     /// of the crate `similarity`.
     pub struct Settings {
         /// which copies are dropped: none, exact, lines, paragraphs, simhash, minhash, passages; or a list
-        dedup: Methods = Dedup::Simhash(Simhash::default()).into(), redpajama = Dedup::Simhash(Simhash::redpajama()).into(); // data_prep/book/dedup.py
+        dedup: Methods = Dedup::Simhash(Simhash::default()).into(); // data_prep/book/dedup.py
+        /// with which books before it simhash compares a book: kept, all (those that were dropped too)
+        compare: Compare = Compare::Kept, redpajama = Compare::All; // data_prep/book/dedup.py
+    }
+}
+
+choice! {
+    /// With which books before it a book is compared.
+    pub enum Compare {
+        Kept = "kept",
+        All = "all",
     }
 }
 
@@ -57,11 +67,21 @@ impl Slice for Books {
 
     /// Drops empty books, and books similar to an earlier one.
     fn graph<'scope>(books: Docs<'scope>, setup: &Setup<Settings>) -> Docs<'scope> {
-        books
-            // Upstream also compares empty books, and keeps the first.
-            .reject("empty", |book| book.text.trim().is_empty())
-            .deduplicate(setup, &setup.settings.dedup)
-            .tag("Tokens", setup.models.tokens())
+        // Upstream also compares empty books, and keeps the first.
+        let books = books.reject("empty", |book| book.text.trim().is_empty());
+        let different = setup.settings.dedup.iter().fold(books, |books, method| match method {
+            Dedup::Simhash(simhash) => simhash.apply(books, "books_simhash", counts(setup)),
+            method => books.deduplicate(setup, std::slice::from_ref(method)),
+        });
+        different.tag("Tokens", setup.models.tokens())
+    }
+}
+
+/// Which books before it a book is compared with.
+fn counts(setup: &Setup<Settings>) -> Counts {
+    match setup.settings.compare {
+        Compare::Kept => Counts::Kept,
+        Compare::All => Counts::All,
     }
 }
 

@@ -8,7 +8,7 @@ mod simhash;
 pub use self::lines::{Lines, LinesAction};
 pub use self::methods::Methods;
 pub use self::passages::Passages;
-pub use self::simhash::{Compare, Simhash};
+pub use self::simhash::Simhash;
 
 use crate::settings::{SettingType, SettingValue, WrongValue, string};
 use crate::slice::Setup;
@@ -76,7 +76,7 @@ const SHAPE_KEYS: [(&str, std::ops::RangeInclusive<usize>); 3] =
 /// The keys of a table besides `method`, by method.
 const KEYS: [(&str, &[&str]); 4] = [
     ("lines", &["action"]),
-    ("simhash", &["distance", "compare"]),
+    ("simhash", &["distance"]),
     ("minhash", &["threshold", "verify", "bands", "rows", "ngram"]),
     ("passages", &["min_bytes"]),
 ];
@@ -203,9 +203,6 @@ impl Dedup {
                     }
                 }
             },
-            Dedup::Simhash(simhash) if key == "compare" => {
-                simhash.compare = Compare::read(value, folder).map_err(of_key)?;
-            }
             Dedup::Simhash(simhash) => {
                 let distance = u64::read(value, folder).map_err(of_key)?;
                 if distance > DISTANCE_MAX.into() {
@@ -224,9 +221,11 @@ impl Dedup {
     fn print(self) -> String {
         let settings = match self {
             Dedup::Exact | Dedup::Paragraphs => return format!("{:?}", self.word()),
-            Dedup::Simhash(Simhash { distance, compare }) => {
-                format!("distance = {distance}, compare = {}", compare.print())
+            // As recipes were printed that had no table.
+            Dedup::Simhash(simhash) if simhash == Simhash::default() => {
+                return format!("{:?}", self.word());
             }
+            Dedup::Simhash(Simhash { distance }) => format!("distance = {distance}"),
             Dedup::Passages(Passages { min_bytes }) => format!("min_bytes = {min_bytes}"),
             Dedup::Lines(Lines { action }) => format!("action = {}", action.print()),
             Dedup::Minhash(Minhash { threshold, verify, shape }) => {
@@ -256,7 +255,7 @@ pub trait Deduplicate {
     /// - `paragraphs`: cuts lines that occurred before, compared as in CCNet, and drops documents
     ///   without any line left, as `duplicate_paragraphs`.
     /// - `simhash`: drops documents whose SimHash, as RedPajama computes it for books, is near that of an
-    ///   earlier one that is kept, or of any earlier one, as `near_duplicate`.
+    ///   earlier one that is kept, as `near_duplicate`.
     /// - `minhash`: drops documents that share a band with an earlier one that is kept, as FineWeb
     ///   computes bands, and are similar to it by their sketches, as `near_duplicate`.
     /// - `passages`: cuts passages of at least `min_bytes` bytes that occurred before, anywhere in a
@@ -280,7 +279,7 @@ fn by_method<'scope>(docs: Docs<'scope>, slice: &str, method: Dedup) -> Docs<'sc
         Dedup::Paragraphs => docs
             .cut_repeated_paragraphs(&index, ccnet::paragraph_key, first, |_, _| {})
             .reject_empty("duplicate_paragraphs"),
-        Dedup::Simhash(simhash) => simhash.apply(docs, &index),
+        Dedup::Simhash(simhash) => simhash.apply(docs, &index, Counts::Kept),
         Dedup::Passages(passages) => passages.apply(docs, &index),
         Dedup::Minhash(Minhash { threshold, verify, shape }) => {
             let similar = match verify {

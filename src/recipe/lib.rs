@@ -37,7 +37,7 @@ pub use decontamination::{
     Action, Decontamination, Decontaminator, EvaluationFiles, PRESETS, decontaminate, evaluations,
 };
 pub use dedup::{
-    Compare, Dedup, Deduplicate, Lines, LinesAction, Methods, Minhash, Passages, Simhash, Verify,
+    Dedup, Deduplicate, Lines, LinesAction, Methods, Minhash, Passages, Simhash, Verify,
     first_of_a_label, global_dedup,
 };
 pub use expand::{expand, pattern_below, unexpanded};
@@ -70,6 +70,6 @@ pub mod prelude {
     };
     pub use corpus::Newest;
     pub use document::{Document, Value};
-    pub use engine::{Docs, Documents};
+    pub use engine::{Counts, Docs, Documents};
     pub use formats::ReadError;
 }

@@ -22,13 +22,19 @@ fn label(place: &Place, corpus: &str, label: &str) -> Value {
     place.status(corpus)["slices"]["books"]["labels"][label].clone()
 }
 
-/// RedPajama's rule, pair by pair. Returns whether each of `texts` is kept.
-fn reference(texts: &[&str]) -> Vec<bool> {
-    let hashes: Vec<u64> = texts.iter().map(|text| similarity::simhash(text)).collect();
+/// The rule, pair by pair: a book is dropped if one before it is near, of those that are kept, or, as in
+/// RedPajama, of all. Returns whether each of `texts` is kept.
+fn reference(texts: &[&str], all_count: bool) -> Vec<bool> {
     let is_near = |one: u64, two: u64| (one ^ two).count_ones() <= 5;
-    (0..hashes.len())
-        .map(|at| !hashes[..at].iter().any(|before| is_near(*before, hashes[at])))
-        .collect()
+    let mut count: Vec<u64> = Vec::new();
+    let mut keeps = Vec::new();
+    for text in texts {
+        let hash = similarity::simhash(text);
+        let is_kept = !count.iter().any(|before| is_near(*before, hash));
+        keeps.push(is_kept);
+        count.extend((is_kept || all_count).then_some(hash));
+    }
+    keeps
 }
 
 /// The exit code of adding a label: one of them has a text in an encoding of MS-DOS.
@@ -45,7 +51,7 @@ fn kept_by_the_reference(place: &Place, labels: &[(&str, &str)]) -> Vec<Value> {
         place.run(&add).exits(code_of(label));
     }
     let all = place.documents("all");
-    let keeps = reference(&all.iter().map(|book| text(&book["text"])).collect::<Vec<_>>());
+    let keeps = reference(&all.iter().map(|book| text(&book["text"])).collect::<Vec<_>>(), false);
     all.into_iter().zip(keeps).filter_map(|(book, kept)| kept.then_some(book)).collect()
 }
 
@@ -171,21 +177,46 @@ fn the_same_books_are_kept_as_by_comparing_all_pairs() {
     place.write("a/one.jsonl", lines(&texts[..90]));
     place.write("a/two.jsonl.gz", gzip(lines(&texts[90..170]).as_bytes()));
     place.write("b/one.jsonl", lines(&texts[170..]));
-    let found = promises::hold(&place, "books", "", &[("a", "a"), ("b", "b")], 0);
-    let keeps = reference(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-    let expected: Vec<&String> =
-        texts.iter().zip(&keeps).filter_map(|(text, kept)| kept.then_some(text)).collect();
-    assert_eq!(found.iter().map(|book| text(&book["text"])).collect::<Vec<_>>(), expected);
-    assert!(
-        (80..280).contains(&expected.len()),
-        "{} are kept, which tests nothing",
-        expected.len()
-    );
-    // A chain: some dropped texts are not near to any kept one.
     let hash = |text: &str| similarity::simhash(text);
-    let kept: Vec<u64> = expected.iter().map(|text| hash(text)).collect();
-    let is_far = |text: &str| kept.iter().all(|k| (k ^ hash(text)).count_ones() > 5);
-    assert!(texts.iter().zip(&keeps).any(|(text, is_kept)| !is_kept && is_far(text)), "no chain");
+    for (settings, all_count) in [("", false), ("compare = \"all\"", true)] {
+        let corpora = Place::new();
+        for folder in ["a", "b"] {
+            symlink(place.path(folder), corpora.path(folder)).unwrap();
+        }
+        let found = promises::hold(&corpora, "books", settings, &[("a", "a"), ("b", "b")], 0);
+        let keeps = reference(&texts.iter().map(String::as_str).collect::<Vec<_>>(), all_count);
+        let expected: Vec<&String> =
+            texts.iter().zip(&keeps).filter_map(|(text, kept)| kept.then_some(text)).collect();
+        assert_eq!(found.iter().map(|book| text(&book["text"])).collect::<Vec<_>>(), expected);
+        assert!(
+            (80..280).contains(&expected.len()),
+            "{} are kept, which tests nothing",
+            expected.len()
+        );
+        // A chain: RedPajama drops some texts that are not near to any kept one.
+        let kept: Vec<u64> = expected.iter().map(|text| hash(text)).collect();
+        let is_far = |text: &str| kept.iter().all(|k| (k ^ hash(text)).count_ones() > 5);
+        let has_chain = texts.iter().zip(&keeps).any(|(text, is_kept)| !is_kept && is_far(text));
+        assert_eq!(has_chain, all_count);
+    }
+    // The default of RedPajama's preset.
+    place.write("redpajama.toml", "preset = \"redpajama\"\ncorpus = \"c\"\n");
+    let printed = place.run("build redpajama.toml --print-recipe").exits(0).stdout;
+    assert!(printed.contains("compare = \"all\""), "{printed}");
+}
+
+/// Before, the index had the hashes themselves, and no other beside it.
+#[test]
+fn an_index_of_an_earlier_version_is_refused_with_what_to_do() {
+    let place = with_books();
+    place.run("add c --slice books --label pg19 books/pg19").exits(0);
+    let newest = place.path("c").join(place.newest_commit("c"));
+    let mut manifest: Value = serde_json::from_slice(&std::fs::read(&newest).unwrap()).unwrap();
+    let state = manifest["state"].as_object_mut().unwrap();
+    assert!(state.remove("books_simhash_signatures").is_some());
+    std::fs::write(&newest, manifest.to_string()).unwrap();
+    let failed = place.run("add c --slice books --label shelf books/shelf");
+    failed.exits(1).names(&["books_simhash", "earlier version", "build the corpus again"]);
 }
 
 #[test]

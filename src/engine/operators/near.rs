@@ -30,6 +30,7 @@ mod dropped;
 mod effects;
 
 use crate::docs::Docs;
+use crate::failure::fail;
 use crate::index::Index;
 use crate::operators::hold::{Extra, hold};
 use crate::operators::join::looked_up;
@@ -280,6 +281,13 @@ fn signatures<'scope>(
     (held, updates)
 }
 
+/// Whether an index has no signatures beside its keys: before near documents were compared by these,
+/// it had hashes, or bands, under the same name.
+fn has_bands_alone(worker: &WorkerContext, index: &str) -> bool {
+    let has = |index: &str| worker.state.get(index).is_some_and(|runs| !runs.is_empty());
+    has(index) && !has(&signatures_of(index))
+}
+
 /// Adds bands and signatures to their indexes. Returns a fact for each document that is dropped.
 fn dropped_facts<'scope>(
     worker: &Rc<WorkerContext>,
@@ -288,6 +296,12 @@ fn dropped_facts<'scope>(
     signatures: StreamVec<'scope, Epoch, Update<Signed>>,
     near: Near,
 ) -> StreamVec<'scope, Epoch, DroppedFact> {
+    if near.similar.is_some() && has_bands_alone(worker, index) {
+        fail(format!(
+            "the index {index} is of an earlier version, which compared documents in another way: build \
+             the corpus again"
+        ));
+    }
     let stored = Index::open(worker.clone(), index);
     let bands = with_retractions(worker, &stored, bands);
     let found = candidates::candidates(worker, index, bands, stored);

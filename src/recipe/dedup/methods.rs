@@ -75,7 +75,7 @@ impl SettingType for Methods {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dedup::{Compare, Lines, LinesAction, Minhash, Passages, Simhash, Verify};
+    use crate::dedup::{Lines, LinesAction, Minhash, Passages, Simhash, Verify};
     use similarity::Shape;
 
     fn read(text: &str) -> Result<Vec<Dedup>, String> {
@@ -92,8 +92,8 @@ mod tests {
         assert_eq!(read("d = \"exact\""), Ok(vec![Dedup::Exact]));
         let simhash = Dedup::Simhash(Simhash::default());
         assert_eq!(read("d = { method = \"simhash\" }"), Ok(vec![simhash]));
-        let simhash = Dedup::Simhash(Simhash { distance: 3, compare: Compare::All });
-        let text = "d = { method = \"simhash\", distance = 3, compare = \"all\" }";
+        let simhash = Dedup::Simhash(Simhash { distance: 3 });
+        let text = "d = { method = \"simhash\", distance = 3 }";
         assert_eq!(read(text), Ok(vec![simhash]));
         assert_eq!(read("d = \"minhash\""), Ok(vec![minhash]));
         let shape = Shape { bands: 9, rows: 13, ngram: 13 };
@@ -121,7 +121,8 @@ mod tests {
             vec![],
             vec![Dedup::Paragraphs],
             vec![minhash],
-            vec![Dedup::Simhash(Simhash::redpajama())],
+            vec![Dedup::Simhash(Simhash::default())],
+            vec![Dedup::Simhash(Simhash { distance: 0 })],
             vec![Dedup::Passages(Passages { min_bytes: 1000 })],
             vec![Dedup::Lines(Lines { action: LinesAction::Count })],
             vec![minhash, Dedup::Paragraphs, Dedup::Exact],
@@ -166,7 +167,7 @@ mod tests {
             ),
             (
                 "{ method = \"passages\", min_byte = 600 }",
-                "d has no setting min_byte; known: min_bytes, method",
+                "d has no setting min_byte; did you mean min_bytes?",
             ),
             ("{ method = \"exact\", bad = 3 }", "d has no setting bad; known: method"),
             ("{ method = \"minhash\", threshold = 75 }", "d.threshold must be 0 to 1, not 75"),

@@ -1,6 +1,5 @@
 //! Near documents by SimHash.
 
-use crate::choice;
 use document::Document;
 use engine::{Counts, Docs, Near, Similar};
 use similarity::{DISTANCE_MAX, blocks, equal_bits, equal_within, signature, simhash};
@@ -10,38 +9,19 @@ use similarity::{DISTANCE_MAX, blocks, equal_bits, equal_within, signature, simh
 pub struct Simhash {
     /// The most bits in which near documents differ, up to [`DISTANCE_MAX`].
     pub distance: u32,
-    /// With which of those before it a document is compared.
-    pub compare: Compare,
-}
-
-choice! {
-    /// With which documents before it a document is compared.
-    pub enum Compare {
-        Kept = "kept",
-        All = "all",
-    }
 }
 
 impl Default for Simhash {
     fn default() -> Self {
-        Simhash { distance: DISTANCE_MAX, compare: Compare::Kept }
+        Simhash { distance: DISTANCE_MAX }
     }
 }
 
 impl Simhash {
-    /// As RedPajama compares books (`data_prep/book/dedup.py`): with dropped ones too.
-    pub fn redpajama() -> Simhash {
-        Simhash { compare: Compare::All, ..Simhash::default() }
-    }
-
-    /// Drops documents whose SimHash differs in few bits from that of an earlier one, as
+    /// Drops documents whose SimHash differs in few bits from that of an earlier one that counts, as
     /// `near_duplicate`.
-    pub fn apply<'scope>(self, docs: Docs<'scope>, index: &str) -> Docs<'scope> {
+    pub fn apply<'scope>(self, docs: Docs<'scope>, index: &str, counts: Counts) -> Docs<'scope> {
         let similar = Similar { similarity: equal_bits, least: equal_within(self.distance) };
-        let counts = match self.compare {
-            Compare::Kept => Counts::Kept,
-            Compare::All => Counts::All,
-        };
         let keys = |document: &Document, keys: &mut Vec<u64>| {
             let hash = simhash(&document.text);
             blocks(hash, keys);
