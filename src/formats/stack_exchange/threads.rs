@@ -197,7 +197,7 @@ impl Threads {
             // Runs are on a device too, and its failure is not damage of the file.
             sorter.push(row).map_err(failure::marked)
         };
-        let mut parsing = Queue::new(RawLine::bytes, |line| parse(line));
+        let mut parsing = Queue::new(RawLine::bytes, parse);
         let mut stored = Stored::Plain;
         let row_bytes_max = self.limits.row_bytes_max;
         let read = archive::read(file, &mut |input, how| {
