@@ -1,10 +1,11 @@
 //! Sources at addresses beside local files.
 //!
-//! `cargo bench --bench remote [-- [COPIES] [MILLISECONDS]]` joins COPIES (default 10) of the WET file of
-//! the test data (`SLUICE_TEST_DATA`), or of the bundled pages without it, to a file about as large as
-//! one of Common Crawl. It reads the pages of three such files, from the disk and from a server on this
+//! `cargo bench --bench remote [-- [COPIES] [MILLISECONDS] [EVERY]]` joins COPIES (default 10) of the WET
+//! file of the test data (`SLUICE_TEST_DATA`), or of the bundled pages without it, to a file about as large
+//! as one of Common Crawl. It reads the pages of three such files, from the disk and from a server on this
 //! machine that delays each answer by MILLISECONDS (default 50), in turn, and prints the best wall time of
-//! each. Nothing is done with the pages: in a run, more time passes for each byte.
+//! each. With EVERY, of each so many requests one is answered with 503, and one is cut short. Nothing is
+//! done with the pages: in a run, more time passes for each byte.
 
 use dataflows::SLICES;
 use formats::access::{Addresses, ReadAt};
@@ -61,7 +62,10 @@ fn main() -> Result<()> {
     let local = make_files(dir.path(), copies)?;
     let bytes: u64 = local.iter().map(|path| fs::metadata(path).map_or(0, |meta| meta.len())).sum();
     let server = Server::start(dir.path());
-    server.set(Faults { latency, ..Faults::default() });
+    let every = numbers.get(2).copied().unwrap_or(0);
+    let cut_after = 1 << 20;
+    let failing = Faults { unready_every: every, cut_every: every, cut_after, ..Faults::default() };
+    server.set(Faults { latency, ..failing });
     formats::access::install(Box::new(Streams));
     let mut best = [f64::MAX; 2];
     let mut pages = [0; 2];
