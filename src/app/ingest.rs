@@ -91,6 +91,8 @@ pub(crate) fn ingest_with(
     options: RunOptions,
 ) -> Result<Summary> {
     let started = Instant::now();
+    // Sources are looked into before the run begins, which sets the same.
+    formats::parallel::set_helpers(options.workers);
     let first = options.cluster.process == 0;
     let dashboard = options.dashboard.filter(|_| first);
     let dashboard =
