@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""What repeated passages cost to cut, and which are left.
+"""What the methods of deduplication cost, and which repeated passages are left.
 
     cargo build --release -p similarity --example repeats_left
-    benches/passages.py target/release/sluice target/release/examples/repeats_left INPUT...
+    benches/dedup.py target/release/sluice target/release/examples/repeats_left INPUT...
 
 INPUT are files of JSON lines with a text, packed or not. Without any, it writes documents of made-up words of
 --megabytes, a third of which have passages of 600 bytes and more that others have too. It builds a corpus of the slice
-books without deduplication, one with `dedup = "exact"` and one with `dedup = "passages"`, and prints what each takes:
-CPU seconds of the whole command, MB of text per CPU second, peak memory, and bytes of the index. Then it exports the first and
-the last, and repeats_left compares every window of --found bytes with all others. Ends with 1 if one is left that
-stood together in two documents as they were read.
+books with each method, exports it, and prints what that takes: CPU seconds of the build and of the export, MB of text per CPU
+second of both, the peak memory of the build, and bytes of the index. Beside them, where this Python has the module duckdb, the
+same for texts and lines in one query of DuckDB, which writes JSON lines. At the end repeats_left compares every window of
+--found bytes that passages left with all others. Ends with 1 if one is left that stood together in two documents as
+they were read.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import pathlib
@@ -22,7 +24,17 @@ import sys
 import tempfile
 import time
 
-METHODS = ["none", "exact", "passages"]
+METHODS = ["none", "exact", "lines", "paragraphs", "simhash", "minhash", "passages"]
+
+# Line numbers keep the lines of a text in order.
+QUERIES = {
+    "exact": "select any_value(text) as text from {read} group by md5_number(text)",
+    "lines": """
+        with texts as (select row_number() over () as id, string_split(text, chr(10)) as lines from {read}),
+        lines as (select id, unnest(lines) as line, generate_subscripts(lines, 1) as number from texts),
+        firsts as (select any_value(line) as line, min((id, number)) as at from lines group by md5_number(line))
+        select string_agg(line, chr(10) order by at) as text from firsts group by at[1]""",
+}
 
 
 def write_documents(path, megabytes):
@@ -57,6 +69,15 @@ def run(command):
     return usage.ru_utime + usage.ru_stime, time.monotonic() - began, usage.ru_maxrss / 1024
 
 
+def beside_duckdb(inputs, folder, threads, bytes_read):
+    read = f"read_json({inputs!r}, format='newline_delimited', columns={{text:'VARCHAR'}}, maximum_object_size=67108864)"
+    for method, query in QUERIES.items():
+        copy = f"copy ({query.format(read=read)}) to '{folder}/duckdb.jsonl' (format json)"
+        code = f"import duckdb; duckdb.execute('set threads={threads}'); duckdb.execute('set preserve_insertion_order=false'); duckdb.execute({copy!r})"
+        cpu, _, memory = run([sys.executable, "-c", code])
+        print(f"{method:10} {cpu:13.1f} CPU s {bytes_read / 1e6 / cpu:6.1f} MB/CPU s {memory:6.0f} MiB DuckDB", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sluice")
@@ -85,18 +106,23 @@ def main():
                 f"[books]\ndedup = {dedup}\n"
                 f'[[input]]\nslice = "books"\nlabel = "x"\npaths = {json.dumps(inputs)}\n'
             )
-            cpu, wall, memory = run([sluice, "build", str(recipe), "--corpus", str(corpus), "-w", arguments.w, "--quiet"])
-            run([sluice, "export", str(corpus), "--out", str(folder / f"{method}-out"), "--quiet"])
+            cpu, _, memory = run([sluice, "build", str(recipe), "--corpus", str(corpus), "-w", arguments.w, "--quiet"])
+            out = folder / f"{method}-out"
+            export = run([sluice, "export", str(corpus), "--out", str(out), "-w", arguments.w, "--quiet"])[0]
             exports[method] = sorted(str(path) for path in (folder / f"{method}-out").rglob("*.jsonl"))
             status = json.loads(subprocess.check_output([sluice, "status", str(corpus), "--json"]))
             label = status["slices"]["books"]["labels"]["x"]
             bytes_read = bytes_read or label["bytes_kept"]
             state = sum(path.stat().st_size for path in (corpus / "state").iterdir()) if (corpus / "state").exists() else 0
             print(
-                f"{method:9} {cpu:7.1f} CPU s {wall:7.1f} s {bytes_read / 1e6 / cpu:7.1f} MB/CPU s {memory:6.0f} MiB "
+                f"{method:10} {cpu:6.1f} + {export:4.1f} CPU s {bytes_read / 1e6 / (cpu + export):6.1f} MB/CPU s {memory:6.0f} MiB "
                 f"index {state / 1e6:7.1f} MB  text {label['bytes_kept'] / 1e6:8.1f} MB  dropped {label['dropped']}",
                 flush=True,
             )
+        if importlib.util.find_spec("duckdb"):
+            beside_duckdb(inputs, folder, arguments.w, bytes_read)
+        else:
+            print("skipped: DuckDB, which this Python does not have")
         check = [arguments.repeats_left, str(arguments.found), *exports["passages"], "--read", *exports["none"]]
         sys.exit(subprocess.run(check).returncode)
 
