@@ -98,8 +98,7 @@ impl Docs<'_> {
     /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
     /// let documents = ["menu\n\na text", "another text\n\nmenu\n\nan end"].map(document);
     /// let documents = engine::funnel(documents, 2, |docs| {
-    ///     let sum = |line: &str| line.bytes().map(u128::from).sum();
-    ///     let key = move |line: &str| Some(sum(line)).filter(|sum| *sum > 0);
+    ///     let key = |line: &str| Some(line.bytes().map(u128::from).sum()).filter(|sum| *sum > 0);
     ///     docs.cut_repeated_lines("lines", key, Rule::first_of_all(), Repeated::Cut, |_, _| {})
     /// });
     /// let texts = documents.iter().map(|document| &document.text[..]);
