@@ -388,22 +388,22 @@ fn document_digest(record: &WarcRecord) -> u128 {
 /// is in bytes before the cut and in characters after it. After several cuts, the original values and the
 /// numbers of lines are those before the first.
 fn record_cut(page: &mut Document, lines: &[u32]) {
-    if let Some(Value::Ints(before)) = page.meta.get("line_ids") {
-        let lines: Vec<u32> =
-            lines.iter().filter_map(|line| before.get(*line as usize).copied()).collect();
-        page.meta.set("nlines", lines.len());
-        page.meta.set("length", page.chars());
-        page.meta.set("line_ids", lines);
-        return;
-    }
+    let lines: Vec<u32> = match page.meta.get("line_ids") {
+        Some(Value::Ints(before)) => {
+            lines.iter().filter_map(|line| before.get(*line as usize).copied()).collect()
+        }
+        _ => lines.to_vec(),
+    };
     record_lengths(page, lines.len());
-    page.meta.set("line_ids", lines.to_vec());
+    page.meta.set("line_ids", lines);
 }
 
-/// Records how long a page is and was that has so many lines left.
+/// Records how long a page is that has so many lines left, and how long it was before the first cut.
 fn record_lengths(page: &mut Document, lines: usize) {
     for (name, original) in [("nlines", "original_nlines"), ("length", "original_length")] {
-        if let Some(Value::Int(number)) = page.meta.get(name).cloned() {
+        if page.meta.get(original).is_none()
+            && let Some(Value::Int(number)) = page.meta.get(name).cloned()
+        {
             page.meta.set(original, number as usize);
         }
     }
@@ -491,6 +491,24 @@ mod tests {
     use super::*;
     use crate::testing::{assert_funnel, defaults, document, later};
     use std::path::PathBuf;
+
+    #[test]
+    fn after_several_cuts_the_original_lengths_are_those_before_the_first() {
+        let mut page = document("a\nb\nc");
+        page.meta.set("nlines", 4_usize);
+        page.meta.set("length", 70_usize);
+        record_cut(&mut page, &[0, 2, 3]);
+        record_cut(&mut page, &[1, 2]);
+        record_lengths(&mut page, 1);
+        let number = |name: &str| page.meta.get(name).cloned();
+        assert_eq!(number("original_nlines"), Some(Value::Int(4)));
+        assert_eq!(number("original_length"), Some(Value::Int(70)));
+        assert_eq!(
+            (number("nlines"), number("length")),
+            (Some(Value::Int(1)), Some(Value::Int(5)))
+        );
+        assert_eq!(number("line_ids"), Some(Value::Ints(vec![2, 3])));
+    }
 
     const ENGLISH: &str = "The committee met on Thursday evening and agreed that the library should \
                            stay open during the summer.";
