@@ -7,7 +7,6 @@
 
 use crate::look::{DEDUP_REASONS, Look};
 use anyhow::{Context, Result};
-use corpus::Lookup;
 use corpus::export::{Copies, CopiesWriter};
 use document::DocRef;
 use engine::{Compares, IndexUse, StoredIndex};
@@ -95,13 +94,8 @@ fn of_index(
     };
     match &used.compares {
         Compares::Near(_) => {
-            let labels = &look.manifest.labels;
             for label in look.manifest.present().filter(|label| slices.contains(&label.slice)) {
-                Lookup::new(&look.corpus, label).witnesses(|later, id| {
-                    if let Some(first) = corpus::ref_of_id(labels, id) {
-                        push(first, later);
-                    }
-                })?;
+                look.witnessed(label, &mut push)?;
             }
         }
         // No copy is kept.

@@ -8,7 +8,7 @@ use crate::ingest::Summary;
 use crate::look::{DEDUP_REASONS, Look};
 use crate::terminal::units::counted;
 use anyhow::Result;
-use corpus::{Label, Lookup};
+use corpus::Label;
 use document::{DocRef, Reason};
 use engine::{Compares, GraphStep, IndexUse, Replayed, StoredIndex};
 use indicatif::HumanCount;
@@ -162,11 +162,9 @@ fn largest(look: &Look, label: &Label, used: &IndexUse) -> Result<Vec<Copied>> {
     let stored = StoredIndex::new(&look.corpus, &look.manifest, used);
     let mut copies: HashMap<DocRef, u64> = HashMap::new();
     match used.compares {
-        Compares::Near(_) => Lookup::new(&look.corpus, label).witnesses(|_, id| {
-            if let Some(first) = corpus::ref_of_id(labels, id) {
-                *copies.entry(first).or_default() += 1;
-            }
-        })?,
+        Compares::Near(_) => {
+            look.witnessed(label, |first, _| *copies.entry(first).or_default() += 1)?;
+        }
         Compares::Equal(_) if stored.updates() > KEYS_MAX => {}
         Compares::Equal(_) => stored.groups(&mut |_, refs| {
             let count = refs[1..].iter().filter(|at| is_of_label(at)).count() as u64;

@@ -125,6 +125,18 @@ impl Look {
         Ok(used)
     }
 
+    /// Calls `each` with each document of a label that was dropped because it is near to another one, as
+    /// its ledger has it: that one, and the document.
+    pub fn witnessed(&self, label: &Label, mut each: impl FnMut(DocRef, DocRef)) -> Result<()> {
+        let labels = &self.manifest.labels;
+        Lookup::new(&self.corpus, label).witnesses(|later, id| {
+            if let Some(first) = corpus::ref_of_id(labels, id) {
+                each(first, later);
+            }
+        })?;
+        Ok(())
+    }
+
     /// Returns the share of a label beyond which deduplication is to be warned of.
     pub fn warn_removed(&self) -> f64 {
         self.recipe.warn_removed

@@ -208,15 +208,12 @@ fn capped(stored: &StoredIndex, used: &IndexUse) -> Result<Option<String>> {
 /// Counts the documents of slices by their witnesses in the ledger: a group is a document, and those that
 /// were dropped because of it.
 fn by_witnesses(look: &Look, slices: &[String]) -> Result<Found> {
-    let labels = &look.manifest.labels;
     let mut groups: HashMap<DocRef, u64> = HashMap::new();
     let mut found = Found::default();
     for label in look.manifest.present().filter(|label| slices.contains(&label.slice)) {
-        Lookup::new(&look.corpus, label).witnesses(|later, id| {
-            if let Some(first) = corpus::ref_of_id(labels, id) {
-                found.pair(first, later);
-                *groups.entry(first).or_insert(1) += 1;
-            }
+        look.witnessed(label, |first, later| {
+            found.pair(first, later);
+            *groups.entry(first).or_insert(1) += 1;
         })?;
     }
     groups.into_iter().for_each(|(first, members)| found.group(members, first, 0));
