@@ -189,12 +189,18 @@ impl StoredIndex {
     /// Calls `each` for all of `asked` that are compared by one key, with their places, and the refs with
     /// that key.
     fn visit(&self, asked: &[(u128, DocRef)], each: &mut Visit<'_>) -> Result<(), Error> {
-        match (&self.used.compares, self.used.key_bytes) {
-            (Compares::Equal(rule), <u64 as Key>::BYTES) => {
-                self.visit_equal::<u64>(rule, asked, each)
-            }
-            (Compares::Equal(rule), _) => self.visit_equal::<u128>(rule, asked, each),
-            (Compares::Near(_), _) => self.visit_equal::<u64>(&Rule::first_of_all(), asked, each),
+        let rule = self.rule();
+        match self.used.key_bytes {
+            <u64 as Key>::BYTES => self.visit_equal::<u64>(&rule, asked, each),
+            _ => self.visit_equal::<u128>(&rule, asked, each),
+        }
+    }
+
+    /// By which rule equal keys are looked up. Near documents are compared with all that share a key.
+    fn rule(&self) -> Rule {
+        match &self.used.compares {
+            Compares::Equal(rule) => rule.clone(),
+            Compares::Near(_) => Rule::first_of_all(),
         }
     }
 

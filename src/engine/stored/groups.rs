@@ -1,6 +1,6 @@
 //! All duplicates of an index.
 
-use super::{Compares, StoredIndex};
+use super::StoredIndex;
 use arrangement::{Error, Key, Reader, Rule, Run};
 use document::DocRef;
 use std::cmp::Reverse;
@@ -13,10 +13,10 @@ impl StoredIndex {
     /// # Errors
     /// If a run is missing, unreadable or damaged.
     pub fn groups(&self, each: &mut dyn FnMut(u128, &[DocRef])) -> Result<(), Error> {
-        match (&self.used.compares, self.used.key_bytes) {
-            (Compares::Equal(rule), <u64 as Key>::BYTES) => self.equal::<u64>(rule, each),
-            (Compares::Equal(rule), _) => self.equal::<u128>(rule, each),
-            (Compares::Near(_), _) => self.equal::<u64>(&Rule::first_of_all(), each),
+        let rule = self.rule();
+        match self.used.key_bytes {
+            <u64 as Key>::BYTES => self.equal::<u64>(&rule, each),
+            _ => self.equal::<u128>(&rule, each),
         }
     }
 
