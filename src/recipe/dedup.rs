@@ -17,6 +17,7 @@ use arrangement::{Copies, Rule, Scope};
 use document::{DocRef, Document};
 use engine::{Counts, Docs, Near, Similar};
 use similarity::{DISTANCE_MAX, MinHash, Scratch, Shape, similarity};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use text::ccnet;
@@ -68,10 +69,6 @@ impl Default for Minhash {
         Minhash { threshold: 0.75, verify, shape }
     }
 }
-
-/// The keys of a table besides `method` that are whole numbers, with their ranges.
-const SHAPE_KEYS: [(&str, std::ops::RangeInclusive<usize>); 3] =
-    [("bands", 1..=256), ("rows", 1..=128), ("ngram", 1..=64)];
 
 /// The keys of a table besides `method`, by method.
 const KEYS: [(&str, &[&str]); 4] = [
@@ -173,6 +170,16 @@ impl Dedup {
     ) -> Result<(), WrongValue> {
         let of_key =
             |wrong: WrongValue| WrongValue { what: format!(".{key}{}", wrong.what), ..wrong };
+        let whole = |range: RangeInclusive<usize>| {
+            let number = u64::read(value, folder).map_err(of_key)?;
+            match usize::try_from(number).ok().filter(|number| range.contains(number)) {
+                Some(number) => Ok(number),
+                None => {
+                    let (least, most) = (range.start(), range.end());
+                    wrong(value, format!(".{key} must be {least} to {most}, not {number}"))
+                }
+            }
+        };
         match self {
             Dedup::Lines(lines) => {
                 lines.action = LinesAction::read(value, folder).map_err(of_key)?;
@@ -186,32 +193,14 @@ impl Dedup {
                     minhash.threshold = threshold;
                 }
                 "verify" => minhash.verify = Verify::read(value, folder).map_err(of_key)?,
-                _ => {
-                    let number = u64::read(value, folder).map_err(of_key)?;
-                    let number = usize::try_from(number).unwrap_or(usize::MAX);
-                    let range = SHAPE_KEYS.iter().find(|(known, _)| *known == key);
-                    let (_, range) = range.expect("one of the keys of the method");
-                    if !range.contains(&number) {
-                        let (least, most) = (range.start(), range.end());
-                        let what = format!(".{key} must be {least} to {most}, not {number}");
-                        return wrong(value, what);
-                    }
-                    match key {
-                        "bands" => minhash.shape.bands = number,
-                        "rows" => minhash.shape.rows = number,
-                        _ => minhash.shape.ngram = number,
-                    }
-                }
+                "bands" => minhash.shape.bands = whole(1..=256)?,
+                "rows" => minhash.shape.rows = whole(1..=128)?,
+                _ => minhash.shape.ngram = whole(1..=64)?,
             },
             Dedup::Simhash(simhash) => {
-                let distance = u64::read(value, folder).map_err(of_key)?;
-                if distance > DISTANCE_MAX.into() {
-                    let what = format!(".distance must be 0 to {DISTANCE_MAX}, not {distance}");
-                    return wrong(value, what);
-                }
-                simhash.distance = distance as u32;
+                simhash.distance = whole(0..=DISTANCE_MAX as usize)? as u32;
             }
-            Dedup::Passages(passages) => passages.set(value, folder)?,
+            Dedup::Passages(passages) => passages.min_bytes = whole(Passages::MIN_BYTES)?,
             Dedup::Exact | Dedup::Paragraphs => unreachable!("the method has no keys"),
         }
         Ok(())

@@ -1,14 +1,9 @@
 //! `dedup = "passages"`: repeated passages are cut, wherever in a text they are.
 
-use super::wrong;
-use crate::settings::{SettingType, WrongValue};
 use arrangement::Rule;
 use document::Document;
 use engine::{Docs, Span};
 use std::ops::RangeInclusive;
-use std::path::Path;
-use toml::Spanned;
-use toml::de::DeValue;
 
 /// Which passages are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,33 +18,13 @@ impl Default for Passages {
     }
 }
 
-/// Passages of more bytes would be whole books.
-const MIN_BYTES: RangeInclusive<usize> = similarity::Passages::BYTES_MIN..=1_000_000;
-
 /// What is written where a passage was cut out between two pieces of a text: words at a cut are parts of
 /// words, and must not become one.
 const SEAM: &str = "\n";
 
 impl Passages {
-    /// Reads the number of bytes.
-    pub(super) fn set(
-        &mut self,
-        value: &Spanned<DeValue<'_>>,
-        folder: &Path,
-    ) -> Result<(), WrongValue> {
-        let of_key =
-            |wrong: WrongValue| WrongValue { what: format!(".min_bytes{}", wrong.what), ..wrong };
-        let number = u64::read(value, folder).map_err(of_key)?;
-        match usize::try_from(number).ok().filter(|number| MIN_BYTES.contains(number)) {
-            Some(number) => self.min_bytes = number,
-            None => {
-                let (least, most) = (MIN_BYTES.start(), MIN_BYTES.end());
-                let what = format!(".min_bytes must be {least} to {most}, not {number}");
-                return wrong(value, what);
-            }
-        }
-        Ok(())
-    }
+    /// What [`Passages::min_bytes`] may be. Passages of more bytes would be whole books.
+    pub(super) const MIN_BYTES: RangeInclusive<usize> = similarity::Passages::BYTES_MIN..=1_000_000;
 
     /// Cuts passages that came before, and drops documents that have nothing else.
     pub(super) fn apply<'scope>(self, docs: Docs<'scope>, index: &str) -> Docs<'scope> {
