@@ -28,12 +28,21 @@ impl<K: Key> Search<K> {
         Search { cursors: runs.into_iter().map(|run| Cursor::new(run, 1)).collect(), rule }
     }
 
-    /// Returns the live key that a search for `key` finds, with its words; `None` if there is none. Keys
-    /// must be asked for in ascending order, each once.
+    /// Returns the live key that a search for `key` finds, with its words, the first of several; `None` if
+    /// there is none. Keys must be asked for in ascending order, each once.
     ///
     /// # Errors
     /// If a page cannot be read, or is damaged.
     pub fn find(&mut self, key: K) -> Result<Option<K>, Error> {
+        Ok(self.find_all(key)?.into_iter().next())
+    }
+
+    /// Returns all live keys that a search for `key` finds, in ascending order. They have different words.
+    /// Keys must be asked for as in [`Search::find`].
+    ///
+    /// # Errors
+    /// If a page cannot be read, or is damaged.
+    pub fn find_all(&mut self, key: K) -> Result<Vec<K>, Error> {
         let mut found: Vec<(K, i64)> = Vec::new();
         for cursor in &mut self.cursors {
             cursor.seek(key, 0)?;
@@ -44,9 +53,9 @@ impl<K: Key> Search<K> {
             }
         }
         found.sort_unstable();
-        let mut sums = found.chunk_by(|a, b| a.0 == b.0);
-        let live = sums.find(|same| same.iter().map(|(_, diff)| diff).sum::<i64>() != 0);
-        Ok(live.map(|same| same[0].0))
+        let sums = found.chunk_by(|a, b| a.0 == b.0);
+        let live = sums.filter(|same| same.iter().map(|(_, diff)| diff).sum::<i64>() != 0);
+        Ok(live.map(|same| same[0].0).collect())
     }
 
     /// Returns the refs of `key` in the scope of the ref `at`, that at `at` itself included. Pairs of

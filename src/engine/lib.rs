@@ -39,7 +39,7 @@ pub use figures::{
     RunFigures, WorkerFigures,
 };
 pub use funnel::funnel;
-pub use operators::{CANDIDATES_MAX, Counts, Near, Repeated, Similar, Span};
+pub use operators::{CANDIDATES_MAX, Counts, Exact, Likeness, Near, Repeated, Similar, Span};
 pub use plan::{Plan, Work};
 pub use progress::{Progress, Share};
 pub use replay::{GraphStep, Keyed, Part, Replayed, Verdicts, replay};

@@ -33,6 +33,6 @@ mod spans;
 mod spill;
 pub(crate) mod steps;
 
-pub use near::{CANDIDATES_MAX, Counts, Near, Similar};
+pub use near::{CANDIDATES_MAX, Counts, Exact, Likeness, Near, Similar};
 pub use paragraphs::Repeated;
 pub use spans::Span;

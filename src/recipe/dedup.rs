@@ -15,8 +15,8 @@ use crate::slice::Setup;
 use crate::{choice, usage};
 use arrangement::{Copies, Rule, Scope};
 use document::{DocRef, Document};
-use engine::{Counts, Docs, Near, Similar};
-use similarity::{DISTANCE_MAX, MinHash, Scratch, Shape, similarity};
+use engine::{Counts, Docs, Exact, Likeness, Near, Similar};
+use similarity::{DISTANCE_MAX, MinHash, Scratch, Shape, jaccard, similarity};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,6 +59,7 @@ choice! {
     /// How the similarity of documents with a common band is checked.
     pub enum Verify {
         Signature = "signature",
+        Text = "text",
         None = "none",
     }
 }
@@ -69,6 +70,10 @@ impl Default for Minhash {
         Minhash { threshold: 0.75, verify, shape }
     }
 }
+
+/// By how much less than the threshold the estimated similarity of two documents may be, if their texts are
+/// compared: four times the standard error of the estimate.
+const SLACK: f64 = 0.1;
 
 /// The keys of a table besides `method`, by method.
 const KEYS: [(&str, &[&str]); 4] = [
@@ -246,7 +251,7 @@ pub trait Deduplicate {
     /// - `simhash`: drops documents whose SimHash, as RedPajama computes it for books, is near that of an
     ///   earlier one that is kept, as `near_duplicate`.
     /// - `minhash`: drops documents that share a band with an earlier one that is kept, as FineWeb
-    ///   computes bands, and are similar to it by their sketches, as `near_duplicate`.
+    ///   computes bands, and are similar to it by their sketches or shingles, as `near_duplicate`.
     /// - `passages`: cuts passages of at least `min_bytes` bytes that occurred before, anywhere in a
     ///   text, and drops documents of nothing else, as `duplicate_passages`.
     fn deduplicate<S>(self, setup: &Setup<S>, methods: &[Dedup]) -> Self;
@@ -272,13 +277,22 @@ fn by_method<'scope>(docs: Docs<'scope>, slice: &str, method: Dedup) -> Docs<'sc
         Dedup::Passages(passages) => passages.apply(docs, &index),
         Dedup::Minhash(Minhash { threshold, verify, shape }) => {
             let similar = match verify {
-                Verify::Signature => Some(Similar { similarity, least: threshold }),
+                Verify::Signature => Some(Similar { similarity, least: threshold, exact: None }),
+                Verify::Text => {
+                    let exact = Some(Exact { similarity: jaccard, least: threshold });
+                    Some(Similar { similarity, least: threshold - SLACK, exact })
+                }
                 Verify::None => None,
             };
             let (minhash, mut scratch) = (MinHash::new(shape), Scratch::default());
             let bands = move |document: &Document, keys: &mut Vec<u64>| {
                 let sketch = minhash.bands(&document.text, &mut scratch, keys);
-                similar.map(|_| sketch).unwrap_or_default()
+                let shingles = match verify {
+                    Verify::Text => scratch.shingles().to_vec(),
+                    Verify::Signature | Verify::None => Vec::new(),
+                };
+                let signature = similar.map(|_| sketch).unwrap_or_default();
+                Likeness { signature, shingles }
             };
             let near = Near { similar, counts: Counts::Kept };
             docs.reject_near(&index, "near_duplicate", bands, near)

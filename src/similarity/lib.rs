@@ -5,7 +5,8 @@
 //!   [`blocks()`] returns keys by which such numbers are found.
 //! - [`MinHash`]: one key per band, as FineWeb computes them. Texts that share a key may be near
 //!   duplicates.
-//! - [`Sketch`]: 128 bytes, from which [`similarity`](similarity()) estimates how similar two texts are.
+//! - [`Sketch`]: 128 bytes, from which [`similarity`](similarity()) estimates how similar two texts are;
+//!   [`jaccard`](jaccard()) computes it from all of their shingles.
 //! - [`Passages`]: keys of parts of a text, one for some 80 bytes. Texts that have 600 bytes in common,
 //!   anywhere, share a key.
 //!
@@ -25,7 +26,7 @@ mod simplify;
 mod sketch;
 
 pub use blocks::{blocks, equal_bits, equal_within, signature};
-pub use minhash::{MinHash, Scratch, Shape};
+pub use minhash::{MinHash, Scratch, Shape, jaccard};
 pub use passages::{Passage, Passages};
 pub use simhash::{DISTANCE_MAX, simhash};
 pub use sketch::{Sketch, similarity};

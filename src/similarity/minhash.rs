@@ -63,6 +63,28 @@ pub struct Scratch {
     signature: Vec<u64>,
 }
 
+impl Scratch {
+    /// The hashes of the shingles of the text whose bands were computed last, in the order of the text.
+    pub fn shingles(&self) -> &[u64] {
+        &self.shingles
+    }
+}
+
+/// Returns the Jaccard similarity of two sets, ascending and distinct: 0 to 1, and 0 if both are empty.
+///
+/// ```
+/// assert_eq!(similarity::jaccard(&[1, 2, 3], &[2, 3, 4]), 0.5);
+/// ```
+pub fn jaccard(one: &[u64], two: &[u64]) -> f64 {
+    let (mut common, mut rest) = (0, two);
+    for element in one {
+        rest = &rest[rest.partition_point(|other| other < element)..];
+        common += usize::from(rest.first() == Some(element));
+    }
+    let all = one.len() + two.len() - common;
+    if all == 0 { 0.0 } else { common as f64 / all as f64 }
+}
+
 impl MinHash {
     /// The permutations of a shape, whose numbers are 1 or more.
     pub fn new(shape: Shape) -> MinHash {
@@ -173,6 +195,15 @@ pub(crate) mod tests {
         let (mut scratch, mut keys) = (Scratch::default(), Vec::new());
         MinHash::new(Shape::default()).bands(text, &mut scratch, &mut keys);
         keys
+    }
+
+    #[test]
+    fn the_similarity_of_sets_is_what_is_common_of_all() {
+        assert_eq!(jaccard(&[], &[]), 0.0);
+        assert_eq!(jaccard(&[1], &[]), 0.0);
+        assert_eq!(jaccard(&[1, 2, 3, 4], &[4, 5]), 0.2);
+        assert_eq!(jaccard(&[4, 5], &[1, 2, 3, 4]), 0.2);
+        assert_eq!(jaccard(&[7, 9], &[7, 9]), 1.0);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 const MINHASH_OF_OTHER_SHAPE: &str =
     "{ method = \"minhash\", verify = \"none\", bands = 20, rows = 5, ngram = 3 }";
 
+const MINHASH_BY_TEXT: &str = "{ method = \"minhash\", verify = \"text\" }";
+
 const COUNTED_LINES: &str = "{ method = \"lines\", action = \"count\" }";
 
 fn value(method: &str) -> String {
@@ -18,12 +20,13 @@ fn value(method: &str) -> String {
 fn each_method_keeps_the_promises_and_drops_its_own_kind_of_copies() {
     let labels = [("2019-30", "fixtures/2019-30"), ("2020-05", "fixtures/2020-05")];
     // In the kept languages: 12 and 6 exact copies, and 30 pages that were crawled again.
-    let methods: [(&str, &[&str], u64); 12] = [
+    let methods: [(&str, &[&str], u64); 13] = [
         ("none", &[], 0),
         ("exact", &["duplicate"], 48),
         ("simhash", &["near_duplicate"], 48),
         ("minhash", &["near_duplicate"], 48),
         (MINHASH_OF_OTHER_SHAPE, &["near_duplicate"], 48),
+        (MINHASH_BY_TEXT, &["near_duplicate"], 48),
         // Of these nothing is left.
         ("lines", &["duplicate_lines"], 48),
         (COUNTED_LINES, &[], 0),
@@ -146,6 +149,26 @@ fn a_document_is_dropped_only_for_one_that_is_kept_and_comes_back_without_it() {
     place.run("restore all --ids list.txt -w 1").exits(0);
     assert_eq!(verdicts(&place, "all", "abcd"), at_first);
     assert_same(&place.export("all"), &exported, "with the first again");
+}
+
+#[test]
+fn by_texts_the_similarity_is_the_exact_one() {
+    let of = |threshold: f64| {
+        let place = with_a_chain(&format!(
+            "{{ method = \"minhash\", bands = 64, rows = 2, verify = \"text\", threshold = {threshold} }}"
+        ));
+        place.run("build all.toml --corpus all -w 2").exits(0);
+        place.run("explain all books/x/b.jsonl#0 --json").exits(0).json()
+    };
+    // Of 196 shingles each, 176 are the same.
+    let similarity = 176.0 / 216.0;
+    let found = of(similarity);
+    assert_eq!(found["copy_of"]["id"], "books/x/a.jsonl#0", "{found:#}");
+    for value in [&found["copy_of"]["similarity"], &found["ledger"]["similarity"]] {
+        // The ledger has it in single precision.
+        assert!((value.as_f64().unwrap() - similarity).abs() < 1e-6, "{found:#}");
+    }
+    assert_eq!(of(similarity + 1e-9)["verdict"], "kept");
 }
 
 #[test]
@@ -482,6 +505,7 @@ fn an_export_counts_the_documents_and_labels_that_hold_each_text() {
     for dedup in [
         "\"exact\"",
         "\"minhash\"",
+        MINHASH_BY_TEXT,
         "\"simhash\"",
         "[\"exact\", \"minhash\"]",
         "[\"simhash\", \"exact\"]",

@@ -17,11 +17,16 @@ use std::time::Instant;
 const OPERATIONS: usize = 6;
 
 /// Recipes: the lines before the slice's table, and those in it.
-const RULES: [(&str, &str); 19] = [
+const RULES: [(&str, &str); 21] = [
     ("", ""),
     ("", "dedup = \"exact\""),
     ("", "dedup = \"minhash\""),
     ("", "dedup = { method = \"minhash\", verify = \"none\", bands = 30, rows = 2, ngram = 3 }"),
+    ("", "dedup = { method = \"minhash\", verify = \"text\" }"),
+    (
+        "",
+        "dedup = [\"lines\", { method = \"minhash\", verify = \"text\", bands = 30, rows = 2, ngram = 3 }]",
+    ),
     ("", "dedup = \"simhash\""),
     ("", "dedup = { method = \"passages\", min_bytes = 100 }"),
     ("", "dedup = \"none\""),

@@ -15,40 +15,45 @@
 //!
 //! - [`candidates`]: each document with the first few that share a band with it, kept or not.
 //! - [`compare`]: which of these pairs are near, by the signatures of both. Pairs whose earlier document
-//!   was dropped in an epoch before, and does not count, are left out.
+//!   was dropped in an epoch before, and does not count, are left out. With [`Exact`], a second time, by
+//!   the shingles of both.
 //! - [`decide`]: the set. In it, pairs within an epoch count too.
 //! - [`dropped`]: the documents that are not in the set, for later epochs.
 //! - [`effects`]: the documents that are affected by a revision.
 //!
 //! Indexes: the bands under the name itself; `NAME_signatures`, the signatures of all documents with bands
-//! by the documents' refs; `NAME_dropped`, the refs of those that were dropped.
+//! by the documents' refs; `NAME_shingles`, their shingles, sixteen to a signature; `NAME_dropped`, the refs
+//! of those that were dropped.
 
 mod candidates;
 mod compare;
 mod decide;
 mod dropped;
 mod effects;
+mod likeness;
 
+pub(crate) use self::likeness::whole;
+pub use self::likeness::{Exact, Likeness, Similar};
+
+use self::compare::Comparison;
+use self::likeness::{SignedStreams, signatures};
 use crate::docs::Docs;
 use crate::failure::fail;
 use crate::index::Index;
-use crate::operators::hold::{Extra, hold};
+use crate::operators::hold::hold;
 use crate::operators::join::looked_up;
-use crate::operators::keyed::{HeldStream, Keys};
+use crate::operators::keyed::Keys;
 use crate::operators::repeats::reject_duplicates;
 use crate::operators::retract::with_retractions;
 use crate::stored::{Compares, Effect};
 use crate::worker::WorkerContext;
-use arrangement::{Key, Signature, Signed, Update};
+use arrangement::{Key, Update};
 use document::{DocRef, Document, Epoch, Reason, Witness};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Concat;
-use timely::dataflow::operators::generic::OutputBuilder;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::vec::Map;
 
 /// With how many documents of each band one is compared: the first ones. A band that more documents have
 /// is one of a passage that many have, and documents that are near share others.
@@ -72,32 +77,17 @@ pub enum Counts {
     All,
 }
 
-/// How the similarity of documents is found.
-#[derive(Clone, Copy)]
-pub struct Similar {
-    /// Returns the similarity of two documents from their signatures, 0 to 1.
-    pub similarity: fn(&Signature, &Signature) -> f64,
-    /// The least similarity of near documents.
-    pub least: f64,
-}
-
-impl Similar {
-    /// Returns the similarity of two documents if they are near.
-    pub(crate) fn of(&self, a: &Signature, b: &Signature) -> Option<f64> {
-        Some((self.similarity)(a, b)).filter(|found| *found >= self.least)
-    }
-}
-
 impl Docs<'_> {
     /// Rejects, with `reason`, each document that is near to an earlier one that counts: one that is not
     /// rejected here, or any. Two documents are near if they share a band and are similar.
     ///
-    /// `keys` pushes the bands of a document, and returns its signature: zeros if it has no bands, or
-    /// none is needed. A document is compared with the first [`CANDIDATES_MAX`] of each band; of those
+    /// `keys` pushes the bands of a document, and returns what it is compared by: nothing if it has no
+    /// bands, or none is needed. A document is compared with the first [`CANDIDATES_MAX`] of each band; of those
     /// that are near to it and count, the most similar one becomes its witness, the first of several.
     ///
     /// State: an update for each distinct band of each document that reaches the operator; 128 bytes for
-    /// its signature, if there are any; one more update for those that are rejected.
+    /// its signature, if there are any; 8 bytes for each shingle, with [`Exact`]; one more update for those
+    /// that are rejected.
     ///
     /// # Examples
     ///
@@ -119,24 +109,25 @@ impl Docs<'_> {
     /// let kept = documents.iter().filter(|document| document.is_kept());
     /// assert!(kept.map(|document| &document.text[..]).eq(["abc", "efg", "xyz"]));
     /// ```
-    pub fn reject_near(
+    pub fn reject_near<L: Into<Likeness>>(
         self,
         index: &str,
         reason: impl Into<Reason>,
-        keys: impl FnMut(&Document, &mut Vec<u64>) -> Signature + 'static,
+        mut keys: impl FnMut(&Document, &mut Vec<u64>) -> L + 'static,
         near: Near,
     ) -> Self {
-        let keys: Keys<u64, Signature> = Box::new(keys);
+        let keys: Keys<u64, Likeness> =
+            Box::new(move |document, bands| keys(document, bands).into());
         let effect = Effect::RejectByAny(reason.into());
         let (held, bands, worker) = self.keyed(keys);
-        let (held, signatures) = signatures(held);
+        let (held, signed) = signatures(held);
         let name = "Reject near documents";
         if let Some(recorder) = &worker.replay {
             let compares = Compares::Near(near);
             let facts = looked_up(&worker, recorder.clone(), index, bands, compares, &effect);
             return reject_duplicates(name, worker, effect, held, facts);
         }
-        let facts = dropped_facts(&worker, index, bands, signatures, near);
+        let facts = dropped_facts(&worker, index, bands, signed, near);
         let reason = effect.reason().cloned().expect("it rejects");
         let apply = Box::new(move |document: &mut Document, (), facts: &[(u64, u128)]| {
             if let [(_, fact), ..] = facts {
@@ -195,14 +186,13 @@ pub(crate) fn signatures_of(index: &str) -> String {
 }
 
 /// See [`signatures_of`].
-pub(crate) fn dropped_of(index: &str) -> String {
-    format!("{index}_dropped")
+pub(crate) fn shingles_of(index: &str) -> String {
+    format!("{index}_shingles")
 }
 
-impl Extra for Signature {
-    fn weight(&self) -> usize {
-        size_of::<Signature>()
-    }
+/// See [`signatures_of`].
+pub(crate) fn dropped_of(index: &str) -> String {
+    format!("{index}_dropped")
 }
 
 /// Two documents that share a band.
@@ -249,38 +239,6 @@ impl Change {
     }
 }
 
-/// Takes the signatures from the documents: they go to where they are stored.
-fn signatures<'scope>(
-    held: HeldStream<'scope, Signature>,
-) -> (HeldStream<'scope, ()>, StreamVec<'scope, Epoch, Update<Signed>>) {
-    let mut builder = OperatorBuilder::new("Signatures".into(), held.scope());
-    let mut input = builder.new_input(held, Pipeline);
-    let (held_out, held) = builder.new_output::<Vec<(Document, ())>>();
-    let (updates_out, updates) = builder.new_output::<Vec<Update<Signed>>>();
-    let mut held_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(held_out);
-    let mut updates_out = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(updates_out);
-    builder.build(move |_caps| {
-        move |_frontiers| {
-            let (mut held_out, mut updates_out) = (held_out.activate(), updates_out.activate());
-            input.for_each(|cap, documents| {
-                let held_cap = cap.retain_least(0).expect("a message has a time");
-                let updates_cap = cap.retain_least(1).expect("a message has a time");
-                let mut updates = updates_out.session(&updates_cap);
-                let mut batch: Vec<(Document, ())> = Vec::with_capacity(documents.len());
-                for (document, signature) in documents.drain(..) {
-                    if signature != Signature::default() {
-                        let at = document.at.0;
-                        updates.give((Signed { key: key_of(at), signature }, at, 1));
-                    }
-                    batch.push((document, ()));
-                }
-                held_out.session(&held_cap).give_container(&mut batch);
-            });
-        }
-    });
-    (held, updates)
-}
-
 /// Whether an index has no signatures beside its keys: before near documents were compared by these,
 /// it had hashes, or bands, under the same name.
 fn has_bands_alone(worker: &WorkerContext, index: &str) -> bool {
@@ -288,12 +246,12 @@ fn has_bands_alone(worker: &WorkerContext, index: &str) -> bool {
     has(index) && !has(&signatures_of(index))
 }
 
-/// Adds bands and signatures to their indexes. Returns a fact for each document that is dropped.
+/// Adds bands, signatures and shingles to their indexes. Returns a fact for each document that is dropped.
 fn dropped_facts<'scope>(
     worker: &Rc<WorkerContext>,
     index: &str,
     bands: StreamVec<'scope, Epoch, Update<u64>>,
-    signatures: StreamVec<'scope, Epoch, Update<Signed>>,
+    signed: SignedStreams<'scope>,
     near: Near,
 ) -> StreamVec<'scope, Epoch, DroppedFact> {
     if near.similar.is_some() && has_bands_alone(worker, index) {
@@ -306,17 +264,24 @@ fn dropped_facts<'scope>(
     let bands = with_retractions(worker, &stored, bands);
     let found = candidates::candidates(worker, index, bands, stored);
     let shared = dropped::Dropped::open(worker, index);
-    let (stored, signatures) = match near.similar {
-        None => (None, signatures),
-        Some(_) => {
-            let stored = Index::open(worker.clone(), &signatures_of(index));
-            let signatures = with_retractions(worker, &stored, signatures);
-            (Some(compare::shared(stored)), signatures)
+    let counted = (&shared, near.counts);
+    let name = signatures_of(index);
+    let (signatures, comparison) = match near.similar {
+        None => (signed.signatures, Comparison::None),
+        Some(similar) => {
+            let (signatures, stored) = compare::open(worker, &name, signed.signatures);
+            (signatures, Comparison::Signatures(stored, similar))
         }
     };
-    let signed =
-        compare::attach(worker, index, found.clone(), signatures, &stored, &shared, near.counts);
-    let edges = compare::compare(worker, index, signed, stored.clone(), near.similar);
+    let stored = comparison.stored().cloned();
+    let mut edges = compare::edges(worker, &name, found.clone(), signatures, comparison, counted);
+    if let Some(exact) = near.similar.and_then(|similar| similar.exact) {
+        let name = shingles_of(index);
+        let (shingles, stored) = compare::open(worker, &name, signed.shingles);
+        let near = edges.map(|(later, earlier, _)| Candidates { later, earlier, change: None });
+        let comparison = Comparison::Shingles(stored, exact);
+        edges = compare::edges(worker, &name, near, shingles, comparison, counted);
+    }
     let facts = decide::decide(worker, index, edges, near.counts);
     let facts = dropped::store(worker, index, facts, &shared);
     match &worker.revision {

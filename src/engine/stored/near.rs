@@ -1,7 +1,9 @@
 //! Which document decided that another is dropped, where near ones are.
 
 use super::StoredIndex;
-use crate::operators::near::{CANDIDATES_MAX, Counts, Near, dropped_of, key_of, signatures_of};
+use crate::operators::near::{
+    CANDIDATES_MAX, Counts, Near, Similar, dropped_of, key_of, shingles_of, signatures_of, whole,
+};
 use arrangement::{Error, Key, Rule, RunMeta, Search, Signature, Signed};
 use corpus::Manifest;
 use document::DocRef;
@@ -14,33 +16,85 @@ use std::path::Path;
 pub(super) struct Besides {
     dropped: Vec<RunMeta>,
     signatures: Vec<RunMeta>,
+    shingles: Vec<RunMeta>,
 }
 
 impl Besides {
     /// As a commit has them.
     pub fn new(manifest: &Manifest, index: &str) -> Besides {
         let runs = |name: &str| manifest.state.get(name).cloned().unwrap_or_default();
-        Besides { dropped: runs(&dropped_of(index)), signatures: runs(&signatures_of(index)) }
+        Besides {
+            dropped: runs(&dropped_of(index)),
+            signatures: runs(&signatures_of(index)),
+            shingles: runs(&shingles_of(index)),
+        }
     }
 }
 
-/// Returns those of `refs` that are stored.
+/// Returns what is stored of each of `refs`; nothing of those that are not.
 fn stored<K: Key, V>(
     dir: &Path,
     runs: &[RunMeta],
     refs: &BTreeSet<u64>,
-    value: impl Fn(K) -> V,
+    value: impl Fn(Vec<K>) -> V,
 ) -> Result<BTreeMap<u64, V>, Error> {
     let mut search = Search::<K>::open(dir, runs, Rule::first_of_all())?;
     let mut keys: Vec<(u64, u64)> = refs.iter().map(|at| (key_of(*at), *at)).collect();
     keys.sort_unstable();
     let mut found = BTreeMap::new();
     for (key, at) in keys {
-        if let Some(key) = search.find(K::from_parts(key, 0))? {
-            found.insert(at, value(key));
+        let keys = search.find_all(K::from_parts(key, 0))?;
+        if !keys.is_empty() {
+            found.insert(at, value(keys));
         }
     }
     Ok(found)
+}
+
+/// What some documents are compared by.
+struct Likenesses {
+    similar: Similar,
+    signatures: BTreeMap<u64, Signature>,
+    /// If documents are compared by their shingles too.
+    shingles: BTreeMap<u64, Vec<u64>>,
+}
+
+impl Likenesses {
+    fn of(
+        index: &StoredIndex,
+        similar: Similar,
+        refs: &BTreeSet<u64>,
+    ) -> Result<Likenesses, Error> {
+        let (dir, besides) = (&index.dir, &index.besides);
+        let first = |found: Vec<Signed>| found[0].signature;
+        let signatures = stored(dir, &besides.signatures, refs, first)?;
+        let all = |found: Vec<Signed>| whole(found.iter().map(|found| &found.signature));
+        let shingles = match similar.exact {
+            Some(_) => stored(dir, &besides.shingles, refs, all)?,
+            None => BTreeMap::new(),
+        };
+        Ok(Likenesses { similar, signatures, shingles })
+    }
+
+    /// Returns the similarity of two documents if they are near.
+    fn near(&self, a: u64, b: u64) -> Option<f64> {
+        let by_signatures = self.similar.of(self.signatures.get(&a)?, self.signatures.get(&b)?)?;
+        match self.similar.exact {
+            Some(exact) => exact.of(self.shingles.get(&a)?, self.shingles.get(&b)?),
+            None => Some(by_signatures),
+        }
+    }
+
+    /// Returns the similarity of two documents, as far as it is known.
+    fn similarity(&self, a: u64, b: u64) -> Option<f64> {
+        match self.similar.exact {
+            Some(exact) => Some((exact.similarity)(self.shingles.get(&a)?, self.shingles.get(&b)?)),
+            None => {
+                let (a, b) = (self.signatures.get(&a)?, self.signatures.get(&b)?);
+                Some((self.similar.similarity)(a, b))
+            }
+        }
+    }
 }
 
 impl StoredIndex {
@@ -65,15 +119,14 @@ impl StoredIndex {
             Ok(())
         })?;
         let earlier: BTreeSet<u64> = candidates.iter().map(|found| found.1).collect();
-        let dropped = stored(&self.dir, &self.besides.dropped, &earlier, |_: u64| ())?;
+        let dropped = stored(&self.dir, &self.besides.dropped, &earlier, |_: Vec<u64>| ())?;
         let mut of_both = earlier;
         of_both.extend(candidates.iter().map(|found| found.0));
-        let signature = |signed: Signed| signed.signature;
-        let signatures = stored(&self.dir, &self.besides.signatures, &of_both, signature)?;
-        let similarity = |a: u64, b: u64| -> Option<f64> {
-            let of = |at| signatures.get(&at);
-            near.similar.map_or(Some(1.0), |similar| similar.of(of(a)?, of(b)?))
+        let likenesses = match near.similar {
+            Some(similar) => Some(Likenesses::of(self, similar, &of_both)?),
+            None => None,
         };
+        let similarity = |a, b| likenesses.as_ref().map_or(Some(1.0), |all| all.near(a, b));
         let mut witnesses: BTreeMap<u64, (u64, Reverse<u64>)> = BTreeMap::new();
         for (later, earlier, _) in &candidates {
             if near.counts == Counts::Kept && dropped.contains_key(earlier) {
@@ -92,7 +145,7 @@ impl StoredIndex {
         Ok(shared.map(|&(later, earlier, key)| (key, DocRef(later), DocRef(earlier))).collect())
     }
 
-    /// Returns the similarity of two documents, as far as their signatures are stored.
+    /// Returns the similarity of two documents, as far as what they are compared by is stored.
     ///
     /// # Errors
     /// If a run is missing, unreadable or damaged.
@@ -101,9 +154,6 @@ impl StoredIndex {
             return Ok(None);
         };
         let both = BTreeSet::from([one.0, two.0]);
-        let signature = |signed: Signed| -> Signature { signed.signature };
-        let found = stored(&self.dir, &self.besides.signatures, &both, signature)?;
-        let pair = found.get(&one.0).zip(found.get(&two.0));
-        Ok(pair.map(|(one, two)| (similar.similarity)(one, two)))
+        Ok(Likenesses::of(self, similar, &both)?.similarity(one.0, two.0))
     }
 }

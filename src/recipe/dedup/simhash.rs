@@ -21,7 +21,8 @@ impl Simhash {
     /// Drops documents whose SimHash differs in few bits from that of an earlier one that counts, as
     /// `near_duplicate`.
     pub fn apply<'scope>(self, docs: Docs<'scope>, index: &str, counts: Counts) -> Docs<'scope> {
-        let similar = Similar { similarity: equal_bits, least: equal_within(self.distance) };
+        let least = equal_within(self.distance);
+        let similar = Similar { similarity: equal_bits, least, exact: None };
         let keys = |document: &Document, keys: &mut Vec<u64>| {
             let hash = simhash(&document.text);
             blocks(hash, keys);

@@ -1,10 +1,12 @@
 //! Which candidates are near.
 
 use super::dropped::{Shared, noted};
-use super::{Candidates, Counts, Similar, key_of, ref_of};
+use super::likeness::whole;
+use super::{Candidates, Counts, Exact, Similar, key_of, ref_of};
 use crate::failure::or_fail;
 use crate::index::{Index, More};
 use crate::operators::join::{Event, Progress, UpdateStream, by_epoch};
+use crate::operators::retract::with_retractions;
 use crate::worker::WorkerContext;
 use arrangement::{Batch, Search, Signature, Signed, owner};
 use document::Epoch;
@@ -21,38 +23,89 @@ use timely::dataflow::operators::generic::Operator;
 /// computed.
 pub(super) type Edge = (u64, u64, Option<u64>);
 
-/// One worker's share of the signatures, which two operators use.
+/// One worker's share of the signatures, or of the shingles, which several operators use.
 pub(super) type Signatures = Rc<RefCell<Index<Signed>>>;
 
-/// Shares an index.
-pub(super) fn shared(index: Index<Signed>) -> Signatures {
-    Rc::new(RefCell::new(index))
+/// By what candidates are compared.
+pub(super) enum Comparison {
+    /// By nothing: all are near.
+    None,
+    /// By the signature of each.
+    Signatures(Signatures, Similar),
+    /// By the shingles of each: all of its stored parts.
+    Shingles(Signatures, Exact),
 }
 
-/// Adds `signatures` to their index. Returns the new candidates whose earlier document counts, as far as
-/// that was decided in an epoch before: the key of the later one with the signature of the earlier one,
-/// and the ref of this.
+impl Comparison {
+    /// The index of what is compared.
+    pub fn stored(&self) -> Option<&Signatures> {
+        match self {
+            Comparison::None => None,
+            Comparison::Signatures(stored, _) | Comparison::Shingles(stored, _) => Some(stored),
+        }
+    }
+
+    /// Returns the similarity of two documents, from all that is stored of them, if they are near.
+    fn of(&self, earlier: &[Signature], later: &[Signature]) -> Option<Option<f64>> {
+        match self {
+            Comparison::None => Some(None),
+            Comparison::Signatures(_, similar) => {
+                similar.of(earlier.first()?, later.first()?).map(Some)
+            }
+            Comparison::Shingles(_, exact) => exact.of(&whole(earlier), &whole(later)).map(Some),
+        }
+    }
+}
+
+/// Opens an index of signatures. Adds to `signed` what a revision retracts.
+pub(super) fn open<'scope>(
+    worker: &Rc<WorkerContext>,
+    name: &str,
+    signed: UpdateStream<'scope, Signed>,
+) -> (UpdateStream<'scope, Signed>, Signatures) {
+    let stored = Index::open(worker.clone(), name);
+    let signed = with_retractions(worker, &stored, signed);
+    (signed, Rc::new(RefCell::new(stored)))
+}
+
+/// Adds `signed` to its index. Returns the new candidates that are near and whose earlier document
+/// counts, as far as that was decided in an epoch before.
+pub(super) fn edges<'scope>(
+    worker: &Rc<WorkerContext>,
+    name: &str,
+    candidates: StreamVec<'scope, Epoch, Candidates>,
+    signed: UpdateStream<'scope, Signed>,
+    comparison: Comparison,
+    (dropped, counts): (&Shared, Counts),
+) -> StreamVec<'scope, Epoch, Edge> {
+    let stored = comparison.stored();
+    let attached = attach(worker, name, candidates, signed, stored, (dropped, counts));
+    compare(worker, name, attached, comparison)
+}
+
+/// Adds `signed` to its index. Returns the new candidates whose earlier document counts, as far as that
+/// was decided in an epoch before: the key of the later one with the signature of the earlier one, and the
+/// ref of this. If several are stored of the earlier one, returns one for each.
 ///
 /// Without an index, signatures are zeros.
-pub(super) fn attach<'scope>(
+fn attach<'scope>(
     worker: &Rc<WorkerContext>,
     name: &str,
     candidates: StreamVec<'scope, Epoch, Candidates>,
     signatures: UpdateStream<'scope, Signed>,
-    stored: &Option<Signatures>,
-    dropped: &Shared,
-    counts: Counts,
+    stored: Option<&Signatures>,
+    (dropped, counts): (&Shared, Counts),
 ) -> UpdateStream<'scope, Signed> {
     let peers = worker.peers;
     let of_earlier =
         Exchange::new(move |found: &Candidates| owner(key_of(found.earlier), peers) as u64);
     let of_key =
         Exchange::new(move |update: &(Signed, u64, i64)| owner(update.0.key, peers) as u64);
-    let (stored, dropped) = (stored.clone(), dropped.clone());
+    let (stored, dropped) = (stored.cloned(), dropped.clone());
     let last = worker.plan.last_epoch();
     let revision = worker.revision.clone();
     let scope = candidates.scope();
-    let name = format!("Signatures of {name}");
+    let name = format!("Attach {name}");
     type Builder = CapacityContainerBuilder<Vec<(Signed, u64, i64)>>;
     candidates.binary_frontier::<_, Builder, _, _, _, _>(
         signatures,
@@ -124,12 +177,14 @@ pub(super) fn attach<'scope>(
                         let mut session = output.session(cap);
                         for same in pairs.chunk_by(|a, b| a.0 == b.0) {
                             let key = same[0].0;
-                            let Some(signature) = or_fail(signature(key, searches, counts)) else {
-                                continue;
-                            };
+                            let signatures = or_fail(signatures_of(key, searches, counts));
                             for (_, later, _) in same {
-                                let signed = Signed { key: key_of(*later), signature };
-                                session.give((signed, ref_of(key), 1));
+                                for signature in &signatures {
+                                    let key_of_later = key_of(*later);
+                                    let signed =
+                                        Signed { key: key_of_later, signature: *signature };
+                                    session.give((signed, ref_of(key), 1));
+                                }
                             }
                         }
                     }
@@ -147,21 +202,21 @@ struct Open {
     /// Until they are stored.
     signatures: Option<Batch<Signed>>,
     /// See [`noted`].
-    noted: Vec<(u64, bool, u64)>,
+    noted: Vec<(u64, u64)>,
     searches: Option<(Search<u64>, Option<Search<Signed>>)>,
 }
 
-/// Returns the signature of a document, unless it is dropped and does not count.
-fn signature(
+/// Returns what is stored of a document; nothing, if it is dropped and does not count.
+fn signatures_of(
     key: u64,
     (dropped, signatures): &mut (Search<u64>, Option<Search<Signed>>),
     counts: Counts,
-) -> Result<Option<Signature>, arrangement::Error> {
+) -> Result<Vec<Signature>, arrangement::Error> {
     if counts == Counts::Kept && dropped.find(key)?.is_some() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let Some(signatures) = signatures else { return Ok(Some(Signature::default())) };
-    Ok(signatures.find(signed(key))?.map(|found| found.signature))
+    let Some(signatures) = signatures else { return Ok(vec![Signature::default()]) };
+    Ok(signatures.find_all(signed(key))?.iter().map(|found| found.signature).collect())
 }
 
 /// What finds a signature.
@@ -170,12 +225,11 @@ pub(super) fn signed(key: u64) -> Signed {
 }
 
 /// Returns those of `candidates`, as [`attach`] returns them, that are near.
-pub(super) fn compare<'scope>(
+fn compare<'scope>(
     worker: &WorkerContext,
     name: &str,
     candidates: UpdateStream<'scope, Signed>,
-    stored: Option<Signatures>,
-    similar: Option<Similar>,
+    comparison: Comparison,
 ) -> StreamVec<'scope, Epoch, Edge> {
     let name = format!("Compare with {name}");
     let new_batch = worker.batches(&name);
@@ -189,22 +243,26 @@ pub(super) fn compare<'scope>(
         new_batch,
         move |event, edges| {
             let Event::Epoch { updates, .. } = event else { return Progress::Done };
-            let Some(candidates) = or_fail(updates.next_updates()) else {
+            let Some(mut candidates) = or_fail(updates.next_updates()) else {
                 search = None;
                 return Progress::Done;
             };
-            let (Some(similar), Some(stored)) = (&similar, &stored) else {
-                edges
-                    .extend(candidates.iter().map(|(later, at, _)| (ref_of(later.key), *at, None)));
-                return Progress::Continues;
-            };
-            let search = search.get_or_insert_with(|| stored.borrow().search());
-            for same in candidates.chunk_by(|a, b| a.0.key == b.0.key) {
-                let key = same[0].0.key;
-                let Some(later) = or_fail(search.find(signed(key))) else { continue };
-                for (earlier, at, _) in same {
-                    if let Some(found) = similar.of(&earlier.signature, &later.signature) {
-                        edges.push((ref_of(key), *at, Some(found.to_bits())));
+            if search.is_none() {
+                search = comparison.stored().map(|stored| stored.borrow().search());
+            }
+            candidates.sort_unstable_by_key(|(later, at, _)| (later.key, *at));
+            for of_later in candidates.chunk_by(|a, b| a.0.key == b.0.key) {
+                let key = of_later[0].0.key;
+                let later = match &mut search {
+                    Some(search) => or_fail(search.find_all(signed(key))),
+                    None => Vec::new(),
+                };
+                let later: Vec<Signature> = later.iter().map(|found| found.signature).collect();
+                for same in of_later.chunk_by(|a, b| a.1 == b.1) {
+                    let earlier: Vec<Signature> =
+                        same.iter().map(|(found, ..)| found.signature).collect();
+                    if let Some(found) = comparison.of(&earlier, &later) {
+                        edges.push((ref_of(key), same[0].1, found.map(f64::to_bits)));
                     }
                 }
             }

@@ -29,8 +29,8 @@ pub(super) struct Dropped {
     waiting: Vec<Activator>,
     /// In a revision: by how much it has changed whether a document is dropped.
     changes: HashMap<u64, i64>,
-    /// In a revision: the documents that are read again whose signature was retracted and not added again,
-    /// with a number that stands for it.
+    /// In a revision: the documents that are read again and are compared by something else now, with a number
+    /// that stands for the difference.
     signatures: HashMap<u64, u64>,
 }
 
@@ -75,13 +75,12 @@ impl Dropped {
         self.next.is_none()
     }
 
-    /// Notes what [`noted`] returned, in the order of epochs. Retractions come first, in an epoch of their
-    /// own.
-    pub fn note_signatures(&mut self, noted: Vec<(u64, bool, u64)>) {
-        for (at, is_added, mixed) in noted {
-            if !is_added {
-                self.signatures.insert(at, mixed);
-            } else if self.signatures.get(&at) == Some(&mixed) {
+    /// Notes what [`noted`] returned.
+    pub fn note_signatures(&mut self, noted: Vec<(u64, u64)>) {
+        for (at, difference) in noted {
+            let sum = self.signatures.entry(at).or_default();
+            *sum = sum.wrapping_add(difference);
+            if *sum == 0 {
                 self.signatures.remove(&at);
             }
         }
@@ -117,9 +116,9 @@ impl Dropped {
     }
 }
 
-/// In a revision, returns the signatures of documents that are read again: the ref, whether it is added, and
-/// a number that stands for the signature.
-pub(super) fn noted(revision: &Revising, updates: &[Update<Signed>]) -> Vec<(u64, bool, u64)> {
+/// In a revision, returns what is added and retracted of documents that are read again: the ref, and a
+/// number that stands for the update. All that is retracted and added again adds up to 0.
+pub(super) fn noted(revision: &Revising, updates: &[Update<Signed>]) -> Vec<(u64, u64)> {
     let is_read = |update: &&Update<Signed>| revision.read.contains(DocRef(update.1));
     let mixed = |signed: &Signed| {
         signed.signature.iter().fold(0u64, |sum, word| {
@@ -127,7 +126,7 @@ pub(super) fn noted(revision: &Revising, updates: &[Update<Signed>]) -> Vec<(u64
         })
     };
     let read = updates.iter().filter(is_read);
-    read.map(|(signed, at, diff)| (*at, *diff > 0, mixed(signed))).collect()
+    read.map(|(signed, at, diff)| (*at, mixed(signed).wrapping_mul(*diff as u64))).collect()
 }
 
 /// Stores the documents of the facts, and returns the facts.

@@ -5,11 +5,13 @@ use super::*;
 use crate::plan::Plan;
 use crate::revision::Revising;
 use crate::selection::Selection;
-use arrangement::RunMeta;
+use arrangement::{RunMeta, Signature, Signed};
 use corpus::Corpus;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::{Input, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle};
@@ -21,12 +23,19 @@ const INDEX: &str = "near";
 struct Compared {
     bands: BTreeSet<u64>,
     signature: Signature,
+    shingles: Vec<u64>,
 }
 
 /// The share of equal words.
 fn similarity(one: &Signature, two: &Signature) -> f64 {
     let equal = one.iter().zip(two).filter(|(one, two)| one == two).count();
     equal as f64 / one.len() as f64
+}
+
+/// The share of common shingles.
+fn common(one: &[u64], two: &[u64]) -> f64 {
+    let both: BTreeSet<u64> = one.iter().chain(two).copied().collect();
+    (one.len() + two.len() - both.len()) as f64 / both.len() as f64
 }
 
 /// The documents that are dropped, each with its witness and their similarity.
@@ -44,8 +53,12 @@ fn definition(documents: &BTreeMap<u64, Compared>, near: Near) -> Fates {
         let counts = |at: &u64| near.counts == Counts::All || !dropped.contains_key(at);
         for earlier in candidates.into_iter().filter(counts) {
             let found = near.similar.map(|near| {
-                let found = (near.similarity)(&documents[&earlier].signature, &document.signature);
-                (found, found >= near.least)
+                let earlier = &documents[&earlier];
+                let found = (near.similarity)(&earlier.signature, &document.signature);
+                let is_near = found >= near.least;
+                let Some(exact) = near.exact else { return (found, is_near) };
+                let found = (exact.similarity)(&earlier.shingles, &document.shingles);
+                (found, is_near && found >= exact.least)
             });
             let is_near = found.is_none_or(|(_, is_near)| is_near);
             let similarity = found.map(|(found, _)| found);
@@ -168,11 +181,14 @@ impl World {
             type Builder<T> = CapacityContainerBuilder<Vec<T>>;
             let mut bands = InputHandle::<Epoch, Builder<Update<u64>>>::new();
             let mut signatures = InputHandle::<Epoch, Builder<Update<Signed>>>::new();
+            let mut shingles = InputHandle::<Epoch, Builder<Update<Signed>>>::new();
             let finding = finding.clone();
             worker.dataflow::<Epoch, _, _>(|scope| {
                 let bands = scope.input_from(&mut bands);
                 let signatures = scope.input_from(&mut signatures);
-                let facts = dropped_facts(&context, INDEX, bands, signatures, near);
+                let shingles = scope.input_from(&mut shingles);
+                let signed = SignedStreams { signatures, shingles };
+                let facts = dropped_facts(&context, INDEX, bands, signed, near);
                 let gather = facts.unary::<Builder<()>, _, _, _>(Pipeline, "Gather", |_, _| {
                     move |input, _output| {
                         input.for_each(|_, facts| {
@@ -189,21 +205,26 @@ impl World {
             for (epoch, refs) in (first_epoch..).zip(&epochs) {
                 bands.advance_to(epoch);
                 signatures.advance_to(epoch);
+                shingles.advance_to(epoch);
                 // Spread over the workers, as documents are.
                 for at in refs.iter().filter(|at| **at as usize % workers == context.index) {
-                    let Compared { bands: keys, signature } = &all[at];
-                    keys.iter().for_each(|key| bands.send((*key, *at, 1)));
-                    let signed = Signed { key: key_of(*at), signature: *signature };
-                    signatures.send((signed, *at, 1));
+                    let document = &all[at];
+                    document.bands.iter().for_each(|key| bands.send((*key, *at, 1)));
+                    let update = |signature| (Signed { key: key_of(*at), signature }, *at, 1);
+                    signatures.send(update(document.signature));
+                    let parts = likeness::parts(document.shingles.clone());
+                    parts.for_each(|part| shingles.send(update(part)));
                 }
             }
             bands.close();
             signatures.close();
+            shingles.close();
             worker.step_while(|| !probe.done());
-            for index in [INDEX, &signatures_of(INDEX), &dropped_of(INDEX)] {
+            let besides = [signatures_of(INDEX), shingles_of(INDEX), dropped_of(INDEX)];
+            for index in [INDEX.to_owned()].into_iter().chain(besides) {
                 let mut left = leaving.lock().unwrap();
-                let of_index = left.entry(index.to_owned()).or_default();
-                of_index.extend(context.notes.last_runs(index));
+                let runs = context.notes.last_runs(&index);
+                left.entry(index).or_default().extend(runs);
             }
         });
         guards.unwrap().join().into_iter().for_each(|result| result.unwrap());
@@ -235,7 +256,9 @@ fn documents() -> impl Strategy<Value = Compared> {
         let mut signature = [kind + 1; 16];
         changed.into_iter().for_each(|(place, by)| signature[place] += 10 * by);
         let bands = bands.into_iter().map(|band| band.wrapping_mul(u64::MAX / 8)).collect();
-        Compared { bands, signature }
+        // Some have one more shingle than others of the same signature.
+        let shingles = (1..=40 + signature[3] % 7).map(|n| n << 8 | kind).collect();
+        Compared { bands, signature, shingles }
     })
 }
 
@@ -253,9 +276,10 @@ proptest! {
 
     #[test]
     fn documents_are_dropped_by_the_definition_whatever_was_added_removed_and_restored(
-        acts in acts(), is_verified in prop::bool::weighted(0.8), all_count: bool,
+        acts in acts(), is_verified in prop::bool::weighted(0.8), is_exact: bool, all_count: bool,
     ) {
-        let similar = is_verified.then_some(Similar { similarity, least: 0.75 });
+        let exact = is_exact.then_some(Exact { similarity: common, least: 0.9 });
+        let similar = is_verified.then_some(Similar { similarity, least: 0.75, exact });
         let counts = if all_count { Counts::All } else { Counts::Kept };
         let mut world = World::new(Near { similar, counts });
         for (workers, act) in acts {
@@ -275,8 +299,11 @@ proptest! {
 
 #[test]
 fn a_document_beyond_the_first_of_a_band_becomes_one_of_them_when_another_is_removed() {
-    let document = |kind| Compared { bands: BTreeSet::from([7]), signature: [kind; 16] };
-    let similar = Some(Similar { similarity, least: 0.75 });
+    let document = |kind| {
+        let (bands, shingles) = (BTreeSet::from([7]), Vec::new());
+        Compared { bands, signature: [kind; 16], shingles }
+    };
+    let similar = Some(Similar { similarity, least: 0.75, exact: None });
     let mut world = World::new(Near { similar, counts: Counts::Kept });
     let last = CANDIDATES_MAX as u64;
     // The last two are near, and the first of them is one too many to be compared with.
