@@ -1,11 +1,13 @@
 //! Sources at addresses beside local files.
 //!
-//! `cargo bench --bench remote [-- [COPIES] [MILLISECONDS] [EVERY]]` joins COPIES (default 10) of the WET
-//! file of the test data (`SLUICE_TEST_DATA`), or of the bundled pages without it, to a file about as large
+//! `cargo bench --bench remote [-- [COPIES] [MILLISECONDS] [EVERY] [FOLDER]]` joins COPIES (default 10) of
+//! the WET file of the test data (`SLUICE_TEST_DATA`), or of the bundled pages without it, to a file about as large
 //! as one of Common Crawl. It reads the pages of three such files, from the disk and from a server on this
 //! machine that delays each answer by MILLISECONDS (default 50), in turn, and prints the best wall time of
 //! each. With EVERY, of each so many requests one is answered with 503, and one is cut short. Nothing is
 //! done with the pages: in a run, more time passes for each byte.
+//!
+//! With FOLDER, it only serves the files of that folder so, for runs of `sluice`, until it is killed.
 
 use dataflows::SLICES;
 use formats::access::{Addresses, ReadAt};
@@ -58,14 +60,18 @@ fn main() -> Result<()> {
     let numbers: Vec<u64> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     let copies = numbers.first().copied().unwrap_or(10);
     let latency = Duration::from_millis(numbers.get(1).copied().unwrap_or(50));
+    let every = numbers.get(2).copied().unwrap_or(0);
+    let cut_after = 1 << 20;
+    let failing = Faults { unready_every: every, cut_every: every, cut_after, ..Faults::default() };
+    let faults = Faults { latency, ..failing };
+    if let Some(folder) = arguments.iter().find(|argument| Path::new(argument).is_dir()) {
+        return serve(Path::new(folder), faults);
+    }
     let dir = tempfile::tempdir()?;
     let local = make_files(dir.path(), copies)?;
     let bytes: u64 = local.iter().map(|path| fs::metadata(path).map_or(0, |meta| meta.len())).sum();
     let server = Server::start(dir.path());
-    let every = numbers.get(2).copied().unwrap_or(0);
-    let cut_after = 1 << 20;
-    let failing = Faults { unready_every: every, cut_every: every, cut_after, ..Faults::default() };
-    server.set(Faults { latency, ..failing });
+    server.set(faults);
     formats::access::install(Box::new(Streams));
     let mut best = [f64::MAX; 2];
     let mut pages = [0; 2];
@@ -87,6 +93,16 @@ fn main() -> Result<()> {
     println!("{latency:?} of latency     {:6.1} MB/s", megabytes / best[1]);
     println!("remote / local         {:6.1} %", 100.0 * best[0] / best[1]);
     Ok(())
+}
+
+/// Serves files until the process is killed.
+fn serve(folder: &Path, faults: Faults) -> Result<()> {
+    let server = Server::start(folder);
+    server.set(faults);
+    println!("{}", server.url(""));
+    loop {
+        std::thread::park();
+    }
 }
 
 fn make_files(folder: &Path, copies: u64) -> Result<Vec<PathBuf>> {
