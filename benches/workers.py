@@ -6,8 +6,11 @@
 SLUICE is a release build, DATA the folder of the test data. Makes inputs in FOLDER (default
 target/bench-workers), builds a corpus of each with one worker and with two, several times in turn, and prints for each:
 wall clock, CPU time of the whole program, and CPU time of its busiest thread, which bounds the wall clock
-on a machine with enough cores. One worker already has reading threads beside it, so on two cores the wall clock
-cannot be halved.
+on a machine with enough cores, with its name. One worker already has reading threads beside it, so on two cores the wall
+clock cannot be halved.
+
+Two threads may share a core, or its caches: then each takes more CPU time than alone. How much more is printed last: two builds with
+one worker at once, beside one.
 """
 
 import gzip
@@ -70,13 +73,14 @@ def wiki(source, file):
 
 
 def measure(command):
-    """Runs a command. Returns its seconds of wall clock, of CPU, and of its busiest thread."""
-    began, threads = time.time(), {}
+    """Runs a command. Returns its seconds of wall clock, of CPU, and of its busiest thread, and the name of that."""
+    began, threads, names = time.time(), {}, {}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     while process.poll() is None:
         try:
             for thread in os.listdir(f"/proc/{process.pid}/task"):
                 stat = Path(f"/proc/{process.pid}/task/{thread}/stat").read_text()
+                names[thread] = stat[stat.index("(") + 1 : stat.rindex(")")]
                 fields = stat.rsplit(") ", 1)[1].split()
                 threads[thread] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         except OSError:
@@ -84,7 +88,8 @@ def measure(command):
         time.sleep(0.02)
     if process.returncode not in (0, 3):
         sys.exit(process.stderr.read().decode())
-    return time.time() - began, sum(threads.values()), max(threads.values())
+    busiest = max(threads, key=threads.get)
+    return time.time() - began, sum(threads.values()), threads[busiest], names[busiest]
 
 
 def main():
@@ -104,8 +109,19 @@ def main():
         f'[common_crawl]\nlanguages = []\nlm = "{models}/ccnet_like"\n'
         f'classifier = "{models}/quality/quality_wiki_vs_cc.ftz"\n[wikipedia]\nlanguages = []\n'
     )
-    print("| input | w1: wall | CPU | busiest | w2: wall | CPU | busiest | wall, w1 / w2 | busiest, w1 / w2 |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    print("| input | w1: wall | CPU | busiest | w2: wall | CPU | busiest | wall, w1 / w2 | busiest, w1 / w2 | |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")
+    add = lambda corpus, slice, name, workers: [
+        *map(str, [sluice, "add", corpus, "--slice", slice, "--label", "x", folder / name]),
+        *["-w", str(workers), "--quiet"],
+    ]
+
+    def empty(name):
+        corpus = folder / name
+        shutil.rmtree(corpus, ignore_errors=True)
+        subprocess.run([sluice, "build", folder / "recipe.toml", "--corpus", corpus, "--quiet"], check=True)
+        return corpus
+
     for name, what, slice in [
         ("far", f"{COPIES} WET files without common lines, all models", "common_crawl"),
         ("near", f"{COPIES} identical WET files, all models", "common_crawl"),
@@ -115,15 +131,20 @@ def main():
         best = {1: None, 2: None}
         for _ in range(TIMES):
             for workers in best:
-                corpus = folder / "corpus"
-                shutil.rmtree(corpus, ignore_errors=True)
-                subprocess.run([sluice, "build", folder / "recipe.toml", "--corpus", corpus, "--quiet"], check=True)
-                add = [sluice, "add", corpus, "--slice", slice, "--label", "x", folder / name]
-                found = measure([*map(str, add), "-w", str(workers), "--quiet"])
+                found = measure(add(empty("corpus"), slice, name, workers))
                 best[workers] = min(best[workers] or found, found)
         one, two = best[1], best[2]
-        seconds = " | ".join(f"{second:.2f}" for second in one + two)
-        print(f"| {what} | {seconds} | {one[0] / two[0]:.2f} | {one[2] / two[2]:.2f} |", flush=True)
+        seconds = " | ".join(f"{second:.2f}" for second in one[:3] + two[:3])
+        ratios = f"{one[0] / two[0]:.2f} | {one[2] / two[2]:.2f}"
+        print(f"| {what} | {seconds} | {ratios} | {one[3]}, {two[3]} |", flush=True)
+    alone, beside = [], []
+    for _ in range(TIMES):
+        alone.append(measure(add(empty("corpus"), "common_crawl", "far", 1))[2])
+        first, second = empty("corpus"), empty("other")
+        other = subprocess.Popen(add(second, "common_crawl", "far", 1), stderr=subprocess.DEVNULL)
+        beside.append(measure(add(first, "common_crawl", "far", 1))[2])
+        other.wait()
+    print(f"the first, one worker: busiest thread {min(alone):.2f} s, beside another build {min(beside):.2f} s")
 
 
 if __name__ == "__main__":
