@@ -8,6 +8,7 @@
 
 mod about;
 mod copies;
+mod cut;
 mod destination;
 mod file;
 mod known;
@@ -301,7 +302,7 @@ fn scan_labels(
 
 /// Version of the form of exported files: increases with every change of the bytes that the same
 /// documents and options become. The version of this program is not enough while it is developed.
-const FORM: &str = "1";
+const FORM: &str = "2";
 
 /// Returns the digest of everything that the bytes of a file depend on.
 fn made_from(planned: &Planned, schema: &Schema, options: &Options) -> String {
