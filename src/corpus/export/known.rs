@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folder in that of the corpus.
 const FOLDER: &str = "scans";
@@ -121,7 +121,7 @@ impl Known {
     }
 }
 
-fn write(path: &PathBuf, bytes: &[u8]) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     durable::create_folders(durable::folder_of(path))?;
     let mut file = AtomicFile::create_as(path, path.with_extension("partial"))?;
     file.write_all(bytes)?;
