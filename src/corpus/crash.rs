@@ -15,13 +15,18 @@ pub const POINTS: &[&str] = &[
     "commit-ended",
 ];
 
+/// The crash points of an export, in order.
+pub const EXPORT_POINTS: &[&str] =
+    &["export-begun", "export-file-listed", "export-card-written", "export-file-removed"];
+
 /// Kills the process by SIGKILL if `SLUICE_CRASH_AT` is `name`, or at the n-th call if it is
 /// `name:n`.
 #[cfg(debug_assertions)]
 pub fn point(name: &'static str) {
     use std::sync::atomic::{AtomicU64, Ordering};
     static PASSED: AtomicU64 = AtomicU64::new(0);
-    assert!(POINTS.contains(&name), "{name} is not in the list of crash points");
+    let mut points = POINTS.iter().chain(EXPORT_POINTS);
+    assert!(points.any(|point| *point == name), "{name} is not in the list of crash points");
     let Ok(wanted) = std::env::var("SLUICE_CRASH_AT") else { return };
     let (wanted, nth) = wanted.split_once(':').unwrap_or((&wanted, "1"));
     let nth: u64 = nth.parse().expect("SLUICE_CRASH_AT=NAME:N");

@@ -1,13 +1,17 @@
 //! Export of a corpus as files for training. Their bytes do not depend on how the corpus was built.
 //!
 //! The corpus is read twice. The first pass (`scan`) finds the schema of each slice, cuts the
-//! labels into files (`plan`), and computes a digest of the documents of each file. A file that is
-//! whole already, by that digest and its size, is kept (`list`). The second pass (`write`)
-//! writes the others.
+//! labels into files (`plan`), and computes a digest of the documents of each file. What it finds in a
+//! label is kept beside the corpus (`known`), so that a label that did not change is not read again. A
+//! file that is whole already, by that digest and its size, is kept (`list`). The second pass
+//! (`write`) writes the others.
 
+mod about;
 mod copies;
+mod cut;
 mod destination;
 mod file;
+mod known;
 mod line;
 mod list;
 mod output;
@@ -20,6 +24,7 @@ mod schema;
 mod split;
 mod write;
 
+pub use about::{About, Earlier, Selection, earlier};
 pub use copies::{Copies, CopiesWriter};
 pub use destination::{Destination, NewFile};
 pub use file::ExportFile;
@@ -33,20 +38,24 @@ pub use split::Splits;
 use crate::manifest::{File, Label};
 use crate::{Corpus, Error};
 use data_encoding::HEXLOWER;
+use known::{Known, LabelScan};
 use plan::{Cutter, Planned};
 use schema::Schema;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use write::{Job, TaskFile};
 
 /// The format of the exported files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// One JSON object per line.
     #[default]
     Jsonl,
     /// The same, compressed with Zstandard.
+    #[serde(rename = "jsonl.zst")]
     JsonlZst,
     /// Columns, see [`RecordSchema`].
     Parquet,
@@ -80,6 +89,8 @@ pub struct Options {
     pub copies: Option<Arc<Copies>>,
     /// The splits of each label.
     pub splits: Splits,
+    /// How the labels were chosen, to be recorded.
+    pub selection: Selection,
     /// Threads. Has no effect on the files.
     pub workers: usize,
 }
@@ -104,10 +115,10 @@ impl Watch for () {}
 pub struct Report {
     /// The files, sorted by path.
     pub files: Vec<Exported>,
-    /// Of these, files that were whole already.
-    pub kept: u64,
-    /// Files of earlier exports that were removed.
-    pub removed: u64,
+    /// Paths of those that were written.
+    pub written: BTreeSet<String>,
+    /// Paths of files of earlier exports that were removed.
+    pub removed: Vec<String>,
 }
 
 /// A slice of the export.
@@ -165,19 +176,19 @@ pub fn export(
         kept.extend(whole.cloned());
         files.push(TaskFile { planned, made_from, is_whole: whole.is_some() });
     }
-    let kept_count = kept.len() as u64;
-    let planned: BTreeSet<String> = files
+    let written: BTreeSet<String> = files
         .iter()
         .filter(|file| !file.is_whole)
         .map(|file| options.format.path(&file.planned))
         .collect();
-    folder.begin(kept, planned)?;
+    folder.describe(About::new(options).json());
+    folder.begin(kept, written.clone())?;
     for (at, label) in labels.iter().enumerate() {
         let of_label = files.iter().filter(|file| file.planned.label == at && !file.is_whole);
         watch.planned(label, of_label.map(|file| file.planned.line_bytes).sum());
     }
     let tasks = write::tasks(files);
-    let written = parallel::each(options.workers, tasks.len(), |task| {
+    let ran = parallel::each(options.workers, tasks.len(), |task| {
         let at = tasks[task].first().map_or(0, |file| file.planned.label);
         let label = labels[at];
         let schema = &scanned.slices[&label.slice].schema;
@@ -185,13 +196,13 @@ pub fn export(
         let job = Job { corpus, label, segments, schema, out, options, folder: &folder, watch };
         job.run(&tasks[task])
     });
-    if let Err(error) = written {
+    if let Err(error) = ran {
         folder.failed();
         return Err(error);
     }
     let slices: Vec<SliceReport> = scanned.slices.into_iter().map(SliceScan::report).collect();
     let (files, removed) = folder.complete(|files| card(files, &slices))?;
-    Ok(Report { files, kept: kept_count, removed })
+    Ok(Report { files, written, removed })
 }
 
 /// The result of the first pass.
@@ -221,19 +232,49 @@ fn scan_all(
     options: &Options,
     watch: &dyn Watch,
 ) -> Result<Scanned, Error> {
+    let scans = scan_labels(corpus, labels, segments, options, watch)?;
+    let mut slices: BTreeMap<String, SliceScan> = BTreeMap::new();
+    let mut files = Vec::new();
+    for (label, scan) in labels.iter().zip(scans) {
+        let slice = slices.entry(label.slice.clone()).or_default();
+        slice.is_wide |= scan.is_wide || !slice.schema.append(scan.schema);
+        for (language, documents) in scan.languages {
+            *slice.languages.entry(language).or_default() += documents;
+        }
+        files.extend(scan.files);
+    }
+    for (name, slice) in slices.iter_mut().filter(|(_, slice)| slice.is_wide) {
+        slice.schema = Schema::default();
+        for (label, segments) in labels.iter().zip(segments).filter(|(l, _)| l.slice == *name) {
+            for file in segments {
+                scan::see(corpus, (label, file), options, &mut slice.schema)?;
+            }
+        }
+    }
+    Ok(Scanned { files, slices })
+}
+
+/// Returns what is in each label: what an earlier export found in it, or what is read now.
+fn scan_labels(
+    corpus: &Corpus,
+    labels: &[&Label],
+    segments: &[Vec<&File>],
+    options: &Options,
+    watch: &dyn Watch,
+) -> Result<Vec<LabelScan>, Error> {
     let cutter =
         |at: usize| Cutter::new(at, labels[at].full_name(), &options.splits, options.shard_bytes);
-    let mut cutters: Vec<Cutter<'_>> = (0..labels.len()).map(cutter).collect();
-    let mut slices: BTreeMap<String, SliceScan> = BTreeMap::new();
-    for label in labels {
-        slices.entry(label.slice.clone()).or_default();
-    }
-    let all: Vec<(usize, usize, &File)> = segments
-        .iter()
-        .enumerate()
-        .flat_map(|(label, segments)| {
-            segments.iter().enumerate().map(move |(segment, file)| (label, segment, *file))
-        })
+    let mut known = Known::open(corpus, options);
+    let mut scans: Vec<Option<LabelScan>> = (0..labels.len())
+        .map(|at| known.as_mut()?.take(labels[at], &segments[at], cutter(at)))
+        .collect();
+    let unknown = (0..labels.len()).filter(|at| scans[*at].is_none());
+    let mut begun: BTreeMap<usize, (Cutter<'_>, LabelScan)> =
+        unknown.map(|at| (at, (cutter(at), LabelScan::default()))).collect();
+    let is_read = !begun.is_empty();
+    let all: Vec<(usize, usize, &File)> = begun
+        .keys()
+        .flat_map(|&label| segments[label].iter().enumerate().map(move |(n, f)| (label, n, *f)))
         .collect();
     let total: u64 = all.iter().map(|(_, _, file)| file.bytes).sum();
     let read = |bytes| watch.scanned(bytes, total);
@@ -241,27 +282,27 @@ fn scan_all(
         |item: usize| scan::segment(corpus, (labels[all[item].0], all[item].2), options, read);
     parallel::in_order(options.workers, all.len(), work, |item, scan| {
         let (label, segment, _) = all[item];
-        cutters[label].add(segment, &scan);
-        let slice = slices.get_mut(&labels[label].slice).expect("entered above");
-        slice.is_wide |= !slice.schema.append(scan.schema);
+        let (cutter, of_label) = begun.get_mut(&label).expect("all its labels are begun");
+        cutter.add(segment, &scan);
+        of_label.is_wide |= !of_label.schema.append(scan.schema);
         for (language, documents) in scan.languages {
-            *slice.languages.entry(language).or_default() += documents;
+            *of_label.languages.entry(language).or_default() += documents;
         }
         Ok(())
     })?;
-    for (name, slice) in slices.iter_mut().filter(|(_, slice)| slice.is_wide) {
-        slice.schema = Schema::default();
-        for (label, _, file) in all.iter().filter(|(label, ..)| labels[*label].slice == *name) {
-            scan::see(corpus, (labels[*label], file), options, &mut slice.schema)?;
-        }
+    for (at, (cutter, scan)) in begun {
+        scans[at] = Some(LabelScan { files: cutter.finish(), ..scan });
     }
-    let files = cutters.into_iter().flat_map(Cutter::finish).collect();
-    Ok(Scanned { files, slices })
+    let scans: Vec<LabelScan> = scans.into_iter().flatten().collect();
+    if let Some(known) = known.filter(|_| is_read) {
+        known.keep(labels, segments, &scans);
+    }
+    Ok(scans)
 }
 
 /// Version of the form of exported files: increases with every change of the bytes that the same
 /// documents and options become. The version of this program is not enough while it is developed.
-const FORM: &str = "1";
+const FORM: &str = "2";
 
 /// Returns the digest of everything that the bytes of a file depend on.
 fn made_from(planned: &Planned, schema: &Schema, options: &Options) -> String {

@@ -10,10 +10,11 @@
 //!   exclusions/      000042.jsonl: what is excluded from the corpus, see `exclusions`
 //!   aside/           <slice>/<label>/*: documents and rows that decontamination or a later recipe changed, see `revise`
 //!   state/           *.run: the indexes of deduplication, see the crate `arrangement`
+//!   scans/           *.json: what exports found in labels, see `export`; may be removed
 //!   tmp/             data that does not fit in memory; empty between runs
 //! ```
 //!
-//! Files are written once, under names that no manifest has yet, and fsynced; then the next manifest
+//! Other files are written once, under names that no manifest has yet, and fsynced; then the next manifest
 //! names them. The two newest manifests and all their files are kept, see `sweep`.
 //!
 //! This crate does not depend on dataflows or slices.

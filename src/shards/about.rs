@@ -1,7 +1,7 @@
 //! What `manifest.json` says of an export, beside its files.
 
 use crate::{Encoder, Error, Layout, Mark, Mixture, Options, Plan};
-use corpus::export::Destination;
+use corpus::export::{Destination, Earlier, Selection, earlier};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -51,15 +51,6 @@ pub struct TokenizerFile {
     pub sha256: String,
 }
 
-/// Slices and labels that were chosen; all, if nothing is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selection {
-    /// Names of slices.
-    pub slices: Vec<String>,
-    /// Labels, as `slice/label`.
-    pub labels: Vec<String>,
-}
-
 impl About {
     pub(crate) fn new(
         encoder: &Encoder,
@@ -96,22 +87,28 @@ impl About {
     /// # Errors
     /// If there is no such export, or its list cannot be read.
     pub fn read(out: &dyn Destination) -> Result<About, Error> {
-        #[derive(Deserialize)]
-        struct List {
-            about: Option<Value>,
+        match earlier(out)? {
+            Earlier::Other(about) => About::of(about, out),
+            _ => Err(none(out)),
         }
+    }
 
-        let path = out.path(LIST);
-        let none = || {
-            let out = out.path("");
-            Error::Usage(format!("{} has no export of tokens: {LIST} is expected", out.display()))
-        };
-        let bytes = out.read(LIST).map_err(Error::io(&path))?.ok_or_else(none)?;
+    /// Reads what the list of an export of tokens says.
+    ///
+    /// # Errors
+    /// If it is not one of tokens, or cannot be read.
+    pub fn of(about: Value, out: &dyn Destination) -> Result<About, Error> {
+        if about["format"] != FORMAT {
+            return Err(none(out));
+        }
         let wrong = |error: serde_json::Error| {
-            Error::corrupt(&path, format!("{error}; export to an empty folder"))
+            Error::corrupt(&out.path(LIST), format!("{error}; export to an empty folder"))
         };
-        let list: List = serde_json::from_slice(&bytes).map_err(wrong)?;
-        let about = list.about.filter(|about| about["format"] == FORMAT).ok_or_else(none)?;
         serde_json::from_value(about).map_err(wrong)
     }
+}
+
+fn none(out: &dyn Destination) -> Error {
+    let out = out.path("");
+    Error::Usage(format!("{} has no export of tokens: {LIST} is expected", out.display()))
 }

@@ -5,8 +5,8 @@ use crate::layout::{Form, Layout, mds_index};
 use crate::mixture::{Mixture, Plan, Totals};
 use crate::scan::{BITS_MAX, Order, Shard, Shards, scan};
 use crate::write::Job;
-use crate::{About, Encoder, Error, Selection, Shuffle, card};
-use corpus::export::{Destination, ExportFile, Exported, Folder, Watch};
+use crate::{About, Encoder, Error, Shuffle, card};
+use corpus::export::{Destination, ExportFile, Exported, Folder, Selection, Watch};
 use corpus::{Corpus, Label};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -142,6 +142,7 @@ pub fn export(
         return Err(error);
     }
     let (files, removed) = folder.complete(|files| card::text(encoder, options, files))?;
+    let removed = removed.len() as u64;
     let (documents, tokens) = sums(&files, options);
     let left_out = left_out.count();
     Ok(Report { files, written, gone, kept, removed, documents, tokens, left_out, plan })

@@ -32,7 +32,7 @@ mod scan;
 mod trace;
 mod write;
 
-pub use about::{About, Selection, TokenizerFile};
+pub use about::{About, TokenizerFile};
 pub use encoder::{Encoder, Mark, Width};
 pub use error::Error;
 pub use export::{Options, Report, export};

@@ -1,5 +1,7 @@
 //! The content of an export, in each of its forms.
 
+mod update;
+
 use crate::support::{Place, assert_same, both_dumps, documents, files_below, list, number, text};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
@@ -102,7 +104,10 @@ fn a_slice_can_be_exported_alone_and_an_unknown_one_cannot() {
     let place = with_corpus();
     place.run("export corpus --out all --quiet").exits(0);
     place.run("export corpus --out one --slice common_crawl --quiet").exits(0);
-    assert!(files_below(&place.path("one")) == files_below(&place.path("all")));
+    let (mut one, mut all) = (files_below(&place.path("one")), files_below(&place.path("all")));
+    // It says what was chosen.
+    assert!(one.remove("manifest.json") != all.remove("manifest.json"));
+    assert!(one == all);
     let wrong = place.run("export corpus --out none --slice common_craw").exits(2);
     wrong.names(&["did you mean common_crawl?"]);
     assert!(!place.path("none").exists());
@@ -407,18 +412,53 @@ fn the_card_says_what_the_corpus_is() {
     assert!(!card.contains(place.path("").to_str().unwrap()), "{card}");
 }
 
+fn python() -> String {
+    std::env::var("SLUICE_PYTHON").unwrap_or_else(|_| "python3".into())
+}
+
+fn has_module(python: &str, module: &str) -> bool {
+    let output = Command::new(python).args(["-c", &format!("import {module}")]).output();
+    let has_it = output.is_ok_and(|output| output.status.success());
+    if !has_it {
+        println!("skipped: {python} has no module `{module}`");
+    }
+    has_it
+}
+
+#[test]
+fn pyarrow_reads_what_is_in_several_pages_and_row_groups() {
+    let python = python();
+    if !has_module(&python, "pyarrow") {
+        return;
+    }
+    let place = Place::new();
+    let document = |number: u64| {
+        let text = format!("{number} ").repeat(100 + number as usize % 200);
+        format!("{}\n", serde_json::json!({ "text": text }))
+    };
+    place.write("books.jsonl", (0..11_000).map(document).collect::<String>());
+    place.write("recipe.toml", "corpus = \"corpus\"\n[books]\ndedup = \"none\"\n");
+    place.run("build recipe.toml").exits(0);
+    place.run("add corpus --slice books --label x books.jsonl").exits(0);
+    place.run("export corpus --out out --format parquet --quiet").exits(0);
+    let script = "import json, sys, pyarrow.parquet as parquet\n\
+                  file = parquet.ParquetFile('out/books/x.parquet')\n\
+                  texts = [json.loads(line)['text'] for line in open('books.jsonl')]\n\
+                  assert file.read()['text'].to_pylist() == texts\n\
+                  assert file.num_row_groups > 1, file.num_row_groups\n\
+                  group = file.metadata.row_group(0)\n\
+                  assert all(group.column(n).has_offset_index for n in range(group.num_columns))\n\
+                  assert group.column(1).has_column_index";
+    let mut command = Command::new(&python);
+    let output = command.args(["-c", script]).current_dir(place.path("")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Hugging Face's `datasets` reads what the card says: all slices as one, or one by its name.
 #[test]
 fn load_dataset_reads_an_export_with_and_without_a_name() {
-    let python = std::env::var("SLUICE_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has = |module: &str| {
-        let output = Command::new(&python).args(["-c", &format!("import {module}")]).output();
-        let has_it = output.is_ok_and(|output| output.status.success());
-        if !has_it {
-            println!("skipped: {python} has no module `{module}`");
-        }
-        has_it
-    };
+    let python = python();
+    let has = |module: &str| has_module(&python, module);
     if !has("datasets") {
         return;
     }

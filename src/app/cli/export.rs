@@ -4,10 +4,12 @@ mod bucket;
 mod progress;
 mod selection;
 mod tokens;
+mod update;
 
 use self::bucket::Bucket;
 use self::progress::Shown;
 use self::tokens::TokenFlags;
+use self::update::{Earlier, check_same, earlier};
 use super::exit::DONE;
 use crate::addresses::address;
 use crate::copies::copies;
@@ -19,14 +21,14 @@ use crate::terminal::{Progress, outln, print_json};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use corpus::export::{
-    Destination, Exported, Format, Options, RecordSchema, Report, Splits, Watch, export,
+    About, Destination, Exported, Format, Options, RecordSchema, Report, Selection, Splits, Watch,
+    export,
 };
 use corpus::{Corpus, Error, Label, Manifest};
 use indicatif::{HumanBytes, HumanCount};
 use recipe::Slices;
 use recipe::usage::usage;
 use serde_json::json;
-use shards::{About, Selection};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -40,7 +42,7 @@ Example:
   sluice export corpus --out out --copies
   sluice export corpus --out shards --format tokens --layout megatron,ds \\
     --eos '<|endoftext|>' --shuffle 7 --mix llama --mix-tokens 1.2T
-  sluice export corpus --out shards --update
+  sluice export corpus --out out --update
 
   python -c 'import datasets; print(datasets.load_dataset(\"out\", \"c4\"))'
 
@@ -62,12 +64,16 @@ pub(crate) struct Export {
     /// Only this label, as slice/label; may be given several times
     #[arg(long, value_name = "S/L")]
     label: Vec<String>,
-    /// The format of the files
-    #[arg(long, default_value = "jsonl")]
-    format: FormatName,
-    /// The fields of the records
-    #[arg(long, default_value = "sluice")]
-    schema: SchemaName,
+    /// Update the export in --out, with its own options: only files that have other documents now are
+    /// written; says which are written, kept and removed
+    #[arg(long)]
+    update: bool,
+    /// The format of the files [default: jsonl]
+    #[arg(long)]
+    format: Option<FormatName>,
+    /// The fields of the records [default: sluice]
+    #[arg(long)]
+    schema: Option<SchemaName>,
     /// Cut labels into files of this size, in bytes of text and fields as stored
     #[arg(long, value_name = "SIZE", value_parser = shard_bytes)]
     shard_bytes: Option<u64>,
@@ -90,7 +96,7 @@ pub(crate) struct Export {
     tokens: TokenFlags,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FormatName {
     /// One JSON object per line
     Jsonl,
@@ -101,6 +107,18 @@ enum FormatName {
     Parquet,
     /// Tokens, as trainers read them: see --layout
     Tokens,
+}
+
+impl FormatName {
+    /// Its name on the command line.
+    fn name(self) -> &'static str {
+        match self {
+            FormatName::Jsonl => "jsonl",
+            FormatName::JsonlZst => "jsonl.zst",
+            FormatName::Parquet => "parquet",
+            FormatName::Tokens => "tokens",
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -115,19 +133,46 @@ enum SchemaName {
     Redpajama,
 }
 
+impl SchemaName {
+    fn schema(self) -> RecordSchema {
+        match self {
+            SchemaName::Sluice => RecordSchema::Sluice,
+            SchemaName::Dolma => RecordSchema::Dolma,
+            SchemaName::Datatrove => RecordSchema::Datatrove,
+            SchemaName::Redpajama => RecordSchema::RedPajama,
+        }
+    }
+}
+
+/// What is exported, and how.
+enum What {
+    Texts(About),
+    /// With the options of the export that is to be updated, if there is one.
+    Tokens(Option<Box<shards::About>>),
+}
+
+impl What {
+    fn selection(&self) -> Option<&Selection> {
+        match self {
+            What::Texts(about) => Some(&about.selection),
+            What::Tokens(about) => about.as_ref().map(|about| &about.selection),
+        }
+    }
+}
+
 impl Export {
     pub fn run(self, slices: Slices) -> Result<u8> {
         let began = Instant::now();
-        self.check_flags()?;
+        let what = self.what()?;
         let corpus = Corpus::open(&self.corpus)?;
         let manifest = corpus.manifest()?.context("the corpus has no commit")?;
-        let about = self.tokens.update.then(|| self.with_destination(earlier)).transpose()?;
-        let mut selection = Selection { slices: self.slice.clone(), labels: self.label.clone() };
-        if let Some(about) = &about {
-            selection = about.selection.clone();
-        }
-        let Selection { slices: of_slices, labels: names } = &selection;
-        let labels = selection::labels(slices, &self.corpus, &manifest, of_slices, names)?;
+        let selection = what.selection().cloned().unwrap_or_else(|| self.selection());
+        let labels = if self.update {
+            selection::still_there(&manifest, &selection)
+        } else {
+            let Selection { slices: of_slices, labels } = &selection;
+            selection::labels(slices, &self.corpus, &manifest, of_slices, labels)?
+        };
         if let Err(error) = corpus.check_stray(&manifest) {
             // If a run has committed since the manifest was read, the stray files are its own.
             let now = corpus.manifest()?.map(|manifest| manifest.commit);
@@ -136,18 +181,31 @@ impl Export {
         self.print_notes(&labels);
         let progress = Progress::new();
         let shown = Shown::new(&progress);
-        let Some(mut options) = self.options() else {
-            let (corpus, manifest, labels) = (&corpus, &manifest, &labels[..]);
-            let (workers, watch) = (self.workers, &shown);
-            let job = tokens::Job { slices, corpus, manifest, labels, selection, workers, watch };
-            let report = self.export_tokens(&job, about.as_ref())?;
-            drop(shown);
-            if self.json {
-                print_json(&tokens::summary_json(&self.out, manifest, &report, began))?;
+        let about = match what {
+            What::Texts(about) => about,
+            What::Tokens(about) => {
+                let (corpus, manifest, labels) = (&corpus, &manifest, &labels[..]);
+                let (workers, watch) = (self.workers, &shown);
+                let job =
+                    tokens::Job { slices, corpus, manifest, labels, selection, workers, watch };
+                let report = self.export_tokens(&job, about.as_deref())?;
+                drop(shown);
+                if self.json {
+                    print_json(&tokens::summary_json(&self.out, manifest, &report, began))?;
+                }
+                return Ok(DONE);
             }
-            return Ok(DONE);
         };
-        if self.copies {
+        let mut options = Options {
+            format: about.format,
+            records: about.schema,
+            shard_bytes: about.shard_bytes,
+            splits: about.split,
+            copies: None,
+            selection,
+            workers: self.workers,
+        };
+        if about.copies {
             let look = Look::at(slices, corpus.clone(), manifest.clone())?;
             options.copies = Some(Arc::new(copies(&look)?));
         }
@@ -167,7 +225,7 @@ impl Export {
     fn export_tokens(
         &self,
         job: &tokens::Job<'_>,
-        about: Option<&About>,
+        about: Option<&shards::About>,
     ) -> Result<shards::Report> {
         let is_silent = self.json || is_quiet();
         let prepared = match about {
@@ -181,30 +239,90 @@ impl Export {
         Ok(report)
     }
 
-    /// Checks that the flags are for the format.
-    fn check_flags(&self) -> Result<()> {
-        if self.tokens.update {
-            self.tokens.check_update()?;
-            let is_chosen = !self.slice.is_empty() || !self.label.is_empty();
-            anyhow::ensure!(!is_chosen, usage("--slice and --label are not for --update"));
+    /// What the flags ask for: with --update, what the export in --out is.
+    fn what(&self) -> Result<What> {
+        let given = self.about();
+        if !self.update {
+            return match given {
+                None => self.check_no_flags_of_texts().map(|()| What::Tokens(None)),
+                Some(about) => self.check_no_flags_of_tokens().map(|()| What::Texts(about)),
+            };
         }
-        let (given, needed) = match self.format {
-            _ if self.is_of_tokens() => {
-                let given = [
-                    (!matches!(self.schema, SchemaName::Sluice), "--schema"),
-                    (self.shard_bytes.is_some(), "--shard-bytes"),
-                    (self.split.is_some(), "--split"),
-                    (self.copies, "--copies"),
-                ];
-                (given.into_iter().find(|(is_given, _)| *is_given), "one of the other formats")
-            }
-            _ => (self.tokens.first_given().map(|flag| (true, flag)), "--format tokens"),
+        if !self.slice.is_empty() || !self.label.is_empty() {
+            return Err(usage("--slice and --label are not for --update"));
+        }
+        let format = |name: &str| {
+            let is_other = self.format.is_some_and(|format| format.name() != name);
+            (is_other, "--format", name.to_owned())
         };
-        given.map_or(Ok(()), |(_, flag)| Err(usage(format!("{flag} is for {needed}"))))
+        match self.with_destination(earlier)? {
+            Earlier::Tokens(about) => {
+                check_same(&[format("tokens")])?;
+                self.check_no_flags_of_texts()?;
+                self.tokens.check_update()?;
+                Ok(What::Tokens(Some(about)))
+            }
+            Earlier::Texts(about) => {
+                let About { schema, shard_bytes, split, copies, .. } = &*about;
+                let is_other = |schema: &RecordSchema| {
+                    self.schema.is_some_and(|given| given.schema() != *schema)
+                };
+                let is_size = self.shard_bytes.is_some() && self.shard_bytes != *shard_bytes;
+                let is_split = self.split.as_ref().is_some_and(|given| given != split);
+                let bytes = shard_bytes.map_or_else(String::new, |bytes| format!("{bytes} bytes"));
+                check_same(&[
+                    format(about.format.extension()),
+                    (is_other(schema), "--schema", schema.name().to_owned()),
+                    (is_size, "--shard-bytes", bytes),
+                    (is_split, "--split", split.to_string()),
+                    (self.copies && !copies, "--copies", String::new()),
+                ])?;
+                self.check_no_flags_of_tokens()?;
+                Ok(What::Texts(*about))
+            }
+        }
     }
 
-    fn is_of_tokens(&self) -> bool {
-        self.tokens.update || matches!(self.format, FormatName::Tokens)
+    /// Checks that no flags of the other formats are given.
+    fn check_no_flags_of_texts(&self) -> Result<()> {
+        let given = [
+            (self.schema.is_some(), "--schema"),
+            (self.shard_bytes.is_some(), "--shard-bytes"),
+            (self.split.is_some(), "--split"),
+            (self.copies, "--copies"),
+        ];
+        let given = given.into_iter().find(|(is_given, _)| *is_given);
+        given.map_or(Ok(()), |(_, flag)| {
+            Err(usage(format!("{flag} is for one of the other formats")))
+        })
+    }
+
+    /// Checks that no flags of `--format tokens` are given.
+    fn check_no_flags_of_tokens(&self) -> Result<()> {
+        let given = self.tokens.first_given();
+        given.map_or(Ok(()), |flag| Err(usage(format!("{flag} is for --format tokens"))))
+    }
+
+    fn selection(&self) -> Selection {
+        Selection { slices: self.slice.clone(), labels: self.label.clone() }
+    }
+
+    /// How texts are exported by the flags; `None` for tokens.
+    fn about(&self) -> Option<About> {
+        let format = match self.format.unwrap_or(FormatName::Jsonl) {
+            FormatName::Jsonl => Format::Jsonl,
+            FormatName::JsonlZst => Format::JsonlZst,
+            FormatName::Parquet => Format::Parquet,
+            FormatName::Tokens => return None,
+        };
+        Some(About {
+            format,
+            schema: self.schema.map_or_else(Default::default, SchemaName::schema),
+            shard_bytes: self.shard_bytes,
+            split: self.split.clone().unwrap_or_default(),
+            copies: self.copies,
+            selection: self.selection(),
+        })
     }
 
     /// Calls `write` with the folder or the bucket.
@@ -213,30 +331,6 @@ impl Export {
             None => write(&&*self.out),
             Some(address) => write(&Bucket::open(address)?),
         }
-    }
-
-    /// The options of an export of texts; `None` if it is one of tokens.
-    fn options(&self) -> Option<Options> {
-        let format = match self.format {
-            _ if self.is_of_tokens() => return None,
-            FormatName::Jsonl => Format::Jsonl,
-            FormatName::JsonlZst => Format::JsonlZst,
-            FormatName::Parquet => Format::Parquet,
-            FormatName::Tokens => return None,
-        };
-        Some(Options {
-            format,
-            records: match self.schema {
-                SchemaName::Sluice => RecordSchema::Sluice,
-                SchemaName::Dolma => RecordSchema::Dolma,
-                SchemaName::Datatrove => RecordSchema::Datatrove,
-                SchemaName::Redpajama => RecordSchema::RedPajama,
-            },
-            shard_bytes: self.shard_bytes,
-            splits: self.split.clone().unwrap_or_default(),
-            copies: None,
-            workers: self.workers,
-        })
     }
 
     fn print_notes(&self, labels: &[&Label]) {
@@ -260,6 +354,14 @@ impl Export {
         let is_of_label = |a: &&Exported, b: &&Exported| {
             (&a.slice, &a.label, &a.split) == (&b.slice, &b.label, &b.split)
         };
+        if self.update {
+            let list = |file: &Exported, what: &str| outln!("{}: {what}", file.path);
+            let is_new = |file: &&Exported| report.written.contains(&file.path);
+            report.files.iter().filter(is_new).try_for_each(|file| list(file, "written"))?;
+            let mut kept = report.files.iter().filter(|file| !is_new(file));
+            kept.try_for_each(|file| list(file, "kept"))?;
+            return report.removed.iter().try_for_each(|path| outln!("{path}: removed"));
+        }
         let files: Vec<&Exported> = report.files.iter().collect();
         for files in files.chunk_by(is_of_label) {
             match files {
@@ -270,22 +372,19 @@ impl Export {
                 }
             }
         }
-        if report.kept > 0 {
-            outln!("{} kept: already whole", files_text(report.kept))?;
+        let kept = report.files.len() - report.written.len();
+        if kept > 0 {
+            outln!("{} kept: already whole", files_text(kept))?;
         }
-        if report.removed > 0 {
-            outln!("{} of an earlier export removed", files_text(report.removed))?;
+        if !report.removed.is_empty() {
+            outln!("{} of an earlier export removed", files_text(report.removed.len()))?;
         }
         Ok(())
     }
 }
 
-/// How the export of tokens that is to be updated was made.
-fn earlier(out: &dyn Destination) -> Result<About> {
-    About::read(out).map_err(tokens::wrong)
-}
-
-fn files_text(count: u64) -> String {
+fn files_text(count: usize) -> String {
+    let count = count as u64;
     if count == 1 { "1 file".into() } else { format!("{} files", HumanCount(count)) }
 }
 
@@ -322,6 +421,8 @@ fn summary_json(
     began: Instant,
 ) -> serde_json::Value {
     let sum = |of: fn(&Exported) -> u64| report.files.iter().map(of).sum::<u64>();
+    let paths = report.files.iter().map(|file| &file.path);
+    let kept: Vec<&String> = paths.filter(|path| !report.written.contains(*path)).collect();
     json!({
         "commit": manifest.commit,
         "out": out.to_string_lossy(),
@@ -329,9 +430,12 @@ fn summary_json(
         "text_bytes": sum(|file| file.text_bytes),
         "bytes": sum(|file| file.bytes),
         "files": report.files,
-        "files_written": report.files.len() as u64 - report.kept,
-        "files_kept": report.kept,
-        "files_removed": report.removed,
+        "written": report.written,
+        "kept": kept,
+        "removed": report.removed,
+        "files_written": report.written.len(),
+        "files_kept": kept.len(),
+        "files_removed": report.removed.len(),
         "seconds": began.elapsed().as_secs_f64(),
     })
 }

@@ -4,7 +4,7 @@
 //! killed export leaves is known to be ours, and nothing else in the folder is ever removed.
 
 use super::destination::Destination;
-use crate::Error;
+use crate::{Error, crash};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::any::Any;
@@ -160,7 +160,9 @@ impl<'d> Folder<'d> {
         unfinished.extend(planned);
         let mut state = self.state();
         (state.done, state.unfinished) = (kept, unfinished);
-        self.write(&mut state, false)
+        self.write(&mut state, false)?;
+        crash::point("export-begun");
+        Ok(())
     }
 
     /// Adds a file that is whole. The list on disk is at most a second behind.
@@ -172,7 +174,11 @@ impl<'d> Folder<'d> {
         state.unfinished.remove(&file.path);
         state.done.push(file);
         let is_due = state.written.elapsed() >= WRITE_EVERY || state.done.len() == 1;
-        if is_due { self.write(&mut state, false) } else { Ok(()) }
+        if is_due {
+            self.write(&mut state, false)?;
+        }
+        crash::point("export-file-listed");
+        Ok(())
     }
 
     /// Returns the files that are whole so far, sorted by path.
@@ -191,20 +197,21 @@ impl<'d> Folder<'d> {
         let _ = self.write(&mut self.state(), false);
     }
 
-    /// Writes the card, removes what earlier exports left, and completes the list. Returns the files
-    /// and the number of files removed.
+    /// Writes the card, removes what earlier exports left, and completes the list. Returns the files,
+    /// and the paths of those that were removed.
     ///
     /// # Errors
     /// If a file cannot be written or removed.
     pub fn complete(
         self,
         card: impl FnOnce(&[Exported]) -> String,
-    ) -> Result<(Vec<Exported>, u64), Error> {
+    ) -> Result<(Vec<Exported>, Vec<String>), Error> {
         let mut state = self.state();
         state.done.sort_by(|a, b| a.path.cmp(&b.path));
         self.write_whole(CARD, card(&state.done).as_bytes())?;
+        crash::point("export-card-written");
         let is_done: BTreeSet<&String> = state.done.iter().map(|file| &file.path).collect();
-        let mut removed = 0;
+        let mut removed = Vec::new();
         let mut not_removed = BTreeSet::new();
         for listed in state.unfinished.iter().filter(|path| !is_done.contains(path)) {
             if !is_of_export(listed) || self.out.obstacle(listed).is_some() {
@@ -212,7 +219,10 @@ impl<'d> Folder<'d> {
                 continue;
             }
             let path = self.out.path(listed);
-            removed += u64::from(self.out.remove(listed).map_err(Error::io(&path))?);
+            if self.out.remove(listed).map_err(Error::io(&path))? {
+                removed.push(listed.clone());
+                crash::point("export-file-removed");
+            }
             self.out.tidy(listed);
         }
         state.unfinished = not_removed;
@@ -290,7 +300,7 @@ mod tests {
     }
 
     /// Writes the files `names` as an export does, and completes it.
-    fn export(out: &Path, names: &[&str]) -> Result<u64, Error> {
+    fn export(out: &Path, names: &[&str]) -> Result<usize, Error> {
         let folder = Folder::open(&out)?;
         let planned = names.iter().map(|name| (*name).to_owned());
         folder.begin(Vec::new(), planned.collect())?;
@@ -300,7 +310,7 @@ mod tests {
             fs::write(path, "text").unwrap();
             folder.finished(exported(name))?;
         }
-        folder.complete(|_| "Made by sluicebox.".into()).map(|(_, removed)| removed)
+        folder.complete(|_| "Made by sluicebox.".into()).map(|(_, removed)| removed.len())
     }
 
     #[test]

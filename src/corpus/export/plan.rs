@@ -111,6 +111,17 @@ impl<'a> Cutter<'a> {
         }
     }
 
+    /// Returns files that an earlier cut of the same label returned, with their names and label;
+    /// `None` if they have parts that there are not.
+    pub fn restored(mut self, files: Vec<Planned>) -> Option<Vec<Planned>> {
+        let named = |file: Planned| {
+            let in_parts = file.part < self.parts.len();
+            let name = in_parts.then(|| self.begin(file.part, file.segment, file.skipped))?;
+            Some(Planned { label: name.label, stem: name.stem, ..file })
+        };
+        files.into_iter().map(named).collect()
+    }
+
     /// Returns the files. A label without documents has one, unless it is split or cut.
     pub fn finish(mut self) -> Vec<Planned> {
         let is_one_file = self.splits.is_empty() && self.shard_bytes.is_none();

@@ -2,9 +2,11 @@
 
 use super::line::{Fields, Line};
 use super::schema::Schema;
+use serde::{Deserialize, Serialize};
 
 /// Which fields a record has, and what they are called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RecordSchema {
     /// `text`, `meta` and `id`.
     #[default]

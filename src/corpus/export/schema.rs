@@ -13,8 +13,8 @@
 //! If all records have the same fields and types, nothing changes.
 
 use super::line::Fields;
-use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -32,7 +32,7 @@ const OTHERS: &str = "other_fields";
 const ID: &str = "id";
 
 /// The type of a field over all records.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Type {
     /// No record has a value.
     Null,
@@ -53,15 +53,34 @@ pub enum Type {
 }
 
 /// The fields of a slice's records.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub(super) struct Schema {
     /// In the order in which they were found.
     fields: Vec<(String, Type)>,
+    #[serde(skip)]
     places: HashMap<String, usize>,
     has_others: bool,
     /// A record lacks a field, or has them in another order.
     is_uneven: bool,
     records: u64,
+}
+
+/// A schema as it is stored.
+#[derive(Deserialize)]
+struct Stored {
+    fields: Vec<(String, Type)>,
+    has_others: bool,
+    is_uneven: bool,
+    records: u64,
+}
+
+impl From<Stored> for Schema {
+    fn from(stored: Stored) -> Schema {
+        let Stored { fields, has_others, is_uneven, records } = stored;
+        let places = fields.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+        Schema { fields, places, has_others, is_uneven, records }
+    }
 }
 
 impl Schema {
@@ -310,7 +329,8 @@ mod tests {
             let whole = schema(records);
             for cut in 0..=records.len() {
                 let mut parts = schema(&records[..cut]);
-                assert!(parts.append(schema(&records[cut..])));
+                let stored = serde_json::to_string(&schema(&records[cut..])).unwrap();
+                assert!(parts.append(serde_json::from_str(&stored).unwrap()));
                 assert_eq!(parts.published(), whole.published(), "cut at {cut}");
                 assert_eq!(parts.is_even(), whole.is_even(), "cut at {cut}");
             }

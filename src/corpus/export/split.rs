@@ -1,6 +1,8 @@
 //! Which split is a document in? By a hash of its id, so that it never changes its split.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// Named shares of the documents, such as `train=0.999,valid=0.001`; or none.
 ///
@@ -12,12 +14,14 @@ use sha2::{Digest, Sha256};
 /// assert!(Splits::parse("train=0.9").is_err());
 /// # Ok::<(), String>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Splits(Vec<Split>);
 
 #[derive(Clone, Debug, PartialEq)]
 struct Split {
     name: String,
+    share: f64,
     /// The first hash above it. The last split has no limit.
     end: u64,
 }
@@ -27,6 +31,31 @@ const SUM_TOLERANCE: f64 = 1e-6;
 
 /// Most splits: each has a file open while a label is written.
 const SPLITS_MAX: usize = 16;
+
+/// As [`Splits::parse`] reads them; empty if there are none.
+impl fmt::Display for Splits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, Split { name, share, .. }) in self.0.iter().enumerate() {
+            let comma = if at > 0 { "," } else { "" };
+            write!(f, "{comma}{name}={share}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Splits> for String {
+    fn from(splits: Splits) -> String {
+        splits.to_string()
+    }
+}
+
+impl TryFrom<String> for Splits {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Splits, String> {
+        if text.is_empty() { Ok(Splits::default()) } else { Splits::parse(&text) }
+    }
+}
 
 impl Splits {
     /// Parses `NAME=SHARE,...`. The shares add up to 1.
@@ -52,7 +81,8 @@ impl Splits {
                 return Err(format!("split {name}: {share} is not a share between 0 and 1"));
             }
             sum += share;
-            splits.push(Split { name: name.to_owned(), end: (sum * 2f64.powi(64)) as u64 });
+            let end = (sum * 2f64.powi(64)) as u64;
+            splits.push(Split { name: name.to_owned(), share, end });
         }
         if splits.len() > SPLITS_MAX {
             return Err(format!("{} splits; at most {SPLITS_MAX} are possible", splits.len()));

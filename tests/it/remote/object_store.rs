@@ -153,6 +153,12 @@ fn an_export_to_a_bucket_has_the_files_of_one_to_a_folder() {
     let summary = export(&format!("--out s3://out/a/b {other} --json")).exits(0).json();
     assert_eq!(summary["files_removed"], 1);
     assert_same(&in_bucket(), &files_below(&place.path("local")), "in another format");
+    place.run("remove corpus --label common_crawl/y").exits(0);
+    export("--out local --update").exits(0);
+    let summary = export("--out s3://out/a/b --update --json").exits(0).json();
+    assert!(summary["files_removed"].as_u64().unwrap() > 0, "{summary}");
+    assert_eq!(summary["files_written"], 0);
+    assert_same(&in_bucket(), &files_below(&place.path("local")), "an update");
     // Shards of tokens are several files at a time, and their list says how they were made.
     place.write("words.json", WORDS);
     let tokens = "--format tokens --layout megatron,npy,ds,mds --eos none --shuffle 7";

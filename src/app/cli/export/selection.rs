@@ -1,10 +1,27 @@
 //! Which labels are exported?
 
 use anyhow::Result;
+use corpus::export::Selection;
 use corpus::{Label, Manifest};
 use recipe::usage::{suggest, usage};
 use recipe::{Slices, find_slice};
 use std::path::Path;
+
+/// Returns the labels that an export which is to be updated has, but for those that went away.
+pub(super) fn still_there<'m>(
+    manifest: &'m Manifest,
+    Selection { slices, labels }: &Selection,
+) -> Vec<&'m Label> {
+    let all: Vec<String> = manifest.present().map(Label::full_name).collect();
+    let of_slice = |slice: &String| manifest.present().any(|label| label.slice == *slice);
+    for name in labels.iter().filter(|name| !all.contains(name)) {
+        tracing::warn!("the corpus has no label {name} any more: its files are removed");
+    }
+    for name in slices.iter().filter(|name| !of_slice(name)) {
+        tracing::warn!("the corpus has no label of {name} any more: its files are removed");
+    }
+    chosen(manifest, slices, labels)
+}
 
 /// Returns the labels of any of `names`, which are `slice/label`, or of any of the slices; all
 /// labels if nothing is selected.
@@ -34,9 +51,13 @@ pub(super) fn labels<'m>(
         };
         return Err(usage(format!("{shown} has no label {name}{hint}")));
     }
-    let is_all = selected.is_empty() && names.is_empty();
-    let is_selected = |label: &&Label| {
-        is_all || selected.contains(&label.slice) || names.contains(&label.full_name())
+    Ok(chosen(manifest, selected, names))
+}
+
+fn chosen<'m>(manifest: &'m Manifest, slices: &[String], names: &[String]) -> Vec<&'m Label> {
+    let is_all = slices.is_empty() && names.is_empty();
+    let is_chosen = |label: &&Label| {
+        is_all || slices.contains(&label.slice) || names.contains(&label.full_name())
     };
-    Ok(manifest.present().filter(is_selected).collect())
+    manifest.present().filter(is_chosen).collect()
 }

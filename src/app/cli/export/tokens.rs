@@ -7,14 +7,14 @@ use crate::terminal::{notice, outln, without_bars};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use comfy_table::Table;
-use corpus::export::{Destination, Watch};
+use corpus::export::{Destination, Selection, Watch};
 use corpus::{Corpus, Label, Manifest};
 use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::{usage, usage_of_file};
 use recipe::{Slices, is_counted_with, tokenizer_of};
 use serde_json::{Value, json};
 use shards::{
-    About, Encoder, Layout, Mark, Mixture, Options, Plan, Report, Selection, Shuffle, TokenizerFile,
+    About, Encoder, Layout, Mark, Mixture, Options, Plan, Report, Shuffle, TokenizerFile,
 };
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -53,10 +53,6 @@ pub(super) struct TokenFlags {
     /// Tokens of the whole mixture, such as 1.2T
     #[arg(long, value_name = "N", value_parser = tokens, requires = "mix")]
     mix_tokens: Option<u64>,
-    /// Update the token shards in --out, with their own options: only shards that have other documents
-    /// now are written, and named
-    #[arg(long)]
-    pub(super) update: bool,
     /// Memory in which documents are sorted; has no effect on the files [default: 1G]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
