@@ -93,7 +93,8 @@ impl Slice for Instruct {
     fn read(path: &Path, settings: &Settings) -> Result<Documents, ReadError> {
         let (template, threads) = (template_of(settings), threads_of(settings));
         let rows = formats::rows(path)?;
-        Ok(documents(Reader { rows, template, threads, tree: None, waiting: VecDeque::new() }))
+        let (ready, waiting) = (VecDeque::new(), VecDeque::new());
+        Ok(documents(Reader { rows, template, threads, ready, tree: None, waiting }))
     }
 
     /// Drops equal dialogues, and those whose prompt came before, if that is wanted.
@@ -144,9 +145,11 @@ struct Reader {
     rows: Rows,
     template: dialogue::Template,
     threads: dialogue::Threads,
+    /// Records that come next.
+    ready: VecDeque<Result<Record, Defect>>,
     /// The tree whose messages are being read, and its first row.
     tree: Option<(Tree, Place)>,
-    /// Records that are complete. While there is a tree, those that come after it.
+    /// Records that come after the tree.
     waiting: VecDeque<Result<Record, Defect>>,
 }
 
@@ -164,17 +167,16 @@ impl Iterator for Reader {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            if let Some(record) = self.ready.pop_front() {
+                return Some(record);
+            }
             if self.waiting.len() > WAITING_MAX {
                 self.end_tree();
-            }
-            if self.tree.is_none()
-                && let Some(record) = self.waiting.pop_front()
-            {
-                return Some(record);
+                continue;
             }
             match self.rows.next() {
                 Some(Ok(row)) => self.row(&row),
-                Some(Err(defect)) => self.waiting.push_back(Err(defect)),
+                Some(Err(defect)) => self.push(Err(defect)),
                 None if self.tree.is_some() => self.end_tree(),
                 None => return None,
             }
@@ -209,29 +211,34 @@ impl Reader {
             }
             Err(none) => rejected(place, none),
         };
-        self.waiting.push_back(Ok(record));
+        self.push(Ok(record));
+    }
+
+    /// Adds a record after the tree, if there is one.
+    fn push(&mut self, record: Result<Record, Defect>) {
+        let queue = if self.tree.is_some() { &mut self.waiting } else { &mut self.ready };
+        queue.push_back(record);
     }
 
     fn begin_tree(&mut self, message: dialogue::Message, place: Place) {
         self.end_tree();
         match Tree::beginning(message) {
             Ok(tree) => self.tree = Some((tree, place)),
-            Err(none) => self.waiting.push_back(Ok(rejected(place, none))),
+            Err(none) => self.push(Ok(rejected(place, none))),
         }
     }
 
-    /// Puts the dialogues of the tree before what comes after it.
+    /// Ends the tree: its dialogues come next, and what waits for it comes after them.
     fn end_tree(&mut self) {
         let Some((tree, place)) = self.tree.take() else { return };
-        let after = std::mem::take(&mut self.waiting);
         self.dialogues(&tree, place);
-        self.waiting.extend(after);
+        self.ready.append(&mut self.waiting);
     }
 
     fn dialogues(&mut self, tree: &Tree, place: Place) {
         let records = tree.dialogues(self.threads).map(|dialogue| self.record(place, dialogue));
         let records: Vec<Record> = records.collect();
-        self.waiting.extend(records.into_iter().map(Ok));
+        self.ready.extend(records.into_iter().map(Ok));
     }
 
     fn record(&self, place: Place, dialogue: Result<Dialogue, NoDialogue>) -> Record {

@@ -294,7 +294,8 @@ fn rows_of_no_use_are_counted_and_those_of_no_known_form_are_named() {
     assert_eq!(counts["dropped"], dropped);
     // Each row of no known form, and the page.
     assert_eq!(number(&counts["defects"]), 10, "{counts:#}");
-    let listed = counts["malformed"].to_string();
+    let added = place.run("add fresh --slice instruct --label a in --json").exits(3).json();
+    let listed = added["labels"]["instruct/a"]["malformed"].to_string();
     for words in ["record 6: turn 2 has the role", "title, body", "HTML", "rows of a tree must be"]
     {
         assert!(listed.contains(words), "{words}: {listed}");
