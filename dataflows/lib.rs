@@ -1,4 +1,4 @@
-//! The slices of RedPajama-1T.
+//! The slices of RedPajama-1T, and the instructions on which its models were tuned.
 //!
 //! Each file is one slice: the numbers of its recipe, its graph, its tests. To add one, write the
 //! file and add a row to [`SLICES`].
@@ -8,6 +8,7 @@ mod books;
 mod c4;
 mod common_crawl;
 mod github;
+mod instruct;
 mod stack_exchange;
 #[cfg(test)]
 mod testing;
@@ -15,7 +16,7 @@ mod wikipedia;
 
 use recipe::Slices;
 
-/// Every slice, in the order of RedPajama's table.
+/// Every slice: those of RedPajama-1T in the order of its table, then the others.
 pub static SLICES: Slices = &[
     &common_crawl::CommonCrawl,
     &c4::C4,
@@ -24,4 +25,5 @@ pub static SLICES: Slices = &[
     &books::Books,
     &wikipedia::Wikipedia,
     &stack_exchange::StackExchange,
+    &instruct::Instruct,
 ];

@@ -88,6 +88,7 @@ fn readers(slice: &str, name: &str) -> &'static [&'static str] {
         ("wikipedia", _) => &["mediawiki"],
         ("stack_exchange", "7z") => &["stack_exchange", "seven_zip"],
         ("stack_exchange", _) => &["stack_exchange"],
+        ("instruct", _) => &["rows_reader", "dialogue"],
         _ => &["rows_reader"],
     }
 }

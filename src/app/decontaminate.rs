@@ -73,6 +73,7 @@ impl Change {
         }
         recipe.decontamination = request.settings;
         recipe.set_evaluations(slices, sets)?;
+        recipe.check_cuts(slices, manifest.labels.iter().map(|label| label.slice.as_str()))?;
         for label in &manifest.labels {
             check_pruned(corpus, manifest, label, &before, &recipe)?;
         }

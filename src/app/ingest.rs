@@ -91,6 +91,7 @@ pub(crate) fn ingest_with(
     options: RunOptions,
 ) -> Result<Summary> {
     let started = Instant::now();
+    recipe.check_cuts(slices, inputs.iter().map(|input| input.slice.as_str()))?;
     // Sources are looked into before the run begins, which sets the same.
     formats::parallel::set_helpers(options.workers);
     let first = options.cluster.process == 0;

@@ -147,8 +147,12 @@ impl Form {
             }
             Form::Warc => ("a WARC file of pages as fetched", "fetch the dump's *.warc.wet.gz"),
             Form::Arc => ("an ARC file", "convert it to WARC, for example by warcio recompress"),
-            Form::Json => ("a file of JSON", "the slices c4, github and books read those"),
-            Form::Parquet => ("a Parquet file", "the slices c4, github and books read those"),
+            Form::Json => {
+                ("a file of JSON", "the slices c4, github, books and instruct read those")
+            }
+            Form::Parquet => {
+                ("a Parquet file", "the slices c4, github, books and instruct read those")
+            }
             Form::MediaWiki => ("a MediaWiki XML dump", "the slice wikipedia reads those"),
             Form::Posts => ("a StackExchange table", "the slice stack_exchange reads those"),
             Form::Xml => ("an XML file", "is it an error message of a server?"),

@@ -34,6 +34,10 @@ pub trait Slice: Send + Sync + 'static {
     /// the form of such sources is checked.
     const IS_SLOW_TO_BEGIN: bool = false;
 
+    /// Whether nothing may be cut out of its documents once they are read: its fields have places in
+    /// their texts. A recipe with `[decontaminate] action = "cut"` is refused for it.
+    const IS_WHOLE: bool = false;
+
     /// The keys of its table in a recipe.
     type Settings: Settings;
 
@@ -281,6 +285,8 @@ pub trait AnySlice: Send + Sync {
     fn comparisons(&self, settings: &dyn AnySettings) -> Vec<Comparison>;
     /// [`Slice::IS_SLOW_TO_BEGIN`].
     fn is_slow_to_begin(&self) -> bool;
+    /// [`Slice::IS_WHOLE`].
+    fn is_whole(&self) -> bool;
     /// [`Slice::is_source`].
     fn is_source(&self, folder: &Path) -> bool;
     /// [`Slice::select`].
@@ -403,6 +409,10 @@ impl<S: Slice> AnySlice for S {
 
     fn is_slow_to_begin(&self) -> bool {
         S::IS_SLOW_TO_BEGIN
+    }
+
+    fn is_whole(&self) -> bool {
+        S::IS_WHOLE
     }
 
     fn is_source(&self, folder: &Path) -> bool {

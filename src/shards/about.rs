@@ -32,7 +32,7 @@ pub struct About {
     pub shards: Option<u32>,
     /// Tokens of a shard.
     pub shard_tokens: u64,
-    /// Tokens of a sample of [`Layout::Mds`].
+    /// Tokens of a sample of [`Layout::Mds`] and, at most, of [`Layout::Sft`].
     pub sequence_length: Option<u32>,
     /// The mixture.
     pub mixture: Option<Mixture>,

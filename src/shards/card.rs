@@ -71,6 +71,11 @@ fn about(layout: Layout, encoder: &Encoder, options: &Options) -> String {
             "datatrove, nanotron: `DatatroveFolderDataset(\"ds\", seq_len, token_size={})`",
             width.bytes()
         ),
+        Layout::Sft => format!(
+            "Hugging Face datasets: `load_dataset(\"parquet\", data_dir=\"sft\")`; a sample has at most {} \
+             tokens, and `loss_mask` is 1 for those of answers",
+            options.sequence_length.unwrap_or_default()
+        ),
         Layout::Mds => {
             let samples = match options.sequence_length {
                 None => "a sample is a document".to_owned(),

@@ -5,6 +5,7 @@ use data_encoding::HEXLOWER;
 use models::tokenizer::{TokenCounter, TokenizerError, Vocabulary};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::ops::Range;
 use std::path::Path;
 
 /// Special tokens that a message lists.
@@ -42,6 +43,11 @@ impl Width {
             Width::Four => into.extend_from_slice(&id.to_le_bytes()),
         }
     }
+
+    /// Returns the id that has these bytes.
+    pub(crate) fn read(self, bytes: &[u8]) -> u32 {
+        bytes.iter().rev().fold(0, |id, byte| id << 8 | u32::from(*byte))
+    }
 }
 
 /// A token that is put around each document.
@@ -56,6 +62,7 @@ pub struct Mark {
 /// A tokenizer, and the tokens that it puts around a document.
 pub struct Encoder {
     counter: TokenCounter,
+    vocabulary: Vocabulary,
     name: String,
     digest: String,
     bos: Option<Mark>,
@@ -84,6 +91,7 @@ impl Encoder {
         };
         Ok(Encoder {
             counter,
+            vocabulary,
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             digest: HEXLOWER.encode(&Sha256::digest(&bytes)),
             bos,
@@ -142,6 +150,36 @@ impl Encoder {
         let all = before.chain(ids.iter().copied()).chain(after);
         all.for_each(|id| self.width.push(id, into));
         Ok(ids.len() as u64 + self.marks())
+    }
+
+    /// Returns which of the tokens of a document are of its answers, as ranges of their numbers: those
+    /// that begin within an answer, and the token after the document if the text ends with one.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot encode the text.
+    pub(crate) fn answered(
+        &self,
+        text: &str,
+        answers: &[Range<usize>],
+    ) -> Result<Vec<Range<u32>>, TokenizerError> {
+        let first = u32::from(self.bos.is_some());
+        let mut found: Vec<Range<u32>> = Vec::new();
+        let mut add = |at: u32| match found.last_mut() {
+            Some(last) if last.end == at => last.end += 1,
+            _ => found.push(at..at + 1),
+        };
+        let places = self.vocabulary.places(text)?;
+        for (at, (_, begin)) in (first..).zip(&places) {
+            let within = answers.partition_point(|answer| answer.end <= *begin);
+            if answers.get(within).is_some_and(|answer| answer.contains(begin)) {
+                add(at);
+            }
+        }
+        let ends = answers.last().is_some_and(|answer| answer.end == text.len());
+        if ends && self.eos.is_some() {
+            add(first + places.len() as u32);
+        }
+        Ok(found)
     }
 }
 

@@ -31,8 +31,11 @@ pub struct Options {
     pub mixture: Option<Mixture>,
     /// Tokens of a shard: at most so many, or so many on average if there is a shuffle.
     pub shard_tokens: u64,
-    /// Tokens of a sample of [`Layout::Mds`].
+    /// Tokens of a sample of [`Layout::Mds`], or the most of [`Layout::Sft`], which needs it.
     pub sequence_length: Option<u32>,
+    /// Slices whose documents have the places of their answers, in the field `answers`: only these are
+    /// learned in [`Layout::Sft`].
+    pub answered: Vec<String>,
     /// How the labels were chosen, to be recorded.
     pub selection: Selection,
     /// Whether the documents of the corpus have their number of tokens by this tokenizer.
@@ -60,6 +63,8 @@ pub struct Report {
     pub documents: u64,
     /// Tokens in all shards.
     pub tokens: u64,
+    /// Documents of which the end is not in [`Layout::Sft`]: they are longer than a sample.
+    pub cut: u64,
     /// Documents that were to be written and have no tokens, or that the tokenizer cannot encode.
     pub left_out: u64,
     /// The plan, if there is a mixture.
@@ -85,7 +90,10 @@ pub fn export(
     planned: &dyn Fn(&Plan),
 ) -> Result<Report, Error> {
     let folder = Folder::open(out)?;
-    let inputs: Result<_, Error> = labels.iter().map(|label| Input::new(corpus, label)).collect();
+    let inputs: Result<_, Error> = labels
+        .iter()
+        .map(|label| Input::new(corpus, label, options.answered.contains(&label.slice)))
+        .collect();
     let (workers, is_counted) = (options.workers, options.is_counted);
     let mut source = Source { corpus, inputs: inputs?, encoder, is_counted, workers };
     let plan = match &options.mixture {
@@ -129,6 +137,8 @@ pub fn export(
             label: label.map_or(String::new(), |label| label.name.clone()),
             documents,
             tokens: Some(file.tokens),
+            cut_documents: file.cut.map(|cut| cut.documents),
+            cut_tokens: file.cut.map(|cut| cut.tokens),
             bytes: file.bytes,
             sha256: file.sha256,
             made_from: made_from(shard, layout),
@@ -145,7 +155,8 @@ pub fn export(
     let removed = removed.len() as u64;
     let (documents, tokens) = sums(&files, options);
     let left_out = left_out.count();
-    Ok(Report { files, written, gone, kept, removed, documents, tokens, left_out, plan })
+    let cut = files.iter().filter_map(|file| file.cut_documents).sum();
+    Ok(Report { files, written, gone, kept, removed, documents, tokens, cut, left_out, plan })
 }
 
 /// Sets how often each label is read, and returns the plan.
@@ -281,7 +292,8 @@ fn made_from(shard: &Shard, layout: Layout, encoder: &Encoder, options: &Options
     let mut digest = Sha256::new();
     let id = |mark: Option<&crate::Mark>| mark.map_or(-1, |mark| i64::from(mark.id));
     let seed = options.shuffle.map_or(String::new(), |shuffle| shuffle.seed.to_string());
-    let length = options.sequence_length.filter(|_| layout == Layout::Mds).unwrap_or(0);
+    let has_length = matches!(layout, Layout::Mds | Layout::Sft);
+    let length = options.sequence_length.filter(|_| has_length).unwrap_or(0);
     let numbers = [id(encoder.bos()), id(encoder.eos()), i64::from(length)].map(|n| n.to_string());
     let parts = [FORM, env!("CARGO_PKG_VERSION"), layout.name(), encoder.digest(), &seed];
     for part in parts.into_iter().chain(numbers.iter().map(String::as_str)) {

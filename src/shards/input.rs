@@ -3,6 +3,7 @@
 use crate::{Encoder, Error};
 use corpus::export::{Fields, Line, lines};
 use corpus::{Corpus, File, Label};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Documents between two reports of progress.
@@ -18,10 +19,15 @@ pub(crate) struct Input<'a> {
     pub segments: Vec<(&'a File, u64)>,
     /// 1 unless a mixture says otherwise.
     pub epochs: f64,
+    /// Whether its documents have the places of their answers.
+    pub is_answered: bool,
 }
 
+/// The field with the places of the answers in a text, in bytes.
+const ANSWERS: &str = "answers";
+
 impl<'a> Input<'a> {
-    pub fn new(corpus: &Corpus, label: &'a Label) -> Result<Input<'a>, Error> {
+    pub fn new(corpus: &Corpus, label: &'a Label, is_answered: bool) -> Result<Input<'a>, Error> {
         let mut number = 0;
         let segments = corpus::export::in_order(corpus.root(), label)?;
         let numbered = segments.into_iter().map(|file| {
@@ -29,7 +35,7 @@ impl<'a> Input<'a> {
             number += file.records;
             (file, first)
         });
-        Ok(Input { label, segments: numbered.collect(), epochs: 1.0 })
+        Ok(Input { label, segments: numbered.collect(), epochs: 1.0, is_answered })
     }
 
     /// Whether nothing of the label is exported.
@@ -62,6 +68,20 @@ pub(crate) struct Document<'d> {
 impl Document<'_> {
     fn text(&self) -> Result<String, serde_json::Error> {
         serde_json::from_str(self.line.text())
+    }
+
+    /// The places of the answers in its text.
+    fn answers(&self, text: &str) -> Option<Vec<Range<usize>>> {
+        let answers: Vec<[usize; 2]> = serde_json::from_str(self.fields.get(ANSWERS)?).ok()?;
+        let places = answers.into_iter().map(|[begin, end]| begin..end);
+        let mut before = 0;
+        let is_place = |place: &Range<usize>| {
+            let follows = before <= place.start;
+            before = place.end;
+            follows && text.get(place.clone()).is_some()
+        };
+        let places: Vec<Range<usize>> = places.collect();
+        places.iter().all(is_place).then_some(places)
     }
 }
 
@@ -122,6 +142,27 @@ impl<'a> Source<'a> {
             Err(error) => left_out.add(&document.id, &error),
         }
         Ok(0)
+    }
+
+    /// Returns the numbers of the tokens of a document that are of its answers, first and after the last;
+    /// `None` if it has no places of answers.
+    pub fn answered(
+        &self,
+        label: usize,
+        document: &Document<'_>,
+    ) -> Result<Option<Box<[(u32, u32)]>>, Error> {
+        if !self.inputs[label].is_answered {
+            return Ok(None);
+        }
+        let text = document.text().ok();
+        let places = text.and_then(|text| Some((document.answers(&text)?, text)));
+        let (answers, text) = places.ok_or_else(|| {
+            let what =
+                format!("{} has no places of answers in its text: rebuild the corpus", document.id);
+            Error::corrupt(self.corpus.root(), what)
+        })?;
+        let tokens = self.encoder.answered(&text, &answers)?;
+        Ok(Some(tokens.into_iter().map(|range| (range.start, range.end)).collect()))
     }
 
     /// Returns the number of tokens of a document, with those around it.

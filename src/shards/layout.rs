@@ -9,6 +9,7 @@ mod mds;
 mod megatron;
 mod npy;
 mod provenance;
+mod sft;
 
 pub(crate) use mds::index as mds_index;
 
@@ -20,6 +21,7 @@ use megatron::Megatron;
 use npy::Npy;
 use provenance::Provenance;
 use serde::{Deserialize, Serialize};
+use sft::Sft;
 
 /// What reads the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,6 +35,8 @@ pub enum Layout {
     Ds,
     /// MosaicML's streaming, LLM Foundry: `.mds`, and one `index.json`.
     Mds,
+    /// Samples for supervised fine-tuning, with a mask of the tokens that are learned: `.parquet`.
+    Sft,
     /// The table of where tokens are from, which every export has: `.parquet`.
     Provenance,
 }
@@ -53,6 +57,9 @@ pub(crate) struct Sequence<'a> {
     pub offset: Option<u64>,
     /// Number of the copy, from 0.
     pub copy: u32,
+    /// Numbers of the tokens of its answers, first and after the last, counted from its first token; `None`
+    /// if all are learned.
+    pub answers: Option<&'a [(u32, u32)]>,
 }
 
 /// A file that is whole.
@@ -61,6 +68,16 @@ pub(crate) struct Written {
     pub name: String,
     pub bytes: u64,
     pub sha256: String,
+    pub tokens: u64,
+    /// What was cut off, if its samples have a length that cuts documents off.
+    pub cut: Option<Cut>,
+}
+
+/// Documents that are longer than a sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub documents: u64,
+    /// Their tokens that are in no sample.
     pub tokens: u64,
 }
 
@@ -77,7 +94,8 @@ pub(crate) trait Writer {
 #[derive(Clone, Copy)]
 pub(crate) struct Form<'a> {
     pub encoder: &'a Encoder,
-    /// Tokens of a sample of [`Layout::Mds`]; a sample is a document if there is none.
+    /// Tokens of a sample of [`Layout::Mds`], which is a document if there is none; most tokens of a
+    /// sample of [`Layout::Sft`].
     pub sequence_length: Option<u32>,
 }
 
@@ -89,6 +107,7 @@ impl Layout {
             Layout::Npy => "npy",
             Layout::Ds => "ds",
             Layout::Mds => "mds",
+            Layout::Sft => "sft",
             Layout::Provenance => "provenance",
         }
     }
@@ -99,7 +118,7 @@ impl Layout {
             Layout::Npy => &["npy", "csv.gz"],
             Layout::Ds => &["ds", "ds.index", "ds.metadata"],
             Layout::Mds => &["mds"],
-            Layout::Provenance => &["parquet"],
+            Layout::Sft | Layout::Provenance => &["parquet"],
         }
     }
 
@@ -122,6 +141,7 @@ impl Layout {
             Layout::Npy => Box::new(Npy::create(out, &files)?),
             Layout::Ds => Box::new(Ds::create(out, &files, form)?),
             Layout::Mds => Box::new(Mds::create(out, &files, form)?),
+            Layout::Sft => Box::new(Sft::create(out, &files, form)?),
             Layout::Provenance => Box::new(Provenance::create(out, &files)?),
         })
     }

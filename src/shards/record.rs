@@ -20,7 +20,13 @@ pub(crate) struct Copy {
     /// Its id, without slice and label.
     pub id: Box<str>,
     pub tokens: Box<[u8]>,
+    /// Numbers of the tokens of its answers, first and after the last; `None` if it is no dialogue, or
+    /// nothing asks for them.
+    pub answers: Option<Box<[(u32, u32)]>>,
 }
+
+/// In place of the number of answers, where there are none.
+const NO_ANSWERS: u32 = u32::MAX;
 
 impl Record for Copy {
     type Layout = ();
@@ -37,7 +43,8 @@ impl Record for Copy {
     fn memory_bytes(&self) -> usize {
         // The allocator's own.
         const OVERHEAD_BYTES: usize = 16;
-        size_of::<Self>() + self.id.len() + self.tokens.len() + 2 * OVERHEAD_BYTES
+        let answers = self.answers.as_ref().map_or(0, |answers| 8 * answers.len() + OVERHEAD_BYTES);
+        size_of::<Self>() + self.id.len() + self.tokens.len() + 2 * OVERHEAD_BYTES + answers
     }
 
     fn write(&self, _: &(), into: &mut impl Write) -> io::Result<()> {
@@ -48,7 +55,13 @@ impl Record for Copy {
             into.write_all(&number.to_le_bytes())?;
         }
         into.write_all(self.id.as_bytes())?;
-        into.write_all(&self.tokens)
+        into.write_all(&self.tokens)?;
+        let count = self.answers.as_ref().map_or(NO_ANSWERS, |answers| answers.len() as u32);
+        into.write_all(&count.to_le_bytes())?;
+        self.answers.iter().flatten().try_for_each(|(begin, end)| {
+            into.write_all(&begin.to_le_bytes())?;
+            into.write_all(&end.to_le_bytes())
+        })
     }
 
     fn read(_: &(), from: &mut impl Read) -> io::Result<Self> {
@@ -63,6 +76,14 @@ impl Record for Copy {
         from.read_exact(&mut id)?;
         let mut tokens = vec![0; long(2) as usize];
         from.read_exact(&mut tokens)?;
+        let answers = match number(from)? {
+            NO_ANSWERS => None,
+            count => Some(
+                (0..count)
+                    .map(|_| Ok((number(from)?, number(from)?)))
+                    .collect::<io::Result<_>>()?,
+            ),
+        };
         let id = String::from_utf8(id).map_err(io::Error::other)?;
         let (offset, id, tokens) = (long(1), id.into(), tokens.into());
         Ok(Copy {
@@ -73,8 +94,15 @@ impl Record for Copy {
             offset,
             id,
             tokens,
+            answers,
         })
     }
+}
+
+fn number(from: &mut impl Read) -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    from.read_exact(&mut bytes)?;
+    Ok(u32::from_le_bytes(bytes))
 }
 
 #[cfg(test)]
@@ -93,13 +121,17 @@ mod tests {
             offset: 1 << 40,
             id: "ä.gz#12".into(),
             tokens: vec![1, 2, 3, 4].into(),
+            answers: None,
         };
-        let mut bytes = Vec::new();
-        copy.write(&(), &mut bytes).unwrap();
-        let mut input = &bytes[..];
-        assert_eq!(Copy::read(&(), &mut input).unwrap(), copy);
-        assert!(input.is_empty());
-        assert!(Copy::read(&(), &mut &bytes[..bytes.len() - 1]).is_err());
+        for answers in [None, Some([].into()), Some([(0, 1), (5, u32::MAX)].into())] {
+            let copy = Copy { answers, ..copy.clone() };
+            let mut bytes = Vec::new();
+            copy.write(&(), &mut bytes).unwrap();
+            let mut input = &bytes[..];
+            assert_eq!(Copy::read(&(), &mut input).unwrap(), copy);
+            assert!(input.is_empty());
+            assert!(Copy::read(&(), &mut &bytes[..bytes.len() - 1]).is_err());
+        }
     }
 
     proptest! {
@@ -114,7 +146,16 @@ mod tests {
                 .into_iter()
                 .map(|(shard, key, copy, id)| {
                     let tokens = id.as_bytes().repeat(3).into();
-                    Copy { shard, key, copy, label: copy % 2, offset: key, id: id.into(), tokens }
+                    Copy {
+                        shard,
+                        key,
+                        copy,
+                        label: copy % 2,
+                        offset: key,
+                        id: id.into(),
+                        tokens,
+                        answers: (copy == 1).then(|| [(1, copy)].into()),
+                    }
                 })
                 .collect();
             let mut sorters: Vec<Sorter<Copy>> = (2..4)
@@ -141,6 +182,7 @@ mod tests {
             offset: NO_OFFSET,
             id: id.into(),
             tokens: Box::default(),
+            answers: None,
         };
         let sorted = [copy(0, "a#1", 0), copy(0, "a#1", 1), copy(0, "b#0", 0), copy(1, "a#0", 0)];
         assert!(sorted.is_sorted_by(|a, b| a.compare(b).is_lt()));

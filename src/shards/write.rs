@@ -117,10 +117,17 @@ impl Job<'_> {
                 Error::corrupt(self.source.corpus.root(), what)
             })?;
             let offset = offsets.of(input.label, id).unwrap_or(NO_OFFSET);
+            let is_masked =
+                |place: &Place| self.wanted[place.shard as usize].contains(&Layout::Sft);
+            let answers = match places.iter().any(is_masked) {
+                true => self.source.answered(at.0, document)?,
+                false => None,
+            };
             places.iter().try_for_each(|&Place { shard, key, copy }| {
                 let (label, id, tokens) = (at.0 as u32, id.into(), bytes.as_slice().into());
+                let answers = answers.clone();
                 sorter
-                    .push(Copy { shard, key, copy, label, offset, id, tokens })
+                    .push(Copy { shard, key, copy, label, offset, id, tokens, answers })
                     .map_err(Error::Temporary)
             })
         })
@@ -149,6 +156,7 @@ impl Job<'_> {
             record,
             offset: Some(copy.offset).filter(|offset| *offset != NO_OFFSET),
             copy: copy.copy,
+            answers: copy.answers.as_deref(),
         };
         open.writers.iter_mut().try_for_each(|(_, writer)| writer.push(&sequence))?;
         open.tokens = end;

@@ -24,7 +24,17 @@ fn the_short_help_flag_is_help_in_every_command_and_shows_an_example() {
         assert!(help.stdout.contains("Example"), "{help}");
     }
     let add = place.run("add -h").exits(0);
-    for slice in ["common_crawl", "c4", "github", "arxiv", "books", "wikipedia", "stack_exchange"] {
+    let slices = [
+        "common_crawl",
+        "c4",
+        "github",
+        "arxiv",
+        "books",
+        "wikipedia",
+        "stack_exchange",
+        "instruct",
+    ];
+    for slice in slices {
         assert!(add.stdout.contains(slice), "{add}");
     }
     place.run("add c --slice cc --label l x").exits(2).names(&["stack_exchange"]);

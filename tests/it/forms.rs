@@ -223,13 +223,14 @@ fn foreign() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 fn what_belongs_to_another_slice_is_one_message_and_takes_no_name() {
     let place = Place::new();
     // The forms that each slice reads.
-    let own: [(&str, &[&str]); 6] = [
+    let own: [(&str, &[&str]); 7] = [
         ("common_crawl", &["wet"]),
         ("c4", &["rows.jsonl"]),
         ("github", &["rows.jsonl", "files.tar"]),
         ("arxiv", &["files.tar", "paper.pdf"]),
         ("books", &["rows.jsonl", "page.html"]),
         ("wikipedia", &["dump.xml"]),
+        ("instruct", &["rows.jsonl"]),
     ];
     for (slice, own) in own {
         for (name, bytes, called) in foreign() {

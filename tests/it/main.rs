@@ -49,6 +49,8 @@ mod hostile_input;
 mod hosts;
 /// Adding a label later equals building everything at once.
 mod incremental;
+/// Data sets of instructions become dialogues, with the places of their answers.
+mod instruct;
 /// Ctrl-C and SIGTERM end a run at a commit; messages as JSON.
 mod interrupt;
 /// Counts, defects and documents of a corpus are shown as they are.

@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
-const SLICES: [&str; 7] =
-    ["common_crawl", "c4", "github", "arxiv", "books", "wikipedia", "stack_exchange"];
+const SLICES: [&str; 8] =
+    ["common_crawl", "c4", "github", "arxiv", "books", "wikipedia", "stack_exchange", "instruct"];
 
 /// A page with unique words.
 fn page(name: &str) -> Vec<u8> {

@@ -96,6 +96,7 @@ fn every_slice_publishes_the_tokens_of_its_documents() {
         ("books", "pg19"),
         ("wikipedia", "20230320"),
         ("stack_exchange", "2023-03-29"),
+        ("instruct", "2023-03"),
     ];
     let inputs = labels.map(|(slice, label)| {
         let paths = format!("{all}/{slice}/{label}");

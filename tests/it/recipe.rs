@@ -90,6 +90,7 @@ fn a_word_that_selects_nothing_is_rejected_with_the_nearest_one() {
         ("wikipedia", "languages = [\"English\"]", &["languages", "did you mean en?"]),
         ("github", "licenses = [\"mti\"]", &["licenses", "did you mean mit?"]),
         ("stack_exchange", "timestamp = \"spring\"", &["timestamp", "2023-03-29"]),
+        ("instruct", "template = \"chat\"", &["template", "human_bot, chatml"]),
     ] {
         refused(&format!("[{slice}]\n{line}"), 2, words);
     }

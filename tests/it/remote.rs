@@ -11,7 +11,7 @@ use web::{Faults, Server};
 mod object_store;
 
 /// The bundled files of a slice, in `FOLDER/LABEL`.
-const SLICES: [(&str, &[&str]); 7] = [
+const SLICES: [(&str, &[&str]); 8] = [
     ("common_crawl", &["2019-30", "2020-05"]),
     ("c4", &["en"]),
     ("github", &["2022-11", "2023-03"]),
@@ -19,6 +19,7 @@ const SLICES: [(&str, &[&str]); 7] = [
     ("books", &["pg19", "shelf"]),
     ("wikipedia", &["20230320"]),
     ("stack_exchange", &["2023-03-29"]),
+    ("instruct", &["2023-03", "2023-04"]),
 ];
 
 /// A place with the bundled inputs in `in`, and a server of them.

@@ -3,6 +3,7 @@
 mod layouts;
 mod mixture;
 mod order;
+mod sft;
 mod trace;
 
 use crate::support::{

@@ -41,7 +41,7 @@ struct Variant {
     then: &'static [&'static str],
 }
 
-const VARIANTS: [Variant; 10] = [
+const VARIANTS: [Variant; 11] = [
     Variant {
         name: "pages, by paragraph",
         recipe: "[common_crawl]\nlanguages = []",
@@ -111,6 +111,14 @@ const VARIANTS: [Variant; 10] = [
         recipe: "",
         slice: "stack_exchange",
         labels: ["stack_exchange/2023-03-29", "stack_exchange/2024-04-02"],
+        epochs: ["300", "1K", "5K"],
+        then: &[],
+    },
+    Variant {
+        name: "dialogues",
+        recipe: "[instruct]\nprompts = \"first\"",
+        slice: "instruct",
+        labels: ["instruct/2023-03", "instruct/2023-04"],
         epochs: ["300", "1K", "5K"],
         then: &[],
     },

@@ -75,6 +75,9 @@ pub fn all() -> Vec<Input> {
     add("stack_exchange", "kettles@.example.Posts.xml", packed(Layer::Joined, posts()));
     let posts = vec![("Posts.xml".to_owned(), packed(Layer::Joined, posts()))];
     add("stack_exchange", "kettles@.example.7z", Node::Packed(Layer::SevenZip, posts));
+    for (name, layer) in [("rows@.jsonl.gz", Layer::Gzip), ("rows@.jsonl", Layer::Joined)] {
+        add("instruct", name, packed(layer, dialogues()));
+    }
     inputs
 }
 
@@ -186,6 +189,29 @@ fn books() -> Parts {
         (String::new(), format!("{json}\n").into_bytes())
     };
     (0..4).map(book).collect()
+}
+
+/// Rows of several data sets of instructions.
+fn dialogues() -> Parts {
+    use serde_json::json;
+    let message = |id: u32, role: &str, replies: serde_json::Value| {
+        json!({"message_id": id.to_string(), "role": role, "text": PAGE, "rank": 0,
+               "replies": replies})
+    };
+    let answer = message(2, "assistant", json!([]));
+    let prompt = message(1, "prompter", json!([answer]));
+    let mut second = message(2, "assistant", json!(null));
+    second["parent_id"] = "1".into();
+    let rows = [
+        json!({"text": format!("<human>: {PAGE}<bot>: A washer.\n"), "metadata": {"a": 1}}),
+        json!({"definition": ["Answer."], "inputs": "Why?", "targets": ["So.", "Thus."]}),
+        json!({"instruction": "Mend it.", "context": PAGE, "response": "Done."}),
+        json!({"messages": [{"role": "user", "content": PAGE}, {"role": "assistant", "content": "Yes."}]}),
+        json!({"message_tree_id": "1", "tree_state": "ready_for_export", "prompt": prompt}),
+        message(1, "prompter", json!(null)),
+        second,
+    ];
+    rows.iter().map(|row| (String::new(), format!("{row}\n").into_bytes())).collect()
 }
 
 fn epub() -> Parts {

@@ -14,8 +14,8 @@ const FILES_AT_ONCE: usize = 6;
 const RECIPE: &str = "[common_crawl]\nlanguages = []\nmin_chars = 0\nmin_language_score = 0.0\n\
                       [github]\nlicenses = []\n[wikipedia]\nlanguages = []\n";
 
-const SLICES: [&str; 7] =
-    ["common_crawl", "c4", "github", "arxiv", "books", "wikipedia", "stack_exchange"];
+const SLICES: [&str; 8] =
+    ["common_crawl", "c4", "github", "arxiv", "books", "wikipedia", "stack_exchange", "instruct"];
 
 #[test]
 fn mutated() {

@@ -13,7 +13,7 @@ pub struct Setting {
 }
 
 /// All slices, two labels each; paths are below `bundled`.
-pub const SETTINGS: [Setting; 7] = [
+pub const SETTINGS: [Setting; 8] = [
     Setting {
         slice: "common_crawl",
         settings: "languages = []",
@@ -40,6 +40,11 @@ pub const SETTINGS: [Setting; 7] = [
         slice: "stack_exchange",
         settings: "",
         labels: [("a", "stack_exchange/2023-03-29"), ("b", "stack_exchange/2024-04-02")],
+    },
+    Setting {
+        slice: "instruct",
+        settings: "prompts = \"first\"",
+        labels: [("a", "instruct/2023-03"), ("b", "instruct/2023-04")],
     },
 ];
 

@@ -52,6 +52,12 @@ pub struct Exported {
     /// Tokens in it, if it has tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
+    /// Documents that are longer than a sample, and so not whole, if its samples have a length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_documents: Option<u64>,
+    /// Tokens of these documents that are not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_tokens: Option<u64>,
     /// Size of the file.
     pub bytes: u64,
     /// SHA-256 of the file.

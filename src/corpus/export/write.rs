@@ -171,10 +171,10 @@ impl Job<'_> {
             split: self.options.splits.name(planned.part).map(str::to_owned),
             documents: planned.documents,
             text_bytes: planned.text_bytes,
-            tokens: None,
             bytes,
             sha256,
             made_from,
+            ..Exported::default()
         })
     }
 }

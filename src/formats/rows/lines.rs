@@ -184,6 +184,18 @@ fn object(bytes: &[u8], is_begun: bool, brackets: &mut Brackets) -> (usize, usiz
     (from, bytes.len(), bytes.len(), false)
 }
 
+/// Makes the lines of an object one, as if it had been written on one: its values are published as
+/// they are written, each on a line. Line ends in strings, which JSON does not allow, stay.
+fn join_lines(json: &mut [u8]) {
+    let mut brackets = Brackets::default();
+    for byte in json {
+        brackets.take(*byte);
+        if matches!(*byte, b'\n' | b'\r') && !brackets.is_string {
+            *byte = b' ';
+        }
+    }
+}
+
 /// Goes to the next member. Returns the defect of bytes before it that are not a member, and whether
 /// the file ends.
 fn advance(members: &mut Members) -> (Option<Defect>, bool) {
@@ -226,6 +238,9 @@ impl Iterator for Lines {
                     // Files from Windows begin with the mark, and files may be joined.
                     if json.starts_with(BOM) {
                         json.drain(..BOM.len());
+                    }
+                    if self.split == Split::Objects {
+                        join_lines(&mut json);
                     }
                     return Some(Ok(Row { offset, number: self.number, json }));
                 }

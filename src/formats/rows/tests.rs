@@ -65,6 +65,15 @@ fn lines_have_their_byte_and_number_and_empty_ones_are_skipped() {
 }
 
 #[test]
+fn an_object_over_several_lines_becomes_one() {
+    let bytes = b"[\n{\"a\": {\r\n \"b\": [1,\n2]},\n \"c\": \"x\\\"\ny\"}\n]\n".to_vec();
+    assert_eq!(
+        texts(&read(bytes)),
+        [r#"{"a": {   "b": [1, 2]},  "c": "x\""#.to_owned() + "\ny\"}"]
+    );
+}
+
+#[test]
 fn a_line_may_span_members_and_a_damaged_member_loses_only_its_own() {
     let mut lines: Vec<u8> = Vec::new();
     for line in [&b"{\"a\":"[..], b"1}\n{\"b\":2}\n", b"{\"c\":3}\n"] {

@@ -28,6 +28,13 @@ impl Stable {
         (self.tokenizer.get_vocab(true).into_iter().collect(), special)
     }
 
+    /// Returns the tokens of a text, each with the byte of the text at which it begins.
+    pub(super) fn places(&self, text: &str) -> Result<Vec<(u32, usize)>, String> {
+        let encoding = self.tokenizer.encode(text, false).map_err(|error| error.to_string())?;
+        let offsets = encoding.get_offsets().iter().map(|(begin, _)| *begin);
+        Ok(encoding.get_ids().iter().copied().zip(offsets).collect())
+    }
+
     pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>, String> {
         let encoding =
             self.tokenizer.encode_fast(text, false).map_err(|error| error.to_string())?;

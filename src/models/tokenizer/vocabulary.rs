@@ -1,12 +1,14 @@
-//! Which tokens has a tokenizer?
+//! Which tokens has a tokenizer, and where are they in a text?
 
 use super::stable::Stable;
 use super::{TokenizerError, caught};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The tokens of a tokenizer, with those that were added to its model.
 pub struct Vocabulary {
+    path: PathBuf,
+    stable: Stable,
     ids: HashMap<String, u32>,
     /// Added tokens that mean something else than their characters: `<|endoftext|>`.
     special: Vec<String>,
@@ -24,7 +26,7 @@ impl Vocabulary {
         let stable = caught(|| Stable::read(&text))
             .map_err(|cause| TokenizerError::Invalid { path: path.to_owned(), cause })?;
         let (ids, special) = stable.vocabulary();
-        Ok(Vocabulary { ids, special })
+        Ok(Vocabulary { path: path.to_owned(), stable, ids, special })
     }
 
     /// Returns the id of a token.
@@ -35,6 +37,19 @@ impl Vocabulary {
     /// Returns the largest id; 0 if there are no tokens.
     pub fn id_max(&self) -> u32 {
         self.ids.values().copied().max().unwrap_or(0)
+    }
+
+    /// Returns the tokens of a text, as [`TokenCounter::ids`](super::TokenCounter::ids) does, each with
+    /// the byte of the text at which it begins. A token that begins within a character has the place of
+    /// the character, and a blank before a token may count as no part of it. Slower: only the stable
+    /// generation of the library knows places.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenCounter::count`](super::TokenCounter::count).
+    pub fn places(&self, text: &str) -> Result<Vec<(u32, usize)>, TokenizerError> {
+        caught(|| self.stable.places(text))
+            .map_err(|cause| TokenizerError::Encode { path: self.path.clone(), cause })
     }
 
     /// Returns the special tokens, sorted by id.

@@ -38,7 +38,7 @@ impl Output {
         let Output { name, path, file } = self;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error);
         let (bytes, sha256) = file.map_err(Error::io(&path))?.publish()?;
-        Ok(Written { name, bytes, sha256, tokens })
+        Ok(Written { name, bytes, sha256, tokens, cut: None })
     }
 }
 

@@ -154,7 +154,7 @@ impl Writer for Provenance {
     }
 }
 
-fn wrong(path: &Path) -> impl FnOnce(ParquetError) -> Error + '_ {
+pub(super) fn wrong(path: &Path) -> impl FnOnce(ParquetError) -> Error + '_ {
     move |error| match error {
         // Errors of the operating system, such as a full disk, are wrapped.
         ParquetError::External(error) => match error.downcast() {

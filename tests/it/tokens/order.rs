@@ -52,7 +52,7 @@ fn documents_of_all_slices_are_in_the_order_of_their_hashes() {
     let found: Vec<&str> = rows.iter().map(|(_, (_, _, id, ..))| &**id).collect();
     assert_eq!(found, expected);
     let slices: BTreeSet<&str> = found.iter().map(|id| id.split('/').next().unwrap()).collect();
-    assert_eq!(slices.len(), 7);
+    assert_eq!(slices.len(), 8);
     // Neighbours are of different slices more often than not.
     let mixed =
         found.windows(2).filter(|pair| pair[0].split('/').next() != pair[1].split('/').next());

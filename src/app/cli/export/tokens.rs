@@ -41,7 +41,7 @@ pub(super) struct TokenFlags {
     /// Tokens of a shard [default: 512M]
     #[arg(long, value_name = "N", value_parser = tokens)]
     shard_tokens: Option<u64>,
-    /// Cut the documents of mds into samples of so many tokens
+    /// Tokens of a sample: of mds, which is a document without it, and the most of sft
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
     sequence_length: Option<u32>,
     /// Shuffle all documents, over all slices, by a hash of SEED and their ids
@@ -68,6 +68,8 @@ enum LayoutName {
     Ds,
     /// .mds and index.json: MosaicML streaming, LLM Foundry
     Mds,
+    /// .parquet: packed samples for supervised fine-tuning, with a mask of the answers
+    Sft,
 }
 
 impl LayoutName {
@@ -77,6 +79,7 @@ impl LayoutName {
             LayoutName::Npy => Layout::Npy,
             LayoutName::Ds => Layout::Ds,
             LayoutName::Mds => Layout::Mds,
+            LayoutName::Sft => Layout::Sft,
         }
     }
 }
@@ -155,6 +158,7 @@ impl TokenFlags {
             mixture: about.mixture.clone(),
             shard_tokens: about.shard_tokens,
             sequence_length: about.sequence_length,
+            answered: answered(job),
             selection: job.selection.clone(),
             is_counted: is_counted_with(job.manifest, &path)?,
             workers: job.workers,
@@ -169,11 +173,18 @@ impl TokenFlags {
         layouts.sort_unstable();
         layouts.dedup();
         if layouts.is_empty() {
-            let what = "--format tokens needs --layout: one or more of megatron, npy, ds, mds";
+            let what = "--format tokens needs --layout: one or more of megatron, npy, ds, mds, sft";
             return Err(usage(what));
         }
-        if self.sequence_length.is_some() && !layouts.contains(&Layout::Mds) {
-            let what = "--sequence-length is for --layout mds: in the others, the reader cuts";
+        let has_length = |layout: &Layout| matches!(layout, Layout::Mds | Layout::Sft);
+        if self.sequence_length.is_some() && !layouts.iter().any(has_length) {
+            let what =
+                "--sequence-length is for --layout mds and sft: in the others, the reader cuts";
+            return Err(usage(what));
+        }
+        if self.sequence_length.is_none() && layouts.contains(&Layout::Sft) {
+            let what =
+                "--layout sft needs --sequence-length: the most tokens of a sample, such as 2048";
             return Err(usage(what));
         }
         let path = self.tokenizer(job)?;
@@ -195,6 +206,7 @@ impl TokenFlags {
             mixture: self.mixture(job)?,
             shard_tokens: self.shard_tokens.unwrap_or(SHARD_TOKENS),
             sequence_length: self.sequence_length,
+            answered: answered(job),
             selection: job.selection.clone(),
             is_counted: is_counted_with(job.manifest, &path)?,
             workers: job.workers,
@@ -226,6 +238,12 @@ impl TokenFlags {
         }
         Ok(path)
     }
+}
+
+/// The slices whose documents have the places of their answers.
+fn answered(job: &Job<'_>) -> Vec<String> {
+    let answered = job.slices.iter().filter(|slice| slice.is_whole());
+    answered.map(|slice| slice.name().to_owned()).collect()
 }
 
 /// A tokenizer and options.
@@ -262,6 +280,9 @@ impl Prepared {
         outln!("{out}: {documents}, {tokens} tokens; {files}, {}", HumanBytes(bytes))?;
         if report.left_out > 0 {
             outln!("{} left out: without tokens", counted(report.left_out, "document"))?;
+        }
+        if report.cut > 0 {
+            outln!("{} cut off: longer than a sample", counted(report.cut, "document"))?;
         }
         if report.kept > 0 {
             outln!("{} kept: already whole", counted(report.kept, "file"))?;
@@ -324,6 +345,7 @@ pub(super) fn summary_json(
         "documents": report.documents,
         "tokens": report.tokens,
         "left_out": report.left_out,
+        "cut": report.cut,
         "plan": report.plan,
         "bytes": report.files.iter().map(|file| file.bytes).sum::<u64>(),
         "files": report.files,
