@@ -53,7 +53,10 @@ pub use manifest::{
 };
 pub use part::{EpochReport, PartFiles, PartWriter};
 pub use repair::{Lost, Repair, repair};
-pub use revise::{BuiltRow, Changes, Comparison, Difference, Judge, Rounds, revise, rows_as_built};
+pub use revise::{
+    BuiltRow, Changes, Comparison, Difference, Exchange, Judge, Rounds, exchange, revise,
+    rows_as_built,
+};
 pub use store::{Corpus, sync_dir};
 pub use verify::{Finding, verify};
 pub use versions::{Newest, Superseded};

@@ -2,6 +2,10 @@
 //!
 //! RedPajama's form, readable with common tools: `zstdcat data/*/*/*.jsonl.zst`.
 
+mod frames;
+
+pub(crate) use frames::{Frame, Frames};
+
 use crate::error::Error;
 use crate::manifest::File as PartFile;
 use document::{DocRef, Document};
@@ -96,6 +100,29 @@ impl SegmentWriter {
         self.end_line(at)
     }
 
+    /// Adds whole frames of another segment as they are. Their first document is `first`, and `last` is
+    /// one of them.
+    pub fn push_frames(
+        &mut self,
+        frames: &mut impl Read,
+        first: DocRef,
+        last: DocRef,
+    ) -> Result<(), Error> {
+        assert!(self.first.is_none() || self.last < first, "documents come in order");
+        if !self.lines.is_empty() {
+            self.flush_frame()?;
+        }
+        io::copy(frames, &mut self.file).map_err(Error::io(&self.path))?;
+        self.first.get_or_insert(first);
+        self.last = last;
+        Ok(())
+    }
+
+    /// Whether the lines that wait for their frame are too few for one of their own.
+    pub fn wants_more(&self) -> bool {
+        (1..FRAME_BYTES / 2).contains(&self.lines.len())
+    }
+
     fn end_line(&mut self, at: DocRef) -> Result<(), Error> {
         assert!(self.first.is_none() || self.last < at, "documents come in order");
         self.first.get_or_insert(at);
@@ -178,8 +205,21 @@ pub(crate) fn line_end(id: &str) -> Vec<u8> {
     format!("\"id\":{id}}}}}\n").into_bytes()
 }
 
+/// Fails if a file is not as the manifest says.
+pub(crate) fn check_whole(path: &Path, file: &PartFile) -> Result<(), Error> {
+    let (bytes, crc32c) = checksum(path)?;
+    if (bytes, crc32c) != (file.bytes, file.crc32c) {
+        let what = format!(
+            "{} bytes with checksum {:08x} expected, {bytes} with {crc32c:08x} found",
+            file.bytes, file.crc32c
+        );
+        return Err(Error::corrupt(path, what));
+    }
+    Ok(())
+}
+
 /// Computes the size and checksum of a file.
-pub(crate) fn checksum(path: &Path) -> Result<(u64, u32), Error> {
+fn checksum(path: &Path) -> Result<(u64, u32), Error> {
     let mut file = File::open(path).map_err(Error::unopened(path))?;
     let mut buffer = vec![0; 1 << 18];
     let (mut bytes, mut crc) = (0, 0);

@@ -207,7 +207,7 @@ impl Column {
 type Values<V> = (Vec<i16>, Vec<V>);
 
 /// Reads the next rows: a level for each, if the column is optional, and the values that are present.
-fn values<T: DataType>(
+pub(super) fn values<T: DataType>(
     reader: &mut ColumnReaderImpl<T>,
     rows: usize,
 ) -> Result<Values<T::T>, ParquetError> {
