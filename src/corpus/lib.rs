@@ -43,7 +43,8 @@ pub use contamination::{ContaminationCounts, MatchedSet, Matches};
 pub use error::Error;
 pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector, ref_of_id};
 pub use ledger::{
-    EXCLUDED, Fate, LedgerColumns, LedgerRow, Mark, Rejection, SUPERSEDED, Words, fates, offsets,
+    EXCLUDED, Fate, LedgerColumns, LedgerRow, Mark, Rejection, SUPERSEDED, Urls, Words, fates,
+    offsets,
 };
 pub use lock::{Holder, Lock};
 pub use lookup::{Documents, DocumentsAside, Lookup, Verdicts};

@@ -1,7 +1,7 @@
 //! The columns of the ledger: one table for the schema, the writer and the reader.
 
 use super::LedgerRow;
-use super::scan::values;
+use super::find::values;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use document::DocRef;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};

@@ -1,7 +1,6 @@
 //! Finding rows of a ledger file, by reading only the columns and rows that are needed.
 
 use super::columns::{COLUMNS, COLUMNS_MIN, check, place_of};
-use super::scan::values;
 use super::{LedgerRow, parquet_error};
 use crate::error::Error;
 use document::{DocRef, Reason};
@@ -203,6 +202,28 @@ fn as_written(statistics: Statistics) -> Statistics {
 /// Whether a column may lack values.
 pub(super) fn reader_is_optional(file: &SerializedFileReader<File>, place: usize) -> bool {
     file.metadata().file_metadata().schema_descr().column(place).max_def_level() > 0
+}
+
+/// Reads the next rows: a level for each, if the column is optional, and the values that are present.
+pub(super) fn values<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+) -> Result<(Vec<i16>, Vec<T::T>), ParquetError> {
+    let (mut levels, mut values) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    // A call may end at a page.
+    let mut read = 0;
+    while read < rows {
+        let (records, ..) =
+            reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;
+        if records == 0 {
+            break;
+        }
+        read += records;
+    }
+    if read != rows {
+        return Err(ParquetError::General("a column is too short".to_owned()));
+    }
+    Ok((levels, values))
 }
 
 fn batch<T: DataType<T = V>, V>(
