@@ -147,9 +147,9 @@ pub fn exchange(
         }
         let of_part =
             |part| PartExchange { corpus, label, part, mark, exchange, documents }.make(&mut again);
-        let changed: Result<Vec<_>, Error> = groups[number].iter().map(of_part).collect();
+        let changed: Vec<_> = groups[number].iter().map(of_part).collect::<Result<_, Error>>()?;
         again.end_before(first(number + 1))?;
-        changed
+        Ok(changed)
     };
     let all = each(groups.len(), workers, of_group)?;
     Ok(revised(label, &in_order, all.into_iter().flatten().collect()))

@@ -1,6 +1,8 @@
 //! Finding rows of a ledger file, by reading only the columns and rows that are needed.
 
 use super::columns::{COLUMNS, COLUMNS_MIN, check, place_of};
+use super::pages::Pages;
+use super::scan::{Urls, Words};
 use super::{LedgerRow, parquet_error};
 use crate::error::Error;
 use document::{DocRef, Reason};
@@ -373,50 +375,33 @@ pub struct Fate<'r> {
 /// If the file cannot be read, or is damaged.
 pub fn fates(path: &Path, with_urls: bool, mut each: impl FnMut(Fate<'_>)) -> Result<(), Error> {
     let groups = Groups::open(path)?;
+    let (mut reasons, mut urls) = (Words::default(), Urls::default());
     let mut group_fates = |group: usize| -> Result<(), ParquetError> {
-        let open = |name: &str| groups.column(group, place_of(name));
-        let (
-            ColumnReader::Int64ColumnReader(mut refs),
-            ColumnReader::ByteArrayColumnReader(mut reasons),
-            ColumnReader::ByteArrayColumnReader(urls),
-        ) = (open("ref")?, open("reason")?, open("url")?)
-        else {
-            return Err(wrong_type());
-        };
-        let mut urls = with_urls.then_some(urls);
+        let pages = |name: &str| Pages::open(&groups.file, group, name);
+        let refs = groups.refs(group)?;
+        reasons.read(pages("reason")?)?;
+        let with_url = if with_urls { urls.read(pages("url")?, |_| true)? } else { refs.len() };
         // Ledgers of earlier versions have no such column.
         let has_pages = with_urls && place_of("page") < groups.columns;
-        let mut pages = match has_pages.then(|| open("page")).transpose()? {
-            None => None,
-            Some(ColumnReader::Int64ColumnReader(pages)) => Some(pages),
-            Some(_) => return Err(wrong_type()),
+        let (paged, numbers) = match has_pages.then(|| groups.column(group, place_of("page"))) {
+            None => (Vec::new(), Vec::new()),
+            Some(reader) => match reader? {
+                ColumnReader::Int64ColumnReader(mut reader) => values(&mut reader, refs.len())?,
+                _ => return Err(wrong_type()),
+            },
         };
-        loop {
-            let (_, refs) = batch::<_, i64>(&mut refs)?;
-            let (dropped, reasons) = batch::<_, ByteArray>(&mut reasons)?;
-            let urls = urls.as_mut().map(batch::<_, ByteArray>).transpose()?;
-            let urls = urls.map(|(_, urls)| urls);
-            let pages = pages.as_mut().map(batch::<_, i64>).transpose()?;
-            let (paged, pages) = pages.unwrap_or_default();
-            let is_even = dropped.len() == refs.len()
-                && urls.as_ref().is_none_or(|urls| urls.len() == refs.len())
-                && (!has_pages || paged.len() == refs.len());
-            if !is_even {
-                return Err(ParquetError::General("columns of different lengths".to_owned()));
-            }
-            if refs.is_empty() {
-                return Ok(());
-            }
-            let (mut reasons, mut pages) = (reasons.iter(), pages.into_iter());
-            for (place, at) in refs.iter().enumerate() {
-                let reason = if dropped[place] == 1 { reasons.next() } else { None };
-                let reason = reason.map(ByteArray::as_utf8).transpose()?;
-                let url = urls.as_ref().map_or(Ok(""), |urls| urls[place].as_utf8())?;
-                let page = if paged.get(place) == Some(&1) { pages.next() } else { None };
-                let page = page.map(|page| page as u64);
-                each(Fate { at: DocRef(*at as u64), url, page, reason });
-            }
+        if reasons.values.len() != refs.len() || with_url != refs.len() {
+            return Err(ParquetError::General("columns of different lengths".to_owned()));
         }
+        let (mut of_rows, mut numbers) = (urls.iter(), numbers.into_iter());
+        for (row, at) in refs.into_iter().enumerate() {
+            let url = if with_urls { of_rows.next().map_or(&[][..], |(_, url)| url) } else { &[] };
+            let url = std::str::from_utf8(url);
+            let url = url.map_err(|error| ParquetError::General(error.to_string()))?;
+            let page = if paged.get(row) == Some(&1) { numbers.next() } else { None };
+            each(Fate { at, url, page: page.map(|page| page as u64), reason: reasons.of(row) });
+        }
+        Ok(())
     };
     (0..groups.count()).try_for_each(&mut group_fates).map_err(parquet_error(path))
 }

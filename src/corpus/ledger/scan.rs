@@ -65,7 +65,7 @@ impl Words {
         place as u32 + 1
     }
 
-    fn read(&mut self, mut pages: Pages) -> Result<(), ParquetError> {
+    pub(super) fn read(&mut self, mut pages: Pages) -> Result<(), ParquetError> {
         let mut values = std::mem::take(&mut self.values);
         values.clear();
         let mut known: Option<Vec<u32>> = None;
@@ -114,23 +114,26 @@ impl Urls {
         self.places.iter().map(of)
     }
 
-    /// Reads the addresses of the rows that have no reason.
-    fn read_kept(&mut self, mut pages: Pages, reasons: &[u32]) -> Result<(), ParquetError> {
+    /// Reads the addresses of the rows that are wanted. Returns the number of all rows.
+    pub(super) fn read(
+        &mut self,
+        mut pages: Pages,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Result<usize, ParquetError> {
         self.pages.clear();
         self.places.clear();
         let (mut row, mut dictionary) = (0, None);
         while let Some(rows) = pages.next()? {
-            let reasons = &reasons[row.min(reasons.len())..];
             let page = self.pages.len();
+            let mut take = |start: usize, end: usize| {
+                if is_wanted(row) {
+                    self.places.push((row, page, start, end));
+                }
+                row += 1;
+            };
             match rows.values {
                 Values::Plain(bytes, count) => {
-                    let mut reasons = reasons.iter();
-                    texts(&bytes, count, |start, end| {
-                        if reasons.next() == Some(&0) {
-                            self.places.push((row, page, start, end));
-                        }
-                        row += 1;
-                    })?;
+                    texts(&bytes, count, take)?;
                     self.pages.push(bytes);
                 }
                 Values::Numbers(numbers) => {
@@ -139,18 +142,15 @@ impl Urls {
                         None => dictionary.insert(all_texts(&pages.dictionary)?),
                     };
                     check_numbers(&numbers, all.len())?;
-                    for (number, reason) in numbers.iter().zip(reasons) {
-                        if *reason == 0 {
-                            let (start, end) = all[*number as usize];
-                            self.places.push((row, page, start, end));
-                        }
-                        row += 1;
+                    for number in numbers {
+                        let (start, end) = all[number as usize];
+                        take(start, end);
                     }
                     self.pages.push(pages.dictionary.clone());
                 }
             }
         }
-        check(row, reasons.len())
+        Ok(row)
     }
 }
 
@@ -198,7 +198,9 @@ impl LedgerColumns {
             into.read(open(name)?)?;
             check(into.values.len(), self.rows)?;
         }
-        self.kept_urls.read_kept(open("url")?, &self.reason.values)
+        let reasons = &self.reason.values;
+        let rows = self.kept_urls.read(open("url")?, |row| reasons.get(row) == Some(&0))?;
+        check(rows, self.rows)
     }
 }
 

@@ -239,8 +239,9 @@ impl LineIds<'_> {
         const FIELD: &[u8] = b"\"id\":\"";
         let line = line.strip_suffix(b"\"}}\n")?;
         let hash = line.iter().rposition(|byte| *byte == b'#')?;
-        let record = std::str::from_utf8(&line[hash + 1..]).ok()?.parse().ok()?;
+        let record: u64 = std::str::from_utf8(&line[hash + 1..]).ok()?.parse().ok()?;
         if let Some((known, source)) = &self.known
+            && record < DocRef::RECORDS_MAX
             && line[..hash].ends_with(known)
         {
             return Some(DocRef::new(self.number, *source, record));
