@@ -66,6 +66,7 @@ pub(crate) struct SegmentWriter {
     compressor: zstd::bulk::Compressor<'static>,
     lines: Vec<u8>,
     frame: Vec<u8>,
+    frame_bytes: usize,
     first: Option<DocRef>,
     last: DocRef,
     records: u64,
@@ -81,6 +82,7 @@ impl SegmentWriter {
             compressor,
             lines: Vec::new(),
             frame: Vec::new(),
+            frame_bytes: FRAME_BYTES,
             first: None,
             last: DocRef(0),
             records: 0,
@@ -123,12 +125,24 @@ impl SegmentWriter {
         (1..FRAME_BYTES / 2).contains(&self.lines.len())
     }
 
+    /// Lets the next frame be twice as long as others, up to [`SegmentWriter::end_frame`]: it takes a
+    /// whole frame of another segment, so that the frames after that one can be copied.
+    pub fn lengthen_frame(&mut self) {
+        self.frame_bytes = 2 * FRAME_BYTES;
+    }
+
+    /// Ends the frame, unless its lines are too few.
+    pub fn end_frame(&mut self) -> Result<(), Error> {
+        self.frame_bytes = FRAME_BYTES;
+        if self.lines.is_empty() || self.wants_more() { Ok(()) } else { self.flush_frame() }
+    }
+
     fn end_line(&mut self, at: DocRef) -> Result<(), Error> {
         assert!(self.first.is_none() || self.last < at, "documents come in order");
         self.first.get_or_insert(at);
         self.last = at;
         self.records += 1;
-        if self.lines.len() >= FRAME_BYTES { self.flush_frame() } else { Ok(()) }
+        if self.lines.len() >= self.frame_bytes { self.flush_frame() } else { Ok(()) }
     }
 
     fn flush_frame(&mut self) -> Result<(), Error> {

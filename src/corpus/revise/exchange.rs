@@ -55,8 +55,9 @@ impl<'e> PartExchange<'e> {
         let mut lines = LinePair::default();
         for group in 0..old.groups() {
             let refs = old.refs(group)?;
-            let Some((first, last)) = refs.first().zip(refs.last()) else { continue };
-            let here = within(documents, *first, *last);
+            let Some(last) = refs.last() else { continue };
+            let here;
+            (here, documents) = documents.split_at(documents.partition_point(|at| at <= last));
             let mut places = Vec::with_capacity(here.len());
             for at in here {
                 match refs.binary_search(at) {
@@ -64,7 +65,6 @@ impl<'e> PartExchange<'e> {
                     Err(_) => return Err(self.unknown(*at, again)),
                 }
             }
-            documents = &documents[here.len()..];
             let before = old.rows_at(group, &places)?;
             let mut now = Vec::with_capacity(before.len());
             for row in &before {

@@ -33,6 +33,11 @@ impl<W> NewFile<W> {
         self.writer.as_ref()
     }
 
+    /// Its writer, to be changed.
+    pub fn get_mut(&mut self) -> Option<&mut W> {
+        self.writer.as_mut()
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -149,6 +149,9 @@ impl<'p> SegmentPatch<'p> {
         let has_place = at.is_some() && !frames.next.as_ref().is_some_and(is_before);
         let wants_more = self.output.get().is_some_and(SegmentWriter::wants_more);
         if has_place || wants_more {
+            if let Some(writer) = self.output.get_mut().filter(|_| wants_more) {
+                writer.lengthen_frame();
+            }
             let lines = frames.reader.lines(&frame)?;
             let ends = self.ends(&lines)?;
             frames.open = Some(OpenFrame { start: frame.start, lines, ends, passed: 0, done: 0 });
@@ -169,6 +172,7 @@ impl<'p> SegmentPatch<'p> {
             if self.is_changed {
                 self.write_passed()?;
             }
+            self.output.get_mut().map_or(Ok(()), SegmentWriter::end_frame)?;
         }
         if let Some(frames) = &mut self.frames {
             frames.open = None;

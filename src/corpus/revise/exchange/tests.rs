@@ -122,7 +122,10 @@ fn frames_and_columns_without_a_change_are_copied_and_what_is_forgotten_is_in_no
         }
         number
     };
-    for gone in [vec![first_of(2)], vec![first_of(3) - 1], vec![0], vec![59], vec![13, 14, 15]] {
+    // Most of one, so that what is left is put together with the next one.
+    let most_of_one = (first_of(1)..first_of(2) - 1).collect();
+    let of_one = [vec![first_of(2)], vec![first_of(3) - 1], vec![0], vec![59], vec![13, 14, 15]];
+    for gone in of_one.into_iter().chain([most_of_one]) {
         let marked: Vec<(DocRef, Mark)> =
             gone.iter().map(|number| (documents[*number].at, Mark::Forgotten)).collect();
         let mark = format!("r{}", gone[0]);
