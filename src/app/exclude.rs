@@ -24,7 +24,7 @@ use crate::ingest::RunOptions;
 use crate::terminal::units::counted;
 use anyhow::{Context, Result, bail};
 use corpus::{
-    Changes, Corpus, Counts, Difference, Exclusions, Label, Manifest, PartFiles, Request, Selector,
+    Corpus, Counts, Difference, Exchange, Exclusions, Label, Manifest, PartFiles, Request, Selector,
 };
 use engine::Selection;
 use recipe::Slices;
@@ -226,14 +226,13 @@ impl Work<'_> {
             let last_steps = built.last_steps(label);
             let verdict = |row: &corpus::LedgerRow| last_steps?.rejection(row);
             // The rounds compare with evaluations, too.
-            let changes = Changes {
-                marks: &|at| gone.mark(at),
+            let exchange = Exchange {
+                marked: gone.of_label(number),
                 rounds: &rounds,
+                verdict: &verdict,
                 workers: options.workers,
-                may_change: &|first, last| touched.may_have(first, last),
-                ..Changes::of_verdict(&verdict)
             };
-            let (revised, changed) = corpus::revise(corpus, label, &mark, &changes)?;
+            let (revised, changed) = corpus::exchange(corpus, label, &mark, &exchange)?;
             *label = revised;
             if restored.contains(&number) {
                 difference.restored += label.counts.read;

@@ -219,18 +219,8 @@ impl Exclusions {
 
 /// Returns the ref of a document by its id. The newest label of a name counts.
 pub fn ref_of_id(labels: &[Label], id: &str) -> Option<DocRef> {
-    let (rest, record) = id.rsplit_once('#')?;
-    let record: u64 = record.parse().ok().filter(|record| *record < DocRef::RECORDS_MAX)?;
-    labels.iter().enumerate().rev().filter(|(_, label)| !label.removed).find_map(
-        |(number, label)| {
-            let source = rest
-                .strip_prefix(label.slice.as_str())?
-                .strip_prefix('/')?
-                .strip_prefix(label.name.as_str())?
-                .strip_prefix('/')?;
-            Some(DocRef::new(number as u64, label.source_named(source)?, record))
-        },
-    )
+    let mut labels = labels.iter().enumerate().rev().filter(|(_, label)| !label.removed);
+    labels.find_map(|(number, label)| label.ref_of_id(number as u64, id))
 }
 
 /// Tells which documents are excluded.

@@ -2,13 +2,16 @@
 
 mod columns;
 mod find;
+mod pages;
+mod patch;
 mod rows;
 mod scan;
 
 pub use find::{Fate, fates, offsets};
-pub use scan::{LedgerColumns, Words};
+pub use scan::{LedgerColumns, Urls, Words};
 
-pub(crate) use find::{places_of_url, ranked, reasons_of, rows_at, rows_of, witnesses};
+pub(crate) use find::{places_of_url, ranked, reasons_of, refs, rows_at, rows_of, witnesses};
+pub(crate) use patch::{OldLedger, PatchWriter};
 pub(crate) use rows::Rows;
 pub(crate) use scan::scan;
 

@@ -44,7 +44,8 @@ pub use contamination::{ContaminationCounts, MatchedSet, Matches};
 pub use error::Error;
 pub use exclusions::{Excluded, Exclusions, Match, Matcher, Request, Selector, ref_of_id};
 pub use ledger::{
-    EXCLUDED, Fate, LedgerColumns, LedgerRow, Mark, Rejection, SUPERSEDED, Words, fates, offsets,
+    EXCLUDED, Fate, LedgerColumns, LedgerRow, Mark, Rejection, SUPERSEDED, Urls, Words, fates,
+    offsets,
 };
 pub use lock::{Holder, Lock};
 pub use lookup::{Documents, DocumentsAside, Lookup, Verdicts};
@@ -54,7 +55,10 @@ pub use manifest::{
 };
 pub use part::{EpochReport, PartFiles, PartWriter};
 pub use repair::{Lost, Repair, repair};
-pub use revise::{BuiltRow, Changes, Comparison, Difference, Judge, Rounds, revise, rows_as_built};
+pub use revise::{
+    BuiltRow, Changes, Comparison, Difference, Exchange, Judge, Rounds, exchange, revise,
+    rows_as_built,
+};
 pub use store::{Corpus, sync_dir};
 pub use verify::{Finding, verify};
 pub use versions::{Newest, Superseded};

@@ -208,7 +208,7 @@ impl<'c> Lookup<'c> {
         Err(Error::corrupt(self.corpus.root(), what))
     }
 
-    /// Passes the columns of a file of the label's ledger to `each`, some rows at a time.
+    /// Passes the columns of a file of the label's ledger to `each`, one row group at a time.
     ///
     /// # Errors
     /// If the file cannot be read or is damaged.
@@ -435,20 +435,22 @@ mod tests {
         let rows = lookup.rows(&Verdicts::All, &(0..300).collect::<Vec<_>>()).unwrap();
         let (mut rows, mut seen) = (rows.into_iter(), 0);
         for file in &lookup.ledger {
-            let mut next_url = 0;
             let each = |columns: &LedgerColumns| {
-                for (place, at) in columns.refs.iter().enumerate() {
+                let sources = columns.sources.iter();
+                let mut sources =
+                    sources.flat_map(|(source, rows)| std::iter::repeat_n(*source, *rows));
+                let mut urls = columns.kept_urls.iter();
+                for place in 0..columns.rows {
                     let row = rows.next().unwrap();
-                    assert_eq!((*at as u64, columns.tokens[place]), (row.at.0, -1));
+                    assert_eq!(sources.next(), Some(row.at.source()));
+                    assert_eq!(columns.tokens[place], -1);
                     assert_eq!(columns.reason.of(place), row.reason.as_deref());
                     assert_eq!(columns.language.of(place), None);
                     let quality = Some(columns.quality[place]).filter(|value| !value.is_nan());
                     assert_eq!(quality, row.scores.quality);
                     assert_eq!(columns.bytes_kept[place] as u64, row.bytes_kept);
                     if row.reason.is_none() {
-                        let (at, url) = &columns.kept_urls[next_url];
-                        assert_eq!((*at, url.data()), (place, row.url.as_bytes()));
-                        next_url += 1;
+                        assert_eq!(urls.next(), Some((place, row.url.as_bytes())));
                     }
                     seen += 1;
                 }

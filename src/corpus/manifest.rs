@@ -281,6 +281,15 @@ impl Label {
         place.ok().map(|place| place as u64)
     }
 
+    /// The document of an id, if the label has such ids. `number` is the place of the label.
+    pub fn ref_of_id(&self, number: u64, id: &str) -> Option<DocRef> {
+        let (rest, record) = id.rsplit_once('#')?;
+        let record: u64 = record.parse().ok().filter(|record| *record < DocRef::RECORDS_MAX)?;
+        let rest = rest.strip_prefix(self.slice.as_str())?.strip_prefix('/')?;
+        let source = rest.strip_prefix(self.name.as_str())?.strip_prefix('/')?;
+        Some(DocRef::new(number, self.source_named(source)?, record))
+    }
+
     /// The id of a document of this label: `slice/label/source#record`.
     pub fn document_id(&self, at: DocRef) -> String {
         let source = &self.sources[at.source() as usize].name;

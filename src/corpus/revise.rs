@@ -6,14 +6,19 @@
 //! each document that was kept, and the row of each document that changed. A build writes what
 //! decontamination changes in the same way.
 //!
-//! A revision of exclusions changes what the label as built is: it takes documents out, and puts
-//! others, which were read again because of that, in their places.
+//! A revision of exclusions is an [`Exchange`]: it changes what the label as built is. It takes
+//! documents out, and puts others, which were read again because of that, in their places. All others
+//! stay as they are, so most of what is stored is copied and not read.
 
 mod again;
 mod change;
 mod difference;
+mod exchange;
 mod lines;
+mod new_file;
 mod part;
+mod patch;
+mod verdict;
 
 pub use self::difference::Difference;
 pub use self::part::{BuiltRow, rows_as_built};
@@ -21,9 +26,10 @@ pub(crate) use self::part::{Part, is_within};
 
 use self::again::Again;
 use self::change::{Change, Changed};
+use self::exchange::PartExchange;
 use self::part::parts;
 use crate::error::Error;
-use crate::ledger::{LedgerRow, Mark, Rejection};
+use crate::ledger::{LedgerRow, Mark, Rejection, refs};
 use crate::manifest::{Aside, File, Label};
 use crate::part::{EpochReport, PartFiles};
 use crate::store::Corpus;
@@ -37,12 +43,6 @@ pub struct Changes<'c> {
     pub verdict: &'c (dyn Fn(&LedgerRow) -> Option<Rejection> + Sync),
     /// Which documents are compared with evaluations.
     pub comparison: Comparison<'c>,
-    /// Which documents are taken out, and why.
-    pub marks: &'c (dyn Fn(DocRef) -> Option<Mark> + Sync),
-    /// Documents that were read again take the place of their rows and lines.
-    pub rounds: &'c [Rounds],
-    /// Whether a document between two refs may be taken out, or was read again.
-    pub may_change: &'c (dyn Fn(DocRef, DocRef) -> bool + Sync),
     /// How many parts are revised at a time.
     pub workers: usize,
     /// Called after each part, with its file of the ledger.
@@ -62,6 +62,20 @@ pub enum Comparison<'c> {
     Anew(Option<&'c Judge<'c>>),
 }
 
+/// Documents of a label that are taken out, or take the place of what was read before.
+#[derive(Clone, Copy)]
+pub struct Exchange<'c> {
+    /// Which documents are taken out, in order, and why.
+    pub marked: &'c [(DocRef, Mark)],
+    /// Documents that were read again take the place of their rows and lines.
+    pub rounds: &'c [Rounds],
+    /// Rejects documents that were read again by their rows as built: as an earlier revision did
+    /// with all others.
+    pub verdict: &'c (dyn Fn(&LedgerRow) -> Option<Rejection> + Sync),
+    /// How many parts are revised at a time.
+    pub workers: usize,
+}
+
 /// The parts that one run over documents of the label wrote.
 pub type Rounds = Vec<PartFiles>;
 
@@ -70,15 +84,8 @@ impl<'c> Changes<'c> {
     pub fn of_verdict(
         verdict: &'c (dyn Fn(&LedgerRow) -> Option<Rejection> + Sync),
     ) -> Changes<'c> {
-        Changes {
-            verdict,
-            comparison: Comparison::OfReturning(None),
-            marks: &|_| None,
-            rounds: &[],
-            may_change: &|_, _| true,
-            workers: 1,
-            done: &|_| {},
-        }
+        let comparison = Comparison::OfReturning(None);
+        Changes { verdict, comparison, workers: 1, done: &|_| {} }
     }
 
     /// Other evaluations, and nothing else.
@@ -91,14 +98,76 @@ impl<'c> Changes<'c> {
 /// Returns the label with the new files, which become part of the corpus when it is committed.
 ///
 /// # Errors
-/// If a file cannot be read or written, or is damaged; and if a document that was read again is
-/// another one than when the label was built.
+/// If a file cannot be read or written, or is damaged.
 pub fn revise(
     corpus: &Corpus,
     label: &Label,
     mark: &str,
     changes: &Changes<'_>,
 ) -> Result<(Label, Difference), Error> {
+    let in_order = in_order(label);
+    let of_part = |number: usize| {
+        let part: &Part<'_> = &in_order[number];
+        let changed = Change { corpus, part, mark, changes }.make()?;
+        (changes.done)(part.ledger);
+        Ok(changed)
+    };
+    let all = each(in_order.len(), changes.workers, of_part)?;
+    Ok(revised(label, &in_order, all))
+}
+
+/// Exchanges documents of `label`. Otherwise as [`revise`].
+///
+/// # Errors
+/// If a file cannot be read or written, or is damaged; and if a document that was read again is
+/// another one than when the label was built.
+pub fn exchange(
+    corpus: &Corpus,
+    label: &Label,
+    mark: &str,
+    exchange: &Exchange<'_>,
+) -> Result<(Label, Difference), Error> {
+    let in_order = in_order(label);
+    let mut documents: Vec<DocRef> = exchange.marked.iter().map(|(at, _)| *at).collect();
+    for file in exchange.rounds.iter().flatten().filter_map(|files| files.ledger.as_ref()) {
+        documents.extend(refs(&corpus.root().join(&file.path))?);
+    }
+    documents.sort_unstable();
+    documents.dedup();
+    let documents = &documents[..];
+    // What was read again is in order, and the parts that a worker changes one after the other are.
+    let workers = exchange.workers.clamp(1, in_order.len().max(1));
+    let consecutive = if exchange.rounds.is_empty() { 1 } else { in_order.len().div_ceil(workers) };
+    let groups: Vec<&[Part<'_>]> = in_order.chunks(consecutive.max(1)).collect();
+    let of_group = |number: usize| {
+        let first = |number: usize| groups.get(number).map(|group| group[0].ledger.first);
+        let mut again = Again::open(corpus, exchange.rounds);
+        if number > 0 {
+            again.skip_to(first(number).expect("one of the groups"))?;
+        }
+        let of_part =
+            |part| PartExchange { corpus, label, part, mark, exchange, documents }.make(&mut again);
+        let changed: Vec<_> = groups[number].iter().map(of_part).collect::<Result<_, Error>>()?;
+        again.end_before(first(number + 1))?;
+        Ok(changed)
+    };
+    let all = each(groups.len(), workers, of_group)?;
+    Ok(revised(label, &in_order, all.into_iter().flatten().collect()))
+}
+
+/// The parts of a label, in the order of their documents.
+fn in_order(label: &Label) -> Vec<Part<'_>> {
+    let mut in_order: Vec<Part<'_>> = parts(label).collect();
+    in_order.sort_by_key(|part| part.ledger.first);
+    in_order
+}
+
+/// Returns a label after its parts have changed, and what changed.
+fn revised(
+    label: &Label,
+    parts: &[Part<'_>],
+    changed: Vec<Option<Changed>>,
+) -> (Label, Difference) {
     let built = label.aside.built.clone();
     let mut revised = Label {
         segments: Vec::new(),
@@ -106,80 +175,54 @@ pub fn revise(
         aside: Aside { built, ..Aside::default() },
         ..label.clone()
     };
-    let mut in_order: Vec<Part<'_>> = parts(label).collect();
-    in_order.sort_by_key(|part| part.ledger.first);
-    let all = each_part(&in_order, changes, corpus, |part, again| {
-        Change { corpus, part, mark, changes }.make(again)
-    })?;
     let (mut sum, mut reports) = (Difference::default(), Vec::new());
-    for (part, changed) in in_order.iter().zip(all) {
+    for (part, changed) in parts.iter().zip(changed) {
         let mut report = EpochReport::default();
         report.set_files(match changed {
             None => part.files(),
-            Some(Changed { files, before, difference }) => {
+            Some(Changed { files, before, now, difference }) => {
                 revised.counts.subtract(&before);
                 sum.add(&difference);
-                files
+                PartFiles { counts: now, ..files }
             }
         });
         reports.push(report);
     }
     reports.iter_mut().for_each(|report| report.add_to(&mut revised));
-    Ok((revised, sum))
+    (revised, sum)
 }
 
-/// Changes each of `parts`, which are in order, several at a time.
-fn each_part<'c>(
-    parts: &[Part<'_>],
-    changes: &Changes<'c>,
-    corpus: &'c Corpus,
-    change: impl Fn(&Part<'_>, &mut Again<'c>) -> Result<Option<Changed>, Error> + Sync,
-) -> Result<Vec<Option<Changed>>, Error> {
-    let workers = changes.workers.clamp(1, parts.len().max(1));
-    // What was read again is in order, and the parts that a worker changes one after the other are.
-    let consecutive = if changes.rounds.is_empty() { 1 } else { parts.len().div_ceil(workers) };
-    let groups: Vec<&[Part<'_>]> = parts.chunks(consecutive.max(1)).collect();
+/// Calls `work` with all numbers below `count`, on some threads. Returns the results in order.
+fn each<T: Send>(
+    count: usize,
+    workers: usize,
+    work: impl Fn(usize) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
     let (next, has_failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let of_group = |number: usize| -> Result<Vec<Option<Changed>>, Error> {
-        let first = |number: usize| groups.get(number).map(|group| group[0].ledger.first);
-        let mut again = Again::open(corpus, changes.rounds);
-        if number > 0 {
-            again.skip_to(first(number).expect("one of the groups"))?;
-        }
-        let mut changed = Vec::new();
-        for part in groups[number] {
-            changed.push(change(part, &mut again)?);
-            (changes.done)(part.ledger);
-        }
-        again.end_before(first(number + 1))?;
-        Ok(changed)
-    };
     let work = || {
-        let mut changed = Vec::new();
+        let mut done = Vec::new();
         loop {
             let number = next.fetch_add(1, Relaxed);
-            if number >= groups.len() || has_failed.load(Relaxed) {
-                return changed;
+            if number >= count || has_failed.load(Relaxed) {
+                return done;
             }
-            let of_group = of_group(number);
-            has_failed.fetch_or(of_group.is_err(), Relaxed);
-            changed.push((number, of_group));
+            let of_number = work(number);
+            has_failed.fetch_or(of_number.is_err(), Relaxed);
+            done.push((number, of_number));
         }
     };
-    let mut changed = std::thread::scope(|scope| {
-        let others = 1..workers.min(groups.len());
+    let mut done = std::thread::scope(|scope| {
+        let others = 1..workers.min(count);
         let others: Vec<_> = others.map(|_| scope.spawn(work)).collect();
-        let mut changed = work();
+        let mut done = work();
         for thread in others {
             let of_thread = thread.join();
-            changed.extend(of_thread.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            done.extend(of_thread.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
-        changed
+        done
     });
-    changed.sort_by_key(|(number, _)| *number);
-    let of_groups: Result<Vec<_>, Error> =
-        changed.into_iter().map(|(_, of_group)| of_group).collect();
-    Ok(of_groups?.into_iter().flatten().collect())
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, of_number)| of_number).collect()
 }
 
 #[cfg(test)]
@@ -355,8 +398,8 @@ mod tests {
             part.push(&document(record, true), None).unwrap();
         }
         let rounds = [vec![part.finish().unwrap()]];
-        let changes = Changes { rounds: &rounds, ..Changes::of_verdict(&|_| None) };
-        let (revised, _) = revise(&corpus, &built, "r1", &changes).unwrap();
+        let of_rounds = Exchange { marked: &[], rounds: &rounds, verdict: &|_| None, workers: 1 };
+        let (revised, _) = exchange(&corpus, &built, "r1", &of_rounds).unwrap();
         assert_eq!(revised.counts, clean.counts);
         assert_eq!(contents(&corpus, &revised), contents(&corpus, &clean));
     }

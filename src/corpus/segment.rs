@@ -2,6 +2,10 @@
 //!
 //! RedPajama's form, readable with common tools: `zstdcat data/*/*/*.jsonl.zst`.
 
+mod frames;
+
+pub(crate) use frames::{Frame, Frames};
+
 use crate::error::Error;
 use crate::manifest::File as PartFile;
 use document::{DocRef, Document};
@@ -62,6 +66,7 @@ pub(crate) struct SegmentWriter {
     compressor: zstd::bulk::Compressor<'static>,
     lines: Vec<u8>,
     frame: Vec<u8>,
+    frame_bytes: usize,
     first: Option<DocRef>,
     last: DocRef,
     records: u64,
@@ -77,6 +82,7 @@ impl SegmentWriter {
             compressor,
             lines: Vec::new(),
             frame: Vec::new(),
+            frame_bytes: FRAME_BYTES,
             first: None,
             last: DocRef(0),
             records: 0,
@@ -96,12 +102,47 @@ impl SegmentWriter {
         self.end_line(at)
     }
 
+    /// Adds whole frames of another segment as they are. Their first document is `first`, and `last` is
+    /// one of them.
+    pub fn push_frames(
+        &mut self,
+        frames: &mut impl Read,
+        first: DocRef,
+        last: DocRef,
+    ) -> Result<(), Error> {
+        assert!(self.first.is_none() || self.last < first, "documents come in order");
+        if !self.lines.is_empty() {
+            self.flush_frame()?;
+        }
+        io::copy(frames, &mut self.file).map_err(Error::io(&self.path))?;
+        self.first.get_or_insert(first);
+        self.last = last;
+        Ok(())
+    }
+
+    /// Whether the lines that wait for their frame are too few for one of their own.
+    pub fn wants_more(&self) -> bool {
+        (1..FRAME_BYTES / 2).contains(&self.lines.len())
+    }
+
+    /// Lets the next frame be twice as long as others, up to [`SegmentWriter::end_frame`]: it takes a
+    /// whole frame of another segment, so that the frames after that one can be copied.
+    pub fn lengthen_frame(&mut self) {
+        self.frame_bytes = 2 * FRAME_BYTES;
+    }
+
+    /// Ends the frame, unless its lines are too few.
+    pub fn end_frame(&mut self) -> Result<(), Error> {
+        self.frame_bytes = FRAME_BYTES;
+        if self.lines.is_empty() || self.wants_more() { Ok(()) } else { self.flush_frame() }
+    }
+
     fn end_line(&mut self, at: DocRef) -> Result<(), Error> {
         assert!(self.first.is_none() || self.last < at, "documents come in order");
         self.first.get_or_insert(at);
         self.last = at;
         self.records += 1;
-        if self.lines.len() >= FRAME_BYTES { self.flush_frame() } else { Ok(()) }
+        if self.lines.len() >= self.frame_bytes { self.flush_frame() } else { Ok(()) }
     }
 
     fn flush_frame(&mut self) -> Result<(), Error> {
@@ -178,8 +219,21 @@ pub(crate) fn line_end(id: &str) -> Vec<u8> {
     format!("\"id\":{id}}}}}\n").into_bytes()
 }
 
+/// Fails if a file is not as the manifest says.
+pub(crate) fn check_whole(path: &Path, file: &PartFile) -> Result<(), Error> {
+    let (bytes, crc32c) = checksum(path)?;
+    if (bytes, crc32c) != (file.bytes, file.crc32c) {
+        let what = format!(
+            "{} bytes with checksum {:08x} expected, {bytes} with {crc32c:08x} found",
+            file.bytes, file.crc32c
+        );
+        return Err(Error::corrupt(path, what));
+    }
+    Ok(())
+}
+
 /// Computes the size and checksum of a file.
-pub(crate) fn checksum(path: &Path) -> Result<(u64, u32), Error> {
+fn checksum(path: &Path) -> Result<(u64, u32), Error> {
     let mut file = File::open(path).map_err(Error::unopened(path))?;
     let mut buffer = vec![0; 1 << 18];
     let (mut bytes, mut crc) = (0, 0);

@@ -8,7 +8,7 @@ use crate::ledger::{self, LedgerRow};
 use crate::lock::Lock;
 use crate::manifest::{Counts, File, Label, Manifest, Position};
 use crate::names::{Written, written};
-use crate::segment::{SegmentReader, checksum};
+use crate::segment::{SegmentReader, check_whole};
 use crate::store::Corpus;
 use arrangement::{Depth, RunMeta};
 use document::DocRef;
@@ -158,7 +158,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
         sums: &mut Counts,
     ) -> Option<Vec<String>> {
         let path = self.corpus.root().join(&part.path);
-        let whole = file_is_whole(&path, part);
+        let whole = check_whole(&path, part);
         let is_whole = self.ok_or_found(part, whole).is_some();
         let mut kept = Vec::new();
         let mut each = |row: LedgerRow| -> Result<(), Error> {
@@ -208,7 +208,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
     /// Verifies a segment, which must have exactly the documents `kept`.
     fn segment(&mut self, segment: &File, kept: Option<&[String]>) {
         let path = self.corpus.root().join(&segment.path);
-        let done = file_is_whole(&path, segment).and_then(|()| {
+        let done = check_whole(&path, segment).and_then(|()| {
             let ids = segment_ids(&path)?;
             if ids.len() as u64 != segment.records {
                 let what = format!("{} documents expected, {} found", segment.records, ids.len());
@@ -429,18 +429,6 @@ impl Expected {
             "the manifest resumes at record {record} of source {source}, and the ledger {end}"
         ))
     }
-}
-
-fn file_is_whole(path: &Path, file: &File) -> Result<(), Error> {
-    let (bytes, crc32c) = checksum(path)?;
-    if (bytes, crc32c) != (file.bytes, file.crc32c) {
-        let what = format!(
-            "{} bytes with checksum {:08x} expected, {bytes} with {crc32c:08x} found",
-            file.bytes, file.crc32c
-        );
-        return Err(Error::corrupt(path, what));
-    }
-    Ok(())
 }
 
 /// Reads the ids of a segment's documents.

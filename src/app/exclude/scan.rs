@@ -35,10 +35,11 @@ impl Gone {
         self.0.iter().map(|(at, _)| at.0)
     }
 
-    /// Why a record is taken out, if it is.
-    pub fn mark(&self, at: DocRef) -> Option<Mark> {
-        let place = self.0.binary_search_by_key(&at, |(at, _)| *at);
-        place.ok().map(|place| self.0[place].1)
+    /// Those of a label, in order, and why each is taken out.
+    pub fn of_label(&self, number: u64) -> &[(DocRef, Mark)] {
+        let start = self.0.partition_point(|(at, _)| at.label() < number);
+        let end = self.0.partition_point(|(at, _)| at.label() <= number);
+        &self.0[start..end]
     }
 }
 

@@ -6,7 +6,6 @@ use super::histogram::{Histogram, Scale};
 use crate::look::Look;
 use anyhow::Result;
 use corpus::{File, Label, LedgerColumns, Lookup, Words};
-use document::DocRef;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -108,20 +107,26 @@ impl Part {
     }
 
     fn add(&mut self, columns: &LedgerColumns) {
-        let LedgerColumns { refs, reason, language, bucket, .. } = columns;
+        let LedgerColumns { rows, sources, reason, language, bucket, .. } = columns;
         self.languages.resize(language.names.len() + 1, Tally::default());
         self.buckets.resize(bucket.names.len() + 1, Tally::default());
-        for (row, at) in refs.iter().enumerate() {
-            let number = reason.values[row] as usize;
-            let is_kept = number == 0;
-            let source = DocRef(*at as u64).source() - self.first_source;
+        let mut reasons = reason.values.iter();
+        for (source, rows) in sources {
+            let reasons = reasons.by_ref().take(*rows);
             // A source beyond the file's last one is damage that `verify` names.
-            if let Some(of_source) = self.sources.get_mut(source as usize) {
-                if of_source.len() <= number {
-                    of_source.resize(reason.names.len() + 1, 0);
-                }
-                of_source[number] += 1;
+            let place = source.checked_sub(self.first_source);
+            let Some(of_source) = place.and_then(|place| self.sources.get_mut(place as usize))
+            else {
+                let _ = reasons.count();
+                continue;
+            };
+            if of_source.len() <= reason.names.len() {
+                of_source.resize(reason.names.len() + 1, 0);
             }
+            reasons.for_each(|number| of_source[*number as usize] += 1);
+        }
+        for row in 0..*rows {
+            let is_kept = reason.values[row] == 0;
             let tally = Tally {
                 read: 1,
                 kept: u64::from(is_kept),
@@ -134,8 +139,8 @@ impl Part {
             self.scanned.perplexity.add(columns.perplexity[row], is_kept);
             self.scanned.quality.add(columns.quality[row], is_kept);
         }
-        for (row, url) in &columns.kept_urls {
-            self.sites.add(url.data(), columns.bytes_kept[*row].max(0) as u64);
+        for (row, url) in columns.kept_urls.iter() {
+            self.sites.add(url, columns.bytes_kept[row].max(0) as u64);
         }
     }
 }

@@ -43,9 +43,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (began, mut seen, mut sum) = (cpu_seconds(), 0, 0.0);
     for file in &label.ledger {
         lookup.scan(file, |columns| {
-            seen += columns.refs.len() as u64;
+            seen += columns.rows as u64;
             sum += columns.quality.iter().filter(|value| !value.is_nan()).sum::<f64>();
-            sum += columns.kept_urls.len() as f64;
+            sum += columns.kept_urls.iter().count() as f64;
         })?;
     }
     let seconds = cpu_seconds() - began;

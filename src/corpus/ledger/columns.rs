@@ -1,10 +1,11 @@
 //! The columns of the ledger: one table for the schema, the writer and the reader.
 
 use super::LedgerRow;
+use super::find::values;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use document::DocRef;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::column::writer::ColumnWriter;
+use parquet::column::writer::{ColumnWriter, ColumnWriterImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 
@@ -350,6 +351,98 @@ impl Column {
         }
         Ok(())
     }
+}
+
+/// Rows of a row group and their places in it, which ascend.
+#[derive(Clone, Copy)]
+pub(super) struct Placed<'r> {
+    pub places: &'r [usize],
+    pub rows: &'r [LedgerRow],
+}
+
+impl Column {
+    /// Whether two rows have the same value.
+    pub fn is_equal(&self, one: &LedgerRow, other: &LedgerRow) -> bool {
+        match self.field {
+            Long(get, _) => get(one) == get(other),
+            OptionalLong(get, _) => get(one) == get(other),
+            Int(get, _) => get(one) == get(other),
+            OptionalDouble(get, _) => get(one).map(f64::to_bits) == get(other).map(f64::to_bits),
+            Text(get, _) => get(one) == get(other),
+            OptionalText(get, _) | OptionalJson(get, _) => get(one) == get(other),
+        }
+    }
+
+    /// Writes the column of a row group that `reader` reads, with the values of other rows in their
+    /// places.
+    pub fn rewrite(
+        &self,
+        reader: &mut ColumnReader,
+        records: usize,
+        placed: Placed<'_>,
+        writer: &mut ColumnWriter<'_>,
+    ) -> Result<(), ParquetError> {
+        use ColumnReader as R;
+        use ColumnWriter as W;
+        match (&self.field, reader, writer) {
+            (Long(get, _), R::Int64ColumnReader(reader), W::Int64ColumnWriter(writer)) => {
+                rewrite(reader, records, placed, |row| Some(get(row) as i64), writer)
+            }
+            (OptionalLong(get, _), R::Int64ColumnReader(reader), W::Int64ColumnWriter(writer)) => {
+                let get = |row: &LedgerRow| get(row).map(|value| value as i64);
+                rewrite(reader, records, placed, get, writer)
+            }
+            (Int(get, _), R::Int32ColumnReader(reader), W::Int32ColumnWriter(writer)) => {
+                rewrite(reader, records, placed, |row| Some(get(row) as i32), writer)
+            }
+            (
+                OptionalDouble(get, _),
+                R::DoubleColumnReader(reader),
+                W::DoubleColumnWriter(writer),
+            ) => rewrite(reader, records, placed, get, writer),
+            (Text(get, _), R::ByteArrayColumnReader(reader), W::ByteArrayColumnWriter(writer)) => {
+                let get = |row: &LedgerRow| Some(ByteArray::from(get(row).into_bytes()));
+                rewrite(reader, records, placed, get, writer)
+            }
+            (
+                OptionalText(get, _) | OptionalJson(get, _),
+                R::ByteArrayColumnReader(reader),
+                W::ByteArrayColumnWriter(writer),
+            ) => {
+                let get = |row: &LedgerRow| get(row).map(|text| ByteArray::from(text.into_bytes()));
+                rewrite(reader, records, placed, get, writer)
+            }
+            _ => Err(self.wrong_type()),
+        }
+    }
+}
+
+fn rewrite<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    records: usize,
+    placed: Placed<'_>,
+    get: impl Fn(&LedgerRow) -> Option<T::T>,
+    writer: &mut ColumnWriterImpl<'_, T>,
+) -> Result<(), ParquetError> {
+    let (levels, mut values) = values(reader, records)?;
+    let others = placed.places.iter().copied().zip(placed.rows.iter().map(get));
+    if levels.is_empty() {
+        for (place, value) in others {
+            values[place] = value.expect("a required column has all values");
+        }
+        return writer.write_batch(&values, None, None).map(|_| ());
+    }
+    let (mut before, mut others) = (values.into_iter(), others.peekable());
+    let mut now = Vec::with_capacity(records);
+    let levels_now = levels.iter().enumerate().map(|(place, level)| {
+        let value = if *level == 1 { before.next() } else { None };
+        let value = others.next_if(|(other, _)| *other == place).map_or(value, |(_, other)| other);
+        let level = i16::from(value.is_some());
+        now.extend(value);
+        level
+    });
+    let levels_now: Vec<i16> = levels_now.collect();
+    writer.write_batch(&now, Some(&levels_now), None).map(|_| ())
 }
 
 /// The values that are present, and the definition level of each row: 0 if its value is absent.

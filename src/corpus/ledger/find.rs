@@ -1,10 +1,13 @@
 //! Finding rows of a ledger file, by reading only the columns and rows that are needed.
 
 use super::columns::{COLUMNS, COLUMNS_MIN, check, place_of};
+use super::pages::Pages;
+use super::scan::{Urls, Words};
 use super::{LedgerRow, parquet_error};
 use crate::error::Error;
 use document::{DocRef, Reason};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 use parquet::file::properties::ReaderProperties;
@@ -26,6 +29,37 @@ pub(super) struct Groups {
 impl Groups {
     pub fn open(path: &Path) -> Result<Groups, Error> {
         Groups::open_with(path, ReadOptionsBuilder::new())
+    }
+
+    /// Opens a file so that whole columns can be copied.
+    pub fn open_to_copy(path: &Path) -> Result<Groups, Error> {
+        let filters = ReaderProperties::builder().set_read_bloom_filter(true).build();
+        let options = ReadOptionsBuilder::new()
+            .with_reader_properties(filters)
+            .with_page_index()
+            .with_encoding_stats_as_mask(false);
+        Groups::open_with(path, options)
+    }
+
+    /// What is known of a column of a row group, as its writer returned it.
+    pub fn closed(&self, group: usize, place: usize) -> Result<ColumnCloseResult, ParquetError> {
+        let metadata = self.file.metadata().row_group(group).column(place).clone();
+        let statistics = metadata.statistics().cloned().map(as_written);
+        let metadata = metadata.into_builder().clear_statistics();
+        let metadata = match statistics {
+            Some(statistics) => metadata.set_statistics(statistics),
+            None => metadata,
+        };
+        let metadata = metadata.build()?;
+        let page_index = self.file.metadata().page_index_for_row_group(group);
+        Ok(ColumnCloseResult {
+            bytes_written: metadata.compressed_size().max(0) as u64,
+            rows_written: self.rows(group),
+            bloom_filter: self.file.get_row_group(group)?.get_column_bloom_filter(place).cloned(),
+            column_index: page_index.column_index(place).cloned(),
+            offset_index: page_index.offset_index(place).cloned(),
+            metadata,
+        })
     }
 
     fn open_with(path: &Path, options: ReadOptionsBuilder) -> Result<Groups, Error> {
@@ -84,6 +118,26 @@ impl Groups {
         }
     }
 
+    /// Returns the refs of a row group.
+    pub fn refs(&self, group: usize) -> Result<Vec<DocRef>, ParquetError> {
+        let ColumnReader::Int64ColumnReader(mut reader) = self.column(group, place_of("ref"))?
+        else {
+            return Err(wrong_type());
+        };
+        let (_, refs) = values(&mut reader, self.rows(group) as usize)?;
+        Ok(refs.into_iter().map(|at| DocRef(at as u64)).collect())
+    }
+
+    /// Returns the rows of a row group at `places`, which ascend.
+    pub fn rows_at(&self, group: usize, places: &[usize]) -> Result<Vec<LedgerRow>, ParquetError> {
+        let mut rows = vec![LedgerRow::default(); places.len()];
+        for (place, column) in COLUMNS.iter().enumerate().take(self.columns) {
+            column.read_at(&mut self.column(group, place)?, places, &mut rows)?;
+        }
+        rows.iter().try_for_each(check)?;
+        Ok(rows)
+    }
+
     /// Returns the places in the file of those of the refs, which ascend, that it has.
     fn places_of(&self, refs: &[DocRef]) -> Result<Vec<u64>, ParquetError> {
         let (mut places, mut start) = (Vec::new(), 0);
@@ -137,9 +191,41 @@ impl Groups {
     }
 }
 
+/// Returns statistics as their writer had them: for integers it repeats them in fields of Parquet's
+/// first version, which a reader passes over.
+fn as_written(statistics: Statistics) -> Statistics {
+    match statistics {
+        Statistics::Int32(of) => of.with_backwards_compatible_min_max(true).into(),
+        Statistics::Int64(of) => of.with_backwards_compatible_min_max(true).into(),
+        other => other,
+    }
+}
+
 /// Whether a column may lack values.
 pub(super) fn reader_is_optional(file: &SerializedFileReader<File>, place: usize) -> bool {
     file.metadata().file_metadata().schema_descr().column(place).max_def_level() > 0
+}
+
+/// Reads the next rows: a level for each, if the column is optional, and the values that are present.
+pub(super) fn values<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+) -> Result<(Vec<i16>, Vec<T::T>), ParquetError> {
+    let (mut levels, mut values) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    // A call may end at a page.
+    let mut read = 0;
+    while read < rows {
+        let (records, ..) =
+            reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;
+        if records == 0 {
+            break;
+        }
+        read += records;
+    }
+    if read != rows {
+        return Err(ParquetError::General("a column is too short".to_owned()));
+    }
+    Ok((levels, values))
 }
 
 fn batch<T: DataType<T = V>, V>(
@@ -166,15 +252,7 @@ pub(crate) fn rows_at(path: &Path, places: &[u64]) -> Result<Vec<LedgerRow>, Err
         if within.is_empty() {
             continue;
         }
-        let mut read = vec![LedgerRow::default(); within.len()];
-        let mut columns = || -> Result<(), ParquetError> {
-            for (place, column) in COLUMNS.iter().enumerate().take(groups.columns) {
-                column.read_at(&mut groups.column(group, place)?, &within, &mut read)?;
-            }
-            read.iter().try_for_each(check)
-        };
-        columns().map_err(parquet_error(path))?;
-        rows.append(&mut read);
+        rows.append(&mut groups.rows_at(group, &within).map_err(parquet_error(path))?);
     }
     if rows.len() != places.len() {
         let what = format!("row {} expected, {start} rows found", places.last().unwrap_or(&0));
@@ -297,52 +375,43 @@ pub struct Fate<'r> {
 /// If the file cannot be read, or is damaged.
 pub fn fates(path: &Path, with_urls: bool, mut each: impl FnMut(Fate<'_>)) -> Result<(), Error> {
     let groups = Groups::open(path)?;
+    let (mut reasons, mut urls) = (Words::default(), Urls::default());
     let mut group_fates = |group: usize| -> Result<(), ParquetError> {
-        let open = |name: &str| groups.column(group, place_of(name));
-        let (
-            ColumnReader::Int64ColumnReader(mut refs),
-            ColumnReader::ByteArrayColumnReader(mut reasons),
-            ColumnReader::ByteArrayColumnReader(urls),
-        ) = (open("ref")?, open("reason")?, open("url")?)
-        else {
-            return Err(wrong_type());
-        };
-        let mut urls = with_urls.then_some(urls);
+        let pages = |name: &str| Pages::open(&groups.file, group, name);
+        let refs = groups.refs(group)?;
+        reasons.read(pages("reason")?)?;
+        let with_url = if with_urls { urls.read(pages("url")?, |_| true)? } else { refs.len() };
         // Ledgers of earlier versions have no such column.
         let has_pages = with_urls && place_of("page") < groups.columns;
-        let mut pages = match has_pages.then(|| open("page")).transpose()? {
-            None => None,
-            Some(ColumnReader::Int64ColumnReader(pages)) => Some(pages),
-            Some(_) => return Err(wrong_type()),
+        let (paged, numbers) = match has_pages.then(|| groups.column(group, place_of("page"))) {
+            None => (Vec::new(), Vec::new()),
+            Some(reader) => match reader? {
+                ColumnReader::Int64ColumnReader(mut reader) => values(&mut reader, refs.len())?,
+                _ => return Err(wrong_type()),
+            },
         };
-        loop {
-            let (_, refs) = batch::<_, i64>(&mut refs)?;
-            let (dropped, reasons) = batch::<_, ByteArray>(&mut reasons)?;
-            let urls = urls.as_mut().map(batch::<_, ByteArray>).transpose()?;
-            let urls = urls.map(|(_, urls)| urls);
-            let pages = pages.as_mut().map(batch::<_, i64>).transpose()?;
-            let (paged, pages) = pages.unwrap_or_default();
-            let is_even = dropped.len() == refs.len()
-                && urls.as_ref().is_none_or(|urls| urls.len() == refs.len())
-                && (!has_pages || paged.len() == refs.len());
-            if !is_even {
-                return Err(ParquetError::General("columns of different lengths".to_owned()));
-            }
-            if refs.is_empty() {
-                return Ok(());
-            }
-            let (mut reasons, mut pages) = (reasons.iter(), pages.into_iter());
-            for (place, at) in refs.iter().enumerate() {
-                let reason = if dropped[place] == 1 { reasons.next() } else { None };
-                let reason = reason.map(ByteArray::as_utf8).transpose()?;
-                let url = urls.as_ref().map_or(Ok(""), |urls| urls[place].as_utf8())?;
-                let page = if paged.get(place) == Some(&1) { pages.next() } else { None };
-                let page = page.map(|page| page as u64);
-                each(Fate { at: DocRef(*at as u64), url, page, reason });
-            }
+        if reasons.values.len() != refs.len() || with_url != refs.len() {
+            return Err(ParquetError::General("columns of different lengths".to_owned()));
         }
+        let (mut of_rows, mut numbers) = (urls.iter(), numbers.into_iter());
+        for (row, at) in refs.into_iter().enumerate() {
+            let url = if with_urls { of_rows.next().map_or(&[][..], |(_, url)| url) } else { &[] };
+            let url = std::str::from_utf8(url);
+            let url = url.map_err(|error| ParquetError::General(error.to_string()))?;
+            let page = if paged.get(row) == Some(&1) { numbers.next() } else { None };
+            each(Fate { at, url, page: page.map(|page| page as u64), reason: reasons.of(row) });
+        }
+        Ok(())
     };
     (0..groups.count()).try_for_each(&mut group_fates).map_err(parquet_error(path))
+}
+
+/// Returns the refs of all records of a ledger file.
+pub(crate) fn refs(path: &Path) -> Result<Vec<DocRef>, Error> {
+    let groups = Groups::open(path)?;
+    let of_groups = (0..groups.count()).map(|group| groups.refs(group));
+    let of_groups: Result<Vec<_>, ParquetError> = of_groups.collect();
+    Ok(of_groups.map_err(parquet_error(path))?.concat())
 }
 
 /// Calls `each` with every record of a ledger file and the byte at which it begins in its source.

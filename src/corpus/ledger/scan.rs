@@ -1,26 +1,24 @@
 //! Reading some columns of all rows of a ledger file, without rows.
 
 use super::columns::place_of;
-use super::find::reader_is_optional;
+use super::pages::{Pages, Values, all_texts, check_numbers, read, texts};
 use super::parquet_error;
 use crate::error::Error;
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType};
+use bytes::Bytes;
+use document::DocRef;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::statistics::Statistics;
 use std::fs::File;
 use std::path::Path;
 
-/// Rows that are passed on at a time: their columns fit into the second-level cache.
-const BATCH: usize = 1 << 13;
-
-/// Columns of consecutive rows, in the order of refs.
+/// Columns of the rows of a row group, in the order of refs.
 #[derive(Default)]
 pub struct LedgerColumns {
-    /// `ref`.
-    pub refs: Vec<i64>,
-    /// `bytes_read`.
-    pub bytes_read: Vec<i64>,
+    /// The number of rows.
+    pub rows: usize,
+    /// The sources of the rows: the number of each and how many consecutive rows are of it.
+    pub sources: Vec<(u64, usize)>,
     /// `bytes_kept`.
     pub bytes_kept: Vec<i64>,
     /// `reason`: absent for documents that are kept.
@@ -37,8 +35,8 @@ pub struct LedgerColumns {
     pub quality: Vec<f64>,
     /// `tokens`; -1 where they are not counted.
     pub tokens: Vec<i64>,
-    /// `url` of each document that is kept, with the place of its row in these columns.
-    pub kept_urls: Vec<(usize, ByteArray)>,
+    /// `url` of each document that is kept.
+    pub kept_urls: Urls,
 }
 
 /// A column with few different values.
@@ -48,8 +46,6 @@ pub struct Words {
     pub names: Vec<String>,
     /// For each row the number of its value, from 1 on; 0 if it is absent.
     pub values: Vec<u32>,
-    /// The values of the dictionary of the current row group, the last ones used first.
-    known: Vec<(ByteArray, u32)>,
 }
 
 impl Words {
@@ -59,33 +55,106 @@ impl Words {
         number.checked_sub(1).map(|place| self.names[place].as_str())
     }
 
-    /// Returns the number of a value. Values of one dictionary are told by where they are in memory:
-    /// `known` keeps them there.
-    fn number(&mut self, value: &ByteArray) -> u32 {
-        let is_it = |(known, _): &(ByteArray, u32)| {
-            known.data().as_ptr() == value.data().as_ptr() && known.len() == value.len()
-        };
-        if let Some(place) = self.known.iter().position(is_it) {
-            let number = self.known[place].1;
-            self.known.swap(place, place.saturating_sub(1));
-            return number;
-        }
-        let name = String::from_utf8_lossy(value.data());
+    fn number(&mut self, value: &[u8]) -> u32 {
+        let name = String::from_utf8_lossy(value);
         let place = self.names.iter().position(|known| *known == name);
         let place = place.unwrap_or_else(|| {
             self.names.push(name.into_owned());
             self.names.len() - 1
         });
-        let number = place as u32 + 1;
-        // Without a dictionary each value is somewhere else.
-        if self.known.len() < self.names.len() + 64 {
-            self.known.push((value.clone(), number));
+        place as u32 + 1
+    }
+
+    pub(super) fn read(&mut self, mut pages: Pages) -> Result<(), ParquetError> {
+        let mut values = std::mem::take(&mut self.values);
+        values.clear();
+        let mut known: Option<Vec<u32>> = None;
+        while let Some(rows) = pages.next()? {
+            let mut present = Vec::new();
+            match &rows.values {
+                Values::Numbers(numbers) => {
+                    let known = match &mut known {
+                        Some(known) => known,
+                        None => {
+                            let all = all_texts(&pages.dictionary)?.into_iter();
+                            known.insert(
+                                all.map(|(start, end)| self.number(&pages.dictionary[start..end]))
+                                    .collect(),
+                            )
+                        }
+                    };
+                    check_numbers(numbers, known.len())?;
+                    present.extend(numbers.iter().map(|number| known[*number as usize]));
+                }
+                Values::Plain(bytes, count) => texts(bytes, *count, |start, end| {
+                    present.push(self.number(&bytes[start..end]));
+                })?,
+            }
+            rows.spread(present, 0, &mut values);
         }
-        number
+        self.values = values;
+        Ok(())
     }
 }
 
-/// Passes the columns of a ledger file to `each`, some rows at a time.
+/// The addresses of some rows.
+#[derive(Default)]
+pub struct Urls {
+    pages: Vec<Bytes>,
+    /// The row, and where its address is in which page.
+    places: Vec<(usize, usize, usize, usize)>,
+}
+
+impl Urls {
+    /// The addresses, each with the place of its row in the columns.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let of = |&(row, page, start, end): &(usize, usize, usize, usize)| {
+            (row, &self.pages[page][start..end])
+        };
+        self.places.iter().map(of)
+    }
+
+    /// Reads the addresses of the rows that are wanted. Returns the number of all rows.
+    pub(super) fn read(
+        &mut self,
+        mut pages: Pages,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Result<usize, ParquetError> {
+        self.pages.clear();
+        self.places.clear();
+        let (mut row, mut dictionary) = (0, None);
+        while let Some(rows) = pages.next()? {
+            let page = self.pages.len();
+            let mut take = |start: usize, end: usize| {
+                if is_wanted(row) {
+                    self.places.push((row, page, start, end));
+                }
+                row += 1;
+            };
+            match rows.values {
+                Values::Plain(bytes, count) => {
+                    texts(&bytes, count, take)?;
+                    self.pages.push(bytes);
+                }
+                Values::Numbers(numbers) => {
+                    let all = match &dictionary {
+                        Some(all) => all,
+                        None => dictionary.insert(all_texts(&pages.dictionary)?),
+                    };
+                    check_numbers(&numbers, all.len())?;
+                    for number in numbers {
+                        let (start, end) = all[number as usize];
+                        take(start, end);
+                    }
+                    self.pages.push(pages.dictionary.clone());
+                }
+            }
+        }
+        Ok(row)
+    }
+}
+
+/// Passes the columns of a ledger file to `each`, one row group at a time.
 ///
 /// # Errors
 /// If the file cannot be read or is damaged.
@@ -94,161 +163,79 @@ pub(crate) fn scan(path: &Path, mut each: impl FnMut(&LedgerColumns)) -> Result<
     let file = SerializedFileReader::new(file).map_err(parquet_error(path))?;
     let mut columns = LedgerColumns::default();
     for group in 0..file.num_row_groups() {
-        scan_group(&file, group, &mut columns, &mut each).map_err(parquet_error(path))?;
+        columns.read(&file, group).map_err(parquet_error(path))?;
+        each(&columns);
     }
     Ok(())
 }
 
-fn scan_group(
+impl LedgerColumns {
+    fn read(
+        &mut self,
+        file: &SerializedFileReader<File>,
+        group: usize,
+    ) -> Result<(), ParquetError> {
+        let open = |name: &str| Pages::open(file, group, name);
+        self.rows = file.metadata().row_group(group).num_rows().max(0) as usize;
+        self.sources = sources(file, group)?;
+        for (name, into) in [("bytes_kept", &mut self.bytes_kept), ("tokens", &mut self.tokens)] {
+            read(open(name)?, i64::from_le_bytes, -1, into)?;
+            check(into.len(), self.rows)?;
+        }
+        for (name, into) in [
+            ("language_score", &mut self.language_score),
+            ("perplexity", &mut self.perplexity),
+            ("quality", &mut self.quality),
+        ] {
+            read(open(name)?, f64::from_le_bytes, f64::NAN, into)?;
+            check(into.len(), self.rows)?;
+        }
+        for (name, into) in [
+            ("reason", &mut self.reason),
+            ("language", &mut self.language),
+            ("bucket", &mut self.bucket),
+        ] {
+            into.read(open(name)?)?;
+            check(into.values.len(), self.rows)?;
+        }
+        let reasons = &self.reason.values;
+        let rows = self.kept_urls.read(open("url")?, |row| reasons.get(row) == Some(&0))?;
+        check(rows, self.rows)
+    }
+}
+
+/// Returns the sources of the rows of a row group. Refs are read only if nothing else tells.
+fn sources(
     file: &SerializedFileReader<File>,
     group: usize,
-    columns: &mut LedgerColumns,
-    each: &mut impl FnMut(&LedgerColumns),
-) -> Result<(), ParquetError> {
-    let group = file.get_row_group(group)?;
-    let open = |name: &str| {
-        let place = place_of(name);
-        let is_optional = reader_is_optional(file, place);
-        Ok::<_, ParquetError>(Column { reader: group.get_column_reader(place)?, is_optional })
-    };
-    let mut longs = [open("ref")?, open("bytes_read")?, open("bytes_kept")?, open("tokens")?];
-    let mut doubles = [open("language_score")?, open("perplexity")?, open("quality")?];
-    let mut words = [open("reason")?, open("language")?, open("bucket")?];
-    let mut urls = open("url")?;
-    let mut rest = group.metadata().num_rows().max(0) as usize;
-    for words in [&mut columns.reason, &mut columns.language, &mut columns.bucket] {
-        words.known.clear();
-    }
-    while rest > 0 {
-        let rows = rest.min(BATCH);
-        let LedgerColumns { refs, bytes_read, bytes_kept, tokens, .. } = columns;
-        for (column, into) in longs.iter_mut().zip([refs, bytes_read, bytes_kept, tokens]) {
-            column.longs(rows, into)?;
+) -> Result<Vec<(u64, usize)>, ParquetError> {
+    let metadata = file.metadata().row_group(group);
+    let rows = metadata.num_rows().max(0) as usize;
+    let source = |at: i64| DocRef(at as u64).source();
+    if let Some(Statistics::Int64(of)) = metadata.column(place_of("ref")).statistics()
+        && let (Some(first), Some(last)) = (of.min_opt(), of.max_opt())
+    {
+        let (first, last) = (source(*first), source(*last));
+        if first == last {
+            return Ok(vec![(first, rows)]);
         }
-        let LedgerColumns { language_score, perplexity, quality, .. } = columns;
-        for (column, into) in doubles.iter_mut().zip([language_score, perplexity, quality]) {
-            column.doubles(rows, into)?;
-        }
-        let LedgerColumns { reason, language, bucket, .. } = columns;
-        for (column, into) in words.iter_mut().zip([reason, language, bucket]) {
-            column.words(rows, into)?;
-        }
-        urls.kept(&columns.reason.values, &mut columns.kept_urls)?;
-        each(columns);
-        rest -= rows;
-    }
-    Ok(())
-}
-
-struct Column {
-    reader: ColumnReader,
-    is_optional: bool,
-}
-
-impl Column {
-    fn longs(&mut self, rows: usize, into: &mut Vec<i64>) -> Result<(), ParquetError> {
-        let ColumnReader::Int64ColumnReader(reader) = &mut self.reader else {
-            return Err(wrong_type());
-        };
-        read(reader, self.is_optional, rows, into, -1)
-    }
-
-    fn doubles(&mut self, rows: usize, into: &mut Vec<f64>) -> Result<(), ParquetError> {
-        let ColumnReader::DoubleColumnReader(reader) = &mut self.reader else {
-            return Err(wrong_type());
-        };
-        read(reader, self.is_optional, rows, into, f64::NAN)
-    }
-
-    fn words(&mut self, rows: usize, into: &mut Words) -> Result<(), ParquetError> {
-        let (levels, values) = values(self.texts()?, rows)?;
-        let numbers: Vec<u32> = values.iter().map(|value| into.number(value)).collect();
-        into.values.clear();
-        if numbers.len() == rows {
-            into.values = numbers;
-        } else {
-            let mut numbers = numbers.into_iter();
-            let of = |level: &i16| if *level > 0 { numbers.next().unwrap_or(0) } else { 0 };
-            into.values.extend(levels.iter().map(of));
-        }
-        check(into.values.len(), rows)
-    }
-
-    /// Reads the values of the rows that have no reason; the others are skipped.
-    fn kept(
-        &mut self,
-        reasons: &[u32],
-        into: &mut Vec<(usize, ByteArray)>,
-    ) -> Result<(), ParquetError> {
-        into.clear();
-        let reader = self.texts()?;
-        let mut row = 0;
-        for same in reasons.chunk_by(|a, b| (*a == 0) == (*b == 0)) {
-            if same[0] == 0 {
-                let (_, read) = values(reader, same.len())?;
-                check(read.len(), same.len())?;
-                into.extend((row..).zip(read));
-            } else {
-                check(reader.skip_records(same.len())?, same.len())?;
-            }
-            row += same.len();
-        }
-        Ok(())
-    }
-
-    fn texts(&mut self) -> Result<&mut ColumnReaderImpl<ByteArrayType>, ParquetError> {
-        match &mut self.reader {
-            ColumnReader::ByteArrayColumnReader(reader) => Ok(reader),
-            _ => Err(wrong_type()),
+        // Where a path begins, a source begins. With as many paths as there can be sources, each source
+        // has one.
+        let mut paths = Words::default();
+        paths.read(Pages::open(file, group, "source")?)?;
+        let runs: Vec<usize> = paths.values.chunk_by(|a, b| a == b).map(<[u32]>::len).collect();
+        check(paths.values.len(), rows)?;
+        if last.checked_sub(first).is_some_and(|more| more + 1 == runs.len() as u64) {
+            return Ok((first..).zip(runs).collect());
         }
     }
-}
-
-type Values<V> = (Vec<i16>, Vec<V>);
-
-/// Reads the next rows: a level for each, if the column is optional, and the values that are present.
-fn values<T: DataType>(
-    reader: &mut ColumnReaderImpl<T>,
-    rows: usize,
-) -> Result<Values<T::T>, ParquetError> {
-    let (mut levels, mut values) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-    // A call may end at a page.
-    let mut read = 0;
-    while read < rows {
-        let (records, ..) =
-            reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;
-        if records == 0 {
-            break;
-        }
-        read += records;
-    }
-    check(read, rows)?;
-    Ok((levels, values))
-}
-
-fn read<T: DataType>(
-    reader: &mut ColumnReaderImpl<T>,
-    is_optional: bool,
-    rows: usize,
-    into: &mut Vec<T::T>,
-    absent: T::T,
-) -> Result<(), ParquetError> {
-    let (levels, values) = values(reader, rows)?;
-    if !is_optional || values.len() == rows {
-        *into = values;
-    } else {
-        into.clear();
-        let mut values = values.into_iter();
-        let of = |level: &i16| if *level > 0 { values.next() } else { None };
-        into.extend(levels.iter().map(of).map(|value| value.unwrap_or_else(|| absent.clone())));
-    }
-    check(into.len(), rows)
+    let mut refs = Vec::new();
+    read(Pages::open(file, group, "ref")?, i64::from_le_bytes, 0, &mut refs)?;
+    check(refs.len(), rows)?;
+    let of_source = refs.chunk_by(|a, b| source(*a) == source(*b));
+    Ok(of_source.map(|refs| (source(refs[0]), refs.len())).collect())
 }
 
 fn check(found: usize, rows: usize) -> Result<(), ParquetError> {
     if found == rows { Ok(()) } else { Err(ParquetError::General("a column is too short".into())) }
-}
-
-fn wrong_type() -> ParquetError {
-    ParquetError::General("a column has another type".into())
 }

@@ -18,6 +18,12 @@ pub struct BuiltRow {
 }
 
 impl BuiltRow {
+    /// Whether the row `built`, which is kept aside, can be that of a record whose row is `now`.
+    pub(super) fn is_pair(built: &LedgerRow, now: &LedgerRow) -> bool {
+        let is_changed = now.reason.is_some() || now.contamination.is_some();
+        built.at == now.at && built.id == now.id && is_changed && built != now
+    }
+
     /// Returns the row as it is now.
     pub fn now(&self) -> &LedgerRow {
         self.revised.as_ref().unwrap_or(&self.built)
@@ -114,8 +120,7 @@ impl Iterator for RowsAsBuilt {
             return Some(Ok(BuiltRow { built: now, revised: None }));
         }
         Some(rows.next().expect("peeked above").and_then(|built| {
-            let is_changed = now.reason.is_some() || now.contamination.is_some();
-            if built.at != now.at || built.id != now.id || !is_changed || built == now {
+            if !BuiltRow::is_pair(&built, &now) {
                 return Err(unmatched(path, &built));
             }
             Ok(BuiltRow { built, revised: Some(now) })
@@ -123,7 +128,7 @@ impl Iterator for RowsAsBuilt {
     }
 }
 
-fn unmatched(path: &Path, row: &LedgerRow) -> Error {
+pub(super) fn unmatched(path: &Path, row: &LedgerRow) -> Error {
     let what = format!("it has {}, which the ledger does not say was dropped or changed", row.id);
     Error::corrupt(path, what)
 }

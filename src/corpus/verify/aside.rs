@@ -1,9 +1,10 @@
 //! Verification of what is kept aside: its rows against the ledger, its documents against its rows.
 
-use super::{Check, REBUILD, file_is_whole, segment_ids};
+use super::{Check, REBUILD, segment_ids};
 use crate::error::Error;
 use crate::manifest::{File, Label};
 use crate::revise::{Part, is_within};
+use crate::segment::check_whole;
 
 impl<P: FnMut(&str)> Check<'_, P> {
     pub(super) fn aside(&mut self, label: &Label) {
@@ -37,7 +38,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
     /// Verifies rows kept aside. Returns the ids of those that have a text.
     fn aside_rows(&self, ledger: &File, rows: &File) -> Result<Vec<String>, Error> {
         let path = self.corpus.root().join(&rows.path);
-        file_is_whole(&path, rows)?;
+        check_whole(&path, rows)?;
         let part = Part { ledger, segment: None, aside_ledger: Some(rows), aside_segment: None };
         let (mut texts, mut records) = (Vec::new(), 0);
         for row in part.rows(self.corpus)? {
@@ -57,7 +58,7 @@ impl<P: FnMut(&str)> Check<'_, P> {
     /// Verifies a segment kept aside, which must have exactly the documents `texts`.
     fn aside_segment(&self, segment: &File, texts: &[String]) -> Result<(), Error> {
         let path = self.corpus.root().join(&segment.path);
-        file_is_whole(&path, segment)?;
+        check_whole(&path, segment)?;
         if segment_ids(&path)? != texts {
             let what = "its documents are not those whose rows are kept aside";
             return Err(Error::corrupt(&path, what));

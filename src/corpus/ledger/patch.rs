@@ -1,0 +1,110 @@
+//! Writing a ledger file again with some other rows. Columns without a change are copied as they are
+//! stored; the file is the one that writing all rows would make.
+
+use super::columns::{COLUMNS, Column, Placed, place_of};
+use super::find::Groups;
+use super::{LedgerRow, LedgerWriter, parquet_error, write_group};
+use crate::error::Error;
+use crate::manifest::File as PartFile;
+use document::DocRef;
+use parquet::errors::ParquetError;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// A ledger file of which some rows are to change.
+pub(crate) struct OldLedger {
+    path: PathBuf,
+    file: File,
+    groups: Groups,
+}
+
+impl OldLedger {
+    pub fn open(path: &Path) -> Result<OldLedger, Error> {
+        let file = File::open(path).map_err(Error::unopened(path))?;
+        Ok(OldLedger { path: path.to_owned(), file, groups: Groups::open_to_copy(path)? })
+    }
+
+    /// The number of its row groups.
+    pub fn groups(&self) -> usize {
+        self.groups.count()
+    }
+
+    /// Returns the refs of a row group.
+    pub fn refs(&self, group: usize) -> Result<Vec<DocRef>, Error> {
+        self.groups.refs(group).map_err(parquet_error(&self.path))
+    }
+
+    /// Returns the rows of a row group at `places`, which ascend.
+    pub fn rows_at(&self, group: usize, places: &[usize]) -> Result<Vec<LedgerRow>, Error> {
+        self.groups.rows_at(group, places).map_err(parquet_error(&self.path))
+    }
+}
+
+/// Writes a ledger file that differs from another in some rows.
+pub(crate) struct PatchWriter<'o> {
+    old: &'o OldLedger,
+    new: LedgerWriter,
+}
+
+impl<'o> PatchWriter<'o> {
+    pub fn create(old: &'o OldLedger, path: &Path) -> Result<PatchWriter<'o>, Error> {
+        Ok(PatchWriter { old, new: LedgerWriter::create(path)? })
+    }
+
+    /// Writes the next row group as it is.
+    pub fn copy_group(&mut self, group: usize) -> Result<(), Error> {
+        self.write_group(group, &[], &[], &[])
+    }
+
+    /// Writes the next row group, with the rows `now` in place of those `before`.
+    pub fn write_group(
+        &mut self,
+        group: usize,
+        places: &[usize],
+        before: &[LedgerRow],
+        now: &[LedgerRow],
+    ) -> Result<(), Error> {
+        let OldLedger { path, file, groups } = self.old;
+        let records = groups.rows(group) as usize;
+        let placed = Placed { places, rows: now };
+        let is_equal = |column: &Column| {
+            before.iter().zip(now).all(|(before, now)| column.is_equal(before, now))
+        };
+        let mut write = || -> Result<(), ParquetError> {
+            let mut writer = self.new.file.next_row_group()?;
+            if groups.columns < COLUMNS.len() {
+                // Of an earlier version.
+                let mut rows = groups.rows_at(group, &(0..records).collect::<Vec<_>>())?;
+                places.iter().zip(now).for_each(|(place, row)| rows[*place].clone_from(row));
+                write_group(&rows, &mut writer)?;
+                return writer.close().map(|_| ());
+            }
+            for (place, column) in COLUMNS.iter().enumerate() {
+                let closed = groups.closed(group, place)?;
+                // Addresses of an earlier version have no filter.
+                let has_all = place != place_of("url") || closed.bloom_filter.is_some();
+                if has_all && is_equal(column) {
+                    writer.append_column(file, closed)?;
+                    continue;
+                }
+                let mut reader = groups.column(group, place)?;
+                let mut column_writer = writer.next_column()?.expect("one for each column");
+                column.rewrite(&mut reader, records, placed, column_writer.untyped())?;
+                column_writer.close()?;
+            }
+            writer.close().map(|_| ())
+        };
+        write().map_err(|error| {
+            // Most failures of the operating system are those of writing.
+            let is_of_new = matches!(error, ParquetError::External(_));
+            parquet_error(if is_of_new { &self.new.path } else { path })(error)
+        })
+    }
+
+    /// Makes the file durable; `name` is its path in the corpus. It has the documents of `old`.
+    pub fn finish(self, name: String, old: &PartFile) -> Result<PartFile, Error> {
+        let file = self.new.finish(name)?;
+        let PartFile { first, last, records, .. } = *old;
+        Ok(PartFile { first, last, records, ..file })
+    }
+}
