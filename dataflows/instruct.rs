@@ -301,7 +301,8 @@ fn document(place: Place, dialogue: Dialogue, written: Written) -> Document {
     document.meta.set("turns", dialogue.turns.len());
     document.meta.set(ANSWERS, Value::Json(answers));
     document.meta.set("unanswered", dialogue.unanswered);
-    document.meta.set("original", Value::Json(dialogue.original));
+    // As text: data sets have different fields, and a column has one type.
+    document.meta.set("original", dialogue.original);
     document
 }
 

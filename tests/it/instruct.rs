@@ -100,7 +100,6 @@ fn every_kind_of_data_set_becomes_dialogues() {
     let meta = &find(&found, "oasst1.trees.jsonl#1")["meta"];
     let tree = "00000000-0000-4000-8000-000000000006";
     let id = "instruct/2023-04/oasst1.trees.jsonl#1";
-    // The fields of all records have one type, so those of `original` are text.
     let original: Value = serde_json::from_str(text(&meta["original"])).unwrap();
     let last = tree.replace("06", "07");
     let expected = json!({"message_tree_id": tree, "message_id": last, "messages": 2});
