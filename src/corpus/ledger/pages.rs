@@ -282,6 +282,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(reference::property())]
+
         #[test]
         fn runs_and_packed_numbers_are_read(
             width in 0..=32u32,

@@ -47,7 +47,7 @@ fn document(number: u64, is_kept: bool, version: u64) -> Document {
     };
     document.paragraphs.read = version as u32;
     if !is_kept {
-        document.reject(if number % 3 == 0 { "short" } else { "long" });
+        document.reject(if number.is_multiple_of(3) { "short" } else { "long" });
     }
     document
 }
@@ -246,7 +246,7 @@ fn assert_same_rows(corpus: &Corpus, label: &Label, rows: Vec<LedgerRow>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, ..reference::property() })]
 
     /// Each document is kept or not, and then stays, is taken out, or is read again with another text,
     /// and kept or not.
