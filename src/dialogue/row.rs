@@ -30,6 +30,9 @@ pub enum Item {
     Message(Box<Message>),
 }
 
+/// Takes the turns out of the fields of a row.
+type ReadTurns = fn(&mut Vec<Field>) -> Result<Vec<Turn>, NoDialogue>;
+
 /// Returns what a row is.
 ///
 /// # Errors
@@ -44,7 +47,7 @@ pub fn of_row(mut fields: Vec<Field>) -> Result<Item, NoDialogue> {
         return Message::of_row(&fields).map(|message| Item::Message(Box::new(message)));
     }
     let names = || fields.iter().map(|(name, _)| name.as_str());
-    let (source, turns): (_, fn(&mut Vec<Field>) -> Result<Vec<Turn>, NoDialogue>) = match () {
+    let (source, turns): (_, ReadTurns) = match () {
         () if has(&["messages"]) => ("messages", |fields| listed(fields, "messages")),
         () if has(&["conversations"]) => ("sharegpt", |fields| listed(fields, "conversations")),
         () if has(&["conversation"]) => ("sharegpt", |fields| listed(fields, "conversation")),

@@ -1,5 +1,6 @@
 //! The documents that are exported, as the corpus has them.
 
+use crate::record::Answers;
 use crate::{Encoder, Error};
 use corpus::export::{Fields, Line, lines};
 use corpus::{Corpus, File, Label};
@@ -144,13 +145,12 @@ impl<'a> Source<'a> {
         Ok(0)
     }
 
-    /// Returns the numbers of the tokens of a document that are of its answers, first and after the last;
-    /// `None` if it has no places of answers.
+    /// Returns the tokens of a document that are of its answers; `None` if it has no places of answers.
     pub fn answered(
         &self,
         label: usize,
         document: &Document<'_>,
-    ) -> Result<Option<Box<[(u32, u32)]>>, Error> {
+    ) -> Result<Option<Answers>, Error> {
         if !self.inputs[label].is_answered {
             return Ok(None);
         }

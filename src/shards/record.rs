@@ -7,6 +7,9 @@ use std::io::{self, Read, Write};
 /// In place of an offset that is not known.
 pub(crate) const NO_OFFSET: u64 = u64::MAX;
 
+/// Numbers of tokens of a document: the first of each answer, and the one after its last.
+pub(crate) type Answers = Box<[(u32, u32)]>;
+
 /// A copy of a document, with its tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Copy {
@@ -20,9 +23,8 @@ pub(crate) struct Copy {
     /// Its id, without slice and label.
     pub id: Box<str>,
     pub tokens: Box<[u8]>,
-    /// Numbers of the tokens of its answers, first and after the last; `None` if it is no dialogue, or
-    /// nothing asks for them.
-    pub answers: Option<Box<[(u32, u32)]>>,
+    /// The tokens of its answers; `None` if it is no dialogue, or nothing asks for them.
+    pub answers: Option<Answers>,
 }
 
 /// In place of the number of answers, where there are none.

@@ -119,9 +119,10 @@ impl Job<'_> {
             let offset = offsets.of(input.label, id).unwrap_or(NO_OFFSET);
             let is_masked =
                 |place: &Place| self.wanted[place.shard as usize].contains(&Layout::Sft);
-            let answers = match places.iter().any(is_masked) {
-                true => self.source.answered(at.0, document)?,
-                false => None,
+            let answers = if places.iter().any(is_masked) {
+                self.source.answered(at.0, document)?
+            } else {
+                None
             };
             places.iter().try_for_each(|&Place { shard, key, copy }| {
                 let (label, id, tokens) = (at.0 as u32, id.into(), bytes.as_slice().into());
