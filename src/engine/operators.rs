@@ -9,7 +9,7 @@
 //! | `cut_repeated_lines` | cuts or counts lines seen before | the index that it names |
 //! | `cut_repeated_spans` | cuts spans of text seen before | the index that it names |
 //! | `reject_repeats` | rejects those seen before | the index that it names |
-//! | `reject_near` | rejects those near to an earlier one | three indexes, after the name of the first |
+//! | `reject_near` | rejects those near to an earlier one | three indexes, or four, after the name of the first |
 //!
 //! Those with an index have three stages: `keyed` sends an update for each key of a document, the
 //! dedup-join (`join`) finds the duplicates among the keys, and `hold` holds the document until the
