@@ -91,6 +91,9 @@ pub struct Options {
     pub splits: Splits,
     /// How the labels were chosen, to be recorded.
     pub selection: Selection,
+    /// Whether an export is updated. Then what is found in labels is kept beside the corpus, for the
+    /// next update; otherwise nothing is written to the folder of the corpus.
+    pub is_update: bool,
     /// Threads. Has no effect on the files.
     pub workers: usize,
 }
@@ -254,7 +257,7 @@ fn scan_all(
     Ok(Scanned { files, slices })
 }
 
-/// Returns what is in each label: what an earlier export found in it, or what is read now.
+/// Returns what is in each label: what an earlier update found in it, or what is read now.
 fn scan_labels(
     corpus: &Corpus,
     labels: &[&Label],

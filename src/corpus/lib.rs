@@ -10,7 +10,7 @@
 //!   exclusions/      000042.jsonl: what is excluded from the corpus, see `exclusions`
 //!   aside/           <slice>/<label>/*: documents and rows that decontamination or a later recipe changed, see `revise`
 //!   state/           *.run: the indexes of deduplication, see the crate `arrangement`
-//!   scans/           *.json: what exports found in labels, see `export`; may be removed
+//!   scans/           *.json: what updates of exports found in labels, see `export`; may be removed
 //!   tmp/             data that does not fit in memory; empty between runs
 //! ```
 //!

@@ -203,6 +203,7 @@ impl Export {
             splits: about.split,
             copies: None,
             selection,
+            is_update: self.update,
             workers: self.workers,
         };
         if about.copies {

@@ -1,4 +1,4 @@
-//! What earlier exports found in the labels of a corpus: `scans/` in its folder.
+//! What earlier updates of exports found in the labels of a corpus: `scans/` in its folder.
 //!
 //! The first pass over a label depends on its segments and the options alone, and segments never
 //! change. So its result is kept, and a label that has the same segments is not read again. What is
@@ -63,10 +63,10 @@ struct StoredFile {
 }
 
 impl Known {
-    /// Reads the scans of exports with these options. Numbers of copies depend on all of the corpus,
-    /// so with these there are none.
+    /// Reads the scans of exports with these options. There are none for what is no update. Numbers of
+    /// copies depend on all of the corpus, so with these there are none either.
     pub fn open(corpus: &Corpus, options: &Options) -> Option<Known> {
-        if options.copies.is_some() {
+        if !options.is_update || options.copies.is_some() {
             return None;
         }
         let key = serde_json::json!([

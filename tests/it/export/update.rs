@@ -104,6 +104,8 @@ fn an_update_is_a_fresh_export_and_touches_only_what_changes() {
 fn labels_that_did_not_change_are_not_read() {
     let place = with_corpus();
     place.run("export corpus --out out --format parquet --quiet").exits(0);
+    assert!(!place.path("corpus/scans").exists(), "only updates write beside the corpus");
+    place.run("export corpus --out out --update --quiet").exits(0);
     place.run("add corpus --slice common_crawl --label 2020-05 fixtures/2020-05").exits(0);
     // Whoever reads one of its segments fails.
     let segments = files_below(&place.path("corpus/data/common_crawl/2019-30"));
