@@ -6,8 +6,8 @@
 
 INPUT are files of JSON lines with a text, packed or not. Without any, it writes documents of made-up words of
 --megabytes, a third of which have passages of 600 bytes and more that others have too. It builds a corpus of the slice
-books with each method, exports it, and prints what that takes: CPU seconds of the build and of the export, MB of text per CPU
-second of both, the peak memory of the build, and bytes of the index. Beside them, where this Python has the module duckdb, the
+books with each method, exports it, and prints what that takes: CPU seconds of the build, which writes the documents, MB of text
+per CPU second, the peak memory, CPU seconds of the export, and bytes of the index. Beside them, where this Python has the module duckdb, the
 same for texts and lines in one query of DuckDB, which writes JSON lines. At the end repeats_left compares every window of
 --found bytes that passages left with all others. Ends with 1 if one is left that stood together in two documents as
 they were read.
@@ -24,7 +24,16 @@ import sys
 import tempfile
 import time
 
-METHODS = ["none", "exact", "lines", "paragraphs", "simhash", "minhash", "passages"]
+METHODS = {
+    "none": '"none"',
+    "exact": '"exact"',
+    "lines": '"lines"',
+    "paragraphs": '"paragraphs"',
+    "simhash": '"simhash"',
+    "minhash": '"minhash"',
+    "minhash_text": '{ method = "minhash", verify = "text" }',
+    "passages": '{ method = "passages", min_bytes = MIN_BYTES }',
+}
 
 # Line numbers keep the lines of a text in order.
 QUERIES = {
@@ -75,7 +84,7 @@ def beside_duckdb(inputs, folder, threads, bytes_read):
         copy = f"copy ({query.format(read=read)}) to '{folder}/duckdb.jsonl' (format json)"
         code = f"import duckdb; duckdb.execute('set threads={threads}'); duckdb.execute('set preserve_insertion_order=false'); duckdb.execute({copy!r})"
         cpu, _, memory = run([sys.executable, "-c", code])
-        print(f"{method:10} {cpu:13.1f} CPU s {bytes_read / 1e6 / cpu:6.1f} MB/CPU s {memory:6.0f} MiB DuckDB", flush=True)
+        print(f"{method:12} {cpu:6.1f} CPU s {bytes_read / 1e6 / cpu:6.1f} MB/CPU s {memory:6.0f} MiB DuckDB", flush=True)
 
 
 def main():
@@ -87,6 +96,7 @@ def main():
     parser.add_argument("--min-bytes", type=int, default=500)
     parser.add_argument("--found", type=int, default=600)
     parser.add_argument("-w", default="2")
+    parser.add_argument("--memory", default="4G", help="as for sluice build")
     parser.add_argument("--folder", help="where to work; kept")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -98,15 +108,15 @@ def main():
             write_documents(inputs[0], arguments.megabytes)
         sluice = str(pathlib.Path(arguments.sluice).resolve())
         exports, bytes_read = {}, 0
-        for method in METHODS:
+        for method, dedup in METHODS.items():
             recipe, corpus = folder / f"{method}.toml", folder / method
-            table = f'{{ method = "passages", min_bytes = {arguments.min_bytes} }}'
-            dedup = table if method == "passages" else f'"{method}"'
+            dedup = dedup.replace("MIN_BYTES", str(arguments.min_bytes))
             recipe.write_text(
                 f"[books]\ndedup = {dedup}\n"
                 f'[[input]]\nslice = "books"\nlabel = "x"\npaths = {json.dumps(inputs)}\n'
             )
-            cpu, _, memory = run([sluice, "build", str(recipe), "--corpus", str(corpus), "-w", arguments.w, "--quiet"])
+            build = [sluice, "build", str(recipe), "--corpus", str(corpus), "--memory", arguments.memory]
+            cpu, _, memory = run([*build, "-w", arguments.w, "--quiet"])
             out = folder / f"{method}-out"
             export = run([sluice, "export", str(corpus), "--out", str(out), "-w", arguments.w, "--quiet"])[0]
             exports[method] = sorted(str(path) for path in (folder / f"{method}-out").rglob("*.jsonl"))
@@ -115,7 +125,7 @@ def main():
             bytes_read = bytes_read or label["bytes_kept"]
             state = sum(path.stat().st_size for path in (corpus / "state").iterdir()) if (corpus / "state").exists() else 0
             print(
-                f"{method:10} {cpu:6.1f} + {export:4.1f} CPU s {bytes_read / 1e6 / (cpu + export):6.1f} MB/CPU s {memory:6.0f} MiB "
+                f"{method:12} {cpu:6.1f} CPU s {bytes_read / 1e6 / cpu:6.1f} MB/CPU s {memory:6.0f} MiB (export {export:4.1f} CPU s) "
                 f"index {state / 1e6:7.1f} MB  text {label['bytes_kept'] / 1e6:8.1f} MB  dropped {label['dropped']}",
                 flush=True,
             )
