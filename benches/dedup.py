@@ -41,8 +41,8 @@ QUERIES = {
     "lines": """
         with texts as (select row_number() over () as id, string_split(text, chr(10)) as lines from {read}),
         lines as (select id, unnest(lines) as line, generate_subscripts(lines, 1) as number from texts),
-        firsts as (select any_value(line) as line, min((id, number)) as at from lines group by md5_number(line))
-        select string_agg(line, chr(10) order by at) as text from firsts group by at[1]""",
+        firsts as (select any_value(line) as line, min((id, number)) as first_at from lines group by md5_number(line))
+        select string_agg(line, chr(10) order by first_at) as text from firsts group by first_at[1]""",
 }
 
 

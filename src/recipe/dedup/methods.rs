@@ -174,8 +174,8 @@ mod tests {
             ("{ method = \"minhash\", rows = 0 }", "d.rows must be 1 to 128, not 0"),
             ("{ method = \"minhash\", row = 8 }", "d has no setting row; did you mean rows?"),
             (
-                "{ method = \"minhash\", verify = \"text\" }",
-                "d.verify cannot be text; known: signature, none",
+                "{ method = \"minhash\", verify = \"texts\" }",
+                "d.verify cannot be texts; did you mean text?",
             ),
             (
                 "{ method = \"minhash\", ngram = -1 }",
