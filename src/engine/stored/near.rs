@@ -2,9 +2,10 @@
 
 use super::StoredIndex;
 use crate::operators::near::{
-    CANDIDATES_MAX, Counts, Near, Similar, dropped_of, key_of, shingles_of, signatures_of, whole,
+    CANDIDATES_MAX, Counts, Likeness, Near, Similar, dropped_of, key_of, shingles_of,
+    signatures_of, whole,
 };
-use arrangement::{Error, Key, Rule, RunMeta, Search, Signature, Signed};
+use arrangement::{Error, Key, Rule, RunMeta, Search, Signed};
 use corpus::Manifest;
 use document::DocRef;
 use std::cmp::Reverse;
@@ -51,53 +52,27 @@ fn stored<K: Key, V>(
     Ok(found)
 }
 
-/// What some documents are compared by.
-struct Likenesses {
-    similar: Similar,
-    signatures: BTreeMap<u64, Signature>,
-    /// If documents are compared by their shingles too.
-    shingles: BTreeMap<u64, Vec<u64>>,
-}
-
-impl Likenesses {
-    fn of(
-        index: &StoredIndex,
+impl StoredIndex {
+    /// Returns what documents are compared by, as far as it is stored.
+    fn likenesses(
+        &self,
         similar: Similar,
         refs: &BTreeSet<u64>,
-    ) -> Result<Likenesses, Error> {
-        let (dir, besides) = (&index.dir, &index.besides);
-        let first = |found: Vec<Signed>| found[0].signature;
-        let signatures = stored(dir, &besides.signatures, refs, first)?;
-        let all = |found: Vec<Signed>| whole(found.iter().map(|found| &found.signature));
-        let shingles = match similar.exact {
-            Some(_) => stored(dir, &besides.shingles, refs, all)?,
-            None => BTreeMap::new(),
-        };
-        Ok(Likenesses { similar, signatures, shingles })
-    }
-
-    /// Returns the similarity of two documents if they are near.
-    fn near(&self, a: u64, b: u64) -> Option<f64> {
-        let by_signatures = self.similar.of(self.signatures.get(&a)?, self.signatures.get(&b)?)?;
-        match self.similar.exact {
-            Some(exact) => exact.of(self.shingles.get(&a)?, self.shingles.get(&b)?),
-            None => Some(by_signatures),
-        }
-    }
-
-    /// Returns the similarity of two documents, as far as it is known.
-    fn similarity(&self, a: u64, b: u64) -> Option<f64> {
-        match self.similar.exact {
-            Some(exact) => Some((exact.similarity)(self.shingles.get(&a)?, self.shingles.get(&b)?)),
-            None => {
-                let (a, b) = (self.signatures.get(&a)?, self.signatures.get(&b)?);
-                Some((self.similar.similarity)(a, b))
+    ) -> Result<BTreeMap<u64, Likeness>, Error> {
+        let Besides { signatures, shingles, .. } = &self.besides;
+        let first = |found: Vec<Signed>| Likeness::from(found[0].signature);
+        let mut all = stored(&self.dir, signatures, refs, first)?;
+        if similar.exact.is_some() {
+            let whole = |found: Vec<Signed>| whole(found.iter().map(|found| found.signature));
+            for (at, shingles) in stored(&self.dir, shingles, refs, whole)? {
+                if let Some(likeness) = all.get_mut(&at) {
+                    likeness.shingles = shingles;
+                }
             }
         }
+        Ok(all)
     }
-}
 
-impl StoredIndex {
     /// As [`StoredIndex::witnesses`]: the witness of a document is the most similar of the earlier ones
     /// with which it was compared, and that count and are near; the first of several.
     pub(super) fn near_witnesses(
@@ -123,10 +98,13 @@ impl StoredIndex {
         let mut of_both = earlier;
         of_both.extend(candidates.iter().map(|found| found.0));
         let likenesses = match near.similar {
-            Some(similar) => Some(Likenesses::of(self, similar, &of_both)?),
-            None => None,
+            Some(similar) => self.likenesses(similar, &of_both)?,
+            None => BTreeMap::new(),
         };
-        let similarity = |a, b| likenesses.as_ref().map_or(Some(1.0), |all| all.near(a, b));
+        let similarity = |a: u64, b: u64| -> Option<f64> {
+            let of = |at| likenesses.get(&at);
+            near.similar.map_or(Some(1.0), |similar| similar.near(of(a)?, of(b)?))
+        };
         let mut witnesses: BTreeMap<u64, (u64, Reverse<u64>)> = BTreeMap::new();
         for (later, earlier, _) in &candidates {
             if near.counts == Counts::Kept && dropped.contains_key(earlier) {
@@ -154,6 +132,8 @@ impl StoredIndex {
             return Ok(None);
         };
         let both = BTreeSet::from([one.0, two.0]);
-        Ok(Likenesses::of(self, similar, &both)?.similarity(one.0, two.0))
+        let found = self.likenesses(similar, &both)?;
+        let pair = found.get(&one.0).zip(found.get(&two.0));
+        Ok(pair.map(|(one, two)| similar.best(one, two)))
     }
 }

@@ -1,7 +1,7 @@
 //! Which candidates are near.
 
 use super::dropped::{Shared, noted};
-use super::likeness::whole;
+use super::likeness::{Likeness, whole};
 use super::{Candidates, Counts, Exact, Similar, key_of, ref_of};
 use crate::failure::or_fail;
 use crate::index::{Index, More};
@@ -45,14 +45,27 @@ impl Comparison {
         }
     }
 
-    /// Returns the similarity of two documents, from all that is stored of them, if they are near.
-    fn of(&self, earlier: &[Signature], later: &[Signature]) -> Option<Option<f64>> {
+    /// Returns what a document is compared by, from all that is stored of it.
+    fn likeness(&self, stored: impl IntoIterator<Item = Signature>) -> Likeness {
+        let mut stored = stored.into_iter();
+        match self {
+            Comparison::Shingles(..) => Likeness { shingles: whole(stored), ..Likeness::default() },
+            Comparison::None | Comparison::Signatures(..) => {
+                stored.next().unwrap_or_default().into()
+            }
+        }
+    }
+
+    /// Returns the similarity of two documents, if it is computed, if they are near.
+    fn of(&self, earlier: &Likeness, later: &Likeness) -> Option<Option<f64>> {
         match self {
             Comparison::None => Some(None),
             Comparison::Signatures(_, similar) => {
-                similar.of(earlier.first()?, later.first()?).map(Some)
+                similar.of(&earlier.signature, &later.signature).map(Some)
             }
-            Comparison::Shingles(_, exact) => exact.of(&whole(earlier), &whole(later)).map(Some),
+            Comparison::Shingles(_, exact) => {
+                exact.of(&earlier.shingles, &later.shingles).map(Some)
+            }
         }
     }
 }
@@ -257,10 +270,13 @@ fn compare<'scope>(
                     Some(search) => or_fail(search.find_all(signed(key))),
                     None => Vec::new(),
                 };
-                let later: Vec<Signature> = later.iter().map(|found| found.signature).collect();
+                if later.is_empty() && search.is_some() {
+                    continue;
+                }
+                let later = comparison.likeness(later.iter().map(|found| found.signature));
                 for same in of_later.chunk_by(|a, b| a.1 == b.1) {
-                    let earlier: Vec<Signature> =
-                        same.iter().map(|(found, ..)| found.signature).collect();
+                    let earlier =
+                        comparison.likeness(same.iter().map(|(found, ..)| found.signature));
                     if let Some(found) = comparison.of(&earlier, &later) {
                         edges.push((ref_of(key), same[0].1, found.map(f64::to_bits)));
                     }

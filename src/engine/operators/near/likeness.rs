@@ -37,6 +37,20 @@ impl Similar {
     pub(crate) fn of(&self, a: &Signature, b: &Signature) -> Option<f64> {
         Some((self.similarity)(a, b)).filter(|found| *found >= self.least)
     }
+
+    /// Returns the similarity of two documents if they are near by all that is known of them.
+    pub(crate) fn near(&self, a: &Likeness, b: &Likeness) -> Option<f64> {
+        let by_signatures = self.of(&a.signature, &b.signature)?;
+        self.exact.map_or(Some(by_signatures), |exact| exact.of(&a.shingles, &b.shingles))
+    }
+
+    /// Returns the similarity of two documents, near or not, by the best that is known of them.
+    pub(crate) fn best(&self, a: &Likeness, b: &Likeness) -> f64 {
+        match self.exact {
+            Some(exact) => (exact.similarity)(&a.shingles, &b.shingles),
+            None => (self.similarity)(&a.signature, &b.signature),
+        }
+    }
 }
 
 impl Exact {
@@ -51,7 +65,8 @@ impl Exact {
 pub struct Likeness {
     /// Zeros, if it is not compared.
     pub signature: Signature,
-    /// Hashes of its shingles, for [`Exact`], in any order and with repeats. The hash 0 does not count.
+    /// Hashes of its shingles, for [`Exact`]: in any order and with repeats, until they are stored. The hash
+    /// 0 does not count.
     pub shingles: Vec<u64>,
 }
 
@@ -81,8 +96,8 @@ pub(super) fn parts(mut shingles: Vec<u64>) -> impl Iterator<Item = Signature> {
 }
 
 /// Returns the shingles of all [`parts`] of a document, ascending.
-pub(crate) fn whole<'a>(parts: impl IntoIterator<Item = &'a Signature>) -> Vec<u64> {
-    let mut shingles: Vec<u64> = parts.into_iter().flatten().copied().filter(|s| *s != 0).collect();
+pub(crate) fn whole(parts: impl IntoIterator<Item = Signature>) -> Vec<u64> {
+    let mut shingles: Vec<u64> = parts.into_iter().flatten().filter(|s| *s != 0).collect();
     shingles.sort_unstable();
     shingles
 }
@@ -146,7 +161,7 @@ mod tests {
             assert_eq!(parts.len() as u64, count.div_ceil(16));
             parts.reverse();
             let expected: Vec<u64> = (1..=count).map(|n| n << 40).collect();
-            assert_eq!(whole(&parts), expected);
+            assert_eq!(whole(parts), expected);
         }
     }
 }
