@@ -10,6 +10,7 @@ mod megatron;
 mod npy;
 mod provenance;
 mod sft;
+mod table;
 
 pub(crate) use mds::index as mds_index;
 

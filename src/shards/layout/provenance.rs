@@ -9,24 +9,15 @@
 //! | `offset` | `INT64`, optional | byte of the source, as stored, where the record begins |
 //! | `copy` | `INT32` | number of the copy, from 0 |
 
-use super::file::Output;
+use super::table::{Group, Table, column};
 use super::{Sequence, Writer, Written};
 use crate::Error;
 use corpus::export::Destination;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::parser::parse_message_type;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Rows of a row group. Fixed, because the bytes of the file depend on it.
 const ROWS_IN_GROUP: usize = 1 << 14;
-
-/// Compression level. Fixed for the same reason.
-const ZSTD_LEVEL: i32 = 3;
 
 /// Share of the ids that a row group lacks for which its filter says that it may have them.
 const ID_FILTER_ERRORS: f64 = 0.01;
@@ -45,8 +36,7 @@ const SCHEMA: &str = "message provenance {
 
 /// The table of a shard.
 pub(super) struct Provenance {
-    path: PathBuf,
-    file: SerializedFileWriter<Output>,
+    table: Table,
     rows: Rows,
     tokens: u64,
 }
@@ -68,31 +58,18 @@ struct Rows {
 
 impl Provenance {
     pub fn create(out: &dyn Destination, files: &[String]) -> Result<Provenance, Error> {
-        let path = out.path(&files[0]);
-        let schema = parse_message_type(SCHEMA).expect("a valid schema");
-        let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("a level of Zstandard");
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_column_dictionary_enabled("id".into(), false)
-            .set_column_bloom_filter_max_ndv("id".into(), ROWS_IN_GROUP as u64)
-            .set_column_bloom_filter_fpp("id".into(), ID_FILTER_ERRORS)
-            .set_created_by("sluicebox".into())
-            .build();
-        let file = Output::create(out, &files[0])?;
-        let file = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))
-            .map_err(wrong(&path))?;
-        let rows = Rows::default();
-        Ok(Provenance { path, file, rows, tokens: 0 })
+        let table = Table::create(out, &files[0], SCHEMA, |properties| {
+            properties
+                .set_column_dictionary_enabled("id".into(), false)
+                .set_column_bloom_filter_max_ndv("id".into(), ROWS_IN_GROUP as u64)
+                .set_column_bloom_filter_fpp("id".into(), ID_FILTER_ERRORS)
+        })?;
+        Ok(Provenance { table, rows: Rows::default(), tokens: 0 })
     }
 
     fn flush(&mut self) -> Result<(), Error> {
         let rows = std::mem::take(&mut self.rows);
-        let write = |file: &mut SerializedFileWriter<Output>| {
-            let mut group = file.next_row_group()?;
-            rows.write(&mut group)?;
-            group.close().map(|_| ())
-        };
-        write(&mut self.file).map_err(wrong(&self.path))
+        self.table.group(|group| rows.write(group))
     }
 }
 
@@ -115,26 +92,16 @@ impl Rows {
         self.copies.push(document.copy as i32);
     }
 
-    fn write(&self, group: &mut SerializedRowGroupWriter<'_, Output>) -> Result<(), ParquetError> {
-        column::<Int64Type>(group, &self.begins, None)?;
-        column::<Int64Type>(group, &self.ends, None)?;
+    fn write(&self, group: &mut Group<'_>) -> Result<(), ParquetError> {
+        column::<Int64Type>(group, &self.begins, None, None)?;
+        column::<Int64Type>(group, &self.ends, None, None)?;
         for texts in [&self.ids, &self.slices, &self.labels, &self.sources] {
-            column::<ByteArrayType>(group, texts, None)?;
+            column::<ByteArrayType>(group, texts, None, None)?;
         }
-        column::<Int64Type>(group, &self.records, None)?;
-        column::<Int64Type>(group, &self.offsets, Some(&self.has_offset))?;
-        column::<Int32Type>(group, &self.copies, None)
+        column::<Int64Type>(group, &self.records, None, None)?;
+        column::<Int64Type>(group, &self.offsets, Some(&self.has_offset), None)?;
+        column::<Int32Type>(group, &self.copies, None, None)
     }
-}
-
-fn column<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, Output>,
-    values: &[T::T],
-    levels: Option<&[i16]>,
-) -> Result<(), ParquetError> {
-    let mut column = group.next_column()?.expect("the schema has every column");
-    column.typed::<T>().write_batch(values, levels, None)?;
-    column.close()
 }
 
 impl Writer for Provenance {
@@ -148,19 +115,7 @@ impl Writer for Provenance {
         if !self.rows.begins.is_empty() {
             self.flush()?;
         }
-        let Provenance { path, file, tokens, .. } = *self;
-        let output = file.into_inner().map_err(wrong(&path))?;
-        Ok(vec![output.publish(tokens)?])
-    }
-}
-
-pub(super) fn wrong(path: &Path) -> impl FnOnce(ParquetError) -> Error + '_ {
-    move |error| match error {
-        // Errors of the operating system, such as a full disk, are wrapped.
-        ParquetError::External(error) => match error.downcast() {
-            Ok(error) => Error::io(path)(*error),
-            Err(error) => Error::corrupt(path, format!("cannot be written: {error}")),
-        },
-        error => Error::corrupt(path, format!("cannot be written: {error}")),
+        let Provenance { table, tokens, .. } = *self;
+        Ok(vec![table.finish(tokens)?])
     }
 }

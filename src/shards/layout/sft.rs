@@ -10,24 +10,14 @@
 //! the next one, so only a document that is longer than a sample is not whole: it is cut off, and counted.
 //! Samples are not padded.
 
-use super::file::Output;
-use super::provenance::wrong;
+use super::table::{Table, column};
 use super::{Cut, Form, Sequence, Writer, Written};
 use crate::{Error, Width};
 use corpus::export::Destination;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::Int32Type;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Tokens of a row group, at least. Fixed, because the bytes of the file depend on it.
 const TOKENS_IN_GROUP: usize = 1 << 20;
-
-/// Compression level. Fixed for the same reason.
-const ZSTD_LEVEL: i32 = 3;
 
 const SCHEMA: &str = "message samples {
     required group input_ids (LIST) { repeated group list { required int32 element; } }
@@ -37,8 +27,7 @@ const SCHEMA: &str = "message samples {
 
 /// The table of a shard.
 pub(super) struct Sft {
-    path: PathBuf,
-    file: SerializedFileWriter<Output>,
+    table: Table,
     width: Width,
     /// Most tokens of a sample.
     sample_tokens: usize,
@@ -68,22 +57,11 @@ impl Lists {
 
 impl Sft {
     pub fn create(out: &dyn Destination, files: &[String], form: Form<'_>) -> Result<Sft, Error> {
-        let path = out.path(&files[0]);
         let length = form
             .sequence_length
             .ok_or_else(|| Error::Usage("the layout sft needs a sequence length".to_owned()))?;
-        let schema = parse_message_type(SCHEMA).expect("a valid schema");
-        let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("a level of Zstandard");
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_created_by("sluicebox".into())
-            .build();
-        let file = Output::create(out, &files[0])?;
-        let file = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))
-            .map_err(wrong(&path))?;
         Ok(Sft {
-            path,
-            file,
+            table: Table::create(out, &files[0], SCHEMA, |properties| properties)?,
             width: form.encoder.width(),
             sample_tokens: length as usize,
             begun: 0,
@@ -97,19 +75,13 @@ impl Sft {
 
     fn flush(&mut self) -> Result<(), Error> {
         let columns = [&mut self.ids, &mut self.mask, &mut self.starts].map(std::mem::take);
-        let write = |file: &mut SerializedFileWriter<Output>| {
-            let mut group = file.next_row_group()?;
-            for Lists { values, repeats } in &columns {
-                let mut column = group.next_column()?.expect("the schema has every column");
+        self.table.group(|group| {
+            columns.iter().try_for_each(|Lists { values, repeats }| {
                 // Every list has a value.
                 let present = vec![1; values.len()];
-                let typed = column.typed::<Int32Type>();
-                typed.write_batch(values, Some(&present), Some(repeats))?;
-                column.close()?;
-            }
-            group.close().map(|_| ())
-        };
-        write(&mut self.file).map_err(wrong(&self.path))
+                column::<Int32Type>(group, values, Some(&present), Some(repeats))
+            })
+        })
     }
 }
 
@@ -149,8 +121,7 @@ impl Writer for Sft {
         if !self.ids.values.is_empty() {
             self.flush()?;
         }
-        let Sft { path, file, tokens, cut, .. } = *self;
-        let output = file.into_inner().map_err(wrong(&path))?;
-        Ok(vec![Written { cut: Some(cut), ..output.publish(tokens)? }])
+        let Sft { table, tokens, cut, .. } = *self;
+        Ok(vec![Written { cut: Some(cut), ..table.finish(tokens)? }])
     }
 }
