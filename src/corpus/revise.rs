@@ -34,6 +34,7 @@ use crate::manifest::{Aside, File, Label};
 use crate::part::{EpochReport, PartFiles};
 use crate::store::Corpus;
 use document::{Contamination, DocRef};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// What a revision changes in a label.
@@ -153,6 +154,12 @@ pub fn exchange(
     };
     let all = each(groups.len(), workers, of_group)?;
     Ok(revised(label, &in_order, all.into_iter().flatten().collect()))
+}
+
+/// The error about a file of the corpus that is not what it should be.
+fn damaged(path: &Path, what: &str) -> Error {
+    let remedy = "restore this file from a copy, or rebuild the corpus";
+    Error::corrupt(path, format!("{what}; {remedy}"))
 }
 
 /// The parts of a label, in the order of their documents.

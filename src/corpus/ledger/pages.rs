@@ -13,6 +13,8 @@ use std::fs::File;
 /// The pages of a column of a row group.
 pub(super) struct Pages {
     reader: Box<dyn PageReader>,
+    /// Rows of the row group.
+    group_rows: usize,
     is_optional: bool,
     /// The values that rows have by number; empty if there are none.
     pub dictionary: Bytes,
@@ -41,8 +43,9 @@ impl Pages {
     ) -> Result<Pages, ParquetError> {
         let place = place_of(name);
         let reader = file.get_row_group(group)?.get_column_page_reader(place)?;
+        let group_rows = file.metadata().row_group(group).num_rows().max(0) as usize;
         let is_optional = reader_is_optional(file, place);
-        Ok(Pages { reader, is_optional, dictionary: Bytes::new() })
+        Ok(Pages { reader, group_rows, is_optional, dictionary: Bytes::new() })
     }
 
     /// Returns the rows of the next page; `None` at the end.
@@ -67,6 +70,10 @@ impl Pages {
         count: usize,
         encoding: Encoding,
     ) -> Result<Rows, ParquetError> {
+        // A damaged header must not decide how much memory is taken.
+        if count > self.group_rows {
+            return Err(ParquetError::General("a page has more rows than its row group".into()));
+        }
         let (mut levels, mut present) = (Vec::new(), count);
         if self.is_optional {
             let bytes = page.first_chunk().map(|size| u32::from_le_bytes(*size) as usize);

@@ -8,7 +8,7 @@ use super::new_file::{NewFile, marked};
 use super::part::{BuiltRow, Part, unmatched};
 use super::patch::{RowsPatch, SegmentPatch};
 use super::verdict::Verdict;
-use super::{Difference, Exchange};
+use super::{Difference, Exchange, damaged};
 use crate::error::Error;
 use crate::ledger::{LedgerRow, Mark, OldLedger, PatchWriter};
 use crate::manifest::{Counts, File, Label};
@@ -150,10 +150,7 @@ impl<'e> PartExchange<'e> {
     fn whole(&self, file: &File) -> Result<PathBuf, Error> {
         let path = self.path(file);
         match check_whole(&path, file) {
-            Err(Error::Corrupt { path, what }) => {
-                let remedy = "restore this file from a copy, or rebuild the corpus";
-                Err(Error::corrupt(&path, format!("{what}; {remedy}")))
-            }
+            Err(Error::Corrupt { path, what }) => Err(damaged(&path, &what)),
             done => done.map(|()| path),
         }
     }

@@ -1,5 +1,6 @@
 //! The lines of documents, as they are and as they were built.
 
+use super::damaged;
 use super::part::{BuiltRow, Part};
 use crate::contamination::text_of;
 use crate::error::Error;
@@ -104,7 +105,6 @@ impl Lines {
     }
 
     fn damaged(&self, what: &str) -> Error {
-        let remedy = "restore this file from a copy, or rebuild the corpus";
-        Error::corrupt(&self.path, format!("{what}; {remedy}"))
+        damaged(&self.path, what)
     }
 }

@@ -1,5 +1,6 @@
 //! Files of which some documents are others.
 
+use super::damaged;
 use super::new_file::NewFile;
 use crate::error::Error;
 use crate::ledger::{LedgerRow, LedgerWriter, Rows};
@@ -222,9 +223,7 @@ impl<'p> SegmentPatch<'p> {
     }
 
     fn damaged(&self, what: &str) -> Error {
-        let path = self.old.as_ref().map_or(self.output.path(), |(_, path)| path);
-        let remedy = "restore this file from a copy, or rebuild the corpus";
-        Error::corrupt(path, format!("{what}; {remedy}"))
+        damaged(self.old.as_ref().map_or(self.output.path(), |(_, path)| path), what)
     }
 }
 
