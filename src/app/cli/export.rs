@@ -109,18 +109,6 @@ enum FormatName {
     Tokens,
 }
 
-impl FormatName {
-    /// Its name on the command line.
-    fn name(self) -> &'static str {
-        match self {
-            FormatName::Jsonl => "jsonl",
-            FormatName::JsonlZst => "jsonl.zst",
-            FormatName::Parquet => "parquet",
-            FormatName::Tokens => "tokens",
-        }
-    }
-}
-
 #[derive(Clone, Copy, ValueEnum)]
 enum SchemaName {
     /// text, meta, id
@@ -253,7 +241,8 @@ impl Export {
             return Err(usage("--slice and --label are not for --update"));
         }
         let format = |name: &str| {
-            let is_other = self.format.is_some_and(|format| format.name() != name);
+            let given = self.format.and_then(|format| format.to_possible_value());
+            let is_other = given.is_some_and(|given| given.get_name() != name);
             (is_other, "--format", name.to_owned())
         };
         match self.with_destination(earlier)? {
