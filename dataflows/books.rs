@@ -210,8 +210,7 @@ fn row_book(row: Row) -> Record {
     let rejected = |book: Document, reason: &'static str, what: String| {
         Record::rejected(book, reason, format!("record {}: {what}; it is left out", row.number))
     };
-    if let Err(error) = simdutf8::compat::from_utf8(&row.json) {
-        let what = format!("not UTF-8 from its byte {} on", error.valid_up_to());
+    if let Err(what) = formats::check_utf8(&row.json) {
         return rejected(book, NO_JSON, what);
     }
     let mut fields = match formats::fields(&row.json) {

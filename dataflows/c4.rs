@@ -206,9 +206,7 @@ struct Line {
 
 impl Line {
     fn read(json: &[u8]) -> Result<Line, String> {
-        if let Err(error) = simdutf8::compat::from_utf8(json) {
-            return Err(format!("not UTF-8 from its byte {} on", error.valid_up_to()));
-        }
+        formats::check_utf8(json)?;
         let mut fields = formats::fields(json).map_err(|error| {
             format!("a JSON object with text, timestamp and url is expected: {error}")
         })?;

@@ -256,9 +256,7 @@ impl Reader {
 
 fn item(row: &Row) -> Result<Item, NoDialogue> {
     let no_json = |what: String| NoDialogue { reason: "no_json", what: Some(what) };
-    if let Err(error) = simdutf8::compat::from_utf8(&row.json) {
-        return Err(no_json(format!("not UTF-8 from its byte {} on", error.valid_up_to())));
-    }
+    formats::check_utf8(&row.json).map_err(no_json)?;
     let fields = formats::fields(&row.json)
         .map_err(|error| no_json(format!("a JSON object is expected: {error}")))?;
     of_row(fields)

@@ -8,7 +8,7 @@ mod passed;
 mod tests;
 
 pub(crate) use corpus::{CorpusPart, is_corpus, segments};
-pub(crate) use field::{Fields, TextField};
+pub(crate) use field::TextField;
 pub(crate) use passed::Passed;
 
 use crate::inputs;
@@ -186,12 +186,10 @@ impl Lines {
 
     fn of_row(&self, json: &[u8], place: &str) -> Line {
         let malformed = |what: String| Line::Malformed(format!("{place}: {what}"));
-        let fields = match std::str::from_utf8(json).map(|_| formats::fields(json)) {
+        let fields = match formats::check_utf8(json).map(|()| formats::fields(json)) {
             Ok(Ok(fields)) => fields,
             Ok(Err(error)) => return malformed(format!("a JSON object is expected: {error}")),
-            Err(error) => {
-                return malformed(format!("not UTF-8 from its byte {} on", error.valid_up_to()));
-            }
+            Err(what) => return malformed(what),
         };
         let text = match self.field.text(&fields) {
             Ok(text) => text,

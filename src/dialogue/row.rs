@@ -15,8 +15,8 @@
 use crate::tree::{Message, Tree};
 use crate::turns::{Role, Turn, settled};
 use crate::{Dialogue, NoDialogue, messages, template};
-use formats::Field;
 use formats::columns::Names;
+use formats::{Field, Fields};
 use serde_json::value::RawValue;
 
 /// What a row is.
@@ -100,11 +100,7 @@ fn language(fields: &mut Vec<Field>) -> Option<String> {
 
 /// Writes fields as a JSON object.
 pub(crate) fn object(fields: &[Field]) -> String {
-    let field = |(name, value): &Field| {
-        format!("{}:{}", serde_json::Value::from(name.as_str()), value.get())
-    };
-    let fields: Vec<String> = fields.iter().map(field).collect();
-    format!("{{{}}}", fields.join(","))
+    serde_json::to_string(&Fields(fields)).expect("names are strings, values are JSON")
 }
 
 fn listed(fields: &mut Vec<Field>, name: &str) -> Result<Vec<Turn>, NoDialogue> {

@@ -46,7 +46,9 @@ pub use compressed::open;
 pub use defect::{Defect, ReadError};
 pub use form::{Form, mistaken};
 pub use prefetch::{Ahead, Batches, SourcePanicked, Waiting, prefetch};
-pub use rows::{Field, Row, Rows, columns, fields, is_named_json, rows, rows_of_stream};
+pub use rows::{
+    Field, Fields, Row, Rows, check_utf8, columns, fields, is_named_json, rows, rows_of_stream,
+};
 pub use warc::{Kind, WarcReader, WarcRecord};
 pub use whole::whole;
 

@@ -1,9 +1,9 @@
 //! Scoring one line: finding its text, and adding the scores at its end.
 
 use super::read::{Item, Place};
-use crate::texts::{Fields, TextField};
+use crate::texts::TextField;
 use document::{Document, Scores};
-use formats::Field;
+use formats::{Field, Fields};
 use models::tokenizer::TokenizerError;
 use recipe::Models;
 use serde::ser::SerializeMap;
@@ -71,9 +71,7 @@ impl Scorer {
     }
 
     fn line(&mut self, place: &Place, bytes: &[u8]) -> Result<Scored, String> {
-        std::str::from_utf8(bytes).map_err(|error| {
-            place.message(format!("not UTF-8 from its byte {} on", error.valid_up_to()))
-        })?;
+        formats::check_utf8(bytes).map_err(|what| place.message(what))?;
         let mut fields = formats::fields(bytes)
             .map_err(|error| place.message(format!("a JSON object is expected: {error}")))?;
         let text = self.text_field.text(&fields).map_err(|what| place.message(what))?;

@@ -1,7 +1,6 @@
 //! The field of a line that has its text.
 
-use formats::Field;
-use serde::{Serialize, Serializer};
+use formats::{Field, Fields};
 use serde_json::value::{RawValue, to_raw_value};
 use std::fmt;
 use std::str::FromStr;
@@ -61,15 +60,6 @@ fn remove(fields: &mut Vec<Field>, name: &str) {
     let Ok(mut inner) = formats::fields(object.get().as_bytes()) else { return };
     remove(&mut inner, rest);
     *object = to_raw_value(&Fields(&inner)).expect("names are strings, values are JSON");
-}
-
-/// Fields as a JSON object.
-pub(crate) struct Fields<'a>(pub &'a [Field]);
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
 }
 
 /// Returns the value of a field, or of one nested in others: the field of the whole name counts

@@ -1,6 +1,7 @@
 //! The fields of a record.
 
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -35,12 +36,37 @@ pub fn fields(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
     strict(&repaired(json)).map_err(|error| explained(json, error))
 }
 
+/// Fields as a JSON object, with their values as they are.
+///
+/// ```
+/// let json = r#"{"text":"a","meta":{"b": 1}}"#;
+/// let fields = formats::fields(json.as_bytes())?;
+/// assert_eq!(serde_json::to_string(&formats::Fields(&fields))?, json);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub struct Fields<'a>(pub &'a [Field]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// Says from where on bytes are not UTF-8.
+///
+/// # Errors
+/// If they are not.
+pub fn check_utf8(bytes: &[u8]) -> Result<(), String> {
+    let done = simdutf8::compat::from_utf8(bytes);
+    done.map(|_| ()).map_err(|error| format!("not UTF-8 from its byte {} on", error.valid_up_to()))
+}
+
 /// The most fields of a record. Each is compared with all before it.
 const FIELDS_MAX: usize = 1_000;
 
 fn strict(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let fields = reader.deserialize_map(Fields)?;
+    let fields = reader.deserialize_map(FieldsVisitor)?;
     reader.end()?;
     Ok(fields)
 }
@@ -117,9 +143,9 @@ fn surrogate(bytes: &[u8]) -> Option<u32> {
     (is_hex && (0xd800..=0xdfff).contains(&number)).then_some(number)
 }
 
-struct Fields;
+struct FieldsVisitor;
 
-impl<'de> Visitor<'de> for Fields {
+impl<'de> Visitor<'de> for FieldsVisitor {
     type Value = Vec<Field>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
