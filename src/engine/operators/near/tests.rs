@@ -278,7 +278,7 @@ proptest! {
     fn documents_are_dropped_by_the_definition_whatever_was_added_removed_and_restored(
         acts in acts(), is_verified in prop::bool::weighted(0.8), is_exact: bool, all_count: bool,
     ) {
-        let exact = is_exact.then_some(Exact { similarity: common, least: 0.9 });
+        let exact = is_exact.then_some(Exact { similarity: common, least: 0.95 });
         let similar = is_verified.then_some(Similar { similarity, least: 0.75, exact });
         let counts = if all_count { Counts::All } else { Counts::Kept };
         let mut world = World::new(Near { similar, counts });
