@@ -25,8 +25,8 @@ use corpus::{Corpus, Exclusions, Lock, Manifest};
 use document::Document;
 use engine::cluster::{Cluster, Meeting, meet};
 use engine::{
-    CommitEvery, Commits, Docs, Engine, Exclude, Graph, Job, OperatorFigures, Options, Plan,
-    Progress, Share, Work,
+    CommitEvery, Commits, Docs, Engine, EpochBytes, Exclude, Graph, Job, OperatorFigures, Options,
+    Plan, Progress, Share, Work,
 };
 use recipe::{
     AnySlice, CommonModels, Decontaminator, Input, Models, Prepared, Recipe, SetupLabel, Slices,
@@ -38,8 +38,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The largest default share of an epoch, in stored bytes of input for each worker. It suffices to
-/// read several Common Crawl files at once.
+/// The largest default share of an epoch, in stored bytes of input for each worker, until there is much
+/// to compare with. It suffices to read several Common Crawl files at once.
 const EPOCH_SHARE_BYTES_MAX: u64 = 128 << 20;
 
 /// However often to commit, an epoch's share is not smaller: each epoch has files of its own.
@@ -263,7 +263,7 @@ fn run(
     identifiers.extend(decontaminator.as_ref().map(remark));
     let common = loaded.common.clone();
     identifiers.extend(common.as_ref().and_then(CommonModels::tokens_remark));
-    let plan = plan(&manifest, labels, &prepared, options);
+    let plan = plan(&manifest, labels, &prepared, recipe.global_dedup, options);
     let share = Share {
         process: options.cluster.process,
         processes: options.cluster.processes(),
@@ -311,10 +311,21 @@ fn run(
     Ok(Ran { identifiers, operators: counters.run().operators() })
 }
 
-/// Returns how much of its sources, as stored, a worker with this much memory reads in an epoch,
-/// unless commits are to come more often.
-pub(crate) fn epoch_share_bytes(worker_memory_bytes: u64) -> u64 {
-    (worker_memory_bytes / EPOCH_SHARE_OF_MEMORY).clamp(1, EPOCH_SHARE_BYTES_MAX)
+/// Returns how much of its sources, as stored, a worker with this much memory reads in an epoch, if there
+/// are `workers` in all.
+pub(crate) fn epoch_share(
+    worker_memory_bytes: u64,
+    commit_every: CommitEvery,
+    workers: usize,
+) -> EpochBytes {
+    let share = (worker_memory_bytes / EPOCH_SHARE_OF_MEMORY).clamp(1, EPOCH_SHARE_BYTES_MAX);
+    // An epoch is the least that is committed.
+    let committed = match commit_every {
+        CommitEvery::Time(time) => (time.as_secs_f64() * EPOCH_BYTES_PER_SECOND) as u64,
+        CommitEvery::Bytes(bytes) => bytes / workers as u64,
+    };
+    let most = committed.max(COMMITTED_SHARE_BYTES_MIN);
+    EpochBytes { least: share.min(most), most }
 }
 
 /// Returns what marks the documents that are excluded from the corpus, if any are.
@@ -346,32 +357,49 @@ fn plan(
     manifest: &Manifest,
     labels: &[usize],
     slices: &PreparedSlices,
+    is_global: bool,
     options: &RunOptions,
 ) -> Plan {
-    let work = |&number: &usize| {
+    let work = |(place, &number): (usize, &usize)| {
         let label = &manifest.labels[number];
+        let is_before =
+            |other| manifest.labels[other].position.is_none() || labels[..place].contains(&other);
         Work {
             label: number as u64,
+            before: compared_bytes(manifest, is_global, number, is_before),
             sizes: label.sizes(),
             from: label.position.expect("only unfinished labels are work"),
             groups: (slices[label.slice.as_str()].groups)(number),
             only: None,
         }
     };
-    let work: Vec<Work> = labels.iter().map(work).collect();
+    let work: Vec<Work> = labels.iter().enumerate().map(work).collect();
     let workers = options.workers * options.cluster.processes();
     Plan::new(manifest.next_epoch, &work, workers, epoch_bytes(options))
 }
 
+/// Returns the sizes, as stored, of the sources with which those of label `number` are compared, if
+/// these are of the labels for which `is_there` holds.
+pub(crate) fn compared_bytes(
+    manifest: &Manifest,
+    is_global: bool,
+    number: usize,
+    is_there: impl Fn(usize) -> bool,
+) -> u64 {
+    let slice = &manifest.labels[number].slice;
+    let all = manifest.labels.iter().enumerate().filter(|(other, label)| {
+        (is_global || label.slice == *slice) && *other != number && is_there(*other)
+    });
+    all.flat_map(|(_, label)| label.sizes()).sum()
+}
+
 /// Returns how many bytes of the sources, as stored, are in an epoch.
-pub(crate) fn epoch_bytes(options: &RunOptions) -> u64 {
+pub(crate) fn epoch_bytes(options: &RunOptions) -> EpochBytes {
+    if let Some(bytes) = options.epoch_bytes {
+        return EpochBytes::equal(bytes);
+    }
     let workers = options.workers * options.cluster.processes();
-    let share = epoch_share_bytes(options.memory_bytes / options.workers as u64);
-    // An epoch is the least that is committed.
-    let committed = match options.commit_every {
-        CommitEvery::Time(time) => (time.as_secs_f64() * EPOCH_BYTES_PER_SECOND) as u64,
-        CommitEvery::Bytes(bytes) => bytes / workers as u64,
-    };
-    let share = share.min(committed.max(COMMITTED_SHARE_BYTES_MIN)).max(1);
-    options.epoch_bytes.unwrap_or(share * workers as u64)
+    let each = options.memory_bytes / options.workers as u64;
+    let EpochBytes { least, most } = epoch_share(each, options.commit_every, workers);
+    EpochBytes { least: least * workers as u64, most: most * workers as u64 }
 }

@@ -11,7 +11,11 @@ use std::path::Path;
 /// Largest number of updates in a run for each requested key at which the whole run is scanned. To
 /// test an update costs about 2 ns, to search for a key about 40 ns (`benches/arrangement.rs`). In
 /// larger runs the filter is tested first, in 10 to 20 ns, and most searches are saved.
-const DENSE: u64 = 16;
+///
+/// So if an epoch has one update for every so many that are stored, all runs together are scanned
+/// once, and an update costs the same however many are stored. The more epochs are smaller than that,
+/// the more runs each of their keys is searched in.
+pub const STORED_PER_UPDATE: u64 = 16;
 
 /// How densely the requested keys cover a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,7 @@ pub(crate) struct Cursor<K: Key> {
 impl<K: Key> Cursor<K> {
     /// A cursor before the first update of `run`, for lookups of about `keys` keys over all of it.
     pub fn new(run: Run<K>, keys: usize) -> Cursor<K> {
-        let is_dense = run.meta.entries <= DENSE.saturating_mul(keys as u64);
+        let is_dense = run.meta.entries <= STORED_PER_UPDATE.saturating_mul(keys as u64);
         let density = if is_dense { Density::Dense } else { Density::Sparse };
         let (page, filter) = (Page::default(), Vec::new());
         let (highs, hits, number, filtered) = (Vec::new(), Vec::new(), None, None);

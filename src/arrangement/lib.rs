@@ -22,7 +22,7 @@ mod search;
 
 pub use arrangement::{Arrangement, Updates};
 pub use batch::Batch;
-pub use cursor::{Depth, Reader, check};
+pub use cursor::{Depth, Reader, STORED_PER_UPDATE, check};
 pub use duplicates::{Copies, Rule, Scope};
 pub use earlier::Pairs;
 pub use error::Error;

@@ -10,14 +10,14 @@ use crate::failure::or_fail;
 use crate::operators::join::duplicates;
 use crate::stored::Effect;
 use crate::worker::{Engine, WorkerContext};
-use arrangement::{Rule, RunMeta, Update};
+use arrangement::{Rule, RunMeta, STORED_PER_UPDATE, Update};
 use corpus::Corpus;
 use document::Epoch;
 use flow::{Source, Tally, by_hash_map, count, gather};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,9 +25,6 @@ use timely::WorkerConfig;
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::Probe;
 use timely::worker::Worker;
-
-/// Memory of a worker, in bytes.
-const MEMORY_PER_WORKER: u64 = 2 << 30;
 
 const INDEX: &str = "paragraphs";
 
@@ -60,6 +57,8 @@ pub struct KeyBatch {
     pub documents: u64,
     /// Bytes of their text; bytes of the keys if there is no text.
     pub bytes: u64,
+    /// Keys that repeat earlier ones, if that is known.
+    pub repeats: Option<u64>,
     /// Whether this is the last batch.
     pub is_last: bool,
 }
@@ -68,6 +67,25 @@ pub struct KeyBatch {
 /// number of workers to the keys of that worker.
 pub type Dumps = Vec<Arc<dyn Fn(usize, usize) -> KeySource + Send + Sync>>;
 
+/// Sizes of epochs, over all workers.
+#[derive(Clone, Copy, Debug)]
+pub enum Epochs {
+    /// All have so many keys.
+    Equal(u64),
+    /// As large a part of all keys before as [`STORED_PER_UPDATE`] says, but at least so many.
+    Growing(u64),
+}
+
+impl Epochs {
+    /// Returns the number of keys of an epoch, if there are `before` keys before it.
+    fn keys(self, before: u64) -> u64 {
+        match self {
+            Epochs::Equal(keys) => keys,
+            Epochs::Growing(least) => least.max(before / STORED_PER_UPDATE),
+        }
+    }
+}
+
 /// Settings of a benchmark of the join.
 #[derive(Clone, Copy, Debug)]
 pub struct BenchOptions {
@@ -75,8 +93,10 @@ pub struct BenchOptions {
     pub engine: BenchEngine,
     /// Threads of this process.
     pub workers: usize,
-    /// Keys of an epoch, over all workers.
-    pub epoch_keys: u64,
+    /// Memory of a worker, in bytes.
+    pub worker_bytes: u64,
+    /// Sizes of the epochs.
+    pub epochs: Epochs,
     /// Returns the CPU seconds and the peak memory of this process, in bytes.
     pub measure: fn() -> (f64, u64),
 }
@@ -87,7 +107,7 @@ impl BenchOptions {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.engine.name().as_bytes());
         hasher.update(&(self.workers as u64).to_le_bytes());
-        hasher.update(&self.epoch_keys.to_le_bytes());
+        hasher.update(format!("{:?} {}", self.epochs, self.worker_bytes).as_bytes());
         *hasher.finalize().as_bytes()
     }
 }
@@ -101,6 +121,8 @@ pub struct Joined {
     pub keys: u64,
     /// See [`KeyBatch`].
     pub bytes: u64,
+    /// Keys that repeat earlier ones, if the sources know.
+    pub repeats: Option<u64>,
     /// Duplicate facts found.
     pub facts: u64,
     /// Sum over the refs of the facts: the same for engines that agree.
@@ -147,6 +169,7 @@ pub fn join_dumps(
                 corpus: corpus.clone(),
                 options,
                 process,
+                sent: Rc::default(),
                 runs: Vec::new(),
                 map: Rc::default(),
             };
@@ -175,6 +198,8 @@ struct WorkerBench {
     corpus: Corpus,
     options: BenchOptions,
     process: usize,
+    /// Keys that its sources have sent.
+    sent: Rc<Cell<u64>>,
     runs: Vec<RunMeta>,
     map: FirstRefs,
 }
@@ -187,7 +212,7 @@ impl WorkerBench {
             BenchEngine::Join(engine) => engine,
             BenchEngine::Hash => Engine::default(),
         };
-        let (memory, index) = (MEMORY_PER_WORKER, (INDEX, &self.runs[..]));
+        let (memory, index) = (self.options.worker_bytes, (INDEX, &self.runs[..]));
         let context =
             WorkerContext::of_join_alone(worker, &self.corpus, engine, first_epoch, memory, index);
         let (context, probe, gate) = (Rc::new(context), ProbeHandle::new(), ProbeHandle::new());
@@ -196,7 +221,9 @@ impl WorkerBench {
             let source = Source {
                 keys: source,
                 first_epoch,
-                epoch_keys: self.options.epoch_keys.div_ceil(context.peers as u64),
+                epochs: self.options.epochs,
+                sent: self.sent.clone(),
+                peers: context.peers as u64,
                 tally: tally.clone(),
                 probe: gate.clone(),
             };

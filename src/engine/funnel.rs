@@ -2,7 +2,7 @@
 
 use crate::docs::Docs;
 use crate::operators::steps::Sharing;
-use crate::plan::{Plan, Work};
+use crate::plan::{EpochBytes, Plan, Work};
 use crate::worker::WorkerContext;
 use corpus::{Corpus, Position};
 use document::{DocRef, Document, Epoch};
@@ -103,12 +103,13 @@ fn numbered(documents: impl IntoIterator<Item = Document>) -> Vec<Document> {
 fn plan(documents: &[Document], workers: usize) -> Plan {
     let work = documents.chunk_by(|a, b| a.at.label() == b.at.label()).map(|label| Work {
         label: label[0].at.label(),
+        before: 0,
         sizes: vec![1; label.len()],
         from: Position::default(),
         groups: Some(vec![0]),
         only: None,
     });
-    Plan::new(1, &work.collect::<Vec<_>>(), workers, 1)
+    Plan::new(1, &work.collect::<Vec<_>>(), workers, EpochBytes::equal(1))
 }
 
 /// Appends the documents of a stream to `results`.

@@ -1,10 +1,11 @@
 //! Which worker reads which sources, and in which epoch.
 //!
-//! An epoch covers consecutive sources of one label, about `epoch_bytes` of them as stored, so refs
+//! An epoch covers consecutive sources of one label, as many as [`EpochBytes`] says, so refs
 //! increase from epoch to epoch. Within an epoch each worker takes consecutive sources, so it writes
 //! one range of refs. A source larger than a worker's share of an epoch is split into several
 //! epochs. None of this changes the corpus.
 
+use arrangement::STORED_PER_UPDATE;
 use corpus::Position;
 use document::Epoch;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,11 +13,37 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Epochs into which one source is split at most, however small epochs are.
 const PARTS_MAX: u64 = 1000;
 
+/// Sizes of epochs, in bytes of sources as stored, over all workers.
+///
+/// Epochs grow with what was read before, and so with the keys that are stored: as long as they may, the
+/// cost of a key stays the same (see [`STORED_PER_UPDATE`]).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EpochBytes {
+    /// That of the first epochs.
+    pub least: u64,
+    /// What no epoch is larger than.
+    pub most: u64,
+}
+
+impl EpochBytes {
+    /// All epochs are of one size.
+    pub fn equal(bytes: u64) -> EpochBytes {
+        EpochBytes { least: bytes, most: bytes }
+    }
+
+    /// The size of an epoch, if `before` bytes were read before it.
+    pub fn after(self, before: u64) -> u64 {
+        (before / STORED_PER_UPDATE).min(self.most).max(self.least).max(1)
+    }
+}
+
 /// A label to be read.
 #[derive(Clone, Debug)]
 pub struct Work {
     /// Its number in the manifest.
     pub label: u64,
+    /// Sizes, as stored, of all sources of other labels that are in its indexes by then.
+    pub before: u64,
     /// Sizes of its sources as stored.
     pub sizes: Vec<u64>,
     /// Where to resume.
@@ -72,14 +99,14 @@ struct EpochPlan {
 
 impl Plan {
     /// Plans `work`, in that order, from `first_epoch` on.
-    pub fn new(first_epoch: Epoch, work: &[Work], workers: usize, epoch_bytes: u64) -> Plan {
+    pub fn new(first_epoch: Epoch, work: &[Work], workers: usize, bytes: EpochBytes) -> Plan {
         let plan = Plan {
             first_epoch,
             epochs: Vec::new(),
             pieces: vec![Vec::new(); workers],
             homes: BTreeMap::new(),
         };
-        plan.with(work, workers, epoch_bytes)
+        plan.with(work, workers, bytes)
     }
 
     /// Plans a revision that reads `work`. In its first epoch it reads nothing: that is for what it
@@ -88,20 +115,24 @@ impl Plan {
         first_epoch: Epoch,
         work: &[Work],
         workers: usize,
-        epoch_bytes: u64,
+        bytes: EpochBytes,
     ) -> Plan {
-        let mut plan = Plan::new(first_epoch, &[], workers, epoch_bytes);
+        let mut plan = Plan::new(first_epoch, &[], workers, bytes);
         plan.epochs.push(EpochPlan { label: 0, after: None });
-        plan.with(work, workers, epoch_bytes)
+        plan.with(work, workers, bytes)
     }
 
-    fn with(mut self, work: &[Work], workers: usize, epoch_bytes: u64) -> Plan {
+    fn with(mut self, work: &[Work], workers: usize, bytes: EpochBytes) -> Plan {
         let plan = &mut self;
         for work in work {
             plan.homes.insert(work.label, vec![0; work.sizes.len()]);
             let mut source = work.from.source;
+            let read = |sources: std::ops::Range<u64>| sources.map(|s| work.size(s)).sum::<u64>();
+            let mut before = work.before + read(0..source);
             while source < work.sizes.len() as u64 {
-                source = plan.add_epoch(work, source, workers, epoch_bytes.max(1));
+                let end = plan.add_epoch(work, source, workers, bytes.after(before));
+                before += read(source..end);
+                source = end;
             }
         }
         self
@@ -268,8 +299,9 @@ mod tests {
     fn plans_that_differ_in_anything_have_different_digests() {
         let plan = |first_epoch, label, sizes: &[u64], record, workers, epoch_bytes| {
             let from = Position { record, ..Position::default() };
-            let work = Work { label, sizes: sizes.to_vec(), from, groups: None, only: None };
-            Plan::new(first_epoch, &[work], workers, epoch_bytes)
+            let sizes = sizes.to_vec();
+            let work = Work { label, before: 0, sizes, from, groups: None, only: None };
+            Plan::new(first_epoch, &[work], workers, EpochBytes::equal(epoch_bytes))
         };
         let plans = [
             plan(1, 0, &[10, 10, 10], 0, 2, 100),
@@ -291,15 +323,16 @@ mod tests {
         #[test]
         fn every_source_is_read_once_in_order_and_shares_are_consecutive(
             sizes in prop::collection::vec(0u64..1000, 1..60),
-            workers in 1usize..5, epoch_bytes in 1u64..5000, from in 0u64..60,
-            groups in prop::option::of(1u64..10),
+            workers in 1usize..5, least in 1u64..5000, more in 0u64..5000, before in 0u64..50_000,
+            from in 0u64..60, groups in prop::option::of(1u64..10),
         ) {
             let from = Position { source: from.min(sizes.len() as u64 - 1), record: 3, defects: 1 };
             let groups = groups.map(|every| {
                 (0..sizes.len() as u64).filter(|s| s % every == 0).collect::<Vec<_>>()
             });
-            let work = Work { label: 2, sizes, from, groups, only: None };
-            let plan = Plan::new(7, std::slice::from_ref(&work), workers, epoch_bytes);
+            let work = Work { label: 2, before, sizes, from, groups, only: None };
+            let bytes = EpochBytes { least, most: least + more };
+            let plan = Plan::new(7, std::slice::from_ref(&work), workers, bytes);
             let mut seen: Vec<(Epoch, usize, u64)> = Vec::new();
             for worker in 0..workers {
                 for piece in plan.pieces(worker, |_| true) {
@@ -328,16 +361,46 @@ mod tests {
     fn small_sources_share_an_epoch_and_a_large_one_has_several() {
         let work = Work {
             label: 0,
+            before: 0,
             sizes: vec![10, 10, 10, 300, 10],
             from: Position::default(),
             groups: None,
             only: None,
         };
-        let plan = Plan::new(1, &[work], 2, 100);
+        let plan = Plan::new(1, &[work], 2, EpochBytes::equal(100));
         let epochs = |worker| {
             plan.pieces(worker, |_| true).iter().map(|p| p.epochs.len()).collect::<Vec<_>>()
         };
         assert_eq!((epochs(0), epochs(1)), (vec![1], vec![1, 1, 6, 1]));
         assert_eq!(plan.end_epoch(), 1 + 1 + 6 + 1);
+    }
+
+    #[test]
+    fn epochs_grow_with_what_was_read_before() {
+        let work = |before, sources: u64, from| Work {
+            label: 0,
+            before,
+            sizes: vec![10; sources as usize],
+            from: Position { source: from, ..Position::default() },
+            groups: None,
+            only: None,
+        };
+        let bytes = EpochBytes { least: 20, most: 70 };
+        let sizes = |work: Work| {
+            let plan = Plan::new(1, &[work], 1, bytes);
+            let mut counts = vec![0; plan.epochs.len()];
+            plan.pieces(0, |_| true)
+                .iter()
+                .for_each(|piece| counts[piece.epochs[0].0 as usize - 1] += 1);
+            counts
+        };
+        let counts = sizes(work(0, 96, 0));
+        assert!(
+            counts.is_sorted() && counts[0] == 2 && counts[counts.len() - 2] == 5,
+            "{counts:?}"
+        );
+        // What is stored counts, of this label and of others, up to the largest size.
+        assert_eq!(sizes(work(0, 96, 80)), [5, 5, 6]);
+        assert_eq!(sizes(work(5000, 20, 0)), [7, 7, 6]);
     }
 }

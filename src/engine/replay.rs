@@ -7,7 +7,7 @@
 use crate::docs::Docs;
 use crate::failure::or_fail;
 use crate::operators::steps::Sharing;
-use crate::plan::{Plan, Work};
+use crate::plan::{EpochBytes, Plan, Work};
 use crate::run::Graph;
 use crate::stored::{IndexUse, StoredIndex};
 use crate::worker::WorkerContext;
@@ -272,9 +272,10 @@ fn plan(documents: &[Document]) -> Plan {
         let of_label = documents.iter().filter(|document| document.at.label() == label);
         let last = of_label.map(|document| document.at.source()).max().unwrap_or_default();
         let sizes = vec![1; last as usize + 1];
-        Work { label, sizes, from: Position::default(), groups: Some(vec![0]), only: None }
+        let (from, groups) = (Position::default(), Some(vec![0]));
+        Work { label, before: 0, sizes, from, groups, only: None }
     });
-    Plan::new(1, &work.collect::<Vec<_>>(), 1, 1)
+    Plan::new(1, &work.collect::<Vec<_>>(), 1, EpochBytes::equal(1))
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 use corpus::Corpus;
-use engine::bench::{BenchEngine, BenchOptions, Dumps, Joined, KeySource, Keys, Used, join_dumps};
+use engine::bench::{
+    BenchEngine, BenchOptions, Dumps, Epochs, Joined, KeySource, Keys, Used, join_dumps,
+};
 use engine::{Engine, cluster};
 use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::usage;
@@ -28,6 +30,12 @@ Example:
   sluice bench dedup --keys 50M
   sluice bench dedup --keys 50M --engine hash --json | jq .keys_per_cpu_second
   sluice bench dedup --input cc/2020-05/*.wet.gz";
+
+/// Memory of a worker by default.
+const WORKER_BYTES: u64 = 2 << 30;
+
+/// Keys of the first epochs by default.
+const EPOCH_KEYS_MIN: u64 = 4_000_000;
 
 /// Measure the speed of this machine
 #[derive(Args)]
@@ -59,9 +67,12 @@ struct Dedup {
     /// The second dump, as a share of the first
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     increment: f64,
-    /// Keys per epoch
-    #[arg(long, default_value = "4M", value_parser = units::count, value_name = "N")]
-    epoch_keys: u64,
+    /// Keys per epoch; by default 4M, and more the more keys are stored
+    #[arg(long, value_parser = units::count, value_name = "N")]
+    epoch_keys: Option<u64>,
+    /// Memory that this process may use, roughly; by default 2G for each worker
+    #[arg(long, value_parser = units::size, value_name = "SIZE")]
+    memory: Option<u64>,
     /// The index used for deduplication
     #[arg(long, default_value = "arrangement")]
     engine: EngineName,
@@ -112,7 +123,7 @@ impl Bench {
 
 impl Dedup {
     fn run(self) -> Result<u8> {
-        if self.keys == 0 || self.epoch_keys == 0 {
+        if self.keys == 0 || self.epoch_keys == Some(0) {
             return Err(usage("at least one key, and one key in an epoch, are needed"));
         }
         if !(0.0..=1.0).contains(&self.duplicates) || !(0.0..=10.0).contains(&self.increment) {
@@ -155,10 +166,12 @@ impl Dedup {
         let after = move |joined: Joined| {
             ends.lock().expect("no worker panicked").push((Instant::now(), joined));
         };
+        let workers = self.cluster.workers();
         let options = BenchOptions {
             engine: self.engine.engine(),
-            workers: self.cluster.workers(),
-            epoch_keys: self.epoch_keys,
+            workers,
+            worker_bytes: self.memory.map_or(WORKER_BYTES, |all| all / workers as u64),
+            epochs: self.epoch_keys.map_or(Epochs::Growing(EPOCH_KEYS_MIN), Epochs::Equal),
             measure: used_up,
         };
         join_dumps(&corpus, meeting, dumps, options, after)?;
@@ -168,6 +181,13 @@ impl Dedup {
         let ended = ended.lock().expect("no worker panicked");
         let rows = ended.windows(2).map(|two| self.row(&two[0], &two[1]));
         let rows: Vec<Value> = rows.collect();
+        for (_, joined) in &ended[1..] {
+            let Joined { facts, repeats, .. } = *joined;
+            anyhow::ensure!(
+                repeats.is_none_or(|repeats| repeats == facts),
+                "{facts} duplicates found, but {repeats:?} keys repeat earlier ones: this is a bug"
+            );
+        }
         if self.json {
             let mut report = rows[0].clone();
             report["increment"] = rows.get(1).cloned().unwrap_or(Value::Null);
@@ -185,7 +205,7 @@ impl Dedup {
             let added = (self.keys as f64 * self.increment) as u64;
             let ranges = [0..self.keys, self.keys..self.keys + added];
             let generated = |range| {
-                let keys = Keys { range, duplicates: self.duplicates, epoch: self.epoch_keys };
+                let keys = Keys { range, duplicates: self.duplicates };
                 let source = move |worker, workers| keys.clone().source(worker, workers);
                 Arc::new(source) as Arc<dyn Fn(usize, usize) -> KeySource + Send + Sync>
             };
@@ -229,6 +249,7 @@ impl Dedup {
             "state_runs": joined.runs.len(),
             "state_keys": joined.runs.iter().map(|run| run.entries).sum::<u64>(),
             "facts": joined.facts,
+            "repeats": joined.repeats,
             "checksum": joined.checksum,
         })
     }

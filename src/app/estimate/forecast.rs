@@ -1,15 +1,16 @@
 //! From the sample to the whole.
 
 use super::amounts::{Amounts, Quantity};
-use super::join_cost::{JoinCost, bytes_per_key, work};
+use super::join_cost::{EpochKeys, JoinCost, bytes_per_key, work};
 use super::measure::Measured;
 use super::memory::{Load, Memory};
 use super::of_slice::{Grown, SliceSample, of_slice};
 use super::{Machines, Options};
-use crate::ingest::epoch_share_bytes;
+use crate::ingest::epoch_share;
 use anyhow::Result;
 use arrangement::RunMeta;
 use corpus::Manifest;
+use engine::{CommitEvery, EpochBytes};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -134,7 +135,11 @@ pub(crate) fn forecast(
     } else {
         // One for each worker and epoch.
         let workers = workers(context.options) as f64;
-        let epochs = (all.stored / (epoch_share(context.options) * workers)).ceil();
+        let (share, each) = (share(context.options), (all.stored / workers) as u64);
+        let (mut epochs, mut before) = (0.0, 0);
+        while before < each {
+            (epochs, before) = (epochs + 1.0, before + share.after(before));
+        }
         epochs * workers * context.ledger_file_bytes
     };
     all.amounts.set(Quantity::Ledger, all.amounts.of(&Quantity::Ledger) + files);
@@ -176,19 +181,19 @@ fn workers(options: &Options) -> usize {
 }
 
 /// Bytes of the sources, as stored, that a worker reads in an epoch.
-fn epoch_share(options: &Options) -> f64 {
+fn share(options: &Options) -> EpochBytes {
     let each = match options.machines {
         Some(machines) => options.machine_memory_bytes / machines.cores as u64,
         None => options.memory_bytes / options.workers as u64,
     };
-    epoch_share_bytes(each) as f64
+    epoch_share(each, CommitEvery::default(), workers(options))
 }
 
 /// CPU seconds of the dedup-join beyond those of the sample, because the indexes become larger.
 fn join_growth(all: &Forecast, sampled: &Measured, context: &Context<'_>) -> f64 {
     let options = context.options;
     let (there, here) = (workers(options) as f64, options.workers as f64);
-    let epoch = epoch_share(options);
+    let epoch = share(options);
     let sample_keys: BTreeMap<&str, f64> = sampled.amounts.keys().collect();
     let compared = all.amounts.of(&Quantity::Compared).max(1.0);
     let repeats = all.amounts.of(&Quantity::Repeats) / compared;
@@ -200,10 +205,11 @@ fn join_growth(all: &Forecast, sampled: &Measured, context: &Context<'_>) -> f64
         if keys <= 0.0 || in_sample <= 0.0 {
             continue;
         }
-        let epoch_keys = epoch * keys / all.stored.max(1.0);
-        let whole = work(stored / there, keys / there, epoch_keys);
-        let of_sample =
-            work(stored / here, in_sample / here, epoch_keys.min(in_sample / here / 8.0));
+        let epoch_keys = |bytes: u64| bytes as f64 * keys / all.stored.max(1.0);
+        let (least, most) = (epoch_keys(epoch.least), epoch_keys(epoch.most));
+        let whole = work(stored / there, keys / there, EpochKeys { least, most });
+        let least = least.min(in_sample / here / 8.0);
+        let of_sample = work(stored / here, in_sample / here, EpochKeys { least, most: least });
         let of = |work| context.join.of(work, repeats);
         more += of(whole) * there - of(of_sample) * here * keys / in_sample;
     }
@@ -265,6 +271,7 @@ fn load(
         keys: added / stored,
         facts: of(Quantity::Facts),
         left: all.stored / (workers * processes) as f64,
+        epoch: share(context.options),
         stored_keys: (before + added) / processes as f64,
         models: context.models_bytes as f64,
     }

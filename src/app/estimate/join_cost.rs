@@ -4,7 +4,7 @@
 
 use crate::machine::cpu_seconds;
 use anyhow::Result;
-use arrangement::{Arrangement, KeyRange, Rule, RunWriter};
+use arrangement::{Arrangement, KeyRange, Rule, RunWriter, STORED_PER_UPDATE};
 use document::DocRef;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,7 +20,7 @@ const EPOCH_KEYS: u64 = 1 << 15;
 const STORED_KEYS: u64 = 1 << 20;
 
 /// Epochs that are counted one by one.
-const EPOCHS_MAX: u64 = 1 << 20;
+const EPOCHS_MAX: f64 = (1 << 20) as f64;
 
 /// Keys of an epoch of which each is alone on a page of the large run.
 const SPARSE_KEYS: u64 = 1 << 9;
@@ -144,53 +144,82 @@ impl Added {
     }
 }
 
-/// Returns the work of a worker that adds `keys` in epochs of `epoch_keys`, to `stored` keys.
-pub(crate) fn work(stored: f64, keys: f64, epoch_keys: f64) -> JoinWork {
-    let epoch_keys = epoch_keys.max(1.0).min(keys.max(1.0));
-    let epochs = (keys / epoch_keys).ceil() as u64;
-    if epochs > EPOCHS_MAX {
-        // Each tier has three or four runs on average, and each key passes all of them.
-        let tiers = ((stored + keys) / epoch_keys).log(MERGED as f64).floor();
-        let runs = (MERGED - 1) as f64 / 2.0 * tiers;
-        let large = (tiers - PAGE_KEYS.log(MERGED as f64)).max(0.0);
-        let filters = (MERGED - 1) as f64 / 2.0 * large;
-        return JoinWork { merged: keys * tiers, looked_up: keys * runs, filters: keys * filters };
+/// Keys of the epochs of a worker: a part of what is stored, between these two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EpochKeys {
+    pub least: f64,
+    pub most: f64,
+}
+
+impl EpochKeys {
+    fn after(self, stored: f64) -> f64 {
+        (stored / STORED_PER_UPDATE as f64).min(self.most).max(self.least).max(1.0)
     }
-    let mut runs = tiers(stored / epoch_keys);
-    let mut work = JoinWork::default();
-    for _ in 0..epochs {
-        let mut ratio = 1.0;
-        for count in runs.iter().map(|count| *count as f64) {
-            work.looked_up += epoch_keys * count;
-            work.filters += epoch_keys * count * f64::min(1.0, ratio / PAGE_KEYS);
-            ratio *= MERGED as f64;
+}
+
+/// Returns the work of a worker that adds `keys` in `epochs`, to `stored` keys.
+pub(crate) fn work(stored: f64, keys: f64, epochs: EpochKeys) -> JoinWork {
+    let mut runs = Runs::of(stored, epochs.least);
+    let (mut work, mut added) = (JoinWork::default(), 0.0);
+    while added < keys {
+        let epoch = epochs.after(stored + added).min(keys - added);
+        if (keys - added) / epoch > EPOCHS_MAX {
+            // Each tier has three or four runs on average, and each key passes all of them.
+            let tiers = ((stored + keys) / epoch).log(MERGED as f64).floor();
+            let runs = (MERGED - 1) as f64 / 2.0 * tiers;
+            let large = (tiers - PAGE_KEYS.log(MERGED as f64)).max(0.0);
+            let filters = (MERGED - 1) as f64 / 2.0 * large;
+            return JoinWork {
+                merged: keys * tiers,
+                looked_up: keys * runs,
+                filters: keys * filters,
+            };
         }
-        let (mut tier, mut size) = (0, epoch_keys);
-        loop {
-            if runs.len() == tier {
-                runs.push(0);
-            }
-            runs[tier] += 1;
-            if runs[tier] < MERGED {
-                break;
-            }
-            runs[tier] = 0;
-            size *= MERGED as f64;
-            work.merged += size;
-            tier += 1;
+        for size in runs.tiers.iter().flatten() {
+            work.looked_up += epoch;
+            work.filters += epoch * f64::min(1.0, size / epoch / PAGE_KEYS);
         }
+        work.merged += runs.add(epoch);
+        added += epoch;
     }
     work
 }
 
-/// Returns the number of runs of each tier after this many epochs: their digits, to the base of 8.
-fn tiers(epochs: f64) -> Vec<usize> {
-    let (mut tiers, mut epochs) = (Vec::new(), epochs as u64);
-    while epochs > 0 {
-        tiers.push(epochs as usize % MERGED);
-        epochs /= MERGED as u64;
+/// The sizes of stored runs, by tier.
+struct Runs {
+    unit: f64,
+    tiers: Vec<Vec<f64>>,
+}
+
+impl Runs {
+    /// The runs that epochs of `unit` keys leave.
+    fn of(stored: f64, unit: f64) -> Runs {
+        let unit = unit.max(1.0);
+        let (mut runs, mut size) = (Runs { unit, tiers: Vec::new() }, unit);
+        // As many of each size as a digit says, to the base of 8.
+        let mut epochs = (stored / unit) as u64;
+        while epochs > 0 {
+            runs.tiers.push(vec![size; epochs as usize % MERGED]);
+            (epochs, size) = (epochs / MERGED as u64, size * MERGED as f64);
+        }
+        runs
     }
-    tiers
+
+    /// Adds a run. Returns how many keys are merged because of it.
+    fn add(&mut self, mut size: f64) -> f64 {
+        let mut merged = 0.0;
+        loop {
+            let tier = (size / self.unit).log(MERGED as f64).max(0.0) as usize;
+            let tiers = self.tiers.len().max(tier + 1);
+            self.tiers.resize(tiers, Vec::new());
+            self.tiers[tier].push(size);
+            if self.tiers[tier].len() < MERGED {
+                return merged;
+            }
+            size = self.tiers[tier].drain(..).sum();
+            merged += size;
+        }
+    }
 }
 
 /// Returns the bytes that a stored key takes in a run of `keys` of `workers`, whose documents are in
@@ -231,25 +260,45 @@ pub(crate) fn bytes_per_key(
 mod tests {
     use super::*;
 
+    fn equal(keys: f64) -> EpochKeys {
+        EpochKeys { least: keys, most: keys }
+    }
+
     #[test]
     fn the_work_of_an_epoch_grows_with_what_is_stored() {
         // The first epoch looks nothing up and merges nothing.
-        assert_eq!(work(0.0, 10.0, 10.0), JoinWork::default());
+        assert_eq!(work(0.0, 10.0, equal(10.0)), JoinWork::default());
         // The eighth run begins a merge of eight; 0 + 1 + .. + 7 runs are looked up in.
-        let eight = work(0.0, 80.0, 10.0);
+        let eight = work(0.0, 80.0, equal(10.0));
         assert_eq!((eight.merged, eight.looked_up), (80.0, 280.0));
         // 64 epochs: each key is merged twice.
-        assert_eq!(work(0.0, 640.0, 10.0).merged, 2.0 * 640.0);
+        assert_eq!(work(0.0, 640.0, equal(10.0)).merged, 2.0 * 640.0);
         // History of seven runs of the second tier.
-        let later = work(560.0, 10.0, 10.0);
+        let later = work(560.0, 10.0, equal(10.0));
         assert_eq!((later.merged, later.looked_up), (0.0, 70.0));
         // In a run of a thousand pages for each key, each needs a filter of its own.
-        assert_eq!(work(8f64.powi(5), 1.0, 1.0).filters, 1.0);
-        assert!(work(8.0, 1.0, 1.0).filters < 0.01);
+        assert_eq!(work(8f64.powi(5), 1.0, equal(1.0)).filters, 1.0);
+        assert!(work(8.0, 1.0, equal(1.0)).filters < 0.01);
         // Very many are not counted one by one, and come to about the same.
-        let many = [1 << 20, (1 << 20) + 1].map(|epochs: u64| work(0.0, epochs as f64, 1.0));
+        let many = [1 << 20, (1 << 20) + 1].map(|epochs| work(0.0, f64::from(epochs), equal(1.0)));
         assert!((many[0].merged / many[1].merged - 1.0).abs() < 0.3, "{many:?}");
         assert!((many[0].looked_up / many[1].looked_up - 1.0).abs() < 0.3, "{many:?}");
+    }
+
+    #[test]
+    fn epochs_that_grow_keep_the_work_for_a_key_the_same() {
+        let growing = EpochKeys { least: 1.0, most: 1e9 };
+        let each = |stored: f64, epochs| {
+            let work = work(stored, stored / 10.0, epochs);
+            (work.looked_up + work.merged) / (stored / 10.0)
+        };
+        let (few, many) = (each(1e5, equal(1.0)), each(1e6, equal(1.0)));
+        assert!(many > few, "{few} {many}");
+        let built = |keys: f64| {
+            let work = work(0.0, keys, growing);
+            (work.looked_up + work.merged) / keys
+        };
+        assert!(built(1e9) < 1.3 * built(1e6), "{} {}", built(1e6), built(1e9));
     }
 
     #[test]

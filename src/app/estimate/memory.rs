@@ -1,6 +1,6 @@
 //! What a process of a run keeps in memory.
 
-use crate::ingest::epoch_share_bytes;
+use engine::EpochBytes;
 
 /// Bytes of a held document beside its text: the record, its metadata, the allocator's share.
 const DOCUMENT_BYTES: f64 = 2048.0;
@@ -40,6 +40,8 @@ pub(crate) struct Load {
     pub facts: f64,
     /// Stored bytes that are left, for each worker of the run.
     pub left: f64,
+    /// Those of an epoch, for each worker.
+    pub epoch: EpochBytes,
     /// Keys of all indexes in the end, for each process.
     pub stored_keys: f64,
     /// Bytes of the models.
@@ -61,7 +63,7 @@ impl Memory {
     /// The memory of a process at its peak.
     pub fn of(load: Load) -> Memory {
         let each = load.memory_bytes as f64 / load.workers.max(1) as f64;
-        let epochs = (EPOCHS * epoch_share_bytes(each as u64) as f64).min(load.left);
+        let epochs = (EPOCHS * load.epoch.after(load.left as u64) as f64).min(load.left);
         let held = epochs * (load.text + DOCUMENT_BYTES * load.documents);
         let updates = epochs * load.keys * UPDATE_BYTES;
         let facts = epochs * load.facts * UPDATE_BYTES;
@@ -90,6 +92,8 @@ pub(crate) fn resident_bytes() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::epoch_share;
+    use engine::CommitEvery;
 
     #[test]
     fn memory_follows_the_epochs_up_to_its_limits() {
@@ -102,6 +106,7 @@ mod tests {
             keys: 0.02,
             facts: 0.01,
             left: 5e8,
+            epoch: epoch_share(memory_bytes / 2, CommitEvery::default(), 2),
             ..Load::default()
         };
         let bytes = |memory: u64| Memory::of(load(memory << 20)).bytes() / f64::from(1 << 20);

@@ -1,12 +1,12 @@
 //! The operators around the join: the source of its keys, and the sums of its facts.
 
-use super::{FirstRefs, Joined, KeySource};
+use super::{Epochs, FirstRefs, Joined, KeySource};
 use crate::failure::or_fail;
 use crate::operators::join::{FactStream, UpdateStream};
 use arrangement::{Update, owner};
 use document::Epoch;
 use hashbrown::hash_map::Entry;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,8 +26,10 @@ pub(super) type Tally = Rc<RefCell<Joined>>;
 pub(super) struct Source {
     pub keys: KeySource,
     pub first_epoch: Epoch,
-    /// Keys that this worker sends in an epoch.
-    pub epoch_keys: u64,
+    pub epochs: Epochs,
+    /// Keys that this worker has sent in earlier dumps, and in this one.
+    pub sent: Rc<Cell<u64>>,
+    pub peers: u64,
     pub tally: Tally,
     pub probe: ProbeHandle<Epoch>,
 }
@@ -38,7 +40,10 @@ impl Source {
         source::<_, Builder, _, _>(scope, "Keys", move |cap, info| {
             let activator = scope.activator_for(info.address);
             let mut cap = Some(cap);
-            let (mut epoch, mut sent, mut updates) = (self.first_epoch, 0, Vec::new());
+            let (mut epoch, mut updates) = (self.first_epoch, Vec::new());
+            // Every worker has about as many keys as this one.
+            let end = |sent: u64| sent + self.epochs.keys(sent * self.peers).div_ceil(self.peers);
+            let mut epoch_end = end(self.sent.get());
             move |output| {
                 let Some(time) = cap.as_mut() else { return };
                 time.downgrade(&epoch);
@@ -52,10 +57,13 @@ impl Source {
                 tally.documents += read.documents;
                 tally.bytes += read.bytes;
                 tally.keys += updates.len() as u64;
-                sent += updates.len() as u64;
+                if let Some(repeats) = read.repeats {
+                    *tally.repeats.get_or_insert_default() += repeats;
+                }
+                self.sent.set(self.sent.get() + updates.len() as u64);
                 output.session(&*time).give_iterator(updates.drain(..));
-                if sent >= self.epoch_keys {
-                    (epoch, sent) = (epoch + 1, 0);
+                if self.sent.get() >= epoch_end {
+                    (epoch, epoch_end) = (epoch + 1, end(self.sent.get()));
                 }
                 if read.is_last {
                     cap = None;
@@ -139,6 +147,9 @@ pub(super) fn gather(
                     total.documents += report.documents;
                     total.keys += report.keys;
                     total.bytes += report.bytes;
+                    if let Some(repeats) = report.repeats {
+                        *total.repeats.get_or_insert_default() += repeats;
+                    }
                     total.facts = total.facts.wrapping_add(report.facts);
                     total.checksum = total.checksum.wrapping_add(report.checksum);
                     total.runs.extend(report.runs);

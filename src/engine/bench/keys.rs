@@ -3,8 +3,8 @@
 use super::{KeyBatch, KeySource};
 use std::ops::Range;
 
-/// Keys generated at a time.
-const BATCH_KEYS: u64 = 1 << 14;
+/// Keys generated at a time. The workers take turns.
+const BATCH_KEYS: u64 = 1 << 12;
 
 /// Generated keys: uniform, of which a share repeats earlier ones.
 #[derive(Clone, Debug)]
@@ -13,47 +13,36 @@ pub struct Keys {
     pub range: Range<u64>,
     /// The share that repeats an earlier key, 0 to 1.
     pub duplicates: f64,
-    /// Keys in an epoch.
-    pub epoch: u64,
 }
 
 impl Keys {
-    /// Returns the keys of one worker, over all epochs.
+    /// Returns the keys of one worker.
     pub fn source(self, worker: usize, workers: usize) -> KeySource {
-        let (mut epoch, mut rest) = (0, self.share(0, worker, workers));
+        let start = |batch: u64| (self.range.start + batch * BATCH_KEYS).min(self.range.end);
+        let mut batch = worker as u64;
         Box::new(move |updates| {
-            while rest.is_empty() && epoch + 1 < self.epochs() {
-                epoch += 1;
-                rest = self.share(epoch, worker, workers);
-            }
-            let end = (rest.start + BATCH_KEYS).min(rest.end);
-            updates.extend((rest.start..end).map(|place| (self.key(place), place, 1)));
-            let count = end - rest.start;
-            rest.start = end;
-            let is_last = rest.is_empty() && epoch + 1 == self.epochs();
-            Ok(KeyBatch { documents: count, bytes: 8 * count, is_last })
+            let places = start(batch)..start(batch + 1);
+            batch += workers as u64;
+            let mut repeats = 0;
+            updates.extend(places.clone().map(|place| {
+                let (key, is_repeat) = self.key(place);
+                repeats += u64::from(is_repeat);
+                (key, place, 1)
+            }));
+            let count = places.end - places.start;
+            let is_last = start(batch) == self.range.end;
+            Ok(KeyBatch { documents: count, bytes: 8 * count, repeats: Some(repeats), is_last })
         })
     }
 
-    fn epochs(&self) -> u64 {
-        (self.range.end - self.range.start).div_ceil(self.epoch)
-    }
-
-    /// The places of one worker in an epoch.
-    fn share(&self, epoch: u64, worker: usize, workers: usize) -> Range<u64> {
-        let (worker, workers) = (worker as u64, workers as u64);
-        let start = self.range.start + epoch * self.epoch;
-        let length = self.epoch.min(self.range.end - start);
-        start + length * worker / workers..start + length * (worker + 1) / workers
-    }
-
-    /// The key at a place in the sequence.
-    fn key(&self, mut place: u64) -> u64 {
+    /// The key at a place in the sequence, and whether an earlier place has it.
+    fn key(&self, place: u64) -> (u64, bool) {
+        let mut first = place;
         // A repeat may repeat a repeat.
-        while place > 0 && (mix(place ^ 0x5EED) as f64) < self.duplicates * u64::MAX as f64 {
-            place = mix(place ^ 0xFEED) % place;
+        while first > 0 && (mix(first ^ 0x5EED) as f64) < self.duplicates * u64::MAX as f64 {
+            first = mix(first ^ 0xFEED) % first;
         }
-        mix(place)
+        (mix(first), first < place)
     }
 }
 
@@ -71,17 +60,24 @@ mod tests {
 
     #[test]
     fn generated_keys_repeat_as_often_as_configured() {
-        let keys = Keys { range: 0..200_000, duplicates: 0.3, epoch: 30_000 };
-        let mut updates = Vec::new();
+        let keys = Keys { range: 0..200_000, duplicates: 0.3 };
+        let (mut updates, mut repeats) = (Vec::new(), 0);
         for worker in 0..3 {
             let mut source = keys.clone().source(worker, 3);
-            while !source(&mut updates).unwrap().is_last {}
+            loop {
+                let batch = source(&mut updates).unwrap();
+                repeats += batch.repeats.unwrap();
+                if batch.is_last {
+                    break;
+                }
+            }
         }
         assert_eq!(updates.len(), 200_000);
         let mut distinct: Vec<u64> = updates.iter().map(|update| update.0).collect();
         distinct.sort_unstable();
         distinct.dedup();
-        let repeats = 1.0 - distinct.len() as f64 / updates.len() as f64;
-        assert!((repeats - 0.3).abs() < 0.01, "{repeats}");
+        assert_eq!(updates.len() as u64 - repeats, distinct.len() as u64);
+        let share = repeats as f64 / updates.len() as f64;
+        assert!((share - 0.3).abs() < 0.01, "{share}");
     }
 }
