@@ -362,8 +362,9 @@ fn plan(
 ) -> Plan {
     let work = |(place, &number): (usize, &usize)| {
         let label = &manifest.labels[number];
-        let is_before =
-            |other| manifest.labels[other].position.is_none() || labels[..place].contains(&other);
+        let is_before = |other: usize| {
+            manifest.labels[other].position.is_none() || labels[..place].contains(&other)
+        };
         Work {
             label: number as u64,
             before: compared_bytes(manifest, is_global, number, is_before),
@@ -387,9 +388,11 @@ pub(crate) fn compared_bytes(
     is_there: impl Fn(usize) -> bool,
 ) -> u64 {
     let slice = &manifest.labels[number].slice;
-    let all = manifest.labels.iter().enumerate().filter(|(other, label)| {
-        (is_global || label.slice == *slice) && *other != number && is_there(*other)
-    });
+    let all = manifest
+        .labels
+        .iter()
+        .enumerate()
+        .filter(|(other, label)| (is_global || label.slice == *slice) && is_there(*other));
     all.flat_map(|(_, label)| label.sizes()).sum()
 }
 

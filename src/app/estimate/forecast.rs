@@ -135,12 +135,12 @@ pub(crate) fn forecast(
     } else {
         // One for each worker and epoch.
         let workers = workers(context.options) as f64;
-        let (share, each) = (share(context.options), (all.stored / workers) as u64);
-        let (mut epochs, mut before) = (0.0, 0);
+        let (bytes, each) = (epochs(context.options), (all.stored / workers) as u64);
+        let (mut files, mut before) = (0.0, 0);
         while before < each {
-            (epochs, before) = (epochs + 1.0, before + share.after(before));
+            (files, before) = (files + workers, before + bytes.after(before));
         }
-        epochs * workers * context.ledger_file_bytes
+        files * context.ledger_file_bytes
     };
     all.amounts.set(Quantity::Ledger, all.amounts.of(&Quantity::Ledger) + files);
     all.network = network(&all.amounts, context);
@@ -181,7 +181,7 @@ fn workers(options: &Options) -> usize {
 }
 
 /// Bytes of the sources, as stored, that a worker reads in an epoch.
-fn share(options: &Options) -> EpochBytes {
+fn epochs(options: &Options) -> EpochBytes {
     let each = match options.machines {
         Some(machines) => options.machine_memory_bytes / machines.cores as u64,
         None => options.memory_bytes / options.workers as u64,
@@ -193,7 +193,7 @@ fn share(options: &Options) -> EpochBytes {
 fn join_growth(all: &Forecast, sampled: &Measured, context: &Context<'_>) -> f64 {
     let options = context.options;
     let (there, here) = (workers(options) as f64, options.workers as f64);
-    let epoch = share(options);
+    let epoch = epochs(options);
     let sample_keys: BTreeMap<&str, f64> = sampled.amounts.keys().collect();
     let compared = all.amounts.of(&Quantity::Compared).max(1.0);
     let repeats = all.amounts.of(&Quantity::Repeats) / compared;
@@ -271,7 +271,7 @@ fn load(
         keys: added / stored,
         facts: of(Quantity::Facts),
         left: all.stored / (workers * processes) as f64,
-        epoch: share(context.options),
+        epoch: epochs(context.options),
         stored_keys: (before + added) / processes as f64,
         models: context.models_bytes as f64,
     }

@@ -138,7 +138,7 @@ impl<'r> Rounds<'r> {
                 Work {
                     label: number,
                     // It is compared with everything.
-                    before: compared_bytes(self.manifest, is_global, number as usize, |_| true),
+                    before: compared_bytes(&self.manifest, is_global, number as usize, |_| true),
                     sizes: sizes(label, number, &read),
                     from: corpus::Position::default(),
                     groups: (slices[label.slice.as_str()].groups)(number as usize),

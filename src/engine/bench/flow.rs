@@ -42,7 +42,8 @@ impl Source {
             let mut cap = Some(cap);
             let (mut epoch, mut updates) = (self.first_epoch, Vec::new());
             // Every worker has about as many keys as this one.
-            let end = |sent: u64| sent + self.epochs.keys(sent * self.peers).div_ceil(self.peers);
+            let (epochs, peers) = (self.epochs, self.peers);
+            let end = move |sent: u64| sent + epochs.keys(sent * peers).div_ceil(peers);
             let mut epoch_end = end(self.sent.get());
             move |output| {
                 let Some(time) = cap.as_mut() else { return };

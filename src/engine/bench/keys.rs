@@ -18,7 +18,8 @@ pub struct Keys {
 impl Keys {
     /// Returns the keys of one worker.
     pub fn source(self, worker: usize, workers: usize) -> KeySource {
-        let start = |batch: u64| (self.range.start + batch * BATCH_KEYS).min(self.range.end);
+        let Range { start: begin, end } = self.range;
+        let start = move |batch: u64| (begin + batch * BATCH_KEYS).min(end);
         let mut batch = worker as u64;
         Box::new(move |updates| {
             let places = start(batch)..start(batch + 1);
@@ -30,7 +31,7 @@ impl Keys {
                 (key, place, 1)
             }));
             let count = places.end - places.start;
-            let is_last = start(batch) == self.range.end;
+            let is_last = start(batch) == end;
             Ok(KeyBatch { documents: count, bytes: 8 * count, repeats: Some(repeats), is_last })
         })
     }
