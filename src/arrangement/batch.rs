@@ -1,9 +1,8 @@
 //! The updates of an epoch: collected, sorted, and spilled to disk if there are too many.
 
-use crate::cursor::Reader;
 use crate::error::Error;
 use crate::key::{Key, KeyRange, Update, consolidate};
-use crate::run::RunWriter;
+use crate::spill::Spill;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -16,7 +15,7 @@ const BUCKETS: u64 = 256;
 ///
 /// On arrival, updates are put into buckets by the high bits of their keys. This is the first pass of
 /// a radix sort; later the epoch is processed bucket by bucket. Beyond the memory limit, the buckets
-/// are written to disk as a sorted, unlinked run, and each bucket is later gathered from all runs. The
+/// are written to an unnamed file as they are, and each bucket is later gathered from all such files. The
 /// memory of the buckets is reused for the next epoch.
 pub struct Batch<K: Key> {
     keys: KeyRange,
@@ -30,7 +29,9 @@ pub struct Batch<K: Key> {
     /// Number of updates, and of those in memory.
     len: usize,
     held: usize,
-    spilled: Vec<Reader<K>>,
+    spilled: Vec<Spill<K>>,
+    /// Scratch space.
+    bytes: Vec<u8>,
     /// The next bucket to process.
     next: usize,
     sorter: Sorter<K>,
@@ -79,6 +80,7 @@ impl<K: Key> Batch<K> {
             len: 0,
             held: 0,
             spilled: Vec::new(),
+            bytes: Vec::new(),
             next: 0,
             sorter: Sorter::default(),
             consolidated: Vec::new(),
@@ -104,14 +106,19 @@ impl<K: Key> Batch<K> {
     }
 
     fn spill(&mut self) -> Result<(), Error> {
-        let mut writer = RunWriter::create(&self.spill_path)?;
-        // Without the runs that were spilled earlier.
-        let (earlier, len) = (std::mem::take(&mut self.spilled), self.len);
-        while let Some(part) = self.next_part()? {
-            part.updates().iter().try_for_each(|update| writer.push(*update))?;
-        }
-        (self.spilled, self.len) = (earlier, len);
-        self.spilled.push(Reader::new(writer.finish_unlinked(self.keys)?)?);
+        let (first, shift) = (self.keys.first, self.shift);
+        consolidate(&mut self.others);
+        let mut others = &self.others[..];
+        let buckets = self.insertions.iter().enumerate().map(|(bucket, insertions)| {
+            let is_after = |key: K| ((key.high() - first) >> shift) as usize > bucket;
+            let (here, after) = others.split_at(others.partition_point(|o| !is_after(o.0)));
+            others = after;
+            (&insertions[..], here)
+        });
+        self.spilled.push(Spill::write(&self.spill_path, buckets)?);
+        self.insertions.iter_mut().for_each(Vec::clear);
+        self.others.clear();
+        self.held = 0;
         Ok(())
     }
 
@@ -150,14 +157,9 @@ impl<K: Key> Batch<K> {
     fn gather(&mut self, bucket: usize) -> Result<(), Error> {
         let (first, shift) = (self.keys.first, self.shift);
         let is_here = |key: K| ((key.high() - first) >> shift) as usize == bucket;
-        for reader in &mut self.spilled {
-            while let Some((key, at, diff)) = reader.peek().filter(|update| is_here(update.0)) {
-                match diff {
-                    1 => self.insertions[bucket].push((key, at)),
-                    _ => self.consolidated.push((key, at, diff)),
-                }
-                reader.step()?;
-            }
+        for spill in &self.spilled {
+            let (insertions, others) = (&mut self.insertions[bucket], &mut self.consolidated);
+            spill.read(bucket, insertions, others, &mut self.bytes)?;
         }
         while let Some(other) = self.others.pop_if(|other| is_here(other.0)) {
             self.consolidated.push(other);

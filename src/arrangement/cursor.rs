@@ -8,19 +8,26 @@ use crate::run::{Run, RunMeta};
 use std::cmp::Ordering;
 use std::path::Path;
 
-/// Largest number of updates in a run for each requested key at which the whole run is scanned. To
-/// test an update costs about 2 ns, to search for a key about 40 ns (`benches/arrangement.rs`). In
-/// larger runs the filter is tested first, in 10 to 20 ns, and most searches are saved.
+/// Largest number of updates in a run for each requested key at which the keys of all its pages are
+/// decoded. To decode one costs about 1 ns, and to search for a key there 10 ns. In larger runs the filter
+/// is tested first, in 10 to 20 ns, and a search of a packed page, which takes about 40 ns, is mostly
+/// saved (`benches/arrangement.rs`).
 ///
-/// So if an epoch has one update for every so many that are stored, all runs together are scanned
+/// So if an epoch has one update for every so many that are stored, all runs together are decoded
 /// once, and an update costs the same however many are stored. The more epochs are smaller than that,
 /// the more runs each of their keys is searched in.
 pub const STORED_PER_UPDATE: u64 = 16;
 
+/// Largest number of updates in a run for each requested key at which every one of them is tested, which
+/// costs 2 to 3 ns.
+const TESTED_PER_UPDATE: u64 = 4;
+
 /// How densely the requested keys cover a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Density {
-    /// Many keys: [`Cursor::pass`] is faster, and filters do not help.
+pub(crate) enum Density {
+    /// About as many keys as the run has: [`Cursor::pass`] is the fastest.
+    Full,
+    /// Many keys in each page: [`Cursor::search`] is.
     Dense,
     /// Few keys: [`Cursor::seek`] tests filters first.
     Sparse,
@@ -40,24 +47,30 @@ pub(crate) struct Cursor<K: Key> {
     /// The number of the page whose filter is in `filter`.
     filtered: Option<usize>,
     filter: Vec<u8>,
-    /// Scratch space for [`Cursor::pass`].
+    /// For [`Cursor::pass`] and [`Cursor::search`]: high bits of keys of the page.
     highs: Vec<u64>,
+    /// Whether `highs` is of all keys of the page.
+    is_decoded: bool,
     hits: Vec<u16>,
 }
 
 impl<K: Key> Cursor<K> {
     /// A cursor before the first update of `run`, for lookups of about `keys` keys over all of it.
     pub fn new(run: Run<K>, keys: usize) -> Cursor<K> {
-        let is_dense = run.meta.entries <= STORED_PER_UPDATE.saturating_mul(keys as u64);
-        let density = if is_dense { Density::Dense } else { Density::Sparse };
+        let density = match run.meta.entries / (keys as u64).max(1) {
+            few if few < TESTED_PER_UPDATE => Density::Full,
+            some if some <= STORED_PER_UPDATE => Density::Dense,
+            _ => Density::Sparse,
+        };
         let (page, filter) = (Page::default(), Vec::new());
         let (highs, hits, number, filtered) = (Vec::new(), Vec::new(), None, None);
-        Cursor { run, density, number, page, place: 0, filtered, filter, highs, hits }
+        let is_decoded = false;
+        Cursor { run, density, number, page, place: 0, filtered, filter, highs, is_decoded, hits }
     }
 
-    /// Whether [`Cursor::pass`] is faster than [`Cursor::seek`].
-    pub fn is_dense(&self) -> bool {
-        self.density == Density::Dense
+    /// Which way to look up is the fastest. All are right.
+    pub fn density(&self) -> Density {
+        self.density
     }
 
     /// Moves forward to the first update at or after `(key, at)`, if it is an update of `key`. If not,
@@ -75,7 +88,7 @@ impl<K: Key> Cursor<K> {
             let number = self.page_of(target, next);
             let continues =
                 self.run.first(number + 1).is_some_and(|first| first.0.is_found_by(&key));
-            if !self.is_dense() && !continues && !self.may_hold(number, key)? {
+            if self.density == Density::Sparse && !continues && !self.may_hold(number, key)? {
                 return Ok(());
             }
             self.load(number)?;
@@ -111,7 +124,7 @@ impl<K: Key> Cursor<K> {
 
     fn load(&mut self, number: usize) -> Result<(), Error> {
         self.run.read_page(number, &mut self.page)?;
-        (self.number, self.place) = (Some(number), 0);
+        (self.number, self.place, self.is_decoded) = (Some(number), 0, false);
         Ok(())
     }
 
@@ -134,6 +147,7 @@ impl<K: Key> Cursor<K> {
         loop {
             let end_place = gallop(&self.page, self.place, (last, u64::MAX));
             self.page.highs(self.place..end_place, &mut self.highs);
+            self.is_decoded = false;
             self.hits.resize(PAGE_ENTRIES, 0);
             // A branch on `wanted` could not be predicted, so hits are counted instead.
             let mut hits = 0;
@@ -152,6 +166,61 @@ impl<K: Key> Cursor<K> {
                 return Ok(());
             }
             self.load(next)?;
+        }
+    }
+
+    /// Searches for each of `keys`, which ascend over all calls: for those that the run has, calls `found`
+    /// with the place among `keys`, and the first update.
+    pub fn search(
+        &mut self,
+        keys: impl Fn(usize) -> Option<K>,
+        mut found: impl FnMut(usize, Update<K>),
+    ) -> Result<(), Error> {
+        let KeyRange { first, last } = self.run.meta.keys;
+        let mut place = 0;
+        while let Some(key) = keys(place).filter(|key| key.high() <= last) {
+            let next = self.number.map_or(0, |number| number + 1);
+            let target = (key, 0);
+            if let Some(begin) = self.run.first(next)
+                && (self.number.is_none() || begin <= target)
+            {
+                self.load(self.page_of(target, next))?;
+            }
+            self.decode_highs();
+            // A search of the whole page does not wait for that of the key before.
+            let mut at = self.highs.partition_point(|high| *high < key.high());
+            while K::SEARCHED_BYTES > 8
+                && self.highs.get(at) == Some(&key.high())
+                && self.page.key::<K>(at) < key
+            {
+                at += 1;
+            }
+            if at == self.highs.len()
+                && let Some(number) = self.number
+                && self.run.first(number + 1).is_some_and(|first| first.0 == key)
+            {
+                self.load(number + 1)?;
+                self.decode_highs();
+                at = 0;
+            }
+            if self.highs.get(at) == Some(&key.high())
+                && key.high() >= first
+                && self.page.key::<K>(at) == key
+            {
+                found(place, self.page.get(at));
+            }
+            place += 1;
+            while keys(place) == Some(key) {
+                place += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn decode_highs(&mut self) {
+        if !self.is_decoded {
+            self.page.highs(0..self.page.len(), &mut self.highs);
+            self.is_decoded = true;
         }
     }
 

@@ -7,7 +7,7 @@
 //! defines it as a plain function of all live refs. Property tests compare `changes` with this
 //! function in this crate, and with differential itself in the engine.
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Density};
 use crate::error::Error;
 use crate::key::{Key, Update};
 use serde::{Deserialize, Serialize};
@@ -139,17 +139,17 @@ pub(crate) fn firsts<K: Key>(
 ) -> Result<(), Error> {
     scratch.firsts.clear();
     scratch.firsts.resize(insertions.len(), (u64::MAX, 0));
-    if cursors.iter().any(|cursor| cursor.is_dense()) {
+    if cursors.iter().any(|cursor| cursor.density() == Density::Full) {
         scratch.keys.fill(insertions);
     }
-    for cursor in cursors {
-        if cursor.is_dense() {
-            pass(insertions, cursor, scratch)?;
-        } else {
-            seek(insertions, cursor, scratch)?;
-        }
-    }
-    Ok(())
+    cursors.iter_mut().try_for_each(|cursor| match cursor.density() {
+        Density::Full => pass(insertions, cursor, scratch),
+        Density::Dense => cursor.search(
+            |place| insertions.get(place).map(|insertion| insertion.0),
+            |place, (_, at, count)| scratch.record(place, at, count),
+        ),
+        Density::Sparse => seek(insertions, cursor, scratch),
+    })
 }
 
 /// Scratch space for lookups, reused from epoch to epoch.

@@ -19,6 +19,7 @@ mod merge;
 mod page;
 mod run;
 mod search;
+mod spill;
 
 pub use arrangement::{Arrangement, Updates};
 pub use batch::Batch;

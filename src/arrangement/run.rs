@@ -176,13 +176,6 @@ impl<K: Key> RunWriter<K> {
         Ok(meta)
     }
 
-    /// Completes a file that only this process reads, and unlinks it.
-    pub(crate) fn finish_unlinked(self, keys: KeyRange) -> Result<Run<K>, Error> {
-        let (file, path, meta) = self.close(keys)?;
-        durable::remove_file(&path).map_err(Error::io(&path))?;
-        Run::of_file(file.into_std(), path, &meta)
-    }
-
     /// Removes the file.
     pub(crate) fn discard(self) -> Result<(), Error> {
         durable::remove_file(&self.path).map_err(Error::io(&self.path))

@@ -49,7 +49,7 @@ fn a_part_reads_only_its_keys_and_counts_them() {
 
 /// Asserts what `seek` promises for `targets`, dense and sparse.
 fn assert_seeks<K: Key>(run: &Run<K>, updates: &[Update<K>], targets: &[(K, u64)]) {
-    for density in [Density::Dense, Density::Sparse] {
+    for density in [Density::Full, Density::Dense, Density::Sparse] {
         let mut cursor = Cursor { density, ..Cursor::new(run.clone(), 1) };
         for &(key, at) in targets {
             cursor.seek(key, at).unwrap();
@@ -63,7 +63,7 @@ fn assert_seeks<K: Key>(run: &Run<K>, updates: &[Update<K>], targets: &[(K, u64)
 /// Asserts what `pass` promises for a part of a run, for consecutive ranges of keys.
 fn assert_passes(run: &Run<u64>, updates: &[Update<u64>], bounds: &[u64]) {
     let keys = run.meta.keys;
-    let mut cursor = Cursor { density: Density::Dense, ..Cursor::new(run.clone(), 1) };
+    let mut cursor = Cursor { density: Density::Full, ..Cursor::new(run.clone(), 1) };
     for bounds in bounds.chunks_exact(2) {
         let (first, last) = (bounds[0], bounds[1]);
         let mut found = Vec::new();
@@ -73,6 +73,28 @@ fn assert_passes(run: &Run<u64>, updates: &[Update<u64>], bounds: &[u64]) {
             inside && (keys.first..=keys.last).contains(&u.0)
         });
         assert!(found.iter().copied().eq(expected), "{first} to {last}");
+    }
+}
+
+/// Asserts what `search` promises for `keys`, which are sorted, in two calls.
+fn assert_searches<K: Key>(run: &Run<K>, updates: &[Update<K>], keys: &[K]) {
+    let of_run = run.meta.keys;
+    let is_in_run = |update: &&Update<K>| (of_run.first..=of_run.last).contains(&update.0.high());
+    let mut cursor = Cursor::new(run.clone(), 1);
+    let middle = keys[keys.len() / 2];
+    let (before, after) = keys.split_at(keys.partition_point(|key| *key < middle));
+    for keys in [before, after] {
+        let mut found = Vec::new();
+        let each = |place, update| found.push((place, update));
+        cursor.search(|place| keys.get(place).copied(), each).unwrap();
+        let mut expected = Vec::new();
+        for place in 0..keys.len() {
+            let first = updates.iter().filter(is_in_run).find(|update| update.0 == keys[place]);
+            if place == 0 || keys[place - 1] != keys[place] {
+                expected.extend(first.map(|update| (place, *update)));
+            }
+        }
+        assert_eq!(found, expected);
     }
 }
 
@@ -94,16 +116,20 @@ proptest! {
         let (_dir, run) = written(&updates);
         assert_seeks(&run, &updates, &targets);
         let mut bounds: Vec<u64> = targets.iter().map(|target| target.0).collect();
+        assert_searches(&run, &updates, &bounds);
         bounds.dedup();
         assert_passes(&run, &updates, &bounds);
         if let Some(part) = run.part(KeyRange { first: 1 << 62, last: 3 << 62 }).unwrap() {
             assert_passes(&part, &updates, &bounds);
+            assert_searches(&part, &updates, &bounds);
         }
         let wide = |key: u64| u128::from(key) << 60;
         let updates: Vec<_> = updates.iter().map(|u| (wide(u.0), u.1, u.2)).collect();
         let targets: Vec<_> = targets.iter().map(|t| (wide(t.0), t.1)).collect();
         let (_dir, run) = written(&updates);
         assert_seeks(&run, &updates, &targets);
+        let keys: Vec<u128> = targets.iter().map(|target| target.0).collect();
+        assert_searches(&run, &updates, &keys);
     }
 }
 
