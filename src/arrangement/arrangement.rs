@@ -44,6 +44,11 @@ const STEP: usize = 1 << 16;
 /// Updates that each merge in progress reads for every update added; see the head of this file.
 const FUEL: u64 = 8;
 
+/// Stored updates for each update of an epoch, at most, if it is up to the caller: then all runs together
+/// are decoded once in an epoch, and an update costs the same however many are stored. The smaller epochs
+/// are, the more runs each of their keys is searched in.
+pub const STORED_PER_UPDATE: u64 = 8;
+
 /// The smallest number of updates for which [`Arrangement::settle`] splits or abandons a merge.
 const SPLIT_MIN: u64 = 1 << 18;
 

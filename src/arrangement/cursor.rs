@@ -12,11 +12,7 @@ use std::path::Path;
 /// decoded. To decode one costs about 1 ns, and to search for a key there 10 ns. In larger runs the filter
 /// is tested first, in 10 to 20 ns, and a search of a packed page, which takes about 40 ns, is mostly
 /// saved (`benches/arrangement.rs`).
-///
-/// So if an epoch has one update for every so many that are stored, all runs together are decoded
-/// once, and an update costs the same however many are stored. The more epochs are smaller than that,
-/// the more runs each of their keys is searched in.
-pub const STORED_PER_UPDATE: u64 = 16;
+const DECODED_PER_UPDATE: u64 = 16;
 
 /// Largest number of updates in a run for each requested key at which every one of them is tested, which
 /// costs 2 to 3 ns.
@@ -59,7 +55,7 @@ impl<K: Key> Cursor<K> {
     pub fn new(run: Run<K>, keys: usize) -> Cursor<K> {
         let density = match run.meta.entries / (keys as u64).max(1) {
             few if few < TESTED_PER_UPDATE => Density::Full,
-            some if some <= STORED_PER_UPDATE => Density::Dense,
+            some if some <= DECODED_PER_UPDATE => Density::Dense,
             _ => Density::Sparse,
         };
         let (page, filter) = (Page::default(), Vec::new());

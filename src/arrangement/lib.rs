@@ -21,9 +21,9 @@ mod run;
 mod search;
 mod spill;
 
-pub use arrangement::{Arrangement, Updates};
+pub use arrangement::{Arrangement, STORED_PER_UPDATE, Updates};
 pub use batch::Batch;
-pub use cursor::{Depth, Reader, STORED_PER_UPDATE, check};
+pub use cursor::{Depth, Reader, check};
 pub use duplicates::{Copies, Rule, Scope};
 pub use earlier::Pairs;
 pub use error::Error;
