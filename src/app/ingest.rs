@@ -38,8 +38,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The largest default share of an epoch, in stored bytes of input for each worker, until there is much
-/// to compare with. It suffices to read several Common Crawl files at once.
+/// The largest default share of an epoch, in stored bytes of input for each worker, until there is so much
+/// to compare with that larger ones pay. It suffices to read several Common Crawl files at once.
 const EPOCH_SHARE_BYTES_MAX: u64 = 128 << 20;
 
 /// However often to commit, an epoch's share is not smaller: each epoch has files of its own.
@@ -48,7 +48,7 @@ const COMMITTED_SHARE_BYTES_MIN: u64 = 64 << 10;
 /// The default share of an epoch is at most one part in this many of a worker's memory. Text is
 /// about three times as large as its stored bytes, the keys and facts of an epoch take about half
 /// as much as its text, and two epochs are in progress. Held documents are written to disk beyond
-/// their own limit.
+/// their own limit, which costs more than larger epochs save.
 const EPOCH_SHARE_OF_MEMORY: u64 = 16;
 
 /// Stored bytes that a worker reads in a second, at least: the slowest slices, and a loaded machine.
@@ -318,14 +318,14 @@ pub(crate) fn epoch_share(
     commit_every: CommitEvery,
     workers: usize,
 ) -> EpochBytes {
-    let share = (worker_memory_bytes / EPOCH_SHARE_OF_MEMORY).clamp(1, EPOCH_SHARE_BYTES_MAX);
+    let share = (worker_memory_bytes / EPOCH_SHARE_OF_MEMORY).max(1);
     // An epoch is the least that is committed.
     let committed = match commit_every {
         CommitEvery::Time(time) => (time.as_secs_f64() * EPOCH_BYTES_PER_SECOND) as u64,
         CommitEvery::Bytes(bytes) => bytes / workers as u64,
     };
-    let most = committed.max(COMMITTED_SHARE_BYTES_MIN);
-    EpochBytes { least: share.min(most), most }
+    let most = share.min(committed.max(COMMITTED_SHARE_BYTES_MIN));
+    EpochBytes { least: most.min(EPOCH_SHARE_BYTES_MAX), most }
 }
 
 /// Returns what marks the documents that are excluded from the corpus, if any are.

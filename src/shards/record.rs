@@ -11,7 +11,7 @@ pub(crate) const NO_OFFSET: u64 = u64::MAX;
 pub(crate) type Answers = Box<[(u32, u32)]>;
 
 /// A copy of a document, with its tokens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Copy {
     pub shard: u32,
     pub key: u64,
@@ -134,6 +134,46 @@ mod tests {
             assert!(input.is_empty());
             assert!(Copy::read(&(), &mut &bytes[..bytes.len() - 1]).is_err());
         }
+    }
+
+    /// As in an export of a thousand million documents, but without their tokens, which would wait on the
+    /// disk too:
+    ///
+    ///     cargo test --release -p shards -- --ignored --nocapture order_of_many
+    ///
+    /// `SLUICE_DOCUMENTS` sets another number.
+    #[test]
+    #[ignore = "writes 30 GB of temporary files, and takes a quarter of an hour"]
+    fn order_of_many_documents_takes_bounded_memory() {
+        const MEMORY_BYTES: usize = 192 << 20;
+        const PEAK_KIB: u64 = 256 << 10;
+        let given = std::env::var("SLUICE_DOCUMENTS").ok();
+        let documents: u64 = given.map_or(1_000_000_000, |n| n.parse().expect("a number"));
+        // Compressed, to take less disk than the memory is measured for.
+        let storage = Storage { is_compressed: true, ..Storage::default() };
+        let mut sorter = Sorter::new((), MEMORY_BYTES, storage).with_fan_in(128);
+        for number in 0..documents {
+            let id = format!("{:05}.warc.wet.gz#{}", number / 50_000, number % 50_000);
+            let copy = Copy {
+                key: number.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+                offset: number % 50_000 * 2000,
+                id: id.into(),
+                ..Copy::default()
+            };
+            sorter.push(copy).unwrap();
+        }
+        let mut sorted = sorter.finish().unwrap();
+        let (mut found, mut previous) = (0, None);
+        while let Some(copy) = sorted.next().unwrap() {
+            assert!(previous < Some(copy.key));
+            (found, previous) = (found + 1, Some(copy.key));
+        }
+        assert_eq!(found, documents);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+        println!("{documents} documents: peak {} MiB", peak >> 10);
+        assert!(peak <= PEAK_KIB, "{peak} KiB");
     }
 
     proptest! {
