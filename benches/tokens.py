@@ -12,6 +12,7 @@ same number of tokens.
 
     python3 -m venv --system-site-packages peers     # Debian's python3-torch is enough
     peers/bin/pip install --no-deps -r tests/it/tokens/requirements.txt
+    peers/bin/pip install --no-deps dill humanize markdown-it-py mdurl multiprocess orjson pygments rich
     peers/bin/python benches/tokens.py ...
 """
 

@@ -121,6 +121,11 @@ fn samples_are_packed_and_only_answers_are_learned() {
     let sum = |field: &str| files.iter().map(|file| number(&file[field])).sum::<u64>();
     assert!(cut > 0, "no document is longer than a sample");
     assert_eq!((sum("cut_documents"), sum("cut_tokens")), (cut, cut_tokens as u64));
+    let provenance = list(&manifest["files"]).iter();
+    let provenance = provenance.filter(|file| text(&file["path"]).starts_with("provenance/"));
+    let rows: u64 = provenance.map(|file| number(&file["documents"])).sum();
+    let starts = samples(&place, "out", &out).iter().map(|sample| sample[2].len()).sum::<usize>();
+    assert_eq!(starts as u64, rows, "each document of a sample has a row");
     assert_eq!(text(&files[0]["sha256"]), sha256(&out[text(&files[0]["path"])]));
 
     // The answers, as text.
