@@ -142,7 +142,13 @@ impl<'a> Added<'a> {
             return Ok(());
         }
         if manifest.labels.len() as u64 == DocRef::LABELS_MAX {
-            bail!("a corpus has at most {} labels", DocRef::LABELS_MAX);
+            bail!(
+                "{}/{}: a corpus has at most {} labels, with those that were removed: give more \
+                 inputs one label, or build another corpus",
+                input.slice,
+                input.label,
+                DocRef::LABELS_MAX
+            );
         }
         let label = self.new_label(input, found?)?;
         manifest.labels.push(label);
