@@ -17,7 +17,11 @@ pub(crate) struct Spill<K> {
     keys: PhantomData<K>,
 }
 
+/// Updates that are read at a time.
+const PIECE: usize = 1 << 16;
+
 /// The place of the updates of a bucket.
+#[derive(Clone, Copy)]
 struct Part {
     offset: u64,
     insertions: usize,
@@ -75,21 +79,42 @@ impl<K: Key> Spill<K> {
         others: &mut Vec<Update<K>>,
         bytes: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let part = &self.parts[bucket];
+        let part = self.parts[bucket];
         let (key, insertion) = sizes::<K>();
-        bytes.resize(part.insertions * insertion + part.others * (insertion + 8), 0);
-        self.file.read_exact_at(bytes, part.offset).map_err(Error::io(&self.path))?;
-        if crc32c::crc32c(bytes) != part.crc32c {
-            let what = "what waited on the disk for its epoch has another checksum than when it was written";
+        let middle = part.offset + (part.insertions * insertion) as u64;
+        insertions.reserve(part.insertions);
+        let crc = self.each((part.offset, part.insertions, insertion), 0, bytes, |from| {
+            insertions.push((read_key(&from[..key]), number(&from[key..])));
+        })?;
+        let crc = self.each((middle, part.others, insertion + 8), crc, bytes, |from| {
+            let (at, diff) = (number(&from[key..]), number(&from[key + 8..]) as i64);
+            others.push((read_key(&from[..key]), at, diff));
+        })?;
+        if crc != part.crc32c {
+            let what = "updates that waited for the end of their epoch have changed on the disk";
             return Err(Error::corrupt(&self.path, part.offset, what));
         }
-        let (of_insertions, of_others) = bytes.split_at(part.insertions * insertion);
-        let pairs = of_insertions.chunks_exact(insertion);
-        insertions.extend(pairs.map(|from| (read_key(&from[..key]), number(&from[key..]))));
-        others.extend(of_others.chunks_exact(insertion + 8).map(|from| {
-            (read_key(&from[..key]), number(&from[key..]), number(&from[key + 8..]) as i64)
-        }));
         Ok(())
+    }
+
+    /// Reads `count` updates of `size` bytes from `offset` on, calls `each` with the bytes of each, and returns the
+    /// checksum of all, which continues `crc`.
+    fn each(
+        &self,
+        (mut offset, count, size): (u64, usize, usize),
+        mut crc: u32,
+        bytes: &mut Vec<u8>,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<u32, Error> {
+        // Of a key that very many documents have, not all at once: they are in memory once more.
+        for begin in (0..count).step_by(PIECE) {
+            bytes.resize((count - begin).min(PIECE) * size, 0);
+            self.file.read_exact_at(bytes, offset).map_err(Error::io(&self.path))?;
+            offset += bytes.len() as u64;
+            crc = crc32c::crc32c_append(crc, bytes);
+            bytes.chunks_exact(size).for_each(&mut each);
+        }
+        Ok(crc)
     }
 }
 
