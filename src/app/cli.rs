@@ -111,7 +111,9 @@ pub fn main(slices: Slices) -> ExitCode {
     let cli = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| error.exit());
     let result = cli.log.start().and_then(|()| take_seat());
-    match result.and_then(|()| run(cli.command, slices)) {
+    let result = result.and_then(|()| run(cli.command, slices));
+    scratch::wait_if_ending();
+    match result {
         Ok(code) => ExitCode::from(code),
         // What the reader took is all that it wanted.
         Err(error) if error.is::<ReaderGone>() => ExitCode::from(DONE),
