@@ -143,9 +143,9 @@ mod tests {
     ///
     /// `SLUICE_DOCUMENTS` sets another number.
     #[test]
-    #[ignore = "writes 30 GB of temporary files, and takes a quarter of an hour"]
+    #[ignore = "writes 30 GB of temporary files, and takes half an hour"]
     fn order_of_many_documents_takes_bounded_memory() {
-        const MEMORY_BYTES: usize = 192 << 20;
+        const MEMORY_BYTES: usize = 128 << 20;
         const PEAK_KIB: u64 = 256 << 10;
         let given = std::env::var("SLUICE_DOCUMENTS").ok();
         let documents: u64 = given.map_or(1_000_000_000, |n| n.parse().expect("a number"));
