@@ -9,32 +9,16 @@ alone, the size of the last manifest, and the time that `status` takes.
 """
 
 import argparse
-import gzip
-import os
 import pathlib
-import subprocess
 import tempfile
-import time
 
-
-def run(command):
-    """Runs a command. Returns its wall and CPU seconds."""
-    began = time.monotonic()
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        raise SystemExit(f"{command} failed")
-    return time.monotonic() - began, usage.ru_utime + usage.ru_stime
+from dedup import run
+from removal import record
 
 
 def page(number):
     lines = "\n".join(f"This is the line {line} of the page {number:x}, and no other page has it." for line in range(20))
-    body = f"Page {number}\n{lines}".encode()
-    head = (
-        f"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: https://site{number % 97}.example/{number}\r\n"
-        f"WARC-Date: 2024-01-01T00:00:00Z\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return gzip.compress(head.encode() + body + b"\r\n\r\n", 1)
+    return record(f"https://site{number % 97}.example/{number}", f"Page {number}\n{lines}")
 
 
 def main():
@@ -55,16 +39,16 @@ def main():
                 f'corpus = "{corpus}"\n[common_crawl]\nlanguages = []\n'
                 f'[[input]]\nslice = "common_crawl"\nlabel = "all"\npaths = ["{folder}/all"]\n'
             )
-            often = ["--quiet", "-w", 1, "--epoch-bytes", 1, "--commit-every", "0.001K"]
-            wall, cpu = run([sluice, "build", folder / "recipe.toml", *often])
+            often = ["--quiet", "-w", "1", "--epoch-bytes", "1", "--commit-every", "0.001K"]
+            cpu, wall, _ = run([sluice, "build", folder / "recipe.toml", *often])
             add = [sluice, "add", corpus, "--slice", "common_crawl", "--label", "more", folder / "more", *often]
-            more = run(add)
-            status = run([sluice, "status", corpus])
+            more_cpu, more, _ = run(add)
+            _, status, _ = run([sluice, "status", corpus])
             newest = max((corpus / "commits").iterdir(), key=lambda path: path.stat().st_mtime)
             print(
                 f"{files:6} commits: {wall / files * 1e3:5.1f} ms, {cpu / files * 1e3:5.1f} CPU ms for each; one more"
-                f" {more[0] * 1e3:5.1f} ms, {more[1] * 1e3:5.1f} CPU ms; manifest {newest.stat().st_size:9} B;"
-                f" status {status[0] * 1e3:5.1f} ms",
+                f" {more * 1e3:5.1f} ms, {more_cpu * 1e3:5.1f} CPU ms; manifest {newest.stat().st_size:9} B;"
+                f" status {status * 1e3:5.1f} ms",
                 flush=True,
             )
 

@@ -10,7 +10,7 @@ use arrangement::{Arrangement, Rule};
 use corpus::{Corpus, Label, Manifest, PartWriter, Position, Source};
 use document::{DocRef, Document};
 use engine::cluster::{Cluster, meet};
-use engine::{Engine, EpochBytes, Graph, Job, Options, Plan, Progress, Share, Work};
+use engine::{Engine, EpochSizes, Graph, Job, Options, Plan, Progress, Share, Work};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -300,7 +300,7 @@ fn slice(files: &[PathBuf], engine: Engine) -> Result<()> {
     let manifest = Manifest { labels: vec![label], ..Manifest::empty("bench".into()) };
     let from = Position::default();
     let work = Work { label: 0, before: 0, sizes, from, groups: None, only: None };
-    let plan = Plan::new(1, &[work], 1, EpochBytes::equal(128 << 20));
+    let plan = Plan::new(1, &[work], 1, EpochSizes::equal(128 << 20));
     let rule = Rule::first_of_all();
     let graph: Graph = Arc::new(move |pages: engine::Docs<'_>| {
         pages

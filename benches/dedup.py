@@ -68,10 +68,10 @@ def write_documents(path, megabytes):
             file.write(json.dumps({"text": text}) + "\n")
 
 
-def run(command):
+def run(command, **more):
     """Runs a command. Returns its CPU and wall seconds and its peak memory in MiB."""
     began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, **more)
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"{command} failed")
@@ -137,4 +137,5 @@ def main():
         sys.exit(subprocess.run(check).returncode)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,8 @@ import subprocess
 import sys
 import tempfile
 
+from dedup import run
+
 DATATROVE = """
 import sys
 from datatrove.executor.local import LocalPipelineExecutor
@@ -63,15 +65,6 @@ builder.finalize(out + ".idx")
 """
 
 
-def run(command, **more):
-    """Runs a command. Returns its CPU seconds and its peak memory in MiB."""
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, **more)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        raise SystemExit(f"{command[:3]} failed")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sluice", type=pathlib.Path)
@@ -96,10 +89,10 @@ def main():
             f'corpus = "corpus"\ntokenizer = "{tokenizer}"\n[books]\ndedup = "none"\n'
             f'[[input]]\nslice = "books"\nlabel = "x"\npaths = ["{folder}/texts"]\n'
         )
-        run([sluice, "build", folder / "recipe.toml", "--corpus", folder / "corpus", "--quiet", "-w", 2])
+        run([sluice, "build", folder / "recipe.toml", "--corpus", folder / "corpus", "--quiet", "-w", "2"])
 
         def show(what, figures, tokens):
-            cpu, memory = figures
+            cpu, _, memory = figures
             rate = text_bytes / 1e6 / cpu
             print(f"{what:40} {cpu:7.1f} CPU s {rate:7.1f} MB/CPU s {memory:6.0f} MiB {tokens} tokens", flush=True)
 

@@ -21,11 +21,11 @@ use crate::exclude::supersede;
 use crate::interrupt::ending_at_commits;
 use crate::terminal::notice;
 use anyhow::{Context, Result};
-use corpus::{Corpus, Exclusions, Lock, Manifest};
+use corpus::{Corpus, Exclusions, Label, Lock, Manifest};
 use document::Document;
 use engine::cluster::{Cluster, Meeting, meet};
 use engine::{
-    CommitEvery, Commits, Docs, Engine, EpochBytes, Exclude, Graph, Job, OperatorFigures, Options,
+    CommitEvery, Commits, Docs, Engine, EpochSizes, Exclude, Graph, Job, OperatorFigures, Options,
     Plan, Progress, Share, Work,
 };
 use recipe::{
@@ -317,7 +317,7 @@ pub(crate) fn epoch_share(
     worker_memory_bytes: u64,
     commit_every: CommitEvery,
     workers: usize,
-) -> EpochBytes {
+) -> EpochSizes {
     let share = (worker_memory_bytes / EPOCH_SHARE_OF_MEMORY).max(1);
     // An epoch is the least that is committed.
     let committed = match commit_every {
@@ -325,7 +325,7 @@ pub(crate) fn epoch_share(
         CommitEvery::Bytes(bytes) => bytes / workers as u64,
     };
     let most = share.min(committed.max(COMMITTED_SHARE_BYTES_MIN));
-    EpochBytes { least: most.min(EPOCH_SHARE_BYTES_MAX), most }
+    EpochSizes { least: most.min(EPOCH_SHARE_BYTES_MAX), most }
 }
 
 /// Returns what marks the documents that are excluded from the corpus, if any are.
@@ -360,49 +360,54 @@ fn plan(
     is_global: bool,
     options: &RunOptions,
 ) -> Plan {
-    let work = |(place, &number): (usize, &usize)| {
+    let mut before = compared_bytes(manifest, is_global, Label::is_complete);
+    let work = |&number: &usize| {
         let label = &manifest.labels[number];
-        let is_before = |other: usize| {
-            manifest.labels[other].position.is_none() || labels[..place].contains(&other)
-        };
+        let sizes = label.sizes();
+        let compared = before.entry(compared_with(label, is_global)).or_default();
+        let before = *compared;
+        *compared += sizes.iter().sum::<u64>();
         Work {
             label: number as u64,
-            before: compared_bytes(manifest, is_global, number, is_before),
-            sizes: label.sizes(),
+            before,
+            sizes,
             from: label.position.expect("only unfinished labels are work"),
             groups: (slices[label.slice.as_str()].groups)(number),
             only: None,
         }
     };
-    let work: Vec<Work> = labels.iter().enumerate().map(work).collect();
+    let work: Vec<Work> = labels.iter().map(work).collect();
     let workers = options.workers * options.cluster.processes();
     Plan::new(manifest.next_epoch, &work, workers, epoch_bytes(options))
 }
 
-/// Returns the sizes, as stored, of the sources with which those of label `number` are compared, if
-/// these are of the labels for which `is_there` holds.
+/// Returns the slice with whose documents those of a label are compared; an empty name for all.
+pub(crate) fn compared_with(label: &Label, is_global: bool) -> &str {
+    if is_global { "" } else { &label.slice }
+}
+
+/// Returns the sizes, as stored, of the sources of those labels for which `is_there` holds, by what they
+/// are [compared with](compared_with).
 pub(crate) fn compared_bytes(
     manifest: &Manifest,
     is_global: bool,
-    number: usize,
-    is_there: impl Fn(usize) -> bool,
-) -> u64 {
-    let slice = &manifest.labels[number].slice;
-    let all = manifest
-        .labels
-        .iter()
-        .enumerate()
-        .filter(|(other, label)| (is_global || label.slice == *slice) && is_there(*other));
-    all.flat_map(|(_, label)| label.sizes()).sum()
+    is_there: impl Fn(&Label) -> bool,
+) -> BTreeMap<&str, u64> {
+    let mut sums = BTreeMap::new();
+    for label in manifest.labels.iter().filter(|label| is_there(label)) {
+        let bytes = label.sources.iter().map(|source| source.bytes).sum::<u64>();
+        *sums.entry(compared_with(label, is_global)).or_default() += bytes;
+    }
+    sums
 }
 
 /// Returns how many bytes of the sources, as stored, are in an epoch.
-pub(crate) fn epoch_bytes(options: &RunOptions) -> EpochBytes {
+pub(crate) fn epoch_bytes(options: &RunOptions) -> EpochSizes {
     if let Some(bytes) = options.epoch_bytes {
-        return EpochBytes::equal(bytes);
+        return EpochSizes::equal(bytes);
     }
     let workers = options.workers * options.cluster.processes();
     let each = options.memory_bytes / options.workers as u64;
-    let EpochBytes { least, most } = epoch_share(each, options.commit_every, workers);
-    EpochBytes { least: least * workers as u64, most: most * workers as u64 }
+    let EpochSizes { least, most } = epoch_share(each, options.commit_every, workers);
+    EpochSizes { least: least * workers as u64, most: most * workers as u64 }
 }

@@ -8,9 +8,10 @@ pub use keys::Keys;
 use crate::cluster::{self, Meeting};
 use crate::failure::or_fail;
 use crate::operators::join::duplicates;
+use crate::plan::EpochSizes;
 use crate::stored::Effect;
 use crate::worker::{Engine, WorkerContext};
-use arrangement::{Rule, RunMeta, STORED_PER_UPDATE, Update};
+use arrangement::{Rule, RunMeta, Update};
 use corpus::Corpus;
 use document::Epoch;
 use flow::{Source, Tally, by_hash_map, count, gather};
@@ -67,25 +68,6 @@ pub struct KeyBatch {
 /// number of workers to the keys of that worker.
 pub type Dumps = Vec<Arc<dyn Fn(usize, usize) -> KeySource + Send + Sync>>;
 
-/// Sizes of epochs, over all workers.
-#[derive(Clone, Copy, Debug)]
-pub enum Epochs {
-    /// All have so many keys.
-    Equal(u64),
-    /// As large a part of all keys before as [`STORED_PER_UPDATE`] says, but at least so many.
-    Growing(u64),
-}
-
-impl Epochs {
-    /// Returns the number of keys of an epoch, if there are `before` keys before it.
-    fn keys(self, before: u64) -> u64 {
-        match self {
-            Epochs::Equal(keys) => keys,
-            Epochs::Growing(least) => least.max(before / STORED_PER_UPDATE),
-        }
-    }
-}
-
 /// Settings of a benchmark of the join.
 #[derive(Clone, Copy, Debug)]
 pub struct BenchOptions {
@@ -95,8 +77,8 @@ pub struct BenchOptions {
     pub workers: usize,
     /// Memory of a worker, in bytes.
     pub worker_bytes: u64,
-    /// Sizes of the epochs.
-    pub epochs: Epochs,
+    /// Sizes of the epochs, in keys.
+    pub epochs: EpochSizes,
     /// Returns the CPU seconds and the peak memory of this process, in bytes.
     pub measure: fn() -> (f64, u64),
 }

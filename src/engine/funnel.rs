@@ -2,7 +2,7 @@
 
 use crate::docs::Docs;
 use crate::operators::steps::Sharing;
-use crate::plan::{EpochBytes, Plan, Work};
+use crate::plan::{EpochSizes, Plan, Work};
 use crate::worker::WorkerContext;
 use corpus::{Corpus, Position};
 use document::{DocRef, Document, Epoch};
@@ -109,7 +109,7 @@ fn plan(documents: &[Document], workers: usize) -> Plan {
         groups: Some(vec![0]),
         only: None,
     });
-    Plan::new(1, &work.collect::<Vec<_>>(), workers, EpochBytes::equal(1))
+    Plan::new(1, &work.collect::<Vec<_>>(), workers, EpochSizes::equal(1))
 }
 
 /// Appends the documents of a stream to `results`.

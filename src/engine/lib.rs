@@ -40,7 +40,7 @@ pub use figures::{
 };
 pub use funnel::funnel;
 pub use operators::{CANDIDATES_MAX, Counts, Exact, Likeness, Near, Repeated, Similar, Span};
-pub use plan::{EpochBytes, Plan, Work};
+pub use plan::{EpochSizes, Plan, Work};
 pub use progress::{Progress, Share};
 pub use replay::{GraphStep, Keyed, Part, Replayed, Verdicts, replay};
 pub use revision::{Revised, Revision, compact, revise};

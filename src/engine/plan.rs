@@ -1,6 +1,6 @@
 //! Which worker reads which sources, and in which epoch.
 //!
-//! An epoch covers consecutive sources of one label, as many as [`EpochBytes`] says, so refs
+//! An epoch covers consecutive sources of one label, as many as [`EpochSizes`] says, so refs
 //! increase from epoch to epoch. Within an epoch each worker takes consecutive sources, so it writes
 //! one range of refs. A source larger than a worker's share of an epoch is split into several
 //! epochs. None of this changes the corpus.
@@ -13,25 +13,25 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Epochs into which one source is split at most, however small epochs are.
 const PARTS_MAX: u64 = 1000;
 
-/// Sizes of epochs, in bytes of sources as stored, over all workers.
+/// Sizes of epochs, over all workers: of a run in bytes of sources as stored, or in keys.
 ///
-/// Epochs grow with what was read before, and so with the keys that are stored: as long as they may, the
+/// Epochs grow with what came before, and so with the keys that are stored: as long as they may, the
 /// cost of a key stays the same (see [`STORED_PER_UPDATE`]).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct EpochBytes {
+pub struct EpochSizes {
     /// That of the first epochs.
     pub least: u64,
     /// What no epoch is larger than.
     pub most: u64,
 }
 
-impl EpochBytes {
+impl EpochSizes {
     /// All epochs are of one size.
-    pub fn equal(bytes: u64) -> EpochBytes {
-        EpochBytes { least: bytes, most: bytes }
+    pub fn equal(bytes: u64) -> EpochSizes {
+        EpochSizes { least: bytes, most: bytes }
     }
 
-    /// The size of an epoch, if `before` bytes were read before it.
+    /// The size of an epoch, if so much came before it.
     pub fn after(self, before: u64) -> u64 {
         (before / STORED_PER_UPDATE).min(self.most).max(self.least).max(1)
     }
@@ -99,7 +99,7 @@ struct EpochPlan {
 
 impl Plan {
     /// Plans `work`, in that order, from `first_epoch` on.
-    pub fn new(first_epoch: Epoch, work: &[Work], workers: usize, bytes: EpochBytes) -> Plan {
+    pub fn new(first_epoch: Epoch, work: &[Work], workers: usize, bytes: EpochSizes) -> Plan {
         let plan = Plan {
             first_epoch,
             epochs: Vec::new(),
@@ -115,14 +115,14 @@ impl Plan {
         first_epoch: Epoch,
         work: &[Work],
         workers: usize,
-        bytes: EpochBytes,
+        bytes: EpochSizes,
     ) -> Plan {
         let mut plan = Plan::new(first_epoch, &[], workers, bytes);
         plan.epochs.push(EpochPlan { label: 0, after: None });
         plan.with(work, workers, bytes)
     }
 
-    fn with(mut self, work: &[Work], workers: usize, bytes: EpochBytes) -> Plan {
+    fn with(mut self, work: &[Work], workers: usize, bytes: EpochSizes) -> Plan {
         let plan = &mut self;
         for work in work {
             plan.homes.insert(work.label, vec![0; work.sizes.len()]);
@@ -301,7 +301,7 @@ mod tests {
             let from = Position { record, ..Position::default() };
             let sizes = sizes.to_vec();
             let work = Work { label, before: 0, sizes, from, groups: None, only: None };
-            Plan::new(first_epoch, &[work], workers, EpochBytes::equal(epoch_bytes))
+            Plan::new(first_epoch, &[work], workers, EpochSizes::equal(epoch_bytes))
         };
         let plans = [
             plan(1, 0, &[10, 10, 10], 0, 2, 100),
@@ -331,7 +331,7 @@ mod tests {
                 (0..sizes.len() as u64).filter(|s| s % every == 0).collect::<Vec<_>>()
             });
             let work = Work { label: 2, before, sizes, from, groups, only: None };
-            let bytes = EpochBytes { least, most: least + more };
+            let bytes = EpochSizes { least, most: least + more };
             let plan = Plan::new(7, std::slice::from_ref(&work), workers, bytes);
             let mut seen: Vec<(Epoch, usize, u64)> = Vec::new();
             for worker in 0..workers {
@@ -367,7 +367,7 @@ mod tests {
             groups: None,
             only: None,
         };
-        let plan = Plan::new(1, &[work], 2, EpochBytes::equal(100));
+        let plan = Plan::new(1, &[work], 2, EpochSizes::equal(100));
         let epochs = |worker| {
             plan.pieces(worker, |_| true).iter().map(|p| p.epochs.len()).collect::<Vec<_>>()
         };
@@ -385,7 +385,7 @@ mod tests {
             groups: None,
             only: None,
         };
-        let bytes = EpochBytes { least: 20, most: 70 };
+        let bytes = EpochSizes { least: 20, most: 70 };
         let sizes = |work: Work| {
             let plan = Plan::new(1, &[work], 1, bytes);
             let mut counts = vec![0; plan.epochs.len()];

@@ -7,7 +7,7 @@
 use crate::docs::Docs;
 use crate::failure::or_fail;
 use crate::operators::steps::Sharing;
-use crate::plan::{EpochBytes, Plan, Work};
+use crate::plan::{EpochSizes, Plan, Work};
 use crate::run::Graph;
 use crate::stored::{IndexUse, StoredIndex};
 use crate::worker::WorkerContext;
@@ -275,7 +275,7 @@ fn plan(documents: &[Document]) -> Plan {
         let (from, groups) = (Position::default(), Some(vec![0]));
         Work { label, before: 0, sizes, from, groups, only: None }
     });
-    Plan::new(1, &work.collect::<Vec<_>>(), 1, EpochBytes::equal(1))
+    Plan::new(1, &work.collect::<Vec<_>>(), 1, EpochSizes::equal(1))
 }
 
 #[cfg(test)]

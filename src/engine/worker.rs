@@ -2,7 +2,7 @@
 
 use crate::notes::Notes;
 use crate::operators::steps::Sharing;
-use crate::plan::{EpochBytes, Plan};
+use crate::plan::{EpochSizes, Plan};
 use crate::replay::Recorder;
 use crate::revision::Revising;
 use arrangement::{Batch, Key, RunMeta};
@@ -65,7 +65,7 @@ impl WorkerContext {
         memory_bytes: u64,
         (index, runs): (&str, &[RunMeta]),
     ) -> WorkerContext {
-        let plan = Arc::new(Plan::new(first_epoch, &[], worker.peers(), EpochBytes::equal(1)));
+        let plan = Arc::new(Plan::new(first_epoch, &[], worker.peers(), EpochSizes::equal(1)));
         let alone = Arc::new(Sharing::new(1));
         WorkerContext {
             engine,

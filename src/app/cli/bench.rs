@@ -1,7 +1,7 @@
 //! `sluice bench`.
 
 use super::exit::DONE;
-use super::run_flags::ClusterFlags;
+use super::run_flags::{ClusterFlags, WORKER_BYTES};
 use crate::inputs;
 use crate::launch::{Launch, is_supervised};
 use crate::machine::{self, status_bytes};
@@ -13,10 +13,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 use corpus::Corpus;
-use engine::bench::{
-    BenchEngine, BenchOptions, Dumps, Epochs, Joined, KeySource, Keys, Used, join_dumps,
-};
-use engine::{Engine, cluster};
+use engine::bench::{BenchEngine, BenchOptions, Dumps, Joined, KeySource, Keys, Used, join_dumps};
+use engine::{Engine, EpochSizes, cluster};
 use indicatif::{HumanBytes, HumanCount};
 use recipe::usage::usage;
 use serde_json::{Value, json};
@@ -31,11 +29,8 @@ Example:
   sluice bench dedup --keys 50M --engine hash --json | jq .keys_per_cpu_second
   sluice bench dedup --input cc/2020-05/*.wet.gz";
 
-/// Memory of a worker by default.
-const WORKER_BYTES: u64 = 2 << 30;
-
-/// Keys of the first epochs by default.
-const EPOCH_KEYS_MIN: u64 = 4_000_000;
+/// Keys of epochs by default: of the first ones, and no limit for those after many.
+const EPOCH_KEYS: EpochSizes = EpochSizes { least: 4_000_000, most: u64::MAX };
 
 /// Measure the speed of this machine
 #[derive(Args)]
@@ -171,7 +166,7 @@ impl Dedup {
             engine: self.engine.engine(),
             workers,
             worker_bytes: self.memory.map_or(WORKER_BYTES, |all| all / workers as u64),
-            epochs: self.epoch_keys.map_or(Epochs::Growing(EPOCH_KEYS_MIN), Epochs::Equal),
+            epochs: self.epoch_keys.map_or(EPOCH_KEYS, EpochSizes::equal),
             measure: used_up,
         };
         join_dumps(&corpus, meeting, dumps, options, after)?;

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Memory of a worker by default, where the machine has that much.
-const WORKER_BYTES: u64 = 2 << 30;
+pub const WORKER_BYTES: u64 = 2 << 30;
 
 /// Workers get no more of the machine's memory than this share by default.
 const MACHINE_SHARE: f64 = 0.75;

@@ -10,7 +10,7 @@ use crate::ingest::epoch_share;
 use anyhow::Result;
 use arrangement::RunMeta;
 use corpus::Manifest;
-use engine::{CommitEvery, EpochBytes};
+use engine::{CommitEvery, EpochSizes};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -181,7 +181,7 @@ fn workers(options: &Options) -> usize {
 }
 
 /// Bytes of the sources, as stored, that a worker reads in an epoch.
-fn epochs(options: &Options) -> EpochBytes {
+fn epochs(options: &Options) -> EpochSizes {
     let each = match options.machines {
         Some(machines) => options.machine_memory_bytes / machines.cores as u64,
         None => options.memory_bytes / options.workers as u64,

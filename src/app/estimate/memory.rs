@@ -1,6 +1,6 @@
 //! What a process of a run keeps in memory.
 
-use engine::EpochBytes;
+use engine::EpochSizes;
 
 /// Bytes of a held document beside its text: the record, its metadata, the allocator's share.
 const DOCUMENT_BYTES: f64 = 2048.0;
@@ -41,7 +41,7 @@ pub(crate) struct Load {
     /// Stored bytes that are left, for each worker of the run.
     pub left: f64,
     /// Those of an epoch, for each worker.
-    pub epoch: EpochBytes,
+    pub epoch: EpochSizes,
     /// Keys of all indexes in the end, for each process.
     pub stored_keys: f64,
     /// Bytes of the models.

@@ -4,8 +4,8 @@ use super::settings::{Built, Group, group};
 use super::some_of;
 use crate::addresses::address;
 use crate::ingest::{
-    Loaded, ProgressThread, RunOptions, changed_sources, compared_bytes, epoch_bytes, observe,
-    together,
+    Loaded, ProgressThread, RunOptions, changed_sources, compared_bytes, compared_with,
+    epoch_bytes, observe, together,
 };
 use anyhow::{Result, bail};
 use corpus::{Corpus, Exclusions, Label, Manifest, PartFiles, Source};
@@ -131,6 +131,7 @@ impl<'r> Rounds<'r> {
         let slices = self.prepare(&changing, group)?;
         let offsets = Arc::new(self.offsets(&read)?);
         let is_global = self.built.recipe(group).global_dedup;
+        let compared = compared_bytes(&self.manifest, is_global, |_| true);
         let work: Vec<Work> = needed
             .iter()
             .map(|(&number, of_label)| {
@@ -138,7 +139,7 @@ impl<'r> Rounds<'r> {
                 Work {
                     label: number,
                     // It is compared with everything.
-                    before: compared_bytes(&self.manifest, is_global, number as usize, |_| true),
+                    before: compared[compared_with(label, is_global)],
                     sizes: sizes(label, number, &read),
                     from: corpus::Position::default(),
                     groups: (slices[label.slice.as_str()].groups)(number as usize),

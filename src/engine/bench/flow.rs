@@ -1,8 +1,9 @@
 //! The operators around the join: the source of its keys, and the sums of its facts.
 
-use super::{Epochs, FirstRefs, Joined, KeySource};
+use super::{FirstRefs, Joined, KeySource};
 use crate::failure::or_fail;
 use crate::operators::join::{FactStream, UpdateStream};
+use crate::plan::EpochSizes;
 use arrangement::{Update, owner};
 use document::Epoch;
 use hashbrown::hash_map::Entry;
@@ -26,7 +27,7 @@ pub(super) type Tally = Rc<RefCell<Joined>>;
 pub(super) struct Source {
     pub keys: KeySource,
     pub first_epoch: Epoch,
-    pub epochs: Epochs,
+    pub epochs: EpochSizes,
     /// Keys that this worker has sent in earlier dumps, and in this one.
     pub sent: Rc<Cell<u64>>,
     pub peers: u64,
@@ -43,7 +44,7 @@ impl Source {
             let (mut epoch, mut updates) = (self.first_epoch, Vec::new());
             // Every worker has about as many keys as this one.
             let (epochs, peers) = (self.epochs, self.peers);
-            let end = move |sent: u64| sent + epochs.keys(sent * peers).div_ceil(peers);
+            let end = move |sent: u64| sent + epochs.after(sent * peers).div_ceil(peers);
             let mut epoch_end = end(self.sent.get());
             move |output| {
                 let Some(time) = cap.as_mut() else { return };

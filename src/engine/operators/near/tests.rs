@@ -2,7 +2,7 @@
 //! number of workers, over restarts, and removed and restored again as revisions do.
 
 use super::*;
-use crate::plan::{EpochBytes, Plan};
+use crate::plan::{EpochSizes, Plan};
 use crate::revision::Revising;
 use crate::selection::Selection;
 use arrangement::{RunMeta, Signature, Signed};
@@ -169,7 +169,7 @@ impl World {
         let (finding, leaving, revision) = (found.clone(), left.clone(), revising.clone());
         let (corpus, runs, all) = (self.corpus.clone(), self.runs.clone(), self.all.clone());
         let guards = timely::execute(timely::Config::process(workers), move |worker| {
-            let plan = Arc::new(Plan::new(first_epoch, &[], workers, EpochBytes::equal(1)));
+            let plan = Arc::new(Plan::new(first_epoch, &[], workers, EpochSizes::equal(1)));
             let alone = Arc::new(crate::operators::steps::Sharing::new(1));
             // Some batches and edges do not fit in memory, and spill.
             let context = Rc::new(WorkerContext {
