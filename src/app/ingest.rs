@@ -1,5 +1,6 @@
 //! Adding labels to a corpus: the run and its summary.
 
+mod join;
 mod labels;
 mod prepare;
 mod progress;
@@ -14,6 +15,7 @@ pub(crate) use self::readable::refusal;
 pub(crate) use self::source_state::{changed_sources, observe};
 pub(crate) use self::summary::{LabelSummary, Skipped, Summary};
 
+use self::join::join_small;
 use self::prepare::prepare;
 use crate::dashboard::Dashboard;
 use crate::decontaminate::remark;
@@ -140,6 +142,7 @@ pub(crate) fn ingest_with(
         let job = (manifest, &work[..]);
         ran = run(slices, &corpus, recipe, loaded, job, &options, (meeting, dashboard.as_ref()))?;
         if first {
+            join_small(&corpus, &work, options.workers)?;
             corpus.end_writing()?;
         }
     }

@@ -15,6 +15,9 @@ pub const POINTS: &[&str] = &[
     "commit-ended",
 ];
 
+/// The crash points at the end of a run that joins small files, in order.
+pub const JOIN_POINTS: &[&str] = &["part-joined", "parts-joined"];
+
 /// The crash points of an export, in order.
 pub const EXPORT_POINTS: &[&str] =
     &["export-begun", "export-file-listed", "export-card-written", "export-file-removed"];
@@ -25,7 +28,7 @@ pub const EXPORT_POINTS: &[&str] =
 pub fn point(name: &'static str) {
     use std::sync::atomic::{AtomicU64, Ordering};
     static PASSED: AtomicU64 = AtomicU64::new(0);
-    let mut points = POINTS.iter().chain(EXPORT_POINTS);
+    let mut points = POINTS.iter().chain(JOIN_POINTS).chain(EXPORT_POINTS);
     assert!(points.any(|point| *point == name), "{name} is not in the list of crash points");
     let Ok(wanted) = std::env::var("SLUICE_CRASH_AT") else { return };
     let (wanted, nth) = wanted.split_once(':').unwrap_or((&wanted, "1"));

@@ -239,6 +239,9 @@ impl LedgerWriter {
 
     fn flush_group(&mut self) -> Result<(), Error> {
         let rows = std::mem::take(&mut self.rows);
+        if rows.is_empty() {
+            return Ok(());
+        }
         let write = |file: &mut SerializedFileWriter<Summed>| {
             let mut group = file.next_row_group()?;
             write_group(&rows, &mut group)?;
@@ -249,9 +252,7 @@ impl LedgerWriter {
 
     /// Makes the file durable; `name` is its path in the corpus.
     pub fn finish(mut self, name: String) -> Result<PartFile, Error> {
-        if !self.rows.is_empty() {
-            self.flush_group()?;
-        }
+        self.flush_group()?;
         let summed = self.file.into_inner().map_err(parquet_error(&self.path))?;
         let (bytes, crc32c) = summed.finish()?;
         let (first, last) = (self.first.unwrap_or_default(), self.last);

@@ -56,8 +56,8 @@ pub use manifest::{
 pub use part::{EpochReport, PartFiles, PartWriter};
 pub use repair::{Lost, Repair, repair};
 pub use revise::{
-    BuiltRow, Changes, Comparison, Difference, Exchange, Judge, Rounds, exchange, revise,
-    rows_as_built,
+    BuiltRow, Changes, Comparison, Difference, Exchange, Judge, Rounds, exchange, join_parts,
+    revise, rows_as_built,
 };
 pub use store::{Corpus, sync_dir};
 pub use verify::{Finding, verify};

@@ -14,6 +14,7 @@ mod again;
 mod change;
 mod difference;
 mod exchange;
+mod join;
 mod lines;
 mod new_file;
 mod part;
@@ -21,6 +22,7 @@ mod patch;
 mod verdict;
 
 pub use self::difference::Difference;
+pub use self::join::join_parts;
 pub use self::part::{BuiltRow, rows_as_built};
 pub(crate) use self::part::{Part, is_within};
 
@@ -32,9 +34,10 @@ use crate::error::Error;
 use crate::ledger::{LedgerRow, Mark, Rejection, refs};
 use crate::manifest::{Aside, File, Label};
 use crate::part::{EpochReport, PartFiles};
+use crate::segment::check_whole;
 use crate::store::Corpus;
 use document::{Contamination, DocRef};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// What a revision changes in a label.
@@ -160,6 +163,15 @@ pub fn exchange(
 fn damaged(path: &Path, what: &str) -> Error {
     let remedy = "restore this file from a copy, or rebuild the corpus";
     Error::corrupt(path, format!("{what}; {remedy}"))
+}
+
+/// Returns the path of a file. Fails if it is not as it was written: what is copied is not read.
+fn whole(corpus: &Corpus, file: &File) -> Result<PathBuf, Error> {
+    let path = corpus.root().join(&file.path);
+    match check_whole(&path, file) {
+        Err(Error::Corrupt { path, what }) => Err(damaged(&path, &what)),
+        done => done.map(|()| path),
+    }
 }
 
 /// The parts of a label, in the order of their documents.

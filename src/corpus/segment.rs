@@ -103,6 +103,18 @@ impl SegmentWriter {
         self.end_line(at)
     }
 
+    /// Adds whole lines of another segment. The file that [`SegmentWriter::finish`] returns lacks their documents.
+    pub fn push_lines(&mut self, lines: &[u8]) -> Result<(), Error> {
+        self.lines.extend_from_slice(lines);
+        if self.lines.len() >= self.frame_bytes { self.flush_frame() } else { Ok(()) }
+    }
+
+    /// Adds a whole frame of another segment as it is. The file that [`SegmentWriter::finish`] returns lacks its documents.
+    pub fn push_frame(&mut self, frame: &Frame) -> Result<(), Error> {
+        self.flush_frame()?;
+        self.file.write_all(&frame.bytes).map_err(Error::io(&self.path))
+    }
+
     /// Adds whole frames of another segment as they are. Their first document is `first`, and `last` is
     /// one of them.
     pub fn push_frames(
@@ -112,9 +124,7 @@ impl SegmentWriter {
         last: DocRef,
     ) -> Result<(), Error> {
         assert!(self.first.is_none() || self.last < first, "documents come in order");
-        if !self.lines.is_empty() {
-            self.flush_frame()?;
-        }
+        self.flush_frame()?;
         io::copy(frames, &mut self.file).map_err(Error::io(&self.path))?;
         self.first.get_or_insert(first);
         self.last = last;
@@ -135,7 +145,7 @@ impl SegmentWriter {
     /// Ends the frame, unless its lines are too few.
     pub fn end_frame(&mut self) -> Result<(), Error> {
         self.frame_bytes = FRAME_BYTES;
-        if self.lines.is_empty() || self.wants_more() { Ok(()) } else { self.flush_frame() }
+        if self.wants_more() { Ok(()) } else { self.flush_frame() }
     }
 
     fn end_line(&mut self, at: DocRef) -> Result<(), Error> {
@@ -147,6 +157,9 @@ impl SegmentWriter {
     }
 
     fn flush_frame(&mut self) -> Result<(), Error> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
         self.frame.clear();
         self.frame.reserve(zstd::zstd_safe::compress_bound(self.lines.len()));
         self.compressor
@@ -159,9 +172,7 @@ impl SegmentWriter {
 
     /// Makes the file durable; `name` is its path in the corpus.
     pub fn finish(mut self, name: String) -> Result<PartFile, Error> {
-        if !self.lines.is_empty() {
-            self.flush_frame()?;
-        }
+        self.flush_frame()?;
         let (bytes, crc32c) = self.file.finish()?;
         let (first, last) = (self.first.unwrap_or_default(), self.last);
         Ok(PartFile { path: name, first, last, records: self.records, bytes, crc32c })

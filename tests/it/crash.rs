@@ -4,7 +4,7 @@
 use crate::support::{
     Export, Place, assert_end_with_launcher, assert_same, both_dumps, children, number, send,
 };
-use corpus::crash::POINTS;
+use corpus::crash::{JOIN_POINTS, POINTS};
 use serde_json::Value;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -73,6 +73,20 @@ fn a_run_killed_at_any_point_resumes_to_the_same_bytes() {
             assert_whole_commit(&place);
             assert_resumes(&place, BUILD, &expected, &point);
         }
+    }
+}
+
+#[test]
+fn a_run_killed_while_it_joins_small_files_is_complete() {
+    let recipe = both_dumps("", "");
+    let expected = undisturbed(&recipe, BUILD);
+    for point in JOIN_POINTS {
+        let place = with_recipe(&recipe);
+        place.run_crashing_at(point, BUILD).was_killed();
+        assert_same(&place.export("corpus"), &expected.export, point);
+        let commit = assert_whole_commit(&place);
+        assert_resumes(&place, BUILD, &expected, point);
+        assert_eq!(assert_whole_commit(&place), commit, "{point}: nothing is left to do");
     }
 }
 

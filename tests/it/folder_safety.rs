@@ -12,7 +12,7 @@ fn add(label: &str, dump: &str) -> String {
 fn place() -> Place {
     let place = Place::new();
     place.run(&add("a", "2019-30")).exits(0);
-    place.run(&(add("b", "2020-05") + " --epoch-bytes 20K")).exits(0);
+    place.run(&(add("b", "2020-05") + " --epoch-bytes 40K -w 1")).exits(0);
     place
 }
 

@@ -1,6 +1,8 @@
 //! Adding to a corpus produces the same result as building it at once.
 
-use crate::support::{Place, assert_same, both_dumps, input, list};
+use crate::support::{Place, assert_same, both_dumps, files_below, input, list, number};
+use serde_json::Value;
+use std::fs;
 
 /// The command that adds the second dump.
 fn add_second(corpus: &str) -> String {
@@ -104,4 +106,30 @@ fn an_unknown_slice_is_wrong_usage_and_the_nearest_is_suggested() {
     place.run(add).exits(2).names(&["comon_crawl", "did you mean common_crawl?"]);
     assert!(!place.path("corpus").exists(), "a wrong command created a corpus");
     place.run("build first.toml").exits(2).names(&["first.toml"]);
+}
+
+#[test]
+fn a_complete_label_of_many_small_epochs_has_few_files() {
+    const SMALL: &str = "--epoch-bytes 2K --commit-every 1K -w 2";
+    let place = with_recipes("", "");
+    place.run("build both.toml --corpus at-once -w 1").exits(0);
+    place.run(&format!("build first.toml --corpus corpus {SMALL}")).exits(0);
+    place.run(&format!("{} {SMALL}", add_second("corpus"))).exits(0);
+    assert!(number(&place.status("corpus")["commit"]) > 16, "many epochs, each with a commit");
+    assert_eq!(files_of_labels(&place, "at-once"), [(1, 1), (1, 1)]);
+    assert_eq!(files_of_labels(&place, "corpus"), [(1, 1), (1, 1)]);
+    for folder in ["data", "ledger"] {
+        let files = files_below(&place.path("corpus").join(folder));
+        assert_eq!(files.len(), 2, "the small files are gone: {:?}", files.keys());
+    }
+    assert_same(&place.export("corpus"), &place.export("at-once"), SMALL);
+    place.assert_sound("corpus");
+}
+
+/// The number of files of each label in the newest commit: of kept documents, and of rows.
+fn files_of_labels(place: &Place, corpus: &str) -> Vec<(usize, usize)> {
+    let manifest = fs::read(place.path(corpus).join(place.newest_commit(corpus))).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let labels = list(&manifest["labels"]).iter();
+    labels.map(|label| (list(&label["segments"]).len(), list(&label["ledger"]).len())).collect()
 }

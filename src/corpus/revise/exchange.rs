@@ -8,12 +8,11 @@ use super::new_file::{NewFile, marked};
 use super::part::{BuiltRow, Part, unmatched};
 use super::patch::{RowsPatch, SegmentPatch};
 use super::verdict::Verdict;
-use super::{Difference, Exchange, damaged};
+use super::{Difference, Exchange, whole};
 use crate::error::Error;
 use crate::ledger::{LedgerRow, Mark, OldLedger, PatchWriter};
 use crate::manifest::{Counts, File, Label};
 use crate::part::PartFiles;
-use crate::segment::check_whole;
 use crate::store::Corpus;
 use document::DocRef;
 use std::path::{Path, PathBuf};
@@ -37,10 +36,10 @@ impl<'e> PartExchange<'e> {
         if documents.is_empty() {
             return Ok(None);
         }
-        let ledger_path = self.whole(part.ledger)?;
+        let ledger_path = whole(self.corpus, part.ledger)?;
         let old = OldLedger::open(&ledger_path)?;
         let mut ledger = LedgerPatch { old: &old, output: self.output("ledger", "parquet") };
-        let aside_path = part.aside_ledger.map(|file| self.whole(file)).transpose()?;
+        let aside_path = part.aside_ledger.map(|file| whole(self.corpus, file)).transpose()?;
         let mut files = Files {
             segment: self.segment(part.segment, "data")?,
             aside_segment: self.segment(part.aside_segment, "aside")?,
@@ -86,7 +85,7 @@ impl<'e> PartExchange<'e> {
     }
 
     fn segment(&self, old: Option<&'e File>, folder: &str) -> Result<SegmentPatch<'e>, Error> {
-        let path = old.map(|file| self.whole(file)).transpose()?;
+        let path = old.map(|file| whole(self.corpus, file)).transpose()?;
         Ok(SegmentPatch::new(self.label, old.zip(path), self.output(folder, "jsonl.zst")))
     }
 
@@ -144,15 +143,6 @@ impl<'e> PartExchange<'e> {
 
     fn path(&self, file: &File) -> PathBuf {
         self.corpus.root().join(&file.path)
-    }
-
-    /// Returns the path of a file. Fails if it is not as it was written: what is copied is not read.
-    fn whole(&self, file: &File) -> Result<PathBuf, Error> {
-        let path = self.path(file);
-        match check_whole(&path, file) {
-            Err(Error::Corrupt { path, what }) => Err(damaged(&path, &what)),
-            done => done.map(|()| path),
-        }
     }
 
     /// The error about a document that the part lacks.

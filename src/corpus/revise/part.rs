@@ -57,16 +57,33 @@ pub(crate) struct Part<'l> {
 
 /// Returns the parts of a label.
 pub(super) fn parts(label: &Label) -> impl Iterator<Item = Part<'_>> {
-    label.ledger.iter().map(|ledger| {
-        // A worker writes one range of refs of an epoch, to one ledger file and one segment.
-        let of = |files: &'_ [File]| files.iter().position(|file| is_within(file, ledger));
-        Part {
-            ledger,
-            segment: of(&label.segments).map(|at| &label.segments[at]),
-            aside_ledger: of(&label.aside.ledger).map(|at| &label.aside.ledger[at]),
-            aside_segment: of(&label.aside.segments).map(|at| &label.aside.segments[at]),
-        }
+    let segments = InOrder::new(&label.segments);
+    let aside_ledger = InOrder::new(&label.aside.ledger);
+    let aside_segments = InOrder::new(&label.aside.segments);
+    label.ledger.iter().map(move |ledger| Part {
+        ledger,
+        segment: segments.within(ledger),
+        aside_ledger: aside_ledger.within(ledger),
+        aside_segment: aside_segments.within(ledger),
     })
+}
+
+/// Files in the order of their documents.
+struct InOrder<'l>(Vec<&'l File>);
+
+impl<'l> InOrder<'l> {
+    fn new(files: &'l [File]) -> InOrder<'l> {
+        let mut files: Vec<&File> = files.iter().collect();
+        files.sort_by_key(|file| file.first);
+        InOrder(files)
+    }
+
+    /// Returns the file of a part of the ledger: a worker writes one range of refs of an epoch, to one file of each
+    /// kind.
+    fn within(&self, ledger: &File) -> Option<&'l File> {
+        let place = self.0.partition_point(|file| file.first < ledger.first);
+        self.0.get(place).copied().filter(|file| is_within(file, ledger))
+    }
 }
 
 /// Whether the documents of a file are in the range of a part of the ledger.
@@ -142,6 +159,13 @@ impl<'l> Part<'l> {
             aside_ledger: files.aside_ledger.as_ref(),
             aside_segment: files.aside_segment.as_ref(),
         })
+    }
+
+    /// Bytes of all its files.
+    pub fn bytes(&self) -> u64 {
+        let Part { ledger, segment, aside_ledger, aside_segment } = *self;
+        let files = [Some(ledger), segment, aside_ledger, aside_segment];
+        files.into_iter().flatten().map(|file| file.bytes).sum()
     }
 
     /// Its files, without counts.
