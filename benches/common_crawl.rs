@@ -6,7 +6,10 @@
 //! per CPU second, compared with only inflating the files in the same run. One worker; CPU time of the
 //! whole process, including the reading thread.
 
+mod common;
+
 use arrangement::{Arrangement, Rule};
+use common::{Result, cpu_seconds, data};
 use corpus::{Corpus, Label, Manifest, PartWriter, Position, Source};
 use document::{DocRef, Document};
 use engine::cluster::{Cluster, meet};
@@ -16,10 +19,8 @@ use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use models::language::LanguageIdentifier;
 use recipe::{AnySlice, Preset};
-use rustix::time::{ClockId, clock_gettime};
 use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufReader, Read, Write};
@@ -29,8 +30,6 @@ use text::ccnet::paragraph_key;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Lines of 100 that all copies share: about as many repeats as in the original.
 const SHARED_OF_100: u64 = 45;
@@ -97,16 +96,6 @@ impl Table {
         println!("{name:42} {speed:>10.0} {:>10.0} %", 100.0 * share);
         Ok(speed)
     }
-}
-
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
-/// The folder of the test data; an empty path without `SLUICE_TEST_DATA`.
-fn data() -> PathBuf {
-    std::env::var_os("SLUICE_TEST_DATA").map(PathBuf::from).unwrap_or_default()
 }
 
 /// Writes one file for each copy, with a gzip member for each record, as in Common Crawl.

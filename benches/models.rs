@@ -7,25 +7,23 @@
 //!
 //! MB of text as read (millions of tokens for KenLM) per CPU second, best of three, one thread.
 
+mod common;
+mod originals;
+
+use common::{Result, cpu_seconds, data};
 use models::language::LanguageIdentifier;
 use models::tokenizer::TokenCounter;
 use models::wikiref::{WikiReferences, in_one_line};
 use models::{Perplexity, kenlm, sentencepiece};
-use rustix::time::{ClockId, clock_gettime};
-use serde_json::{Value, json};
+use originals::{Originals, write_lines};
+use serde_json::json;
 use signals::{Facts, Lists, SIGNALS, View};
-use std::error::Error;
-use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use text::ccnet::normalize_for_lm;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const RUNS: usize = 3;
 
@@ -48,7 +46,7 @@ fn main() -> Result<()> {
     let identifier = LanguageIdentifier::open(&lid)?;
     let pages = english_pages(&identifier)?;
     let dir = tempfile::tempdir()?;
-    let mut table = Table { rows: Vec::new(), steps: Vec::new() };
+    let mut table = Table { rows: Vec::new(), originals: Originals::default() };
     let lines: Vec<String> = pages.iter().map(|page| in_one_line(page)).collect();
     let plain = write_lines(dir.path(), "plain", &lines)?;
     let mb = pages.iter().map(String::len).sum::<usize>() as f64 / 1e6;
@@ -73,8 +71,8 @@ fn main() -> Result<()> {
     let counter = TokenCounter::open(&path)?;
     let run = || pages.iter().map(|page| counter.count(page).unwrap_or(0)).sum::<u64>() as f64;
     table.row("tokens, GPT-NeoX", mb, "MB", run);
-    let exact = dir.path().join("exact.json");
-    fs::write(&exact, serde_json::to_vec(&pages)?)?;
+    let exact: Vec<String> = pages.iter().map(|page| json!(page).to_string()).collect();
+    let exact = write_lines(dir.path(), "exact", &exact)?;
     table.original("tokenizers", &path, &exact);
     let (lists, mut scratch) = (Lists::default(), signals::Scratch::default());
     let wanted: Vec<_> = SIGNALS.iter().filter(|signal| signal.missing(&lists).is_none()).collect();
@@ -135,7 +133,7 @@ fn language_model(
     Ok(())
 }
 
-/// A row of the table: our result, and the task of the original tool.
+/// A row of the table: our result.
 struct Row {
     name: String,
     amount: f64,
@@ -147,8 +145,7 @@ struct Row {
 
 struct Table {
     rows: Vec<Row>,
-    /// For the original tools: the tool, its model and its input, by the number of the row.
-    steps: Vec<Value>,
+    originals: Originals,
 }
 
 impl Table {
@@ -165,49 +162,27 @@ impl Table {
 
     /// Adds the original tool for the last row.
     fn original(&mut self, tool: &str, model: &Path, input: &Path) {
-        let row = self.rows.len() - 1;
-        self.steps.push(json!({"row": row, "tool": tool, "model": model, "input": input}));
+        self.originals.add(self.rows.len() - 1, tool, model, input);
     }
 
-    /// Runs the original tools if `SLUICE_BENCH_PYTHON` is a Python that has them.
+    /// Runs the original tools, and prints all.
     fn print(&self, dir: &Path) -> Result<()> {
-        let mut originals = vec![None; self.rows.len()];
-        if let Some(python) = std::env::var_os("SLUICE_BENCH_PYTHON") {
-            let jobs = dir.join("jobs.json");
-            fs::write(&jobs, serde_json::to_vec(&json!({"runs": RUNS, "steps": self.steps}))?)?;
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/models_original.py");
-            let done = Command::new(python).arg(script).arg(&jobs).output()?;
-            if !done.status.success() {
-                return Err(String::from_utf8_lossy(&done.stderr).into());
-            }
-            for found in serde_json::from_slice::<Vec<Value>>(&done.stdout)? {
-                let row = found["row"].as_u64().ok_or("no row")? as usize;
-                originals[row] = found["seconds"].as_f64().zip(found["sum"].as_f64());
-            }
-        }
+        let originals = self.originals.run(dir, RUNS, self.rows.len())?;
         println!("{:40} {:>22} {:>9} {:>7}  sums", "step", "ours / CPU s", "original", "ratio");
         for (row, original) in self.rows.iter().zip(originals) {
             let Row { name, amount, unit, seconds, sum } = row;
             print!("{name:40} {:>11.1} {unit:>10}", amount / seconds);
             match original {
-                Some((time, theirs)) => println!(
-                    " {:>9.1} {:>6.2}x  {sum:.3} {theirs:.3}",
-                    amount / time,
-                    time / seconds
+                Some((theirs, of_theirs)) => println!(
+                    " {:>9.1} {:>6.2}x  {sum:.3} {of_theirs:.3}",
+                    amount / theirs,
+                    theirs / seconds
                 ),
                 None => println!(),
             }
         }
         Ok(())
     }
-}
-
-fn write_lines(dir: &Path, name: &str, lines: &[String]) -> Result<PathBuf> {
-    let path = dir.join(name);
-    let mut file = BufWriter::new(File::create(&path)?);
-    lines.iter().try_for_each(|line| writeln!(file, "{line}"))?;
-    file.flush()?;
-    Ok(path)
 }
 
 fn english_pages(identifier: &LanguageIdentifier) -> Result<Vec<String>> {
@@ -221,14 +196,4 @@ fn english_pages(identifier: &LanguageIdentifier) -> Result<Vec<String>> {
         }
     }
     Ok(pages)
-}
-
-/// The folder of the test data; an empty path without `SLUICE_TEST_DATA`.
-fn data() -> PathBuf {
-    std::env::var_os("SLUICE_TEST_DATA").map(PathBuf::from).unwrap_or_default()
-}
-
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

@@ -10,12 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-target/bench-models}
 data=${SLUICE_TEST_DATA:?the folder of the test data}
-mkdir -p "$folder"
-python="$folder/python/bin/python"
-if ! "$python" -c 'import fasttext, kenlm, sentencepiece, tokenizers' 2>/dev/null; then
-    python3 -m venv "$folder/python"
-    "$python" -m pip install --quiet 'numpy<2' fasttext-wheel kenlm sentencepiece tokenizers
-fi
+. benches/original_tools.sh
 if ! [ -e "$folder/large/en.sp.model" ]; then
     cargo build --release --locked
     rm -rf "$folder/corpus"
