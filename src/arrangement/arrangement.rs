@@ -38,8 +38,8 @@ use crate::search::Search;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Updates that one call of [`Arrangement::apply`] adds: some milliseconds of work.
-const STEP: usize = 1 << 16;
+/// Updates that one call of [`Arrangement::apply`] adds, about: some milliseconds of work.
+const STEP: usize = 1 << 14;
 
 /// Updates that each merge in progress reads for every update added; see the head of this file.
 const FUEL: u64 = 8;

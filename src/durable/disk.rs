@@ -7,11 +7,18 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+/// Bytes after which the system is told to begin to write them to the disk. Otherwise it begins when some gigabytes wait, or
+/// after half a minute, and [`File::sync_all`] of a large file takes seconds.
+const WRITE_BACK_BYTES: u64 = 8 << 20;
+
 /// A new file that is written once, from start to end.
 #[derive(Debug)]
 pub struct File {
     file: fs::File,
     extent: faults::Extent,
+    /// Bytes written, and of these, bytes that are on their way to the disk.
+    written: u64,
+    on_the_way: u64,
 }
 
 impl File {
@@ -22,7 +29,7 @@ impl File {
     pub fn create_new(path: &Path) -> io::Result<File> {
         let create = || fs::File::options().read(true).write(true).create_new(true).open(path);
         let (file, extent) = faults::create(path, create)?;
-        Ok(File { file, extent })
+        Ok(File { file, extent, written: 0, on_the_way: 0 })
     }
 
     /// Makes the contents durable. After an error they are lost, even if a second call succeeds:
@@ -42,12 +49,31 @@ impl File {
 
 impl Write for File {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        faults::write(&self.file, &mut self.extent, bytes)
+        let written = faults::write(&self.file, &mut self.extent, bytes)?;
+        self.written += written as u64;
+        let waiting = self.written - self.on_the_way;
+        if waiting >= WRITE_BACK_BYTES {
+            begin_write_back(&self.file, self.on_the_way, waiting);
+            self.on_the_way = self.written;
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Tells the system to begin to write a part of a file to the disk, and does not wait for it.
+fn begin_write_back(file: &fs::File, start: u64, bytes: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{Advice, fadvise};
+        // Linux begins to write what is dirty, and drops what is not: nothing yet. If that fails, the system writes later.
+        let _ = fadvise(file, start, std::num::NonZeroU64::new(bytes), Advice::DontNeed);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, start, bytes);
 }
 
 /// Removes a file. The removal is durable after [`sync_folder`].
