@@ -194,7 +194,7 @@ impl<K: Key + Serialize + DeserializeOwned> Extra for Lines<K> {
     fn parts(&self, text: &str) -> Vec<Part> {
         let mut starts = Vec::with_capacity(self.count as usize);
         let mut next = 0;
-        for line in text.split('\n') {
+        for line in lines(text) {
             starts.push(next..next + line.len());
             next += line.len() + 1;
         }
@@ -211,7 +211,7 @@ impl<K: Key + Serialize + DeserializeOwned> Extra for Lines<K> {
 impl<K: Key> Lines<K> {
     fn of(text: &str, mut key: impl FnMut(&str) -> Option<K>) -> Lines<K> {
         let (mut count, mut firsts, mut separators) = (0, Vec::new(), Vec::new());
-        for line in text.split('\n') {
+        for line in lines(text) {
             match key(line) {
                 Some(key) => firsts.push((key, count)),
                 None => separators.push(count),
@@ -270,11 +270,17 @@ impl<K: Key> Lines<K> {
     }
 }
 
+/// The lines of a text: `text.split('\n')` searches them a word at a time, this with SIMD.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let ends = memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
+    ends.scan(0, move |start, end| Some(&text[std::mem::replace(start, end + 1)..end]))
+}
+
 /// The text of the lines of these numbers, which ascend.
 fn text_of(text: &str, kept: &[u32]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut stay = kept.iter().copied().peekable();
-    for (number, line) in text.split('\n').enumerate() {
+    for (number, line) in lines(text).enumerate() {
         if stay.next_if_eq(&(number as u32)).is_some() {
             if kept[0] != number as u32 {
                 out.push('\n');
@@ -288,6 +294,7 @@ fn text_of(text: &str, kept: &[u32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn cut_by(
         text: &str,
@@ -304,6 +311,15 @@ mod tests {
     fn cut(text: &str, keys: &[u64], duplicates: &[u64]) -> (String, Vec<u32>) {
         let mut keys = keys.iter();
         cut_by(text, |_| Some(*keys.next().unwrap()), duplicates)
+    }
+
+    proptest! {
+        #![proptest_config(reference::property())]
+
+        #[test]
+        fn lines_are_split_at_each_line_end(text in "[\na\ré€]{0,40}") {
+            prop_assert!(lines(&text).eq(text.split('\n')));
+        }
     }
 
     #[test]
