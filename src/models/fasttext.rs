@@ -53,6 +53,7 @@ pub struct Scratch {
     model: u64,
     words: WordCache,
     word_hashes: Vec<i32>,
+    bracketed: Vec<u8>,
     rows: Vec<u32>,
     hidden: Vec<f32>,
     ranking: Ranking,

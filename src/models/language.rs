@@ -92,7 +92,12 @@ impl LanguageIdentifier {
     pub fn ccnet_language(&self, text: &str) -> Language {
         let mut language = self.with_buffers(|model, Buffers { scratch, glued }| {
             glued.clear();
-            glued.extend(text.split('\n'));
+            let mut rest = text;
+            while let Some(end) = memchr::memchr(b'\n', rest.as_bytes()) {
+                glued.push_str(&rest[..end]);
+                rest = &rest[end + 1..];
+            }
+            glued.push_str(rest);
             match model {
                 Some(model) => top(model, glued, scratch),
                 None => builtin(glued),

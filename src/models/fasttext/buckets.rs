@@ -30,10 +30,20 @@ impl Buckets {
         Self { count: Modulus::new(count.max(1)), left }
     }
 
-    /// Returns the row of the character n-gram with this hash, counted after the words.
+    /// Returns the bucket of the character n-gram with this hash.
     #[inline]
-    pub(super) fn of_characters(&self, hash: u32) -> Option<u32> {
-        self.row(self.count.of(hash))
+    pub(super) fn of_hash(&self, hash: u32) -> u32 {
+        self.count.of(hash)
+    }
+
+    /// Replaces the buckets from the place `first` on by their rows, counted after the words. Those without
+    /// a row are left out.
+    pub(super) fn keep_rows(&self, buckets: &mut Vec<u32>, first: usize) {
+        match &self.left {
+            Left::All => {}
+            Left::Some(set) => set.keep_values(buckets, first),
+            Left::None => buckets.truncate(first),
+        }
     }
 
     /// Returns the row of the word n-gram with this hash, counted after the words.
@@ -54,18 +64,14 @@ impl Buckets {
 }
 
 /// A map from a subset of small numbers. One bit per number marks its presence, and the count of
-/// bits before it is the index of its value: half a megabyte for two million buckets, one cache
-/// line per look-up, and no probing.
+/// bits before it is the index of its value: a quarter of a megabyte for two million buckets, one cache
+/// line per look-up that finds nothing, and no probing.
 struct RankedSet {
-    blocks: Vec<Block>,
+    /// 64 numbers each.
+    bits: Vec<u64>,
+    /// Members before each of `bits`.
+    ranks: Vec<u32>,
     values: Vec<u32>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Block {
-    bits: u64,
-    /// Number of members in the blocks before.
-    rank: u32,
 }
 
 impl RankedSet {
@@ -77,27 +83,45 @@ impl RankedSet {
         entries.dedup_by_key(|(key, _)| *key);
         entries.retain(|(key, _)| *key < universe);
 
-        let mut blocks = vec![Block::default(); universe.div_ceil(64) as usize];
+        let mut bits = vec![0_u64; universe.div_ceil(64) as usize];
         for (key, _) in &entries {
-            blocks[*key as usize / 64].bits |= 1 << (key % 64);
+            bits[*key as usize / 64] |= 1 << (key % 64);
         }
-        let mut rank = 0;
-        for block in &mut blocks {
-            block.rank = rank;
-            rank += block.bits.count_ones();
-        }
-        Self { blocks, values: entries.into_iter().map(|(_, value)| value).collect() }
+        let rank = |before: &mut u32, bits: &u64| {
+            Some(std::mem::replace(before, *before + bits.count_ones()))
+        };
+        let ranks = bits.iter().scan(0, |before, bits| rank(before, bits)).collect();
+        Self { bits, ranks, values: entries.into_iter().map(|(_, value)| value).collect() }
+    }
+
+    #[inline]
+    fn has(&self, key: u32) -> bool {
+        self.bits[key as usize / 64] >> (key % 64) & 1 == 1
+    }
+
+    /// The value of a member.
+    #[inline]
+    fn value(&self, key: u32) -> u32 {
+        let before = self.bits[key as usize / 64] & ((1 << (key % 64)) - 1);
+        self.values[(self.ranks[key as usize / 64] + before.count_ones()) as usize]
     }
 
     #[inline]
     fn get(&self, key: u32) -> Option<u32> {
-        let block = self.blocks[key as usize / 64];
-        let bit = 1 << (key % 64);
-        if block.bits & bit == 0 {
-            return None;
+        self.has(key).then(|| self.value(key))
+    }
+
+    /// Replaces the members from the place `first` on by their values, and leaves out what is no member.
+    fn keep_values(&self, keys: &mut Vec<u32>, first: usize) {
+        let mut kept = first;
+        for place in first..keys.len() {
+            // Without a branch, which would be often predicted wrongly.
+            let key = keys[place];
+            keys[kept] = key;
+            kept += usize::from(self.has(key));
         }
-        let before = (block.bits & (bit - 1)).count_ones();
-        Some(self.values[(block.rank + before) as usize])
+        keys.truncate(kept);
+        keys[first..].iter_mut().for_each(|key| *key = self.value(*key));
     }
 }
 
@@ -128,8 +152,21 @@ mod tests {
     #[test]
     fn the_later_of_two_rows_counts() {
         let buckets = Buckets::new(100, Some(vec![(70, 1), (3, 2), (70, 5), (100, 9)]));
-        let rows: Vec<_> = (0..100).filter_map(|bucket| buckets.of_characters(bucket)).collect();
+        let mut rows: Vec<u32> = (0..100).collect();
+        buckets.keep_rows(&mut rows, 0);
         assert_eq!(rows, [2, 5]);
+    }
+
+    #[test]
+    fn what_is_before_the_buckets_stays() {
+        let of = |buckets: Buckets| {
+            let mut rows = vec![3, 9, 3, 4, 70, 71];
+            buckets.keep_rows(&mut rows, 2);
+            rows
+        };
+        assert_eq!(of(Buckets::new(100, Some(vec![(70, 5), (3, 2)]))), [3, 9, 2, 5]);
+        assert_eq!(of(Buckets::new(100, Some(vec![]))), [3, 9]);
+        assert_eq!(of(Buckets::new(100, None)), [3, 9, 3, 4, 70, 71]);
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl FastText {
         if self.args.maxn == 0 {
             return self.add_plain_word(word, hash, scratch);
         }
-        let Scratch { words, hidden, word_hashes, rows, .. } = scratch;
+        let Scratch { words, hidden, word_hashes, bracketed, rows, .. } = scratch;
         let (sum, features) = match words.get(word, hash) {
             Some(found) => found,
             None => {
@@ -69,7 +69,10 @@ impl FastText {
                     Entry::Label => return 0,
                 };
                 words.insert(word, hash, |sum| {
-                    self.sum_word(word, known, rows, sum);
+                    rows.clear();
+                    rows.extend(known);
+                    self.add_character_rows(word, bracketed, rows);
+                    self.input.add_rows(rows, sum);
                     rows.len() as u32
                 })
             }
@@ -95,17 +98,22 @@ impl FastText {
         1
     }
 
-    /// Adds a word's rows to `sum`, which must be zero, and writes the rows to `rows`.
-    fn sum_word(&self, word: &[u8], known: Option<u32>, rows: &mut Vec<u32>, sum: &mut [f32]) {
-        rows.clear();
-        rows.extend(known);
-        if word != END_OF_LINE {
-            let first_row = self.dictionary.words;
-            each_ngram(word, self.args.minn, self.args.maxn, |hash| {
-                rows.extend(self.buckets.of_characters(hash.0).map(|row| first_row + row));
-            });
+    /// Adds the rows of a word's character n-grams to `rows`. `bracketed` is scratch space.
+    fn add_character_rows(&self, word: &[u8], bracketed: &mut Vec<u8>, rows: &mut Vec<u32>) {
+        if word == END_OF_LINE {
+            return;
         }
-        self.input.add_rows(rows, sum);
+        bracketed.clear();
+        bracketed.push(b'<');
+        bracketed.extend_from_slice(word);
+        bracketed.push(b'>');
+        let known = rows.len();
+        // First all buckets, and then all rows: each look-up waits for memory, and they wait together.
+        each_ngram(bracketed, self.args.minn, self.args.maxn, |hash| {
+            rows.push(self.buckets.of_hash(hash.0));
+        });
+        self.buckets.keep_rows(rows, known);
+        rows[known..].iter_mut().for_each(|row| *row += self.dictionary.words);
     }
 
     fn add_word_ngrams(&self, scratch: &mut Scratch) -> u64 {
@@ -131,33 +139,38 @@ impl FastText {
     }
 }
 
-/// Visits the character n-grams of `minn` to `maxn` in `<word>`, except for the two single
-/// brackets.
+/// Visits the character n-grams of `minn` to `maxn` in a word, which is in brackets, except for the
+/// two single brackets.
 #[inline]
-fn each_ngram(word: &[u8], minn: usize, maxn: usize, mut each: impl FnMut(Fnv)) {
-    let last = word.len() + 1;
-    let byte_at = |at: usize| match at {
-        0 => b'<',
-        _ if at == last => b'>',
-        _ => word[at - 1],
-    };
-    for start in 0..=last {
-        if is_continuation(byte_at(start)) {
+fn each_ngram(bracketed: &[u8], minn: usize, maxn: usize, mut each: impl FnMut(Fnv)) {
+    if bracketed.is_ascii() {
+        // Each byte is a character.
+        for start in 0..bracketed.len() {
+            let (mut hash, rest) = (Fnv::START, &bracketed[start..]);
+            for (byte, chars) in rest[..rest.len().min(maxn)].iter().zip(1..) {
+                hash = hash.with(*byte);
+                let is_bracket = chars == 1 && (start == 0 || rest.len() == 1);
+                if chars >= minn && !is_bracket {
+                    each(hash);
+                }
+            }
+        }
+        return;
+    }
+    for start in 0..bracketed.len() {
+        let mut rest = &bracketed[start..];
+        if is_continuation(rest[0]) {
             continue;
         }
         let mut hash = Fnv::START;
-        let mut end = start;
         for chars in 1..=maxn {
-            if end > last {
-                break;
+            let Some((first, after)) = rest.split_first() else { break };
+            (hash, rest) = (hash.with(*first), after);
+            while let Some((next, after)) = rest.split_first().filter(|(b, _)| is_continuation(**b))
+            {
+                (hash, rest) = (hash.with(*next), after);
             }
-            hash = hash.with(byte_at(end));
-            end += 1;
-            while end <= last && is_continuation(byte_at(end)) {
-                hash = hash.with(byte_at(end));
-                end += 1;
-            }
-            let is_bracket = chars == 1 && (start == 0 || end > last);
+            let is_bracket = chars == 1 && (start == 0 || rest.is_empty());
             if chars >= minn && !is_bracket {
                 each(hash);
             }
