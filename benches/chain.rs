@@ -321,19 +321,13 @@ impl Table<'_> {
         }
         let each = whole / gigabytes;
         let speed = |each: f64| 1000.0 / each;
-        println!(
-            "{:26} {:>29.1} {ours:>8.2} {theirs:>10.1} {:>6.1}x",
-            "all steps",
-            speed(ours),
-            theirs / ours
-        );
-        println!(
-            "{:26} {:>29.1} {each:>8.2} {:>10} {:>6.1}x",
-            "sluice build -w 1",
-            speed(each),
-            "",
-            theirs / each
-        );
+        for (name, each) in [("all steps", ours), ("sluice build -w 1", each)] {
+            print!("{name:26} {:>29.1} {each:>8.2}", speed(each));
+            match theirs {
+                0.0 => println!(),
+                _ => println!(" {theirs:>10.1} {:>6.1}x", theirs / each),
+            }
+        }
         println!("the whole is {:.2} of its steps", each / ours);
         Ok(())
     }

@@ -116,7 +116,7 @@ def paragraphs(_, path):
 
 
 def perplexity(folder, path):
-    """cc_net's normalization, pieces, and scores."""
+    """The work of cc_net: a normalization like its own, pieces, and scores."""
     import kenlm
     import sentencepiece
 

@@ -142,7 +142,7 @@ pub(crate) fn ingest_with(
         let job = (manifest, &work[..]);
         ran = run(slices, &corpus, recipe, loaded, job, &options, (meeting, dashboard.as_ref()))?;
         if first {
-            join_small(&corpus, &work, options.workers)?;
+            join_small(&corpus, options.workers)?;
             corpus.end_writing()?;
         }
     }

@@ -97,8 +97,8 @@ impl<K: Key> RunWriter<K> {
     /// # Errors
     /// If the file exists or cannot be written.
     pub fn create(path: &Path) -> Result<RunWriter<K>, Error> {
-        let file = durable::File::create_new(path);
-        let mut file = BufWriter::with_capacity(1 << 18, file.map_err(Error::io(path))?);
+        let file = durable::File::create_new(path).map_err(Error::io(path))?;
+        let mut file = BufWriter::with_capacity(1 << 18, file.written_back());
         let mut header = Vec::new();
         header.extend(MAGIC);
         header.extend(VERSION.to_le_bytes());

@@ -16,7 +16,7 @@ pub const POINTS: &[&str] = &[
 ];
 
 /// The crash points at the end of a run that joins small files, in order.
-pub const JOIN_POINTS: &[&str] = &["part-joined", "parts-joined"];
+pub const JOIN_POINTS: &[&str] = &["part-joined", "parts-joined", "join-committed"];
 
 /// The crash points of an export, in order.
 pub const EXPORT_POINTS: &[&str] =

@@ -127,7 +127,8 @@ pub enum Error {
     },
     /// A data file cannot be opened.
     #[error(
-        "cannot open {}; the corpus needs this file: restore it from a copy, or rebuild the corpus",
+        "cannot open {}; the corpus needs this file: run the command again if another one has changed \
+         the corpus meanwhile; otherwise restore the file from a copy, or rebuild the corpus",
         path.display()
     )]
     Unopened {

@@ -227,8 +227,7 @@ impl<'c> Lookup<'c> {
         }
     }
 
-    /// The segment that was written with a ledger file: a worker writes one range of refs of an
-    /// epoch.
+    /// The segment that was written with a ledger file, for the same range of refs.
     fn segment_within(&self, ledger: &File) -> Option<&'c File> {
         let within = |file: &&&File| ledger.first <= file.first && file.last <= ledger.last;
         self.segments.iter().find(within).copied()

@@ -7,7 +7,7 @@ use std::path::Path;
 pub(crate) enum Written {
     /// A temporary file of the process that wrote it.
     Scratch,
-    /// In an epoch. A copy made by [`crate::revise`] also has the number of its commit; a list of
+    /// In an epoch. A file made of others by [`crate::revise`] also has the number of its commit; a list of
     /// exclusions has only that, and the epoch 0.
     In { epoch: u64, revision: Option<u64> },
 }

@@ -27,7 +27,7 @@ pub(crate) struct Summed {
 impl Summed {
     pub fn create(path: &Path) -> Result<Summed, Error> {
         let file = durable::File::create_new(path).map_err(Error::io(path))?;
-        let file = BufWriter::with_capacity(1 << 18, file);
+        let file = BufWriter::with_capacity(1 << 18, file.written_back());
         Ok(Summed { path: path.to_owned(), file, bytes: 0, crc32c: 0 })
     }
 

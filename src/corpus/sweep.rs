@@ -173,6 +173,24 @@ impl Corpus {
         self.remove(["tmp/writing".to_owned()])
     }
 
+    /// Whether a run was interrupted between two commits of which the first replaces files of labels, and the second
+    /// removes them: until then, documents are in the folder twice.
+    ///
+    /// # Errors
+    /// If the mark of the run cannot be read.
+    pub fn holds_replaced(&self, newest: &Manifest) -> Result<bool, Error> {
+        if self.cut_short(newest)?.is_none() {
+            return Ok(false);
+        }
+        let Some(before) = self.predecessor(newest.commit).ok().flatten() else { return Ok(false) };
+        let of_labels = |manifest: &Manifest| -> BTreeSet<String> {
+            let files =
+                manifest.labels.iter().flat_map(|label| label.segments.iter().chain(&label.ledger));
+            files.map(|file| file.path.clone()).collect()
+        };
+        Ok(!of_labels(&before).is_subset(&of_labels(newest)))
+    }
+
     /// The start of an interrupted run, at `newest` or before; `None` if no run was interrupted.
     pub(crate) fn cut_short(&self, newest: &Manifest) -> Result<Option<Began>, Error> {
         // Versions that wrote format 1 made no mark, and kept only the newest manifest.

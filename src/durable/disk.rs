@@ -7,8 +7,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// Bytes after which the system is told to begin to write them to the disk. Otherwise it begins when some gigabytes wait, or
-/// after half a minute, and [`File::sync_all`] of a large file takes seconds.
+/// Bytes after which the system begins to write a file that is [written back](File::written_back).
 const WRITE_BACK_BYTES: u64 = 8 << 20;
 
 /// A new file that is written once, from start to end.
@@ -16,6 +15,7 @@ const WRITE_BACK_BYTES: u64 = 8 << 20;
 pub struct File {
     file: fs::File,
     extent: faults::Extent,
+    is_written_back: bool,
     /// Bytes written, and of these, bytes that are on their way to the disk.
     written: u64,
     on_the_way: u64,
@@ -29,7 +29,13 @@ impl File {
     pub fn create_new(path: &Path) -> io::Result<File> {
         let create = || fs::File::options().read(true).write(true).create_new(true).open(path);
         let (file, extent) = faults::create(path, create)?;
-        Ok(File { file, extent, written: 0, on_the_way: 0 })
+        Ok(File { file, extent, is_written_back: false, written: 0, on_the_way: 0 })
+    }
+
+    /// Lets the system begin to write the file to the disk while it grows. For large files that are made durable: otherwise
+    /// the system begins when some gigabytes wait, or after half a minute, and [`File::sync_all`] takes seconds.
+    pub fn written_back(self) -> File {
+        File { is_written_back: true, ..self }
     }
 
     /// Makes the contents durable. After an error they are lost, even if a second call succeeds:
@@ -52,7 +58,7 @@ impl Write for File {
         let written = faults::write(&self.file, &mut self.extent, bytes)?;
         self.written += written as u64;
         let waiting = self.written - self.on_the_way;
-        if waiting >= WRITE_BACK_BYTES {
+        if self.is_written_back && waiting >= WRITE_BACK_BYTES {
             begin_write_back(&self.file, self.on_the_way, waiting);
             self.on_the_way = self.written;
         }
@@ -64,12 +70,13 @@ impl Write for File {
     }
 }
 
-/// Tells the system to begin to write a part of a file to the disk, and does not wait for it.
+/// Tells the system to begin to write a part of a file to the disk, and does not wait until it is there.
 fn begin_write_back(file: &fs::File, start: u64, bytes: u64) {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{Advice, fadvise};
-        // Linux begins to write what is dirty, and drops what is not: nothing yet. If that fails, the system writes later.
+        // The call is meant to drop pages from the cache. Linux writes the dirty ones first, so for now it drops none, but they are
+        // the first to go when memory is short. If it fails, the system writes later.
         let _ = fadvise(file, start, std::num::NonZeroU64::new(bytes), Advice::DontNeed);
     }
     #[cfg(not(target_os = "linux"))]

@@ -188,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn a_large_file_that_is_written_back_while_it_grows_has_all_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let bytes: Vec<u8> = (0..20 << 20).map(|number: u32| (number % 251) as u8).collect();
+        let mut file = File::create_new(&path).unwrap().written_back();
+        bytes.chunks(300_000).for_each(|chunk| file.write_all(chunk).unwrap());
+        file.sync_all().unwrap();
+        assert!(fs::read(&path).unwrap() == bytes);
+    }
+
+    #[test]
     fn a_file_that_is_not_finished_leaves_the_old_one_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");

@@ -126,6 +126,25 @@ fn a_complete_label_of_many_small_epochs_has_few_files() {
     place.assert_sound("corpus");
 }
 
+#[test]
+fn a_label_that_a_killed_run_completed_is_joined_by_the_next_one() {
+    const SMALL: &str = "--epoch-bytes 8K --commit-every 1K -w 1";
+    let place = with_recipes("", "");
+    place.run(&format!("build first.toml --corpus first {SMALL}")).exits(0);
+    // With the two commits that join its files: so many are in the second label.
+    let commits = number(&place.status("first")["commit"]);
+    let build = format!("build both.toml --corpus corpus {SMALL}");
+    place.run_crashing_at(&format!("commit-ended:{commits}"), &build).was_killed();
+    let files = files_of_labels(&place, "corpus");
+    assert!(
+        files[0].1 > 8 && files[1].1 > 0,
+        "in the second label, and the first is not joined: {files:?}"
+    );
+    place.run(&build).exits(0);
+    assert_eq!(files_of_labels(&place, "corpus"), [(1, 1), (1, 1)]);
+    place.assert_sound("corpus");
+}
+
 /// The number of files of each label in the newest commit: of kept documents, and of rows.
 fn files_of_labels(place: &Place, corpus: &str) -> Vec<(usize, usize)> {
     let manifest = fs::read(place.path(corpus).join(place.newest_commit(corpus))).unwrap();

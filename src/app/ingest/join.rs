@@ -1,23 +1,23 @@
 //! After a run: few large files in place of many small ones.
 
-use crate::terminal::{Progress, Row};
+use crate::terminal::{Progress, Row, notice};
 use anyhow::{Context, Result};
-use corpus::{Corpus, crash, join_parts};
+use corpus::{Corpus, Error, Manifest, crash, join_parts};
 use indicatif::HumanCount;
 use std::sync::Mutex;
 
-/// Joins the small files of those `labels` that are complete, and removes them.
+/// Joins the small files of complete labels, and removes them. Also of labels that an earlier run completed: it may have
+/// ended before this.
 ///
 /// # Errors
-/// If a file cannot be read or written, or is damaged. The labels are as the run left them then.
-pub(super) fn join_small(corpus: &Corpus, labels: &[usize], workers: usize) -> Result<()> {
-    let mut manifest = corpus.manifest()?.context("the corpus has no commit")?;
-    let commit = manifest.commit + 1;
-    for &number in labels {
-        let label = &mut manifest.labels[number];
-        if !label.is_complete() {
-            continue;
-        }
+/// If a file is damaged, or a commit cannot be written. If a new file cannot be written, the small ones stay, and the
+/// user is told.
+pub(super) fn join_small(corpus: &Corpus, workers: usize) -> Result<()> {
+    let before = corpus.manifest()?.context("the corpus has no commit")?;
+    let mut manifest = Manifest { commit: before.commit + 1, ..before.clone() };
+    let mark = format!("r{}", manifest.commit);
+    let mut is_joined = false;
+    for label in manifest.labels.iter_mut().filter(|label| label.is_complete() && !label.removed) {
         let name = label.full_name();
         let shown = Mutex::new((Progress::new().row(&format!("{name}, joining files")), 0));
         let done = |records: u64| {
@@ -25,20 +25,28 @@ pub(super) fn join_small(corpus: &Corpus, labels: &[usize], workers: usize) -> R
             *done += records;
             row.update(*done, Some(label.counts.read), || format!("{} records", HumanCount(*done)));
         };
-        let joined = join_parts(corpus, label, &format!("r{commit}"), workers, &done);
-        let joined = joined.with_context(|| {
-            format!("{name} is complete and committed, but its small files cannot be joined")
-        })?;
-        if let Some(joined) = joined {
-            *label = joined;
-            manifest.commit = commit;
+        match join_parts(corpus, label, &mark, workers, &done) {
+            Ok(None) => {}
+            Ok(Some(joined)) => (*label, is_joined) = (joined, true),
+            Err(Error::Io { path, source }) => {
+                // Such as a full disk. What was added is committed, and the next run tries again.
+                corpus.sweep(&before)?;
+                let path = path.display();
+                notice(&format!("small files of {name} stay as they are: {path}: {source}"));
+                return Ok(());
+            }
+            Err(error) => {
+                let what = "everything is added and committed, but small files cannot be joined";
+                return Err(error).context(what);
+            }
         }
     }
-    if manifest.commit < commit {
+    if !is_joined {
         return Ok(());
     }
     crash::point("parts-joined");
     corpus.commit(&manifest)?;
+    crash::point("join-committed");
     // The small files go once neither of the two newest commits names them. Until then, who reads all files of the folder
     // finds each document twice.
     manifest.commit += 1;

@@ -35,7 +35,11 @@ pub(super) fn prepare(root: &Path, recipe: &Recipe, slices: Slices) -> Result<(C
         return Ok((corpus.held_by(&lock), lock));
     };
     check_recipe(&corpus, &manifest, recipe, slices)?;
+    let is_left = corpus.holds_replaced(&manifest)?;
     recover(slices, &corpus, &manifest)?;
+    if is_left {
+        corpus.commit(&Manifest { commit: manifest.commit + 1, ..manifest })?;
+    }
     Ok((corpus.held_by(&lock), lock))
 }
 

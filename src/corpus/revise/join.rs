@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 /// Bytes of a part that is made of others, at most. A revision of one document copies its part.
 const JOINED_BYTES_MAX: u64 = 64 << 20;
 
+/// Rows of such a part, at most. Some commands have a few dozen bytes for each row of a part in memory.
+const JOINED_ROWS_MAX: u64 = 1 << 20;
+
 /// Parts that are joined into one, at least: fewer are not worth the copy.
 const JOINED_MIN: usize = 8;
 
@@ -59,7 +62,20 @@ pub fn join_parts(
         report.set_files(files);
         report.add_to(&mut joined);
     }
+    // What is in no part would be lost.
+    if records(&joined) != records(label) {
+        let what =
+            "a file of this label is not of one part of its ledger; `sluice verify` names it";
+        return Err(Error::corrupt(label.full_name().as_ref(), what));
+    }
     Ok(Some(joined))
+}
+
+/// The records of all files of a label, by kind.
+fn records(label: &Label) -> [u64; 4] {
+    let Aside { segments, ledger, .. } = &label.aside;
+    [&label.segments, &label.ledger, segments, ledger]
+        .map(|files| files.iter().map(|file| file.records).sum())
 }
 
 /// Cuts the parts of a label, which are in order, into series that become one part each.
@@ -67,10 +83,11 @@ fn series<'p, 'l>(in_order: &'p [Part<'l>]) -> Vec<&'p [Part<'l>]> {
     let mut series = Vec::new();
     let mut rest = in_order;
     while !rest.is_empty() {
-        let mut bytes = 0;
+        let (mut bytes, mut rows) = (0, 0);
         let fits = |part: &&Part<'_>| {
             bytes += part.bytes();
-            bytes <= JOINED_BYTES_MAX
+            rows += part.ledger.records;
+            bytes <= JOINED_BYTES_MAX && rows <= JOINED_ROWS_MAX
         };
         let small = rest.iter().take_while(fits).count();
         let taken;

@@ -47,7 +47,7 @@ pub fn rows_as_built(
     })
 }
 
-/// The files that one worker wrote in one epoch.
+/// The files that one worker wrote in one epoch, or that several such parts became.
 pub(crate) struct Part<'l> {
     pub ledger: &'l File,
     pub segment: Option<&'l File>,

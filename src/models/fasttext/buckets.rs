@@ -64,7 +64,7 @@ impl Buckets {
 }
 
 /// A map from a subset of small numbers. One bit per number marks its presence, and the count of
-/// bits before it is the index of its value: a quarter of a megabyte for two million buckets, one cache
+/// bits before it is the index of its value: a quarter of a megabyte of bits for two million buckets, one cache
 /// line per look-up that finds nothing, and no probing.
 struct RankedSet {
     /// 64 numbers each.

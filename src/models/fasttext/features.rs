@@ -243,11 +243,53 @@ impl WordCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn bytes_beyond_ascii_are_hashed_as_negative_numbers() {
         assert_eq!(Fnv::of("é".as_bytes()).0, 1_023_043_777);
         assert_eq!(Fnv::of(b"a").0, 3_826_002_220, "plain FNV-1a");
+    }
+
+    /// As fastText computes them, one after the other (`dictionary.cc`: `computeSubwords`).
+    fn ngrams_one_by_one(bracketed: &[u8], minn: usize, maxn: usize) -> Vec<u32> {
+        let mut hashes = Vec::new();
+        for start in (0..bracketed.len()).filter(|at| !is_continuation(bracketed[*at])) {
+            let mut end = start;
+            for chars in 1..=maxn {
+                if end == bracketed.len() {
+                    break;
+                }
+                end += 1;
+                while end < bracketed.len() && is_continuation(bracketed[end]) {
+                    end += 1;
+                }
+                if chars >= minn && !(chars == 1 && (start == 0 || end == bracketed.len())) {
+                    hashes.push(Fnv::of(&bracketed[start..end]).0);
+                }
+            }
+        }
+        hashes
+    }
+
+    proptest! {
+        #![proptest_config(reference::property())]
+
+        #[test]
+        fn ngrams_of_any_word_are_those_of_fasttext(
+            word in prop_oneof![
+                "[a-c<>é€\u{1f600}]{0,9}".prop_map(String::into_bytes),
+                "[a-c<>]{0,9}".prop_map(String::into_bytes),
+                prop::collection::vec(any::<u8>(), 0..9),
+            ],
+            minn in 0usize..4,
+            more in 0usize..5,
+        ) {
+            let bracketed = [b"<", &word[..], b">"].concat();
+            let mut hashes = Vec::new();
+            each_ngram(&bracketed, minn, minn + more, |hash| hashes.push(hash.0));
+            prop_assert_eq!(hashes, ngrams_one_by_one(&bracketed, minn, minn + more));
+        }
     }
 
     #[test]

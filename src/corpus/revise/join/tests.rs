@@ -1,5 +1,5 @@
 use super::*;
-use crate::ledger::Rows;
+use crate::ledger::{Rows, places_of_url};
 use crate::manifest::Source;
 use crate::part::PartWriter;
 use crate::revise::rows_as_built;
@@ -100,10 +100,12 @@ fn assert_same_documents(corpus: &Corpus, joined: &Label, built: &Label) {
     };
     assert_eq!(without_files(joined), without_files(built));
     for file in joined.ledger.iter().chain(&joined.aside.ledger) {
-        let refs: Vec<DocRef> = Rows::open(&corpus.root().join(&file.path))
-            .unwrap()
-            .map(|row| row.unwrap().at)
-            .collect();
+        let path = corpus.root().join(&file.path);
+        let rows: Vec<_> = Rows::open(&path).unwrap().map(Result::unwrap).collect();
+        let refs: Vec<DocRef> = rows.iter().map(|row| row.at).collect();
+        for (place, row) in (0..).zip(&rows).step_by(997) {
+            assert_eq!(places_of_url(&path, &row.url).unwrap().0, [place], "{}", row.url);
+        }
         assert_eq!((refs[0], refs[refs.len() - 1]), (file.first, file.last));
         assert_eq!(refs.len() as u64, file.records);
     }
@@ -167,6 +169,18 @@ fn large_frames_and_row_groups_are_copied_and_small_ones_are_put_together() {
 }
 
 #[test]
+fn a_segment_that_is_of_no_part_is_not_lost() {
+    let (_dir, corpus) = corpus();
+    let parts: Vec<Vec<Document>> =
+        (0..8).map(|record| vec![document(record, Fate::Kept, 100)]).collect();
+    let mut built = label(&corpus, &parts);
+    let at = DocRef::new(0, 0, 100);
+    built.segments[0] = File { first: at, last: at, ..built.segments[0].clone() };
+    let error = join_parts(&corpus, &built, "r1", 1, &|_| ()).unwrap_err().to_string();
+    assert!(error.contains("not of one part") && error.contains("s/l"), "{error}");
+}
+
+#[test]
 fn a_series_ends_before_its_files_are_too_large_and_short_ones_stay() {
     let file = |number: u64, bytes| File {
         first: DocRef(number),
@@ -187,6 +201,12 @@ fn a_series_ends_before_its_files_are_too_large_and_short_ones_stay() {
     assert_eq!(lengths(&[all / 8; 17]), [8, 8, 1]);
     assert_eq!(lengths(&[&[all + 1][..], &[1; 8], &[all + 1]].concat()), [1, 8, 1]);
     assert_eq!(lengths(&[half, half, half, 1, 1, 1, 1, 1, 1, 1]), [1, 1, 8]);
+    let many = |records| {
+        let files = [(); 16].map(|()| File { records, ..File::default() });
+        let part = |ledger| Part { ledger, segment: None, aside_ledger: None, aside_segment: None };
+        series(&files.each_ref().map(part)).len()
+    };
+    assert_eq!((many(1), many(JOINED_ROWS_MAX / 8), many(JOINED_ROWS_MAX)), (1, 2, 16));
 }
 
 #[test]
