@@ -128,7 +128,7 @@ pub enum Error {
     /// A data file cannot be opened.
     #[error(
         "cannot open {}; the corpus needs this file: run the command again if another one has changed \
-         the corpus meanwhile; otherwise restore the file from a copy, or rebuild the corpus",
+         the corpus meanwhile; otherwise restore it from a copy, or rebuild the corpus",
         path.display()
     )]
     Unopened {

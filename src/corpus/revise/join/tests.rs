@@ -112,7 +112,7 @@ fn assert_same_documents(corpus: &Corpus, joined: &Label, built: &Label) {
 }
 
 proptest! {
-    #![proptest_config(reference::property())]
+    #![proptest_config(ProptestConfig { cases: 48, ..reference::property() })]
 
     #[test]
     fn a_label_of_joined_parts_has_the_same_documents(
