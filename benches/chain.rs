@@ -9,22 +9,21 @@
 
 mod common;
 mod originals;
+mod pages;
 
-use arrangement::{Arrangement, Rule};
+use arrangement::Rule;
 use common::{Result, cpu_seconds, data};
-use corpus::{Corpus, Label, PartWriter, Source};
 use document::{DocRef, Document};
 use models::language::LanguageIdentifier;
 use models::tokenizer::TokenCounter;
 use models::wikiref::{WikiReferences, in_one_line, is_below};
 use models::{Bucket, Perplexity, bucket, fasttext};
 use originals::{Originals, write_lines};
-use recipe::Preset;
+use pages::{join, keys, read, reader, write};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::{fs, io};
 use text::ccnet::paragraph_key;
 
@@ -65,7 +64,7 @@ fn main() -> Result<()> {
 
 /// Measures each step. Returns the bytes of text read, and the number of pages kept.
 fn steps(table: &mut Table<'_>, files: &[PathBuf], models: &Path) -> Result<(u64, u64)> {
-    let mut all = table.measure(|| read(files))?;
+    let mut all = table.measure(|| read(&reader(), files))?;
     let bytes = all.iter().map(|page| page.bytes_read).sum();
     table.row("read", all.len(), bytes);
     let some: Vec<String> =
@@ -78,7 +77,7 @@ fn steps(table: &mut Table<'_>, files: &[PathBuf], models: &Path) -> Result<(u64
         }
     }
     let long: Vec<&Document> = all.iter().filter(|page| page.is_kept()).collect();
-    table.measure(|| join(&keys(&long)))?;
+    table.measure(|| join(&keys(long.iter().copied()), KEYS_OF_EPOCH))?;
     table.row_of("paragraphs: hash and join", &long);
     table.original_of("paragraphs", Path::new(""), &long)?;
     let cut = without_repeats(&long);
@@ -134,49 +133,11 @@ fn steps(table: &mut Table<'_>, files: &[PathBuf], models: &Path) -> Result<(u64
         let place = all.binary_search_by_key(&page.at, |page| page.at).expect("one of them");
         all[place] = page;
     });
-    table.measure(|| write(&all, files.len()))?;
+    table.measure(|| write(&all))?;
     let good: Vec<&Document> = all.iter().filter(|page| page.is_kept()).collect();
     table.row_of("write", &good);
     table.original_of("write", &table.dir.join("written.json.gz"), &good)?;
     Ok((bytes, good.len() as u64))
-}
-
-fn read(files: &[PathBuf]) -> Result<Vec<Document>> {
-    let slice = recipe::find_slice(dataflows::SLICES, "common_crawl")?;
-    let read = slice.reader(&*slice.defaults(Preset::Global));
-    let mut pages = Vec::new();
-    for (source, file) in files.iter().enumerate() {
-        for (record, page) in read(file)?.enumerate() {
-            let at = DocRef::new(0, source as u64, record as u64);
-            pages.push(Document { at, ..page? });
-        }
-    }
-    Ok(pages)
-}
-
-/// An update for each distinct paragraph of each page.
-fn keys(pages: &[&Document]) -> Vec<(u64, u64, i64)> {
-    let (mut updates, mut distinct, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
-    for page in pages {
-        distinct.clear();
-        distinct.extend(page.text.split('\n').map(|line| paragraph_key(line, &mut scratch)));
-        distinct.sort_unstable();
-        distinct.dedup();
-        updates.extend(distinct.iter().map(|key| (*key, page.at.0, 1)));
-    }
-    updates
-}
-
-fn join(updates: &[(u64, u64, i64)]) -> Result<usize> {
-    let dir = tempfile::tempdir()?;
-    let mut index = Arrangement::open(dir.path(), "p", 0, 1, &[])?;
-    let mut facts = Vec::new();
-    for (epoch, updates) in (1..).zip(updates.chunks(KEYS_OF_EPOCH)) {
-        let mut batch = index.batches(usize::MAX)();
-        batch.extend(updates.iter().copied())?;
-        while !index.apply(epoch, &mut batch, &Rule::first_of_all(), &mut facts)? {}
-    }
-    Ok(facts.len())
 }
 
 /// The pages without paragraphs of earlier ones.
@@ -189,15 +150,6 @@ fn without_repeats(pages: &[&Document]) -> Vec<Document> {
     });
     // A funnel numbers its documents.
     cut.into_iter().zip(pages).map(|(page, before)| Document { at: before.at, ..page }).collect()
-}
-
-fn write(pages: &[Document], sources: usize) -> Result<u64> {
-    let dir = tempfile::tempdir()?;
-    let sources = vec![Source::default(); sources];
-    let label = Label { slice: "s".into(), name: "l".into(), sources, ..Label::default() };
-    let mut part = PartWriter::new(&Corpus::create(dir.path())?, Arc::new(label), 1, 0);
-    pages.iter().try_for_each(|page| part.push(page, None))?;
-    Ok(part.finish()?.counts.kept)
 }
 
 /// Returns the CPU seconds of `sluice build`. Fails unless it reads and keeps the same.

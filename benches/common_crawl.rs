@@ -7,18 +7,19 @@
 //! whole process, including the reading thread.
 
 mod common;
+mod pages;
 
-use arrangement::{Arrangement, Rule};
+use arrangement::Rule;
 use common::{Result, cpu_seconds, data};
-use corpus::{Corpus, Label, Manifest, PartWriter, Position, Source};
-use document::{DocRef, Document};
+use corpus::{Corpus, Label, Manifest, Position, Source};
+use document::Document;
 use engine::cluster::{Cluster, meet};
 use engine::{Engine, EpochSizes, Graph, Job, Options, Plan, Progress, Share, Work};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use models::language::LanguageIdentifier;
-use recipe::{AnySlice, Preset};
+use pages::{common_crawl, join, keys, read, reader, write};
 use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -52,14 +53,14 @@ fn main() -> Result<()> {
     table.inflate = table.row("inflate alone", || inflate(&files, |_| ()))?;
     table.row("inflate + SHA-1 of each line", || inflate(&files, hash_lines))?;
     table.row("read records", || read_records(&files))?;
-    table.row("read pages", || read_pages(&files).map(|_| ()))?;
-    let pages = read_pages(&files)?;
+    table.row("read pages", || read(&reader(), &files).map(|_| ()))?;
+    let pages = read(&reader(), &files)?;
     table.row("paragraph keys", || {
         keys(&pages);
         Ok(())
     })?;
     let updates = keys(&pages);
-    table.row("dedup-join, arrangement", || join(&updates))?;
+    table.row("dedup-join, arrangement", || join(&updates, usize::MAX))?;
     table.row("write segments and ledger", || write(&pages))?;
     let lid = data().join("models/langid/lid.176.ftz");
     if lid.exists() {
@@ -204,61 +205,6 @@ fn read_records(files: &[PathBuf]) -> Result<()> {
             black_box(record?);
         }
     }
-    Ok(())
-}
-
-fn common_crawl() -> &'static dyn AnySlice {
-    recipe::find_slice(dataflows::SLICES, "common_crawl").expect("the first slice")
-}
-
-fn reader() -> engine::Reader {
-    common_crawl().reader(&*common_crawl().defaults(Preset::Global))
-}
-
-fn read_pages(files: &[PathBuf]) -> Result<Vec<Document>> {
-    let mut pages = Vec::new();
-    let read = reader();
-    for (source, file) in files.iter().enumerate() {
-        for (record, page) in read(file)?.enumerate() {
-            let at = DocRef::new(0, source as u64, record as u64);
-            pages.push(Document { at, ..page? });
-        }
-    }
-    Ok(pages)
-}
-
-fn keys(pages: &[Document]) -> Vec<(u64, u64, i64)> {
-    let (mut updates, mut distinct, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
-    for page in pages {
-        distinct.clear();
-        distinct.extend(page.text.split('\n').map(|line| paragraph_key(line, &mut scratch)));
-        distinct.sort_unstable();
-        distinct.dedup();
-        updates.extend(distinct.iter().map(|key| (*key, page.at.0, 1)));
-    }
-    updates
-}
-
-fn join(updates: &[(u64, u64, i64)]) -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let mut index = Arrangement::open(dir.path(), "p", 0, 1, &[])?;
-    let mut facts = Vec::new();
-    let mut batch = index.batches(usize::MAX)();
-    batch.extend(updates.iter().copied())?;
-    while !index.apply(1, &mut batch, &Rule::first_of_all(), &mut facts)? {}
-    black_box(facts);
-    Ok(())
-}
-
-fn write(pages: &[Document]) -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let sources = vec![Source::default(); pages.last().map_or(0, |p| p.at.source() as usize + 1)];
-    let label = Label { slice: "s".into(), name: "l".into(), sources, ..Label::default() };
-    let mut part = PartWriter::new(&Corpus::create(dir.path())?, Arc::new(label), 1, 0);
-    for page in pages {
-        part.push(page, None)?;
-    }
-    part.finish()?;
     Ok(())
 }
 
