@@ -11,7 +11,7 @@ pub use find::{Fate, fates, offsets};
 pub use scan::{LedgerColumns, Urls, Words};
 
 pub(crate) use find::{places_of_url, ranked, reasons_of, refs, rows_at, rows_of, witnesses};
-pub(crate) use patch::{OldLedger, PatchWriter};
+pub(crate) use patch::{OldLedger, OtherRows};
 pub(crate) use rows::Rows;
 pub(crate) use scan::scan;
 

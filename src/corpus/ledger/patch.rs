@@ -5,7 +5,6 @@ use super::columns::{COLUMNS, Column, Placed, place_of};
 use super::find::Groups;
 use super::{LedgerRow, LedgerWriter, ROWS_IN_GROUP, parquet_error, write_group};
 use crate::error::Error;
-use crate::manifest::File as PartFile;
 use document::DocRef;
 use parquet::errors::ParquetError;
 use std::fs::File;
@@ -49,7 +48,7 @@ impl OldLedger {
             let rows = self.groups.rows(group) as usize;
             if rows >= COPIED_ROWS_MIN {
                 new.flush_group()?;
-                self.write_group(group, Changed::default(), new)?;
+                self.write_group(group, OtherRows::default(), new)?;
             } else {
                 let all: Vec<usize> = (0..rows).collect();
                 self.rows_at(group, &all)?.into_iter().try_for_each(|row| new.push_row(row))?;
@@ -59,10 +58,10 @@ impl OldLedger {
     }
 
     /// Writes a row group with some other rows as the next one of `new`.
-    fn write_group(
+    pub fn write_group(
         &self,
         group: usize,
-        Changed { places, before, now }: Changed<'_>,
+        OtherRows { places, before, now }: OtherRows<'_>,
         new: &mut LedgerWriter,
     ) -> Result<(), Error> {
         let OldLedger { path, file, groups } = self;
@@ -103,45 +102,10 @@ impl OldLedger {
     }
 }
 
-/// Rows of a row group that are exchanged: those at `places`, which ascend.
+/// Other rows of a row group: at `places`, which ascend, `now` in place of `before`. None is the group as it is.
 #[derive(Clone, Copy, Default)]
-struct Changed<'r> {
-    places: &'r [usize],
-    before: &'r [LedgerRow],
-    now: &'r [LedgerRow],
-}
-
-/// Writes a ledger file that differs from another in some rows.
-pub(crate) struct PatchWriter<'o> {
-    old: &'o OldLedger,
-    new: LedgerWriter,
-}
-
-impl<'o> PatchWriter<'o> {
-    pub fn create(old: &'o OldLedger, path: &Path) -> Result<PatchWriter<'o>, Error> {
-        Ok(PatchWriter { old, new: LedgerWriter::create(path)? })
-    }
-
-    /// Writes the next row group as it is.
-    pub fn copy_group(&mut self, group: usize) -> Result<(), Error> {
-        self.write_group(group, &[], &[], &[])
-    }
-
-    /// Writes the next row group, with the rows `now` in place of those `before`.
-    pub fn write_group(
-        &mut self,
-        group: usize,
-        places: &[usize],
-        before: &[LedgerRow],
-        now: &[LedgerRow],
-    ) -> Result<(), Error> {
-        self.old.write_group(group, Changed { places, before, now }, &mut self.new)
-    }
-
-    /// Makes the file durable; `name` is its path in the corpus. It has the documents of `old`.
-    pub fn finish(self, name: String, old: &PartFile) -> Result<PartFile, Error> {
-        let file = self.new.finish(name)?;
-        let PartFile { first, last, records, .. } = *old;
-        Ok(PartFile { first, last, records, ..file })
-    }
+pub(crate) struct OtherRows<'r> {
+    pub places: &'r [usize],
+    pub before: &'r [LedgerRow],
+    pub now: &'r [LedgerRow],
 }

@@ -10,12 +10,12 @@ use super::patch::{RowsPatch, SegmentPatch};
 use super::verdict::Verdict;
 use super::{Difference, Exchange, whole};
 use crate::error::Error;
-use crate::ledger::{LedgerRow, Mark, OldLedger, PatchWriter};
+use crate::ledger::{LedgerRow, LedgerWriter, Mark, OldLedger, OtherRows};
 use crate::manifest::{Counts, File, Label};
 use crate::part::PartFiles;
 use crate::store::Corpus;
 use document::DocRef;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// An exchange in one part.
 pub(super) struct PartExchange<'e> {
@@ -69,7 +69,7 @@ impl<'e> PartExchange<'e> {
             for row in &before {
                 now.push(self.document(row, again, &mut lines, &mut files, &mut changed)?);
             }
-            ledger.put_group(group, &places, &before, &now)?;
+            ledger.put_group(group, OtherRows { places: &places, before: &before, now: &now })?;
         }
         if let Some(at) = documents.first() {
             return Err(self.unknown(*at, again));
@@ -175,32 +175,29 @@ struct Files<'e> {
 /// A ledger file of which some rows are others. It is written only if any is.
 struct LedgerPatch<'e> {
     old: &'e OldLedger,
-    output: NewFile<PatchWriter<'e>>,
+    output: NewFile<LedgerWriter>,
 }
 
 impl LedgerPatch<'_> {
-    /// The next row group, with the rows `now` in place of those `before`.
-    fn put_group(
-        &mut self,
-        group: usize,
-        places: &[usize],
-        before: &[LedgerRow],
-        now: &[LedgerRow],
-    ) -> Result<(), Error> {
+    /// The next row group, with some other rows.
+    fn put_group(&mut self, group: usize, rows: OtherRows<'_>) -> Result<(), Error> {
         let (old, is_first) = (self.old, self.output.get().is_none());
-        if is_first && before == now {
+        if is_first && rows.before == rows.now {
             return Ok(());
         }
-        let writer = self.output.open(|path: &Path| PatchWriter::create(old, path))?;
+        let writer = self.output.open(LedgerWriter::create)?;
         if is_first {
-            (0..group).try_for_each(|group| writer.copy_group(group))?;
+            (0..group)
+                .try_for_each(|group| old.write_group(group, OtherRows::default(), writer))?;
         }
-        writer.write_group(group, places, before, now)
+        old.write_group(group, rows, writer)
     }
 
+    /// Makes the file durable, if any row is another one. It has the documents of `old`.
     fn finish(self, old: &File) -> Result<File, Error> {
-        let new = self.output.finish(|writer, name| writer.finish(name, old))?;
-        Ok(new.unwrap_or_else(|| old.clone()))
+        let File { first, last, records, .. } = *old;
+        let new = self.output.finish(LedgerWriter::finish)?;
+        Ok(new.map_or_else(|| old.clone(), |new| File { first, last, records, ..new }))
     }
 }
 

@@ -139,7 +139,6 @@ impl<'j> Join<'j> {
             files.iter().map(|file| whole(self.corpus, file)).collect::<Result<_, Error>>()?;
         let name = marked(&self.parts[0].ledger.path, folder, self.mark, kind);
         let path = self.corpus.root().join(&name);
-        durable::create_folders(durable::folder_of(&path)).map_err(Error::io(&path))?;
         let new = join(&paths, &path, name)?;
         let records = files.iter().map(|file| file.records).sum();
         Ok(Some(File { first: first.first, last: last.last, records, ..new }))
