@@ -10,6 +10,7 @@
 mod common;
 mod originals;
 mod pages;
+mod program;
 
 use arrangement::Rule;
 use common::{Result, cpu_seconds, data};
@@ -20,10 +21,10 @@ use models::wikiref::{WikiReferences, in_one_line, is_below};
 use models::{Bucket, Perplexity, bucket, fasttext};
 use originals::{Originals, write_lines};
 use pages::{join, keys, read, reader, write};
+use program::{cpu_seconds_of_children, run, sluice};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{fs, io};
 use text::ccnet::paragraph_key;
 
@@ -35,9 +36,6 @@ const SHARE: usize = 20;
 
 /// Paragraphs of an epoch of the join, as with the default memory.
 const KEYS_OF_EPOCH: usize = 4 << 20;
-
-/// Of `/proc` on Linux, whatever the kernel's clock is.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 const MIN_CHARS: usize = 300;
 const MIN_LANGUAGE_SCORE: f32 = 0.5;
@@ -166,14 +164,10 @@ fn whole(files: &[PathBuf], models: &Path, dir: &Path, read: u64, kept: u64) -> 
              paths = {files:?}\n"
         ),
     )?;
-    let sluice = || Command::new(env!("CARGO_BIN_EXE_sluice"));
     let before = cpu_seconds_of_children()?;
     let mut build = sluice();
     build.arg("build").arg(&recipe).arg("--corpus").arg(&corpus).args(["-w", "1", "--quiet"]);
-    let done = build.output()?;
-    if !done.status.success() {
-        return Err(String::from_utf8_lossy(&done.stderr).into());
-    }
+    run(&mut build)?;
     let seconds = cpu_seconds_of_children()? - before;
     let status = sluice().arg("status").arg(&corpus).arg("--json").output()?;
     let status: Value = serde_json::from_slice(&status.stdout)?;
@@ -183,14 +177,6 @@ fn whole(files: &[PathBuf], models: &Path, dir: &Path, read: u64, kept: u64) -> 
         return Err(format!("{read} bytes and {kept} pages expected, {found:?} found").into());
     }
     Ok(seconds)
-}
-
-/// CPU time of ended child processes: `proc_pid_stat(5)`, fields 16 and 17.
-fn cpu_seconds_of_children() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(") ").ok_or("no fields")?;
-    let ticks = fields.split(' ').skip(13).take(2).map(str::parse::<u64>);
-    Ok(ticks.sum::<std::result::Result<u64, _>>()? as f64 / TICKS_PER_SECOND)
 }
 
 struct Table<'d> {

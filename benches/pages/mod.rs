@@ -3,7 +3,7 @@
 use crate::common::Result;
 use arrangement::{Arrangement, Rule};
 use corpus::{Corpus, Label, PartWriter, Source};
-use document::{DocRef, Document};
+use document::{DocRef, Document, lines};
 use recipe::{AnySlice, Preset};
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub fn keys<'p>(pages: impl IntoIterator<Item = &'p Document>) -> Vec<(u64, u64,
     let (mut updates, mut distinct, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
     for page in pages {
         distinct.clear();
-        distinct.extend(page.text.split('\n').map(|line| paragraph_key(line, &mut scratch)));
+        distinct.extend(lines(&page.text).map(|line| paragraph_key(line, &mut scratch)));
         distinct.sort_unstable();
         distinct.dedup();
         updates.extend(distinct.iter().map(|key| (*key, page.at.0, 1)));
