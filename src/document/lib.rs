@@ -2,6 +2,7 @@
 //! for which it was rejected. Depends on no other crate of this project.
 
 mod contamination;
+mod lines;
 mod meta;
 mod reference;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 pub use contamination::{CONTAMINATED, Contamination, Outcome};
+pub use lines::lines;
 pub use meta::{Meta, Value};
 pub use reference::DocRef;
 

@@ -2,7 +2,7 @@
 
 use crate::ModelError;
 use crate::fasttext::{FastText, Scratch};
-use document::Language;
+use document::{Language, lines};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use whatlang::Lang;
@@ -92,12 +92,7 @@ impl LanguageIdentifier {
     pub fn ccnet_language(&self, text: &str) -> Language {
         let mut language = self.with_buffers(|model, Buffers { scratch, glued }| {
             glued.clear();
-            let mut rest = text;
-            while let Some(end) = memchr::memchr(b'\n', rest.as_bytes()) {
-                glued.push_str(&rest[..end]);
-                rest = &rest[end + 1..];
-            }
-            glued.push_str(rest);
+            lines(text).for_each(|line| glued.push_str(line));
             match model {
                 Some(model) => top(model, glued, scratch),
                 None => builtin(glued),

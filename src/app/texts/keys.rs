@@ -2,7 +2,7 @@
 
 use crate::texts::{is_json, json_texts};
 use anyhow::{Result, anyhow};
-use document::DocRef;
+use document::{DocRef, lines};
 use engine::bench::{KeyBatch, KeySource};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(crate) fn of_files(files: Arc<[PathBuf]>, first: usize) -> impl Fn(usize, us
                 };
                 let text = text.map_err(|error| format!("{error:#}"))?;
                 keys.clear();
-                keys.extend(text.split('\n').map(|line| paragraph_key(line, &mut scratch)));
+                keys.extend(lines(&text).map(|line| paragraph_key(line, &mut scratch)));
                 keys.sort_unstable();
                 keys.dedup();
                 let at = DocRef::new(0, (first + *file) as u64, record).0;

@@ -7,7 +7,7 @@ use crate::operators::keyed::Keys;
 use crate::replay::Part;
 use crate::stored::Effect;
 use arrangement::{Key, Rule};
-use document::Document;
+use document::{Document, lines};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,7 @@ impl Docs<'_> {
     ///
     /// ```
     /// # use arrangement::Rule;
-    /// # use document::Document;
+    /// # use document::{Document, lines};
     /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
     /// let documents = ["menu\na text", "menu\nanother text"].map(document);
     /// let documents = engine::funnel(documents, 2, |docs| {
@@ -93,7 +93,7 @@ impl Docs<'_> {
     ///
     /// ```
     /// # use arrangement::Rule;
-    /// # use document::Document;
+    /// # use document::{Document, lines};
     /// # use engine::Repeated;
     /// # let document = |text: &str| Document { text: text.into(), ..Document::default() };
     /// let documents = ["menu\n\na text", "another text\n\nmenu\n\nan end"].map(document);
@@ -270,12 +270,6 @@ impl<K: Key> Lines<K> {
     }
 }
 
-/// The lines of a text: `text.split('\n')` searches them a word at a time, this with SIMD.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let ends = memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
-    ends.scan(0, move |start, end| Some(&text[std::mem::replace(start, end + 1)..end]))
-}
-
 /// The text of the lines of these numbers, which ascend.
 fn text_of(text: &str, kept: &[u32]) -> String {
     let mut out = String::with_capacity(text.len());
@@ -294,7 +288,6 @@ fn text_of(text: &str, kept: &[u32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn cut_by(
         text: &str,
@@ -311,15 +304,6 @@ mod tests {
     fn cut(text: &str, keys: &[u64], duplicates: &[u64]) -> (String, Vec<u32>) {
         let mut keys = keys.iter();
         cut_by(text, |_| Some(*keys.next().unwrap()), duplicates)
-    }
-
-    proptest! {
-        #![proptest_config(reference::property())]
-
-        #[test]
-        fn lines_are_split_at_each_line_end(text in "[\na\ré€]{0,40}") {
-            prop_assert!(lines(&text).eq(text.split('\n')));
-        }
     }
 
     #[test]
