@@ -1,8 +1,11 @@
 //! Adding to a corpus produces the same result as building it at once.
 
-use crate::support::{Place, assert_same, both_dumps, files_below, input, list, number};
+use crate::support::{
+    Outcome, Place, SLUICE, assert_same, both_dumps, files_below, input, list, number,
+};
 use serde_json::Value;
 use std::fs;
+use std::process::Command;
 
 /// The command that adds the second dump.
 fn add_second(corpus: &str) -> String {
@@ -143,6 +146,53 @@ fn a_label_that_a_killed_run_completed_is_joined_by_the_next_one() {
     place.run(&build).exits(0);
     assert_eq!(files_of_labels(&place, "corpus"), [(1, 1), (1, 1)]);
     place.assert_sound("corpus");
+}
+
+#[test]
+fn if_the_disk_is_full_when_files_are_joined_the_small_ones_stay_until_the_next_run() {
+    let place = with_recipes("", "");
+    let build = "build first.toml --corpus corpus --epoch-bytes 2K --commit-every 1K -w 1";
+    run_on_disk(&place, "none:1", build).exits(0);
+    assert_eq!(files_of_labels(&place, "corpus"), [(1, 1)]);
+    let export = place.export("corpus");
+    let is_joined = |line: &str| line.contains("/data/") && line.contains(".r");
+    let before = operations(&place, is_joined);
+
+    // Operations that change nothing count too, but are not in the journal.
+    let mut at = before + 1;
+    let outcome = loop {
+        fs::remove_dir_all(place.path("corpus")).unwrap();
+        let outcome = run_on_disk(&place, &format!("full:{at}"), build);
+        let done = operations(&place, |line| line.starts_with("fault"));
+        if done >= before {
+            break outcome;
+        }
+        outcome.exits(1);
+        at += before - done;
+    };
+    outcome.exits(0).names(&["small files of common_crawl/2019-30 stay as they are"]);
+    let files = files_of_labels(&place, "corpus");
+    assert!(files[0].1 > 8, "not joined: {files:?}");
+    assert_same(&place.export("corpus"), &export, "with small files");
+    place.assert_sound("corpus");
+    place.run(&add_second("corpus")).exits(0);
+    assert_eq!(files_of_labels(&place, "corpus")[0], (1, 1), "the next run joins them");
+}
+
+/// Runs `line` on a disk with this fault (`src/durable/faults.rs`).
+fn run_on_disk(place: &Place, fault: &str, line: &str) -> Outcome {
+    let folder = place.path("disk");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    let mut sluice = Command::new(&*SLUICE);
+    sluice.env("SLUICE_FAULTS", format!("{fault}:{}", folder.display()));
+    place.run_as(sluice, line)
+}
+
+/// The number of operations of the last run on such a disk before the first that is sought.
+fn operations(place: &Place, is_sought: impl FnMut(&str) -> bool) -> usize {
+    let journal = fs::read_to_string(place.path("disk/journal")).unwrap();
+    journal.lines().position(is_sought).expect("an operation that is sought")
 }
 
 /// The number of files of each label in the newest commit: of kept documents, and of rows.
