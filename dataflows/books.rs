@@ -210,10 +210,11 @@ fn row_book(row: Row) -> Record {
     let rejected = |book: Document, reason: &'static str, what: String| {
         Record::rejected(book, reason, format!("record {}: {what}; it is left out", row.number))
     };
-    if let Err(what) = formats::check_utf8(&row.json) {
-        return rejected(book, NO_JSON, what);
-    }
-    let mut fields = match formats::fields(&row.json) {
+    let json = match formats::utf8(&row.json) {
+        Ok(json) => json,
+        Err(what) => return rejected(book, NO_JSON, what),
+    };
+    let mut fields = match formats::fields(json) {
         Ok(fields) => fields,
         Err(error) => {
             let what = format!("a JSON object with text is expected: {error}");

@@ -206,8 +206,7 @@ struct Line {
 
 impl Line {
     fn read(json: &[u8]) -> Result<Line, String> {
-        formats::check_utf8(json)?;
-        let mut fields = formats::fields(json).map_err(|error| {
+        let mut fields = formats::fields(formats::utf8(json)?).map_err(|error| {
             format!("a JSON object with text, timestamp and url is expected: {error}")
         })?;
         PAGES.rename(&mut fields);

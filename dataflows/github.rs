@@ -308,10 +308,11 @@ fn row_file(row: formats::Row) -> Record {
         let file = Document { offset, bytes_read: json.len() as u64, ..Document::default() };
         Record::rejected(file, reason, format!("row {number}: {what}; it is left out"))
     };
-    if simdutf8::basic::from_utf8(&json).is_err() {
-        return rejected("invalid_utf8", "not UTF-8".into());
-    }
-    let row = match Row::parse(&json) {
+    let object = match formats::utf8(&json) {
+        Ok(object) => object,
+        Err(what) => return rejected("invalid_utf8", what),
+    };
+    let row = match Row::parse(object) {
         Ok(row) => row,
         Err(error) => {
             let what = format!(

@@ -256,8 +256,8 @@ impl Reader {
 
 fn item(row: &Row) -> Result<Item, NoDialogue> {
     let no_json = |what: String| NoDialogue { reason: "no_json", what: Some(what) };
-    formats::check_utf8(&row.json).map_err(no_json)?;
-    let fields = formats::fields(&row.json)
+    let json = formats::utf8(&row.json).map_err(no_json)?;
+    let fields = formats::fields(json)
         .map_err(|error| no_json(format!("a JSON object is expected: {error}")))?;
     of_row(fields)
 }

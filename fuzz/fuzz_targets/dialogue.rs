@@ -6,9 +6,9 @@
 use dialogue::{Added, Dialogue, Item, Role, Template, Threads, Tree, of_row};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|lines: &[u8]| {
+fuzz_target!(|lines: &str| {
     let mut tree: Option<Tree> = None;
-    for line in lines.split(|byte| *byte == b'\n') {
+    for line in lines.split('\n') {
         let Ok(fields) = formats::fields(line) else { continue };
         match of_row(fields) {
             Ok(Item::Dialogue(dialogue)) => check(&dialogue),
@@ -37,7 +37,7 @@ fn all(tree: &Tree) {
 
 fn check(dialogue: &Dialogue) {
     assert_eq!(dialogue.turns.last().map(|turn| turn.role), Some(Role::Bot));
-    assert!(formats::fields(dialogue.original.as_bytes()).is_ok());
+    assert!(formats::fields(&dialogue.original).is_ok());
     for template in [Template::HumanBot, Template::ChatMl, Template::Plain] {
         let Ok(written) = template.write(&dialogue.turns) else { continue };
         let answers = dialogue.turns.iter().filter(|turn| turn.role == Role::Bot);

@@ -14,7 +14,7 @@ fuzz_target!(|file: &[u8]| {
         assert!(row.number > number);
         (offset, number) = (row.offset, row.number);
         if let Ok(json) = std::str::from_utf8(&row.json) {
-            let _ = Row::parse(json.as_bytes());
+            let _ = Row::parse(json);
         }
     }
 });

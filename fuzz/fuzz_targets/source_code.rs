@@ -18,5 +18,5 @@ fuzz_target!(|text: &str| {
     path::is_source_code(text);
     path::states_licence(text);
     path::is_root_licence(text);
-    let _ = Row::parse(text.as_bytes());
+    let _ = Row::parse(text);
 });

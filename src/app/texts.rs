@@ -186,7 +186,7 @@ impl Lines {
 
     fn of_row(&self, json: &[u8], place: &str) -> Line {
         let malformed = |what: String| Line::Malformed(format!("{place}: {what}"));
-        let fields = match formats::check_utf8(json).map(|()| formats::fields(json)) {
+        let fields = match formats::utf8(json).map(formats::fields) {
             Ok(Ok(fields)) => fields,
             Ok(Err(error)) => return malformed(format!("a JSON object is expected: {error}")),
             Err(what) => return malformed(what),

@@ -40,11 +40,11 @@ impl Row {
     /// ```
     /// use code::row::{Content, Row};
     ///
-    /// let row = Row::parse(br#"{"repo_name":"o/r","path":"a.c","content":"int a;"}"#).unwrap();
+    /// let row = Row::parse(r#"{"repo_name":"o/r","path":"a.c","content":"int a;"}"#).unwrap();
     /// assert_eq!(row.content, Some(Content::Text("int a;".to_owned())));
     /// assert_eq!((row.repository.as_str(), row.path.as_deref()), ("o/r", Some("a.c")));
     /// ```
-    pub fn parse(json: &[u8]) -> Result<Row, serde_json::Error> {
+    pub fn parse(json: &str) -> Result<Row, serde_json::Error> {
         let mut fields = formats::fields(json)?;
         CODE.rename(&mut fields);
         let mut row = Row::default();
@@ -93,7 +93,7 @@ mod tests {
     fn bigquerys_columns_stay_as_they_are() {
         let json = r#"{"id":"a1","content":"x\n\u00e9","path":"a/b.py","repo_name":"o/r","size":"12",
             "license":"mit","language":[{"name":"C","bytes":"1"}],"binary":false,"id":"a2"}"#;
-        let row = Row::parse(json.as_bytes()).unwrap();
+        let row = Row::parse(json).unwrap();
         assert_eq!(row.content, Some(Content::Text("x\né".into())));
         assert_eq!((row.path.as_deref(), &*row.repository), (Some("a/b.py"), "o/r"));
         assert_eq!(
@@ -107,16 +107,16 @@ mod tests {
     fn other_tables_have_the_same_columns_under_other_names() {
         let json = r#"{"hexsha":"a","max_stars_repo_path":"p.c","max_stars_repo_name":"o/r",
             "max_stars_repo_licenses":["MIT"],"content":""}"#;
-        let row = Row::parse(json.as_bytes()).unwrap();
+        let row = Row::parse(json).unwrap();
         assert_eq!(names(&row), ["hexsha", "path", "repo_name", "license"]);
         assert_eq!((row.path.as_deref(), &*row.repository), (Some("p.c"), "o/r"));
-        let row = Row::parse(r#"{"code":"x","repo_name":"o/r","path":"p.c"}"#.as_bytes()).unwrap();
+        let row = Row::parse(r#"{"code":"x","repo_name":"o/r","path":"p.c"}"#).unwrap();
         assert_eq!(row.content, Some(Content::Text("x".into())));
         // The-stack-smol.
         let json = r#"{"repository_name":"o/r","licenses":["MIT"],"path":"p.c","content":""}"#;
-        assert_eq!(names(&Row::parse(json.as_bytes()).unwrap()), ["repo_name", "license", "path"]);
+        assert_eq!(names(&Row::parse(json).unwrap()), ["repo_name", "license", "path"]);
         // If there are both, the column with BigQuery's name counts.
-        let row = Row::parse(r#"{"code":"x","content":null,"path":3}"#.as_bytes()).unwrap();
+        let row = Row::parse(r#"{"code":"x","content":null,"path":3}"#).unwrap();
         assert_eq!((&row.content, &row.path), (&Some(Content::Null), &None));
         assert_eq!(names(&row), ["code", "path"]);
     }
@@ -124,17 +124,17 @@ mod tests {
     #[test]
     fn other_input_is_an_error() {
         for json in ["", "[1]", "{\"a\":", "{} x", "\0\0", "7"] {
-            assert!(Row::parse(json.as_bytes()).is_err(), "{json}");
+            assert!(Row::parse(json).is_err(), "{json}");
         }
-        let row = Row::parse(r#"{"content":"\ud800"}"#.as_bytes()).unwrap();
+        let row = Row::parse(r#"{"content":"\ud800"}"#).unwrap();
         assert_eq!(row.content, Some(Content::Text("\u{fffd}".into())));
-        let row = Row::parse(br#"{"content":["x"]}"#).unwrap();
+        let row = Row::parse(r#"{"content":["x"]}"#).unwrap();
         assert!(matches!(row.content, Some(Content::Malformed(_))));
-        assert!(Row::parse(b"{}").unwrap().columns.is_empty());
+        assert!(Row::parse("{}").unwrap().columns.is_empty());
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        let _ = Row::parse(deep.as_bytes());
+        let _ = Row::parse(&deep);
         let wide: Vec<String> = (0..2_000).map(|n| format!("\"c{n}\":0")).collect();
-        assert!(Row::parse(format!("{{{}}}", wide.join(",")).as_bytes()).is_err());
+        assert!(Row::parse(&format!("{{{}}}", wide.join(","))).is_err());
     }
 
     proptest! {
@@ -142,7 +142,7 @@ mod tests {
 
         #[test]
         fn any_text_is_a_row_or_an_error(json in "[{}\\[\\]\":,a\\\\u0-9 ]{0,40}") {
-            let _ = Row::parse(json.as_bytes());
+            let _ = Row::parse(&json);
         }
     }
 }

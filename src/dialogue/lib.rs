@@ -7,7 +7,7 @@
 //! ```
 //! use dialogue::{Item, Template, of_row};
 //!
-//! let fields = formats::fields(br#"{"inputs": "Is tea hot?", "targets": "Yes."}"#)?;
+//! let fields = formats::fields(r#"{"inputs": "Is tea hot?", "targets": "Yes."}"#)?;
 //! let Ok(Item::Dialogue(dialogue)) = of_row(fields) else { panic!("a dialogue") };
 //! let written = Template::HumanBot.write(&dialogue.turns).expect("no turn has a marker");
 //! assert_eq!(written.text, "<human>: Is tea hot?\n<bot>: Yes.");

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn item(row: &Value) -> Result<Item, NoDialogue> {
-    of_row(formats::fields(row.to_string().as_bytes()).expect("an object"))
+    of_row(formats::fields(&row.to_string()).expect("an object"))
 }
 
 /// The source and the text of a dialogue, or the reason for which there is none.

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use lines::Split;
 
-pub use fields::{Field, Fields, check_utf8, fields};
+pub use fields::{Field, Fields, fields, utf8};
 
 /// Longer lines are skipped. No page and no book is as long.
 pub const LINE_BYTES_MAX: usize = 256 << 20;

@@ -8,7 +8,6 @@
 use crate::input::Source;
 use crate::{Error, Shuffle};
 use corpus::export::{Watch, parallel};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Most shards of a shuffled export, as a power of two.
@@ -185,8 +184,8 @@ fn segment_of(
 }
 
 fn digest(line: &[u8]) -> u128 {
-    let digest = Sha256::digest(line);
-    u128::from_be_bytes(digest[..16].try_into().expect("16 of 32 bytes"))
+    let digest = blake3::hash(line);
+    u128::from_be_bytes(digest.as_bytes()[..16].try_into().expect("16 of 32 bytes"))
 }
 
 fn stored(source: &Source<'_>, order: Order, cutters: Vec<Cutter>) -> Shards {

@@ -155,7 +155,7 @@ fn scores(view: &View) -> String {
 /// The published fields that the head does not have.
 fn meta(view: &View) -> Vec<(String, String)> {
     let Some(meta) = &view.meta else { return Vec::new() };
-    let fields = fields(meta.get().as_bytes()).unwrap_or_default();
+    let fields = fields(meta.get()).unwrap_or_default();
     let fields = fields.into_iter().filter(|(name, value)| {
         !["id", "url"].contains(&name.as_str()) && !["\"\"", "null"].contains(&value.get())
     });

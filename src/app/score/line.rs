@@ -71,8 +71,8 @@ impl Scorer {
     }
 
     fn line(&mut self, place: &Place, bytes: &[u8]) -> Result<Scored, String> {
-        formats::check_utf8(bytes).map_err(|what| place.message(what))?;
-        let mut fields = formats::fields(bytes)
+        let json = formats::utf8(bytes).map_err(|what| place.message(what))?;
+        let mut fields = formats::fields(json)
             .map_err(|error| place.message(format!("a JSON object is expected: {error}")))?;
         let text = self.text_field.text(&fields).map_err(|what| place.message(what))?;
         let document = self.document(text).map_err(|error| place.message(error))?;
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn fields_keep_their_order_and_their_values_their_form() {
         let line = r#"{"b":1.0,"a":{"z": 1e400,"y":[]},"text":"\u00e9"}"#;
-        let fields = formats::fields(line.as_bytes()).unwrap();
+        let fields = formats::fields(line).unwrap();
         let document = Document::default();
         let written = serde_json::to_string(&ScoredLine { fields: &fields, document: &document });
         let expected = format!("{},\"scores\":{{}}}}", line.trim_end_matches('}'));

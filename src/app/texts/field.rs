@@ -57,7 +57,7 @@ fn remove(fields: &mut Vec<Field>, name: &str) {
     }
     let Some((first, rest)) = name.split_once('.') else { return };
     let Some((_, object)) = fields.iter_mut().find(|(known, _)| known == first) else { return };
-    let Ok(mut inner) = formats::fields(object.get().as_bytes()) else { return };
+    let Ok(mut inner) = formats::fields(object.get()) else { return };
     remove(&mut inner, rest);
     *object = to_raw_value(&Fields(&inner)).expect("names are strings, values are JSON");
 }
@@ -70,7 +70,7 @@ pub(super) fn value(fields: &[Field], name: &str) -> Option<Box<RawValue>> {
     }
     let (first, rest) = name.split_once('.')?;
     let (_, object) = fields.iter().find(|(known, _)| known == first)?;
-    value(&formats::fields(object.get().as_bytes()).ok()?, rest)
+    value(&formats::fields(object.get()).ok()?, rest)
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn text(line: &str, name: &str) -> Result<String, String> {
-        let fields = formats::fields(line.as_bytes()).unwrap();
+        let fields = formats::fields(line).unwrap();
         name.parse::<TextField>().unwrap().text(&fields)
     }
 
@@ -110,7 +110,7 @@ mod tests {
             ("a.c.d", r#"{"a.b":"1","a":{"b":"2","c":{},"n":1e400},"t":"4"}"#),
             ("a.x", line),
         ] {
-            let mut fields = formats::fields(line.as_bytes()).unwrap();
+            let mut fields = formats::fields(line).unwrap();
             name.parse::<TextField>().unwrap().remove(&mut fields);
             assert_eq!(serde_json::to_string(&Fields(&fields)).unwrap(), expected, "{name}");
         }

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "scans";
 
 /// Version of what the first pass finds.
-const FORM: &str = "1";
+const FORM: &str = "2";
 
 /// What the first pass found in a label.
 #[derive(Default)]

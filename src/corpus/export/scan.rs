@@ -10,7 +10,6 @@ use super::schema::Schema;
 use crate::manifest::{File, Label};
 use crate::segment::SegmentReader;
 use crate::{Corpus, Error};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -61,12 +60,12 @@ pub(super) fn segment(
     lines_with(corpus, (label, file), copies, |stored_bytes, bytes, line, fields| {
         report(scan.lines.len(), false);
         scan.schema.see(fields);
-        let digest = Sha256::digest(bytes);
+        let digest = blake3::hash(bytes);
         scan.lines.push(ScannedLine {
             part: options.splits.part(&fields.string("id").unwrap_or_default()),
             bytes: stored_bytes as u64,
             text_bytes: decoded_bytes(line.text()),
-            digest: digest[..16].try_into().expect("16 of 32 bytes"),
+            digest: digest.as_bytes()[..16].try_into().expect("16 of 32 bytes"),
         });
         if let Some(language) = fields.string("language")
             && is_code(&language)

@@ -19,13 +19,13 @@ pub type Field = (String, Box<RawValue>);
 /// When the text is not a JSON object, or has more than 1,000 fields.
 ///
 /// ```
-/// let fields = formats::fields(br#"{"text": "a", "score": NaN}"#)?;
+/// let fields = formats::fields(r#"{"text": "a", "score": NaN}"#)?;
 /// let fields = fields.iter().map(|(name, value)| (&name[..], value.get()));
 /// assert!(fields.eq([("text", "\"a\""), ("score", "null")]));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-pub fn fields(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
-    let json = json.trim_ascii().strip_prefix(crate::form::BOM).unwrap_or(json);
+pub fn fields(json: &str) -> Result<Vec<Field>, serde_json::Error> {
+    let json = json.trim_ascii().strip_prefix('\u{feff}').unwrap_or(json);
     if !has_surrogates(json) {
         match strict(json) {
             Err(error) if error.is_data() => return Err(error),
@@ -40,7 +40,7 @@ pub fn fields(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
 ///
 /// ```
 /// let json = r#"{"text":"a","meta":{"b": 1}}"#;
-/// let fields = formats::fields(json.as_bytes())?;
+/// let fields = formats::fields(json)?;
 /// assert_eq!(serde_json::to_string(&formats::Fields(&fields))?, json);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -52,31 +52,31 @@ impl Serialize for Fields<'_> {
     }
 }
 
-/// Says from where on bytes are not UTF-8.
+/// Returns bytes as text.
 ///
 /// # Errors
-/// If they are not.
-pub fn check_utf8(bytes: &[u8]) -> Result<(), String> {
-    let done = simdutf8::compat::from_utf8(bytes);
-    done.map(|_| ()).map_err(|error| format!("not UTF-8 from its byte {} on", error.valid_up_to()))
+/// If they are not UTF-8: says from where on.
+pub fn utf8(bytes: &[u8]) -> Result<&str, String> {
+    simdutf8::compat::from_utf8(bytes)
+        .map_err(|error| format!("not UTF-8 from its byte {} on", error.valid_up_to()))
 }
 
 /// The most fields of a record. Each is compared with all before it.
 const FIELDS_MAX: usize = 1_000;
 
-fn strict(json: &[u8]) -> Result<Vec<Field>, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
+fn strict(json: &str) -> Result<Vec<Field>, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(json);
     let fields = reader.deserialize_map(FieldsVisitor)?;
     reader.end()?;
     Ok(fields)
 }
 
 /// Returns a clearer error than the parser's for common faults.
-fn explained(json: &[u8], error: serde_json::Error) -> serde_json::Error {
+fn explained(json: &str, error: serde_json::Error) -> serde_json::Error {
     let json = json.trim_ascii();
     match json {
-        b"{" | b"}" => serde_json::Error::custom("an object over several lines: write each on one"),
-        _ if json.ends_with(b"},") => {
+        "{" | "}" => serde_json::Error::custom("an object over several lines: write each on one"),
+        _ if json.ends_with("},") => {
             serde_json::Error::custom("a comma follows the object: is this part of a JSON array?")
         }
         _ => error,
@@ -84,7 +84,8 @@ fn explained(json: &[u8], error: serde_json::Error) -> serde_json::Error {
 }
 
 /// Whether the text may have an escape of a surrogate.
-fn has_surrogates(json: &[u8]) -> bool {
+fn has_surrogates(json: &str) -> bool {
+    let json = json.as_bytes();
     memchr::memmem::find_iter(json, b"\\u").any(|at| {
         let is_d = json.get(at + 2).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'd'));
         is_d && json.get(at + 3).is_some_and(|byte| !byte.is_ascii_digit() || *byte > b'7')
@@ -92,10 +93,10 @@ fn has_surrogates(json: &[u8]) -> bool {
 }
 
 /// Repairs what [`fields`] allows. Other faults stay.
-fn repaired(json: &[u8]) -> Vec<u8> {
+fn repaired(json: &str) -> String {
     const NUMBERS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
     let mut repaired = Vec::with_capacity(json.len() + 16);
-    let mut rest = json;
+    let mut rest = json.as_bytes();
     let mut is_string = false;
     while let Some((&byte, after)) = rest.split_first() {
         let mut taken = 1;
@@ -132,7 +133,7 @@ fn repaired(json: &[u8]) -> Vec<u8> {
         }
         rest = if taken == 1 { after } else { &rest[taken..] };
     }
-    repaired
+    String::from_utf8(repaired).expect("only escapes and ASCII are changed")
 }
 
 /// Returns the surrogate that an escape at the beginning encodes.
@@ -172,7 +173,7 @@ mod tests {
     use super::*;
 
     fn written(json: &str) -> Result<String, String> {
-        let fields = fields(json.as_bytes()).map_err(|error| error.to_string())?;
+        let fields = fields(json).map_err(|error| error.to_string())?;
         let each = fields.iter().map(|(name, value)| format!("{name}={}", value.get()));
         Ok(each.collect::<Vec<_>>().join(" "))
     }
@@ -198,7 +199,7 @@ mod tests {
         assert_eq!(read(r#"{"a":1,"b":2,"a":3}"#), "a=3 b=2");
         assert_eq!(read(r#"{"n":1e400,"deep":[[{}]]}"#), "n=1e400 deep=[[{}]]");
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(90_000), "]".repeat(90_000));
-        assert!(fields(deep.as_bytes()).is_ok());
+        assert!(fields(&deep).is_ok());
     }
 
     #[test]
@@ -216,7 +217,7 @@ mod tests {
         #![proptest_config(reference::property())]
         #[test]
         fn any_text_is_a_record_or_an_error(json in "[{}\\[\\]\":,aIN\\\\ud80-9 ]{0,40}") {
-            for (_, value) in fields(json.as_bytes()).unwrap_or_default() {
+            for (_, value) in fields(&json).unwrap_or_default() {
                 // Every value is valid JSON.
                 serde_json::from_str::<serde_json::Value>(value.get()).map_or_else(
                     |error| assert!(error.to_string().contains("out of range"), "{error}: {json}"),

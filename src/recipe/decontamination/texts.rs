@@ -68,7 +68,8 @@ fn rows(path: &Path, fields: &mut Fields<'_>, builder: &mut Builder) -> Result<(
     while let Some(row) = rows.next() {
         let place = format!("{}: {} {}", path.display(), rows.unit(), rows.number());
         let row = row.map_err(|defect| usage(format!("{place}: {}", defect.what)))?;
-        let record = formats::fields(&row.json)
+        let json = formats::utf8(&row.json).map_err(|what| usage(format!("{place}: {what}")))?;
+        let record = formats::fields(json)
             .map_err(|error| usage(format!("{place}: a JSON object is expected: {error}")))?;
         for (name, value) in record {
             let value: Value = serde_json::from_str(value.get())

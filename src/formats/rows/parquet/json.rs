@@ -2,7 +2,8 @@
 
 use super::shape::Shape;
 use parquet::record::{Field, Row};
-use std::io::Write;
+use serde::Serialize;
+use std::io::{self, ErrorKind, Write};
 
 /// Writes a row as an object. `None` if it has more than `bytes_max` bytes.
 ///
@@ -31,10 +32,9 @@ impl Json {
         Some(())
     }
 
-    fn serialize(&mut self, value: impl serde::Serialize) -> Written {
-        // NaN and the infinities become null.
-        let bytes = serde_json::to_vec(&value).unwrap_or_else(|_| b"null".to_vec());
-        self.put(&bytes)
+    /// Writes a plain value. NaN and the infinities become null.
+    fn serialize(&mut self, value: impl Serialize) -> Written {
+        serde_json::to_writer(self, &value).ok()
     }
 
     fn group(&mut self, row: &Row, shapes: &[(String, Shape)]) -> Written {
@@ -85,10 +85,10 @@ impl Json {
             (Field::Bytes(bytes), Shape::Text) => self.string(bytes.data()),
             (Field::Bytes(bytes), Shape::Uuid) => self.serialize(uuid(bytes.data())),
             // Some writers do not say that a column is text.
-            (Field::Bytes(bytes), _) if std::str::from_utf8(bytes.data()).is_ok() => {
-                self.string(bytes.data())
-            }
-            (Field::Bytes(bytes), _) => self.string(format!("{:?}", bytes.data()).as_bytes()),
+            (Field::Bytes(bytes), _) => match simdutf8::basic::from_utf8(bytes.data()) {
+                Ok(text) => self.serialize(text),
+                Err(_) => self.serialize(format!("{:?}", bytes.data())),
+            },
             // An invalid time is null.
             (Field::Int(days), Shape::Date) => self.serialize(date(i64::from(*days))),
             (Field::Int(time), Shape::Time(second)) => {
@@ -116,28 +116,26 @@ impl Json {
     }
 
     fn string(&mut self, text: &[u8]) -> Written {
-        self.put(b"\"")?;
-        let mut from = 0;
-        for (at, byte) in text.iter().enumerate() {
-            let escape: &[u8] = match byte {
-                b'"' => b"\\\"",
-                b'\\' => b"\\\\",
-                b'\n' => b"\\n",
-                b'\r' => b"\\r",
-                b'\t' => b"\\t",
-                0..0x20 => b"",
-                _ => continue,
-            };
-            self.put(&text[from..at])?;
-            if escape.is_empty() {
-                write!(&mut self.bytes, "\\u{byte:04x}").expect("writing to memory");
-            } else {
-                self.put(escape)?;
-            }
-            from = at + 1;
+        if let Ok(text) = simdutf8::basic::from_utf8(text) {
+            return self.serialize(text);
         }
-        self.put(&text[from..])?;
+        self.put(b"\"")?;
+        for chunk in text.utf8_chunks() {
+            let valid = serde_json::to_string(chunk.valid()).ok()?;
+            self.put(&valid.as_bytes()[1..valid.len() - 1])?;
+            self.put(chunk.invalid())?;
+        }
         self.put(b"\"")
+    }
+}
+
+impl Write for Json {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes).map(|()| bytes.len()).ok_or_else(|| ErrorKind::FileTooLarge.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
