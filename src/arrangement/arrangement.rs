@@ -25,7 +25,7 @@
 //! depend on the invariant: if it failed, more merges would be in progress, and lookups would search
 //! more runs.
 
-use crate::batch::{Batch, Part};
+use crate::batch::{Batch, PART, Part};
 use crate::cursor::{Cursor, Reader};
 use crate::duplicates::Rule;
 use crate::duplicates::{Facts, Scratch, changes, changes_by_insertions};
@@ -37,9 +37,6 @@ use crate::run::{Run, RunMeta, RunWriter};
 use crate::search::Search;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-/// Updates that one call of [`Arrangement::apply`] adds, about: some milliseconds of work.
-const STEP: usize = 1 << 14;
 
 /// Updates that each merge in progress reads for every update added; see the head of this file.
 const FUEL: u64 = 8;
@@ -202,7 +199,7 @@ impl<K: Key> Arrangement<K> {
         let Addition { cursors, again, insertions_only, writer } = &mut addition;
         let insertions_only = *insertions_only;
         let mut added = 0;
-        while added < STEP {
+        while added < PART {
             let Some(part) = batch.next_part()? else {
                 let writer = writer.take();
                 writer.map_or(Ok(()), |writer| self.add_run(writer.finish(self.keys)?))?;

@@ -10,6 +10,9 @@ use std::path::PathBuf;
 /// up within the CPU cache.
 const BUCKETS: u64 = 256;
 
+/// Updates of a part, and those of its last key beyond that. What else the worker does waits for one part.
+pub(crate) const PART: usize = 1 << 12;
+
 /// The updates of an epoch. Nearly all are insertions of one copy, which are stored without their
 /// diff: a third less to store and sort.
 ///
@@ -32,13 +35,16 @@ pub struct Batch<K: Key> {
     spilled: Vec<Spill<K>>,
     /// Scratch space.
     bytes: Vec<u8>,
-    /// The next bucket to process.
+    /// The next bucket to process. The one before it is sorted: in `insertions`, or in `consolidated`.
     next: usize,
+    is_of_insertions: bool,
+    /// Updates of that bucket that were in parts.
+    done: usize,
     sorter: Sorter<K>,
     consolidated: Vec<Update<K>>,
 }
 
-/// The updates of one bucket, sorted and consolidated.
+/// Updates of a few keys, sorted and consolidated.
 pub(crate) enum Part<'a, K> {
     /// Insertions of one copy, of distinct pairs.
     Insertions(&'a [(K, u64)]),
@@ -82,6 +88,8 @@ impl<K: Key> Batch<K> {
             spilled: Vec::new(),
             bytes: Vec::new(),
             next: 0,
+            is_of_insertions: false,
+            done: 0,
             sorter: Sorter::default(),
             consolidated: Vec::new(),
         }
@@ -127,8 +135,8 @@ impl<K: Key> Batch<K> {
         self.len
     }
 
-    /// Returns the updates of the next bucket that has any. Returns `None` when all buckets are
-    /// processed; the batch is then empty again.
+    /// Returns the updates of the next few keys, all of each key. Returns `None` when all are processed; the batch
+    /// is then empty again.
     pub(crate) fn next_part(&mut self) -> Result<Option<Part<'_, K>>, Error> {
         if self.next == 0 {
             consolidate(&mut self.others);
@@ -136,8 +144,17 @@ impl<K: Key> Batch<K> {
             self.others.reverse();
         }
         loop {
-            if let Some(done) = self.next.checked_sub(1) {
-                self.clear(done);
+            if let Some(bucket) = self.next.checked_sub(1) {
+                let (from, to) = (self.done, self.end_of_part(bucket));
+                if from < to {
+                    self.done = to;
+                    return Ok(Some(if self.is_of_insertions {
+                        Part::Insertions(&self.insertions[bucket][from..to])
+                    } else {
+                        Part::Updates(&self.consolidated[from..to])
+                    }));
+                }
+                self.clear(bucket);
             }
             if self.next == self.insertions.len() {
                 (self.next, self.len, self.held) = (0, 0, 0);
@@ -147,9 +164,21 @@ impl<K: Key> Batch<K> {
             let bucket = self.next;
             self.next += 1;
             self.gather(bucket)?;
-            if !self.insertions[bucket].is_empty() || !self.consolidated.is_empty() {
-                return Ok(Some(self.sort(bucket)));
-            }
+            self.sort(bucket);
+        }
+    }
+
+    /// Where the next part of a sorted bucket ends.
+    fn end_of_part(&self, bucket: usize) -> usize {
+        fn end<T, K: PartialEq>(of: &[T], from: usize, key: impl Fn(&T) -> K) -> usize {
+            let part = of.len().min(from + PART);
+            let Some(last) = of[from..part].last() else { return from };
+            part + of[part..].iter().take_while(|update| key(update) == key(last)).count()
+        }
+        if self.is_of_insertions {
+            end(&self.insertions[bucket], self.done, |update| update.0)
+        } else {
+            end(&self.consolidated, self.done, |update| update.0)
         }
     }
 
@@ -167,16 +196,18 @@ impl<K: Key> Batch<K> {
         Ok(())
     }
 
-    /// Sorts a bucket together with the updates in `consolidated`.
-    fn sort(&mut self, bucket: usize) -> Part<'_, K> {
+    /// Sorts a bucket together with the updates in `consolidated`: there, unless all are insertions.
+    fn sort(&mut self, bucket: usize) {
+        self.done = 0;
         let insertions = &mut self.insertions[bucket];
         self.sorter.sort(insertions, self.keys.first, self.shift);
-        if self.consolidated.is_empty() && insertions.is_sorted_by(|a, b| a < b) {
-            return Part::Insertions(insertions);
+        self.is_of_insertions =
+            self.consolidated.is_empty() && insertions.is_sorted_by(|a, b| a < b);
+        if self.is_of_insertions {
+            return;
         }
         self.consolidated.extend(insertions.drain(..).map(|(key, at)| (key, at, 1)));
         consolidate(&mut self.consolidated);
-        Part::Updates(&self.consolidated)
     }
 
     fn clear(&mut self, bucket: usize) {
@@ -189,7 +220,7 @@ impl<K: Key> Batch<K> {
         self.consolidated.clear();
     }
 
-    /// Removes and returns the updates of the next few keys, consolidated: a bucket. Returns `None` when
+    /// Removes and returns the updates of the next few keys, consolidated. Returns `None` when
     /// all are removed; the batch can be filled again then.
     ///
     /// # Errors
@@ -304,6 +335,27 @@ mod tests {
                 }
                 prop_assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
             }
+        }
+    }
+
+    #[test]
+    fn parts_are_short_and_have_all_updates_of_their_keys() {
+        for diff in [1, 2] {
+            let (_dir, mut batch) = batch::<u64>(KeyRange::ALL, usize::MAX);
+            // In one bucket, with one key of many updates.
+            let heavy = 2 * PART as u64;
+            let key = |at: u64| if at < heavy { heavy } else { at };
+            batch.extend((0..10 * heavy).map(|at| (key(at), at, diff))).unwrap();
+            let (mut last, mut found) = (0, 0);
+            while let Some(part) = batch.next_part().unwrap() {
+                let part = part.updates();
+                let keys = || part.iter().map(|update| update.0);
+                assert!(keys().next().unwrap() > last, "a key is in two parts");
+                assert!(part.len() <= PART + heavy as usize + 1);
+                assert!(keys().next().unwrap() == heavy || part.len() <= PART + 1);
+                (last, found) = (keys().next_back().unwrap(), found + part.len() as u64);
+            }
+            assert_eq!(found, 10 * heavy);
         }
     }
 
