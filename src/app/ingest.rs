@@ -105,8 +105,12 @@ pub(crate) fn ingest_with(
     if first && existing.is_none() {
         // Before a corpus is created: its recipe cannot change, and must be one that can be run.
         let is_used = |name: &str| inputs.iter().any(|input| input.slice == name);
-        for slice in slices.iter().filter(|slice| inputs.is_empty() || is_used(slice.name())) {
-            loaded.models(*slice, recipe)?;
+        for slice in slices {
+            if inputs.is_empty() || is_used(slice.name()) {
+                loaded.models(*slice, recipe)?;
+            } else if recipe.has_settings(slice.name()) {
+                loaded.check(*slice, recipe)?;
+            }
         }
         loaded.decontaminator(recipe)?;
     }
@@ -212,6 +216,13 @@ impl Loaded {
             Models::load(&files, common).map_err(|error| recipe.locate(slice.name(), error))?;
         self.slices.insert(slice.name(), models.clone());
         Ok(models)
+    }
+
+    /// Checks the settings of a slice that is not used yet.
+    fn check(&mut self, slice: &'static dyn AnySlice, recipe: &Recipe) -> Result<()> {
+        let common = self.common(recipe)?;
+        let files = slice.models(recipe.settings(slice.name()));
+        Models::check(&files, &common).map_err(|error| recipe.locate(slice.name(), error))
     }
 
     /// The models of all slices, loaded once.

@@ -128,6 +128,17 @@ impl Models {
         })
     }
 
+    /// Checks settings as [`Models::load`] does, but loads no classifier and no language model.
+    ///
+    /// # Errors
+    /// If a filter, a signal or a language is not known, or needs a file that is not named.
+    pub fn check(files: &ModelFiles, common: &CommonModels) -> anyhow::Result<()> {
+        let lists = lists(files)?;
+        find_signals(&files.signals, &lists)?;
+        keep(files, &lists)?;
+        check_languages(&files.identified, &common.language)
+    }
+
     /// Returns the names of the signals that are computed.
     pub fn signal_names(&self) -> impl Iterator<Item = &'static str> {
         self.signals.iter().map(|signal| signal.name)

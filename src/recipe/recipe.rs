@@ -48,6 +48,12 @@ impl Recipe {
         &**self.slices.get(slice).expect("a recipe has every slice")
     }
 
+    /// Whether it was read from a file that has settings of a slice.
+    pub fn has_settings(&self, slice: &str) -> bool {
+        let of_slice = |key: &String| key.split_once('.').is_some_and(|(table, _)| table == slice);
+        self.lines.keys().any(of_slice)
+    }
+
     /// Adds file and line to an error about the value of a setting of a slice
     /// ([`crate::usage::Setting`]). Other errors stay what they are.
     pub fn locate(&self, slice: &str, error: anyhow::Error) -> anyhow::Error {

@@ -365,6 +365,20 @@ fn a_filter_without_its_model_is_rejected() {
 }
 
 #[test]
+fn settings_of_a_slice_without_inputs_are_checked_before_there_is_a_corpus() {
+    for (setting, named) in [
+        ("keep = \"ccnet_perplexty < 3\"", "ccnet_perplexty"),
+        ("keep = \"ccnet_perplexity < 340\"", "lm"),
+        ("signals = [\"foo\"]", "there is no signal foo"),
+        ("languages = [\"english\"]", "english"),
+    ] {
+        let books =
+            "[[input]]\nslice = \"books\"\nlabel = \"a\"\npaths = [\"fixtures/books/pg19\"]";
+        refused(&format!("[common_crawl]\n{setting}\n{books}"), 2, &[named]);
+    }
+}
+
+#[test]
 fn addresses_that_cannot_be_read_are_named() {
     let place = Place::new();
     let cases = [
