@@ -7,7 +7,7 @@ use recipe::{AnySlice, Recipe};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// Records of a source that are read to find one that can be used.
+/// Records of a source that are read to find one that can be used, with a defect each.
 const RECORDS_MAX: usize = 1_000;
 
 /// Sources that are listed with their defect.
@@ -17,7 +17,8 @@ const LISTED_MAX: usize = 5;
 /// first record of the first source is read.
 pub(crate) fn refusal(slice: &dyn AnySlice, recipe: &Recipe, sources: &[Source]) -> Option<String> {
     let settings = recipe.settings(slice.name());
-    let reader = slice.reader(settings);
+    // A defect that is only counted would make its record look like one that was read.
+    let reader = slice.reader_of_all_defects(settings);
     let fault = |path: &Path| {
         if slice.is_slow_to_begin() {
             slice.mistaken(path, settings).ok().flatten().map(Some)
@@ -48,7 +49,10 @@ fn fault(reader: &Reader, path: &Path) -> Option<Option<Defect>> {
     let documents = reader(path).ok()?;
     // A malformed record is rejected, and its defect follows. Without a defect, it was read.
     let (mut first, mut is_pending) = (None, false);
-    for read in documents.take(RECORDS_MAX) {
+    for (at, read) in documents.enumerate() {
+        if at >= 2 * RECORDS_MAX && !is_pending {
+            break;
+        }
         match read {
             Ok(document) if is_pending || document.is_kept() => return None,
             Ok(_) => is_pending = true,
@@ -88,5 +92,11 @@ mod tests {
         // Rejected by a rule, not for a defect.
         assert_eq!(check(|| vec![rejected()]), None);
         assert_eq!(check(|| vec![rejected(), rejected(), defect()]), None);
+        fn bad(records: usize) -> Vec<Result<Document, Defect>> {
+            let records = (0..records).flat_map(|_| [rejected(), defect()]);
+            [defect()].into_iter().chain(records).chain([Ok(Document::default())]).collect()
+        }
+        assert_eq!(check(|| bad(RECORDS_MAX - 1)), None);
+        assert_eq!(check(|| bad(RECORDS_MAX)), Some(Some("bad".into())));
     }
 }
