@@ -223,8 +223,7 @@ fn row_book(row: Row) -> Record {
     };
     BOOKS_COLUMNS.rename(&mut fields);
     let is_text = |(name, value): &Field| name == "text" && value.get().starts_with('"');
-    let missing = (!fields.iter().any(is_text))
-        .then(|| BOOKS_COLUMNS.missing("text", fields.iter().map(|(name, _)| name.as_str())));
+    let missing = (!fields.iter().any(is_text)).then(|| BOOKS_COLUMNS.missing("text", &fields));
     let mut text = None;
     for (name, value) in fields {
         let string = serde_json::from_str::<String>(value.get()).ok();
@@ -238,7 +237,7 @@ fn row_book(row: Row) -> Record {
                 }
                 book.meta.set(name, string);
             }
-            (_, None) => book.meta.set(name, Value::Json(value.get().to_owned())),
+            (_, None) => book.meta.set(name, Value::Json(formats::compact(&value))),
         }
     }
     match text {

@@ -214,8 +214,7 @@ impl Line {
             let (_, value) = fields.iter().find(|(name, _)| name == field)?;
             serde_json::from_str::<String>(value.get()).ok()
         };
-        let names = || fields.iter().map(|(name, _)| name.as_str());
-        let needed = |name: &str| find(name).ok_or_else(|| PAGES.missing(name, names()));
+        let needed = |name: &str| find(name).ok_or_else(|| PAGES.missing(name, &fields));
         let timestamp = iso_time(needed("timestamp")?);
         Ok(Line {
             text: needed("text")?,

@@ -13,6 +13,7 @@ use formats::files::{self, Content, StoredFile};
 use formats::{Defect, Form, ReadError};
 use md5::{Digest, Md5};
 use recipe::prelude::*;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -323,8 +324,7 @@ fn row_file(row: formats::Row) -> Record {
         }
     };
     let Some(path) = row.path.as_deref() else {
-        let names: Vec<String> = row.names().split(", ").map(str::to_owned).collect();
-        return rejected("no_path", CODE.missing("path", names.iter().map(String::as_str)));
+        return rejected("no_path", CODE.missing("path", &row.columns));
     };
     let text = match row.content {
         Some(Cell::Text(text)) => Some(text),
@@ -333,13 +333,12 @@ fn row_file(row: formats::Row) -> Record {
             return rejected("no_content", format!("the field content is not a string: {error}"));
         }
         None => {
-            let names = row.columns.iter().map(|(name, _)| name.as_str());
-            return rejected("no_content", CODE.missing("content", names));
+            return rejected("no_content", CODE.missing("content", &row.columns));
         }
     };
     let is_null = text.is_none();
     let mut file = document(offset, text.unwrap_or_default());
-    row.columns.into_iter().for_each(|(name, value)| record_column(&mut file, name, value.get()));
+    row.columns.into_iter().for_each(|(name, value)| record_column(&mut file, name, &value));
     file.url = place(&row.repository, path);
     if is_null {
         // BigQuery has no content for binary and large files; upstream's query leaves them out.
@@ -352,14 +351,14 @@ fn row_file(row: formats::Row) -> Record {
 /// computed here are not replaced, and `id` becomes `blob_id`, since a corpus gives every document
 /// its own
 /// `id`.
-fn record_column(file: &mut Document, name: String, value: &str) {
+fn record_column(file: &mut Document, name: String, value: &RawValue) {
     let name = if name == "id" { "blob_id".to_owned() } else { name };
     if FIRST_FIELDS.contains(&&*name) {
         return;
     }
-    let value = match serde_json::from_str::<String>(value) {
+    let value = match serde_json::from_str::<String>(value.get()) {
         Ok(text) => Value::Text(text),
-        Err(_) => Value::Json(value.to_owned()),
+        Err(_) => Value::Json(formats::compact(value)),
     };
     file.meta.set(name, value);
 }

@@ -1,7 +1,7 @@
 //! Rows of tables of source files: the export of BigQuery's `github_repos`, and tables with other
 //! names for the same columns.
 
-use formats::columns::{CODE, Names};
+use formats::columns::CODE;
 use serde_json::value::RawValue;
 
 /// One row: one file of one repository.
@@ -14,7 +14,7 @@ pub struct Row {
     /// The repository, `owner/name`; empty if it is unknown.
     pub repository: String,
     /// All columns but the text, in their order. They have BigQuery's names where there is one, and
-    /// their values as written.
+    /// their values as written; [`formats::compact`] is how they are published.
     pub columns: Vec<(String, Box<RawValue>)>,
 }
 
@@ -63,12 +63,6 @@ impl Row {
             row.columns.push((name, value));
         }
         Ok(row)
-    }
-
-    /// Returns the names of the columns, for a message.
-    pub fn names(&self) -> String {
-        let text = self.content.is_some().then_some("content");
-        Names::listed(text.into_iter().chain(self.columns.iter().map(|(name, _)| name.as_str())))
     }
 }
 

@@ -47,7 +47,7 @@ pub use defect::{Defect, ReadError};
 pub use form::{Form, mistaken};
 pub use prefetch::{Ahead, Batches, SourcePanicked, Waiting, prefetch};
 pub use rows::{
-    Field, Fields, Row, Rows, columns, fields, is_named_json, rows, rows_of_stream, utf8,
+    Field, Fields, Row, Rows, columns, compact, fields, is_named_json, rows, rows_of_stream, utf8,
 };
 pub use warc::{Kind, WarcReader, WarcRecord};
 pub use whole::whole;

@@ -5,6 +5,7 @@
 //! neither JSON nor UTF-8.
 
 pub mod columns;
+mod compact;
 mod fields;
 mod lines;
 mod parquet;
@@ -17,6 +18,7 @@ use std::path::Path;
 
 use lines::Split;
 
+pub use compact::compact;
 pub use fields::{Field, Fields, fields, utf8};
 
 /// Longer lines are skipped. No page and no book is as long.

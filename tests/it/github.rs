@@ -183,7 +183,7 @@ fn records_equal_those_of_upstream() {
 }
 
 #[test]
-fn fields_keep_upstreams_order_and_their_original_form() {
+fn fields_keep_upstreams_order_and_lists_are_compact() {
     let place = Place::new();
     let line = r#"{"id":"b10b","size":"12","path":"a.py","binary":false,"license":"mit","x":null,"#
         .to_owned()
@@ -198,7 +198,7 @@ fn fields_keep_upstreams_order_and_their_original_form() {
          \"timestamp\":\"\",\"source\":\"github\",\"line_count\":1,\"max_line_length\":7,\
          \"avg_line_length\":7.0,\"alnum_prop\":1.0,\"blob_id\":\"b10b\",\"size\":\"12\",\
          \"path\":\"a.py\",\"binary\":false,\"license\":\"mit\",\"x\":null,\"repo_name\":\"o/r\",\
-         \"language\":[{\"name\": \"Python\",\"bytes\":\"12\"}],\"id\":\"github/a/rows.jsonl#0\"},\
+         \"language\":[{\"name\":\"Python\",\"bytes\":\"12\"}],\"id\":\"github/a/rows.jsonl#0\"},\
          \"id\":\"github/a/rows.jsonl#0\"}"
     );
 }

@@ -64,10 +64,13 @@ impl Names {
     }
 
     /// Describes the defect of a record that lacks the column, or has it in another type.
-    pub fn missing<'a>(&self, own: &str, found: impl Iterator<Item = &'a str>) -> String {
+    pub fn missing(&self, own: &str, fields: &[Field]) -> String {
+        if let Some((_, value)) = fields.iter().find(|(name, _)| name == own) {
+            return format!("the column {own} has {}, not text", kind(value.get()));
+        }
         let known = self.0.iter().filter(|(name, ..)| *name == own).map(|(_, other, _)| *other);
         let known: Vec<&str> = known.collect();
-        let found = Names::listed(found);
+        let found = Names::listed(fields.iter().map(|(name, _)| name.as_str()));
         format!(
             "no column {own} with text (known names: {}); its columns: {found}",
             known.join(", ")
@@ -85,5 +88,16 @@ impl Names {
             1..=LISTED_MAX => names.join(", "),
             all => format!("{} and {} more", names[..LISTED_MAX].join(", "), all - LISTED_MAX),
         }
+    }
+}
+
+fn kind(json: &str) -> &'static str {
+    match json.as_bytes().first() {
+        Some(b'"') => "a text that cannot be read",
+        Some(b'[') => "a list",
+        Some(b'{') => "an object",
+        Some(b'n') => "null",
+        Some(b't' | b'f') => "true or false",
+        _ => "a number",
     }
 }

@@ -28,12 +28,14 @@ pub fn fields(json: &str) -> Result<Vec<Field>, serde_json::Error> {
     let json = json.trim_ascii().strip_prefix('\u{feff}').unwrap_or(json);
     if !has_surrogates(json) {
         match strict(json) {
-            Err(error) if error.is_data() => return Err(error),
-            Err(error) => return strict(&repaired(json)).map_err(|_| explained(json, error)),
+            Err(error) if error.is_data() => return Err(explained(json, json, &error)),
+            Err(_) => {}
             fields => return fields,
         }
     }
-    strict(&repaired(json)).map_err(|error| explained(json, error))
+    // What cannot be repaired is what is wrong with it.
+    let repaired = repaired(json);
+    strict(&repaired).map_err(|error| explained(json, &repaired, &error))
 }
 
 /// Fields as a JSON object, with their values as they are.
@@ -71,16 +73,22 @@ fn strict(json: &str) -> Result<Vec<Field>, serde_json::Error> {
     Ok(fields)
 }
 
-/// Returns a clearer error than the parser's for common faults.
-fn explained(json: &str, error: serde_json::Error) -> serde_json::Error {
-    let json = json.trim_ascii();
-    match json {
-        "{" | "}" => serde_json::Error::custom("an object over several lines: write each on one"),
-        _ if json.ends_with("},") => {
-            serde_json::Error::custom("a comma follows the object: is this part of a JSON array?")
+/// Returns a clearer error than the parser's, which counts lines within the record.
+fn explained(json: &str, repaired: &str, error: &serde_json::Error) -> serde_json::Error {
+    let trimmed = json.trim_ascii();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let what = error.to_string();
+    let what = what.strip_suffix(&place).unwrap_or(&what);
+    serde_json::Error::custom(match trimmed {
+        "{" | "}" => "an object over several lines: write each on one".to_owned(),
+        _ if trimmed.ends_with("},") => {
+            "a comma follows the object: is this part of a JSON array?".to_owned()
         }
-        _ => error,
-    }
+        _ if error.line() == 1 && repaired.len() == json.len() => {
+            format!("{what}, at its byte {}", error.column())
+        }
+        _ => what.to_owned(),
+    })
 }
 
 /// Whether the text may have an escape of a surrogate.
@@ -208,6 +216,10 @@ mod tests {
             assert!(written(json).is_err(), "{json}");
         }
         assert!(written("{\"a\":1},").unwrap_err().contains("JSON array"));
+        let ended = "EOF while parsing a string, at its byte";
+        assert_eq!(written("{\"a\":\"b").unwrap_err(), format!("{ended} 7"));
+        // The carriage return is not what is wrong with it.
+        assert!(written("{\"a\":\"b\r").unwrap_err().contains("EOF while parsing a string"));
         assert!(written("{").unwrap_err().contains("several lines"));
         let wide: Vec<String> = (0..2_000).map(|n| format!("\"c{n}\":0")).collect();
         assert!(written(&format!("{{{}}}", wide.join(","))).unwrap_err().contains("1,000"));

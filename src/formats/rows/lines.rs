@@ -5,6 +5,7 @@ use super::Row;
 use crate::compressed::{Begun, Codec, Members, Next};
 use crate::defect::Defect;
 use crate::form::BOM;
+use std::cmp::Ordering;
 
 pub(super) struct Lines {
     members: Members,
@@ -16,6 +17,45 @@ pub(super) struct Lines {
     /// A defect before the first record.
     pending: Option<Defect>,
     ended: bool,
+    arrays: Arrays,
+}
+
+/// The brackets of arrays around objects.
+#[derive(Default)]
+struct Arrays {
+    opened: u64,
+    closed: u64,
+    /// Something was reported that may be why a bracket is missing.
+    is_broken: bool,
+}
+
+impl Arrays {
+    fn take(&mut self, between: &[u8]) {
+        for byte in between {
+            match byte {
+                b'[' => self.opened += 1,
+                b']' => self.closed += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns, once, what is wrong with them at the end of the file.
+    fn fault(&mut self) -> Option<&'static str> {
+        let Arrays { opened, closed, is_broken } = std::mem::take(self);
+        if is_broken {
+            return None;
+        }
+        match opened.cmp(&closed) {
+            Ordering::Equal => None,
+            Ordering::Greater => {
+                Some("the array has no end, ]: the file may have been cut short, fetch it again")
+            }
+            Ordering::Less => Some(
+                "a ] without the [ of an array: part of the file may be missing, fetch it again",
+            ),
+        }
+    }
 }
 
 /// Where one record ends and the next begins.
@@ -83,7 +123,16 @@ impl Lines {
         if codec != Codec::Plain {
             (pending, ended) = advance(&mut members);
         }
-        Lines { members, split, line_bytes_max, number: 0, reached: 0, pending, ended }
+        Lines {
+            members,
+            split,
+            line_bytes_max,
+            number: 0,
+            reached: 0,
+            pending,
+            ended,
+            arrays: Arrays::default(),
+        }
     }
 
     pub fn number(&self) -> u64 {
@@ -118,19 +167,29 @@ impl Lines {
             let bytes = self.members.fill(1);
             if bytes.is_empty() {
                 match self.cross() {
-                    None if self.ended => return (bytes_read, End::Whole),
+                    None if self.ended => {
+                        self.arrays.is_broken |= brackets.depth > 0;
+                        return (bytes_read, End::Whole);
+                    }
                     None => continue,
-                    Some(defect) => return (bytes_read, End::Broken(defect)),
+                    Some(defect) => {
+                        self.arrays.is_broken = true;
+                        return (bytes_read, End::Broken(defect));
+                    }
                 }
             }
             // The bytes of the record, and how many are consumed with it.
+            let is_begun = bytes_read > 0;
             let (from, to, consumed, is_end) = match self.split {
                 Split::Lines => match memchr::memchr(b'\n', bytes) {
                     Some(end) => (0, end, end + 1, true),
                     None => (0, bytes.len(), bytes.len(), false),
                 },
-                Split::Objects => object(bytes, bytes_read > 0, &mut brackets),
+                Split::Objects => object(bytes, is_begun, &mut brackets),
             };
+            if self.split == Split::Objects && !is_begun {
+                self.arrays.take(&bytes[..from]);
+            }
             bytes_read += to - from;
             if bytes_read <= self.line_bytes_max {
                 record.extend_from_slice(&bytes[from..to]);
@@ -232,12 +291,14 @@ impl Iterator for Lines {
                     );
                     return Some(Err(Defect::new(offset, what)));
                 }
-                // Empty lines are not records.
-                (_, End::Whole) if json.trim_ascii().is_empty() => {}
                 (_, End::Whole) => {
                     // Files from Windows begin with the mark, and files may be joined.
                     if json.starts_with(BOM) {
                         json.drain(..BOM.len());
+                    }
+                    // Empty lines are not records.
+                    if json.trim_ascii().is_empty() {
+                        continue;
                     }
                     if self.split == Split::Objects {
                         join_lines(&mut json);
@@ -246,6 +307,7 @@ impl Iterator for Lines {
                 }
             }
         }
-        None
+        let what = self.arrays.fault()?;
+        Some(Err(Defect::new(self.offset(), what)))
     }
 }

@@ -62,6 +62,49 @@ fn lines_have_their_byte_and_number_and_empty_ones_are_skipped() {
     assert_eq!(found, [row(0, 1, b"{\"a\":1}"), row(12, 4, b"{\"b\":2}\r"), last]);
     assert!(read(Vec::new()).is_empty());
     assert!(read(b"\n".to_vec()).is_empty());
+    assert_eq!(read(b"\xef\xbb\xbf\n{\"a\":1}".to_vec()), [row(4, 2, b"{\"a\":1}")]);
+    assert!(read(b"\xef\xbb\xbf".to_vec()).is_empty());
+}
+
+#[test]
+fn an_array_without_its_end_or_beginning_is_a_defect() {
+    let check = |text: &str, objects: usize, defect: Option<(u64, &str)>| {
+        for bytes in [text.as_bytes().to_vec(), gzip(text.as_bytes())] {
+            let is_packed = bytes != text.as_bytes();
+            let mut found = read(bytes);
+            if let Some((offset, what)) = defect {
+                let last = found.pop().unwrap().unwrap_err();
+                assert!(is_packed || last.offset == offset, "{text}: {last:?}");
+                assert!(last.what.starts_with(what), "{text}: {last:?}");
+            }
+            assert!(found.len() == objects && found.iter().all(Result::is_ok), "{text}: {found:?}");
+        }
+    };
+    check("[{\"a\":1},{\"a\":\"]\"}]\n", 2, None);
+    check("[{\"a\":1}][{\"a\":[2]}]", 2, None);
+    check("[]", 0, None);
+    check("[{\"a\":1},\n{\"a\":2},\n", 2, Some((19, "the array has no end")));
+    check("[{\"a\":1}", 1, Some((8, "the array has no end")));
+    check("[", 0, Some((1, "the array has no end")));
+    check("[{\"a\":1}]]", 1, Some((10, "a ] without the [")));
+    // Its last object says it.
+    check("[{\"a\":1},{\"a\":", 2, None);
+}
+
+#[test]
+fn what_is_not_text_in_parquet_is_a_list_of_numbers() {
+    let schema = Arc::new(parse_message_type("message m { required binary text; }").unwrap());
+    let mut file = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::default()).unwrap();
+    let mut rows = writer.next_row_group().unwrap();
+    let mut column = rows.next_column().unwrap().unwrap();
+    let values = ["é\u{8}\"".as_bytes(), b"bad \xff"].map(|value| value.to_vec().into());
+    column.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+    column.close().unwrap();
+    rows.close().unwrap();
+    writer.close().unwrap();
+    let expected = [r#"{"text":"é\b\""}"#, r#"{"text":[98,97,100,32,255]}"#];
+    assert_eq!(texts(&read(file)), expected);
 }
 
 #[test]

@@ -87,7 +87,8 @@ impl Json {
             // Some writers do not say that a column is text.
             (Field::Bytes(bytes), _) => match simdutf8::basic::from_utf8(bytes.data()) {
                 Ok(text) => self.serialize(text),
-                Err(_) => self.serialize(format!("{:?}", bytes.data())),
+                // Not text: a list of numbers, which no reader takes for one.
+                Err(_) => self.serialize(bytes.data()),
             },
             // An invalid time is null.
             (Field::Int(days), Shape::Date) => self.serialize(date(i64::from(*days))),
