@@ -12,10 +12,11 @@ pub fn zip(path: &Path) -> Books {
         Ok(archive) => archive,
         Err(defect) => return Box::new(std::iter::once(Err(defect))),
     };
+    let lost = archive.defect();
     let mut files = archive.files();
     files.retain(|(_, name)| !shelf::is_part_of_a_page(Path::new(name)) && !is_of_macos(name));
     if files.iter().any(|(_, name)| is_part_of_epub(name)) {
-        let mut defects = Vec::new();
+        let mut defects: Vec<Defect> = lost.into_iter().collect();
         let book = epub(Parts::of_archive(archive), path, &mut defects);
         return Box::new(std::iter::once(book).chain(defects.into_iter().map(Err)));
     }
@@ -33,11 +34,11 @@ pub fn zip(path: &Path) -> Books {
             unread.len()
         ))),
     };
-    let defect = what.map(|what| Err(Defect { offset: 0, what, device: None }));
+    let defects = what.map(|what| Defect::new(0, what)).into_iter().chain(lost).map(Err);
     let books = texts.into_iter().map(move |(number, name)| {
         archive.read(number).map(|(offset, bytes)| of_bytes(offset, &name, &bytes))
     });
-    Box::new(books.chain(defect))
+    Box::new(books.chain(defects))
 }
 
 /// Returns whether a file is one text or page, by its name.

@@ -271,6 +271,20 @@ fn package(pages: &[&str]) -> String {
 }
 
 #[test]
+fn files_of_one_name_in_an_archive_are_a_defect() {
+    let place = Place::new();
+    let mut twice = archive(&[("one.txt", b"It was night."), ("two.txt", b"It was day.")]);
+    let at = twice.windows(7).enumerate().filter(|(_, name)| *name == b"two.txt");
+    let at: Vec<usize> = at.map(|(at, _)| at).collect();
+    at.into_iter().for_each(|at| twice[at..at + 3].copy_from_slice(b"one"));
+    place.write("in/twice.zip", twice);
+    let outcome = place.run("add corpus --slice books --label a in").exits(3);
+    assert!(outcome.stdout.contains("twice.zip: byte 0: zip: several files"), "{outcome}");
+    let found = place.documents("corpus");
+    assert_eq!(found.iter().map(|book| text(&book["text"])).collect::<Vec<_>>(), ["It was day."]);
+}
+
+#[test]
 fn damaged_and_foreign_files_are_named_and_the_rest_is_read() {
     let place = Place::new();
     let rows = "{\"text\": \"one book\"}\nnot json\n{\"title\": \"no text\"}\n{\"text\": 7}\n[1]\n\

@@ -35,6 +35,13 @@ impl Archive {
         ZipArchive::new(BufReader::new(file)).map(Archive)
     }
 
+    /// Returns the defect of an archive of which not every file can be read.
+    pub fn defect(&self) -> Option<Defect> {
+        let what = "zip: several files in it have the same name, and only the last of each name is read: unpack it \
+                    with a tool that keeps all of them, and name the files";
+        self.0.has_duplicate_names().then(|| Defect::new(0, what))
+    }
+
     /// Returns the number and the name of each file, in the order of the directory.
     pub fn files(&self) -> Vec<(usize, String)> {
         let name = |at| match self.0.name_for_index(at)? {
