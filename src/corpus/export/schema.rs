@@ -175,15 +175,17 @@ fn of(json: &str) -> Type {
             // Too deeply nested, or a number out of range.
             Err(_) => Type::Mixed,
         },
-        _ => of_number(json.parse::<i64>().is_ok(), json.parse::<f64>().is_ok_and(f64::is_finite)),
+        _ => of_number(json),
     }
 }
 
-fn of_number(is_int: bool, is_finite: bool) -> Type {
-    match (is_int, is_finite) {
-        (true, _) => Type::Int,
-        (false, true) => Type::Float,
-        (false, false) => Type::Mixed,
+/// Readers have 64-bit numbers. Whole numbers beyond those would lose digits, so they stay text, as numbers beyond floats do.
+fn of_number(json: &str) -> Type {
+    let is_whole = || json.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
+    match json.parse::<f64>() {
+        _ if json.parse::<i64>().is_ok() => Type::Int,
+        Ok(number) if number.is_finite() && !is_whole() => Type::Float,
+        _ => Type::Mixed,
     }
 }
 
@@ -192,7 +194,7 @@ fn of_value(value: &Value, level: usize) -> Type {
         _ if level > LEVELS_MAX => Type::Mixed,
         Value::Null => Type::Null,
         Value::Bool(_) => Type::Bool,
-        Value::Number(number) => of_number(number.is_i64(), true),
+        Value::Number(number) => of_number(&number.to_string()),
         Value::String(_) => Type::Text,
         Value::Array(values) => {
             let of = values.iter().map(|value| of_value(value, level + 1)).fold(Type::Null, merged);
@@ -297,6 +299,23 @@ mod tests {
         r#"{"author":null,"score":1.5,"id":"3"}"#,
         r#"{"author":"x","id":"4","late":[{"a":1}]}"#,
     ];
+
+    #[test]
+    fn whole_numbers_that_readers_would_round_are_text() {
+        for (json, expected) in [
+            ("9223372036854775807", Type::Int),
+            ("-9223372036854775808", Type::Int),
+            ("9223372036854775808", Type::Mixed),
+            ("18446744073709551615", Type::Mixed),
+            ("-99999999999999999999", Type::Mixed),
+            ("1e3", Type::Float),
+            ("9223372036854775808.5", Type::Float),
+            ("1e400", Type::Mixed),
+            ("[18446744073709551615]", Type::List(Box::new(Type::Mixed))),
+        ] {
+            assert_eq!(of(json), expected, "{json}");
+        }
+    }
 
     #[test]
     fn records_of_one_form_are_unchanged() {
