@@ -58,6 +58,8 @@ pub(crate) struct Summary {
     pub counted: u64,
     pub buckets: BTreeMap<String, u64>,
     pub languages: BTreeMap<String, u64>,
+    /// Documents that had a field `scores` before.
+    pub rescored: u64,
     /// Lines and files that could not be read, and the first of them.
     pub malformed: u64,
     pub listed: Vec<String>,
@@ -68,6 +70,7 @@ impl Summary {
     fn add(&mut self, scored: &Scored) {
         self.documents += 1;
         self.text_bytes += scored.text_bytes;
+        self.rescored += u64::from(scored.had_scores);
         if let Some(tokens) = scored.tokens {
             self.tokens += tokens;
             self.counted += 1;

@@ -96,8 +96,15 @@ fn every_form_of_input_and_output_has_the_same_scores() {
     let outcome = place.run(&format!("score in.gz --out - {flags}")).exits(0);
     assert!(outcome.stdout == expected, "standard output");
     // Scoring again replaces the old scores.
-    place.run(&format!("score expected.jsonl --out again.jsonl {flags}")).exits(0);
+    let again = format!("score expected.jsonl --out again.jsonl {flags} --json");
+    let summary = place.run(&again).exits(0).json();
+    assert_eq!(number(&summary["rescored"]), 700);
     assert!(read(&place, "again.jsonl") == expected, "scored twice");
+    for name in ["a.jsonl.xz", "a.jsonl.BZ2", "a.csv"] {
+        let outcome = place.run(&format!("score in.gz --out {name} {flags}"));
+        outcome.exits(2).names(&[name, ".jsonl.zst or .parquet is expected"]);
+        assert!(!place.path(name).exists());
+    }
     // Several files, one after another.
     place.run(&format!("score in.gz in.zst --out two.jsonl {flags}")).exits(0);
     assert!(read(&place, "two.jsonl") == expected.repeat(2), "two files");

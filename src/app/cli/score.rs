@@ -28,7 +28,8 @@ Example:
 With --recipe the models are those of the recipe's slice, and flags override it:
   curl -s $URL | sluice score --recipe recipe.toml - --out - | gzip > a.jsonl.gz
 
-Each line is written unchanged, with an object added at its end:
+Each line keeps its fields and their values, and gets an object at its end, in place of a field
+scores that it has. What is not JSON is repaired: NaN becomes null, the last field of a name counts.
   \"scores\":{\"language\":\"en\",\"language_score\":0.97,\"perplexity\":312.4,
     \"bucket\":\"head\",\"wiki_prob\":0.61,\"tokens\":845,
     \"signals\":{\"rps_doc_word_count\":640.0,...}}
@@ -297,6 +298,7 @@ fn summary_json(summary: &Summary, identifier: &str) -> serde_json::Value {
         "buckets": summary.buckets,
         "languages": summary.languages,
         "language_by": identifier,
+        "rescored": summary.rescored,
         "malformed": summary.malformed,
         "listed": summary.listed,
     })
@@ -318,8 +320,14 @@ fn summary_text(summary: &Summary, identifier: &str) -> String {
         let tokens = HumanCount(summary.tokens);
         parts.push(format!("tokens: {tokens}, {mean:.1} a document"));
     }
+    let lines = |count: u64| (HumanCount(count), if count == 1 { "line" } else { "lines" });
+    if summary.rescored > 0 {
+        let (count, lines) = lines(summary.rescored);
+        parts.push(format!("{count} {lines} had a field scores, which is replaced"));
+    }
     if summary.malformed > 0 {
-        parts.push(format!("{} malformed lines skipped", HumanCount(summary.malformed)));
+        let (count, lines) = lines(summary.malformed);
+        parts.push(format!("{count} malformed {lines} skipped"));
     }
     parts.join("\n")
 }

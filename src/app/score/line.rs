@@ -17,6 +17,8 @@ const SCORES: &str = "scores";
 /// A line with its scores, and their values for the summary.
 pub(super) struct Scored {
     pub written: Written,
+    /// The line had a field `scores`, which is replaced.
+    pub had_scores: bool,
     pub text_bytes: u64,
     pub language: String,
     pub bucket: Option<String>,
@@ -76,7 +78,9 @@ impl Scorer {
             .map_err(|error| place.message(format!("a JSON object is expected: {error}")))?;
         let text = self.text_field.text(&fields).map_err(|what| place.message(what))?;
         let document = self.document(text).map_err(|error| place.message(error))?;
+        let before = fields.len();
         fields.retain(|(name, _)| name != SCORES);
+        let had_scores = fields.len() < before;
         let text_bytes = document.bytes_read;
         let language = document.language.as_ref().map(|language| language.code.clone());
         let bucket = document.scores.bucket.clone().map(Cow::into_owned);
@@ -91,7 +95,8 @@ impl Scorer {
             serde_json::to_string(&line).map(Written::Line)
         };
         let written = written.map_err(|error| place.message(error))?;
-        Ok(Scored { written, text_bytes, language: language.unwrap_or_default(), bucket, tokens })
+        let language = language.unwrap_or_default();
+        Ok(Scored { written, had_scores, text_bytes, language, bucket, tokens })
     }
 
     fn document(&mut self, text: String) -> Result<Document, TokenizerError> {

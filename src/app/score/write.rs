@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 /// The Zstandard level of the export.
 const ZSTD_LEVEL: i32 = 3;
 
+/// Ends of names that say another form than any that is written.
+const OTHER_FORMS: [&str; 6] = [".csv", ".tsv", ".arrow", ".feather", ".zip", ".7z"];
+
 /// The output. A file is named `OUT.partial` until it is complete, and is removed if this is
 /// dropped before that.
 pub(super) struct Out {
@@ -25,7 +28,7 @@ pub(super) struct Out {
 
 /// Whether the name of an output says Parquet.
 pub(super) fn is_parquet(out: &str) -> bool {
-    out.ends_with(".parquet")
+    out.to_lowercase().ends_with(".parquet")
 }
 
 /// Where the bytes go.
@@ -79,9 +82,19 @@ impl Out {
         let cannot_write = || format!("cannot write {shown}");
         let stream =
             |stream: Box<dyn Write>| Bytes::Stream(BufWriter::with_capacity(256 << 10, stream));
+        let is_stream = out == "-" || path.exists() && !path.is_file();
+        let name = out.to_lowercase();
+        let is_gzip = name.ends_with(".gz");
+        let is_zstd = name.ends_with(".zst") || name.ends_with(".zstd");
+        let is_packed = formats::without_compression(&name) != name && !is_gzip && !is_zstd;
+        if !is_stream && (is_packed || OTHER_FORMS.iter().any(|end| name.ends_with(end))) {
+            let what =
+                "a name that ends with .jsonl, .jsonl.gz, .jsonl.zst or .parquet is expected";
+            return Err(usage(format!("--out {out}: {what}")));
+        }
         if is_parquet(out) {
             // Parquet ends with its index, which names places in the file.
-            if path.exists() && !path.is_file() {
+            if is_stream {
                 return Err(usage(format!("--out {out}: Parquet is written to files only")));
             }
             let file = AtomicFile::create_as(path, PathBuf::from(format!("{out}.partial")));
@@ -98,9 +111,9 @@ impl Out {
             let partial = PathBuf::from(format!("{out}.partial"));
             Bytes::File(AtomicFile::create_as(path, partial).with_context(cannot_write)?)
         };
-        let form = if out.ends_with(".gz") {
+        let form = if is_gzip {
             Form::Gzip(GzEncoder::new(bytes, Compression::default()))
-        } else if out.ends_with(".zst") {
+        } else if is_zstd {
             Form::Zstd(zstd::Encoder::new(bytes, ZSTD_LEVEL)?)
         } else {
             Form::Plain(bytes)
