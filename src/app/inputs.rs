@@ -47,7 +47,13 @@ pub(crate) fn sources(
 ) -> Result<Sources> {
     let is_source = |folder: &Path| slice.is_source(folder);
     let mut found = walk(paths, Wanted { is_source: &is_source, streams: false })?;
+    let first = found.paths.first().cloned();
     found.paths = slice.select(found.paths, settings)?;
+    if let (Some(first), true) = (first, found.paths.is_empty()) {
+        let (first, called) = (first.display(), slice.called(settings));
+        let what = format!("no input files: {called} is read here, and neither {first} nor");
+        return Err(usage(format!("{what} anything else that is named is one")));
+    }
     in_order(found, paths, known)
 }
 

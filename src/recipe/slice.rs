@@ -285,6 +285,8 @@ pub trait AnySlice: Send + Sync {
     fn comparisons(&self, settings: &dyn AnySettings) -> Vec<Comparison>;
     /// [`Slice::IS_SLOW_TO_BEGIN`].
     fn is_slow_to_begin(&self) -> bool;
+    /// Returns what a source is called, for a message ([`Slice::forms`]).
+    fn called(&self, settings: &dyn AnySettings) -> &'static str;
     /// [`Slice::IS_WHOLE`].
     fn is_whole(&self) -> bool;
     /// [`Slice::is_source`].
@@ -409,6 +411,10 @@ impl<S: Slice> AnySlice for S {
 
     fn is_slow_to_begin(&self) -> bool {
         S::IS_SLOW_TO_BEGIN
+    }
+
+    fn called(&self, settings: &dyn AnySettings) -> &'static str {
+        S::forms(downcast::<S>(settings)).called
     }
 
     fn is_whole(&self) -> bool {
