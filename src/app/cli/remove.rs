@@ -204,9 +204,12 @@ impl Flags {
             }
         }
         if !unmatched.is_empty() {
-            let what = counted(unmatched.len() as u64, "entry").replace("entrys", "entries");
+            let entries = unmatched.len() as u64;
+            let what = if entries == 1 { "entry matches" } else { "entries match" };
             outln!(
-                "{what} of the lists match no document yet; they hold for what is added later:"
+                "{} {what} no document yet and {} for what is added later:",
+                HumanCount(entries),
+                if entries == 1 { "holds" } else { "hold" }
             )?;
             for entry in unmatched.iter().take(LISTED_MAX) {
                 outln!("  {entry}")?;

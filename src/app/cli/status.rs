@@ -178,7 +178,9 @@ fn continuing(root: &Path, label: &Label) -> Result<String> {
     };
     let root = quote(&root.to_string_lossy())?;
     let (slice, name) = (&label.slice, &label.name);
-    let add = format!("sluice add {root} --slice {slice} --label {name}");
+    // A name that begins with a hyphen would be an option.
+    let is = if name.starts_with('-') { '=' } else { ' ' };
+    let add = format!("sluice add {root} --slice {slice} --label{is}{name}");
     if label.sources.len() > SOURCES_NAMED_MAX {
         return Ok(format!(
             "sluice status {root} --label {slice}/{name} --sources > sources.txt && {add} \
@@ -289,6 +291,9 @@ mod tests {
         let expected =
             "sluice add 'my corpus' --slice c4 --label a '/d/a b.gz' \"/d/it's.gz\" /d/c.gz";
         assert_eq!(continuing(Path::new("my corpus"), &few).unwrap(), expected);
+        let named = Label { name: "-b".into(), ..label(&["a"]) };
+        let expected = "sluice add c --slice c4 --label=-b a";
+        assert_eq!(continuing(Path::new("c"), &named).unwrap(), expected);
         let many = label(&["/d/a"; 9]);
         let expected = "sluice status c --label c4/a --sources > sources.txt && sluice add c \
                         --slice c4 --label a @sources.txt";

@@ -1,7 +1,8 @@
 //! What is kept aside in a corpus.
 
+use super::units::counted;
 use corpus::{Aside, Manifest};
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 /// Returns what is kept aside as in `status --json`.
@@ -16,8 +17,8 @@ pub(crate) fn line(manifest: &Manifest) -> Option<String> {
     let (documents, bytes) = (of["documents"].as_u64()?, of["bytes"].as_u64()?);
     (bytes > 0).then(|| {
         format!(
-            "kept aside: {} documents, {} on disk; `sluice prune` removes them",
-            HumanCount(documents),
+            "kept aside: {}, {} on disk; `sluice prune` removes what is kept aside",
+            counted(documents, "document"),
             HumanBytes(bytes)
         )
     })

@@ -56,7 +56,11 @@ impl fmt::Display for Fault {
                     "the file ends within this {codec} member: it was cut short, fetch it again"
                 )
             }
-            Cause::Corrupt => write!(f, "corrupt {codec} member ({what}): fetch the file again"),
+            Cause::Corrupt => write!(
+                f,
+                "corrupt {codec} member ({what}): what was read of it may be wrong, fetch the file \
+                 again"
+            ),
             Cause::Device(_) => write!(f, "reading failed: {what}"),
         }
     }
