@@ -185,7 +185,7 @@ impl<K: Key> Arrangement<K> {
         self.add(epoch, batch, |_, _| Ok(()))
     }
 
-    /// Adds the next part of an epoch's updates, and passes each bucket of it to `each` before.
+    /// Adds the next part of an epoch's updates, and passes each part of it to `each` before.
     fn add(
         &mut self,
         epoch: u64,

@@ -135,8 +135,8 @@ impl<K: Key> Batch<K> {
         self.len
     }
 
-    /// Returns the updates of the next few keys, all of each key. Returns `None` when all are processed; the batch
-    /// is then empty again.
+    /// Returns the updates of the next few keys, and all that are found by the same key ([`Key::is_found_by`]). Returns `None`
+    /// when all are processed; the batch is then empty again.
     pub(crate) fn next_part(&mut self) -> Result<Option<Part<'_, K>>, Error> {
         if self.next == 0 {
             consolidate(&mut self.others);
@@ -162,7 +162,7 @@ impl<K: Key> Batch<K> {
                 return Ok(None);
             }
             let bucket = self.next;
-            self.next += 1;
+            (self.next, self.done) = (self.next + 1, 0);
             self.gather(bucket)?;
             self.sort(bucket);
         }
@@ -170,10 +170,12 @@ impl<K: Key> Batch<K> {
 
     /// Where the next part of a sorted bucket ends.
     fn end_of_part(&self, bucket: usize) -> usize {
-        fn end<T, K: PartialEq>(of: &[T], from: usize, key: impl Fn(&T) -> K) -> usize {
+        fn end<T, K: Key>(of: &[T], from: usize, key: impl Fn(&T) -> K) -> usize {
             let part = of.len().min(from + PART);
             let Some(last) = of[from..part].last() else { return from };
-            part + of[part..].iter().take_while(|update| key(update) == key(last)).count()
+            // Keys with other signatures are looked up together.
+            let is_of_last = |update: &&T| key(update).is_found_by(&key(last));
+            part + of[part..].iter().take_while(is_of_last).count()
         }
         if self.is_of_insertions {
             end(&self.insertions[bucket], self.done, |update| update.0)
@@ -198,7 +200,6 @@ impl<K: Key> Batch<K> {
 
     /// Sorts a bucket together with the updates in `consolidated`: there, unless all are insertions.
     fn sort(&mut self, bucket: usize) {
-        self.done = 0;
         let insertions = &mut self.insertions[bucket];
         self.sorter.sort(insertions, self.keys.first, self.shift);
         self.is_of_insertions =
@@ -296,7 +297,7 @@ impl<K: Key> Sorter<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::owner;
+    use crate::{Signed, owner};
     use proptest::prelude::*;
 
     fn batch<K: Key>(keys: KeyRange, limit: usize) -> (tempfile::TempDir, Batch<K>) {
@@ -356,6 +357,22 @@ mod tests {
                 (last, found) = (keys().next_back().unwrap(), found + part.len() as u64);
             }
             assert_eq!(found, 10 * heavy);
+        }
+    }
+
+    #[test]
+    fn a_key_with_many_signatures_is_in_one_part() {
+        for diff in [1, 2] {
+            let (_dir, mut batch) = batch::<Signed>(KeyRange::ALL, usize::MAX);
+            let count = 3 * PART as u64;
+            let update = |at: u64| {
+                let key = if at < 100 { at } else { 1000 };
+                (Signed { key, signature: [at; 16] }, at, diff)
+            };
+            batch.extend((0..count).map(update)).unwrap();
+            let part = batch.next_part().unwrap().unwrap();
+            assert_eq!(part.updates().len() as u64, count);
+            assert!(batch.next_part().unwrap().is_none());
         }
     }
 
