@@ -17,7 +17,7 @@ use crate::turns::{Role, Turn, settled};
 use crate::{Dialogue, NoDialogue, messages, template};
 use formats::columns::Names;
 use formats::{Field, Fields};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// What a row is.
 #[derive(Debug)]
@@ -100,7 +100,8 @@ fn language(fields: &mut Vec<Field>) -> Option<String> {
 
 /// Writes fields as a JSON object.
 pub(crate) fn object(fields: &[Field]) -> String {
-    serde_json::to_string(&Fields(fields)).expect("names are strings, values are JSON")
+    let object = to_raw_value(&Fields(fields)).expect("names are strings, values are JSON");
+    formats::compact(&object)
 }
 
 fn listed(fields: &mut Vec<Field>, name: &str) -> Result<Vec<Turn>, NoDialogue> {

@@ -1,10 +1,15 @@
 //! Lists and objects in one spelling: equal values of different files are published as the same text.
 
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use std::fmt::Write;
+use std::collections::HashMap;
+use std::{fmt, mem};
 
 /// Deeper values stay as they are written: each level is parsed again for every level above it.
 const DEPTH_MAX: usize = 64;
+
+/// Objects with more fields stay as they are written.
+const FIELDS_MAX: usize = 1_000;
 
 /// Returns a value without white space between its parts, with texts escaped no more than needed, and with the last of the fields
 /// of one name, as in Python. Numbers stay as they are written.
@@ -21,52 +26,78 @@ pub fn compact(value: &RawValue) -> String {
 }
 
 fn write(json: &str, depth: usize, out: &mut String) {
+    let begin = out.len();
     let done = match json.as_bytes().first() {
-        Some(b'[') if depth > 0 => list(json, depth, out),
-        Some(b'{') if depth > 0 => object(json, depth, out),
-        Some(b'"') => text(json, out),
-        _ => None,
+        Some(b'[' | b'{') if depth > 0 => {
+            let mut reader = serde_json::Deserializer::from_str(json);
+            reader.deserialize_any(Parts { depth: depth - 1, out })
+        }
+        Some(b'"') => serde_json::from_str::<String>(json).map(|text| push_text(&text, out)),
+        _ => {
+            out.push_str(json);
+            Ok(())
+        }
     };
-    if done.is_none() {
+    if done.is_err() {
+        out.truncate(begin);
         out.push_str(json);
     }
 }
 
-/// `None`, and nothing is written, if it cannot be parsed.
-type Written = Option<()>;
-
-fn list(json: &str, depth: usize, out: &mut String) -> Written {
-    let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
-    out.push('[');
-    for (at, item) in items.into_iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        write(item.get(), depth - 1, out);
-    }
-    out.push(']');
-    Some(())
+fn push_text(text: &str, out: &mut String) {
+    out.push_str(&serde_json::to_string(text).expect("a text can be written"));
 }
 
-fn object(json: &str, depth: usize, out: &mut String) -> Written {
-    let fields = super::fields(json).ok()?;
-    out.push('{');
-    for (at, (name, value)) in fields.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        let name = serde_json::to_string(name).expect("a text can be written");
-        write!(out, "{name}:").expect("writing to memory");
-        write(value.get(), depth - 1, out);
-    }
-    out.push('}');
-    Some(())
+/// Writes the parts of a list or an object as they are read: a list of numbers may be as long as a record.
+struct Parts<'o> {
+    depth: usize,
+    out: &'o mut String,
 }
 
-fn text(json: &str, out: &mut String) -> Written {
-    let text: String = serde_json::from_str(json).ok()?;
-    out.push_str(&serde_json::to_string(&text).expect("a text can be written"));
-    Some(())
+impl<'de> Visitor<'de> for Parts<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list or an object")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Parts { depth, out } = self;
+        out.push('[');
+        let mut is_first = true;
+        while let Some(item) = list.next_element::<&RawValue>()? {
+            if !mem::take(&mut is_first) {
+                out.push(',');
+            }
+            write(item.get(), depth, out);
+        }
+        out.push(']');
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        let Parts { depth, out } = self;
+        let (mut fields, mut places) = (Vec::new(), HashMap::new());
+        while let Some((name, value)) = object.next_entry::<String, &RawValue>()? {
+            let place = *places.entry(name.clone()).or_insert(fields.len());
+            match fields.get_mut(place) {
+                Some((_, known)) => *known = value,
+                None if place == FIELDS_MAX => return Err(A::Error::custom("too many fields")),
+                None => fields.push((name, value)),
+            }
+        }
+        out.push('{');
+        for (at, (name, value)) in fields.into_iter().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            push_text(&name, out);
+            out.push(':');
+            write(value.get(), depth, out);
+        }
+        out.push('}');
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -91,6 +122,9 @@ mod tests {
         ] {
             assert_eq!(compacted(json), expected, "{json}");
         }
+        let wide: Vec<String> = (0..1_001).map(|n| format!("\"{n}\": 0")).collect();
+        let wide = format!("{{{}}}", wide.join(", "));
+        assert_eq!(compacted(&wide), wide);
         let deep = format!("{}1 {}", "[ ".repeat(90_000), "]".repeat(90_000));
         let found = compacted(&deep);
         assert!(
