@@ -37,7 +37,7 @@ impl Archive {
 
     /// Returns the defect of an archive of which not every file can be read.
     pub fn defect(&self) -> Option<Defect> {
-        let what = "zip: several files in it have the same name, and only the last of each name is read: unpack it \
+        let what = "zip: several entries of it have the same name, and only the last of each name is read: unpack it \
                     with a tool that keeps all of them, and name the files";
         self.0.has_duplicate_names().then(|| Defect::new(0, what))
     }

@@ -84,8 +84,13 @@ fn explained(json: &str, repaired: &str, error: &serde_json::Error) -> serde_jso
         _ if trimmed.ends_with("},") => {
             "a comma follows the object: is this part of a JSON array?".to_owned()
         }
-        _ if error.line() == 1 && repaired.len() == json.len() => {
-            format!("{what}, at its byte {}", error.column())
+        // Unless something before it was repaired.
+        _ if error.line() == 1
+            && repaired.as_bytes().get(..error.column())
+                == json.as_bytes().get(..error.column()) =>
+        {
+            let at = if error.is_eof() { error.column() } else { error.column().saturating_sub(1) };
+            format!("{what}, at its byte {at}")
         }
         _ => what.to_owned(),
     })
@@ -218,6 +223,8 @@ mod tests {
         assert!(written("{\"a\":1},").unwrap_err().contains("JSON array"));
         let ended = "EOF while parsing a string, at its byte";
         assert_eq!(written("{\"a\":\"b").unwrap_err(), format!("{ended} 7"));
+        assert!(written("{\"a\":x}").unwrap_err().ends_with("expected value, at its byte 5"));
+        assert_eq!(written("{\"a\":NaN,x").unwrap_err(), "key must be a string");
         // The carriage return is not what is wrong with it.
         assert!(written("{\"a\":\"b\r").unwrap_err().contains("EOF while parsing a string"));
         assert!(written("{").unwrap_err().contains("several lines"));

@@ -168,7 +168,7 @@ impl Lines {
             if bytes.is_empty() {
                 match self.cross() {
                     None if self.ended => {
-                        self.arrays.is_broken |= brackets.depth > 0;
+                        self.arrays.is_broken |= bytes_read > 0;
                         return (bytes_read, End::Whole);
                     }
                     None => continue,

@@ -122,8 +122,10 @@ impl Json {
         }
         self.put(b"\"")?;
         for chunk in text.utf8_chunks() {
-            let valid = serde_json::to_string(chunk.valid()).ok()?;
-            self.put(&valid.as_bytes()[1..valid.len() - 1])?;
+            if !chunk.valid().is_empty() {
+                let valid = serde_json::to_string(chunk.valid()).ok()?;
+                self.put(&valid.as_bytes()[1..valid.len() - 1])?;
+            }
             self.put(chunk.invalid())?;
         }
         self.put(b"\"")
