@@ -108,7 +108,7 @@ pub(crate) fn ingest_with(
         for slice in slices {
             if inputs.is_empty() || is_used(slice.name()) {
                 loaded.models(*slice, recipe)?;
-            } else if recipe.has_settings(slice.name()) {
+            } else {
                 loaded.check(*slice, recipe)?;
             }
         }
@@ -218,11 +218,16 @@ impl Loaded {
         Ok(models)
     }
 
-    /// Checks the settings of a slice that is not used yet.
+    /// Checks the settings that the recipe has for a slice that is not used yet.
     fn check(&mut self, slice: &'static dyn AnySlice, recipe: &Recipe) -> Result<()> {
         let common = self.common(recipe)?;
         let files = slice.models(recipe.settings(slice.name()));
-        Models::check(&files, &common).map_err(|error| recipe.locate(slice.name(), error))
+        match Models::check(&files, &common) {
+            Err(error) if recipe.has_setting_of(slice.name(), &error) => {
+                Err(recipe.locate(slice.name(), error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The models of all slices, loaded once.

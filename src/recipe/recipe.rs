@@ -48,10 +48,10 @@ impl Recipe {
         &**self.slices.get(slice).expect("a recipe has every slice")
     }
 
-    /// Whether it was read from a file that has settings of a slice.
-    pub fn has_settings(&self, slice: &str) -> bool {
-        let of_slice = |key: &String| key.split_once('.').is_some_and(|(table, _)| table == slice);
-        self.lines.keys().any(of_slice)
+    /// Whether an error is about a setting of a slice that its file has.
+    pub fn has_setting_of(&self, slice: &str, error: &anyhow::Error) -> bool {
+        let key = error.downcast_ref();
+        key.is_some_and(|Setting(key)| self.lines.contains_key(&format!("{slice}.{key}")))
     }
 
     /// Adds file and line to an error about the value of a setting of a slice
