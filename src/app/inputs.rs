@@ -52,7 +52,9 @@ pub(crate) fn sources(
     if let (Some(first), true) = (first, found.paths.is_empty()) {
         let (first, called) = (first.display(), slice.called(settings));
         let what = format!("no input files: {called} is read here, and neither {first} nor");
-        return Err(usage(format!("{what} anything else that is named is one")));
+        let mut message = format!("{what} anything else that is named is one");
+        add_reasons(&mut message, &found.left_out);
+        return Err(usage(message));
     }
     in_order(found, paths, known)
 }
@@ -78,6 +80,12 @@ pub(crate) fn find(paths: &[String]) -> Result<Vec<PathBuf>> {
 fn report_left_out(left_out: &[(PathBuf, String)]) {
     for (path, what) in left_out {
         notice(&format!("{}: {what}; it is left out", path.display()));
+    }
+}
+
+fn add_reasons(message: &mut String, left_out: &[(PathBuf, String)]) {
+    for (path, what) in left_out {
+        message.push_str(&format!("\n{}: {what}", path.display()));
     }
 }
 
@@ -109,9 +117,7 @@ fn in_order(found: Found, paths: &[String], known: Option<&Label>) -> Result<Sou
     }
     if unique.is_empty() {
         let mut message = format!("no input files: {} names none", paths.join(" "));
-        for (path, what) in &left_out {
-            message.push_str(&format!("\n{}: {what}", path.display()));
-        }
+        add_reasons(&mut message, &left_out);
         return Err(usage(message));
     }
     if unique.len() as u64 > DocRef::SOURCES_MAX {
