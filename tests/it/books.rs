@@ -279,7 +279,7 @@ fn files_of_one_name_in_an_archive_are_a_defect() {
     at.into_iter().for_each(|at| twice[at..at + 3].copy_from_slice(b"one"));
     place.write("in/twice.zip", twice);
     let outcome = place.run("add corpus --slice books --label a in").exits(3);
-    assert!(outcome.stdout.contains("twice.zip: byte 0: zip: several files"), "{outcome}");
+    assert!(outcome.stdout.contains("twice.zip: byte 0: zip: several entries"), "{outcome}");
     let found = place.documents("corpus");
     assert_eq!(found.iter().map(|book| text(&book["text"])).collect::<Vec<_>>(), ["It was day."]);
 }

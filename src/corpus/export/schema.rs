@@ -194,6 +194,10 @@ fn of_value(value: &Value, level: usize) -> Type {
         _ if level > LEVELS_MAX => Type::Mixed,
         Value::Null => Type::Null,
         Value::Bool(_) => Type::Bool,
+        // Whole numbers beyond 64 bits are floats here, which have lost their digits.
+        Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(is_huge) => {
+            Type::Mixed
+        }
         Value::Number(number) => of_number(&number.to_string()),
         Value::String(_) => Type::Text,
         Value::Array(values) => {
@@ -207,6 +211,10 @@ fn of_value(value: &Value, level: usize) -> Type {
             Type::Object(fields.iter().map(of).collect())
         }
     }
+}
+
+fn is_huge(number: f64) -> bool {
+    number.abs() >= 2f64.powi(63)
 }
 
 fn merged(one: Type, other: Type) -> Type {
@@ -312,6 +320,8 @@ mod tests {
             ("9223372036854775808.5", Type::Float),
             ("1e400", Type::Mixed),
             ("[18446744073709551615]", Type::List(Box::new(Type::Mixed))),
+            ("[99999999999999999999]", Type::List(Box::new(Type::Mixed))),
+            ("[1.5]", Type::List(Box::new(Type::Float))),
         ] {
             assert_eq!(of(json), expected, "{json}");
         }
