@@ -23,8 +23,10 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use program::{cpu_seconds_of_children, run, sluice};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{self, BufReader, Read, Write};
@@ -82,8 +84,8 @@ fn main() -> Result<()> {
         Ok(())
     })?;
     let serialized = table.part("serialize", || serialize(&records))?;
-    let compressed = table.part("zstd -1", || compress(&lines))?;
-    let ledger = table.part("ledger", || ledger(&records))?;
+    let compressed = table.part("zstd -1", || compress(&lines, 1))?;
+    let ledger = table.whole("ledger", || ledger(&records, copies))?;
     let kept = hashed + serialized + compressed + ledger;
     let whole = table.whole("add of JSON lines", || add(&at("corpus"), &at("json")))?;
     table.ratio(whole, inflated + parsed + kept);
@@ -95,16 +97,16 @@ fn main() -> Result<()> {
 
     let segments = paths(&at("corpus/data/books/c4"))?;
     let inflated = table.whole("inflate segments", || inflate_segments(&segments))?;
-    let sums = table.part("SHA-256", || Ok(Sha256::digest(&lines)))?;
-    let written = table.part("write Parquet", || write_parquet(io::sink(), &records))?;
-    for (format, parts) in [
-        ("jsonl", inflated + parsed + serialized + sums),
-        ("jsonl.zst", inflated + parsed + serialized + compressed + sums),
-        ("parquet", inflated + parsed + written + sums),
-    ] {
+    let written = serialize(&records)?;
+    let found = table.part("find text and meta", || find(&written))?;
+    let stored = table.part("zstd -3", || compress(&written, 3))?;
+    let packed = table.part("write Parquet, zstd -3", || write_parquet(io::sink(), &records))?;
+    for (format, form) in [("jsonl", 0.0), ("jsonl.zst", stored), ("parquet", parsed + packed)] {
         let name = format!("export of {format}");
         let whole = table.whole(&name, || export(&at("corpus"), &at("out"), format))?;
-        table.ratio(whole, parts);
+        let files = paths(&at("out/books"))?;
+        let hashed = table.whole("    SHA-256 of the files", || hash(&files))?;
+        table.ratio(whole, inflated + found + form + hashed);
     }
     Ok(())
 }
@@ -218,16 +220,12 @@ fn serialize(records: &[Record]) -> Result<Vec<u8>> {
         let meta = serde_json::json!({"timestamp": timestamp, "url": url});
         serde_json::to_writer(&mut lines, &meta)?;
         lines.extend_from_slice(b"}\n");
-        if lines.len() >= FRAME_BYTES {
-            black_box(&lines);
-            lines.clear();
-        }
     }
     Ok(lines)
 }
 
-fn compress(lines: &[u8]) -> Result<()> {
-    let mut compressor = zstd::bulk::Compressor::new(1)?;
+fn compress(lines: &[u8], level: i32) -> Result<()> {
+    let mut compressor = zstd::bulk::Compressor::new(level)?;
     let mut frame = Vec::with_capacity(zstd::zstd_safe::compress_bound(FRAME_BYTES));
     for bytes in lines.chunks(FRAME_BYTES) {
         frame.clear();
@@ -237,13 +235,29 @@ fn compress(lines: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Finds the text and the fields of each line, and leaves them as they are.
+fn find(lines: &[u8]) -> Result<()> {
+    for line in std::str::from_utf8(lines)?.lines() {
+        black_box(serde_json::from_str::<BTreeMap<&str, &RawValue>>(line)?);
+    }
+    Ok(())
+}
+
+fn hash(files: &[PathBuf]) -> Result<()> {
+    for file in files {
+        black_box(Sha256::digest(fs::read(file)?));
+    }
+    Ok(())
+}
+
 /// Writes the rows of documents whose texts are not written.
-fn ledger(records: &[Record]) -> Result<()> {
+fn ledger(records: &[Record], copies: usize) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let (slice, name) = ("s".into(), "l".into());
     let label = Label { slice, name, sources: vec![Default::default()], ..Label::default() };
     let mut part = PartWriter::new(&Corpus::create(dir.path())?, Arc::new(label), 1, 0);
-    for (record, [text, _, url]) in records.iter().enumerate() {
+    let all = std::iter::repeat_n(records, copies).flatten();
+    for (record, [text, _, url]) in all.enumerate() {
         let mut document = Document {
             at: DocRef::new(0, 0, record as u64),
             url: url.clone(),
@@ -288,7 +302,7 @@ fn write_parquet(to: impl Write + Send, records: &[Record]) -> Result<()> {
     let fields = FIELDS.map(|name| format!("required binary {name} (string);")).concat();
     let schema = Arc::new(parse_message_type(&format!("message c4 {{ {fields} }}"))?);
     let properties = WriterProperties::builder()
-        .set_compression(PageCompression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(PageCompression::ZSTD(ZstdLevel::try_new(3)?))
         .set_dictionary_enabled(false)
         .build();
     let mut file = SerializedFileWriter::new(to, schema, Arc::new(properties))?;
