@@ -314,6 +314,21 @@ fn a_rejected_label_does_not_block_the_others() {
 }
 
 #[test]
+fn a_label_with_the_same_defect_in_each_record_is_refused() {
+    let place = Place::new();
+    // Beyond the first few, such defects are only counted.
+    place.write(
+        "c4-train.json",
+        "{\"text\": null, \"url\": \"u\", \"timestamp\": \"t\"}\n".repeat(40),
+    );
+    let outcome = place.run("add corpus --slice c4 --label a c4-train.json").exits(1);
+    outcome.names(&["c4/a: none of its files can be read", "the column text has null, not text"]);
+    place.write("a.txt", "A text.");
+    let outcome = place.run("add corpus --slice stack_exchange --label a a.txt").exits(2);
+    outcome.names(&["a site's Posts.xml or 7z archive is read here, and neither", "a.txt"]);
+}
+
+#[test]
 fn equal_defects_of_a_file_are_summed() {
     let place = Place::new();
     let broken: String = (0..500).map(|n| format!("{{\"text\": \"{n}\", \"url\": 1}}\n")).collect();
