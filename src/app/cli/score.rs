@@ -4,7 +4,7 @@ use super::exit::{DONE, DONE_WITH_DEFECTS};
 use crate::inputs::find;
 use crate::score::{Event, Job, Summary, score};
 use crate::terminal::log::is_quiet;
-use crate::terminal::units::{cores, workers};
+use crate::terminal::units::{cores, counted, workers};
 use crate::terminal::{Progress, Row, notice};
 use crate::terminal::{errln, outln};
 use crate::texts::{CorpusPart, TextFlags, is_corpus, segments, without_card};
@@ -320,14 +320,12 @@ fn summary_text(summary: &Summary, identifier: &str) -> String {
         let tokens = HumanCount(summary.tokens);
         parts.push(format!("tokens: {tokens}, {mean:.1} a document"));
     }
-    let lines = |count: u64| (HumanCount(count), if count == 1 { "line" } else { "lines" });
     if summary.rescored > 0 {
-        let (count, lines) = lines(summary.rescored);
-        parts.push(format!("{count} {lines} had a field scores, which is replaced"));
+        let lines = counted(summary.rescored, "line");
+        parts.push(format!("{lines} had a field scores, which is replaced"));
     }
     if summary.malformed > 0 {
-        let (count, lines) = lines(summary.malformed);
-        parts.push(format!("{count} malformed {lines} skipped"));
+        parts.push(format!("{} skipped", counted(summary.malformed, "malformed line")));
     }
     parts.join("\n")
 }
