@@ -194,11 +194,10 @@ fn of_value(value: &Value, level: usize) -> Type {
         _ if level > LEVELS_MAX => Type::Mixed,
         Value::Null => Type::Null,
         Value::Bool(_) => Type::Bool,
+        Value::Number(number) if number.is_i64() => Type::Int,
         // Whole numbers beyond 64 bits are floats here, which have lost their digits.
-        Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(is_huge) => {
-            Type::Mixed
-        }
-        Value::Number(number) => of_number(&number.to_string()),
+        Value::Number(number) if number.as_f64().is_some_and(is_exact) => Type::Float,
+        Value::Number(_) => Type::Mixed,
         Value::String(_) => Type::Text,
         Value::Array(values) => {
             let of = values.iter().map(|value| of_value(value, level + 1)).fold(Type::Null, merged);
@@ -213,8 +212,8 @@ fn of_value(value: &Value, level: usize) -> Type {
     }
 }
 
-fn is_huge(number: f64) -> bool {
-    number.abs() >= 2f64.powi(63)
+fn is_exact(number: f64) -> bool {
+    number.abs() < 2f64.powi(63)
 }
 
 fn merged(one: Type, other: Type) -> Type {
