@@ -1,5 +1,6 @@
 //! Lists and objects in one spelling: equal values of different files are published as the same text.
 
+use super::fields::FIELDS_MAX;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -8,11 +9,8 @@ use std::{fmt, mem};
 /// Deeper values stay as they are written: each level is parsed again for every level above it.
 const DEPTH_MAX: usize = 64;
 
-/// Objects with more fields stay as they are written.
-const FIELDS_MAX: usize = 1_000;
-
 /// Returns a value without white space between its parts, with texts escaped no more than needed, and with the last of the fields
-/// of one name, as in Python. Numbers stay as they are written.
+/// of one name, as in Python. An object of more fields than a record may have stays as it is. Numbers stay as they are written.
 ///
 /// ```
 /// let fields = formats::fields(r#"{"a": [1.50, {"b": "\u00e9", "b": 2}]}"#)?;

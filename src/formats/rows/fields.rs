@@ -64,7 +64,7 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, String> {
 }
 
 /// The most fields of a record. Each is compared with all before it.
-const FIELDS_MAX: usize = 1_000;
+pub(super) const FIELDS_MAX: usize = 1_000;
 
 fn strict(json: &str) -> Result<Vec<Field>, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(json);
