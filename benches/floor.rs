@@ -171,29 +171,17 @@ fn json_lines(records: &[Record]) -> Result<Vec<u8>> {
 }
 
 fn inflate(files: &[PathBuf]) -> Result<()> {
-    let mut buffer = vec![0; 1 << 16];
-    for file in files {
-        let mut inflated =
-            MultiGzDecoder::new(BufReader::with_capacity(1 << 18, File::open(file)?));
-        loop {
-            let read = inflated.read(&mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            black_box(&buffer[..read]);
-        }
-    }
-    Ok(())
+    files.iter().try_for_each(|file| {
+        drain(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, File::open(file)?)))
+    })
 }
 
 fn inflate_segments(files: &[PathBuf]) -> Result<()> {
-    let mut buffer = vec![0; 1 << 16];
-    for file in files {
-        let mut inflated = zstd::Decoder::new(File::open(file)?)?;
-        while inflated.read(&mut buffer)? > 0 {
-            black_box(&buffer);
-        }
-    }
+    files.iter().try_for_each(|file| drain(zstd::Decoder::new(File::open(file)?)?))
+}
+
+fn drain(from: impl Read) -> Result<()> {
+    io::copy(&mut BufReader::with_capacity(1 << 16, from), &mut io::sink())?;
     Ok(())
 }
 
